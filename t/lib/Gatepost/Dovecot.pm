@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Dovecot.pm: a real Dovecot 2.3 of the test's own: its folders, ports, users
+# (user1 with password pass-1, and so on) and mail.  Works as root and not.
+package Gatepost::Dovecot;
+use v5.36;
+use parent -norequire, 'Gatepost::Process';
+use Carp qw(croak);
+use Gatepost::Port qw(free_port);
+use Gatepost::Process qw(test_dir wait_for write_file);
+use IO::Socket::INET;
+
+my $delivered = 0;
+
+# name, and perhaps address, users => count, trusted => networks, cert => PEM (adds STARTTLS and imaps),
+# settings => text added to the configuration.
+sub new ($class, %option) {
+	my $name = $option{name} // croak 'a Dovecot needs a name';
+	my $dir = test_dir() . "/$name";
+	my $self = $class->SUPER::new(
+		address => '127.0.0.1', users => 10, trusted => '127.0.0.0/8 ::1/128', settings => '',
+		command => ['dovecot', '-F', '-c', "$dir/dovecot.conf"],
+		limits => { nofile => '8192:' },
+		%option, dir => $dir, log => "$dir/dovecot.log");
+
+	mkdir "$dir" or croak "$dir: $!";
+	mkdir "$dir/$_" or croak "$dir/$_: $!" for qw(run state mail);
+	$self->{port} //= free_port();
+	$self->{tls_port} //= free_port() if $self->{cert};
+	if ($> == 0) {
+		my ($uid, $gid) = (getpwnam 'mail')[2, 3];
+		chown $uid, $gid, "$dir/mail";
+	}
+	write_file("$dir/users", join '', map { "user$_:{PLAIN}pass-$_\n" } 1 .. $self->{users});
+	write_file("$dir/dovecot.conf", $self->config);
+	return $self;
+}
+
+sub port ($self) { return $self->{port} }
+sub tls_port ($self) { return $self->{tls_port} }
+sub address ($self) { return $self->{address} }
+
+sub config_users ($self) {
+	return "mail_uid = mail\nmail_gid = mail\nfirst_valid_uid = 1\nfirst_valid_gid = 1\n" if $> == 0;
+	my ($user, $group) = (scalar getpwuid $>, scalar getgrgid $));
+	return <<~"END";
+		default_internal_user = $user
+		default_login_user = $user
+		default_internal_group = $group
+		mail_uid = $user
+		mail_gid = $group
+		first_valid_uid = 1
+		first_valid_gid = 1
+		service anvil { chroot = }
+		service stats { chroot = }
+		END
+}
+
+sub config_tls ($self) {
+	return "ssl = no\n" unless $self->{cert};
+	return <<~"END";
+		ssl = yes
+		ssl_cert = <$self->{cert}
+		ssl_key = <$self->{cert}
+		END
+}
+
+sub config ($self) {
+	my $dir = $self->{dir};
+	my $tls_port = $self->{tls_port} // 0;
+	my $chroot = $> == 0 ? '' : 'chroot =';
+
+	# Several sessions share an imap process: thousands of processes would only measure the machine.
+	return <<~"END" . $self->config_users . $self->config_tls . $self->{settings} . "\n";
+		base_dir = $dir/run
+		state_dir = $dir/state
+		log_path = $dir/dovecot.log
+		log_timestamp = "%Y-%m-%d %H:%M:%S "
+		protocols = imap
+		listen = $self->{address}
+		login_trusted_networks = $self->{trusted}
+		login_greeting = $self->{name} ready
+		disable_plaintext_auth = no
+		auth_failure_delay = 0
+		auth_verbose = yes
+		auth_cache_size = 0
+		mail_location = maildir:$dir/mail/%u
+		mail_max_userip_connections = 0
+		mailbox_idle_check_interval = 1 s
+		default_client_limit = 6000
+		default_process_limit = 500
+		default_vsz_limit = 2 G
+		passdb {
+		  driver = passwd-file
+		  args = scheme=PLAIN username_format=%u $dir/users
+		}
+		userdb {
+		  driver = static
+		  args = home=$dir/mail/%u
+		}
+		service imap-login {
+		  service_count = 0
+		  process_limit = 4
+		  client_limit = 4000
+		  $chroot
+		  inet_listener imap {
+		    port = $self->{port}
+		  }
+		  inet_listener imaps {
+		    port = $tls_port
+		    ssl = yes
+		  }
+		}
+		service imap {
+		  service_count = 0
+		  client_limit = 25
+		  process_limit = 200
+		}
+		END
+}
+
+sub start ($self) {
+	$self->SUPER::start;
+	wait_for(sub {
+		croak "$self->{name} ended: " . $self->log_text unless $self->is_running;
+		IO::Socket::INET->new(PeerAddr => $self->{address}, PeerPort => $self->{port});
+	}, 20, "$self->{name} to listen");
+	return $self;
+}
+
+sub stop_quietly ($self) {
+	$self->signal('TERM');
+	$self->wait_for_end(20);
+	return;
+}
+
+# Holds or resumes the master and all its processes.
+sub freeze ($self) { return kill 'STOP', -$self->{pid} }
+sub thaw ($self) { return kill 'CONT', -$self->{pid} }
+
+# Adds a message to the user's INBOX, as a mail delivery agent does: written in tmp, renamed into new.
+sub deliver ($self, $user, $message) {
+	my $box = "$self->{dir}/mail/$user";
+	my $file = sprintf '%d.M%dP%d.test', time, ++$delivered, $$;
+	my @owner = (stat "$self->{dir}/mail")[4, 5];
+
+	for my $folder ($box, map { "$box/$_" } qw(tmp new cur)) {
+		next if -d $folder;
+		mkdir $folder, 0700 or croak "$folder: $!";
+		chown @owner, $folder if $> == 0;
+	}
+	write_file("$box/tmp/$file", $message);
+	chown @owner, "$box/tmp/$file" if $> == 0;
+	rename "$box/tmp/$file", "$box/new/$file" or croak "$box/new/$file: $!";
+	return;
+}
+
+1;

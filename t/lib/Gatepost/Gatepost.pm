@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Gatepost.pm: the gatepost under test.  A test writes its configuration as
+# text with @NAME@ for values, @PORT{name}@ for a free port and @DIR@ for the
+# test's folder; the access log is JSON and read as events.
+package Gatepost::Gatepost;
+use v5.36;
+use parent -norequire, 'Gatepost::Process';
+use Carp qw(croak);
+use Gatepost::Port qw(free_port);
+use Gatepost::Process qw(test_dir wait_for read_file write_file);
+use IO::Socket::INET;
+use JSON::PP qw(decode_json);
+
+# config => text, and perhaps values => {}, name, limits, wait => [names of ports to wait for; all by default].
+sub new ($class, %option) {
+	my $binary = $ENV{GATEPOST} // croak 'GATEPOST does not name the program; use t/run';
+	my $name = $option{name} // 'gatepost';
+	my $dir = test_dir();
+	my $self = $class->SUPER::new(values => {}, %option, name => $name, ports => {},
+	    conf => "$dir/$name.conf", access_log => "$dir/$name.access.json", pid_file => "$dir/$name.pid",
+	    command => [$binary, '-f', '-c', "$dir/$name.conf"]);
+
+	$self->configure($self->{config});
+	return $self;
+}
+
+# Writes the configuration anew; reload makes it true.
+sub configure ($self, $config) {
+	my $own = '';
+
+	$own .= "pid_file $self->{pid_file}\n" unless $config =~ /^\s*pid_file\b/m;
+	$own .= "threads 2\n" unless $config =~ /^\s*threads\b/m;
+	$own .= "log access { target $self->{access_log}; format json }\n" unless $config =~ /^\s*log\s+access\b/m;
+	write_file("$self->{conf}.new", $own . $self->fill_in($config));
+	rename "$self->{conf}.new", $self->{conf} or croak "$self->{conf}: $!";
+	return $self;
+}
+
+sub fill_in ($self, $text) {
+	my %value = (DIR => test_dir(), %{ $self->{values} });
+
+	$text =~ s/\@PORT\{(\w+)\}\@/$self->port($1)/ge;
+	$text =~ s/\@(\w+)\@/$value{$1} \/\/ croak "no value for \@$1\@"/ge;
+	return $text;
+}
+
+# The port behind @PORT{name}@.
+sub port ($self, $name) { return $self->{ports}{$name} //= free_port() }
+
+sub start ($self) {
+	unlink $self->{pid_file};
+	$self->SUPER::start;
+	wait_for(sub {
+		croak "$self->{name} ended at its start:\n" . $self->log_text unless $self->is_running;
+		-s $self->{pid_file};
+	}, 30, "the pid file of $self->{name}");
+	$self->wait_for_port($_) for @{ $self->{wait} // [sort keys %{ $self->{ports} }] };
+	return $self;
+}
+
+sub wait_for_port ($self, $name) {
+	return wait_for(sub { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->port($name)) },
+	    10, "$self->{name} to listen on $name");
+}
+
+# The line that ends each reload, good or bad.
+my $reload_line = qr/\breload(?:ed|\s+failed)\b/i;
+
+# SIGHUP, then waits for the log to tell how it went; that line.
+sub reload ($self, $seconds = 20) {
+	my $before = () = $self->log_lines($reload_line);
+	$self->signal('HUP') or croak "$self->{name} does not run";
+	return $self->wait_for_log($reload_line, $seconds, $before + 1);
+}
+
+# The access log's events, perhaps of one kind.
+sub events ($self, $kind = undef) {
+	my @events = map { decode_json($_) } grep { /\}$/ } split /\n/, read_file($self->{access_log});
+	return grep { !defined $kind || $_->{event} eq $kind } @events;
+}
+
+# Waits for an event with all FIELDS (text, or a pattern); returns it.
+sub wait_for_event ($self, $kind, $fields = {}, $seconds = 10) {
+	return wait_for(sub {
+		for my $event ($self->events($kind)) {
+			return $event unless grep { !matches($event->{$_}, $fields->{$_}) } keys %$fields;
+		}
+		return undef;
+	}, $seconds, "an event $kind with " . join ', ', map { "$_=$fields->{$_}" } sort keys %$fields);
+}
+
+sub matches ($value, $wanted) {
+	return 0 unless defined $value;
+	return ref $wanted ? $value =~ $wanted : $value eq $wanted;
+}
+
+sub fd_count ($self) {
+	return scalar(() = glob "/proc/$self->{pid}/fd/*");
+}
+
+# A size of /proc/PID/smaps_rollup in KiB: Pss, Rss …
+sub memory ($self, $what = 'Pss') {
+	my ($size) = read_file("/proc/$self->{pid}/smaps_rollup") =~ /^$what:\s+(\d+) kB/m;
+	return $size // 0;
+}
+
+1;
