@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * log.h: log lines, from any thread, to standard error, syslog, the journal
+ * or files.  Lines go through a bounded ring to one writer thread: a full
+ * sink drops lines, counts them and says so later, and never blocks a loop.
+ * Before log_start and after log_stop lines go straight to standard error.
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <syslog.h>
+
+#include "base/error.h"
+#include "base/slice.h"
+
+enum log_target { LOG_TARGET_STDERR, LOG_TARGET_SYSLOG, LOG_TARGET_JOURNAL, LOG_TARGET_FILE };
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+enum log_stream { LOG_STREAM_MAIN, LOG_STREAM_ACCESS };		/* `log` and `log access` */
+
+struct log_settings {			/* of one stream */
+	enum log_target target;
+	const char *path;		/* LOG_TARGET_FILE */
+	enum log_format format;
+	int level;			/* LOG_ERR … LOG_DEBUG: what is worse or equal is written */
+};
+
+/* One field of an event; the value is text or, with text NULL, a number. */
+struct log_field {
+	const char *name;
+	const char *text;
+	int64_t number;
+};
+
+/* Opens the sinks; false and the reason where one cannot be.  Replaces earlier settings of the stream only on success. */
+bool log_open(enum log_stream stream, const struct log_settings *settings, struct error *error);
+void log_start(void);			/* starts the writer thread */
+void log_stop(void);			/* writes what waits, at most 2 s, and ends the writer */
+void log_reopen(void);			/* files are opened anew (log rotation); safe from any thread */
+
+bool log_wants(int level);		/* would the main stream write it?  Ask before formatting. */
+bool log_wants_access(void);
+void log_write(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void log_vwrite(int level, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
+
+/*
+ * An event of the access stream (or, where that is not configured, of the
+ * main stream at LOG_INFO): `name=value` text after the event's name, or one
+ * JSON object; fields whose text is NULL and number is LOG_FIELD_UNSET are
+ * left out.  Control characters are escaped, so a client cannot forge lines.
+ */
+#define LOG_FIELD_UNSET INT64_MIN
+void log_event(const char *event, const struct log_field *fields, int count);
+
+uint64_t log_dropped(void);		/* lines lost to full sinks since start */
+
+#endif
