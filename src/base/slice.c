@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* slice.c: comparing, cutting and reading slices, in ASCII whatever the locale. */
+#include "base/slice.h"
+
+#include <string.h>
+
+static char
+to_lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static bool
+matches_nocase(const char *a, const char *b, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (to_lower(a[i]) != to_lower(b[i]))
+			return false;
+	return true;
+}
+
+struct slice
+slice_of(const char *text)
+{
+	return text != NULL ? slice_make(text, strlen(text)) : slice_make("", 0);
+}
+
+struct slice
+slice_make(const char *data, size_t len)
+{
+	return (struct slice){ .data = data, .len = len };
+}
+
+bool
+slice_equals(struct slice a, const char *text)
+{
+	size_t n = strlen(text);
+
+	return a.len == n && (n == 0 || memcmp(a.data, text, n) == 0);
+}
+
+bool
+slice_equals_nocase(struct slice a, const char *text)
+{
+	return a.len == strlen(text) && matches_nocase(a.data, text, a.len);
+}
+
+bool
+slice_has_prefix_nocase(struct slice a, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return a.len >= n && matches_nocase(a.data, prefix, n);
+}
+
+struct slice
+slice_trim(struct slice s)
+{
+	while (s.len > 0 && is_blank(s.data[0]))
+		s = slice_from(s, 1);
+	while (s.len > 0 && is_blank(s.data[s.len - 1]))
+		s.len--;
+	return s;
+}
+
+struct slice
+slice_from(struct slice s, size_t offset)
+{
+	if (offset > s.len)
+		offset = s.len;
+	return offset > 0 ? slice_make(s.data + offset, s.len - offset) : s;
+}
+
+struct slice
+slice_word(struct slice *rest)
+{
+	size_t start = 0, end;
+
+	while (start < rest->len && is_blank(rest->data[start]))
+		start++;
+	*rest = slice_from(*rest, start);
+	for (end = 0; end < rest->len && !is_blank(rest->data[end]); end++)
+		continue;
+
+	struct slice word = slice_make(rest->data, end);
+
+	*rest = slice_from(*rest, end);
+	return word;
+}
+
+bool
+slice_to_number(struct slice s, uint64_t max, uint64_t *number)
+{
+	uint64_t value = 0;
+
+	if (s.len == 0)
+		return false;
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.data[i] < '0' || s.data[i] > '9')
+			return false;
+
+		uint64_t digit = (uint64_t)(s.data[i] - '0');
+
+		if (digit > max || value > (max - digit) / 10)
+			return false;
+		value = value * 10 + digit;
+	}
+	*number = value;
+	return true;
+}
