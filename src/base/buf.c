@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * buf.c: a buffer that doubles from 256 bytes and slides its content to the
+ * front where enough of that has been read.
+ */
+#include "base/buf.h"
+
+#include <assert.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+
+enum { BUF_SIZE_FIRST = 256 };
+
+static void
+grow(struct buf *b, size_t needed)
+{
+	size_t size = b->size > 0 ? b->size : BUF_SIZE_FIRST / 2;
+	size_t len = buf_len(b);
+	char *data;
+
+	do {
+		if (size > SIZE_MAX / 2)
+			abort();
+		size *= 2;
+	} while (size < needed);
+
+	data = xmalloc(size);
+	if (b->data != NULL) {
+		memcpy(data, b->data + b->start, len);
+		explicit_bzero(b->data, b->size);
+		xfree(b->data);
+	}
+	*b = (struct buf){ .data = data, .end = len, .size = size };
+}
+
+char *
+buf_reserve(struct buf *b, size_t n)
+{
+	size_t len = buf_len(b);
+
+	if (n > SIZE_MAX / 2 - len)
+		abort();
+	if (b->data == NULL || n > b->size - b->end) {
+		/* sliding pays only after much was read: else each byte would be moved again and again */
+		if (b->start > 0 && b->start >= b->size / 4 && len + n <= b->size) {
+			memmove(b->data, b->data + b->start, len);
+			b->start = 0;
+			b->end = len;
+		} else {
+			grow(b, len + n);
+		}
+	}
+	return b->data + b->end;
+}
+
+void
+buf_added(struct buf *b, size_t n)
+{
+	assert(n <= b->size - b->end);
+	b->end += n;
+}
+
+void
+buf_append(struct buf *b, const void *data, size_t n)
+{
+	if (n == 0)
+		return;
+	memcpy(buf_reserve(b, n), data, n);
+	b->end += n;
+}
+
+void
+buf_append_slice(struct buf *b, struct slice s)
+{
+	buf_append(b, s.data, s.len);
+}
+
+void
+buf_append_text(struct buf *b, const char *text)
+{
+	buf_append(b, text, strlen(text));
+}
+
+void
+buf_printf(struct buf *b, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	buf_vprintf(b, format, args);
+	va_end(args);
+}
+
+void
+buf_vprintf(struct buf *b, const char *format, va_list args)
+{
+	va_list again;
+	size_t room = b->data != NULL ? b->size - b->end : 0;
+	int n;
+
+	va_copy(again, args);
+	n = vsnprintf(room > 0 ? b->data + b->end : NULL, room, format, args);
+	if (n < 0)
+		abort();
+	if ((size_t)n >= room)
+		vsnprintf(buf_reserve(b, (size_t)n + 1), (size_t)n + 1, format, again);
+	va_end(again);
+	b->end += (size_t)n;
+}
+
+void
+buf_consume(struct buf *b, size_t n)
+{
+	assert(n <= buf_len(b));
+	b->start += n;
+	if (b->start == b->end)
+		b->start = b->end = 0;
+}
+
+void
+buf_truncate(struct buf *b, size_t len)
+{
+	if (len < buf_len(b))
+		b->end = b->start + len;
+	if (b->start == b->end)
+		b->start = b->end = 0;
+}
+
+void
+buf_clear(struct buf *b)
+{
+	xfree(b->data);
+	*b = (struct buf){ 0 };
+}
+
+void
+buf_wipe(struct buf *b)
+{
+	if (b->data != NULL)
+		explicit_bzero(b->data, b->size);
+	buf_clear(b);
+}
