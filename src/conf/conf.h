@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * conf.h: loading a configuration into the structs that its blocks' rows describe.  Everything lives in one
+ * arena and does not change afterwards.  All errors of a run are collected, each with its place.
+ */
+#ifndef CONF_CONF_H
+#define CONF_CONF_H
+
+#include <stdio.h>
+
+#include "conf/directive.h"
+
+struct conf;
+
+/* The errors found; begins as { 0 }. */
+struct conf_problems {
+	struct conf_problem *items;
+	size_t count;
+};
+
+/* NULL when there were problems; they name file, line and column, and are printed in that order. */
+struct conf *conf_load(const char *path, const struct block *root, struct conf_problems *problems);
+/* The same from memory; `name` stands for the file in messages, relative paths begin at the current folder. */
+struct conf *conf_load_text(const char *name, const char *text, const struct block *root,
+    struct conf_problems *problems);
+void conf_free(struct conf **conf);
+void *conf_root(const struct conf *conf);	/* the root block's struct */
+
+void conf_problems_print(const struct conf_problems *problems, FILE *out);
+void conf_problems_clear(struct conf_problems *problems);
+
+/*
+ * Reports an error at the place of a directive (or of its value number `i`), or of the block where that is
+ * not written or `directive` is NULL.  Also after loading: opening files as another user is such a moment.
+ */
+void conf_error_at(struct conf_problems *problems, const struct conf_block *block, const char *directive,
+    const char *format, ...) __attribute__((format(printf, 4, 5)));
+void conf_error_at_value(struct conf_problems *problems, const struct conf_block *block, const char *directive,
+    size_t i, const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+enum conf_origin {
+	CONF_ORIGIN_DEFAULT,		/* the row's default, or conf_set_default's */
+	CONF_ORIGIN_DEFAULT_BLOCK,	/* a `default` block */
+	CONF_ORIGIN_INHERITED,		/* the block it inherits from */
+	CONF_ORIGIN_WRITTEN
+};
+
+enum conf_origin conf_origin(const struct conf_block *block, const char *directive);
+bool conf_is_set(const struct conf_block *block, const char *directive);	/* other than by its default */
+struct conf_where conf_where(const struct conf_block *block, const char *directive);
+/* "gatepost.conf:12"; returns out. */
+const char *conf_where_text(struct conf_where where, char *out, size_t size);
+
+/* In prepare and check: the value where nobody wrote one; words are split at blanks.  Shown as a default. */
+void conf_set_default(struct conf_context *context, struct conf_block *block, const char *directive,
+    const char *text);
+/* In prepare and check: as if the directive had never been written (it gets the row's default). */
+void conf_unset(struct conf_context *context, struct conf_block *block, const char *directive);
+
+/* One value by its row, as the file would read it, for setting at run time; `field` is zeroed first. */
+bool conf_parse_value(const struct directive *row, const char *text, void *field, struct arena *arena,
+    struct error *error);
+/* The row of a directive, those in groups too, and the field's offset in the block's struct; NULL: none. */
+const struct directive *conf_find_row(const struct block *block, const char *name, size_t *offset);
+
+/* The effective configuration: valid syntax, defaults marked, secrets masked. */
+void conf_print(const struct conf *conf, FILE *out);
+
+/* Calls each(directive's name) for what changed among the directives that need a restart. */
+void conf_each_restart(const struct conf *old, const struct conf *now,
+    void (*each)(const char *name, void *arg), void *arg);
+
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * directive.h: what a configuration may say, as typed rows beside the structs they fill.  One row is the
+ * parser, its error text, the check, the effective configuration, the manual entry and the reference.
+ * A directive's name is its field's; defaults and ranges are texts as a user writes them.
+ */
+#ifndef CONF_DIRECTIVE_H
+#define CONF_DIRECTIVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/arena.h"
+#include "base/error.h"
+
+struct size { int64_t bytes; };
+struct duration { int64_t ms; };
+
+struct address {			/* 192.0.2.1:143, [::1]:143, *:143, name:143, unix:/path; the port may be left out */
+	const char *text;		/* as written */
+	const char *host;		/* without brackets; NULL for a unix socket */
+	uint16_t port;			/* 0: none was written */
+	struct addr addr;		/* family AF_UNSPEC for a name and for "*" */
+};
+
+struct string_list { const char **items; size_t count; };
+struct network_list { struct network *items; size_t count; };
+struct address_list { struct address *items; size_t count; };
+struct conf_list { void **items; size_t count; };	/* pointers to nested or to named blocks */
+
+/* Where a word is written; opaque but for printing. */
+struct conf_where {
+	const struct conf_source *source;
+	int line, column;
+};
+
+/* Every block's struct begins with it: `struct conf_block conf;`. */
+struct conf_block {
+	const struct block *kind;
+	const char *title;			/* the block's name; NULL where it has none */
+	struct conf_where where;
+	const struct conf_block *parent;	/* the block around it; NULL for the root */
+	struct conf_value *values;		/* where each directive was set, see conf_is_set */
+	bool broken;				/* an error was found in it: some fields may be unset */
+};
+
+struct conf_context {			/* while a configuration is loaded */
+	struct arena *arena;		/* lives as long as the configuration */
+	struct conf_problems *problems;
+	struct conf *conf;
+};
+
+/* A word of CHOICE, CHOICES (values are or-ed) or, next to plain values, of a number, size or duration. */
+struct choice {
+	const char *word;		/* NULL ends the table */
+	int value;
+};
+
+/* The words of one directive, for a CUSTOM setter. */
+struct conf_words {
+	const char **words;		/* a setter may replace one (say, by conf_words_path): -T prints what is here */
+	const bool *quoted;
+	size_t count;
+	size_t bad;			/* which word the error is about; the first where it is not set */
+	struct arena *arena;
+	const char *folder;		/* of the file that says it: where relative paths begin; NULL: the current one */
+};
+
+/* Fills `field` (zero before, or what earlier lines of a REPEAT made of it); false with the error's text. */
+typedef bool conf_setter(struct conf_words *words, void *field, struct error *error);
+const char *conf_words_path(struct conf_words *words, size_t i);	/* word i as a path; replaces the word too */
+
+enum directive_kind {
+	CONF_KIND_END, CONF_KIND_BOOL, CONF_KIND_NUMBER, CONF_KIND_SIZE, CONF_KIND_DURATION, CONF_KIND_STRING,
+	CONF_KIND_PATH, CONF_KIND_CHOICE, CONF_KIND_CHOICES, CONF_KIND_ADDRESS, CONF_KIND_NETWORK,
+	CONF_KIND_REFERENCE, CONF_KIND_CUSTOM, CONF_KIND_BLOCK, CONF_KIND_GROUP, CONF_KIND_COUNT
+};
+
+enum directive_flag {
+	CONF_REQUIRED = 1 << 0,
+	CONF_REPEAT = 1 << 1,		/* CUSTOM: may be given several times; lists and block lists always may */
+	CONF_RESTART = 1 << 2,		/* a reload cannot change it */
+	CONF_SECRET = 1 << 3,		/* -T masks it */
+	CONF_COMPUTED = 1 << 4,		/* the default is prose ("by protocol"); prepare or check sets the value */
+	CONF_OWN = 1 << 5,		/* never taken from a `default` block or from what the block inherits from */
+	CONF_NONE_IS_VALUE = 1 << 6,	/* CUSTOM: the setter is given the word `none` too */
+	CONF_NEEDS_PORT = 1 << 7,	/* ADDRESS: a port must be written */
+	CONF_NO_PORT = 1 << 8,		/* ADDRESS: no port may be */
+	CONF_NUMERIC = 1 << 9,		/* ADDRESS: no host name (`*` only together with CONF_ANY) */
+	CONF_ANY = 1 << 10,		/* ADDRESS: `*` is all addresses */
+	CONF_UNIX = 1 << 11,		/* ADDRESS: unix:PATH too */
+};
+
+struct directive {
+	const char *name;		/* NULL: the block's */
+	enum directive_kind kind;
+	bool list;
+	size_t offset, size;		/* of the field */
+	const char *value, *from, *to;	/* default and range; NULL: none, the field stays zero */
+	unsigned flags;
+	const struct choice *choices;
+	const struct block *block;	/* BLOCK: what is nested; REFERENCE: the kind meant */
+	const struct directive *rows;	/* GROUP: rows of an embedded struct, written as the block's own */
+	conf_setter *set;		/* CUSTOM */
+	const char *argument;		/* CUSTOM: what the manual calls the words, e.g. "idle interval count" */
+	const char *help;		/* sentences for the manual; `...` marks literal text */
+};
+
+enum block_title {
+	TITLE_NONE,			/* users { } */
+	TITLE_NAME,			/* pool imap { }: unique within the block around it */
+	TITLE_OPTIONAL,			/* log { }, log access { } */
+	TITLE_VALUE			/* bind *:143 and bind *:143 { freebind yes }: the first row is the title's */
+};
+enum block_flag {
+	BLOCK_HAS_DEFAULT = 1 << 0,	/* `default NAME { }` is allowed (blocks of the root) */
+	BLOCK_CHECK_BROKEN = 1 << 1	/* check runs even if something within is broken, and looks at conf.broken */
+};
+
+struct block {
+	const char *name;
+	const struct directive *directives;	/* TITLE_VALUE: the first row reads the title (its words; may miss
+						   where it is neither REQUIRED nor a plain list of values) */
+	size_t size;				/* BLOCK_SIZE(struct listener) */
+	enum block_title title;
+	const char *const *titles;		/* TITLE_OPTIONAL, TITLE_NAME: the only ones allowed, NULL ends; or NULL */
+	unsigned flags;
+	/* Fills in defaults that depend on other fields; all references are set; runs for the outer block first. */
+	void (*prepare)(struct conf_context *context, void *object);
+	/* Rules over several fields; after every prepare, nested blocks first; may report many errors. */
+	void (*check)(struct conf_context *context, void *object);
+	/* Another object (a farm for its pool) whose directives of the same names are this one's defaults, or NULL. */
+	const struct conf_block *(*inherits)(const void *object);
+	const char *help;
+};
+
+#include "conf/rows.h"
+
+#endif
