@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * addr.h: a network address: IPv4, IPv6 or the path of a unix socket, in 32
- * bytes, and the texts of it.
+ * addr.h: a network address, IPv4, IPv6 or the path of a unix socket, small
+ * enough to be passed by value, and the texts of it.
  */
 #ifndef BASE_ADDR_H
 #define BASE_ADDR_H
@@ -36,6 +36,7 @@ bool network_parse(struct slice text, struct network *network);	/* "10.0.0.0/8",
 bool network_has(const struct network *network, const struct addr *addr);	/* ::ffff:a.b.c.d counts as IPv4 */
 
 struct addr addr_from_sockaddr(const struct sockaddr *sa, socklen_t len);	/* maps ::ffff:a.b.c.d to IPv4 */
+/* The length of what was filled in; 0: no address, or a path too long for a socket. */
 socklen_t addr_to_sockaddr(const struct addr *addr, struct sockaddr_storage *out);
 bool addr_equals(const struct addr *a, const struct addr *b);		/* address and port */
 uint16_t addr_port(const struct addr *addr);				/* 0 for a unix socket */
