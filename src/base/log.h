@@ -22,7 +22,7 @@ enum log_stream { LOG_STREAM_MAIN, LOG_STREAM_ACCESS };		/* `log` and `log acces
 
 struct log_settings {			/* of one stream */
 	enum log_target target;
-	const char *path;		/* LOG_TARGET_FILE */
+	const char *path;		/* of the file; for syslog and the journal the socket's, NULL: the usual one */
 	enum log_format format;
 	int level;			/* LOG_ERR … LOG_DEBUG: what is worse or equal is written */
 };
@@ -34,9 +34,13 @@ struct log_field {
 	int64_t number;
 };
 
-/* Opens the sinks; false and the reason where one cannot be.  Replaces earlier settings of the stream only on success. */
+/*
+ * Opens the stream's sink; false and the reason where that cannot be.  It
+ * replaces the earlier one only on success.  NULL for the access stream
+ * closes it: events go to the main stream again.
+ */
 bool log_open(enum log_stream stream, const struct log_settings *settings, struct error *error);
-void log_start(void);			/* starts the writer thread */
+void log_start(void);			/* starts the writer thread; without log_open the main stream is standard error */
 void log_stop(void);			/* writes what waits, at most 2 s, and ends the writer */
 void log_reopen(void);			/* files are opened anew (log rotation); safe from any thread */
 
@@ -47,7 +51,7 @@ void log_vwrite(int level, const char *format, va_list args) __attribute__((form
 
 /*
  * An event of the access stream (or, where that is not configured, of the
- * main stream at LOG_INFO): `name=value` text after the event's name, or one
+ * main stream) at LOG_INFO: `name=value` text after `event NAME`, or one
  * JSON object; fields whose text is NULL and number is LOG_FIELD_UNSET are
  * left out.  Control characters are escaped, so a client cannot forge lines.
  */

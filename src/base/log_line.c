@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * log_line.c: escapes everything that is not printable UTF-8, so that no
+ * client can forge a line or speak to a terminal.
+ */
+#include "base/log_line.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "base/xalloc.h"
+
+static const char *const level_names[] = {
+	[LOG_EMERG] = "emerg",
+	[LOG_ALERT] = "alert",
+	[LOG_CRIT] = "crit",
+	[LOG_ERR] = "error",
+	[LOG_WARNING] = "warning",
+	[LOG_NOTICE] = "notice",
+	[LOG_INFO] = "info",
+	[LOG_DEBUG] = "debug",
+};
+
+/*
+ * The bytes of the printable character at the front, 0 where there is none:
+ * a control character (C0, DEL, C1) or bytes that are not UTF-8 (RFC 3629).
+ */
+static size_t
+printable_len(struct slice s)
+{
+	const uint8_t *p = (const uint8_t *)s.data;
+	uint8_t low = 0x80, high = 0xbf;	/* what the second byte may be */
+	size_t n;
+
+	if (p[0] < 0x80)
+		return p[0] >= 0x20 && p[0] != 0x7f;
+	if (p[0] < 0xc2 || p[0] > 0xf4)
+		return 0;
+	n = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+	if (p[0] == 0xc2 || p[0] == 0xe0)
+		low = 0xa0;			/* below: C1, or a longer form than needed */
+	else if (p[0] == 0xf0)
+		low = 0x90;
+	else if (p[0] == 0xed)
+		high = 0x9f;			/* above: surrogates */
+	else if (p[0] == 0xf4)
+		high = 0x8f;
+	if (s.len < n || p[1] < low || p[1] > high)
+		return 0;
+	for (size_t i = 2; i < n; i++)
+		if (p[i] < 0x80 || p[i] > 0xbf)
+			return 0;
+	return n;
+}
+
+/* At most LOG_TEXT_MAX bytes, and no part of a character at the end. */
+static struct slice
+cut(struct slice s, bool *was_cut)
+{
+	*was_cut = s.len > LOG_TEXT_MAX;
+	if (*was_cut) {
+		s.len = LOG_TEXT_MAX;
+		for (int i = 0; i < 3 && ((uint8_t)s.data[s.len] & 0xc0) == 0x80; i++)
+			s.len--;
+	}
+	return s;
+}
+
+/* `quoted` text has \ before quotes and backslashes. */
+static void
+append_escaped(struct buf *out, struct slice s, enum log_format format, bool quoted)
+{
+	bool was_cut;
+
+	s = cut(s, &was_cut);
+	while (s.len > 0) {
+		size_t n = printable_len(s);
+
+		if (n == 0) {
+			buf_printf(out, format == LOG_FORMAT_JSON ? "\\u%04x" : "\\x%02x", (uint8_t)s.data[0]);
+			n = 1;
+		} else {
+			if (quoted && (s.data[0] == '"' || s.data[0] == '\\'))
+				buf_append(out, "\\", 1);
+			buf_append(out, s.data, n);
+		}
+		s = slice_from(s, n);
+	}
+	if (was_cut)
+		buf_append_text(out, "...");
+}
+
+static void
+append_text(struct buf *out, struct slice s, bool quoted)
+{
+	append_escaped(out, s, LOG_FORMAT_TEXT, quoted);
+}
+
+static bool
+wants_quotes(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if ((uint8_t)s.data[i] <= 0x20 || s.data[i] == 0x7f || s.data[i] == '"' || s.data[i] == '\\')
+			return true;
+	return s.len == 0;
+}
+
+static void
+append_text_value(struct buf *out, struct slice s)
+{
+	bool quoted = wants_quotes(s);
+
+	if (quoted)
+		buf_append(out, "\"", 1);
+	append_text(out, s, quoted);
+	if (quoted)
+		buf_append(out, "\"", 1);
+}
+
+static void
+append_json_string(struct buf *out, struct slice s)
+{
+	buf_append(out, "\"", 1);
+	append_escaped(out, s, LOG_FORMAT_JSON, true);
+	buf_append(out, "\"", 1);
+}
+
+static void
+append_time(struct buf *out, int64_t time_ms)
+{
+	time_t seconds = (time_t)(time_ms / 1000);
+	struct tm tm;
+	char text[32];
+
+	gmtime_r(&seconds, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	buf_printf(out, "%s.%03dZ", text, (int)(time_ms % 1000));
+}
+
+static void
+append_json_time(struct buf *out, int64_t time_ms)
+{
+	buf_append_text(out, "{\"time\":\"");
+	append_time(out, time_ms);
+	buf_append_text(out, "\"");
+}
+
+struct log_line *
+log_line_new(enum log_stream stream, enum log_format format, int level)
+{
+	struct log_line *line = xcalloc(1, sizeof(*line));
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	line->stream = stream;
+	line->format = format;
+	line->level = level & LOG_PRIMASK;
+	line->time_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return line;
+}
+
+void
+log_line_free(struct log_line **line)
+{
+	buf_clear(&(*line)->text);
+	xfree(*line);
+	*line = NULL;
+}
+
+void
+log_line_set_message(struct log_line *line, struct slice message)
+{
+	struct buf *out = &line->text;
+
+	if (line->format == LOG_FORMAT_TEXT) {
+		append_text(out, message, false);
+		return;
+	}
+	append_json_time(out, line->time_ms);
+	buf_printf(out, ",\"level\":\"%s\",\"message\":", level_names[line->level]);
+	append_json_string(out, message);
+	buf_append(out, "}", 1);
+}
+
+static bool
+is_set(const struct log_field *field)
+{
+	return field->text != NULL || field->number != LOG_FIELD_UNSET;
+}
+
+static void
+append_field(struct log_line *line, const struct log_field *field)
+{
+	struct buf *out = &line->text;
+	bool json = line->format == LOG_FORMAT_JSON;
+
+	buf_printf(out, json ? ",\"%s\":" : " %s=", field->name);
+	if (field->text == NULL)
+		buf_printf(out, "%lld", (long long)field->number);
+	else if (json)
+		append_json_string(out, slice_of(field->text));
+	else
+		append_text_value(out, slice_of(field->text));
+}
+
+void
+log_line_set_event(struct log_line *line, const char *event, const struct log_field *fields, int count)
+{
+	line->is_event = true;
+	if (line->format == LOG_FORMAT_JSON) {
+		append_json_time(&line->text, line->time_ms);
+		buf_printf(&line->text, ",\"event\":\"%s\"", event);
+	} else {
+		buf_printf(&line->text, "event %s", event);
+	}
+	for (int i = 0; i < count; i++)
+		if (is_set(&fields[i]))
+			append_field(line, &fields[i]);
+	if (line->format == LOG_FORMAT_JSON)
+		buf_append(&line->text, "}", 1);
+}
+
+void
+log_line_render(const struct log_line *line, struct buf *out)
+{
+	if (line->format == LOG_FORMAT_TEXT) {
+		append_time(out, line->time_ms);
+		buf_append(out, " ", 1);
+		if (!line->is_event)
+			buf_printf(out, "%s: ", level_names[line->level]);
+	}
+	buf_append_slice(out, buf_slice(&line->text));
+	buf_append(out, "\n", 1);
+}

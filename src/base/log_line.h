@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * log_line.h: what a log line looks like: words, quoting and escapes, as
+ * text or as JSON.  Only for log.c and log_sink.c.
+ */
+#ifndef BASE_LOG_LINE_H
+#define BASE_LOG_LINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "base/log.h"
+
+enum { LOG_TEXT_MAX = 4096 };		/* a message or a value is cut behind so many bytes */
+
+struct log_line {
+	struct list node;
+	enum log_stream stream;
+	enum log_format format;
+	int level;
+	bool is_event;			/* its text goes without the level's name */
+	int64_t time_ms;		/* since 1970 */
+	struct buf text;		/* a whole JSON object, or text without time and level */
+};
+
+struct log_line *log_line_new(enum log_stream stream, enum log_format format, int level);
+void log_line_free(struct log_line **line);
+
+void log_line_set_message(struct log_line *line, struct slice message);
+void log_line_set_event(struct log_line *line, const char *event, const struct log_field *fields, int count);
+
+/* Appends the line as a file holds it, with its newline. */
+void log_line_render(const struct log_line *line, struct buf *out);
+
+#endif
