@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* addr.c: reading, comparing and writing addresses; IPv4 written as ::ffff:a.b.c.d becomes IPv4 on the way in. */
+/*
+ * addr.c: reading, comparing and writing addresses.  IPv4 written as
+ * ::ffff:a.b.c.d becomes IPv4 on the way in.
+ */
 #include "base/addr.h"
 
 #include <arpa/inet.h>

@@ -18,7 +18,8 @@ void *arena_alloc(struct arena *arena, size_t n);	/* zeroed, aligned for any typ
 char *arena_strdup(struct arena *arena, const char *s);
 char *arena_strndup(struct arena *arena, const char *s, size_t n);
 char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
-char *arena_vprintf(struct arena *arena, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
+char *arena_vprintf(struct arena *arena, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
 
 /* Have `cleanup(object)` called when the arena is freed. */
 void arena_on_free(struct arena *arena, void (*cleanup)(void *object), void *object);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* base64.c: RFC 4648 section 4; what it decodes may be a password, so nothing is left behind on refusal. */
+/*
+ * base64.c: RFC 4648 section 4.  What it decodes may be a password, so
+ * nothing is left behind on refusal.
+ */
 #include "base/base64.h"
 
 #include <stdint.h>

@@ -9,6 +9,6 @@
 #include "base/slice.h"
 
 void base64_encode(struct slice in, struct buf *out);			/* appends */
-bool base64_decode(struct slice in, struct buf *out);			/* appends; false and nothing added: not base64 */
+bool base64_decode(struct slice in, struct buf *out);	/* appends; false and nothing added: not base64 */
 
 #endif

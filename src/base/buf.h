@@ -47,6 +47,6 @@ void buf_added(struct buf *b, size_t n);
 void buf_consume(struct buf *b, size_t n);	/* takes n bytes off the front; keeps the memory */
 void buf_truncate(struct buf *b, size_t len);	/* keeps the first len bytes of the content */
 void buf_clear(struct buf *b);			/* frees the memory; the buffer can be used again */
-void buf_wipe(struct buf *b);			/* buf_clear for secrets: overwrites all allocated bytes first */
+void buf_wipe(struct buf *b);			/* buf_clear for secrets: overwrites all of it first */
 
 #endif

@@ -77,6 +77,12 @@ wait_until(pthread_cond_t *condition, int64_t until_ms)
 	pthread_cond_clockwait(condition, &state.lock, CLOCK_MONOTONIC, &until);
 }
 
+static enum log_format
+format_of(enum log_stream stream)
+{
+	return (enum log_format)atomic_load_explicit(&state.streams[stream].format, memory_order_relaxed);
+}
+
 static void
 count_lost(struct stream *stream)
 {
@@ -97,13 +103,13 @@ patience_for(const struct stream *stream)
 static void
 tell_lost(struct stream *stream, uint64_t lost)
 {
+	enum log_stream id = (enum log_stream)(stream - state.streams);
 	struct log_line *line;
 	struct buf text = { 0 };
 
 	if (stream->sink == NULL || lost == 0)
 		return;
-	line = log_line_new((enum log_stream)(stream - state.streams),
-	    (enum log_format)atomic_load(&stream->format), LOG_WARNING);
+	line = log_line_new(id, format_of(id), LOG_WARNING);
 	buf_printf(&text, "log: %llu lines were lost", (unsigned long long)lost);
 	log_line_set_message(line, buf_slice(&text));
 	if (log_sink_write(stream->sink, line, 0)) {
@@ -181,7 +187,7 @@ reopen_sinks(void)
 
 		if (stream->sink == NULL || log_sink_reopen(stream->sink, &error))
 			continue;
-		line = log_line_new((enum log_stream)i, (enum log_format)atomic_load(&stream->format), LOG_ERR);
+		line = log_line_new((enum log_stream)i, format_of((enum log_stream)i), LOG_ERR);
 		log_line_set_message(line, slice_of(error.text));
 		deliver(line);
 	}
@@ -399,8 +405,9 @@ log_wants(int level)
 static enum log_stream
 event_stream(void)
 {
-	return atomic_load_explicit(&state.streams[LOG_STREAM_ACCESS].level, memory_order_relaxed) != LEVEL_NONE ?
-	    LOG_STREAM_ACCESS : LOG_STREAM_MAIN;
+	int level = atomic_load_explicit(&state.streams[LOG_STREAM_ACCESS].level, memory_order_relaxed);
+
+	return level != LEVEL_NONE ? LOG_STREAM_ACCESS : LOG_STREAM_MAIN;
 }
 
 bool
@@ -429,8 +436,7 @@ log_vwrite(int level, const char *format, va_list args)
 	if (!log_wants(level))
 		return;
 	buf_vprintf(&text, format, args);
-	line = log_line_new(LOG_STREAM_MAIN,
-	    (enum log_format)atomic_load(&state.streams[LOG_STREAM_MAIN].format), level);
+	line = log_line_new(LOG_STREAM_MAIN, format_of(LOG_STREAM_MAIN), level);
 	log_line_set_message(line, buf_slice(&text));
 	buf_clear(&text);
 	submit(line);
@@ -445,7 +451,7 @@ log_event(const char *event, const struct log_field *fields, int count)
 
 	if (!log_wants_access())
 		return;
-	line = log_line_new(stream, (enum log_format)atomic_load(&state.streams[stream].format), LOG_INFO);
+	line = log_line_new(stream, format_of(stream), LOG_INFO);
 	log_line_set_event(line, event, fields, count);
 	submit(line);
 }

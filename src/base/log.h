@@ -22,7 +22,7 @@ enum log_stream { LOG_STREAM_MAIN, LOG_STREAM_ACCESS };		/* `log` and `log acces
 
 struct log_settings {			/* of one stream */
 	enum log_target target;
-	const char *path;		/* of the file; for syslog and the journal the socket's, NULL: the usual one */
+	const char *path;		/* of the file; or of the socket, NULL: the usual one */
 	enum log_format format;
 	int level;			/* LOG_ERR … LOG_DEBUG: what is worse or equal is written */
 };
@@ -40,7 +40,7 @@ struct log_field {
  * closes it: events go to the main stream again.
  */
 bool log_open(enum log_stream stream, const struct log_settings *settings, struct error *error);
-void log_start(void);			/* starts the writer thread; without log_open the main stream is standard error */
+void log_start(void);			/* starts the writer thread; the default is standard error */
 void log_stop(void);			/* writes what waits, at most 2 s, and ends the writer */
 void log_reopen(void);			/* files are opened anew (log rotation); safe from any thread */
 

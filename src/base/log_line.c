@@ -77,7 +77,8 @@ append_escaped(struct buf *out, struct slice s, enum log_format format, bool quo
 		size_t n = printable_len(s);
 
 		if (n == 0) {
-			buf_printf(out, format == LOG_FORMAT_JSON ? "\\u%04x" : "\\x%02x", (uint8_t)s.data[0]);
+			buf_printf(out, format == LOG_FORMAT_JSON ? "\\u%04x" : "\\x%02x",
+			    (uint8_t)s.data[0]);
 			n = 1;
 		} else {
 			if (quoted && (s.data[0] == '"' || s.data[0] == '\\'))

@@ -225,14 +225,17 @@ render_datagram(enum log_target target, const struct log_line *line, struct buf 
 	struct tm tm;
 
 	if (target == LOG_TARGET_JOURNAL) {
-		buf_printf(out, "SYSLOG_IDENTIFIER=%s\nSYSLOG_FACILITY=%d\nPRIORITY=%d\nMESSAGE=%.*s\n", IDENTITY,
-		    LOG_FAC(LOG_MAIL), line->level, SLICE_ARGS(buf_slice(&line->text)));
+		buf_printf(out, "SYSLOG_IDENTIFIER=%s\nSYSLOG_FACILITY=%d\nPRIORITY=%d\nMESSAGE=", IDENTITY,
+		    LOG_FAC(LOG_MAIL), line->level);
+		buf_append_slice(out, buf_slice(&line->text));
+		buf_append(out, "\n", 1);
 		return;
 	}
 	localtime_r(&seconds, &tm);
-	buf_printf(out, "<%d>%.3s %2d %02d:%02d:%02d ", LOG_MAIL | line->level, months + (size_t)tm.tm_mon * 3,
-	    tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
-	buf_printf(out, "%s[%d]: %.*s", IDENTITY, (int)getpid(), SLICE_ARGS(buf_slice(&line->text)));
+	buf_printf(out, "<%d>%.3s %2d %02d:%02d:%02d %s[%d]: ", LOG_MAIL | line->level,
+	    months + (size_t)tm.tm_mon * 3, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+	    IDENTITY, (int)getpid());
+	buf_append_slice(out, buf_slice(&line->text));
 }
 
 static bool

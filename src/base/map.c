@@ -99,7 +99,8 @@ map_set(struct map *map, struct slice name, void *value)
 			resize(map, map->size * 2);
 			slot = find_slot(map, name, hash);
 		}
-		*slot = (struct entry){ .name = xstrndup(name.data, name.len), .len = name.len, .hash = hash };
+		*slot = (struct entry){ .len = name.len, .hash = hash };
+		slot->name = xstrndup(name.data, name.len);
 		map->count++;
 	}
 	slot->value = value;
@@ -116,14 +117,16 @@ map_remove(struct map *map, struct slice name)
 		return NULL;
 	xfree(gap->name);
 	map->count--;
-	for (size_t i = ((size_t)(gap - map->slots) + 1) & mask; map->slots[i].name != NULL; i = (i + 1) & mask) {
-		size_t from_home = (i - map->slots[i].hash) & mask;
+	for (size_t i = (size_t)(gap - map->slots) + 1;; i++) {
+		struct entry *slot = &map->slots[i & mask];
 		size_t from_gap = (i - (size_t)(gap - map->slots)) & mask;
 
+		if (slot->name == NULL)
+			break;
 		/* an entry may go back to the gap unless its home lies behind that */
-		if (from_home >= from_gap) {
-			*gap = map->slots[i];
-			gap = &map->slots[i];
+		if (((i - slot->hash) & mask) >= from_gap) {
+			*gap = *slot;
+			gap = slot;
 		}
 	}
 	*gap = (struct entry){ 0 };

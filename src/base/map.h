@@ -17,7 +17,7 @@ struct map *map_new(void);
 void map_free(struct map **map);
 void *map_get(const struct map *map, struct slice name);		/* NULL where there is none */
 void map_set(struct map *map, struct slice name, void *value);		/* replaces */
-void *map_remove(struct map *map, struct slice name);			/* the value that was there, or NULL */
+void *map_remove(struct map *map, struct slice name);	/* the value that was there, or NULL */
 size_t map_count(const struct map *map);
 /* Calls each(name, value, arg) for all, in no order; the map must not change meanwhile. */
 void map_each(const struct map *map, void (*each)(const char *name, void *value, void *arg), void *arg);

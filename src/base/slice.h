@@ -19,13 +19,13 @@ struct slice {
 #define SLICE_ARGS(s) (int)(s).len, (s).data
 #define SLICE_LITERAL(text) { (text), sizeof(text) - 1 }
 
-struct slice slice_of(const char *text);			/* a C string, without its NUL; NULL is empty */
+struct slice slice_of(const char *text);			/* without its NUL; NULL is empty */
 struct slice slice_make(const char *data, size_t len);
 bool slice_equals(struct slice a, const char *text);
 bool slice_equals_nocase(struct slice a, const char *text);	/* ASCII only, whatever the locale */
 bool slice_has_prefix_nocase(struct slice a, const char *prefix);
-struct slice slice_trim(struct slice s);			/* less blanks (SP, HT, CR, LF) at both ends */
-struct slice slice_from(struct slice s, size_t offset);		/* what is left behind the first `offset` bytes */
+struct slice slice_trim(struct slice s);			/* less SP, HT, CR, LF at both ends */
+struct slice slice_from(struct slice s, size_t offset);		/* what is behind the first bytes */
 
 /* Takes the next word up to a blank off the front of *rest; an empty slice at the end. */
 struct slice slice_word(struct slice *rest);
