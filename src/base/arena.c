@@ -7,7 +7,6 @@
 
 #include <stdalign.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,17 +126,10 @@ arena_printf(struct arena *arena, const char *format, ...)
 char *
 arena_vprintf(struct arena *arena, const char *format, va_list args)
 {
-	va_list again;
-	char *text;
-	int n;
+	char *formatted = xvasprintf(format, args);
+	char *text = arena_strdup(arena, formatted);
 
-	va_copy(again, args);
-	n = vsnprintf(NULL, 0, format, args);
-	if (n < 0)
-		abort();
-	text = arena_alloc(arena, (size_t)n + 1);
-	vsnprintf(text, (size_t)n + 1, format, again);
-	va_end(again);
+	xfree(formatted);
 	return text;
 }
 

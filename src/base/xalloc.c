@@ -85,7 +85,11 @@ xvasprintf(const char *format, va_list args)
 void *
 try_calloc(size_t count, size_t size)
 {
-	return count > 0 && size > 0 ? calloc(count, size) : calloc(1, 1);
+	size_t n;
+
+	if (__builtin_mul_overflow(count, size, &n))
+		return NULL;
+	return calloc(1, n > 0 ? n : 1);
 }
 
 void
