@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* slice_test.c: comparing, words and numbers at their boundaries. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/slice.h"
+
+#define assert_slice(s, text) assert_true(slice_equals((s), (text)))
+
+static void
+comparing(void **state)
+{
+	struct slice s = slice_of("StLs");
+
+	(void)state;
+	assert_true(slice_equals_nocase(s, "STLS"));
+	assert_false(slice_equals(s, "STLS"));
+	assert_false(slice_equals_nocase(s, "STL"));
+	assert_false(slice_equals_nocase(s, "STLS "));
+	assert_true(slice_has_prefix_nocase(s, "stl"));
+	assert_true(slice_has_prefix_nocase(s, ""));
+	assert_false(slice_has_prefix_nocase(s, "stls2"));
+	assert_false(slice_equals_nocase(slice_of("@["), "`{"));	/* 0x20 apart, but no letters */
+	assert_false(slice_equals(slice_make("a\0b", 3), "a"));
+	assert_slice(slice_of(NULL), "");
+}
+
+static void
+trimming_and_cutting(void **state)
+{
+	(void)state;
+	assert_slice(slice_trim(slice_of(" \t a b\r\n")), "a b");
+	assert_slice(slice_trim(slice_of(" \r\n ")), "");
+	assert_slice(slice_from(slice_of("abc"), 1), "bc");
+	assert_slice(slice_from(slice_of("abc"), 3), "");
+	assert_slice(slice_from(slice_of("abc"), 9), "");
+}
+
+static void
+words(void **state)
+{
+	struct slice rest = slice_of("  A01 LOGIN\tx  ");
+
+	(void)state;
+	assert_slice(slice_word(&rest), "A01");
+	assert_slice(rest, " LOGIN\tx  ");
+	assert_slice(slice_word(&rest), "LOGIN");
+	assert_slice(slice_word(&rest), "x");
+	assert_slice(slice_word(&rest), "");
+	assert_int_equal(rest.len, 0);
+	assert_slice(slice_word(&rest), "");
+}
+
+static void
+numbers(void **state)
+{
+	uint64_t n = 7;
+
+	(void)state;
+	assert_true(slice_to_number(slice_of("0"), 0, &n));
+	assert_int_equal(n, 0);
+	assert_true(slice_to_number(slice_of("65535"), 65535, &n));
+	assert_int_equal(n, 65535);
+	assert_false(slice_to_number(slice_of("65536"), 65535, &n));
+	assert_true(slice_to_number(slice_of("18446744073709551615"), UINT64_MAX, &n));
+	assert_true(n == UINT64_MAX);
+	assert_false(slice_to_number(slice_of("18446744073709551616"), UINT64_MAX, &n));
+	assert_false(slice_to_number(slice_of("99999999999999999999999"), UINT64_MAX, &n));
+	assert_false(slice_to_number(slice_of("7"), 3, &n));
+	assert_false(slice_to_number(slice_of(""), 9, &n));
+	assert_false(slice_to_number(slice_of("-1"), 9, &n));
+	assert_false(slice_to_number(slice_of("+1"), 9, &n));
+	assert_false(slice_to_number(slice_of("1 "), 9, &n));
+	assert_true(n == UINT64_MAX);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(comparing),
+		cmocka_unit_test(trimming_and_cutting),
+		cmocka_unit_test(words),
+		cmocka_unit_test(numbers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
