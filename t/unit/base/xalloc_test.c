@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* xalloc_test.c: copies end with a NUL, memory is zeroed, and its lack is survivable where asked for. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/xalloc.h"
+
+static void
+copies_end_with_nul(void **state)
+{
+	char *copy = xstrndup("pass\0word", 9), *text = xasprintf("%s-%d", "d", 3), *empty = xstrndup(NULL, 0);
+
+	(void)state;
+	assert_memory_equal(copy, "pass\0word", 10);
+	assert_string_equal(text, "d-3");
+	assert_string_equal(empty, "");
+	xfree(copy);
+	xfree(text);
+	xfree(empty);
+	xfree(NULL);
+}
+
+static void
+counted_memory_is_zero(void **state)
+{
+	static const char zeros[64 * 3];
+	char *p = xcalloc(64, 3);
+
+	(void)state;
+	assert_memory_equal(p, zeros, sizeof(zeros));
+	p = xrealloc(p, 1000);
+	assert_memory_equal(p, zeros, sizeof(zeros));
+	xfree(p);
+	p = xcalloc(0, 8);
+	assert_non_null(p);
+	xfree(p);
+}
+
+static void
+trying_reports_overflow(void **state)
+{
+	/* hidden from the compiler, which would warn of the size */
+	volatile size_t many = SIZE_MAX / 2;
+
+	(void)state;
+	assert_null(try_calloc(many, 3));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(copies_end_with_nul),
+		cmocka_unit_test(counted_memory_is_zero),
+		cmocka_unit_test(trying_reports_overflow),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
