@@ -38,6 +38,16 @@ xcalloc(size_t count, size_t size)
 }
 
 void *
+xcalloc_aligned(size_t size)
+{
+	enum { CACHE_LINE = 64 };
+	size_t rounded = (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+	void *p = check_memory(rounded >= size ? aligned_alloc(CACHE_LINE, rounded) : NULL);
+
+	return memset(p, 0, rounded);
+}
+
+void *
 xrealloc(void *p, size_t n)
 {
 	return check_memory(realloc(p, n > 0 ? n : 1));

@@ -13,6 +13,8 @@
 void *xmalloc(size_t n);
 void *xcalloc(size_t count, size_t size);	/* zeroed; aborts on overflow of count * size too */
 void *xrealloc(void *p, size_t n);
+/* Zeroed, on a cache line of its own: for structs with _Alignas(64), which xcalloc would not align. */
+void *xcalloc_aligned(size_t size);
 char *xstrdup(const char *s);
 char *xstrndup(const char *s, size_t n);	/* n bytes of s and a NUL; s need not end with one */
 char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
