@@ -12,8 +12,8 @@ use IO::Socket::INET;
 
 my $delivered = 0;
 
-# name, and perhaps address, users => count, trusted => networks, cert => PEM (adds STARTTLS and imaps),
-# settings => text added to the configuration.
+# name, and perhaps address, port, users => count, trusted => networks, cert => PEM (adds STARTTLS and
+# imaps), settings => text added to the configuration.
 sub new ($class, %option) {
 	my $name = $option{name} // croak 'a Dovecot needs a name';
 	my $dir = test_dir() . "/$name";
@@ -40,6 +40,7 @@ sub port ($self) { return $self->{port} }
 sub tls_port ($self) { return $self->{tls_port} }
 sub address ($self) { return $self->{address} }
 
+# Root's Dovecot drops to the users of its package; another's does everything as that one.
 sub config_users ($self) {
 	return "mail_uid = mail\nmail_gid = mail\nfirst_valid_uid = 1\nfirst_valid_gid = 1\n" if $> == 0;
 	my ($user, $group) = (scalar getpwuid $>, scalar getgrgid $));
@@ -51,8 +52,12 @@ sub config_users ($self) {
 		mail_gid = $group
 		first_valid_uid = 1
 		first_valid_gid = 1
-		service anvil { chroot = }
-		service stats { chroot = }
+		service anvil {
+		  chroot =
+		}
+		service stats {
+		  chroot =
+		}
 		END
 }
 
@@ -70,6 +75,7 @@ sub config ($self) {
 	my $tls_port = $self->{tls_port} // 0;
 	my $chroot = $> == 0 ? '' : 'chroot =';
 
+	# Without the penalty socket, a refused password delays no later login of the same address.
 	# Several sessions share an imap process: thousands of processes would only measure the machine.
 	return <<~"END" . $self->config_users . $self->config_tls . $self->{settings} . "\n";
 		base_dir = $dir/run
@@ -86,7 +92,6 @@ sub config ($self) {
 		auth_cache_size = 0
 		mail_location = maildir:$dir/mail/%u
 		mail_max_userip_connections = 0
-		mailbox_idle_check_interval = 1 s
 		default_client_limit = 6000
 		default_process_limit = 500
 		default_vsz_limit = 2 G
@@ -109,6 +114,11 @@ sub config ($self) {
 		  inet_listener imaps {
 		    port = $tls_port
 		    ssl = yes
+		  }
+		}
+		service anvil {
+		  unix_listener anvil-auth-penalty {
+		    mode = 0
 		  }
 		}
 		service imap {

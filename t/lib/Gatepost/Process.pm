@@ -13,7 +13,7 @@ use POSIX qw(WNOHANG _exit);
 use Test::More ();
 use Time::HiRes qw(time);
 
-our @EXPORT_OK = qw(test_dir wait_for read_file write_file);
+our @EXPORT_OK = qw(test_dir wait_for read_file write_file run_command raise_descriptors);
 
 my $owner = $$;		# forked fakes and clients must not clean up
 my $test_dir;
@@ -61,6 +61,19 @@ sub wait_for ($check, $seconds, $what) {
 	}
 }
 
+# Runs a program to its end; its exit status and all it printed.
+sub run_command ($name, $command, %option) {
+	my $process = __PACKAGE__->new(name => $name, command => $command, %option)->start;
+	my $status = $process->wait_for_end($option{seconds} // 60);
+	return ($status, $process->log_text);
+}
+
+# Lets this test hold COUNT open descriptors.
+sub raise_descriptors ($count) {
+	system('prlimit', '--pid', $$, "--nofile=$count:") == 0 or croak "cannot have $count descriptors";
+	return;
+}
+
 # name, command => [...], and perhaps env => {}, limits => { nofile => N }, stdin => path.
 sub new ($class, %option) {
 	my $self = bless { env => {}, limits => {}, dir => test_dir(), %option }, $class;
@@ -80,7 +93,7 @@ sub start ($self) {
 		setpgrp;
 		%ENV = (%ENV, %{ $self->{env} });
 		$SIG{PIPE} = 'DEFAULT';
-		open STDIN, '<', '/dev/null';
+		open STDIN, '<', $self->{stdin} // '/dev/null' or _exit(126);
 		open STDOUT, '>>', $self->{log} or _exit(126);
 		open STDERR, '>&', \*STDOUT;
 		no warnings 'exec';
