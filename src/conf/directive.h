@@ -43,6 +43,7 @@ struct conf_block {
 	struct conf_where where;
 	const struct conf_block *parent;	/* the block around it; NULL for the root */
 	struct conf_value *values;		/* where each directive was set, see conf_is_set */
+	struct conf_object *object;		/* the loader's own */
 	bool broken;				/* an error was found in it: some fields may be unset */
 };
 

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * include.c: the files of a configuration, and `include`: a path relative to the file that says it, which
+ * must be there, or a pattern, which may match nothing.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "conf/load.h"
+
+enum {
+	FILE_SIZE_MAX = 16 << 20,
+	INCLUDE_DEPTH = 16,
+	FILES_MAX = 4096,		/* files that include files, twice each, would never end */
+	READ_STEP = 64 << 10
+};
+
+static const char *
+folder_of(struct arena *arena, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL ? arena_strndup(arena, path, (size_t)(slash - path)) : NULL;
+}
+
+static bool
+read_all(int fd, const char *path, struct buf *out, struct error *error)
+{
+	for (;;) {
+		ssize_t n = read(fd, buf_reserve(out, READ_STEP), READ_STEP);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_set(error, "cannot read %s: %s", path, strerror(errno));
+		if (n == 0)
+			return true;
+		buf_added(out, (size_t)n);
+		if (buf_len(out) > FILE_SIZE_MAX)
+			return error_set(error, "%s is larger than %d MiB", path, FILE_SIZE_MAX >> 20);
+	}
+}
+
+static bool
+is_including(const struct conf_source *source)
+{
+	for (const struct conf_source *s = source->from; s != NULL; s = s->from)
+		if (s->device == source->device && s->inode == source->inode)
+			return true;
+	return false;
+}
+
+static bool
+read_file(struct conf *conf, int fd, struct conf_source *source, struct error *error)
+{
+	struct buf text = { 0 };
+	struct stat st;
+	bool ok;
+
+	if (fstat(fd, &st) < 0)
+		return error_set(error, "cannot read %s: %s", source->name, strerror(errno));
+	if (S_ISDIR(st.st_mode))
+		return error_set(error, "%s is a folder, not a file", source->name);
+	source->device = st.st_dev;
+	source->inode = st.st_ino;
+	if (is_including(source))
+		return error_set(error, "%s includes itself", source->name);
+	ok = read_all(fd, source->name, &text, error);
+	if (ok) {
+		source->len = buf_len(&text);
+		source->text = arena_strndup(conf->arena, source->len != 0 ? buf_data(&text) : "", source->len);
+	}
+	buf_wipe(&text);
+	return ok;
+}
+
+const struct conf_source *
+include_read(struct conf *conf, const char *path, const struct conf_source *from, struct error *error)
+{
+	struct conf_source *source = arena_alloc(conf->arena, sizeof(*source));
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	bool ok;
+
+	if (fd < 0) {
+		error_set(error, "cannot open %s: %s", path, strerror(errno));
+		return NULL;
+	}
+	source->name = arena_strdup(conf->arena, path);
+	source->folder = folder_of(conf->arena, path);
+	source->order = conf->source_count++;
+	source->from = from;
+	ok = read_file(conf, fd, source, error);
+	close(fd);
+	return ok ? source : NULL;
+}
+
+static void
+include_file(struct conf *conf, struct conf_block *block, const struct conf_word *word, const char *path)
+{
+	const struct conf_source *source;
+	struct error error;
+
+	source = include_read(conf, path, word->where.source, &error);
+	if (source != NULL) {
+		parse_source(conf, block, source);
+		return;
+	}
+	problem_add(conf->problems, word->where, "include: %s", error.text);
+	block->broken = true;
+}
+
+static bool
+is_too_much(const struct conf *conf, const struct conf_word *word)
+{
+	int depth = 0;
+
+	for (const struct conf_source *s = word->where.source; s != NULL; s = s->from)
+		depth++;
+	return depth > INCLUDE_DEPTH || conf->source_count > FILES_MAX;
+}
+
+void
+include_files(struct conf *conf, struct conf_block *block, const struct conf_word *word)
+{
+	const char *folder = word->where.source->folder, *path = word->text;
+	glob_t found;
+
+	if (*path != '/' && folder != NULL)
+		path = arena_printf(conf->arena, "%s/%s", folder, path);
+	if (is_too_much(conf, word)) {
+		problem_add(conf->problems, word->where, "include: too deep (%d files) or too many files (%d)",
+		    INCLUDE_DEPTH, FILES_MAX);
+		return;
+	}
+	if (strpbrk(word->text, "*?[") == NULL) {
+		include_file(conf, block, word, path);
+		return;
+	}
+	switch (glob(path, GLOB_ERR, NULL, &found)) {
+	case 0:
+		for (size_t i = 0; i < found.gl_pathc; i++)
+			include_file(conf, block, word, found.gl_pathv[i]);
+		break;
+	case GLOB_NOMATCH:
+		break;
+	default:
+		problem_add(conf->problems, word->where, "include: cannot look up %s: %s", path,
+		    strerror(errno));
+		block->broken = true;
+		break;
+	}
+	globfree(&found);
+}

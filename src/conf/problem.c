@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * problem.c: the errors of a run: rendered when they are found, kept in the order of their places, each
+ * with its source line and a caret.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/xalloc.h"
+#include "conf/load.h"
+
+enum { SHOWN_MAX = 160 };	/* bytes of a source line that are shown */
+
+struct conf_problem {
+	int order, line, column;
+	char *text;
+};
+
+static bool
+is_continuation(char c)		/* of a UTF-8 character: takes no column of its own */
+{
+	return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+static bool
+is_control(char c)
+{
+	return ((unsigned char)c < ' ' && c != '\t') || c == 0x7f;
+}
+
+/* The line `number` of a source, without its end. */
+static struct slice
+find_line(const struct conf_source *source, int number)
+{
+	const char *at = source->text, *end = source->text + source->len, *stop;
+
+	while (number > 1) {
+		const char *newline = memchr(at, '\n', (size_t)(end - at));
+
+		if (newline == NULL)
+			return slice_make("", 0);
+		at = newline + 1;
+		number--;
+	}
+	stop = memchr(at, '\n', (size_t)(end - at));
+	if (stop == NULL)
+		stop = end;
+	if (stop > at && stop[-1] == '\r')
+		stop--;
+	return slice_make(at, (size_t)(stop - at));
+}
+
+static void
+render_source(struct buf *out, struct conf_where where)
+{
+	struct slice line = find_line(where.source, where.line);
+	struct buf caret = { 0 };
+	int column = 1;
+
+	for (size_t i = 0; i < line.len && i < SHOWN_MAX; i++) {
+		char c = is_control(line.data[i]) ? '?' : line.data[i];
+
+		buf_append(out, &c, 1);
+		if (column < where.column && !is_continuation(c))
+			buf_append_text(&caret, c == '\t' ? "\t" : " ");
+		if (i + 1 < line.len && !is_continuation(line.data[i + 1]))
+			column++;
+	}
+	if (line.len > SHOWN_MAX)
+		buf_append_text(out, " ...");
+	buf_append_text(out, "\n");
+	if (where.column <= column + 1) {
+		buf_append_slice(out, buf_slice(&caret));
+		buf_append_text(out, "^\n");
+	}
+	buf_clear(&caret);
+}
+
+static char *
+render(struct conf_where where, const char *format, va_list args)
+{
+	struct buf out = { 0 };
+	char *text;
+
+	if (where.source != NULL && where.line > 0)
+		buf_printf(&out, "%s:%d:%d: ", where.source->name, where.line, where.column);
+	else if (where.source != NULL)
+		buf_printf(&out, "%s: ", where.source->name);
+	buf_vprintf(&out, format, args);
+	for (size_t i = 0; i < buf_len(&out); i++)	/* words of the file may be in the message */
+		if (is_control(buf_data(&out)[i]))
+			buf_data(&out)[i] = '?';
+	buf_append_text(&out, "\n");
+	if (where.source != NULL && where.line > 0)
+		render_source(&out, where);
+	text = xstrndup(buf_data(&out), buf_len(&out));
+	buf_clear(&out);
+	return text;
+}
+
+static bool
+is_before(const struct conf_problem *a, const struct conf_problem *b)
+{
+	if (a->order != b->order)
+		return a->order < b->order;
+	if (a->line != b->line)
+		return a->line < b->line;
+	return a->column < b->column;
+}
+
+static bool
+is_known(const struct conf_problems *problems, const char *text)
+{
+	for (size_t i = 0; i < problems->count; i++)
+		if (strcmp(problems->items[i].text, text) == 0)
+			return true;
+	return false;
+}
+
+void
+problem_vadd(struct conf_problems *problems, struct conf_where where, const char *format, va_list args)
+{
+	struct conf_problem problem = { .line = where.line, .column = where.column };
+	size_t i = problems->count;
+
+	if (problems->count > CONF_MAX_ERRORS)
+		return;
+	if (problems->count == CONF_MAX_ERRORS) {
+		problem.order = INT32_MAX;
+		problem.text = xstrdup("there are more errors; the rest is not shown\n");
+	} else {
+		problem.order = where.source != NULL ? where.source->order : -1;
+		problem.text = render(where, format, args);
+	}
+	if (is_known(problems, problem.text)) {	/* a `default` block's value, judged in several blocks */
+		xfree(problem.text);
+		return;
+	}
+	problems->items = xrealloc(problems->items, (problems->count + 1) * sizeof(problem));
+	for (; i > 0 && is_before(&problem, &problems->items[i - 1]); i--)
+		problems->items[i] = problems->items[i - 1];
+	problems->items[i] = problem;
+	problems->count++;
+}
+
+void
+problem_add(struct conf_problems *problems, struct conf_where where, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	problem_vadd(problems, where, format, args);
+	va_end(args);
+}
+
+void
+conf_problems_print(const struct conf_problems *problems, FILE *out)
+{
+	for (size_t i = 0; i < problems->count; i++)
+		fputs(problems->items[i].text, out);
+}
+
+void
+conf_problems_clear(struct conf_problems *problems)
+{
+	for (size_t i = 0; i < problems->count; i++)
+		xfree(problems->items[i].text);
+	xfree(problems->items);
+	*problems = (struct conf_problems){ 0 };
+}
+
+void
+conf_error_at(struct conf_problems *problems, const struct conf_block *block, const char *directive,
+    const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	problem_vadd(problems, conf_where(block, directive), format, args);
+	va_end(args);
+}
+
+/* The place of a directive's value number `i`, counted over all its lines. */
+static struct conf_where
+find_value(const struct conf_block *block, const char *directive, size_t i)
+{
+	struct row row;
+
+	if (!row_find(block->kind, directive, &row))
+		return block->where;
+	for (const struct conf_line *l = block->values[row.index].lines; l != NULL; l = l->next) {
+		if (i < l->count && l->words[i].where.source != NULL)
+			return l->words[i].where;
+		i -= i < l->count ? i : l->count;
+	}
+	return conf_where(block, directive);
+}
+
+void
+conf_error_at_value(struct conf_problems *problems, const struct conf_block *block, const char *directive,
+    size_t i, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	problem_vadd(problems, find_value(block, directive, i), format, args);
+	va_end(args);
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * resolve.c: what needs the whole configuration read: references, `default` blocks, inheritance, defaults
+ * that depend on other values, and the checks of the blocks.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "conf/load.h"
+#include "conf/suggest.h"
+
+static void
+refuse_reference(struct conf *conf, struct conf_block *block, const struct row *row,
+    const struct conf_line *line, const struct conf_word *word)
+{
+	const struct block *kind = row->directive->block;
+	struct suggest suggest = suggest_start(word->text);
+	struct conf_where where = word->where.source != NULL ? word->where : line->where;
+
+	for (const struct conf_object *o = conf->objects; o != NULL; o = o->next)
+		if (o->block->kind == kind && o->block->parent == conf->root && o->block->title != NULL)
+			suggest_try(&suggest, o->block->title);
+	problem_add(conf->problems, where.source != NULL ? where : block->where,
+	    "%s: there is no %s %s%s%s%s", row_name(row->directive), kind->name, word->text,
+	    suggest.best != NULL ? "; did you mean " : "", suggest.best != NULL ? suggest.best : "",
+	    suggest.best != NULL ? "?" : "");
+	block->values[row->index].failed = true;
+	block->broken = true;
+}
+
+void
+resolve_references(struct conf *conf, struct conf_block *block, const struct row *row)
+{
+	const struct directive *d = row->directive;
+	const struct conf_value *value = &block->values[row->index];
+	struct conf_list *list = row_field(row, block);
+
+	if (value->none)
+		return;
+	for (const struct conf_line *l = value->lines; l != NULL; l = l->next) {
+		for (size_t i = 0; i < l->count; i++) {
+			struct conf_block *found = object_named(conf, d->block, l->words[i].text);
+
+			if (found == NULL) {
+				refuse_reference(conf, block, row, l, &l->words[i]);
+			} else if (!d->list) {
+				*(struct conf_block **)row_field(row, block) = found;
+			} else {
+				list->items = value_grow(conf->arena, list->items, list->count,
+				    sizeof(list->items[0]));
+				list->items[list->count++] = found;
+			}
+		}
+	}
+}
+
+static void
+resolve_block(struct conf *conf, struct conf_block *block)
+{
+	struct row_walk walk = row_walk_start(block->kind);
+	struct row row;
+
+	while (row_next(&walk, &row))
+		if (row.directive->kind == CONF_KIND_REFERENCE)
+			resolve_references(conf, block, &row);
+}
+
+/* Another row of the block fills the same field, and somebody wrote it. */
+static bool
+is_taken(const struct conf_block *block, const struct row *row)
+{
+	struct row_walk walk = row_walk_start(block->kind);
+	struct row other;
+
+	while (row_next(&walk, &other))
+		if (other.offset == row->offset && block->values[other.index].origin == CONF_ORIGIN_WRITTEN)
+			return true;
+	return false;
+}
+
+/* What was said in `from` counts in `block` where that says nothing itself. */
+static void
+merge(struct conf_block *block, const struct conf_block *from, enum conf_origin origin)
+{
+	struct row_walk walk = row_walk_start(block->kind);
+	struct row row, other;
+
+	while (row_next(&walk, &row)) {
+		struct conf_value *value = &block->values[row.index];
+		const struct conf_value *source;
+
+		if (value->undone || (row.directive->flags & CONF_OWN) || is_taken(block, &row) ||
+		    !row_find(from->kind, row_name(row.directive), &other))
+			continue;
+		source = &from->values[other.index];
+		if (other.directive->kind != row.directive->kind || other.directive->size != row.directive->size ||
+		    (source->origin == CONF_ORIGIN_DEFAULT && !source->undone))
+			continue;
+		memcpy(row_field(&row, block), row_field(&other, from), row.directive->size);
+		*value = *source;
+		value->origin = source->undone ? CONF_ORIGIN_DEFAULT : origin;
+	}
+}
+
+static void
+merge_all(struct conf *conf, struct conf_object *object)
+{
+	struct conf_block *block = object->block;
+	const struct conf_block *general, *other;
+
+	if (object->is_merged)
+		return;
+	object->is_merged = true;	/* before the rest: objects may inherit in a circle */
+	general = block->parent == conf->root ? object_default(conf, block->kind) : NULL;
+	if (general != NULL)
+		merge(block, general, CONF_ORIGIN_DEFAULT_BLOCK);
+	other = block->kind->inherits != NULL ? block->kind->inherits(block) : NULL;
+	if (other == NULL)
+		return;
+	merge_all(conf, other->object);
+	merge(block, other, CONF_ORIGIN_INHERITED);
+}
+
+/* Single nested blocks that nobody wrote but that have a default. */
+static void
+make_missing(struct conf *conf, struct conf_block *block)
+{
+	struct row_walk walk = row_walk_start(block->kind);
+	struct row row, title;
+
+	while (row_next(&walk, &row)) {
+		const struct directive *d = row.directive;
+		const struct conf_value *value = &block->values[row.index];
+		struct row_walk nested_walk;
+		struct conf_block *nested;
+
+		if (d->kind != CONF_KIND_BLOCK || d->list || d->value == NULL || value->failed ||
+		    value->none || *(void **)row_field(&row, block) != NULL)
+			continue;
+		nested = object_new(conf, d->block, block);
+		nested->where = block->where;
+		*(struct conf_block **)row_field(&row, block) = nested;
+		nested_walk = row_walk_start(d->block);
+		if (d->block->title == TITLE_VALUE && *d->value != '\0' && row_next(&nested_walk, &title))
+			object_set_default(conf, nested, &title, d->value);
+		resolve_block(conf, nested);
+	}
+}
+
+static void
+require(struct conf *conf, struct conf_block *block)
+{
+	struct row_walk walk = row_walk_start(block->kind);
+	struct row row;
+
+	while (row_next(&walk, &row)) {
+		const struct directive *d = row.directive;
+		const struct conf_value *value = &block->values[row.index];
+
+		if (!(d->flags & CONF_REQUIRED) || value->failed || (value->lines != NULL && !value->none) ||
+		    (d->kind == CONF_KIND_BLOCK && value->origin != CONF_ORIGIN_DEFAULT && !value->none) ||
+		    (block->broken && (d->flags & CONF_COMPUTED)))
+			continue;
+		problem_add(conf->problems, block->where, "%s%s%s needs %s",
+		    block->parent != NULL ? block->kind->name : "the configuration",
+		    block->title != NULL ? " " : "", block->title != NULL ? block->title : "", row_name(d));
+		block->broken = true;
+	}
+}
+
+/* Is something broken that the block refers to? */
+static bool
+has_broken_reference(const struct conf_block *block)
+{
+	struct row_walk walk = row_walk_start(block->kind);
+	struct row row;
+
+	while (row_next(&walk, &row)) {
+		const struct conf_list *list = row_field(&row, block);
+		struct conf_block *const *pointer = row_field(&row, block);
+
+		if (row.directive->kind != CONF_KIND_REFERENCE && row.directive->kind != CONF_KIND_BLOCK)
+			continue;
+		if (!row.directive->list) {
+			if (*pointer != NULL && (*pointer)->broken)
+				return true;
+			continue;
+		}
+		for (size_t i = 0; i < list->count; i++)
+			if (((const struct conf_block *)list->items[i])->broken)
+				return true;
+	}
+	return false;
+}
+
+static void
+spread_broken(struct conf *conf)
+{
+	bool is_changed = true;
+
+	if (conf->problems->count == 0)
+		return;
+	while (is_changed) {
+		is_changed = false;
+		for (struct conf_object *o = conf->last_object; o != NULL; o = o->previous) {
+			if (!o->block->broken && has_broken_reference(o->block))
+				o->block->broken = is_changed = true;
+		}
+	}
+}
+
+void
+resolve_all(struct conf *conf)
+{
+	struct conf_context context = { conf->arena, conf->problems, conf };
+
+	for (struct conf_object *o = conf->objects; o != NULL; o = o->next)
+		resolve_block(conf, o->block);
+	for (struct conf_object *o = conf->objects; o != NULL; o = o->next) {
+		if (o->is_default)
+			continue;
+		merge_all(conf, o);
+		make_missing(conf, o->block);
+	}
+	for (struct conf_object *o = conf->objects; o != NULL; o = o->next)
+		if (!o->is_default && o->block->kind->prepare != NULL)
+			o->block->kind->prepare(&context, o->block);
+	for (struct conf_object *o = conf->objects; o != NULL; o = o->next)
+		if (!o->is_default)
+			require(conf, o->block);
+	spread_broken(conf);
+	for (struct conf_object *o = conf->last_object; o != NULL; o = o->previous) {
+		const struct block *kind = o->block->kind;
+
+		if (!o->is_default && kind->check != NULL &&
+		    (!o->block->broken || (kind->flags & BLOCK_CHECK_BROKEN)))
+			kind->check(&context, o->block);
+	}
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * rows.c: walking and finding the rows of a block.  Rows of a group count as the block's own, in the place
+ * where the group stands.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "conf/load.h"
+
+struct row_walk
+row_walk_start(const struct block *kind)
+{
+	return (struct row_walk){ .at[0] = kind->directives };
+}
+
+bool
+row_next(struct row_walk *walk, struct row *row)
+{
+	for (;;) {
+		const struct directive *d = walk->at[walk->depth];
+
+		if (d->kind == CONF_KIND_END) {
+			if (walk->depth == 0)
+				return false;
+			walk->depth--;
+			continue;
+		}
+		walk->at[walk->depth]++;
+		if (d->kind == CONF_KIND_GROUP) {
+			assert(walk->depth + 1 < ROW_DEPTH);
+			walk->offset[walk->depth + 1] = walk->offset[walk->depth] + d->offset;
+			walk->at[++walk->depth] = d->rows;
+			continue;
+		}
+		row->directive = d;
+		row->offset = walk->offset[walk->depth] + d->offset;
+		row->index = walk->index++;
+		return true;
+	}
+}
+
+const char *
+row_name(const struct directive *directive)
+{
+	return directive->name != NULL ? directive->name : directive->block->name;
+}
+
+bool
+row_find(const struct block *kind, const char *name, struct row *row)
+{
+	struct row_walk walk = row_walk_start(kind);
+
+	while (row_next(&walk, row))
+		if (strcmp(row_name(row->directive), name) == 0)
+			return true;
+	return false;
+}
+
+size_t
+row_count(const struct block *kind)
+{
+	struct row_walk walk = row_walk_start(kind);
+	struct row row;
+
+	while (row_next(&walk, &row))
+		;
+	return walk.index;
+}
+
+bool
+row_has_word(const struct directive *directive, const char *word)
+{
+	for (const struct choice *c = directive->choices; c != NULL && c->word != NULL; c++)
+		if (strcmp(c->word, word) == 0)
+			return true;
+	return false;
+}
+
+const struct directive *
+conf_find_row(const struct block *block, const char *name, size_t *offset)
+{
+	struct row row;
+
+	if (!row_find(block, name, &row))
+		return NULL;
+	if (offset != NULL)
+		*offset = row.offset;
+	return row.directive;
+}
