@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * log_test.c: the log as a whole: levels, streams, rotation, many threads,
+ * and sinks that take nothing.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+enum { THREADS = 4, LINES_PER_THREAD = 500, FLOOD = 20000, STOP_MAX_MS = 2500, AWAIT_MAX_MS = 10000 };
+
+static char directory[] = "/tmp/gatepost-log-XXXXXX";	/* made once for the whole program */
+static char path[64], other_path[64];
+
+static int
+make_directory(void **state)
+{
+	(void)state;
+	if (mkdtemp(directory) == NULL)
+		return -1;
+	snprintf(path, sizeof(path), "%s/log", directory);
+	snprintf(other_path, sizeof(other_path), "%s/other", directory);
+	return 0;
+}
+
+static int
+remove_directory(void **state)
+{
+	(void)state;
+	return rmdir(directory);
+}
+
+static int
+clean_up(void **state)
+{
+	(void)state;
+	log_stop();
+	unlink(path);
+	unlink(other_path);
+	return 0;
+}
+
+static void
+open_file(enum log_stream stream, const char *name, enum log_format format, int level)
+{
+	struct log_settings settings = { LOG_TARGET_FILE, name, format, level };
+	struct error error;
+
+	assert_true(log_open(stream, &settings, &error));
+}
+
+/* Appends what can be read of the descriptor now. */
+static void
+read_all(int fd, struct buf *out)
+{
+	ssize_t n;
+
+	while ((n = read(fd, buf_reserve(out, 65536), 65536)) > 0)
+		buf_added(out, (size_t)n);
+}
+
+static void
+read_file(const char *name, struct buf *out)
+{
+	int fd = open(name, O_RDONLY);
+
+	assert_true(fd >= 0);
+	read_all(fd, out);
+	buf_append(out, "", 1);
+	close(fd);
+}
+
+static int
+count_text(const struct buf *in, const char *text)
+{
+	int count = 0;
+
+	for (const char *p = buf_data(in); (p = strstr(p, text)) != NULL; p++)
+		count++;
+	return count;
+}
+
+static void
+levels_and_streams(void **state)
+{
+	const struct log_field field = { .name = "user", .text = "bob" };
+	struct buf text = { 0 }, events = { 0 };
+
+	(void)state;
+	open_file(LOG_STREAM_MAIN, path, LOG_FORMAT_TEXT, LOG_WARNING);
+	assert_false(log_wants_access());
+	open_file(LOG_STREAM_ACCESS, other_path, LOG_FORMAT_JSON, LOG_INFO);
+	assert_true(log_wants_access());
+	assert_true(log_wants(LOG_WARNING));
+	assert_false(log_wants(LOG_INFO));
+	log_start();
+	errno = ENOENT;
+	log_write(LOG_WARNING, "cannot open %s: %m", "x");
+	assert_int_equal(errno, ENOENT);
+	log_write(LOG_INFO, "not wanted");
+	log_event("login", &field, 1);
+	log_stop();
+	read_file(path, &text);
+	read_file(other_path, &events);
+	assert_int_equal(count_text(&text, " warning: cannot open x: No such file or directory\n"), 1);
+	assert_int_equal(count_text(&text, "\n"), 1);
+	assert_int_equal(count_text(&events, "\"event\":\"login\",\"user\":\"bob\"}\n"), 1);
+	assert_int_equal(count_text(&events, "\n"), 1);
+	buf_clear(&text);
+	buf_clear(&events);
+}
+
+static void
+events_without_access_log_go_to_main(void **state)
+{
+	struct error error;
+	struct buf text = { 0 };
+
+	(void)state;
+	open_file(LOG_STREAM_MAIN, path, LOG_FORMAT_TEXT, LOG_INFO);
+	open_file(LOG_STREAM_ACCESS, other_path, LOG_FORMAT_TEXT, LOG_INFO);
+	log_start();
+	assert_true(log_open(LOG_STREAM_ACCESS, NULL, &error));
+	log_event("login", NULL, 0);
+	log_stop();
+	read_file(path, &text);
+	assert_int_equal(count_text(&text, "Z event login\n"), 1);
+	buf_clear(&text);
+}
+
+static void
+failed_open_changes_nothing(void **state)
+{
+	struct log_settings settings = { LOG_TARGET_FILE, directory, LOG_FORMAT_JSON, LOG_ERR };
+	struct error error;
+	struct buf text = { 0 };
+
+	(void)state;
+	open_file(LOG_STREAM_MAIN, path, LOG_FORMAT_TEXT, LOG_INFO);
+	log_start();
+	assert_false(log_open(LOG_STREAM_MAIN, &settings, &error));
+	assert_non_null(strstr(error.text, directory));
+	log_write(LOG_INFO, "still here");
+	log_stop();
+	read_file(path, &text);
+	assert_int_equal(count_text(&text, " info: still here\n"), 1);
+	buf_clear(&text);
+}
+
+static bool
+has_text(const char *name, const char *text)
+{
+	struct buf content = { 0 };
+	int fd = open(name, O_RDONLY);
+	bool found;
+
+	if (fd >= 0) {
+		read_all(fd, &content);
+		close(fd);
+	}
+	buf_append(&content, "", 1);
+	found = strstr(buf_data(&content), text) != NULL;
+	buf_clear(&content);
+	return found;
+}
+
+static void
+await_text(const char *name, const char *text)
+{
+	int64_t give_up_ms = clock_ms() + AWAIT_MAX_MS;
+
+	while (!has_text(name, text) && clock_ms() < give_up_ms)
+		sched_yield();
+	assert_true(has_text(name, text));
+}
+
+static void
+reopening_follows_rotation(void **state)
+{
+	struct buf text = { 0 };
+
+	(void)state;
+	open_file(LOG_STREAM_MAIN, path, LOG_FORMAT_TEXT, LOG_INFO);
+	log_start();
+	log_write(LOG_INFO, "one");
+	await_text(path, "one");
+	assert_int_equal(rename(path, other_path), 0);
+	log_write(LOG_INFO, "two");
+	await_text(other_path, "two");
+	log_reopen();
+	log_write(LOG_INFO, "three");
+	log_stop();
+	read_file(path, &text);
+	assert_int_equal(count_text(&text, " info: three\n"), 1);
+	assert_int_equal(count_text(&text, "\n"), 1);
+	buf_clear(&text);
+}
+
+static void *
+write_lines(void *arg)
+{
+	for (int i = 0; i < LINES_PER_THREAD; i++)
+		log_write(LOG_INFO, "thread %d line %d.", *(int *)arg, i);
+	return NULL;
+}
+
+static void
+many_threads_lose_nothing(void **state)
+{
+	pthread_t threads[THREADS];
+	int numbers[THREADS];
+	struct buf text = { 0 };
+	char last[64];
+	uint64_t dropped = log_dropped();
+
+	(void)state;
+	open_file(LOG_STREAM_MAIN, path, LOG_FORMAT_TEXT, LOG_INFO);
+	log_start();
+	for (int i = 0; i < THREADS; i++) {
+		numbers[i] = i;
+		assert_int_equal(pthread_create(&threads[i], NULL, write_lines, &numbers[i]), 0);
+	}
+	log_reopen();
+	open_file(LOG_STREAM_MAIN, path, LOG_FORMAT_TEXT, LOG_INFO);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	log_stop();
+	read_file(path, &text);
+	assert_int_equal(count_text(&text, "\n"), THREADS * LINES_PER_THREAD);
+	for (int i = 0; i < THREADS; i++) {
+		snprintf(last, sizeof(last), "thread %d line %d.\n", i, LINES_PER_THREAD - 1);
+		assert_int_equal(count_text(&text, last), 1);
+	}
+	assert_int_equal(log_dropped(), dropped);
+	buf_clear(&text);
+}
+
+/* Appends what comes within a while; there is always a NUL behind the content. */
+static void
+read_more(int fd, struct buf *out)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+
+	poll(&pfd, 1, 100);
+	read_all(fd, out);
+	*buf_reserve(out, 1) = '\0';
+}
+
+/* The sum of all lines that say how many were lost. */
+static int
+count_told(const struct buf *in)
+{
+	static const char words[] = " warning: log: ";
+	int told = 0;
+
+	for (const char *p = buf_data(in); (p = strstr(p, words)) != NULL; p++)
+		told += (int)strtol(p + strlen(words), NULL, 10);
+	return told;
+}
+
+static void
+full_fifo_drops_and_says_so(void **state)
+{
+	uint64_t dropped = log_dropped();
+	struct buf text = { 0 };
+	int64_t start;
+	int fd;
+
+	(void)state;
+	assert_int_equal(mkfifo(path, 0600), 0);
+	open_file(LOG_STREAM_MAIN, path, LOG_FORMAT_TEXT, LOG_INFO);
+	log_start();
+	start = clock_ms();
+	for (int i = 0; i < FLOOD; i++)
+		log_write(LOG_INFO, "line %d.", i);
+	while (log_dropped() - dropped < FLOOD / 2 && clock_ms() - start < AWAIT_MAX_MS)
+		sched_yield();
+	assert_in_range(log_dropped() - dropped, FLOOD / 2, FLOOD - 1);
+
+	fd = open(path, O_RDONLY | O_NONBLOCK);
+	assert_true(fd >= 0);
+	do
+		read_more(fd, &text);
+	while (count_text(&text, " info: line ") + count_told(&text) < FLOOD && clock_ms() - start < AWAIT_MAX_MS);
+	assert_int_equal(count_told(&text), log_dropped() - dropped);
+	assert_int_equal(count_text(&text, " info: line ") + count_told(&text), FLOOD);
+	close(fd);
+	buf_clear(&text);
+}
+
+static void
+stuck_sink_holds_up_neither_the_other_nor_the_end(void **state)
+{
+	int64_t start;
+
+	(void)state;
+	assert_int_equal(mkfifo(other_path, 0600), 0);
+	open_file(LOG_STREAM_MAIN, path, LOG_FORMAT_TEXT, LOG_INFO);
+	open_file(LOG_STREAM_ACCESS, other_path, LOG_FORMAT_TEXT, LOG_INFO);
+	log_start();
+	for (int i = 0; i < FLOOD; i++)
+		log_event("login", NULL, 0);
+	/* the queue itself is full of events at first */
+	for (start = clock_ms(); clock_ms() - start < AWAIT_MAX_MS && !has_text(path, "main goes on");)
+		log_write(LOG_INFO, "main goes on");
+	assert_true(has_text(path, "main goes on"));
+	start = clock_ms();
+	log_stop();
+	assert_true(clock_ms() - start < STOP_MAX_MS);
+}
+
+static void
+full_stderr_blocks_nobody(void **state)
+{
+	int ends[2], saved = dup(STDERR_FILENO);
+	int64_t start = clock_ms(), stop_start;
+	uint64_t dropped = log_dropped();
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	assert_true(dup2(ends[1], STDERR_FILENO) >= 0);
+	log_start();
+	for (int i = 0; i < FLOOD; i++)
+		log_write(LOG_ERR, "line %d.", i);
+	stop_start = clock_ms();
+	log_stop();
+	assert_true(dup2(saved, STDERR_FILENO) >= 0);
+	assert_true(clock_ms() - stop_start < STOP_MAX_MS);
+	assert_true(stop_start - start < AWAIT_MAX_MS);
+	assert_true(log_dropped() > dropped);
+	close(saved);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void
+without_writer_lines_go_to_stderr(void **state)
+{
+	int ends[2], saved = dup(STDERR_FILENO);
+	struct buf text = { 0 };
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+	open_file(LOG_STREAM_MAIN, path, LOG_FORMAT_TEXT, LOG_INFO);
+	assert_true(dup2(ends[1], STDERR_FILENO) >= 0);
+	log_write(LOG_ERR, "before the start");
+	assert_true(dup2(saved, STDERR_FILENO) >= 0);
+	read_more(ends[0], &text);
+	assert_int_equal(count_text(&text, " error: before the start\n"), 1);
+	close(saved);
+	close(ends[0]);
+	close(ends[1]);
+	buf_clear(&text);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(levels_and_streams, clean_up),
+		cmocka_unit_test_teardown(events_without_access_log_go_to_main, clean_up),
+		cmocka_unit_test_teardown(failed_open_changes_nothing, clean_up),
+		cmocka_unit_test_teardown(reopening_follows_rotation, clean_up),
+		cmocka_unit_test_teardown(many_threads_lose_nothing, clean_up),
+		cmocka_unit_test_teardown(full_fifo_drops_and_says_so, clean_up),
+		cmocka_unit_test_teardown(stuck_sink_holds_up_neither_the_other_nor_the_end, clean_up),
+		cmocka_unit_test_teardown(full_stderr_blocks_nobody, clean_up),
+		cmocka_unit_test_teardown(without_writer_lines_go_to_stderr, clean_up),
+	};
+
+	return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}
