@@ -370,6 +370,7 @@ log_reopen(void)
 static void
 submit(struct log_line *line)
 {
+	int error_number = errno;	/* callers often look at it behind the log line */
 	size_t n = buf_len(&line->text);
 	struct log_sink *sink;
 	bool is_running;
@@ -394,6 +395,7 @@ submit(struct log_line *line)
 		log_sink_close(&sink);
 	}
 	log_line_free(&line);
+	errno = error_number;
 }
 
 bool
@@ -429,7 +431,6 @@ log_write(int level, const char *format, ...)
 void
 log_vwrite(int level, const char *format, va_list args)
 {
-	int error_number = errno;	/* callers often look at it behind the log line */
 	struct buf text = { 0 };
 	struct log_line *line;
 
@@ -440,7 +441,6 @@ log_vwrite(int level, const char *format, va_list args)
 	log_line_set_message(line, buf_slice(&text));
 	buf_clear(&text);
 	submit(line);
-	errno = error_number;
 }
 
 void

@@ -114,7 +114,6 @@ levels_and_streams(void **state)
 	log_start();
 	errno = ENOENT;
 	log_write(LOG_WARNING, "cannot open %s: %m", "x");
-	assert_int_equal(errno, ENOENT);
 	log_write(LOG_INFO, "not wanted");
 	log_event("login", &field, 1);
 	log_stop();
@@ -352,6 +351,21 @@ full_stderr_blocks_nobody(void **state)
 }
 
 static void
+errno_is_left_alone(void **state)
+{
+	int saved = dup(STDERR_FILENO), after;
+
+	(void)state;
+	close(STDERR_FILENO);
+	errno = ENOENT;
+	log_write(LOG_ERR, "nobody can hear this");
+	after = errno;
+	assert_true(dup2(saved, STDERR_FILENO) >= 0);
+	assert_int_equal(after, ENOENT);
+	close(saved);
+}
+
+static void
 without_writer_lines_go_to_stderr(void **state)
 {
 	int ends[2], saved = dup(STDERR_FILENO);
@@ -383,6 +397,7 @@ main(void)
 		cmocka_unit_test_teardown(full_fifo_drops_and_says_so, clean_up),
 		cmocka_unit_test_teardown(stuck_sink_holds_up_neither_the_other_nor_the_end, clean_up),
 		cmocka_unit_test_teardown(full_stderr_blocks_nobody, clean_up),
+		cmocka_unit_test_teardown(errno_is_left_alone, clean_up),
 		cmocka_unit_test_teardown(without_writer_lines_go_to_stderr, clean_up),
 	};
 
