@@ -110,9 +110,9 @@ network_has(const struct network *network, const struct addr *addr)
 	const uint8_t *ours, *theirs;
 	int whole = network->bits / 8, rest = network->bits % 8;
 
-	if (address_bits(&network->addr, &ours) == 0 || network->addr.sa.sa_family != plain.sa.sa_family)
+	if (address_bits(&network->addr, &ours) == 0 || address_bits(&plain, &theirs) == 0 ||
+	    network->addr.sa.sa_family != plain.sa.sa_family)
 		return false;
-	address_bits(&plain, &theirs);
 	if (memcmp(ours, theirs, (size_t)whole) != 0)
 		return false;
 	return rest == 0 || ((ours[whole] ^ theirs[whole]) >> (8 - rest)) == 0;

@@ -46,7 +46,7 @@ buf_reserve(struct buf *b, size_t n)
 		abort();
 	if (b->data == NULL || n > b->size - b->end) {
 		/* sliding pays only after much was read: else each byte would be moved again and again */
-		if (b->start > 0 && b->start >= b->size / 4 && len + n <= b->size) {
+		if (b->data != NULL && b->start > 0 && b->start >= b->size / 4 && len + n <= b->size) {
 			memmove(b->data, b->data + b->start, len);
 			b->start = 0;
 			b->end = len;

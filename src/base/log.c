@@ -296,7 +296,7 @@ static struct log_sink *
 open_stderr(void)
 {
 	struct log_settings settings = { .target = LOG_TARGET_STDERR };
-	struct error unused;
+	struct error unused = { "" };
 
 	return log_sink_open(&settings, &unused);
 }

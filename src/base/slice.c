@@ -80,13 +80,13 @@ slice_from(struct slice s, size_t offset)
 struct slice
 slice_word(struct slice *rest)
 {
-	size_t start = 0, end;
+	size_t start = 0, end = 0;
 
 	while (start < rest->len && is_blank(rest->data[start]))
 		start++;
 	*rest = slice_from(*rest, start);
-	for (end = 0; end < rest->len && !is_blank(rest->data[end]); end++)
-		continue;
+	while (end < rest->len && !is_blank(rest->data[end]))
+		end++;
 
 	struct slice word = slice_make(rest->data, end);
 
