@@ -55,7 +55,8 @@ my $client;
 ok(Gatepost::Process::wait_for(sub { $client = eval { tls_client($gatepost, 'imap') } }, 10, 'a new client'),
     'a new client is served');
 like($client->login_as(2), qr/ OK/, 'up to its login');
-is(scalar(() = $gatepost->log_lines(qr/descriptors|open files/i)), 1, 'one line in the log, not one for each client');
+is(scalar(() = $gatepost->log_lines(qr/descriptors|open files/i)), 1,
+    'one line in the log, not one for each client');
 $client->close;
 $resident->close;
 

@@ -25,7 +25,8 @@ for my $dovecot (@{ $farm->{dovecots} }) {
 }
 for my $n (1, 2) {
 	my $client = $clients[$n - 1];
-	like(($client->lines_until(qr/EXISTS/, 20))[-1], qr/^\* 1 EXISTS$/, "user$n: the message is announced");
+	like(($client->lines_until(qr/EXISTS/, 20))[-1], qr/^\* 1 EXISTS$/,
+	    "user$n: the message is announced");
 	$client->send_bytes("DONE\r\n");
 	like(($client->lines_until(qr/^i /))[-1], qr/^i OK/, "user$n: DONE ends the IDLE");
 	like($client->fetch_body(1), qr/^user$n\r$/m, "user$n: and the message can be read");

@@ -32,15 +32,19 @@ is($status, 0, 'curl: FETCH over imaps') or diag($out);
 is($out, $message, 'curl: the message is the same');
 ($status, $out) = run_command('curl-starttls', [@curl, '--ssl-reqd', "imap://$host:$imap/INBOX;UID=1"]);
 is($out, $message, 'curl: FETCH over STARTTLS');
-($status, $out) = run_command('curl-refused', [@curl, '-u', 'user1:wrong', "imaps://$host:$imaps/INBOX;UID=1"]);
+($status, $out) = run_command('curl-refused',
+    [@curl, '-u', 'user1:wrong', "imaps://$host:$imaps/INBOX;UID=1"]);
 is($status >> 8, 67, 'curl: a wrong password is a login denied');
 
 # All commands at once: what follows the LOGIN has to reach the server, in order.
-write_file("$dir/session", join "\r\n", 'a LOGIN user1 pass-1', 'b SELECT INBOX', 'c FETCH 1 BODY[TEXT]', 'd LOGOUT', '');
+write_file("$dir/session", join "\r\n",
+    'a LOGIN user1 pass-1', 'b SELECT INBOX', 'c FETCH 1 BODY[TEXT]', 'd LOGOUT', '');
 for my $case (['-starttls', 'imap', '-connect', "127.0.0.1:$imap"], ['-connect', "127.0.0.1:$imaps"]) {
 	my $name = $case->[0] eq '-starttls' ? 'over STARTTLS' : 'over imaps';
-	($status, $out) = run_command("openssl $name", ['openssl', 's_client', '-quiet', '-verify_return_error',
-	    '-CAfile', $cert, '-verify_hostname', $host, '-servername', $host, @$case], stdin => "$dir/session");
+	($status, $out) = run_command("openssl $name",
+	    ['openssl', 's_client', '-quiet', '-verify_return_error',
+	    '-CAfile', $cert, '-verify_hostname', $host, '-servername', $host, @$case],
+	    stdin => "$dir/session");
 	like($out, qr/^a OK.*^\* 1 EXISTS.*^b OK.*^A line\.\r\n.*^c OK.*^\* BYE.*^d OK/ms,
 	    "openssl $name: a pipelined session") or diag($out);
 }
@@ -73,7 +77,8 @@ for my $case ([STARTTLS => $imap], [IMAPS => $imaps]) {
 		SyncState *
 		END
 	mkdir "$dir/maildir/$type";
-	($status, $out) = run_command("mbsync $type", ['mbsync', '-c', "$dir/mbsyncrc", '-a'], env => { HOME => $dir });
+	($status, $out) = run_command("mbsync $type",
+	    ['mbsync', '-c', "$dir/mbsyncrc", '-a'], env => { HOME => $dir });
 	is($status, 0, "mbsync: pull over $type") or diag($out);
 	my @pulled = glob "$dir/maildir/$type/INBOX/{new,cur}/*";
 	is(scalar @pulled, 1, "mbsync: one message over $type") or diag($out);
@@ -82,8 +87,10 @@ for my $case ([STARTTLS => $imap], [IMAPS => $imaps]) {
 
 for my $case ([Starttls => $imap], [Ssl => $imaps]) {
 	my ($type, $port) = @$case;
-	my $client = Mail::IMAPClient->new(Server => '127.0.0.1', Port => $port, User => 'user1', Password => 'pass-1',
-	    Timeout => 20, $type => [SSL_ca_file => $cert, SSL_verifycn_name => $host, SSL_hostname => $host]);
+	my $client = Mail::IMAPClient->new(Server => '127.0.0.1', Port => $port,
+	    User => 'user1', Password => 'pass-1',
+	    Timeout => 20,
+	    $type => [SSL_ca_file => $cert, SSL_verifycn_name => $host, SSL_hostname => $host]);
 	ok($client && $client->IsAuthenticated, "Mail::IMAPClient: login with $type") or diag("$@");
 	$client->select('INBOX');
 	like($client->body_string(1), qr/^A line\./m, "Mail::IMAPClient: the message with $type");
@@ -95,7 +102,8 @@ my $from = own_address(7);
 my $client = tls_client($gatepost, 'imaps', from => $from);
 my $port = $client->socket->sockport;
 my $reply = $client->login_as(2);
-like($reply, qr/^a001 OK \[CAPABILITY [^]]*\bIDLE\b/, 'the reply to LOGIN brings the capabilities of the server');
+like($reply, qr/^a001 OK \[CAPABILITY [^]]*\bIDLE\b/,
+    'the reply to LOGIN brings the capabilities of the server');
 my $event = $gatepost->wait_for_event(login => { user => 'user2' });
 my ($seen) = map { $_->log_lines(qr/Login: user=<user2>/) } @{ $farm->{dovecots} };
 like($seen, qr/\brip=\Q$from\E,/, 'the server is told the address of the client');
@@ -123,7 +131,8 @@ like(($client->lines_until(qr/^l /))[-1], qr/^l OK/, 'LOGIN with a synchronising
 $client->close;
 $client = tls_client($gatepost);
 $client->send_slowly("x AUTHENTICATE PLAIN AHVzZXIzAHBhc3MtMw==\r\n");
-like(($client->lines_until(qr/^x /))[-1], qr/^x OK/, 'AUTHENTICATE PLAIN with an initial response, byte by byte');
+like(($client->lines_until(qr/^x /))[-1], qr/^x OK/,
+    'AUTHENTICATE PLAIN with an initial response, byte by byte');
 $client->close;
 $client = tls_client($gatepost);
 $client->send_bytes("x AUTHENTICATE PLAIN\r\n");

@@ -17,12 +17,12 @@ use Time::HiRes qw(time);
 
 use constant { RELOADS => 100, RATE => 500, BURST => 10, BURSTS_A_RELOAD => 3 };
 
-my $gatepost = Gatepost::Gatepost->new(values => { CERT => make_cert(), SERVER => free_port() }, config => <<'END');
+my %values = (CERT => make_cert(), SERVER => free_port());
+my $gatepost = Gatepost::Gatepost->new(values => \%values, config => <<'END')->start;
 tls main { certificate @CERT@ }
 pool imap { port @SERVER@; server s1 { address 127.0.0.1 } }
 listener imap { bind 127.0.0.1:@PORT{imap}@; tls main; pool imap }
 END
-$gatepost->start;
 
 my $report = test_dir() . '/report';
 
@@ -37,7 +37,8 @@ sub connect_burst ($from, $errors) {
 
 	for my $client (@clients) {
 		my $greeting = eval { $client->line(10) };
-		$errors->{ 'greeting: ' . ($client->{error} // 'end of file') }++ unless ($greeting // '') =~ /^\* OK/;
+		$errors->{ 'greeting: ' . ($client->{error} // 'end of file') }++
+		    unless ($greeting // '') =~ /^\* OK/;
 		$client->close;
 	}
 	return;

@@ -61,7 +61,8 @@ $gatepost->configure(imap_config(dovecots => 1)
 unlike($gatepost->reload, qr/fail/i, 'a good file is taken');
 $gatepost->wait_for_port('late');
 
-is(tls_client($gatepost, $_)->fingerprint, $new, "a new client of $_ sees the new certificate") for qw(imap imaps);
+is(tls_client($gatepost, $_)->fingerprint, $new, "a new client of $_ sees the new certificate")
+    for qw(imap imaps);
 my $late = Gatepost::Imap->new(port => $gatepost->port('late'), tls => 1);
 is($late->fingerprint, $new, 'a new listener serves');
 $late->login_as(1);

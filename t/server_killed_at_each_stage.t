@@ -17,7 +17,6 @@ use Test::More;
 
 my $greeting = "* OK [CAPABILITY IMAP4rev1 SASL-IR ID LITERAL+ AUTH=PLAIN] fake ready\r\n";
 my $bare_greeting = "* OK fake ready\r\n";
-my $capability = "* CAPABILITY IMAP4rev1 SASL-IR LITERAL+ AUTH=PLAIN\r\n";
 my $command = qr/^(\S+) [^\r\n]+\r\n/;
 my $login = qr/^(\S+) (?:LOGIN|AUTHENTICATE)\b/m;
 
@@ -32,13 +31,15 @@ my %stages = (
 	no_imap => [[[send => "220 mail.example.com ESMTP\r\n"], ['hold']], qr/while reading greeting/],
 	closed_after_greeting => [[[send => $greeting], ['close']], qr/while /],
 	closed_at_first_command => [[[send => $greeting], [expect => $command], ['close']], qr/while /],
-	closed_at_capability => [[[send => $bare_greeting], [expect => qr/^(\S+) CAPABILITY\r\n/m], ['reset']],
+	closed_at_capability => [[[send => $bare_greeting],
+	    [expect => qr/^(\S+) CAPABILITY\r\n/m], ['reset']],
 	    qr/while .*capabilit/i],
 	closed_at_login => [[[send => $greeting =~ s/ ID//r], [expect => $login], ['close']],
 	    qr/while .*(?:log(?:ging )?in|user|password)/i],
 	reset_at_login => [[[send => $greeting =~ s/ ID//r], [expect => $login], ['reset']],
 	    qr/while .*(?:log(?:ging )?in|user|password)/i],
-	bye_at_login => [[[send => $greeting =~ s/ ID//r], [expect => $login], [send => "* BYE overloaded\r\n"], ['close']],
+	bye_at_login => [[[send => $greeting =~ s/ ID//r], [expect => $login],
+	    [send => "* BYE overloaded\r\n"], ['close']],
 	    qr/while .*(?:log(?:ging )?in|user|password)/i],
 	silent_at_login => [[[send => $greeting =~ s/ ID//r], [expect => $login], ['hold']],
 	    qr/while .*(?:log(?:ging )?in|user|password)/i],
@@ -48,7 +49,8 @@ my $config = 'tls main { certificate @CERT@ }' . "\n";
 my %values = (CERT => make_cert());
 for my $stage (sort keys %stages) {
 	my $script = $stages{$stage}[0];
-	$values{"SERVER_$stage"} = $stage eq 'refused' ? refusing_port() : $stage eq 'unanswered' ? black_hole()
+	$values{"SERVER_$stage"} = $stage eq 'refused' ? refusing_port()
+	    : $stage eq 'unanswered' ? black_hole()
 	    : Gatepost::Fake->new(name => $stage, script => $script)->start->port;
 	$config .= <<~"END";
 		pool $stage {
@@ -62,7 +64,8 @@ for my $stage (sort keys %stages) {
 
 # In the relay: after the login, the server dies in a literal or between two responses.
 my @logged_in = ([send => $greeting =~ s/ ID//r], [expect => qr/^(\S+) (?:LOGIN|AUTHENTICATE)[^\r\n]*\r\n/m],
-    [send => sub ($tag) { "$tag OK [CAPABILITY IMAP4rev1] in\r\n" }], [expect => qr/^(\S+) FETCH[^\r\n]*\r\n/m]);
+    [send => sub ($tag) { "$tag OK [CAPABILITY IMAP4rev1] in\r\n" }],
+    [expect => qr/^(\S+) FETCH[^\r\n]*\r\n/m]);
 my $part = "* 1 FETCH (BODY[] {1000}\r\n" . 'x' x 300;
 my %relays = (
 	closed_in_literal => [@logged_in, [send => $part], ['close']],
@@ -89,7 +92,10 @@ $values{STEADY_PORT} = $steady->port;
 $values{STEADY} = $steady->address;
 $values{ABSENT} = own_address(3);
 $config .= <<'END';
-pool returning { protocol imap; port @RETURNING_PORT@; retries 0; queue_timeout 0s; server d1 { address @RETURNING@ } }
+pool returning {
+    protocol imap; port @RETURNING_PORT@; retries 0; queue_timeout 0s
+    server d1 { address @RETURNING@ }
+}
 listener returning { protocol imap; bind_tls 127.0.0.1:@PORT{returning}@; tls main; pool returning }
 pool unbound {
     protocol imap; port @STEADY_PORT@; balance roundrobin
@@ -101,7 +107,9 @@ END
 $steady->start;
 my $gatepost = Gatepost::Gatepost->new(values => \%values, config => $config)->start;
 
-sub client ($listener) { return Gatepost::Imap->new(port => $gatepost->port($listener), tls => 1, timeout => 15) }
+sub client ($listener) {
+	return Gatepost::Imap->new(port => $gatepost->port($listener), tls => 1, timeout => 15);
+}
 
 for my $stage (sort keys %stages) {
 	my $pattern = $stages{$stage}[1];
@@ -109,7 +117,8 @@ for my $stage (sort keys %stages) {
 	my $client = client($stage);
 	my $reply = eval { $client->cmd('LOGIN user1 pass-1') } // "nothing: $@";
 	like($reply, qr/^\S+ NO \[UNAVAILABLE\]/, "$stage: the client hears so");
-	ok(eval { $gatepost->wait_for_log($pattern, 5, $before + 1) }, "$stage: the log tells while doing what")
+	ok(eval { $gatepost->wait_for_log($pattern, 5, $before + 1) },
+	    "$stage: the log tells while doing what")
 	    or diag($@);
 	like(eval { $client->cmd('NOOP') }, qr/ OK/, "$stage: the session goes on");
 	$client->close;
@@ -123,7 +132,8 @@ $client->close;
 
 for my $n (1 .. 4) {
 	$client = client('unbound');
-	like($client->cmd("LOGIN user$n pass-$n"), qr/ OK/, "unbound: login $n goes to the server that is there");
+	like($client->cmd("LOGIN user$n pass-$n"), qr/ OK/,
+	    "unbound: login $n goes to the server that is there");
 	$client->close;
 }
 
@@ -136,7 +146,8 @@ for my $relay (sort keys %relays) {
 		$relay_fakes{$relay}->kill_now if $relay =~ /reset/;
 		is($client->rest(10), '', "$relay: and nothing of ours inside the literal");
 	} else {
-		like($client->rest(10), qr/^\* 1 EXISTS\r\n(?:\* BYE [^\r\n]*\r\n)?\z/, "$relay: at most a BYE follows");
+		like($client->rest(10), qr/^\* 1 EXISTS\r\n(?:\* BYE [^\r\n]*\r\n)?\z/,
+		    "$relay: at most a BYE follows");
 	}
 	ok($client->{ended}, "$relay: the connection ends");
 	my $event = eval { $gatepost->wait_for_event(session => { server => qr/$relay/ }) };

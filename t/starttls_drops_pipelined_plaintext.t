@@ -13,12 +13,12 @@ use Gatepost::Port qw(free_port);
 use Net::SSLeay;
 use Test::More;
 
-my $gatepost = Gatepost::Gatepost->new(values => { CERT => make_cert(), SERVER => free_port() }, config => <<'END');
+my %values = (CERT => make_cert(), SERVER => free_port());
+my $gatepost = Gatepost::Gatepost->new(values => \%values, config => <<'END')->start;
 tls main { certificate @CERT@ }
 pool imap { port @SERVER@; server s1 { address 127.0.0.1 } }
 listener imap { bind 127.0.0.1:@PORT{imap}@; tls main; pool imap }
 END
-$gatepost->start;
 
 sub client { return Gatepost::Imap->new(port => $gatepost->port('imap'), timeout => 10) }
 

@@ -48,7 +48,8 @@ sub cert_fingerprint ($path) {
 	require Net::SSLeay;
 	my $bio = Net::SSLeay::BIO_new_file($path, 'r') or croak "$path: $!";
 	my $cert = Net::SSLeay::PEM_read_bio_X509($bio);
-	my $digest = unpack 'H*', Net::SSLeay::X509_digest($cert, Net::SSLeay::EVP_get_digestbyname('sha256'));
+	my $digest = unpack 'H*', Net::SSLeay::X509_digest($cert,
+	    Net::SSLeay::EVP_get_digestbyname('sha256'));
 	Net::SSLeay::X509_free($cert);
 	Net::SSLeay::BIO_free($bio);
 	return "sha256\$$digest";

@@ -12,6 +12,8 @@ use IO::Socket::INET;
 
 my $delivered = 0;
 
+$ENV{PATH} .= ':/usr/sbin';	# where dovecot is, and others than root do not look
+
 # name, and perhaps address, port, users => count, trusted => networks, cert => PEM (adds STARTTLS and
 # imaps), settings => text added to the configuration.
 sub new ($class, %option) {

@@ -25,7 +25,8 @@ our @EXPORT_OK = qw(refusing_port black_hole);
 #   [half_close]           no more from us; goes on reading
 #   [hold]                 reads on, says nothing, until the other side closes
 #   [close], [reset]       the end; the end of the script is a close
-# A fake is given `script` for every connection, or `scripts` for the first, the second …, the last one repeating.
+# A fake is given `script` for every connection, or `scripts` for the first, the second …,
+# the last one repeating.
 my %steps = (
 	expect => \&step_expect,
 	send => sub ($c, $text) { put($c, ref $text ? $text->(@{ $c->{captured} }) : $text) },
@@ -92,7 +93,8 @@ sub put ($connection, $bytes) {
 	my $sent = 0;
 
 	while ($sent < length $bytes) {
-		$sent += syswrite($connection->{socket}, $bytes, length($bytes) - $sent, $sent) // die "write: $!\n";
+		$sent += syswrite($connection->{socket}, $bytes, length($bytes) - $sent, $sent)
+		    // die "write: $!\n";
 	}
 	return;
 }

@@ -12,7 +12,8 @@ use Gatepost::Process qw(test_dir wait_for read_file write_file);
 use IO::Socket::INET;
 use JSON::PP qw(decode_json);
 
-# config => text, and perhaps values => {}, name, limits, wait => [names of ports to wait for; all by default].
+# config => text, and perhaps values => {}, name, limits, wait => [names of ports to wait for;
+# all by default].
 sub new ($class, %option) {
 	my $binary = $ENV{GATEPOST} // croak 'GATEPOST does not name the program; use t/run';
 	my $name = $option{name} // 'gatepost';
@@ -31,7 +32,8 @@ sub configure ($self, $config) {
 
 	$own .= "pid_file $self->{pid_file}\n" unless $config =~ /^\s*pid_file\b/m;
 	$own .= "threads 2\n" unless $config =~ /^\s*threads\b/m;
-	$own .= "log access { target $self->{access_log}; format json }\n" unless $config =~ /^\s*log\s+access\b/m;
+	$own .= "log access { target $self->{access_log}; format json }\n"
+	    unless $config =~ /^\s*log\s+access\b/m;
 	write_file("$self->{conf}.new", $own . $self->fill_in($config));
 	rename "$self->{conf}.new", $self->{conf} or croak "$self->{conf}: $!";
 	return $self;
@@ -60,7 +62,8 @@ sub start ($self) {
 }
 
 sub wait_for_port ($self, $name) {
-	return wait_for(sub { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->port($name)) },
+	return wait_for(sub { IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+	    PeerPort => $self->port($name)) },
 	    10, "$self->{name} to listen on $name");
 }
 

@@ -36,7 +36,8 @@ sub connect_socket ($self) {
 	return $socket;
 }
 
-# The handshake alone; options as IO::Socket::SSL names them.  False and $IO::Socket::SSL::SSL_ERROR when it fails.
+# The handshake alone; options as IO::Socket::SSL names them.  False and $IO::Socket::SSL::SSL_ERROR
+# when it fails.
 sub handshake ($self, %tls) {
 	return IO::Socket::SSL->start_SSL($self->{socket}, SSL_verify_mode => 0, Timeout => $self->{timeout},
 	    SSL_hostname => $self->{sni} // '', %tls);

@@ -46,7 +46,8 @@ sub free_port () {
 # A loopback address of this test's own; N tells several of one test apart.
 sub own_address ($n = 0) {
 	my $number = $$ * 8 + $n;
-	return sprintf '127.%d.%d.%d', 64 + ($number >> 14) % 128, ($number >> 7) % 128 + 1, $number % 128 + 1;
+	return sprintf '127.%d.%d.%d', 64 + ($number >> 14) % 128,
+	    ($number >> 7) % 128 + 1, $number % 128 + 1;
 }
 
 1;
