@@ -207,7 +207,7 @@ print_comment(const char *text, int depth, FILE *out)
 		}
 		if (column == 0) {
 			print_margin(depth, out);
-			fputs(depth == 0 ? " #" : "#", out);
+			putc('#', out);
 			column = start;
 		}
 		fprintf(out, " %.*s", SLICE_ARGS(word));
