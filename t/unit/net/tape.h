@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * tape.h: a stream whose events are counted and whose bytes are recorded, and
+ * waiting until an event has come, so that no test sleeps.
+ */
+#ifndef UNIT_NET_TAPE_H
+#define UNIT_NET_TAPE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "net/loop.h"
+#include "net/stream.h"
+
+enum { TAPE_PATIENCE_MS = 10000 };
+
+struct tape {
+	struct stream stream;
+	int counts[STREAM_FAILED + 1];
+	struct buf data;
+	char reason[STREAM_REASON_MAX];
+	enum stream_event close_on;	/* closes itself on this event; 0 (CONNECTED) is off */
+};
+
+static inline void
+on_impatience(struct loop_timer *timer)
+{
+	(void)timer;
+	fputs("# no event in time\n", stderr);
+	abort();
+}
+
+/* Runs the loop until *count is at least `wanted`; whoever counts stops the loop. */
+static inline void
+await(struct loop *loop, const int *count, int wanted)
+{
+	struct loop_timer watchdog;
+
+	loop_timer_init(&watchdog, on_impatience);
+	loop_timer_set(loop, &watchdog, loop_now(loop) + TAPE_PATIENCE_MS);
+	while (*count < wanted)
+		loop_run(loop);
+	loop_timer_stop(loop, &watchdog);
+}
+
+static inline void
+tape_record(struct stream *stream, enum stream_event event, struct slice data, void *owner)
+{
+	struct tape *tape = owner;
+
+	tape->counts[event]++;
+	if (event == STREAM_DATA)
+		buf_append_slice(&tape->data, data);
+	if (event == STREAM_FAILED)
+		stream_reason(stream, tape->reason);
+	if (event == tape->close_on && event != STREAM_CONNECTED)
+		stream_close(stream);
+	loop_stop(stream->loop);
+}
+
+static inline void
+tape_await(struct tape *tape, enum stream_event event, int wanted)
+{
+	await(tape->stream.loop, &tape->counts[event], wanted);
+}
+
+static inline void
+tape_close(struct tape *tape)
+{
+	stream_close(&tape->stream);
+	buf_clear(&tape->data);
+}
+
+static inline void
+count_turn(struct loop *loop, void *arg)
+{
+	int *turns = arg;
+
+	(*turns)++;
+	loop_stop(loop);
+}
+
+/* Lets the loop turn a few times: for what must not come. */
+static inline void
+turn_a_little(struct loop *loop)
+{
+	int turns = 0;
+
+	for (int i = 1; i <= 3; i++) {
+		loop_post(loop, count_turn, &turns);
+		await(loop, &turns, i);
+	}
+}
+
+/* Two connected sockets, non-blocking. */
+static inline void
+make_pair(int fds[2])
+{
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+}
+
+#endif
