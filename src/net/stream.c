@@ -1,0 +1,541 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * stream.c: what raw and TLS streams have in common: the states, what is
+ * watched in each, what is kept for a slow peer and how much memory that is.
+ * A callback may close the stream: behind each one, only what the state then
+ * allows is done.
+ */
+#include "net/stream.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/xalloc.h"
+#include "net/connect.h"
+
+enum state {
+	STATE_CLOSED,		/* a zeroed stream too */
+	STATE_CONNECTING,
+	STATE_HANDSHAKING,
+	STATE_OPEN,
+	STATE_FAILING,		/* STREAM_FAILED is due in the next turn */
+	STATE_FAILED
+};
+
+enum { HUNGRY_MS = 50 };	/* how soon memory given back by another thread is noticed */
+
+/* Of the whole process: the limit is one for all threads. */
+static _Atomic int64_t memory_used;
+static _Atomic int64_t memory_limit = INT64_MAX;
+
+void
+stream_set_memory_limit(int64_t bytes)
+{
+	atomic_store_explicit(&memory_limit, bytes, memory_order_relaxed);
+}
+
+int64_t
+stream_memory_used(void)
+{
+	return atomic_load_explicit(&memory_used, memory_order_relaxed);
+}
+
+static bool
+is_memory_short(void)
+{
+	return stream_memory_used() > atomic_load_explicit(&memory_limit, memory_order_relaxed);
+}
+
+static bool
+can_read(const struct stream *stream)
+{
+	return stream->state == STATE_OPEN && stream->is_reading && !stream->is_starved && !stream->is_ended;
+}
+
+static void
+update_watch(struct stream *stream)
+{
+	bool has_kept = buf_len(&stream->out) > 0;
+	int events = 0;
+
+	if (stream->state == STATE_CONNECTING)
+		events = LOOP_READ | LOOP_WRITE;	/* both are ready only if it failed or is worth a look */
+	else if (stream->state == STATE_HANDSHAKING && has_kept)
+		events = LOOP_WRITE;
+	else if (stream->state == STATE_HANDSHAKING)
+		events = (stream->tls_wants_read ? LOOP_READ : 0) | (stream->tls_wants_write ? LOOP_WRITE : 0);
+	else if (stream->state == STATE_OPEN)
+		events = (has_kept || (stream->tls_wants_write && can_read(stream)) ? LOOP_WRITE : 0) |
+		    (can_read(stream) ? LOOP_READ : 0);
+	loop_io_watch(stream->loop, &stream->io, events);
+}
+
+/* Reads again where reading was stopped. */
+static void
+wake_reader(struct stream *stream)
+{
+	update_watch(stream);
+	if (can_read(stream) && stream->ops->has_pending(stream))
+		loop_io_again(stream->loop, &stream->io, LOOP_READ);
+}
+
+static void
+feed_hungry(struct loop_hungry *hungry)
+{
+	list_each(node, &hungry->streams) {
+		struct stream *stream = list_entry(node, struct stream, hungry);
+
+		list_remove(node);
+		stream->is_starved = false;
+		wake_reader(stream);
+	}
+}
+
+static void
+on_hungry(struct loop_timer *timer)
+{
+	struct loop_hungry *hungry = loop_owner(timer, struct loop_hungry, timer);
+
+	if (list_is_empty(&hungry->streams))
+		return;
+	if (is_memory_short()) {
+		struct loop *loop = list_entry(hungry->streams.next, struct stream, hungry)->loop;
+
+		loop_timer_set(loop, timer, loop_now(loop) + HUNGRY_MS);
+	} else {
+		feed_hungry(hungry);
+	}
+}
+
+static void
+starve(struct stream *stream)
+{
+	struct loop_hungry *hungry = loop_hungry(stream->loop);
+
+	if (hungry->timer.on_time == NULL)
+		loop_timer_init(&hungry->timer, on_hungry);
+	if (!loop_timer_is_set(&hungry->timer))
+		loop_timer_set(stream->loop, &hungry->timer, loop_now(stream->loop) + HUNGRY_MS);
+	stream->is_starved = true;
+	list_append(&hungry->streams, &stream->hungry);
+	update_watch(stream);
+}
+
+static void
+count_memory(size_t before, size_t after)
+{
+	if (after != before)
+		atomic_fetch_add_explicit(&memory_used, (int64_t)after - (int64_t)before, memory_order_relaxed);
+}
+
+static void
+keep(struct stream *stream, struct slice data)
+{
+	struct buf *out = &stream->out;
+	size_t before = out->size;
+
+	/* a buffer that grows by itself doubles: the first block, mostly the only one, gets just what it needs */
+	if (out->data == NULL)
+		*out = (struct buf){ .data = xmalloc(data.len), .size = data.len };
+	buf_append_slice(out, data);
+	count_memory(before, out->size);
+}
+
+static void
+free_kept(struct stream *stream)
+{
+	size_t before = stream->out.size;
+
+	if (before == 0)
+		return;
+	buf_wipe(&stream->out);
+	count_memory(before, 0);
+	if (!list_is_empty(&loop_hungry(stream->loop)->streams) && !is_memory_short())
+		feed_hungry(loop_hungry(stream->loop));
+}
+
+static void
+raise_event(struct stream *stream, enum stream_event event)
+{
+	stream->on_event(stream, event, slice_make(NULL, 0), stream->owner);
+}
+
+static void
+stop_starving(struct stream *stream)
+{
+	list_remove(&stream->hungry);
+	stream->is_starved = false;
+}
+
+static void
+fail(struct stream *stream)
+{
+	stream->state = STATE_FAILED;
+	update_watch(stream);
+	stop_starving(stream);
+	free_kept(stream);
+	raise_event(stream, STREAM_FAILED);
+}
+
+static void
+fail_later(struct stream *stream)
+{
+	stream->state = STATE_FAILING;
+	update_watch(stream);
+	loop_io_again(stream->loop, &stream->io, LOOP_WRITE);
+}
+
+static void
+raise_data(struct stream *stream, size_t n)
+{
+	stream->bytes_in += n;
+	stream->on_event(stream, STREAM_DATA, slice_make(loop_scratch(stream->loop), n), stream->owner);
+}
+
+/* A peer that says why and closes resets what we write meanwhile: its words come first. */
+static void
+fail_behind_input(struct stream *stream)
+{
+	int error = stream->error;
+	size_t n = 0;
+
+	if (stream->fd >= 0 && stream->tls == NULL && stream->is_reading && !stream->is_ended &&
+	    stream->ops->read(stream, loop_scratch(stream->loop), stream->read_size, &n) == STREAM_IO_OK) {
+		raise_data(stream, n);
+		if (stream->state == STATE_FAILING)
+			loop_io_again(stream->loop, &stream->io, LOOP_WRITE);
+		return;
+	}
+	stream->error = error;
+	fail(stream);
+}
+
+static void
+read_once(struct stream *stream)
+{
+	size_t n = 0;
+
+	if (is_memory_short()) {
+		starve(stream);
+		return;
+	}
+	switch (stream->ops->read(stream, loop_scratch(stream->loop), stream->read_size, &n)) {
+	case STREAM_IO_OK:
+		raise_data(stream, n);
+		if (can_read(stream) && stream->ops->has_pending(stream))
+			loop_io_again(stream->loop, &stream->io, LOOP_READ);
+		break;
+	case STREAM_IO_AGAIN:
+		update_watch(stream);
+		break;
+	case STREAM_IO_CLOSED:
+		stream->is_ended = true;
+		update_watch(stream);
+		raise_event(stream, STREAM_CLOSED);
+		break;
+	case STREAM_IO_FAILED:
+		fail(stream);
+		break;
+	}
+}
+
+/* Writes what is kept; true when nothing is left. */
+static bool
+flush(struct stream *stream)
+{
+	/* during a handshake it is the go-ahead, which the peer expects in the clear */
+	const struct stream_ops *ops = stream->state == STATE_HANDSHAKING ? &stream_raw : stream->ops;
+	size_t done = 0;
+
+	switch (ops->write(stream, buf_data(&stream->out), buf_len(&stream->out), &done)) {
+	case STREAM_IO_OK:
+		stream->bytes_out += done;
+		buf_consume(&stream->out, done);
+		break;
+	case STREAM_IO_AGAIN:
+		break;
+	default:
+		fail_later(stream);
+		return false;
+	}
+	if (buf_len(&stream->out) > 0)
+		return false;
+	free_kept(stream);
+	return true;
+}
+
+static void
+on_writable(struct stream *stream)
+{
+	if (!flush(stream))
+		return;
+	update_watch(stream);
+	if (stream->shut_asked)
+		stream->ops->shut(stream);
+	raise_event(stream, STREAM_DRAINED);
+}
+
+static void
+finish_connect(struct stream *stream, int events)
+{
+	socklen_t len = sizeof(stream->error);
+
+	/* an error makes a socket readable too: where it is not, there is nothing to ask for */
+	if ((events & LOOP_READ) != 0)
+		(void)getsockopt(stream->fd, SOL_SOCKET, SO_ERROR, &stream->error, &len);
+	if (stream->error != 0) {
+		fail(stream);
+		return;
+	}
+	stream->state = STATE_OPEN;
+	update_watch(stream);
+	if (stream->shut_asked && buf_len(&stream->out) == 0)
+		stream->ops->shut(stream);
+	raise_event(stream, STREAM_CONNECTED);
+	if ((events & LOOP_READ) != 0 && can_read(stream))
+		read_once(stream);
+}
+
+static void
+advance_handshake(struct stream *stream)
+{
+	if (buf_len(&stream->out) > 0 && !flush(stream))
+		return;
+	switch (stream_tls_handshake(stream)) {
+	case STREAM_IO_OK:
+		stream->state = STATE_OPEN;
+		update_watch(stream);
+		raise_event(stream, STREAM_TLS_READY);
+		if (can_read(stream) && stream->ops->has_pending(stream))
+			read_once(stream);
+		break;
+	case STREAM_IO_AGAIN:
+		update_watch(stream);
+		break;
+	default:
+		fail(stream);
+		break;
+	}
+}
+
+static void
+on_ready(struct loop_io *io, int events)
+{
+	struct stream *stream = loop_owner(io, struct stream, io);
+
+	switch ((enum state)stream->state) {
+	case STATE_CONNECTING:
+		finish_connect(stream, events);
+		break;
+	case STATE_HANDSHAKING:
+		advance_handshake(stream);
+		break;
+	case STATE_OPEN:
+		if ((events & LOOP_WRITE) != 0 && stream->tls_wants_write)
+			events |= LOOP_READ;
+		if ((events & LOOP_WRITE) != 0 && buf_len(&stream->out) > 0)
+			on_writable(stream);
+		if ((events & LOOP_READ) != 0 && can_read(stream))
+			read_once(stream);
+		break;
+	case STATE_FAILING:
+		fail_behind_input(stream);
+		break;
+	case STATE_FAILED:
+	case STATE_CLOSED:
+		break;
+	}
+}
+
+static void
+init(struct stream *stream, struct loop *loop, int fd, enum state state)
+{
+	*stream = (struct stream){ .loop = loop, .ops = &stream_raw, .fd = fd, .read_size = STREAM_READ_MIN,
+		.state = (uint8_t)state, .is_reading = true };
+	loop_io_init(&stream->io, fd, on_ready);
+}
+
+void
+stream_open(struct stream *stream, struct loop *loop, int fd, stream_callback *on_event, void *owner)
+{
+	init(stream, loop, fd, STATE_OPEN);
+	stream_set_owner(stream, on_event, owner);
+	update_watch(stream);
+}
+
+void
+stream_connect(struct stream *stream, struct loop *loop, const struct addr *to, const struct addr *source,
+    const struct tcp_settings *tcp, stream_callback *on_event, void *owner)
+{
+	int error, fd = connect_open(to, source, tcp, &error);
+
+	init(stream, loop, fd, STATE_CONNECTING);
+	stream_set_owner(stream, on_event, owner);
+	if (fd < 0) {
+		stream->error = error;
+		fail_later(stream);
+	} else if (error == 0) {
+		loop_io_again(loop, &stream->io, LOOP_WRITE);	/* no need to ask the kernel */
+	} else {
+		update_watch(stream);
+	}
+}
+
+void
+stream_set_owner(struct stream *stream, stream_callback *on_event, void *owner)
+{
+	stream->on_event = on_event;
+	stream->owner = owner;
+}
+
+void
+stream_accept_tls(struct stream *stream, const struct tls_front *front)
+{
+	if (stream->state != STATE_OPEN)
+		return;
+	stream->state = STATE_HANDSHAKING;
+	stream->ops = &stream_tls;
+	stream_tls_accept(stream, front);
+	stop_starving(stream);
+	stream->tls_wants_read = true;
+	update_watch(stream);
+}
+
+void
+stream_connect_tls(struct stream *stream, const struct tls_back *back)
+{
+	if (stream->state != STATE_OPEN)
+		return;
+	stream->state = STATE_HANDSHAKING;
+	stream->ops = &stream_tls;
+	stream_tls_connect(stream, back);
+	stop_starving(stream);
+	if (buf_len(&stream->out) == 0 && stream_tls_handshake(stream) == STREAM_IO_FAILED)
+		fail_later(stream);
+	else
+		update_watch(stream);
+}
+
+size_t
+stream_write(struct stream *stream, struct slice data)
+{
+	size_t done = 0;
+
+	if (stream->state == STATE_CONNECTING && data.len > 0) {
+		keep(stream, data);
+		return buf_len(&stream->out);
+	}
+	if (stream->state != STATE_OPEN || stream->shut_asked || data.len == 0)
+		return stream_kept(stream);
+	if (buf_len(&stream->out) == 0 &&
+	    stream->ops->write(stream, data.data, data.len, &done) == STREAM_IO_FAILED) {
+		fail_later(stream);
+		return 0;
+	}
+	stream->bytes_out += done;
+	if (done < data.len) {
+		keep(stream, slice_from(data, done));
+		update_watch(stream);
+	}
+	return buf_len(&stream->out);
+}
+
+size_t
+stream_kept(const struct stream *stream)
+{
+	return buf_len(&stream->out);
+}
+
+void
+stream_pause(struct stream *stream)
+{
+	if (!stream->is_reading)
+		return;
+	stream->is_reading = false;
+	if (stream->state == STATE_OPEN)
+		update_watch(stream);
+}
+
+void
+stream_resume(struct stream *stream)
+{
+	if (stream->is_reading)
+		return;
+	stream->is_reading = true;
+	if (stream->state == STATE_OPEN)
+		wake_reader(stream);
+}
+
+void
+stream_shut(struct stream *stream)
+{
+	if (stream->shut_asked || (stream->state != STATE_OPEN && stream->state != STATE_CONNECTING))
+		return;
+	stream->shut_asked = true;
+	if (stream->state == STATE_OPEN && buf_len(&stream->out) == 0)
+		stream->ops->shut(stream);
+}
+
+void
+stream_close(struct stream *stream)
+{
+	bool politely = stream->state == STATE_OPEN && !stream->shut_asked && buf_len(&stream->out) == 0;
+
+	if (stream->state == STATE_CLOSED)
+		return;
+	stream->state = STATE_CLOSED;
+	loop_io_stop(stream->loop, &stream->io);
+	stream->ops->close(stream, politely);
+	stream->tls = NULL;
+	if (stream->fd >= 0)
+		close(stream->fd);
+	stream->fd = -1;
+	stop_starving(stream);
+	free_kept(stream);
+}
+
+void
+stream_reset(struct stream *stream)
+{
+	struct linger at_once = { .l_onoff = 1 };
+
+	if (stream->state == STATE_CLOSED)
+		return;
+	if (stream->fd >= 0)
+		(void)setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	stream->shut_asked = true;	/* without a farewell */
+	stream_close(stream);
+}
+
+bool
+stream_is_open(const struct stream *stream)
+{
+	return stream->state != STATE_CLOSED;
+}
+
+bool
+stream_has_tls(const struct stream *stream)
+{
+	return stream->tls != NULL && stream->state != STATE_HANDSHAKING;
+}
+
+const char *
+stream_reason(const struct stream *stream, char out[STREAM_REASON_MAX])
+{
+	char text[STREAM_REASON_MAX];
+
+	if (stream->tls != NULL && stream_tls_reason(stream, out))
+		return out;
+	if (stream->error == 0) {
+		snprintf(out, STREAM_REASON_MAX, "connection closed");
+		return out;
+	}
+	snprintf(out, STREAM_REASON_MAX, "%s", strerror_r(stream->error, text, sizeof(text)));
+	out[0] = (char)tolower((unsigned char)out[0]);
+	return out;
+}

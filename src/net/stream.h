@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * stream.h: a connected socket, raw or TLS, behind one callback.  A stream is
+ * embedded in its owner, belongs to one loop, reads into that loop's scratch
+ * buffer and keeps only what its peer would not take.
+ */
+#ifndef NET_STREAM_H
+#define NET_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/buf.h"
+#include "base/list.h"
+#include "base/slice.h"
+#include "net/loop.h"
+
+struct tls_front;
+struct tls_back;
+
+enum stream_event {
+	STREAM_CONNECTED,	/* stream_connect succeeded; it reads from now on */
+	STREAM_TLS_READY,	/* the handshake is done; what comes from now on came through TLS */
+	STREAM_DATA,		/* `data` was read; valid until the callback returns */
+	STREAM_DRAINED,		/* all that was kept has been taken by the peer */
+	STREAM_CLOSED,		/* the peer will send no more (FIN or close_notify); writing may go on */
+	STREAM_FAILED		/* reset, refused, timed out, TLS failure: stream_reason says what; only closing is left */
+};
+
+struct stream;
+
+/*
+ * The one callback.  It may do anything with the stream, stream_close
+ * included; memory that holds the stream may be freed by loop_defer only.
+ */
+typedef void stream_callback(struct stream *stream, enum stream_event event, struct slice data, void *owner);
+
+enum stream_io { STREAM_IO_OK, STREAM_IO_AGAIN, STREAM_IO_CLOSED, STREAM_IO_FAILED };
+
+/* A transport: stream_raw.c and stream_tls.c.  *done tells the bytes moved, with STREAM_IO_OK only. */
+struct stream_ops {
+	enum stream_io (*read)(struct stream *stream, char *data, size_t n, size_t *done);
+	enum stream_io (*write)(struct stream *stream, const char *data, size_t n, size_t *done);
+	bool (*has_pending)(const struct stream *stream);	/* read would find more without the kernel */
+	void (*shut)(struct stream *stream);			/* no more will be written: FIN, close_notify */
+	void (*close)(struct stream *stream, bool politely);	/* frees what it owns; politely: close_notify first */
+};
+extern const struct stream_ops stream_raw, stream_tls;
+
+struct stream {
+	struct loop_io io;
+	struct loop *loop;
+	const struct stream_ops *ops;
+	void *tls;			/* the transport's, or NULL */
+	stream_callback *on_event;
+	void *owner;
+	struct buf out;			/* what the peer has not taken yet */
+	struct list hungry;		/* in the loop's list while is_starved */
+	uint64_t bytes_in, bytes_out;	/* payload, without TLS */
+	uint32_t read_size;		/* the most one read takes: 16 KiB up to LOOP_SCRATCH_SIZE */
+	int fd;				/* -1 when closed */
+	int error;			/* errno of the failure, or 0 */
+	uint8_t state;			/* enum state of stream.c */
+	bool is_reading;		/* as asked for by stream_pause and stream_resume */
+	bool is_starved;		/* reads stand still for relay_memory */
+	bool is_ended;			/* the peer's FIN or close_notify was read */
+	bool shut_asked;		/* FIN as soon as `out` is empty */
+	bool tls_wants_write;		/* a TLS read waits for the socket to take bytes */
+	bool tls_wants_read;
+};
+
+enum { STREAM_READ_MIN = 16 * 1024, STREAM_REASON_MAX = 160 };
+
+/* TCP settings of both sides; 0 leaves the kernel's. */
+struct tcp_settings {
+	int keepalive_idle_s, keepalive_interval_s, keepalive_count;
+	int user_timeout_ms;
+};
+
+/* Takes over a connected descriptor (non-blocking, close-on-exec) and reads from it. */
+void stream_open(struct stream *stream, struct loop *loop, int fd, stream_callback *on_event, void *owner);
+/*
+ * Starts a connection from `source` (NULL: the kernel's choice).  The outcome always comes as an event, never
+ * before this returns.  The caller has the timer.
+ */
+void stream_connect(struct stream *stream, struct loop *loop, const struct addr *to, const struct addr *source,
+    const struct tcp_settings *tcp, stream_callback *on_event, void *owner);
+void stream_set_owner(struct stream *stream, stream_callback *on_event, void *owner);
+
+/*
+ * TLS from now on, as server or as client: outcome TLS_READY or FAILED.  Nothing may be kept in `out` from the
+ * server's view but the go-ahead reply, which is written first.  What is written before TLS_READY is dropped.
+ */
+void stream_accept_tls(struct stream *stream, const struct tls_front *front);
+void stream_connect_tls(struct stream *stream, const struct tls_back *back);
+
+/*
+ * Writes at once what the peer takes and keeps the rest (STREAM_DRAINED comes when it is gone).  A failure comes
+ * as an event in the next turn, behind what the peer had said before.  Returns what is kept now.
+ */
+size_t stream_write(struct stream *stream, struct slice data);
+size_t stream_kept(const struct stream *stream);
+void stream_pause(struct stream *stream);	/* no DATA, CLOSED or read failure until stream_resume */
+void stream_resume(struct stream *stream);
+void stream_shut(struct stream *stream);	/* half-close, behind what is kept */
+/* At once, kept bytes are lost; no event comes any more.  Twice is fine, a zeroed stream too. */
+void stream_close(struct stream *stream);
+void stream_reset(struct stream *stream);	/* stream_close with a RST */
+
+bool stream_is_open(const struct stream *stream);
+bool stream_has_tls(const struct stream *stream);
+/* "connection reset by peer", "certificate has expired"; returns out. */
+const char *stream_reason(const struct stream *stream, char out[STREAM_REASON_MAX]);
+
+/* All bytes kept by all streams may be this much (relay_memory); beyond it, reads stop. */
+void stream_set_memory_limit(int64_t bytes);
+int64_t stream_memory_used(void);
+
+/* Between stream.c and stream_tls.c: they make stream->tls, take a step of the handshake, and say what went wrong. */
+void stream_tls_accept(struct stream *stream, const struct tls_front *front);
+void stream_tls_connect(struct stream *stream, const struct tls_back *back);
+enum stream_io stream_tls_handshake(struct stream *stream);
+bool stream_tls_reason(const struct stream *stream, char out[STREAM_REASON_MAX]);	/* false: it was no matter of TLS */
+
+#endif
