@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pipe.h: one direction of a relay, from a stream to another: written twice a
+ * session, stated once.  What is read is written at once; when the receiver
+ * does not take all, reading stops until it has.
+ */
+#ifndef NET_PIPE_H
+#define NET_PIPE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+#include "net/stream.h"
+
+struct pipe {
+	struct stream *from, *to;
+	uint64_t bytes;			/* passed on */
+	bool is_closed;			/* the FIN was passed on */
+};
+
+void pipe_open(struct pipe *pipe, struct stream *from, struct stream *to);	/* reads 16 KiB at first, and resumes `from` */
+/* For STREAM_DATA of `from`: writes, grows or shrinks the reads, pauses `from` when bytes had to be kept. */
+void pipe_data(struct pipe *pipe, struct slice data);
+void pipe_drained(struct pipe *pipe);	/* for STREAM_DRAINED of `to` */
+void pipe_closed(struct pipe *pipe);	/* for STREAM_CLOSED of `from`: passes the FIN on, behind what is kept */
+
+#endif
