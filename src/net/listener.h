@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * listener.h: listening sockets: opening them (one a worker, SO_REUSEPORT)
+ * and accepting from them so that running out of descriptors is survived.
+ */
+#ifndef NET_LISTENER_H
+#define NET_LISTENER_H
+
+#include <stdbool.h>
+
+#include "base/addr.h"
+#include "base/error.h"
+#include "net/loop.h"
+#include "net/stream.h"
+
+/* An address to listen at. */
+struct listen_spec {
+	struct addr addr;		/* IPv4, IPv6 or unix: path */
+	bool dual_stack;		/* "*": an IPv6 socket that takes IPv4 too; falls back to IPv4 where there is no IPv6 */
+	bool freebind;			/* the address need not exist (IP_FREEBIND) */
+	int backlog;
+	const char *interface;		/* SO_BINDTODEVICE, or NULL */
+};
+
+/*
+ * Opens `count` sockets that share the address (a unix socket is opened once and duplicated) into fds; all or
+ * none.  A stale unix socket file is replaced only if nobody answers on it.
+ */
+bool listener_open(const struct listen_spec *spec, const struct tcp_settings *tcp, int count, int *fds,
+    struct error *error);
+
+/* One worker's end of a listener.  Zero before acceptor_start. */
+struct acceptor {
+	struct loop_io io;
+	struct loop_timer pause;
+	struct loop *loop;
+	int fd;
+	int reserve;		/* a descriptor given up to turn a client away when none is left; -1: gone */
+	int batch;		/* accepts to try in a turn: grows while clients keep waiting */
+	int pause_ms;		/* how long the next lack of descriptors or memory pauses */
+	uint64_t turn;		/* of the loop, when clients were accepted last */
+	bool is_paused;		/* by acceptor_pause */
+	bool is_dropped;	/* closes once accept says EAGAIN */
+	/* A client; the callee owns fd.  peer is the client's address, ::ffff: mapped away. */
+	void (*on_client)(struct acceptor *acceptor, int fd, const struct addr *peer);
+	void (*on_gone)(struct acceptor *acceptor);	/* after acceptor_drop, when the socket is closed */
+	void *owner;
+};
+
+/* Accepts on fd (owned from now on); at most a bounded number of clients a turn. */
+void acceptor_start(struct acceptor *acceptor, struct loop *loop, int fd);
+void acceptor_drop(struct acceptor *acceptor);	/* accepts what waits, then closes, then on_gone */
+void acceptor_close(struct acceptor *acceptor);	/* at once */
+void acceptor_pause(struct acceptor *acceptor);	/* max_connections reached: clients wait in the backlog */
+void acceptor_resume(struct acceptor *acceptor);
+
+#endif
