@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* stream_test.c: what a stream without TLS tells its owner, and when. */
+#include "tape.h"
+
+#include <netinet/in.h>
+#include <signal.h>
+
+
+enum { BLOCK = 200 * 1024 };		/* more than a unix socket holds */
+
+static char block[BLOCK];
+
+static void
+open_tape(struct tape *tape, struct loop *loop, int fd)
+{
+	stream_open(&tape->stream, loop, fd, tape_record, tape);
+}
+
+static size_t
+drain(int fd)
+{
+	char data[65536];
+	size_t all = 0;
+	ssize_t n;
+
+	while ((n = recv(fd, data, sizeof(data), MSG_DONTWAIT)) > 0)
+		all += (size_t)n;
+	return all;
+}
+
+static void
+data_then_the_end_are_told_and_writing_goes_on(void **state)
+{
+	struct loop *loop = loop_new(0);
+	struct tape tape = { 0 };
+	char answer[8];
+	int fds[2];
+
+	(void)state;
+	make_pair(fds);
+	open_tape(&tape, loop, fds[0]);
+	assert_true(stream_is_open(&tape.stream));
+	assert_int_equal(write(fds[1], "hello", 5), 5);
+	shutdown(fds[1], SHUT_WR);
+	tape_await(&tape, STREAM_CLOSED, 1);
+	assert_true(slice_equals(buf_slice(&tape.data), "hello"));
+	assert_int_equal(stream_write(&tape.stream, slice_of("bye")), 0);
+	assert_int_equal(read(fds[1], answer, sizeof(answer)), 3);
+	turn_a_little(loop);
+	assert_int_equal(tape.counts[STREAM_CLOSED], 1);
+	assert_int_equal(tape.stream.bytes_in, 5);
+	assert_int_equal(tape.stream.bytes_out, 3);
+	tape_close(&tape);
+	tape_close(&tape);
+	assert_false(stream_is_open(&tape.stream));
+	close(fds[1]);
+	loop_free(&loop);
+}
+
+static void
+what_is_not_taken_is_kept_counted_and_drained_before_the_fin(void **state)
+{
+	struct loop *loop = loop_new(0);
+	struct tape tape = { 0 };
+	size_t kept, got;
+	int fds[2];
+	char end;
+
+	(void)state;
+	make_pair(fds);
+	open_tape(&tape, loop, fds[0]);
+	do
+		kept = stream_write(&tape.stream, slice_make(block, BLOCK));
+	while (kept == 0);
+	assert_int_equal(stream_kept(&tape.stream), kept);
+	assert_int_equal(stream_memory_used(), kept);	/* just what it needs */
+	stream_shut(&tape.stream);
+	got = drain(fds[1]);
+	while (tape.counts[STREAM_DRAINED] == 0) {
+		turn_a_little(loop);
+		got += drain(fds[1]);
+	}
+	assert_int_equal(stream_memory_used(), 0);
+	assert_int_equal(got, tape.stream.bytes_out);
+	assert_int_equal(got % BLOCK, 0);
+	assert_int_equal(read(fds[1], &end, 1), 0);
+	tape_close(&tape);
+	close(fds[1]);
+	loop_free(&loop);
+}
+
+static void
+a_paused_stream_says_nothing_until_resumed(void **state)
+{
+	struct loop *loop = loop_new(0);
+	struct tape tape = { 0 };
+	int fds[2];
+
+	(void)state;
+	make_pair(fds);
+	open_tape(&tape, loop, fds[0]);
+	stream_pause(&tape.stream);
+	assert_int_equal(write(fds[1], "x", 1), 1);
+	close(fds[1]);
+	turn_a_little(loop);
+	assert_int_equal(tape.counts[STREAM_DATA] + tape.counts[STREAM_CLOSED] + tape.counts[STREAM_FAILED], 0);
+	stream_resume(&tape.stream);
+	tape_await(&tape, STREAM_CLOSED, 1);
+	assert_int_equal(tape.counts[STREAM_DATA], 1);
+	tape_close(&tape);
+	loop_free(&loop);
+}
+
+static void
+a_failed_write_is_told_later_and_behind_what_the_peer_said(void **state)
+{
+	struct loop *loop = loop_new(0);
+	struct tape tape = { 0 };
+	int fds[2];
+
+	(void)state;
+	make_pair(fds);
+	open_tape(&tape, loop, fds[0]);
+	assert_int_equal(write(fds[1], "421 bye", 7), 7);
+	close(fds[1]);
+	assert_int_equal(stream_write(&tape.stream, slice_of("MAIL")), 0);
+	assert_int_equal(tape.counts[STREAM_FAILED], 0);
+	tape_await(&tape, STREAM_FAILED, 1);
+	assert_true(slice_equals(buf_slice(&tape.data), "421 bye"));
+	assert_string_equal(tape.reason, "broken pipe");
+	assert_int_equal(tape.counts[STREAM_CLOSED], 0);
+	turn_a_little(loop);
+	assert_int_equal(tape.counts[STREAM_FAILED], 1);
+	tape_close(&tape);
+	loop_free(&loop);
+}
+
+static void
+a_stream_may_close_itself_in_any_event(void **state)
+{
+	static const enum stream_event events[] = { STREAM_DATA, STREAM_DRAINED, STREAM_CLOSED, STREAM_FAILED };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+		struct loop *loop = loop_new(0);
+		struct tape tape = { .close_on = events[i] };
+		int fds[2];
+
+		make_pair(fds);
+		open_tape(&tape, loop, fds[0]);
+		if (events[i] == STREAM_DRAINED) {
+			while (stream_write(&tape.stream, slice_make(block, BLOCK)) == 0)
+				;
+			while (tape.counts[STREAM_DRAINED] == 0) {
+				drain(fds[1]);
+				turn_a_little(loop);
+			}
+		}
+		assert_int_equal(write(fds[1], "x", 1), events[i] == STREAM_DRAINED ? -1 : 1);
+		close(fds[1]);
+		if (events[i] == STREAM_FAILED)
+			stream_write(&tape.stream, slice_of("x"));
+		tape_await(&tape, events[i], 1);
+		turn_a_little(loop);
+		assert_int_equal(tape.counts[events[i]], 1);
+		assert_false(stream_is_open(&tape.stream));
+		tape_close(&tape);
+		loop_free(&loop);
+	}
+}
+
+/* A listening socket at 127.0.0.1. */
+static int
+listen_local(struct addr *addr)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(in);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&in, len), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &len), 0);
+	*addr = addr_from_sockaddr((struct sockaddr *)&in, len);
+	return fd;
+}
+
+static void
+a_connection_is_told_and_what_was_written_before_goes_first(void **state)
+{
+	struct tcp_settings tcp = { .keepalive_idle_s = 30, .user_timeout_ms = 5000 };
+	struct loop *loop = loop_new(0);
+	struct tape tape = { 0 };
+	struct addr to, source;
+	char got[8];
+	int fd, listening = listen_local(&to);
+
+	(void)state;
+	assert_true(addr_parse(slice_of("127.0.0.2"), 0, &source));
+	stream_connect(&tape.stream, loop, &to, &source, &tcp, tape_record, &tape);
+	assert_int_equal(tape.counts[STREAM_CONNECTED], 0);
+	stream_write(&tape.stream, slice_of("PROXY"));
+	fd = accept(listening, NULL, NULL);
+	tape_await(&tape, STREAM_CONNECTED, 1);
+	tape_await(&tape, STREAM_DRAINED, 1);
+	assert_int_equal(read(fd, got, sizeof(got)), 5);
+	tape_close(&tape);
+	close(fd);
+	close(listening);
+	loop_free(&loop);
+}
+
+static void
+a_refused_connection_is_told_as_an_event(void **state)
+{
+	struct loop *loop = loop_new(0);
+	struct tape refused = { 0 }, impossible = { 0 };
+	struct addr to, nowhere = { .sa.sa_family = AF_UNIX, .path = "/nonexistent/socket" };
+
+	(void)state;
+	close(listen_local(&to));
+	stream_connect(&refused.stream, loop, &to, NULL, NULL, tape_record, &refused);
+	tape_await(&refused, STREAM_FAILED, 1);
+	assert_string_equal(refused.reason, "connection refused");
+	assert_int_equal(refused.counts[STREAM_CONNECTED], 0);
+
+	stream_connect(&impossible.stream, loop, &nowhere, NULL, NULL, tape_record, &impossible);
+	assert_true(stream_is_open(&impossible.stream));
+	assert_int_equal(impossible.counts[STREAM_FAILED], 0);
+	tape_await(&impossible, STREAM_FAILED, 1);
+	assert_string_equal(impossible.reason, "no such file or directory");
+	tape_close(&refused);
+	tape_close(&impossible);
+	loop_free(&loop);
+}
+
+static void
+on_time_out(struct loop_timer *timer)
+{
+	(void)timer;
+	loop_stop(loop_current());
+}
+
+static void
+a_connection_that_hangs_is_ended_by_the_callers_timer(void **state)
+{
+	struct loop *loop = loop_new(0);
+	struct loop_timer timer;
+	struct tape tape[4] = { 0 };
+	struct addr to;
+	int listening = listen_local(&to);
+
+	(void)state;
+	assert_int_equal(listen(listening, 0), 0);	/* one fits in, the others hang */
+	for (int i = 0; i < 4; i++)
+		stream_connect(&tape[i].stream, loop, &to, NULL, NULL, tape_record, &tape[i]);
+	loop_timer_init(&timer, on_time_out);
+	loop_timer_set(loop, &timer, loop_now(loop) + 50);
+	while (loop_timer_is_set(&timer))
+		loop_run(loop);
+	assert_int_equal(tape[3].counts[STREAM_CONNECTED] + tape[3].counts[STREAM_FAILED], 0);
+	for (int i = 0; i < 4; i++)
+		tape_close(&tape[i]);
+	turn_a_little(loop);
+	close(listening);
+	loop_free(&loop);
+}
+
+static void
+reset_reaches_the_peer_as_a_reset(void **state)
+{
+	struct loop *loop = loop_new(0);
+	struct tape near = { 0 }, far = { 0 };
+	struct addr to;
+	int listening = listen_local(&to);
+
+	(void)state;
+	stream_connect(&near.stream, loop, &to, NULL, NULL, tape_record, &near);
+	tape_await(&near, STREAM_CONNECTED, 1);
+	open_tape(&far, loop, accept4(listening, NULL, NULL, SOCK_NONBLOCK));
+	stream_reset(&near.stream);
+	tape_await(&far, STREAM_FAILED, 1);
+	assert_string_equal(far.reason, "connection reset by peer");
+	tape_close(&near);
+	tape_close(&far);
+	close(listening);
+	loop_free(&loop);
+}
+
+static void
+beyond_the_memory_limit_reads_stop_until_memory_is_given_back(void **state)
+{
+	struct loop *loop = loop_new(0);
+	struct tape full = { 0 }, hungry = { 0 };
+	int to_full[2], to_hungry[2];
+
+	(void)state;
+	make_pair(to_full);
+	make_pair(to_hungry);
+	stream_set_memory_limit(1000);
+	open_tape(&full, loop, to_full[0]);
+	open_tape(&hungry, loop, to_hungry[0]);
+	while (stream_write(&full.stream, slice_make(block, BLOCK)) == 0)
+		;
+	assert_true(stream_memory_used() > 1000);
+	assert_int_equal(write(to_hungry[1], "x", 1), 1);
+	turn_a_little(loop);
+	assert_int_equal(hungry.counts[STREAM_DATA], 0);
+	assert_true(hungry.stream.is_starved);
+
+	while (full.counts[STREAM_DRAINED] == 0) {
+		drain(to_full[1]);
+		turn_a_little(loop);
+	}
+	assert_int_equal(stream_memory_used(), 0);
+	tape_await(&hungry, STREAM_DATA, 1);
+
+	/* the memory of another thread comes back without a word: a timer looks */
+	stream_set_memory_limit(-1);
+	assert_int_equal(write(to_hungry[1], "y", 1), 1);
+	turn_a_little(loop);
+	assert_int_equal(hungry.counts[STREAM_DATA], 1);
+	stream_set_memory_limit(INT64_MAX);
+	tape_await(&hungry, STREAM_DATA, 2);
+
+	tape_close(&full);
+	tape_close(&hungry);
+	close(to_full[1]);
+	close(to_hungry[1]);
+	loop_free(&loop);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(data_then_the_end_are_told_and_writing_goes_on),
+		cmocka_unit_test(what_is_not_taken_is_kept_counted_and_drained_before_the_fin),
+		cmocka_unit_test(a_paused_stream_says_nothing_until_resumed),
+		cmocka_unit_test(a_failed_write_is_told_later_and_behind_what_the_peer_said),
+		cmocka_unit_test(a_stream_may_close_itself_in_any_event),
+		cmocka_unit_test(a_connection_is_told_and_what_was_written_before_goes_first),
+		cmocka_unit_test(a_refused_connection_is_told_as_an_event),
+		cmocka_unit_test(a_connection_that_hangs_is_ended_by_the_callers_timer),
+		cmocka_unit_test(reset_reaches_the_peer_as_a_reset),
+		cmocka_unit_test(beyond_the_memory_limit_reads_stop_until_memory_is_given_back),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
