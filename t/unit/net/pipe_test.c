@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* pipe_test.c: a relay of two pipes: nothing is lost, little is kept, half-closes pass. */
+#include "tape.h"
+
+#include "net/pipe.h"
+
+enum { TOTAL = 8 * 1024 * 1024, SLOW_READ = 3000 };
+
+struct relay {
+	struct stream a, b;
+	struct pipe up, down;		/* a to b, b to a */
+	size_t kept_most;
+	uint32_t read_most;
+	int ends;
+};
+
+static void
+on_relay(struct stream *stream, enum stream_event event, struct slice data, void *owner)
+{
+	struct relay *relay = owner;
+	struct pipe *in = stream == &relay->a ? &relay->up : &relay->down;
+	struct pipe *out = stream == &relay->a ? &relay->down : &relay->up;
+
+	switch (event) {
+	case STREAM_DATA:
+		if (stream->read_size > relay->read_most)
+			relay->read_most = stream->read_size;
+		pipe_data(in, data);
+		if (stream_kept(in->to) > 0)
+			assert_int_equal(stream->read_size, STREAM_READ_MIN);
+		if (stream_kept(in->to) > relay->kept_most)
+			relay->kept_most = stream_kept(in->to);
+		break;
+	case STREAM_DRAINED:
+		pipe_drained(out);
+		break;
+	case STREAM_CLOSED:
+		pipe_closed(in);
+		relay->ends++;
+		break;
+	default:
+		fail_msg("unexpected event %d", event);
+	}
+	loop_stop(stream->loop);
+}
+
+static void
+open_relay(struct relay *relay, struct loop *loop, int a, int b)
+{
+	*relay = (struct relay){ 0 };
+	stream_open(&relay->a, loop, a, on_relay, relay);
+	stream_open(&relay->b, loop, b, on_relay, relay);
+	pipe_open(&relay->up, &relay->a, &relay->b);
+	pipe_open(&relay->down, &relay->b, &relay->a);
+}
+
+static void
+close_relay(struct relay *relay)
+{
+	stream_close(&relay->a);
+	stream_close(&relay->b);
+}
+
+static unsigned char
+byte_at(size_t i)
+{
+	return (unsigned char)(i * 2654435761u >> 13);
+}
+
+/* Sends what fits of the pattern; its end with a FIN. */
+static void
+send_some(int fd, size_t *sent)
+{
+	unsigned char data[65536];
+	size_t n = TOTAL - *sent < sizeof(data) ? TOTAL - *sent : sizeof(data);
+	ssize_t put;
+
+	if (n == 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+		data[i] = byte_at(*sent + i);
+	put = send(fd, data, n, MSG_DONTWAIT);
+	if (put > 0)
+		*sent += (size_t)put;
+	if (*sent == TOTAL)
+		shutdown(fd, SHUT_WR);
+}
+
+static void
+receive_some(int fd, size_t most, size_t *got, bool *ended)
+{
+	unsigned char data[65536];
+	ssize_t n = recv(fd, data, most, MSG_DONTWAIT);
+
+	for (ssize_t i = 0; i < n; i++)
+		if (data[i] != byte_at(*got + (size_t)i))
+			fail_msg("byte %zu differs", *got + (size_t)i);
+	if (n > 0)
+		*got += (size_t)n;
+	*ended = n == 0;
+}
+
+static void
+pass_all(size_t most_at_once, struct relay *relay)
+{
+	struct loop *loop = loop_new(0);
+	size_t sent = 0, got = 0;
+	int client[2], server[2];
+	bool ended = false;
+
+	make_pair(client);
+	make_pair(server);
+	open_relay(relay, loop, client[0], server[0]);
+	while (!ended) {
+		send_some(client[1], &sent);
+		turn_a_little(loop);
+		receive_some(server[1], most_at_once, &got, &ended);
+	}
+	assert_int_equal(got, TOTAL);
+	assert_int_equal(relay->up.bytes, TOTAL);
+	assert_true(relay->up.is_closed);
+	assert_int_equal(stream_memory_used(), 0);
+	close_relay(relay);
+	close(client[1]);
+	close(server[1]);
+	loop_free(&loop);
+}
+
+static void
+a_slow_receiver_gets_all_and_little_is_kept(void **state)
+{
+	struct relay relay;
+
+	(void)state;
+	pass_all(SLOW_READ, &relay);
+	assert_true(relay.kept_most > 0);
+	assert_true(relay.kept_most <= relay.read_most);
+}
+
+static void
+reads_grow_while_the_receiver_takes_everything(void **state)
+{
+	struct relay relay;
+
+	(void)state;
+	pass_all(65536, &relay);
+	assert_true(relay.read_most > STREAM_READ_MIN);
+	assert_true(relay.read_most <= LOOP_SCRATCH_SIZE);
+}
+
+static void
+half_closes_pass_both_ways(void **state)
+{
+	struct loop *loop = loop_new(0);
+	struct relay relay;
+	int client[2], server[2];
+	char data[16];
+
+	(void)state;
+	make_pair(client);
+	make_pair(server);
+	open_relay(&relay, loop, client[0], server[0]);
+	assert_int_equal(write(client[1], "QUIT", 4), 4);
+	shutdown(client[1], SHUT_WR);
+	await(loop, &relay.ends, 1);
+	assert_int_equal(read(server[1], data, sizeof(data)), 4);
+	assert_int_equal(read(server[1], data, sizeof(data)), 0);
+	assert_int_equal(write(server[1], "BYE", 3), 3);
+	turn_a_little(loop);
+	assert_int_equal(read(client[1], data, sizeof(data)), 3);
+	assert_int_equal(recv(client[1], data, sizeof(data), MSG_DONTWAIT), -1);
+	close(server[1]);
+	await(loop, &relay.ends, 2);
+	assert_int_equal(read(client[1], data, sizeof(data)), 0);
+	close_relay(&relay);
+	close(client[1]);
+	loop_free(&loop);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_slow_receiver_gets_all_and_little_is_kept),
+		cmocka_unit_test(reads_grow_while_the_receiver_takes_everything),
+		cmocka_unit_test(half_closes_pass_both_ways),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
