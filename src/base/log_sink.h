@@ -21,7 +21,7 @@ void log_sink_close(struct log_sink **sink);
 /* Opens a file anew, for log rotation; on failure the old one stays in use. */
 bool log_sink_reopen(struct log_sink *sink, struct error *error);
 
-/* Waits for room until then (of clock_ms); false: the line is lost, for lack of room or with a broken sink. */
+/* Waits for room until then (of clock_ms); false: the line is lost, for lack of room or a broken sink. */
 bool log_sink_write(struct log_sink *sink, const struct log_line *line, int64_t until_ms);
 
 #endif

@@ -57,8 +57,8 @@ static void
 refuses_what_is_not_strict(void **state)
 {
 	static const char *const bad[] = {
-		"Zg", "Zg=", "Zg==Zg==", "Zm8=Zm9v", "=", "====", "Z===", "=Zm9", "Zm9v\n", "Zm 9", "Zh==", "Zm9=",
-		"Zm9-", "Zm9_", "Zm9vZm\n=", "Zm9vZ=m9", "Zmv\xff",
+		"Zg", "Zg=", "Zg==Zg==", "Zm8=Zm9v", "=", "====", "Z===", "=Zm9", "Zm9v\n", "Zm 9", "Zh==",
+		"Zm9=", "Zm9-", "Zm9_", "Zm9vZm\n=", "Zm9vZ=m9", "Zmv\xff",
 	};
 
 	(void)state;

@@ -44,8 +44,9 @@ check_message(enum log_format format, struct slice message, const char *expected
 	check_line(&line, expected);
 }
 
-#define TEXT "2026-11-22T10:20:30.123Z warning: "
-#define JSON "{\"time\":\"2026-11-22T10:20:30.123Z\",\"level\":\"warning\",\"message\":"
+#define TIME "2026-11-22T10:20:30.123Z"
+#define TEXT TIME " warning: "
+#define JSON "{\"time\":\"" TIME "\",\"level\":\"warning\",\"message\":"
 
 static void
 messages(void **state)
@@ -63,13 +64,15 @@ forged_lines_are_escaped(void **state)
 
 	(void)state;
 	check_message(LOG_FORMAT_TEXT, message, TEXT "x\\x0d\\x0a\\x00\\x1b[2J\\x7f\\xc2\\x9b.\n");
-	check_message(LOG_FORMAT_JSON, message, JSON "\"x\\u000d\\u000a\\u0000\\u001b[2J\\u007f\\u00c2\\u009b.\"}\n");
+	check_message(LOG_FORMAT_JSON, message,
+	    JSON "\"x\\u000d\\u000a\\u0000\\u001b[2J\\u007f\\u00c2\\u009b.\"}\n");
 }
 
 static void
 only_utf8_passes(void **state)
 {
-	static const char good[] = "\xc2\xa0 \xdf\xbf \xe0\xa0\x80 \xed\x9f\xbf \xee\x80\x80 \xf0\x90\x80\x80 \xf4\x8f\xbf\xbf";
+	static const char good[] =
+	    "\xc2\xa0 \xdf\xbf \xe0\xa0\x80 \xed\x9f\xbf \xee\x80\x80 \xf0\x90\x80\x80 \xf4\x8f\xbf\xbf";
 	static const struct {
 		const char *in, *out;
 	} bad[] = {
@@ -104,19 +107,26 @@ static const struct log_field fields[] = {
 	{ .name = "out", .number = 0 },
 };
 
+#define TEXT_FIELDS "user=\"bob \\\"the\\\\x\\\"\" empty=\"\" line=\"a\\x0aevent\" in=-5 out=0"
+#define JSON_FIELDS \
+	"\"user\":\"bob \\\"the\\\\x\\\"\",\"empty\":\"\",\"line\":\"a\\u000aevent\",\"in\":-5,\"out\":0"
+
+static void
+check_event(enum log_format format, const char *expected)
+{
+	struct log_line *line = new_line(format, LOG_INFO);
+
+	log_line_set_event(line, "login", fields, sizeof(fields) / sizeof(fields[0]));
+	check_line(&line, expected);
+}
+
 static void
 events(void **state)
 {
-	struct log_line *line = new_line(LOG_FORMAT_TEXT, LOG_INFO);
-
 	(void)state;
-	log_line_set_event(line, "login", fields, sizeof(fields) / sizeof(fields[0]));
-	check_line(&line, "2026-11-22T10:20:30.123Z event login session=7f3a user=\"bob \\\"the\\\\x\\\"\" "
-	    "empty=\"\" line=\"a\\x0aevent\" in=-5 out=0\n");
-	line = new_line(LOG_FORMAT_JSON, LOG_INFO);
-	log_line_set_event(line, "login", fields, sizeof(fields) / sizeof(fields[0]));
-	check_line(&line, "{\"time\":\"2026-11-22T10:20:30.123Z\",\"event\":\"login\",\"session\":\"7f3a\","
-	    "\"user\":\"bob \\\"the\\\\x\\\"\",\"empty\":\"\",\"line\":\"a\\u000aevent\",\"in\":-5,\"out\":0}\n");
+	check_event(LOG_FORMAT_TEXT, TIME " event login session=7f3a " TEXT_FIELDS "\n");
+	check_event(LOG_FORMAT_JSON,
+	    "{\"time\":\"" TIME "\",\"event\":\"login\",\"session\":\"7f3a\"," JSON_FIELDS "}\n");
 }
 
 static void

@@ -298,7 +298,8 @@ full_fifo_drops_and_says_so(void **state)
 	assert_true(fd >= 0);
 	do
 		read_more(fd, &text);
-	while (count_text(&text, " info: line ") + count_told(&text) < FLOOD && clock_ms() - start < AWAIT_MAX_MS);
+	while (clock_ms() - start < AWAIT_MAX_MS &&
+	    count_text(&text, " info: line ") + count_told(&text) < FLOOD);
 	assert_int_equal(count_told(&text), log_dropped() - dropped);
 	assert_int_equal(count_text(&text, " info: line ") + count_told(&text), FLOOD);
 	close(fd);

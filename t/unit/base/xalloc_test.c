@@ -13,7 +13,8 @@
 static void
 copies_end_with_nul(void **state)
 {
-	char *copy = xstrndup("pass\0word", 9), *text = xasprintf("%s-%d", "d", 3), *empty = xstrndup(NULL, 0);
+	char *copy = xstrndup("pass\0word", 9), *empty = xstrndup(NULL, 0);
+	char *text = xasprintf("%s-%d", "d", 3);
 
 	(void)state;
 	assert_memory_equal(copy, "pass\0word", 10);
