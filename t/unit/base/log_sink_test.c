@@ -134,7 +134,7 @@ full_socket_refuses_in_time(void **state)
 	assert_in_range(count, 1, 99999);
 	start = clock_ms();
 	assert_false(write_text(sink, "filler", 100));
-	assert_in_range(clock_ms() - start, 100, 1000);
+	assert_in_range(clock_ms() - start, 100, 10000);
 	close(fd);
 	log_sink_close(&sink);
 }
@@ -171,7 +171,7 @@ fifo_without_reader_fills_and_recovers(void **state)
 	assert_in_range(count, 100, 99999);
 	start = clock_ms();
 	assert_false(write_text(sink, "filler", 100));
-	assert_in_range(clock_ms() - start, 100, 1000);
+	assert_in_range(clock_ms() - start, 100, 10000);
 
 	fd = open(path, O_RDONLY | O_NONBLOCK);
 	assert_true(fd >= 0);
