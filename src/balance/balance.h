@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * balance.h: what every balancer is given and gives.  One small file each
+ * and one row in BALANCERS; pick takes nothing, it only chooses.
+ */
+#ifndef BALANCE_BALANCE_H
+#define BALANCE_BALANCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "balance/endpoint.h"
+#include "balance/pool.h"
+
+/* What the directive `balance` may say; balancer `x` is balance_x. */
+#define BALANCERS(row) \
+	row(roundrobin), \
+	row(leastconn), \
+	row(user)
+
+#define BALANCER_INDEX(name) BALANCER_##name
+enum { BALANCERS(BALANCER_INDEX) };	/* pool_options.balance */
+
+struct balance_state;		/* a worker's memory of one pool; only the balancer knows what is in it */
+
+/* What a choice may depend on. */
+struct balance_key {
+	struct slice user;				/* canonical; empty where there is none */
+	const struct endpoint *const *tried;		/* not these again */
+	int tried_count;
+	bool full_too;					/* to wait there: an endpoint without room will do */
+};
+
+struct balancer {
+	const char *name;
+	bool binds;		/* a user belongs on one server: pool.is_bound */
+	/* NULL: no endpoint is usable.  `state` is what new_state gave, or NULL. */
+	struct endpoint *(*pick)(const struct pool *pool, struct balance_state *state,
+	    const struct balance_key *key);
+	/* One block of memory, which pool_close xfrees; endpoint_count is known.  NULL: keeps none. */
+	struct balance_state *(*new_state)(const struct pool *pool, int worker);
+};
+
+extern const struct balancer balance_roundrobin, balance_leastconn, balance_user;
+
+#endif

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * endpoint.c: counting connections and handing them on.  Taking one is
+ * lock-free; giving room and joining the queue happen under the endpoint's
+ * lock, so that nobody joins the queue just after the last room was given.
+ */
+#include "balance/endpoint.h"
+
+#include <assert.h>
+
+#include "balance/balance.h"
+#include "base/hash.h"
+#include "base/xalloc.h"
+
+static int
+read_relaxed(const atomic_int *value)
+{
+	return atomic_load_explicit(value, memory_order_relaxed);
+}
+
+static void
+on_unclaimed(void *owner)
+{
+	endpoint_release(owner);
+}
+
+struct endpoint *
+endpoint_new(const char *pool, const char *server, int threads)
+{
+	struct endpoint *e = xcalloc_aligned(sizeof(*e) + (size_t)threads * sizeof(e->counters[0]));
+	struct slice name = slice_of(server);
+
+	e->name = xasprintf("%s/%s", pool, server);
+	e->server = xstrdup(server);
+	e->server_hash = hash_bytes(name.data, name.len, 0);
+	atomic_init(&e->references, 1);
+	pthread_mutex_init(&e->lock, NULL);
+	waiter_list_init(&e->queue, on_unclaimed, e);
+	return e;
+}
+
+struct endpoint *
+endpoint_get(struct endpoint *e)
+{
+	atomic_fetch_add_explicit(&e->references, 1, memory_order_relaxed);
+	return e;
+}
+
+void
+endpoint_put(struct endpoint **e)
+{
+	struct endpoint *gone = *e;
+
+	*e = NULL;
+	if (gone == NULL || atomic_fetch_sub_explicit(&gone->references, 1, memory_order_acq_rel) > 1)
+		return;
+	assert(read_relaxed(&gone->connections) == 0);
+	waiter_list_clear(&gone->queue);
+	pthread_mutex_destroy(&gone->lock);
+	buf_clear(&gone->capabilities);
+	xfree(gone->name);
+	xfree(gone->server);
+	xfree(gone);
+}
+
+void
+endpoint_set_addr(struct endpoint *e, const struct addr *addr)
+{
+	pthread_mutex_lock(&e->lock);
+	e->addr = *addr;
+	pthread_mutex_unlock(&e->lock);
+}
+
+struct addr
+endpoint_addr(struct endpoint *e)
+{
+	struct addr addr;
+
+	pthread_mutex_lock(&e->lock);
+	addr = e->addr;
+	pthread_mutex_unlock(&e->lock);
+	return addr;
+}
+
+void
+endpoint_set_weight(struct endpoint *e, int weight)
+{
+	atomic_store_explicit(&e->weight, weight, memory_order_relaxed);
+}
+
+int
+endpoint_weight(const struct endpoint *e)
+{
+	return read_relaxed(&e->weight);
+}
+
+static bool
+has_room(const struct endpoint *e)
+{
+	int max = read_relaxed(&e->max_connections);
+
+	return max == 0 || read_relaxed(&e->connections) < max;
+}
+
+struct load
+endpoint_load(struct endpoint *e)
+{
+	struct load load = { .connections = read_relaxed(&e->connections), .weight = endpoint_weight(e) };
+
+	if (!has_room(e))	/* else nobody waits, and the queue's lock is left alone */
+		load.connections += waiter_count(&e->queue);
+	return load;
+}
+
+bool
+endpoint_is_usable(const struct endpoint *e, const struct balance_key *key)
+{
+	if (endpoint_weight(e) == 0 || (!key->full_too && !has_room(e)))
+		return false;
+	for (int i = 0; i < key->tried_count; i++)
+		if (key->tried[i] == e)
+			return false;
+	return true;
+}
+
+bool
+endpoint_take(struct endpoint *e)
+{
+	int connections = read_relaxed(&e->connections), max;
+
+	do {
+		max = read_relaxed(&e->max_connections);
+		if (max != 0 && connections >= max)
+			return false;
+	} while (!atomic_compare_exchange_weak_explicit(&e->connections, &connections, connections + 1,
+	    memory_order_relaxed, memory_order_relaxed));
+	endpoint_get(e);
+	return true;
+}
+
+bool
+endpoint_take_or_wait(struct endpoint *e, struct loop *loop, void (*on_wake)(void *owner), void *owner,
+    struct waiter **slot)
+{
+	bool is_taken;
+
+	pthread_mutex_lock(&e->lock);
+	is_taken = endpoint_take(e);
+	if (!is_taken)
+		waiter_add(&e->queue, loop, on_wake, owner, slot);
+	pthread_mutex_unlock(&e->lock);
+	return is_taken;
+}
+
+/* Hands a connection on to the oldest in the queue, or counts it off.  Under the lock. */
+static bool
+pass_on(struct endpoint *e)
+{
+	int max = read_relaxed(&e->max_connections);
+	bool is_one_too_many = max != 0 && read_relaxed(&e->connections) > max;
+
+	if (!is_one_too_many && waiter_wake_one(&e->queue))
+		return true;
+	atomic_fetch_sub_explicit(&e->connections, 1, memory_order_relaxed);
+	return false;
+}
+
+void
+endpoint_release(struct endpoint *e)
+{
+	bool is_passed_on;
+
+	pthread_mutex_lock(&e->lock);
+	is_passed_on = pass_on(e);
+	pthread_mutex_unlock(&e->lock);
+	if (!is_passed_on)
+		endpoint_put(&e);
+}
+
+void
+endpoint_set_max_connections(struct endpoint *e, int max)
+{
+	pthread_mutex_lock(&e->lock);
+	atomic_store_explicit(&e->max_connections, max, memory_order_relaxed);
+	while (waiter_count(&e->queue) > 0 && endpoint_take(e)) {
+		struct endpoint *reference = e;
+
+		if (!pass_on(e))	/* who waited has just given up */
+			endpoint_put(&reference);
+	}
+	pthread_mutex_unlock(&e->lock);
+}
+
+void
+endpoint_learn(struct endpoint *e, struct slice capabilities)
+{
+	uint64_t hash = hash_bytes(capabilities.data, capabilities.len, 0);
+
+	hash += hash == 0;	/* 0 is "nothing yet" */
+	if (hash == endpoint_capabilities_hash(e))
+		return;
+	pthread_mutex_lock(&e->lock);
+	buf_clear(&e->capabilities);
+	buf_append_slice(&e->capabilities, capabilities);
+	atomic_store_explicit(&e->capabilities_hash, hash, memory_order_relaxed);
+	pthread_mutex_unlock(&e->lock);
+}
+
+uint64_t
+endpoint_capabilities_hash(const struct endpoint *e)
+{
+	return atomic_load_explicit(&e->capabilities_hash, memory_order_relaxed);
+}
+
+void
+endpoint_capabilities(struct endpoint *e, struct buf *out)
+{
+	pthread_mutex_lock(&e->lock);
+	buf_append_slice(out, buf_slice(&e->capabilities));
+	pthread_mutex_unlock(&e->lock);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * endpoint.h: a server as one pool reaches it ("imap/d03"): its load, its
+ * queue, what it is known to do.  Endpoints live outside the snapshots, are
+ * counted, and are known by pool and server name, so that a reload keeps
+ * them.  Everything here may be called from any thread.
+ */
+#ifndef BALANCE_ENDPOINT_H
+#define BALANCE_ENDPOINT_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/buf.h"
+#include "base/slice.h"
+#include "net/waiter.h"
+
+struct balance_key;
+
+/* One worker's share of the counts: its own cache line, added up by whoever reads. */
+struct endpoint_counters {
+	_Alignas(64) uint64_t sessions;	/* that came to relay here */
+	uint64_t connect_failures;	/* refused, timed out, TLS failed, out of protocol */
+	uint64_t refused;		/* logins this server refused */
+	uint64_t bytes_up, bytes_down;
+};
+
+struct endpoint {
+	char *name;			/* "imap/d03" */
+	char *server;			/* "d03" */
+	uint64_t server_hash;		/* of the name, for rendezvous hashing: equal on every proxy */
+	atomic_int references;
+	atomic_int weight;		/* 0: takes no new sessions */
+	atomic_int connections;		/* sessions that took it, those still dialling too */
+	atomic_int max_connections;	/* 0: no bound */
+	struct waiter_list queue;	/* who waits for one of max_connections */
+	pthread_mutex_t lock;		/* of the next two; also held to give room and to join the queue */
+	struct addr addr;
+	struct buf capabilities;
+	_Atomic uint64_t capabilities_hash;	/* 0: nothing was learned yet */
+	struct endpoint_counters counters[];	/* one a worker */
+};
+
+/* A moment's load, read once.  Who waits in the queue counts as a connection. */
+struct load {
+	int connections, weight;
+};
+
+struct endpoint *endpoint_new(const char *pool, const char *server, int threads);	/* one reference */
+struct endpoint *endpoint_get(struct endpoint *e);
+void endpoint_put(struct endpoint **e);		/* frees the last one's */
+
+void endpoint_set_addr(struct endpoint *e, const struct addr *addr);
+struct addr endpoint_addr(struct endpoint *e);
+void endpoint_set_weight(struct endpoint *e, int weight);
+void endpoint_set_max_connections(struct endpoint *e, int max);	/* more room goes to those who wait first */
+
+struct load endpoint_load(struct endpoint *e);
+int endpoint_weight(const struct endpoint *e);		/* 0: takes no new sessions */
+/* Takes new sessions, is not full and not among those the key says were tried. */
+bool endpoint_is_usable(const struct endpoint *e, const struct balance_key *key);
+
+/* One more connection, which holds a reference of its own; false: full, take nothing. */
+bool endpoint_take(struct endpoint *e);
+/*
+ * The same, or joins the queue at once, so that no room is missed in between: false: *slot waits, and
+ * on_wake(owner), on this loop, owns a connection.  Whoever waits has a reference to `e` meanwhile.
+ */
+bool endpoint_take_or_wait(struct endpoint *e, struct loop *loop, void (*on_wake)(void *owner), void *owner,
+    struct waiter **slot);
+/* Gives a connection and its reference back: to the oldest in the queue, where somebody waits. */
+void endpoint_release(struct endpoint *e);
+
+/* What a dial saw before its login; cheap where it is what was known. */
+void endpoint_learn(struct endpoint *e, struct slice capabilities);
+uint64_t endpoint_capabilities_hash(const struct endpoint *e);
+void endpoint_capabilities(struct endpoint *e, struct buf *out);	/* appends */
+
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pool.c: from a pool as configured to one that can be picked from, and the
+ * table of endpoints that outlive it.  The table has one reference to each
+ * endpoint: who is left with only that one is forgotten.
+ */
+#include "balance/pool.h"
+
+#include "balance/balance.h"
+#include "base/xalloc.h"
+#include "conf/conf.h"
+
+#define BALANCER_POINTER(name) [BALANCER_##name] = &balance_##name
+static const struct balancer *const balancers[] = { BALANCERS(BALANCER_POINTER) };
+
+struct endpoint_table {
+	struct map *endpoints;		/* struct endpoint by its name */
+	int threads;
+};
+
+struct endpoint_table *
+endpoint_table_new(int threads)
+{
+	struct endpoint_table *table = xcalloc(1, sizeof(*table));
+
+	table->endpoints = map_new();
+	table->threads = threads;
+	return table;
+}
+
+static void
+put_endpoint(const char *name, void *value, void *arg)
+{
+	struct endpoint *e = value;
+
+	(void)name;
+	(void)arg;
+	endpoint_put(&e);
+}
+
+void
+endpoint_table_free(struct endpoint_table **table)
+{
+	if (*table == NULL)
+		return;
+	map_each((*table)->endpoints, put_endpoint, NULL);
+	map_free(&(*table)->endpoints);
+	xfree(*table);
+	*table = NULL;
+}
+
+static struct endpoint *
+find_or_make(struct endpoint_table *table, const struct pool *pool, const struct server *server)
+{
+	struct endpoint *made = endpoint_new(pool->conf.title, server->conf.title, table->threads);
+	struct endpoint *known = map_get(table->endpoints, slice_of(made->name));
+
+	if (known != NULL) {
+		endpoint_put(&made);
+		return endpoint_get(known);
+	}
+	map_set(table->endpoints, slice_of(made->name), made);
+	return endpoint_get(made);
+}
+
+struct unused {
+	struct endpoint **items;
+	size_t count;
+};
+
+static void
+collect_unused(const char *name, void *value, void *arg)
+{
+	struct unused *unused = arg;
+	struct endpoint *e = value;
+
+	(void)name;
+	if (atomic_load(&e->references) == 1)	/* nobody but this thread can add to it, through the table */
+		unused->items[unused->count++] = e;
+}
+
+static void
+forget_unused(struct endpoint_table *table)
+{
+	struct unused unused = { 0 };
+
+	unused.items = xcalloc(map_count(table->endpoints), sizeof(struct endpoint *));
+	map_each(table->endpoints, collect_unused, &unused);
+	for (size_t i = 0; i < unused.count; i++) {
+		map_remove(table->endpoints, slice_of(unused.items[i]->name));
+		endpoint_put(&unused.items[i]);
+	}
+	xfree(unused.items);
+}
+
+const struct conf_list *
+pool_servers(const struct pool *pool)
+{
+	return pool->farm != NULL ? &pool->farm->servers : &pool->servers;
+}
+
+static void
+open_endpoints(struct pool *pool)
+{
+	const struct conf_list *servers = pool_servers(pool);
+
+	pool->endpoints = xcalloc(servers->count, sizeof(struct endpoint *));
+	pool->endpoint_count = servers->count;
+	for (size_t i = 0; i < servers->count; i++)
+		pool->endpoints[i] = find_or_make(pool->table, pool, servers->items[i]);
+}
+
+static void
+open_states(struct pool *pool)
+{
+	if (pool->balancer->new_state == NULL)
+		return;
+	pool->states = xcalloc((size_t)pool->table->threads, sizeof(struct balance_state *));
+	for (int i = 0; i < pool->table->threads; i++)
+		pool->states[i] = pool->balancer->new_state(pool, i);
+}
+
+bool
+pool_open(struct pool *pool, struct endpoint_table *table, struct conf_context *context)
+{
+	const struct server_tls *tls = pool->options.server_tls;
+	struct error error;
+
+	if (tls != NULL && tls->mode != SERVER_TLS_OFF) {
+		pool->tls_client = tls_client_load(tls->verify, tls->ca, &error);
+		if (pool->tls_client == NULL) {
+			conf_error_at(context->problems, &tls->conf, "ca", "%s", error.text);
+			return false;
+		}
+	}
+	pool->table = table;
+	pool->balancer = balancers[pool->options.balance];
+	pool->is_bound = pool->balancer->binds;
+	open_endpoints(pool);
+	open_states(pool);
+	return true;
+}
+
+void
+pool_commit(struct pool *pool)
+{
+	const struct conf_list *servers = pool_servers(pool);
+
+	for (size_t i = 0; i < pool->endpoint_count; i++) {
+		const struct server *server = servers->items[i];
+		struct endpoint *e = pool->endpoints[i];
+		struct addr addr = server->address.addr;
+
+		if (addr_port(&addr) == 0)
+			addr_set_port(&addr, (uint16_t)pool->port);
+		endpoint_set_addr(e, &addr);
+		endpoint_set_weight(e, (int)server->weight);
+		endpoint_set_max_connections(e, (int)pool->options.max_connections);
+	}
+}
+
+void
+pool_close(struct pool *pool)
+{
+	if (pool->table == NULL)
+		return;
+	for (int i = 0; pool->states != NULL && i < pool->table->threads; i++)
+		xfree(pool->states[i]);
+	xfree(pool->states);
+	pool->states = NULL;
+	for (size_t i = 0; i < pool->endpoint_count; i++)
+		endpoint_put(&pool->endpoints[i]);
+	xfree(pool->endpoints);
+	pool->endpoints = NULL;
+	pool->endpoint_count = 0;
+	tls_client_put(&pool->tls_client);
+	forget_unused(pool->table);
+	pool->table = NULL;
+}
+
+struct endpoint *
+pool_pick(const struct pool *pool, int worker, const struct balance_key *key)
+{
+	return pool->balancer->pick(pool, pool->states != NULL ? pool->states[worker] : NULL, key);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pool.h: one service on the servers of a farm, as configured: part of a
+ * snapshot.  What lives longer is in its endpoints.
+ */
+#ifndef BALANCE_POOL_H
+#define BALANCE_POOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/login_way.h"
+#include "base/map.h"
+#include "conf/directive.h"
+#include "net/tls_context.h"
+
+struct endpoint;
+struct balancer;
+struct balance_key;
+struct balance_state;
+struct endpoint_table;
+
+enum server_tls_mode { SERVER_TLS_OFF, SERVER_TLS_STARTTLS, SERVER_TLS_IMPLICIT };
+
+struct server_tls {			/* server_tls MODE { … } */
+	struct conf_block conf;
+	int mode;
+	bool verify;
+	const char *ca, *name;		/* NULL: the system's; each server's address */
+};
+
+/* What a farm may say for its pools, and a pool for itself. */
+struct pool_options {
+	int balance;			/* BALANCER_... of balance.h */
+	int login;			/* enum login_way */
+	int forward;			/* enum forward_way */
+	struct server_tls *server_tls;
+	struct address_list source;
+	struct duration connect_timeout, login_timeout, queue_timeout;
+	int64_t retries, max_connections;
+};
+
+struct server {				/* server NAME { … } */
+	struct conf_block conf;
+	struct address address;
+	int64_t weight;
+};
+
+struct farm {				/* farm NAME { … } */
+	struct conf_block conf;
+	struct pool_options options;
+	struct conf_list servers;	/* struct server */
+};
+
+struct pool {				/* pool NAME { … } */
+	struct conf_block conf;
+	const char *protocol;		/* a name; what it means is known further up */
+	struct farm *farm;
+	int64_t port;
+	struct pool_options options;
+	struct conf_list servers;	/* struct server; empty with a farm */
+
+	/* Filled in by pool_open. */
+	struct endpoint_table *table;
+	const struct balancer *balancer;
+	struct endpoint **endpoints;	/* in the order of the file; one reference each */
+	size_t endpoint_count;
+	struct balance_state **states;	/* one a worker; NULL: the balancer keeps none */
+	struct tls_client *tls_client;	/* NULL with server_tls off */
+	bool is_bound;			/* a user belongs on one server: no other because of a failure */
+};
+
+extern const struct block farm_block, pool_block;
+
+/* The servers of a pool, its own or its farm's: struct server. */
+const struct conf_list *pool_servers(const struct pool *pool);
+
+/* The endpoints of all pools by name, over all reloads.  Control's thread only. */
+struct endpoint_table *endpoint_table_new(int threads);
+void endpoint_table_free(struct endpoint_table **table);	/* after all pools were closed */
+
+/*
+ * Everything of a pool that can fail: its TLS client.  Endpoints are kept or made, but nothing of a living
+ * endpoint changes before pool_commit.  false: reported at the directive.
+ */
+bool pool_open(struct pool *pool, struct endpoint_table *table, struct conf_context *context);
+void pool_commit(struct pool *pool);		/* addresses, weights and bounds take effect; cannot fail */
+/* Gives back what pool_open took, where it did; the table forgets endpoints that are used no more. */
+void pool_close(struct pool *pool);
+
+struct endpoint *pool_pick(const struct pool *pool, int worker, const struct balance_key *key);
+
+#endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* pool_rows.c: what the blocks `farm`, `pool`, `server` and `server_tls` may say. */
+#include "balance/balance.h"
+#include "balance/pool.h"
+#include "conf/conf.h"
+
+#define BALANCER_WORD(name) { #name, BALANCER_##name }
+static const struct choice balances[] = { BALANCERS(BALANCER_WORD), { 0 } };
+
+static const struct choice logins[] = {
+	{ "password", LOGIN_PASSWORD },
+	{ "none", LOGIN_NONE },
+	{ 0 }
+};
+
+static const struct choice forwards[] = {
+	{ "auto", FORWARD_AUTO },
+	{ "id", FORWARD_ID },
+	{ "none", FORWARD_NONE },
+	{ 0 }
+};
+
+static const struct choice server_tls_modes[] = {
+	{ "off", SERVER_TLS_OFF },
+	{ "starttls", SERVER_TLS_STARTTLS },
+	{ "implicit", SERVER_TLS_IMPLICIT },
+	{ 0 }
+};
+
+static const struct directive server_tls_directives[] = {
+	CONF_CHOICE(struct server_tls, mode, "off", server_tls_modes, 0,
+	    "TLS with the servers: `off` connects without, `starttls` asks the server for it and gives up "
+	    "where it is not offered, `implicit` begins with it."),
+	CONF_BOOL(struct server_tls, verify, "yes", 0,
+	    "Whether a server must show a valid certificate for its name.  With `no` anybody in between can "
+	    "read along."),
+	CONF_PATH(struct server_tls, ca, NULL, 0,
+	    "A file of PEM certificates that may sign those of the servers.  Default: the system's."),
+	CONF_STRING(struct server_tls, name, NULL, 0,
+	    "The name that the servers' certificates bear, and that they are asked for (SNI).  Default: the "
+	    "server's address."),
+	{ 0 }
+};
+
+static void
+check_server_tls(struct conf_context *context, void *object)
+{
+	static const char *const settings[] = { "verify", "ca", "name" };
+	const struct server_tls *tls = object;
+
+	for (size_t i = 0; tls->mode == SERVER_TLS_OFF && i < sizeof(settings) / sizeof(settings[0]); i++)
+		if (conf_is_set(&tls->conf, settings[i]))
+			conf_error_at(context->problems, &tls->conf, settings[i],
+			    "%s has no meaning with server_tls off", settings[i]);
+	if (tls->mode != SERVER_TLS_OFF && !tls->verify && tls->ca != NULL)
+		conf_error_at(context->problems, &tls->conf, "ca", "ca has no meaning with verify no");
+}
+
+static const struct block server_tls_block = {
+	.name = "server_tls", .directives = server_tls_directives, .size = BLOCK_SIZE(struct server_tls),
+	.title = TITLE_VALUE, .check = check_server_tls,
+	.help = "How connections to the servers are encrypted.",
+};
+
+static const struct directive option_directives[] = {
+	CONF_CHOICE(struct pool_options, balance, "by protocol: user for mailboxes, else leastconn", balances,
+	    CONF_COMPUTED,
+	    "How a server is chosen.  `roundrobin`: in turn.  `leastconn`: the one with the fewest "
+	    "connections.  `user`: by a hash of the user's name, so that all sessions of a user meet on "
+	    "one server, through every proxy with the same servers; a login then never goes to another "
+	    "server because of a failed connect or a full server.  All of them heed `weight`."),
+	CONF_CHOICE(struct pool_options, login, "by protocol: password where users log in, else none", logins,
+	    CONF_COMPUTED,
+	    "How users are logged in at the server.  `password`: with the client's own credentials.  "
+	    "`none`: not at all."),
+	CONF_CHOICE(struct pool_options, forward, "auto", forwards, 0,
+	    "How the server learns the client's address and session.  `auto`: as the server announces.  "
+	    "`id`: by the ID command, announced or not.  `none`: not at all."),
+	CONF_BLOCK(struct pool_options, server_tls, &server_tls_block, "off", 0),
+	CONF_ADDRESSES(struct pool_options, source, NULL, CONF_NUMERIC | CONF_NO_PORT,
+	    "Own addresses to connect to the servers from, used in turn; each gives some 28,000 "
+	    "connections to a server's port.  Default: the kernel's choice."),
+	CONF_DURATION(struct pool_options, connect_timeout, "5s", "100ms", "5m", 0,
+	    "Time for one attempt to connect to a server, its TLS handshake included."),
+	CONF_DURATION(struct pool_options, login_timeout, "30s", "1s", "10m", 0,
+	    "Time from the first attempt to connect until the server has accepted the login, over all "
+	    "attempts."),
+	CONF_NUMBER(struct pool_options, retries, "3", "0", "100", 0,
+	    "How often a session tries again after a failed connect: at the next server, or, with `balance "
+	    "user`, at the same one after a second.  0: it fails at once."),
+	CONF_DURATION(struct pool_options, queue_timeout, "10s", "0s", "1h", 0,
+	    "How long a session waits for room where all servers have `max_connections`.  0s: not at all."),
+	CONF_NUMBER(struct pool_options, max_connections, "0", "0", "1000000", 0,
+	    "Connections to one server at once, those of this pool; who comes later waits in the order of "
+	    "coming.  0: no bound."),
+	{ 0 }
+};
+
+static const struct directive server_directives[] = {
+	CONF_ADDRESS(struct server, address, NULL, CONF_REQUIRED | CONF_NUMERIC,
+	    "The server's IPv4 or IPv6 address, and its port where that is not the pool's: `10.1.0.11`, "
+	    "`[2001:db8::11]:1143`.  Names are not looked up."),
+	CONF_NUMBER(struct server, weight, "1", "0", "256", 0,
+	    "The server's share of new sessions compared with the others.  0: it gets none, and keeps "
+	    "those it has."),
+	{ 0 }
+};
+
+static const struct block server_block = {
+	.name = "server", .directives = server_directives, .size = BLOCK_SIZE(struct server),
+	.title = TITLE_NAME,
+	.help = "A machine of the mail farm.  A changed address or weight counts for new sessions.",
+};
+
+static const struct directive farm_directives[] = {
+	CONF_GROUP(struct farm, options, option_directives),
+	CONF_BLOCKS(struct farm, servers, &server_block, CONF_OWN),
+	{ 0 }
+};
+
+static void
+check_farm(struct conf_context *context, void *object)
+{
+	const struct farm *farm = object;
+
+	if (farm->servers.count == 0)
+		conf_error_at(context->problems, &farm->conf, NULL, "farm %s has no server", farm->conf.title);
+}
+
+const struct block farm_block = {
+	.name = "farm", .directives = farm_directives, .size = BLOCK_SIZE(struct farm), .title = TITLE_NAME,
+	.flags = BLOCK_HAS_DEFAULT, .check = check_farm,
+	.help = "Servers stated once for several pools, and what these pools have in common.",
+};
+
+static const struct directive pool_directives[] = {
+	CONF_STRING(struct pool, protocol, "the title where that is one, else that of the listeners",
+	    CONF_COMPUTED, "The protocol that the servers speak."),
+	CONF_REFERENCE(struct pool, farm, NULL, &farm_block, 0,
+	    "The farm whose servers the pool uses, where it has none of its own."),
+	CONF_NUMBER(struct pool, port, "the protocol's", "1", "65535", CONF_COMPUTED,
+	    "The servers' port, where their address has none."),
+	CONF_GROUP(struct pool, options, option_directives),
+	CONF_BLOCKS(struct pool, servers, &server_block, CONF_OWN),
+	{ 0 }
+};
+
+static void
+check_pool(struct conf_context *context, void *object)
+{
+	const struct pool *pool = object;
+
+	if (pool->farm == NULL && pool->servers.count == 0)
+		conf_error_at(context->problems, &pool->conf, NULL, "pool %s needs a farm or a server",
+		    pool->conf.title);
+	if (pool->farm != NULL && pool->servers.count != 0)
+		conf_error_at(context->problems, &pool->conf, "farm",
+		    "pool %s has servers of its own, so that it cannot use farm %s", pool->conf.title,
+		    pool->farm->conf.title);
+}
+
+static const struct conf_block *
+inherits(const void *object)
+{
+	const struct pool *pool = object;
+
+	return pool->farm != NULL ? &pool->farm->conf : NULL;
+}
+
+const struct block pool_block = {
+	.name = "pool", .directives = pool_directives, .size = BLOCK_SIZE(struct pool), .title = TITLE_NAME,
+	.flags = BLOCK_HAS_DEFAULT, .inherits = inherits, .check = check_pool,
+	.help = "One service on the servers of a farm, or on servers of its own.",
+};

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* login_way.h: how gatepost logs a user in at a server, and how it tells the server who the client is. */
+#ifndef BASE_LOGIN_WAY_H
+#define BASE_LOGIN_WAY_H
+
+enum login_way {
+	LOGIN_PASSWORD,		/* with the client's own credentials */
+	LOGIN_NONE		/* not at all */
+};
+
+enum forward_way {
+	FORWARD_AUTO,		/* what the server announces */
+	FORWARD_ID,		/* IMAP ID, whether announced or not */
+	FORWARD_NONE
+};
+
+#endif
