@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * users.c: the block `users`, and canonical names by it.  Only ASCII letters
+ * have a case here: what other bytes mean is not known, and all proxies must agree.
+ */
+#include "auth/users.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/xalloc.h"
+#include "conf/conf.h"
+
+static const struct choice cases[] = {
+	{ "lower", USERS_CASE_LOWER },
+	{ "keep", USERS_CASE_KEEP },
+	{ 0 }
+};
+
+static const struct choice keys[] = {
+	{ "user", USERS_KEY_USER },
+	{ "domain", USERS_KEY_DOMAIN },
+	{ 0 }
+};
+
+static const struct directive users_directives[] = {
+	{ .name = "case", .kind = CONF_KIND_CHOICE, .offset = CONF_OFFSET(struct users, letter_case, int),
+	    .size = sizeof(int), .value = "lower", .choices = cases,
+	    .help = "`lower`: Bob and bob are one user, by the ASCII letters.  `keep`: they are two." },
+	CONF_STRING(struct users, default_domain, NULL, 0,
+	    "The domain of names without one: with `example.com`, bob and bob@example.com are one user.  "
+	    "Default: names stay without."),
+	CONF_STRING(struct users, recipient_delimiter, NULL, 0,
+	    "Characters that begin the detail of a recipient's address: with `+`, mail for "
+	    "bob+lists@example.com is bob@example.com's.  Default: none."),
+	CONF_STRING(struct users, master_separator, NULL, 0,
+	    "The character between a user and the master user who logs in for them: with `*`, bob*admin is "
+	    "bob.  Default: none."),
+	CONF_CHOICE(struct users, key, "user", keys, 0,
+	    "What `balance user` keeps together on one server: each `user`, or all users of a `domain`."),
+	{ 0 }
+};
+
+static void
+check_users(struct conf_context *context, void *object)
+{
+	const struct users *users = object;
+
+	if (users->default_domain != NULL &&
+	    (*users->default_domain == '\0' || strchr(users->default_domain, '@') != NULL))
+		conf_error_at(context->problems, &users->conf, "default_domain",
+		    "default_domain is a name like example.com");
+	if (users->recipient_delimiter != NULL &&
+	    (*users->recipient_delimiter == '\0' || strchr(users->recipient_delimiter, '@') != NULL))
+		conf_error_at(context->problems, &users->conf, "recipient_delimiter",
+		    "recipient_delimiter is one or more characters other than @");
+	if (users->master_separator != NULL &&
+	    (strlen(users->master_separator) != 1 || *users->master_separator == '@'))
+		conf_error_at(context->problems, &users->conf, "master_separator",
+		    "master_separator is one character other than @");
+}
+
+const struct block users_block = {
+	.name = "users", .directives = users_directives, .size = BLOCK_SIZE(struct users),
+	.title = TITLE_NONE, .check = check_users,
+	.help = "How the names that clients write become one name for each user.  Servers see what was written.",
+};
+
+static char *
+canonical_name(const struct users *users, struct slice local, struct slice domain)
+{
+	struct buf out = { 0 };
+	char *name;
+
+	buf_append_slice(&out, local);
+	if (domain.len != 0) {
+		buf_append_slice(&out, domain);
+	} else if (local.len != 0 && users->default_domain != NULL) {
+		buf_append_text(&out, "@");
+		buf_append_text(&out, users->default_domain);
+	}
+	name = xstrndup(buf_slice(&out).data, buf_len(&out));
+	buf_clear(&out);
+	for (char *c = name; users->letter_case == USERS_CASE_LOWER && *c != '\0'; c++)
+		if (*c >= 'A' && *c <= 'Z')
+			*c = (char)(*c - 'A' + 'a');
+	return name;
+}
+
+/* The last "@" and what follows goes from *name to the result; empty where there is none. */
+static struct slice
+split_domain(struct slice *name)
+{
+	const char *at = name->len != 0 ? memrchr(name->data, '@', name->len) : NULL;
+	struct slice domain = slice_from(*name, at != NULL ? (size_t)(at - name->data) : name->len);
+
+	name->len -= domain.len;
+	return domain;
+}
+
+char *
+users_canonical(const struct users *users, struct slice login)
+{
+	const char *separator = NULL;
+	struct slice domain;
+
+	if (users->master_separator != NULL && login.len != 0)
+		separator = memchr(login.data, *users->master_separator, login.len);
+	if (separator != NULL && separator != login.data)
+		login.len = (size_t)(separator - login.data);
+	domain = split_domain(&login);
+	return canonical_name(users, login, domain);
+}
+
+char *
+users_canonical_recipient(const struct users *users, struct slice address)
+{
+	struct slice domain = split_domain(&address);
+
+	for (size_t i = 1; users->recipient_delimiter != NULL && i < address.len; i++)
+		if (strchr(users->recipient_delimiter, address.data[i]) != NULL)
+			address.len = i;
+	return canonical_name(users, address, domain);
+}
+
+struct slice
+users_key(const struct users *users, const char *canonical)
+{
+	struct slice name = slice_of(canonical), domain;
+
+	if (users->key == USERS_KEY_USER)
+		return name;
+	domain = split_domain(&name);
+	return domain.len > 1 ? slice_from(domain, 1) : slice_of(canonical);
+}

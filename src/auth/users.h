@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* users.h: the `users` block: one canonical name of a user, for affinity, limits, logs and kicks. */
+#ifndef AUTH_USERS_H
+#define AUTH_USERS_H
+
+#include "base/slice.h"
+#include "conf/directive.h"
+
+enum users_case { USERS_CASE_LOWER, USERS_CASE_KEEP };
+enum users_key { USERS_KEY_USER, USERS_KEY_DOMAIN };
+
+struct users {
+	struct conf_block conf;
+	int letter_case;		/* enum users_case; the directive is `case` */
+	const char *default_domain;	/* NULL: none is added */
+	const char *recipient_delimiter;	/* any of these characters; NULL: none */
+	const char *master_separator;	/* one character; NULL: none */
+	int key;			/* enum users_key */
+};
+extern const struct block users_block;
+
+/*
+ * The canonical name of a login (which no protocol lets have a NUL): less the master user, with a domain,
+ * in lower case.  The caller xfrees it.
+ */
+char *users_canonical(const struct users *users, struct slice login);
+/* The same of the address of a recipient: less what is behind the delimiter, with no master user. */
+char *users_canonical_recipient(const struct users *users, struct slice address);
+/* The part of a canonical name that decides on the server: all of it, or the domain where it has one. */
+struct slice users_key(const struct users *users, const char *canonical);
+
+#endif
