@@ -124,6 +124,15 @@ is_too_much(const struct conf *conf, const struct conf_word *word)
 	return depth > INCLUDE_DEPTH || conf->source_count > FILES_MAX;
 }
 
+/* A folder that is not there holds no files; one that cannot be read is an error. */
+static int
+on_glob_error(const char *path, int reason)
+{
+	(void)path;
+	errno = reason;
+	return reason != ENOENT && reason != ENOTDIR;
+}
+
 void
 include_files(struct conf *conf, struct conf_block *block, const struct conf_word *word)
 {
@@ -141,7 +150,7 @@ include_files(struct conf *conf, struct conf_block *block, const struct conf_wor
 		include_file(conf, block, word, path);
 		return;
 	}
-	switch (glob(path, GLOB_ERR, NULL, &found)) {
+	switch (glob(path, 0, on_glob_error, &found)) {
 	case 0:
 		for (size_t i = 0; i < found.gl_pathc; i++)
 			include_file(conf, block, word, found.gl_pathv[i]);

@@ -64,13 +64,24 @@ skip_line(struct lexer *lexer)
 		step(lexer);
 }
 
+/* Skips the rest of the line behind an error, counting its braces, but not those of ${NAME}. */
 static void
 skip_bad(struct lexer *lexer)
 {
 	lexer->skipped = 0;
-	for (; lexer->at < lexer->end && *lexer->at != '\n'; step(lexer)) {
+	while (lexer->at < lexer->end && *lexer->at != '\n') {
+		if (*lexer->at == '$' && lexer->end - lexer->at > 1 && lexer->at[1] == '{') {
+			step(lexer);
+			do
+				step(lexer);
+			while (lexer->at < lexer->end && (isalnum((unsigned char)*lexer->at) || *lexer->at == '_'));
+			if (lexer->at < lexer->end && *lexer->at == '}')
+				step(lexer);
+			continue;
+		}
 		lexer->skipped += *lexer->at == '{';
 		lexer->skipped -= *lexer->at == '}';
+		step(lexer);
 	}
 }
 
@@ -208,17 +219,20 @@ read_plain(struct lexer *lexer, struct buf *out)
 static enum token
 read_word(struct lexer *lexer, struct conf_word *word)
 {
+	struct lexer start = *lexer;
 	struct buf text = { 0 };
 	bool ok;
 
 	word->where = place(lexer);
 	word->quoted = *lexer->at == '"';
 	ok = word->quoted ? read_quoted(lexer, &text) : read_plain(lexer, &text);
-	if (ok)
+	if (ok) {
 		word->text = arena_strndup(lexer->arena, buf_len(&text) != 0 ? buf_data(&text) : "",
 		    buf_len(&text));
-	else
+	} else {
+		*lexer = start;
 		skip_bad(lexer);
+	}
 	buf_wipe(&text);
 	return ok ? TOKEN_WORD : TOKEN_BAD;
 }

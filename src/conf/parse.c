@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "conf/lex.h"
 #include "conf/load.h"
 #include "conf/suggest.h"
@@ -86,25 +87,46 @@ read_statement(struct parser *p, const struct conf_word *name, struct statement 
 	return false;
 }
 
-/* The name of a block that knows the directive, or NULL. */
-static const char *
-find_owner(const struct block *kind, const char *name, int depth)
+/* The blocks that know a directive: "farm or pool", "the file outside all blocks". */
+struct owners {
+	const struct block *kinds[8];
+	size_t count;
+};
+
+static void
+find_owners(const struct block *kind, const char *name, struct owners *owners, int depth)
 {
+	enum { ROOM = sizeof(owners->kinds) / sizeof(owners->kinds[0]) };
 	struct row_walk walk = row_walk_start(kind);
 	struct row row;
 
-	if (row_find(kind, name, &row))
-		return kind->name;
-	while (depth > 0 && row_next(&walk, &row)) {
-		const char *owner;
+	for (size_t i = 0; i < owners->count; i++)
+		if (owners->kinds[i] == kind)
+			return;
+	if (owners->count < ROOM && row_find(kind, name, &row))
+		owners->kinds[owners->count++] = kind;
+	while (depth > 0 && row_next(&walk, &row))
+		if (row.directive->kind == CONF_KIND_BLOCK)
+			find_owners(row.directive->block, name, owners, depth - 1);
+}
 
-		if (row.directive->kind != CONF_KIND_BLOCK)
-			continue;
-		owner = find_owner(row.directive->block, name, depth - 1);
-		if (owner != NULL)
-			return owner;
+static void
+refuse_misplaced(struct parser *p, const struct conf_block *block, const struct conf_word *name,
+    const struct owners *owners)
+{
+	struct buf text = { 0 };
+
+	for (size_t i = 0; i < owners->count; i++) {
+		const char *owner = owners->kinds[i]->name;
+
+		buf_printf(&text, "%s%s%s", i == 0 ? "" : i + 1 == owners->count ? " or " : ", ",
+		    owners->kinds[i] == p->conf->root->kind ? "outside all blocks" : "in ",
+		    owners->kinds[i] == p->conf->root->kind ? "" : owner);
 	}
-	return NULL;
+	problem_add(p->conf->problems, name->where, "%s does not belong %s%s, but %.*s", name->text,
+	    block->parent != NULL ? "in " : "outside all blocks", block->parent != NULL ? block->kind->name : "",
+	    SLICE_ARGS(buf_slice(&text)));
+	buf_clear(&text);
 }
 
 static void
@@ -113,12 +135,12 @@ refuse_unknown(struct parser *p, const struct conf_block *block, const struct co
 	enum { OWNER_DEPTH = 4 };
 	struct suggest suggest = suggest_start(name->text);
 	struct row_walk walk = row_walk_start(block->kind);
-	const char *owner = find_owner(p->conf->root->kind, name->text, OWNER_DEPTH);
+	struct owners owners = { 0 };
 	struct row row;
 
-	if (owner != NULL) {
-		problem_add(p->conf->problems, name->where, "%s does not belong here, but in %s%s", name->text,
-		    owner[0] != '\0' ? owner : "the file", owner[0] != '\0' ? " { }" : " outside all blocks");
+	find_owners(p->conf->root->kind, name->text, &owners, OWNER_DEPTH);
+	if (owners.count != 0) {
+		refuse_misplaced(p, block, name, &owners);
 		return;
 	}
 	while (row_next(&walk, &row))
@@ -249,8 +271,13 @@ read_titled_block(struct parser *p, struct conf_block *block, const struct row *
 {
 	const struct block *kind = row->directive->block;
 	bool ok = check_title(p, kind, s);
-	struct conf_block *nested = object_new(p->conf, kind, block);
+	struct conf_block *nested;
 
+	if (s->end != TOKEN_OPEN) {
+		block->values[row->index].failed = block->broken = true;
+		return;
+	}
+	nested = object_new(p->conf, kind, block);
 	nested->where = s->words[0].where;
 	nested->broken = !ok;
 	if (ok && s->count > 1) {

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * error_test.c: loads each bad/NAME.conf and compares what is told about it with bad/NAME.err, byte by byte.
+ * With UPDATE=1 in the environment it writes the .err files instead; read them before committing.
+ */
+#include <glob.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/xalloc.h"
+#include "sample.h"
+
+static char *
+read_text(const char *path)
+{
+	enum { TEXT_MAX = 1 << 20 };
+	char *text = xcalloc(1, TEXT_MAX);
+	FILE *in = fopen(path, "r");
+
+	if (in != NULL) {
+		size_t n = fread(text, 1, TEXT_MAX - 1, in);
+
+		text[n] = '\0';
+		fclose(in);
+	}
+	return text;
+}
+
+static void
+write_text(const char *path, const char *text)
+{
+	FILE *out = fopen(path, "w");
+
+	assert_non_null(out);
+	fputs(text, out);
+	assert_int_equal(fclose(out), 0);
+}
+
+static char *
+load_bad(const char *path)
+{
+	struct conf_problems problems = { 0 };
+	char *text = NULL;
+	size_t n = 0;
+	FILE *out = open_memstream(&text, &n);
+
+	assert_null(conf_load(path, &sample_root, &problems));
+	conf_problems_print(&problems, out);
+	fclose(out);
+	conf_problems_clear(&problems);
+	return text;
+}
+
+static void
+tells_every_error_at_its_place(void **state)
+{
+	glob_t found;
+
+	(void)state;
+	assert_int_equal(chdir("t/unit/conf/bad"), 0);
+	unsetenv("NOT_SET_ANYWHERE");
+	assert_int_equal(glob("*.conf", 0, NULL, &found), 0);
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		const char *path = found.gl_pathv[i];
+		char *golden = xasprintf("%.*s.err", (int)strlen(path) - 5, path), *text = load_bad(path), *wanted;
+
+		if (getenv("UPDATE") != NULL)
+			write_text(golden, text);
+		wanted = read_text(golden);
+		assert_string_equal(text, wanted);
+		xfree(wanted);
+		free(text);
+		xfree(golden);
+	}
+	globfree(&found);
+}
+
+static void
+tells_what_file_cannot_be_read(void **state)
+{
+	char *text = load_bad("/nonexistent/gatepost.conf");
+
+	(void)state;
+	assert_string_equal(text, "cannot open /nonexistent/gatepost.conf: No such file or directory\n");
+	free(text);
+	text = load_bad("/");
+	assert_string_equal(text, "/ is a folder, not a file\n");
+	free(text);
+	text = load_bad("/dev/zero");
+	assert_string_equal(text, "/dev/zero is larger than 16 MiB\n");
+	free(text);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tells_what_file_cannot_be_read),
+		cmocka_unit_test(tells_every_error_at_its_place),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
