@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* identity.h: who a session is: kept as long as the session, so it is small and holds no secret. */
+#ifndef BASE_IDENTITY_H
+#define BASE_IDENTITY_H
+
+#include <stdbool.h>
+
+#include "base/addr.h"
+
+enum { SESSION_ID_SIZE = 17 };		/* 16 characters and a NUL */
+
+struct identity {
+	struct addr client;		/* as accepted, or as a PROXY header or a trusted peer told */
+	struct addr local;		/* the address the client came to */
+	char *user;			/* canonical name; owned; NULL before the login succeeded */
+	const char *tls_version;	/* "TLSv1.3"; a constant; NULL without TLS */
+	const char *tls_cipher;
+	char session[SESSION_ID_SIZE];
+	bool tls_resumed;
+};
+
+#endif
