@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* capability.c: sorted lists of entries, one a line. */
+#include "proto/capability.h"
+
+#include <string.h>
+
+static struct slice
+first_word(struct slice entry)
+{
+	const char *blank = entry.len > 0 ? memchr(entry.data, ' ', entry.len) : NULL;
+
+	return blank != NULL ? slice_make(entry.data, (size_t)(blank - entry.data)) : entry;
+}
+
+static bool
+is_printable(struct slice entry)
+{
+	for (size_t i = 0; i < entry.len; i++)
+		if (entry.data[i] < ' ' || entry.data[i] > '~')
+			return false;
+	return entry.len > 0 && entry.data[0] != ' ';
+}
+
+static char
+to_upper(char c)
+{
+	return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+}
+
+/* As strcmp: the first word without regard to case, then the arguments as they are. */
+static int
+compare(struct slice a, struct slice b)
+{
+	bool folds = true;
+
+	for (size_t i = 0; i < a.len && i < b.len; i++) {
+		unsigned char x = (unsigned char)a.data[i], y = (unsigned char)b.data[i];
+
+		if (folds) {
+			x = (unsigned char)to_upper((char)x);
+			y = (unsigned char)to_upper((char)y);
+		}
+		if (x != y)
+			return x < y ? -1 : 1;
+		if (x == ' ')
+			folds = false;
+	}
+	return a.len < b.len ? -1 : a.len > b.len;
+}
+
+struct slice
+capability_next(struct slice *rest)
+{
+	const char *newline = rest->len > 0 ? memchr(rest->data, '\n', rest->len) : NULL;
+	struct slice entry = newline != NULL ? slice_make(rest->data, (size_t)(newline - rest->data)) : *rest;
+
+	*rest = slice_from(*rest, entry.len + 1);
+	return entry;
+}
+
+void
+capability_add(struct buf *list, struct slice entry)
+{
+	struct slice rest = buf_slice(list), before = rest;
+	size_t position, behind, word = first_word(entry).len;
+	char *place;
+
+	if (!is_printable(entry))
+		return;
+	while (rest.len > 0) {
+		struct slice other = capability_next(&rest);
+		int order = compare(entry, other);
+
+		if (order == 0)
+			return;
+		if (order < 0)
+			break;
+		before = rest;
+	}
+	behind = before.len;
+	position = buf_len(list) - behind;
+	buf_reserve(list, entry.len + 1);
+	buf_added(list, entry.len + 1);
+	place = buf_data(list) + position;
+	memmove(place + entry.len + 1, place, behind);
+	memcpy(place, entry.data, entry.len);
+	place[entry.len] = '\n';
+	for (size_t i = 0; i < word; i++)
+		place[i] = to_upper(place[i]);
+}
+
+static bool
+has_word(struct slice list, struct slice word)
+{
+	while (list.len > 0)
+		if (compare(first_word(capability_next(&list)), word) == 0)
+			return true;
+	return false;
+}
+
+bool
+capability_has(struct slice list, const char *name)
+{
+	return has_word(list, slice_of(name));
+}
+
+void
+capability_intersect(struct buf *list, struct slice other)
+{
+	struct buf kept = { 0 };
+
+	for (struct slice rest = buf_slice(list); rest.len > 0;) {
+		struct slice entry = capability_next(&rest);
+
+		if (has_word(other, first_word(entry)))
+			capability_add(&kept, entry);
+	}
+	buf_clear(list);
+	*list = kept;
+}
+
+bool
+capability_is_own(struct slice entry, const struct proto *proto)
+{
+	struct slice word = first_word(entry);
+
+	for (const char *const *own = proto->capability_own; own != NULL && *own != NULL; own++) {
+		size_t len = strlen(*own);
+		bool is_prefix = len > 0 && (*own)[len - 1] == '*';
+		struct slice start = is_prefix && word.len > len - 1 ? slice_make(word.data, len - 1) : word;
+
+		if (compare(start, slice_make(*own, is_prefix ? len - 1 : len)) == 0)
+			return true;
+	}
+	return false;
+}
+
+void
+capability_remove_own(struct buf *list, const struct proto *proto)
+{
+	struct buf kept = { 0 };
+
+	for (struct slice rest = buf_slice(list); rest.len > 0;) {
+		struct slice entry = capability_next(&rest);
+
+		if (!capability_is_own(entry, proto))
+			capability_add(&kept, entry);
+	}
+	buf_clear(list);
+	*list = kept;
+}

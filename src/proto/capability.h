@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * capability.h: lists of what servers announce: one entry a line ("SIZE
+ * 52428800\n"), sorted, ASCII upper case up to the first blank.  No hand-kept
+ * lists: dials learn them, sessions offer what all servers of a pool have.
+ */
+#ifndef PROTO_CAPABILITY_H
+#define PROTO_CAPABILITY_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/slice.h"
+#include "proto/proto.h"
+
+void capability_add(struct buf *list, struct slice entry);	/* keeps the list sorted and single; drops what is not printable */
+bool capability_has(struct slice list, const char *name);
+struct slice capability_next(struct slice *rest);		/* takes the next entry off the front; empty at the end */
+bool capability_is_own(struct slice entry, const struct proto *proto);
+void capability_intersect(struct buf *list, struct slice other);	/* keeps entries whose first word is in both */
+void capability_remove_own(struct buf *list, const struct proto *proto);	/* less proto->capability_own */
+
+#endif

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * command.c: the engine of the client's side.  What a verb's columns say is
+ * judged here, for a literal already before it is asked for, so that refused
+ * credentials are never sent at all.
+ */
+#include "proto/command.h"
+
+#include <string.h>
+
+#include "base/base64.h"
+#include "proto/reply.h"
+
+/* A command as far as the engine reads it. */
+struct command {
+	const struct verb *verb;	/* NULL: not known */
+	struct slice rest;		/* behind the verb, with the blank */
+};
+
+/* What a browser can be made to send here with a victim's cookies in it. */
+static const char *const http_methods[] = { "GET", "POST", "PUT", "HEAD", "CONNECT", "OPTIONS", "DELETE", NULL };
+
+static const char doing_wait[] = "waiting for a command";
+
+void
+dialogue_init(struct dialogue *d, const struct proto *proto, const struct identity *identity, const char *hostname)
+{
+	*d = (struct dialogue){
+		.proto = proto,
+		.identity = identity,
+		.hostname = hostname,
+		.phase = PHASE_START,
+		.doing = doing_wait,
+	};
+}
+
+static void
+forget(struct dialogue *d)
+{
+	credentials_wipe(&d->credentials);
+	buf_wipe(&d->scratch);
+	d->sasl = (struct sasl){ 0 };
+	d->frame = (struct frame){ 0 };
+	d->phase = PHASE_START;
+	d->doing = doing_wait;
+}
+
+void
+dialogue_wipe(struct dialogue *d)
+{
+	forget(d);
+	buf_clear(&d->out);
+}
+
+void
+dialogue_greet(struct dialogue *d)
+{
+	reply_write(d, REPLY_GREETING);
+}
+
+void
+dialogue_tls_started(struct dialogue *d)
+{
+	forget(d);
+	d->tag[0] = '\0';
+	d->tls_offered = false;
+	d->secrets_allowed = true;
+	d->asked_capabilities = false;
+}
+
+void
+dialogue_login_over(struct dialogue *d)
+{
+	forget(d);
+}
+
+enum step
+command_refuse(struct dialogue *d, enum reply reply)
+{
+	reply_write(d, reply);
+	return reply == REPLY_FOREIGN || reply == REPLY_INJECTION || reply == REPLY_TOO_LONG ? STEP_FATAL : STEP_BAD;
+}
+
+/* Is this not text at all, or HTTP?  Then whoever sends it must not be answered as if it were a client. */
+static bool
+is_foreign(struct slice first_word)
+{
+	for (size_t i = 0; i < first_word.len; i++)
+		if ((unsigned char)first_word.data[i] < ' ' || (unsigned char)first_word.data[i] >= 0x7f)
+			return first_word.data[i] != '\t' && first_word.data[i] != '\r';
+	for (int i = 0; http_methods[i] != NULL; i++)
+		if (slice_equals_nocase(first_word, http_methods[i]))
+			return true;
+	return false;
+}
+
+/* RFC 9051: one or more ASTRING-CHAR but "+". */
+static bool
+is_tag(struct slice word)
+{
+	for (size_t i = 0; i < word.len; i++)
+		if (word.data[i] <= ' ' || word.data[i] > '~' || strchr("(){%*\"\\+", word.data[i]) != NULL)
+			return false;
+	return word.len > 0;
+}
+
+static struct slice
+up_to_blank(struct slice s)
+{
+	const char *blank = s.len > 0 ? memchr(s.data, ' ', s.len) : NULL;
+
+	return blank != NULL ? slice_make(s.data, (size_t)(blank - s.data)) : s;
+}
+
+static const struct verb *
+find_verb(const struct proto *proto, struct slice name)
+{
+	for (const struct verb *verb = proto->verbs; verb->name != NULL; verb++)
+		if (slice_equals_nocase(name, verb->name))
+			return verb;
+	return NULL;
+}
+
+static struct slice
+without_line_end(struct slice line)
+{
+	if (line.len > 0 && line.data[line.len - 1] == '\n')
+		line.len--;
+	if (line.len > 0 && line.data[line.len - 1] == '\r')
+		line.len--;
+	return line;
+}
+
+/* Sets the tag and finds the verb; REPLY_NONE, or why the command cannot even be answered by name. */
+static enum reply
+read_head(struct dialogue *d, struct slice line, struct command *command)
+{
+	struct slice word = up_to_blank(line);
+
+	d->tag[0] = '\0';
+	if (is_foreign(word))
+		return REPLY_FOREIGN;
+	if (d->proto->is_tagged) {
+		if (word.len >= sizeof(d->tag) || !is_tag(word))
+			return REPLY_SYNTAX;
+		memcpy(d->tag, word.data, word.len);
+		d->tag[word.len] = '\0';
+		line = slice_from(line, word.len + 1);
+		word = up_to_blank(line);
+	}
+	command->verb = find_verb(d->proto, word);
+	command->rest = slice_from(line, word.len);
+	return command->verb != NULL ? REPLY_NONE : REPLY_UNKNOWN;
+}
+
+static enum reply
+judge(const struct dialogue *d, const struct command *command, bool is_last)
+{
+	const struct verb *verb = command->verb;
+
+	if ((verb->phases & d->phase) == 0)
+		return REPLY_NOT_NOW;
+	if ((verb->flags & VERB_NEEDS_TLS) != 0 && !d->secrets_allowed)
+		return REPLY_NEED_TLS;
+	if ((verb->flags & VERB_NO_ARG) != 0 && command->rest.len > 0)
+		return REPLY_SYNTAX;
+	if ((verb->flags & VERB_NEEDS_ARG) != 0 && command->rest.len < 2)
+		return REPLY_SYNTAX;
+	if ((verb->flags & VERB_LAST_IN_PIPELINE) != 0 && !is_last)
+		return REPLY_INJECTION;
+	return REPLY_NONE;
+}
+
+static enum reply
+read_command(struct dialogue *d, struct slice line, bool is_last, struct command *command)
+{
+	enum reply reply;
+
+	*command = (struct command){ 0 };
+	reply = read_head(d, line, command);
+	return reply != REPLY_NONE ? reply : judge(d, command, is_last);
+}
+
+static enum step
+run_line(struct dialogue *d, struct slice line, bool is_last, const char **name)
+{
+	struct command command;
+	enum reply reply = read_command(d, line, is_last, &command);
+
+	if (command.verb != NULL)
+		*name = command.verb->name;
+	if (reply != REPLY_NONE)
+		return command_refuse(d, reply);
+	return command.verb->run(d, slice_from(command.rest, 1));
+}
+
+/* The line is longer than the protocol's limit; some verbs have another. */
+static enum frame_result
+frame_again(struct dialogue *d, struct slice in, struct frame_limits *limits)
+{
+	struct command command = { 0 };
+
+	if (read_head(d, in, &command) != REPLY_NONE || command.verb->max_line <= limits->max_line)
+		return FRAME_TOO_LONG;
+	limits->max_line = command.verb->max_line;
+	return d->proto->frame(&d->frame, in, limits);
+}
+
+static enum frame_result
+find_frame(struct dialogue *d, struct slice in)
+{
+	struct frame_limits limits = { d->proto->max_line, d->proto->max_literals };
+	struct frame before = d->frame;
+	enum frame_result result = d->proto->frame(&d->frame, in, &limits);
+
+	if (result != FRAME_TOO_LONG)
+		return result;
+	d->frame = before;
+	return frame_again(d, in, &limits);
+}
+
+/* A literal is announced: prompts for it (STEP_MORE), or refuses the command before more of it is sent. */
+static enum step
+admit_literal(struct dialogue *d, struct slice line, bool is_too_big, const char **name)
+{
+	struct command command;
+	enum reply reply = read_command(d, line, true, &command);
+
+	if (command.verb != NULL)
+		*name = command.verb->name;
+	if (reply != REPLY_NONE || is_too_big)
+		return command_refuse(d, reply != REPLY_NONE ? reply : REPLY_TOO_BIG);
+	buf_append_text(&d->out, d->proto->literal_prompt);
+	return STEP_MORE;
+}
+
+static enum step
+run_command(struct dialogue *d, struct slice in, size_t *used, const char **name)
+{
+	enum step step = STEP_MORE;
+
+	while (step == STEP_MORE) {
+		enum frame_result result = find_frame(d, in);
+		struct slice line = slice_make(in.data, d->frame.scanned);
+
+		switch (result) {
+		case FRAME_MORE:
+			return STEP_MORE;
+		case FRAME_PROMPT:
+		case FRAME_LITERAL_TOO_BIG:
+			step = admit_literal(d, without_line_end(line), result == FRAME_LITERAL_TOO_BIG, name);
+			break;
+		case FRAME_TOO_LONG:
+			*used = in.len;
+			return command_refuse(d, REPLY_TOO_LONG);
+		case FRAME_COMPLETE:
+			*used = line.len;
+			return run_line(d, without_line_end(line), line.len == in.len, name);
+		}
+	}
+	*used = d->frame.scanned;
+	return step;
+}
+
+static enum step
+end_round(struct dialogue *d, enum sasl_result result, struct buf *challenge)
+{
+	enum step step = STEP_REPLIED;
+
+	switch (result) {
+	case SASL_CHALLENGE:
+		reply_write_challenge(d, buf_slice(challenge));
+		d->doing = "authenticating";
+		break;
+	case SASL_DONE:
+		d->doing = "logging in";
+		step = STEP_LOGIN;
+		break;
+	case SASL_MALFORMED:
+	case SASL_UNKNOWN:
+		d->doing = doing_wait;
+		step = command_refuse(d, result == SASL_UNKNOWN ? REPLY_NO_MECHANISM : REPLY_SASL_SYNTAX);
+		break;
+	}
+	buf_clear(challenge);
+	buf_wipe(&d->scratch);
+	return step;
+}
+
+enum step
+command_authenticate(struct dialogue *d, struct slice mechanism, const struct slice *initial)
+{
+	struct buf challenge = { 0 };
+	struct slice response;
+
+	if (initial == NULL)
+		return end_round(d, sasl_start(&d->sasl, mechanism, NULL, &d->credentials, &challenge), &challenge);
+	if (!slice_equals(*initial, "=") && (initial->len == 0 || !base64_decode(*initial, &d->scratch))) {
+		buf_wipe(&d->scratch);
+		return command_refuse(d, REPLY_SASL_SYNTAX);
+	}
+	response = buf_slice(&d->scratch);
+	return end_round(d, sasl_start(&d->sasl, mechanism, &response, &d->credentials, &challenge), &challenge);
+}
+
+/* A line of the client within a SASL exchange. */
+static enum step
+run_response(struct dialogue *d, struct slice in, size_t *used)
+{
+	const struct frame_limits limits = { d->proto->max_line, 0 };
+	enum frame_result result = frame_line(&d->frame, in, &limits);
+	struct buf challenge = { 0 };
+	struct slice line;
+	enum reply reply;
+
+	if (result == FRAME_MORE)
+		return STEP_MORE;
+	if (result != FRAME_COMPLETE) {
+		*used = in.len;
+		return command_refuse(d, REPLY_TOO_LONG);
+	}
+	*used = d->frame.scanned;
+	line = without_line_end(slice_make(in.data, d->frame.scanned));
+	if (!slice_equals(line, d->proto->sasl_cancel) && base64_decode(line, &d->scratch))
+		return end_round(d, sasl_step(&d->sasl, buf_slice(&d->scratch), &d->credentials, &challenge),
+		    &challenge);
+	reply = slice_equals(line, d->proto->sasl_cancel) ? REPLY_SASL_CANCELLED : REPLY_SASL_SYNTAX;
+	forget(d);
+	return command_refuse(d, reply);
+}
+
+enum step
+command_run(struct dialogue *d, struct slice in, size_t *used, const char **name)
+{
+	enum step step;
+
+	*used = 0;
+	*name = NULL;
+	if (in.len == 0)
+		return STEP_MORE;
+	if (d->sasl.mechanism != NULL) {
+		step = run_response(d, in, used);
+	} else if (is_foreign(slice_make(in.data, 1)) && in.data[0] != '\n') {
+		/* a TLS record or other binary data may never bring a line's end */
+		d->tag[0] = '\0';
+		*used = in.len;
+		step = command_refuse(d, REPLY_FOREIGN);
+	} else {
+		step = run_command(d, in, used, name);
+	}
+	if (*used > 0)
+		d->frame = (struct frame){ 0 };
+	return step;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* command.h: the engine of the client's side: frames, finds the verb, judges its columns, runs it or the SASL exchange. */
+#ifndef PROTO_COMMAND_H
+#define PROTO_COMMAND_H
+
+#include "proto/proto.h"
+
+void dialogue_init(struct dialogue *d, const struct proto *proto, const struct identity *identity, const char *hostname);
+void dialogue_wipe(struct dialogue *d);			/* frees everything; secrets are overwritten */
+void dialogue_greet(struct dialogue *d);		/* the greeting, into d->out */
+/* After the handshake: forgets phase, SASL, credentials and input framing; error counts are the session's. */
+void dialogue_tls_started(struct dialogue *d);
+/* A login failed: credentials wiped, back to where another try may come. */
+void dialogue_login_over(struct dialogue *d);
+
+/*
+ * Takes at most one command off the front of `in` (all unconsumed input);
+ * *used tells its length, 0 with STEP_MORE.  *name is set to the verb for
+ * the log ("LOGIN"; never arguments), or NULL.  d->out may hold bytes to
+ * be written after STEP_MORE too: the prompt for a literal.
+ */
+enum step command_run(struct dialogue *d, struct slice in, size_t *used, const char **name);
+
+/*
+ * For verbs that start a SASL exchange: `initial` is the initial response as it came (base64, or "="), or NULL.
+ * The client's further lines are taken by command_run.
+ */
+enum step command_authenticate(struct dialogue *d, struct slice mechanism, const struct slice *initial);
+
+/* For verbs: a refusal and the step it amounts to. */
+enum step command_refuse(struct dialogue *d, enum reply reply);
+
+#endif

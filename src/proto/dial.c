@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dial.c: the engine of the server's side.  A server is not trusted: what it
+ * may send before a reply is bounded, and a reply to a command that was not
+ * sent yet ends the dial.
+ */
+#include "proto/dial.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Of a server, before the reply that a step waits for. */
+enum {
+	LINE_MAX_OCTETS = 8192,
+	LITERALS_MAX_OCTETS = 16384,
+	REPLY_MAX_LINES = 64,
+	REPLY_MAX_OCTETS = 65536
+};
+
+void
+dial_init(struct dial *dial, const struct dial_order *order)
+{
+	*dial = (struct dial){ .order = *order, .steps = order->proto->dial };
+}
+
+void
+dial_wipe(struct dial *dial)
+{
+	buf_wipe(&dial->out);
+	buf_clear(&dial->capabilities);
+	buf_clear(&dial->capabilities_after);
+	buf_clear(&dial->untagged);
+	buf_clear(&dial->last);
+}
+
+void
+dial_fail(struct dial *dial, const char *why)
+{
+	if (dial->failed)
+		return;
+	dial->failed = true;
+	snprintf(dial->why, sizeof(dial->why), "%s", why);
+}
+
+static enum dial_result
+end_failed(struct dial *dial, const char *why)
+{
+	dial_fail(dial, why);
+	return DIAL_FAILED;
+}
+
+static bool
+is_end(const struct dial *dial, const struct dial_step *step)
+{
+	bool until_login = dial->order.until_login || dial->order.credentials == NULL;
+
+	return step->doing == NULL || (until_login && (step->flags & DIAL_LOGIN) != 0);
+}
+
+/* Sends the next wanted step, and with it those that need not wait; DIAL_READY when there is none left. */
+static enum dial_result
+send_steps(struct dial *dial)
+{
+	bool waits = false;
+
+	while (!waits) {
+		const struct dial_step *step = &dial->steps[dial->sending];
+
+		if (is_end(dial, step))
+			return dial->sent >> dial->reading != 0 ? DIAL_MORE : DIAL_READY;
+		if (step->is_wanted == NULL || step->is_wanted(dial)) {
+			if ((step->flags & DIAL_SECRET) != 0 && dial->order.needs_tls && !dial->tls_active)
+				return end_failed(dial, "no TLS for credentials");
+			if (step->send != NULL)
+				step->send(dial);
+			if (dial->failed)
+				return DIAL_FAILED;
+			assert(dial->sending < 32);
+			dial->sent |= UINT32_C(1) << dial->sending;
+			waits = (step->flags & DIAL_PIPELINED) == 0;
+		}
+		dial->sending++;
+	}
+	return DIAL_MORE;
+}
+
+/* Goes to the step whose reply comes next, sending what is to be sent first. */
+static enum dial_result
+go_on(struct dial *dial)
+{
+	enum dial_result result = DIAL_MORE;
+
+	if (dial->sent >> dial->reading == 0)
+		result = send_steps(dial);
+	if (result == DIAL_MORE)
+		while ((dial->sent >> dial->reading & 1) == 0)
+			dial->reading++;
+	return result;
+}
+
+enum dial_result
+dial_start(struct dial *dial)
+{
+	return dial->steps != NULL ? go_on(dial) : DIAL_READY;
+}
+
+enum dial_result
+dial_tls_started(struct dial *dial)
+{
+	dial->tls_active = true;
+	dial->frame = (struct frame){ 0 };
+	buf_clear(&dial->capabilities);
+	return go_on(dial);
+}
+
+const char *
+dial_doing(const struct dial *dial)
+{
+	const char *doing = dial->steps != NULL ? dial->steps[dial->reading].doing : NULL;
+
+	return doing != NULL ? doing : "connecting";
+}
+
+static enum dial_result
+end_step(struct dial *dial, size_t behind)
+{
+	const struct dial_step *step = &dial->steps[dial->reading];
+	size_t pending = buf_len(&dial->out);
+	enum dial_result result;
+
+	dial->sent &= ~(UINT32_C(1) << dial->reading);
+	dial->lines = 0;
+	dial->octets = 0;
+	if ((step->flags & DIAL_STARTS_TLS) != 0)
+		return behind == 0 ? DIAL_TLS : end_failed(dial, "plaintext behind STARTTLS");
+	result = go_on(dial);
+	if (buf_len(&dial->out) > pending)
+		dial->early = behind;
+	return result;
+}
+
+static void
+keep_last(struct dial *dial, struct slice line)
+{
+	buf_clear(&dial->last);
+	buf_append_slice(&dial->last, line);
+}
+
+static struct slice
+without_line_end(struct slice line)
+{
+	line.len -= line.len > 1 && line.data[line.len - 2] == '\r' ? 2 : 1;
+	return line;
+}
+
+/* One line with its literals and line end; `behind` bytes of input follow it. */
+static enum dial_result
+take_line(struct dial *dial, struct slice whole, size_t behind)
+{
+	const struct dial_step *step = &dial->steps[dial->reading];
+	struct slice line = without_line_end(whole);
+	bool is_early = dial->early > 0;
+	enum answer answer;
+
+	dial->octets += line.len;
+	dial->early = dial->early > whole.len ? dial->early - whole.len : 0;
+	if (memchr(line.data, '\0', line.len) != NULL)
+		return end_failed(dial, "NUL in a reply");
+	answer = step->read(dial, line);
+	if (dial->failed)
+		return DIAL_FAILED;
+	if (answer == ANSWER_MORE) {
+		if (++dial->lines > REPLY_MAX_LINES || dial->octets > REPLY_MAX_OCTETS)
+			return end_failed(dial, "too much before a reply");
+		return DIAL_MORE;
+	}
+	if (answer != ANSWER_OK || (step->flags & DIAL_FORWARD) != 0)
+		keep_last(dial, line);
+	if (answer == ANSWER_LATER)
+		return DIAL_LATER;
+	if (is_early)
+		return end_failed(dial, "reply before its command");
+	if (answer == ANSWER_OK)
+		return end_step(dial, behind);
+	if (answer == ANSWER_REFUSED && (step->flags & DIAL_LOGIN) != 0)
+		return DIAL_REFUSED;
+	return end_failed(dial, answer == ANSWER_REFUSED ? "command refused" : "garbled reply");
+}
+
+enum dial_result
+dial_feed(struct dial *dial, struct slice in, size_t *used)
+{
+	static const struct frame_limits limits = { LINE_MAX_OCTETS, LITERALS_MAX_OCTETS };
+	enum dial_result result = DIAL_MORE;
+
+	*used = 0;
+	while (result == DIAL_MORE) {
+		struct slice rest = slice_from(in, *used);
+		enum frame_result found = dial->order.proto->frame(&dial->frame, rest, &limits);
+		struct slice line = slice_make(rest.data, dial->frame.scanned);
+
+		if (found == FRAME_MORE)
+			break;
+		if (found == FRAME_PROMPT)
+			continue;
+		if (found != FRAME_COMPLETE)
+			return end_failed(dial, "endless reply");
+		*used += line.len;
+		dial->frame = (struct frame){ 0 };
+		result = take_line(dial, line, in.len - *used);
+	}
+	return result;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dial.h: the engine of the server's side: walks a protocol's dial steps.
+ * The same dial logs users in and checks health (up to the login).  No I/O:
+ * lines come in through dial_feed, bytes to send lie in dial->out.
+ */
+#ifndef PROTO_DIAL_H
+#define PROTO_DIAL_H
+
+#include "base/login_way.h"
+#include "proto/proto.h"
+
+/* What a dial is for.  All pointers outlive the dial. */
+struct dial_order {
+	const struct proto *proto;
+	const struct identity *identity;	/* NULL: a health check */
+	const struct credentials *credentials;	/* NULL: no login */
+	enum forward_way forward;
+	bool starttls;				/* TLS is wanted by the protocol's own command */
+	bool needs_tls;				/* secrets only over TLS (server_tls starttls or implicit) */
+	bool wants_capabilities;		/* the client wants to be told anew after login */
+	bool until_login;			/* a health check: stop before the first DIAL_LOGIN step */
+};
+
+enum dial_result {
+	DIAL_MORE,		/* write dial->out, feed more */
+	DIAL_TLS,		/* write dial->out (empty), start TLS, then dial_tls_started */
+	DIAL_READY,		/* logged in, or as far as the order wants */
+	DIAL_REFUSED,		/* the login refused; dial->last has the server's words */
+	DIAL_LATER,		/* temporary failure in the server's words */
+	DIAL_FAILED		/* garbled, out of step, no TLS where wanted, PREAUTH, injected plaintext,
+				   another command than the login refused; dial->why */
+};
+
+struct dial {
+	struct dial_order order;
+	const struct dial_step *steps;
+	int sending, reading;		/* indexes of the step to send next and of the step whose reply comes next */
+	uint32_t sent;			/* a bit for each step that was sent */
+	bool tls_active;
+	bool failed;			/* dial_fail was called */
+	size_t early;			/* octets of the input still to be taken that came before the last command was sent */
+	int lines;			/* since the last reply that a step waited for */
+	size_t octets;
+	struct frame frame;
+	struct buf out;			/* to the server; holds secrets, wiped */
+	struct buf capabilities;	/* before login, capability.h's form */
+	struct buf capabilities_after;	/* after login, in the server's own form; empty: it did not say */
+	struct buf untagged;		/* lines before the final login reply that the client is to see, raw */
+	struct buf last;		/* without line end: the reply that is the client's to know, or that ended the dial */
+	char why[120];			/* DIAL_FAILED: "PREAUTH greeting", printable, no secrets */
+};
+
+void dial_init(struct dial *dial, const struct dial_order *order);	/* a struct of any content */
+void dial_wipe(struct dial *dial);
+enum dial_result dial_start(struct dial *dial);		/* on connect; for implicit TLS after the handshake (tls_active set by the caller) */
+/*
+ * Takes whole lines off `in` (all unconsumed input) until there is a result other than DIAL_MORE; *used tells how
+ * many bytes.  Bytes behind the line that led to DIAL_READY are the server's first of the relay.
+ */
+enum dial_result dial_feed(struct dial *dial, struct slice in, size_t *used);
+enum dial_result dial_tls_started(struct dial *dial);
+const char *dial_doing(const struct dial *dial);	/* "sending password": the step whose reply is awaited */
+
+/* For a protocol's steps: the dial ends with DIAL_FAILED once the step returns; the first reason counts. */
+void dial_fail(struct dial *dial, const char *why);
+
+#endif

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * imap.c: IMAP as clients speak it before login (RFC 9051, RFC 3501, ID RFC
+ * 2971, SASL-IR RFC 4959, LITERAL+ RFC 7888), and IMAP's row.
+ */
+#include "proto/imap.h"
+
+#include <assert.h>
+
+#include "proto/capability.h"
+#include "proto/command.h"
+#include "proto/reply.h"
+
+enum {
+	COMMAND_MAX = 8192,
+	LITERALS_MAX = 4096,
+	/* 30 names of 30 octets and values of 1,024, each octet escaped, in quotes */
+	ID_MAX = 65536
+};
+
+static enum step
+run_capability(struct dialogue *d, struct slice args)
+{
+	(void)args;
+	d->asked_capabilities = true;
+	buf_append_text(&d->out, "* CAPABILITY ");
+	d->proto->write_capabilities(d, &d->out);
+	buf_printf(&d->out, "\r\n%s OK Capability completed.\r\n", d->tag);
+	return STEP_REPLIED;
+}
+
+static enum step
+run_noop(struct dialogue *d, struct slice args)
+{
+	(void)args;
+	buf_printf(&d->out, "%s OK NOOP completed.\r\n", d->tag);
+	return STEP_REPLIED;
+}
+
+static enum step
+run_id(struct dialogue *d, struct slice args)
+{
+	if (!imap_take_id(&args) || args.len > 0)
+		return command_refuse(d, REPLY_SYNTAX);
+	buf_printf(&d->out, "* ID (\"name\" \"gatepost\")\r\n%s OK ID completed.\r\n", d->tag);
+	return STEP_REPLIED;
+}
+
+static enum step
+run_starttls(struct dialogue *d, struct slice args)
+{
+	(void)args;
+	if (!d->tls_offered)
+		return command_refuse(d, REPLY_NO_TLS);
+	reply_write(d, REPLY_START_TLS);
+	d->doing = "starting TLS";
+	return STEP_STARTTLS;
+}
+
+static enum step
+run_login(struct dialogue *d, struct slice args)
+{
+	struct credentials *c = &d->credentials;
+	bool is_good;
+
+	credentials_wipe(c);
+	is_good = imap_take_astring(&args, &c->user) && imap_take_blank(&args) &&
+	    imap_take_astring(&args, &c->password) && args.len == 0;
+	if (!is_good || !credential_is_valid(buf_slice(&c->user)) || !credential_is_valid(buf_slice(&c->password))) {
+		credentials_wipe(c);
+		return command_refuse(d, REPLY_SYNTAX);
+	}
+	if (buf_len(&c->user) == 0) {
+		credentials_wipe(c);
+		return command_refuse(d, REPLY_AUTH_FAILED);
+	}
+	c->mechanism = "";
+	d->doing = "logging in";
+	return STEP_LOGIN;
+}
+
+static enum step
+run_authenticate(struct dialogue *d, struct slice args)
+{
+	struct buf mechanism = { 0 };
+	bool is_good = imap_take_astring(&args, &mechanism);
+	enum step step;
+
+	if (is_good && args.len == 0)
+		step = command_authenticate(d, buf_slice(&mechanism), NULL);
+	else if (is_good && imap_take_blank(&args))
+		step = command_authenticate(d, buf_slice(&mechanism), &args);
+	else
+		step = command_refuse(d, REPLY_SYNTAX);
+	buf_clear(&mechanism);
+	return step;
+}
+
+static enum step
+run_logout(struct dialogue *d, struct slice args)
+{
+	(void)args;
+	buf_printf(&d->out, "* BYE Logging out\r\n%s OK Logout completed.\r\n", d->tag);
+	return STEP_QUIT;
+}
+
+static const struct verb verbs[] = {
+	/* name          legal in     flags                                            run           line */
+	{ "CAPABILITY",   PHASE_ANY,   VERB_NO_ARG,                                     run_capability, 0 },
+	{ "NOOP",         PHASE_ANY,   VERB_NO_ARG,                                     run_noop, 0 },
+	{ "ID",           PHASE_ANY,   VERB_NEEDS_ARG,                                  run_id, ID_MAX },
+	{ "STARTTLS",     PHASE_START, VERB_NO_ARG | VERB_LAST_IN_PIPELINE,             run_starttls, 0 },
+	{ "LOGIN",        PHASE_START, VERB_NEEDS_ARG | VERB_NEEDS_TLS | VERB_SECRET,   run_login, 0 },
+	{ "AUTHENTICATE", PHASE_START, VERB_NEEDS_ARG | VERB_NEEDS_TLS | VERB_SECRET,   run_authenticate, 0 },
+	{ "LOGOUT",       PHASE_ANY,   VERB_NO_ARG,                                     run_logout, 0 },
+	{ 0 }
+};
+
+static const char *const replies[] = {
+	[REPLY_NONE]            = NULL,
+	[REPLY_GREETING]        = "* OK [CAPABILITY %c] %h ready.\r\n",
+	[REPLY_UNKNOWN]         = "%t BAD Unknown command, or not before login.\r\n",
+	[REPLY_NOT_NOW]         = "%t BAD Command is not allowed now.\r\n",
+	[REPLY_SYNTAX]          = "%t BAD Invalid command or arguments.\r\n",
+	[REPLY_NEED_TLS]        = "%t NO [PRIVACYREQUIRED] Start TLS before you log in.\r\n",
+	[REPLY_NO_TLS]          = "%t BAD TLS is not available, or runs already.\r\n",
+	[REPLY_START_TLS]       = "%t OK Begin TLS negotiation now.\r\n",
+	[REPLY_NO_MECHANISM]    = "%t NO Unsupported authentication mechanism.\r\n",
+	[REPLY_SASL_SYNTAX]     = "%t BAD Invalid authentication data.\r\n",
+	[REPLY_SASL_CANCELLED]  = "%t BAD Authentication cancelled.\r\n",
+	[REPLY_AUTH_FAILED]     = "%t NO [AUTHENTICATIONFAILED] Authentication failed.\r\n",
+	[REPLY_UNAVAILABLE]     = "%t NO [UNAVAILABLE] Account is temporarily unavailable.\r\n",
+	[REPLY_INTERNAL]        = "%t NO [SERVERBUG] Internal error, please try again later.\r\n",
+	[REPLY_TOO_BIG]         = "%t NO [TOOBIG] Literal is too big.\r\n",
+	[REPLY_TOO_LONG]        = "* BYE Command is too long.\r\n",
+	[REPLY_TOO_MANY_ERRORS] = "* BYE Too many invalid commands.\r\n",
+	[REPLY_TIMEOUT]         = "* BYE Disconnected: time is up.\r\n",
+	[REPLY_SHUTDOWN]        = "* BYE [UNAVAILABLE] Please connect again.\r\n",
+	[REPLY_UNAVAILABLE_BYE] = "* BYE [UNAVAILABLE] Account is temporarily unavailable.\r\n",
+	[REPLY_INJECTION]       = "* BYE Nothing may follow STARTTLS.\r\n",
+	[REPLY_FOREIGN]         = "* BYE This is an IMAP server.\r\n",
+};
+static_assert(sizeof(replies) / sizeof(replies[0]) == REPLY_COUNT, "a text for each reply");
+
+/* What ends with the login, or is never passed: the rest of a server's list is what it will do after login. */
+static const char *const capability_own[] = {
+	"IMAP4REV1", "SASL-IR", "ID", "STARTTLS", "LOGINDISABLED", "AUTH=*", "LOGIN-REFERRALS", NULL
+};
+
+static void
+write_capabilities(const struct dialogue *d, struct buf *out)
+{
+	buf_append_text(out, "IMAP4rev1 SASL-IR ID");
+	for (struct slice rest = d->offer; rest.len > 0;) {
+		struct slice entry = capability_next(&rest);
+
+		if (entry.len > 0 && !capability_is_own(entry, d->proto))
+			buf_printf(out, " %.*s", SLICE_ARGS(entry));
+	}
+	if (d->tls_offered)
+		buf_append_text(out, " STARTTLS");
+	if (d->secrets_allowed) {
+		buf_append_text(out, " ");
+		sasl_list("AUTH=", out);
+	} else {
+		buf_append_text(out, " LOGINDISABLED");
+	}
+}
+
+const struct proto proto_imap = {
+	.name = "imap",
+	.alpn = "imap",
+	.port = 143,
+	.tls_port = 993,
+	.has_login = true,
+	.is_tagged = true,
+	.is_bound = true,
+	.default_starttls = "required",
+	.default_idle_timeout = "35m",
+	.max_line = COMMAND_MAX,
+	.max_literals = LITERALS_MAX,
+	.sasl_prompt = "+ %s\r\n",
+	.sasl_cancel = "*",
+	.frame = frame_literals,
+	.literal_prompt = "+ OK\r\n",
+	.capability_floor = "IDLE\n",
+	.capability_own = capability_own,
+	.write_capabilities = write_capabilities,
+	.replies = replies,
+	.verbs = verbs,
+	.dial = imap_dial,
+	.login_ok = imap_write_login_ok,
+	.login_refused = imap_write_login_refused,
+	.filter = &imap_relay,
+};

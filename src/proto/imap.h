@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* imap.h: what the files of IMAP (RFC 9051, RFC 3501) share; nobody else includes it. */
+#ifndef PROTO_IMAP_H
+#define PROTO_IMAP_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/slice.h"
+#include "proto/proto.h"
+
+/* imap_arguments.c: each takes something off the front of *rest, or returns false; *rest is then of no more use. */
+bool imap_take_blank(struct slice *rest);
+bool imap_take_string(struct slice *rest, struct buf *out);		/* quoted or a literal; content appended to out */
+bool imap_take_astring(struct slice *rest, struct buf *out);		/* or an atom */
+bool imap_take_id(struct slice *rest);					/* RFC 2971: NIL or a list of names and values */
+void imap_write_quoted(struct buf *out, const char *text);		/* a quoted string; controls are left out */
+
+/* A status response: "OK [CODE] text". */
+struct imap_status {
+	struct slice word;		/* "OK", "NO", "BAD", "BYE", "PREAUTH" */
+	struct slice code;		/* within the brackets; empty for none */
+	struct slice text;
+};
+
+void imap_split_status(struct slice line, struct imap_status *status);	/* line: without tag */
+/* Words behind "CAPABILITY", e.g. of a code, that are well formed; separated by blanks.  False: it is something else. */
+bool imap_take_capabilities(struct slice text, struct buf *words);
+void imap_write_text(struct buf *out, struct slice text);		/* printable ASCII; "?" for what is not */
+
+/* imap_dial.c, imap_login.c, imap_relay.c */
+extern const struct dial_step imap_dial[];
+void imap_write_login_ok(struct dialogue *d, const struct dial *dial);
+void imap_write_login_refused(struct dialogue *d, const struct dial *dial);
+extern const struct relay_filter imap_relay;
+
+#endif

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * imap_arguments.c: reads and writes IMAP's strings, lists and status lines.
+ * What is read here is only used decoded, never passed on as it came.
+ */
+#include "proto/imap.h"
+
+#include <string.h>
+
+enum { ID_MAX_PAIRS = 30 };		/* RFC 2971 section 3.3 */
+
+bool
+imap_take_blank(struct slice *rest)
+{
+	if (rest->len == 0 || rest->data[0] != ' ')
+		return false;
+	*rest = slice_from(*rest, 1);
+	return true;
+}
+
+static bool
+take_quoted(struct slice *rest, struct buf *out)
+{
+	size_t i = 1;
+
+	for (; i < rest->len && rest->data[i] != '"'; i++) {
+		char c = rest->data[i];
+
+		if (c == '\\' && ++i < rest->len) {
+			c = rest->data[i];
+			if (c != '"' && c != '\\')
+				return false;
+		}
+		if (c == '\0' || c == '\r' || c == '\n')
+			return false;
+		buf_append(out, &c, 1);
+	}
+	if (i >= rest->len)
+		return false;
+	*rest = slice_from(*rest, i + 1);
+	return true;
+}
+
+/* {n} or {n+}, the line's end and n octets: the frame saw the same. */
+static bool
+take_literal(struct slice *rest, struct buf *out)
+{
+	const char *close = memchr(rest->data, '}', rest->len);
+	size_t end = close != NULL ? (size_t)(close - rest->data) : 0;
+	size_t digits = end > 1 && rest->data[end - 1] == '+' ? end - 1 : end;
+	uint64_t size;
+
+	if (digits < 2 || !slice_to_number(slice_make(rest->data + 1, digits - 1), rest->len, &size))
+		return false;
+	end++;
+	if (end < rest->len && rest->data[end] == '\r')
+		end++;
+	if (end >= rest->len || rest->data[end] != '\n' || size > rest->len - end - 1)
+		return false;
+	buf_append(out, rest->data + end + 1, (size_t)size);
+	*rest = slice_from(*rest, end + 1 + (size_t)size);
+	return true;
+}
+
+bool
+imap_take_string(struct slice *rest, struct buf *out)
+{
+	if (rest->len == 0)
+		return false;
+	if (rest->data[0] == '"')
+		return take_quoted(rest, out);
+	return rest->data[0] == '{' && take_literal(rest, out);
+}
+
+bool
+imap_take_astring(struct slice *rest, struct buf *out)
+{
+	size_t i = 0;
+
+	if (rest->len > 0 && (rest->data[0] == '"' || rest->data[0] == '{'))
+		return imap_take_string(rest, out);
+	/* "%", "*" and "\" belong in quotes, but clients are about that do not know, and nothing is lost */
+	while (i < rest->len && rest->data[i] > ' ' && rest->data[i] <= '~' && strchr("(){\"", rest->data[i]) == NULL)
+		i++;
+	buf_append(out, rest->data, i);
+	*rest = slice_from(*rest, i);
+	return i > 0;
+}
+
+static bool
+take_nil(struct slice *rest)
+{
+	if (!slice_has_prefix_nocase(*rest, "NIL"))
+		return false;
+	*rest = slice_from(*rest, 3);
+	return true;
+}
+
+static bool
+take_pair(struct slice *rest, struct buf *content)
+{
+	return imap_take_string(rest, content) && imap_take_blank(rest) &&
+	    (take_nil(rest) || imap_take_string(rest, content));
+}
+
+bool
+imap_take_id(struct slice *rest)
+{
+	struct buf content = { 0 };
+	bool is_good = true;
+
+	if (take_nil(rest))
+		return true;
+	if (rest->len == 0 || rest->data[0] != '(')
+		return false;
+	*rest = slice_from(*rest, 1);
+	for (int pairs = 0; is_good && rest->len > 0 && rest->data[0] != ')'; pairs++) {
+		is_good = pairs < ID_MAX_PAIRS && (pairs == 0 || imap_take_blank(rest)) &&
+		    take_pair(rest, &content);
+		buf_truncate(&content, 0);
+	}
+	buf_clear(&content);
+	is_good = is_good && rest->len > 0;
+	*rest = slice_from(*rest, 1);
+	return is_good;
+}
+
+void
+imap_write_quoted(struct buf *out, const char *text)
+{
+	buf_append_text(out, "\"");
+	for (; *text != '\0'; text++) {
+		if (*text == '"' || *text == '\\')
+			buf_append_text(out, "\\");
+		if ((unsigned char)*text >= ' ' && *text != 0x7f)
+			buf_append(out, text, 1);
+	}
+	buf_append_text(out, "\"");
+}
+
+void
+imap_split_status(struct slice line, struct imap_status *status)
+{
+	const char *end;
+
+	*status = (struct imap_status){ .code = slice_of(NULL) };
+	status->word = slice_word(&line);
+	status->text = slice_trim(line);
+	if (status->text.len == 0 || status->text.data[0] != '[')
+		return;
+	end = memchr(status->text.data, ']', status->text.len);
+	if (end == NULL)
+		return;
+	status->code = slice_make(status->text.data + 1, (size_t)(end - status->text.data) - 1);
+	status->text = slice_trim(slice_from(status->text, status->code.len + 2));
+}
+
+static bool
+is_capability(struct slice word)
+{
+	for (size_t i = 0; i < word.len; i++)
+		if (word.data[i] <= ' ' || word.data[i] > '~' || strchr("[]\"\\(){", word.data[i]) != NULL)
+			return false;
+	return true;
+}
+
+bool
+imap_take_capabilities(struct slice text, struct buf *words)
+{
+	if (!slice_equals_nocase(slice_word(&text), "CAPABILITY"))
+		return false;
+	buf_clear(words);
+	for (struct slice word = slice_word(&text); word.len > 0; word = slice_word(&text)) {
+		if (!is_capability(word))
+			continue;
+		if (buf_len(words) > 0)
+			buf_append_text(words, " ");
+		buf_append_slice(words, word);
+	}
+	return true;
+}
+
+void
+imap_write_text(struct buf *out, struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		buf_append(out, text.data[i] >= ' ' && text.data[i] <= '~' ? &text.data[i] : "?", 1);
+}

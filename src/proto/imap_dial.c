@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * imap_dial.c: IMAP as a server is spoken to: capabilities, STARTTLS, the
+ * client's address by ID, the login in the way the server offers.  Secrets
+ * and the address go out only once wanted TLS runs.
+ */
+#include "proto/imap.h"
+
+#include <string.h>
+
+#include "base/base64.h"
+#include "proto/capability.h"
+#include "proto/dial.h"
+
+/* Proxies between here and the server that may hand a client on yet: a loop ends. */
+enum { PROXY_TTL = 4 };
+
+static bool
+has(const struct dial *dial, const char *capability)
+{
+	return capability_has(buf_slice(&dial->capabilities), capability);
+}
+
+/* Replaces the list where the text is one. */
+static bool
+learn(struct buf *list, struct slice text)
+{
+	struct buf words = { 0 };
+	struct slice rest;
+
+	if (!imap_take_capabilities(text, &words))
+		return false;
+	buf_clear(list);
+	rest = buf_slice(&words);
+	for (struct slice word = slice_word(&rest); word.len > 0; word = slice_word(&rest))
+		capability_add(list, word);
+	buf_clear(&words);
+	return true;
+}
+
+static enum answer
+read_greeting(struct dial *dial, struct slice line)
+{
+	struct imap_status status;
+
+	if (!slice_has_prefix_nocase(line, "* "))
+		return ANSWER_GARBLED;
+	imap_split_status(slice_from(line, 2), &status);
+	if (slice_equals_nocase(status.word, "BYE"))
+		return ANSWER_LATER;
+	/* already logged in, and not as anybody we know */
+	if (slice_equals_nocase(status.word, "PREAUTH"))
+		dial_fail(dial, "PREAUTH greeting");
+	if (!slice_equals_nocase(status.word, "OK"))
+		return ANSWER_GARBLED;
+	learn(&dial->capabilities, status.code);
+	return ANSWER_OK;
+}
+
+/* The tagged reply to the step's command; ANSWER_MORE for an untagged line, which is not looked at but for BYE. */
+static enum answer
+read_tagged(struct dial *dial, struct slice line, struct imap_status *status)
+{
+	struct slice tag = slice_word(&line);
+
+	imap_split_status(line, status);
+	if (slice_equals(tag, "*")) {
+		if (slice_equals_nocase(status->word, "BYE"))
+			return ANSWER_LATER;
+		return slice_equals_nocase(status->word, "PREAUTH") ? ANSWER_GARBLED : ANSWER_MORE;
+	}
+	if (!slice_equals(tag, dial->steps[dial->reading].tag))
+		return ANSWER_GARBLED;
+	if (slice_equals_nocase(status->word, "OK"))
+		return ANSWER_OK;
+	if (slice_equals_nocase(status->word, "NO") || slice_equals_nocase(status->word, "BAD"))
+		return slice_has_prefix_nocase(status->code, "UNAVAILABLE") ? ANSWER_LATER : ANSWER_REFUSED;
+	return ANSWER_GARBLED;
+}
+
+static enum answer
+read_command(struct dial *dial, struct slice line)
+{
+	struct imap_status status;
+	enum answer answer = read_tagged(dial, line, &status);
+
+	if (answer == ANSWER_MORE)
+		learn(&dial->capabilities, slice_from(line, 2));
+	if (answer == ANSWER_OK)
+		learn(&dial->capabilities, status.code);
+	return answer;
+}
+
+/* ID is a courtesy: whatever the server says to it, the login goes on. */
+static enum answer
+read_id(struct dial *dial, struct slice line)
+{
+	struct imap_status status;
+	enum answer answer = read_tagged(dial, line, &status);
+	bool is_refused = answer == ANSWER_REFUSED || (answer == ANSWER_LATER && line.data[0] != '*');
+
+	return is_refused ? ANSWER_OK : answer;
+}
+
+/* From the login on, untagged lines are the client's, but for capabilities, which it is told in our way. */
+static enum answer
+read_login(struct dial *dial, struct slice line)
+{
+	struct imap_status status;
+	enum answer answer = read_tagged(dial, line, &status);
+
+	if (answer == ANSWER_OK)
+		imap_take_capabilities(status.code, &dial->capabilities_after);
+	if (answer != ANSWER_MORE || imap_take_capabilities(slice_from(line, 2), &dial->capabilities_after))
+		return answer;
+	if (slice_equals_nocase(status.word, "OK") &&
+	    imap_take_capabilities(status.code, &dial->capabilities_after))
+		return answer;
+	buf_append_slice(&dial->untagged, line);
+	buf_append_text(&dial->untagged, "\r\n");
+	return answer;
+}
+
+/* Logged in already: nothing that is said here undoes it. */
+static enum answer
+read_capabilities_after(struct dial *dial, struct slice line)
+{
+	enum answer answer = read_login(dial, line);
+
+	return answer == ANSWER_REFUSED ? ANSWER_OK : answer;
+}
+
+static enum answer
+read_go_ahead(struct dial *dial, struct slice line)
+{
+	if (slice_equals(line, "+") || slice_has_prefix_nocase(line, "+ "))
+		return ANSWER_OK;
+
+	enum answer answer = read_login(dial, line);
+
+	return answer == ANSWER_OK ? ANSWER_GARBLED : answer;
+}
+
+static void
+send_command(struct dial *dial, const char *command)
+{
+	buf_printf(&dial->out, "%s %s\r\n", dial->steps[dial->sending].tag, command);
+}
+
+static bool
+wants_capability(const struct dial *dial)
+{
+	return buf_len(&dial->capabilities) == 0;
+}
+
+static void
+send_capability(struct dial *dial)
+{
+	send_command(dial, "CAPABILITY");
+}
+
+static bool
+wants_tls(const struct dial *dial)
+{
+	return dial->order.starttls && !dial->tls_active;
+}
+
+static void
+send_starttls(struct dial *dial)
+{
+	if (!has(dial, "STARTTLS"))
+		dial_fail(dial, "server offers no STARTTLS");
+	send_command(dial, "STARTTLS");
+}
+
+static bool
+wants_capability_anew(const struct dial *dial)
+{
+	return dial->order.starttls && dial->tls_active;
+}
+
+static bool
+wants_id(const struct dial *dial)
+{
+	if (dial->order.identity == NULL)
+		return false;
+	return dial->order.forward == FORWARD_ID || (dial->order.forward == FORWARD_AUTO && has(dial, "ID"));
+}
+
+static void
+write_address(struct buf *out, const char *name, const struct addr *addr)
+{
+	char host[ADDR_TEXT_MAX];
+
+	if (addr->sa.sa_family != AF_INET && addr->sa.sa_family != AF_INET6)
+		return;
+	buf_printf(out, " \"%s-ip\" ", name);
+	imap_write_quoted(out, addr_host(addr, host));
+	buf_printf(out, " \"%s-port\" \"%u\"", name, (unsigned)addr_port(addr));
+}
+
+static void
+send_id(struct dial *dial)
+{
+	const struct identity *identity = dial->order.identity;
+	struct buf *out = &dial->out;
+
+	buf_printf(out, "%s ID (\"x-session-id\" ", dial->steps[dial->sending].tag);
+	imap_write_quoted(out, identity->session);
+	write_address(out, "x-originating", &identity->client);
+	write_address(out, "x-connected", &identity->local);
+	buf_printf(out, " \"x-proxy-ttl\" \"%d\")\r\n", PROXY_TTL);
+}
+
+static bool
+has_plain(const struct dial *dial)
+{
+	return has(dial, "AUTH=PLAIN");
+}
+
+static bool
+wants_plain_at_once(const struct dial *dial)
+{
+	return has_plain(dial) && has(dial, "SASL-IR");
+}
+
+static bool
+wants_plain_in_turns(const struct dial *dial)
+{
+	return has_plain(dial) && !has(dial, "SASL-IR");
+}
+
+/* LITERAL- (in IMAP4rev2 too) allows what a credential may be long. */
+static bool
+has_literals_at_once(const struct dial *dial)
+{
+	return has(dial, "LITERAL+") || has(dial, "LITERAL-") || has(dial, "IMAP4REV2");
+}
+
+static bool
+wants_login_at_once(const struct dial *dial)
+{
+	return !has_plain(dial) && has_literals_at_once(dial);
+}
+
+static bool
+wants_login_in_turns(const struct dial *dial)
+{
+	return !has_plain(dial) && !has_literals_at_once(dial);
+}
+
+static bool
+cannot_log_in(const struct dial *dial)
+{
+	return !has_plain(dial) && (has(dial, "LOGINDISABLED") || buf_len(&dial->order.credentials->authzid) > 0);
+}
+
+static void
+fail_login(struct dial *dial)
+{
+	dial_fail(dial, has(dial, "LOGINDISABLED") ? "server allows no login here" : "server offers no AUTH=PLAIN");
+}
+
+static void
+write_plain(struct dial *dial)
+{
+	const struct credentials *c = dial->order.credentials;
+	struct buf message = { 0 };
+
+	buf_append_slice(&message, buf_slice(&c->authzid));
+	buf_append(&message, "", 1);
+	buf_append_slice(&message, buf_slice(&c->user));
+	buf_append(&message, "", 1);
+	buf_append_slice(&message, buf_slice(&c->password));
+	base64_encode(buf_slice(&message), &dial->out);
+	buf_append_text(&dial->out, "\r\n");
+	buf_wipe(&message);
+}
+
+static void
+send_plain_at_once(struct dial *dial)
+{
+	buf_printf(&dial->out, "%s AUTHENTICATE PLAIN ", dial->steps[dial->sending].tag);
+	write_plain(dial);
+}
+
+static void
+send_plain(struct dial *dial)
+{
+	send_command(dial, "AUTHENTICATE PLAIN");
+}
+
+static void
+send_login_at_once(struct dial *dial)
+{
+	const struct credentials *c = dial->order.credentials;
+
+	buf_printf(&dial->out, "%s LOGIN {%zu+}\r\n", dial->steps[dial->sending].tag, buf_len(&c->user));
+	buf_append_slice(&dial->out, buf_slice(&c->user));
+	buf_printf(&dial->out, " {%zu+}\r\n", buf_len(&c->password));
+	buf_append_slice(&dial->out, buf_slice(&c->password));
+	buf_append_text(&dial->out, "\r\n");
+}
+
+static void
+send_login(struct dial *dial)
+{
+	buf_printf(&dial->out, "%s LOGIN {%zu}\r\n", dial->steps[dial->sending].tag,
+	    buf_len(&dial->order.credentials->user));
+}
+
+static void
+send_user(struct dial *dial)
+{
+	buf_append_slice(&dial->out, buf_slice(&dial->order.credentials->user));
+	buf_printf(&dial->out, " {%zu}\r\n", buf_len(&dial->order.credentials->password));
+}
+
+static void
+send_password(struct dial *dial)
+{
+	buf_append_slice(&dial->out, buf_slice(&dial->order.credentials->password));
+	buf_append_text(&dial->out, "\r\n");
+}
+
+static bool
+wants_capability_after(const struct dial *dial)
+{
+	return dial->order.wants_capabilities && buf_len(&dial->capabilities_after) == 0;
+}
+
+enum { ASKS = DIAL_LOGIN | DIAL_SECRET, TELLS = DIAL_LOGIN | DIAL_SECRET | DIAL_FORWARD };
+
+const struct dial_step imap_dial[] = {
+	/* while ...                  if                     send                read      flags            tag */
+	{ "reading greeting",          NULL,                  NULL,               read_greeting, 0, NULL },
+	{ "asking for capabilities",   wants_capability,      send_capability,    read_command, 0, "C" },
+	{ "asking for TLS",            wants_tls,             send_starttls,      read_command, DIAL_STARTS_TLS, "S" },
+	{ "asking for capabilities",   wants_capability_anew, send_capability,    read_command, 0, "T" },
+	{ "telling the client's address", wants_id,           send_id,            read_id, DIAL_PIPELINED, "I" },
+	{ "choosing how to log in",    cannot_log_in,         fail_login,         read_command, DIAL_LOGIN, "N" },
+	{ "logging in",                wants_plain_at_once,   send_plain_at_once, read_login, TELLS, "L" },
+	{ "asking to authenticate",    wants_plain_in_turns,  send_plain,         read_go_ahead, ASKS, "L" },
+	{ "sending the password",      wants_plain_in_turns,  write_plain,        read_login, TELLS, "L" },
+	{ "logging in",                wants_login_at_once,   send_login_at_once, read_login, TELLS, "L" },
+	{ "asking to log in",          wants_login_in_turns,  send_login,         read_go_ahead, ASKS, "L" },
+	{ "sending the user",          wants_login_in_turns,  send_user,          read_go_ahead, ASKS, "L" },
+	{ "sending the password",      wants_login_in_turns,  send_password,      read_login, TELLS, "L" },
+	{ "asking for capabilities after login", wants_capability_after, send_capability, read_capabilities_after, 0,
+	    "E" },
+	{ 0 }
+};

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * imap_relay.c: follows lines, literals, IDLE and COMPRESS in what passes, so
+ * that last words are only said between two responses.  Nothing is kept but
+ * the state; literals are skipped by their count and lines found by memchr.
+ * What cannot be IMAP, and all behind the OK of COMPRESS, is not looked at
+ * any more: then the boundary is unknown for good.
+ */
+#include "proto/imap.h"
+
+#include <string.h>
+
+enum {
+	LITERAL_TAIL_MAX = 24,		/* "{", 20 digits, "+", "}", CR: what stands before the newline */
+	VERB_MAX = 8			/* "COMPRESS", "PREAUTH": longer words are none of ours */
+};
+
+enum head { HEAD_START, HEAD_FIRST, HEAD_SECOND, HEAD_DONE };		/* of a command or a response */
+enum tail { TAIL_NONE, TAIL_OPEN, TAIL_DIGITS, TAIL_PLUS, TAIL_CLOSED, TAIL_CR };
+
+/* One direction. */
+struct flow {
+	uint64_t literal_left;
+	uint64_t number;		/* of a literal that is being announced */
+	uint32_t tag;			/* hash of the first word */
+	uint8_t head : 4, tail : 3;
+	bool is_synchronising : 1;
+	char first;			/* the first character */
+	uint8_t second_len;
+	char second[VERB_MAX];		/* the second word, in upper case */
+};
+
+struct state {
+	struct flow client, server;
+	uint32_t client_tag, server_tag;	/* of the last whole command, of the last tagged reply */
+	uint32_t compress_tag;
+	bool is_blind;
+	bool awaits_prompt;		/* the client has announced a literal and sent none of it */
+	bool asked_idle, is_idle;
+	bool asked_compress;
+};
+_Static_assert(sizeof(struct state) <= 96, "each relayed session has one");
+
+enum part { PART_MORE, PART_LITERAL, PART_END };
+
+static uint32_t
+hash_add(uint32_t hash, char c)
+{
+	return (hash ^ (uint8_t)c) * UINT32_C(16777619);	/* FNV-1a */
+}
+
+static void
+start(struct flow *flow)
+{
+	flow->head = HEAD_START;
+	flow->tail = TAIL_NONE;
+	flow->second_len = 0;
+	flow->tag = UINT32_C(2166136261);
+}
+
+/* The first two words of a command or a response. */
+static void
+read_head(struct flow *flow, struct slice data)
+{
+	for (size_t i = 0; i < data.len && flow->head != HEAD_DONE; i++) {
+		char c = data.data[i];
+
+		if (c == '\r' || c == '\n') {
+			if (flow->head != HEAD_START)
+				flow->head = HEAD_DONE;
+		} else if (flow->head == HEAD_START) {
+			flow->first = c;
+			flow->tag = hash_add(flow->tag, c);
+			flow->head = HEAD_FIRST;
+		} else if (c == ' ') {
+			flow->head = flow->head == HEAD_FIRST ? HEAD_SECOND : HEAD_DONE;
+		} else if (flow->head == HEAD_FIRST) {
+			flow->tag = hash_add(flow->tag, c);
+		} else if (flow->second_len < VERB_MAX) {
+			flow->second[flow->second_len++] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+		} else {
+			flow->second_len = VERB_MAX + 1;
+			flow->head = HEAD_DONE;
+		}
+	}
+}
+
+static enum tail
+next_tail(struct flow *flow, char c)
+{
+	bool has_number = flow->tail == TAIL_DIGITS;
+
+	if (c == '{') {
+		flow->number = 0;
+		flow->is_synchronising = true;
+		return TAIL_OPEN;
+	}
+	if (c >= '0' && c <= '9' && (has_number || flow->tail == TAIL_OPEN)) {
+		uint64_t digit = (uint64_t)(c - '0');
+
+		flow->number = flow->number > (UINT64_MAX - digit) / 10 ? UINT64_MAX : flow->number * 10 + digit;
+		return TAIL_DIGITS;
+	}
+	if (c == '+' && has_number) {
+		flow->is_synchronising = false;
+		return TAIL_PLUS;
+	}
+	if (c == '}' && (has_number || flow->tail == TAIL_PLUS))
+		return TAIL_CLOSED;
+	return c == '\r' && flow->tail == TAIL_CLOSED ? TAIL_CR : TAIL_NONE;
+}
+
+/* Does what was seen of the line, with these bytes as its latest, end in {n} or {n+}? */
+static void
+read_tail(struct flow *flow, struct slice data)
+{
+	if (data.len > LITERAL_TAIL_MAX) {
+		flow->tail = TAIL_NONE;
+		data = slice_from(data, data.len - LITERAL_TAIL_MAX);
+	}
+	for (size_t i = 0; i < data.len; i++)
+		flow->tail = next_tail(flow, data.data[i]) & 7;
+}
+
+/* Takes bytes up to the end of a line or of the data. */
+static enum part
+take_part(struct flow *flow, struct slice *data)
+{
+	const char *newline = memchr(data->data, '\n', data->len);
+	struct slice part = slice_make(data->data, newline != NULL ? (size_t)(newline - data->data) : data->len);
+	bool is_literal;
+
+	if (flow->head != HEAD_DONE)
+		read_head(flow, part);
+	read_tail(flow, part);
+	*data = slice_from(*data, part.len + (newline != NULL ? 1 : 0));
+	if (newline == NULL)
+		return PART_MORE;
+	is_literal = flow->tail == TAIL_CLOSED || flow->tail == TAIL_CR;
+	flow->tail = TAIL_NONE;
+	return is_literal ? PART_LITERAL : PART_END;
+}
+
+static struct slice
+skip_literal(struct flow *flow, struct slice data)
+{
+	size_t skipped = flow->literal_left < data.len ? (size_t)flow->literal_left : data.len;
+
+	flow->literal_left -= skipped;
+	return slice_from(data, skipped);
+}
+
+static bool
+is_second(const struct flow *flow, const char *word)
+{
+	return slice_equals(slice_make(flow->second, flow->second_len <= VERB_MAX ? flow->second_len : 0), word);
+}
+
+static void
+on_client_command(struct state *s)
+{
+	struct flow *flow = &s->client;
+
+	if (s->asked_idle || s->is_idle) {
+		/* DONE: the end of IDLE, and no command */
+		s->asked_idle = s->is_idle = false;
+	} else if (flow->head == HEAD_DONE && flow->second_len > 0) {
+		s->client_tag = flow->tag;
+		s->asked_idle = is_second(flow, "IDLE");
+		if (is_second(flow, "COMPRESS")) {
+			s->asked_compress = true;
+			s->compress_tag = flow->tag;
+		}
+	}
+	start(flow);
+}
+
+static void
+on_client(void *state, struct slice data)
+{
+	struct state *s = state;
+
+	if (data.len > 0)
+		s->awaits_prompt = false;
+	while (data.len > 0 && !s->is_blind) {
+		if (s->client.literal_left > 0) {
+			data = skip_literal(&s->client, data);
+			continue;
+		}
+		switch (take_part(&s->client, &data)) {
+		case PART_MORE:
+			break;
+		case PART_LITERAL:
+			s->client.literal_left = s->client.number;
+			s->awaits_prompt = s->client.is_synchronising && data.len == 0;
+			break;
+		case PART_END:
+			on_client_command(s);
+			break;
+		}
+	}
+}
+
+static void
+on_tagged(struct state *s)
+{
+	uint32_t tag = s->server.tag;
+
+	s->server_tag = tag;
+	if (tag == s->client_tag)
+		s->asked_idle = s->is_idle = false;
+	if (s->awaits_prompt && tag == s->client.tag) {
+		/* the literal was refused: it will not come */
+		s->awaits_prompt = false;
+		s->client_tag = tag;
+		s->client.literal_left = 0;
+		start(&s->client);
+	}
+	if (s->asked_compress && tag == s->compress_tag) {
+		s->asked_compress = false;
+		s->is_blind = is_second(&s->server, "OK");
+	}
+}
+
+/* Text for people may end in what looks like a literal; only data responses have literals. */
+static bool
+is_text(const struct flow *flow)
+{
+	if (flow->first != '*')
+		return true;
+	return is_second(flow, "OK") || is_second(flow, "NO") || is_second(flow, "BAD") || is_second(flow, "BYE") ||
+	    is_second(flow, "PREAUTH");
+}
+
+static void
+on_server_response(struct state *s)
+{
+	if (s->server.head == HEAD_START)
+		return;
+	if (s->server.first == '+') {
+		s->awaits_prompt = false;
+		s->is_idle = s->asked_idle;
+	} else if (s->server.first != '*') {
+		on_tagged(s);
+	}
+	start(&s->server);
+}
+
+static void
+on_server(void *state, struct slice data)
+{
+	struct state *s = state;
+	struct flow *flow = &s->server;
+
+	while (data.len > 0 && !s->is_blind) {
+		enum part part;
+
+		if (flow->literal_left > 0) {
+			data = skip_literal(flow, data);
+			continue;
+		}
+		part = take_part(flow, &data);
+		if (flow->head != HEAD_START && (flow->first < '!' || flow->first > '~')) {
+			s->is_blind = true;
+		} else if (part == PART_LITERAL && !is_text(flow)) {
+			flow->literal_left = flow->number;
+		} else if (part != PART_MORE) {
+			on_server_response(s);
+		}
+	}
+}
+
+static void
+init(void *state)
+{
+	struct state *s = state;
+
+	*s = (struct state){ 0 };
+	start(&s->client);
+	start(&s->server);
+}
+
+static bool
+at_boundary(const void *state)
+{
+	const struct state *s = state;
+
+	return !s->is_blind && s->server.head == HEAD_START;
+}
+
+/*
+ * In IDLE, or the last whole command was answered and no other begun.  The
+ * last tags are compared instead of commands counted: a server that answers
+ * out of order is misjudged for once, a wrong count would stay.
+ */
+static bool
+is_quiet(const void *state)
+{
+	const struct state *s = state;
+
+	if (s->is_blind || s->client.head != HEAD_START)
+		return false;
+	return s->is_idle || s->client_tag == s->server_tag;
+}
+
+const struct relay_filter imap_relay = {
+	.size = sizeof(struct state),
+	.init = init,
+	.client = on_client,
+	.server = on_server,
+	.at_boundary = at_boundary,
+	.is_quiet = is_quiet,
+};

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * proto.h: a mail protocol as a description.  It owns no socket, timer, TLS
+ * or session: it turns a client's command into a step and a server's line
+ * into an answer, and the session performs them.  Two engines walk its
+ * tables: command.c the client's side, dial.c the server's.
+ */
+#ifndef PROTO_PROTO_H
+#define PROTO_PROTO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/credentials.h"
+#include "base/identity.h"
+#include "base/slice.h"
+#include "proto/frame.h"
+#include "proto/sasl.h"
+
+struct dial;
+struct dialogue;
+
+/* What a whole client command asks of the session. */
+enum step {
+	STEP_MORE,		/* no whole command yet */
+	STEP_REPLIED,		/* answered in d->out; go on with the next */
+	STEP_STARTTLS,		/* the go-ahead is in d->out; input must be empty, then TLS */
+	STEP_LOGIN,		/* d->credentials are complete: authenticate, route, dial */
+	STEP_QUIT,		/* farewell in d->out; close */
+	STEP_BAD,		/* refused in d->out and counted against max_errors */
+	STEP_FATAL,		/* refused in d->out; close: input cannot be trusted any further */
+	STEP_INJECTION		/* refused in d->out; close: plaintext came behind STARTTLS */
+};
+
+/* Everything shared code ever says to a client; each protocol has a text for each. */
+enum reply {
+	REPLY_NONE,
+	REPLY_GREETING,
+	REPLY_UNKNOWN,		/* no such command (or not before login) */
+	REPLY_NOT_NOW,		/* known, but not in this phase */
+	REPLY_SYNTAX,		/* arguments are wrong */
+	REPLY_NEED_TLS,		/* no credentials before TLS */
+	REPLY_NO_TLS,		/* STARTTLS, but there is none to be had or it runs already */
+	REPLY_START_TLS,	/* go ahead */
+	REPLY_NO_MECHANISM,	/* a SASL mechanism that is not offered */
+	REPLY_SASL_SYNTAX,	/* not base64, or not what the mechanism wants */
+	REPLY_SASL_CANCELLED,
+	REPLY_AUTH_FAILED,
+	REPLY_UNAVAILABLE,	/* no server can be had now; the client may stay and try again */
+	REPLY_INTERNAL,		/* a configuration fault on our side */
+	REPLY_TOO_BIG,		/* a literal that is refused before it is read */
+	REPLY_TOO_LONG,		/* last words: endless line or literal */
+	REPLY_TOO_MANY_ERRORS,	/* last words */
+	REPLY_TIMEOUT,		/* last words: login_timeout, idle_timeout */
+	REPLY_SHUTDOWN,		/* last words: drained, told to go */
+	REPLY_UNAVAILABLE_BYE,	/* last words: REPLY_UNAVAILABLE with `unavailable bye` */
+	REPLY_INJECTION,	/* last words: input behind STARTTLS */
+	REPLY_FOREIGN,		/* last words: a client of another protocol, HTTP or TLS by its first bytes */
+	REPLY_COUNT
+};
+
+/* Phases of a dialogue: a protocol's own bits, of which these two are common. */
+enum {
+	PHASE_START = 1,	/* after the greeting */
+	PHASE_ANY = ~0
+};
+
+/* Columns of a verb, judged once in command.c. */
+enum {
+	VERB_NO_ARG = 1 << 0,
+	VERB_NEEDS_ARG = 1 << 1,
+	VERB_NEEDS_TLS = 1 << 2,	/* takes credentials: refused where d->secrets_allowed is false */
+	VERB_SECRET = 1 << 3,		/* its arguments never reach a log */
+	VERB_LAST_IN_PIPELINE = 1 << 4	/* input behind it is an attack (STARTTLS) */
+};
+
+struct verb {
+	const char *name;
+	int phases;
+	unsigned flags;
+	enum step (*run)(struct dialogue *d, struct slice args);	/* args: all behind the verb and one blank */
+	size_t max_line;		/* 0: the protocol's */
+};
+
+/* One client's conversation before the relay.  Owned by the session's login; wiped with it. */
+struct dialogue {
+	const struct proto *proto;
+	const struct identity *identity;
+	const char *hostname;		/* ours, in greetings */
+	struct slice offer;		/* what the servers behind are known to do (capability.h); session's memory */
+	bool tls_offered;		/* STARTTLS may be asked for now */
+	bool secrets_allowed;		/* TLS runs, or plaintext logins are allowed */
+	bool asked_capabilities;	/* the client asked before login: it wants to be told anew afterwards */
+	int phase;
+	struct frame frame;
+	struct sasl sasl;
+	char tag[64];			/* tagged protocols: of the command at hand, "" for none */
+	struct buf scratch;		/* a protocol's own pre-login memory; wiped */
+	struct credentials credentials;
+	struct buf out;			/* what is to be written to the client */
+	const char *doing;		/* for logs: "waiting for a command", "logging in" */
+};
+
+/* What a server's line means for the dial step that waits for it. */
+enum answer {
+	ANSWER_MORE,		/* not the reply yet: untagged or continued line */
+	ANSWER_OK,
+	ANSWER_REFUSED,		/* wrong credentials, or a command refused for good */
+	ANSWER_LATER,		/* a temporary failure: another try or server may do */
+	ANSWER_GARBLED		/* not the protocol */
+};
+
+/* Columns of a dial step, judged once in dial.c. */
+enum {
+	DIAL_STARTS_TLS = 1 << 0,	/* after its OK the stream turns to TLS; bytes behind the OK are an attack */
+	DIAL_LOGIN = 1 << 1,		/* a health check stops before the first of these */
+	DIAL_SECRET = 1 << 2,		/* refused while wanted TLS is missing; never logged */
+	DIAL_FORWARD = 1 << 3,		/* its last reply is what the client is told */
+	DIAL_PIPELINED = 1 << 4		/* the next step is sent without waiting for this one's reply */
+};
+
+struct dial_step {
+	const char *doing;			/* "reading greeting": logs, check results, show sess */
+	bool (*is_wanted)(const struct dial *dial);	/* NULL: always */
+	void (*send)(struct dial *dial);	/* appends to dial->out; NULL: only reads */
+	enum answer (*read)(struct dial *dial, struct slice line);
+	unsigned flags;
+	const char *tag;			/* tagged protocols: of the step's command */
+};
+
+/* Looks at passing bytes in place, once logged in; one per session, from the first relayed byte. */
+struct relay_filter {
+	size_t size;					/* of the state */
+	void (*init)(void *state);
+	void (*client)(void *state, struct slice data);	/* bytes of the client, any chunking */
+	void (*server)(void *state, struct slice data);
+	bool (*at_boundary)(const void *state);		/* may our own last words follow what the server sent? */
+	bool (*is_quiet)(const void *state);		/* nothing under way: idle, to be ended first */
+};
+
+struct proto {
+	const char *name, *alpn;		/* alpn NULL: none */
+	uint16_t port, tls_port;		/* 0: none of its own */
+	bool has_login;				/* false: routed right after accept, relayed blindly */
+	bool is_tagged;				/* replies repeat the command's tag */
+	bool is_bound;				/* one user belongs on one server: balance user by default */
+	const char *default_starttls;		/* defaults of configuration directives, by protocol */
+	const char *default_idle_timeout;
+	size_t max_line;			/* octets of a command line */
+	size_t max_literals;			/* octets of all literals of a command */
+	const char *sasl_prompt;		/* "+ %s\r\n": %s is the challenge, in base64 */
+	const char *sasl_cancel;		/* "*" */
+	enum frame_result (*frame)(struct frame *frame, struct slice in, const struct frame_limits *limits);
+	const char *literal_prompt;		/* sent when frame asks for it */
+	const char *capability_floor;		/* offered before anything was learned; capability.h's form */
+	const char *const *capability_own;	/* words ("AUTH=*" is a prefix) the proxy speaks for by itself */
+	void (*write_capabilities)(const struct dialogue *d, struct buf *out);	/* the list as the client sees it now */
+	const char *const *replies;		/* one text per enum reply; see reply.h for the % letters */
+	const struct verb *verbs;		/* ends with a zero row */
+	const struct dial_step *dial;		/* ends with a zero row; NULL: connected is ready */
+	/* Tells the client the outcome of its login in d->out, from the server's own words in the dial. */
+	void (*login_ok)(struct dialogue *d, const struct dial *dial);
+	void (*login_refused)(struct dialogue *d, const struct dial *dial);
+	const struct relay_filter *filter;	/* NULL: blind */
+};
+
+/* protocols.c: all of them; the last is NULL. */
+extern const struct proto *const protocols[];
+const struct proto *proto_find(const char *name);	/* NULL: no such protocol */
+
+/* For unit tests' sake each is also reachable by name. */
+extern const struct proto proto_imap, proto_tcp;
+
+#endif

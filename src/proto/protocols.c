@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* protocols.c: all protocols there are. */
+#include "proto/proto.h"
+
+#include "base/slice.h"
+
+const struct proto *const protocols[] = { &proto_imap, &proto_tcp, NULL };
+
+const struct proto *
+proto_find(const char *name)
+{
+	for (int i = 0; protocols[i] != NULL; i++)
+		if (slice_equals(slice_of(name), protocols[i]->name))
+			return protocols[i];
+	return NULL;
+}

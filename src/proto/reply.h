@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * reply.h: the words of shared code in the protocol of the client.  Letters
+ * in the texts: %t the tag of the command, or "*" where there is none; %h our
+ * host name; %c the capabilities as they are now; %% a percent sign.
+ */
+#ifndef PROTO_REPLY_H
+#define PROTO_REPLY_H
+
+#include "proto/proto.h"
+
+void reply_write(struct dialogue *d, enum reply reply);		/* appends to d->out */
+void reply_write_challenge(struct dialogue *d, struct slice challenge);	/* proto->sasl_prompt, challenge in base64 */
+
+/* A text without % letters, for sessions whose dialogue is gone (last words in a relay); NULL: say nothing. */
+const char *reply_text(const struct proto *proto, enum reply reply);
+
+#endif
