@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* back.c: one conversation with a server, from the connect to a finished dial. */
+#include "session/back.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+
+static void
+finish(struct back *back, enum back_event event)
+{
+	loop_timer_stop(back->stream.loop, &back->timer);
+	if (event == BACK_EVENT_READY)
+		back->phase = BACK_READY;
+	back->on_event(back, event, back->owner);
+}
+
+static void start_tls(struct back *back);
+
+/* What the dial wants to happen now. */
+static void
+perform(struct back *back, enum dial_result result)
+{
+	if (buf_len(&back->dial->out) > 0) {
+		stream_write(&back->stream, buf_slice(&back->dial->out));
+		buf_wipe(&back->dial->out);
+	}
+	switch (result) {
+	case DIAL_MORE:
+		break;
+	case DIAL_TLS:
+		start_tls(back);
+		break;
+	case DIAL_READY:
+		finish(back, BACK_EVENT_READY);
+		break;
+	case DIAL_REFUSED:
+		finish(back, BACK_EVENT_REFUSED);
+		break;
+	case DIAL_LATER:
+		finish(back, BACK_EVENT_LATER);
+		break;
+	case DIAL_FAILED:
+		finish(back, BACK_EVENT_FAILED);
+		break;
+	}
+}
+
+static void
+begin_dial(struct back *back)
+{
+	/* the connect is over; what is left is the login's time */
+	loop_timer_set(back->stream.loop, &back->timer, back->plan->deadline);
+	back->phase = BACK_DIAL;
+	if (back->plan->order.proto->dial == NULL) {
+		finish(back, BACK_EVENT_READY);
+		return;
+	}
+	back->dial->tls_active = stream_has_tls(&back->stream);
+	perform(back, dial_start(back->dial));
+}
+
+static void
+start_tls(struct back *back)
+{
+	back->phase = BACK_TLS;
+	stream_connect_tls(&back->stream, back->plan->tls);
+}
+
+static void
+on_connected(struct back *back)
+{
+	if (back->plan->implicit_tls)
+		start_tls(back);
+	else
+		begin_dial(back);
+}
+
+static void
+on_tls_ready(struct back *back)
+{
+	if (back->plan->implicit_tls) {
+		begin_dial(back);
+		return;
+	}
+	back->phase = BACK_DIAL;
+	perform(back, dial_tls_started(back->dial));
+}
+
+static void
+on_data(struct back *back, struct slice data)
+{
+	enum dial_result result;
+	size_t used;
+
+	if (back->phase != BACK_DIAL) {
+		buf_append_slice(&back->in, data);
+		return;
+	}
+	if (buf_len(&back->in) == 0) {
+		result = dial_feed(back->dial, data, &used);
+		buf_append_slice(&back->in, slice_from(data, used));
+	} else {
+		buf_append_slice(&back->in, data);
+		result = dial_feed(back->dial, buf_slice(&back->in), &used);
+		buf_consume(&back->in, used);
+	}
+	perform(back, result);
+}
+
+static void
+on_stream(struct stream *stream, enum stream_event event, struct slice data, void *owner)
+{
+	struct back *back = owner;
+
+	(void)stream;
+	switch (event) {
+	case STREAM_CONNECTED:
+		on_connected(back);
+		break;
+	case STREAM_TLS_READY:
+		on_tls_ready(back);
+		break;
+	case STREAM_DATA:
+		on_data(back, data);
+		break;
+	case STREAM_DRAINED:
+		break;
+	case STREAM_CLOSED:
+		back->why = "closed by the server";
+		finish(back, BACK_EVENT_FAILED);
+		break;
+	case STREAM_FAILED:
+		finish(back, BACK_EVENT_FAILED);
+		break;
+	}
+}
+
+static void
+on_time(struct loop_timer *timer)
+{
+	struct back *back = loop_owner(timer, struct back, timer);
+
+	back->why = "timed out";
+	finish(back, BACK_EVENT_FAILED);
+}
+
+void
+back_start(struct back *back, struct loop *loop, const struct back_plan *plan, back_callback *on_event,
+    void *owner)
+{
+	int64_t connect_until = loop_now(loop) + plan->connect_timeout_ms;
+
+	memset(back, 0, sizeof(*back));
+	back->plan = plan;
+	back->on_event = on_event;
+	back->owner = owner;
+	back->phase = BACK_CONNECT;
+	if (plan->order.proto->dial != NULL) {
+		back->dial = xmalloc(sizeof(*back->dial));
+		dial_init(back->dial, &plan->order);
+	}
+	loop_timer_init(&back->timer, on_time);
+	loop_timer_set(loop, &back->timer, connect_until < plan->deadline ? connect_until : plan->deadline);
+	stream_connect(&back->stream, loop, &plan->to, plan->source, plan->tcp, on_stream, back);
+}
+
+void
+back_forget_dial(struct back *back)
+{
+	if (back->dial != NULL) {
+		dial_wipe(back->dial);
+		xfree(back->dial);
+		back->dial = NULL;
+	}
+	back->plan = NULL;
+}
+
+void
+back_close(struct back *back)
+{
+	if (back->phase == BACK_IDLE)
+		return;
+	loop_timer_stop(back->stream.loop, &back->timer);
+	stream_close(&back->stream);
+	back_forget_dial(back);
+	buf_wipe(&back->in);
+	back->phase = BACK_IDLE;
+}
+
+const char *
+back_doing(const struct back *back)
+{
+	static const char *const doings[] = {
+		[BACK_IDLE] = "idle",
+		[BACK_CONNECT] = "connecting",
+		[BACK_TLS] = "starting TLS with the server",
+		[BACK_DIAL] = "dialling",
+		[BACK_READY] = "relaying",
+	};
+
+	if (back->phase == BACK_DIAL && back->dial != NULL)
+		return dial_doing(back->dial);
+	return doings[back->phase];
+}
+
+const char *
+back_reason(const struct back *back, char out[BACK_REASON_MAX])
+{
+	char text[STREAM_REASON_MAX];
+
+	if (back->why != NULL)
+		snprintf(out, BACK_REASON_MAX, "%s", back->why);
+	else if (back->dial != NULL && back->dial->why[0] != '\0')
+		snprintf(out, BACK_REASON_MAX, "%s", back->dial->why);
+	else if (back->dial != NULL && buf_len(&back->dial->last) > 0)
+		snprintf(out, BACK_REASON_MAX, "%.*s", SLICE_ARGS(buf_slice(&back->dial->last)));
+	else
+		snprintf(out, BACK_REASON_MAX, "%s", stream_reason(&back->stream, text));
+	return out;
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * front.c: the client's side up to the login: its bytes go through the
+ * command engine, and the steps that come out are performed here.
+ */
+#include <sys/socket.h>
+
+#include "base/log.h"
+#include "base/xalloc.h"
+#include "session/session.h"
+
+enum { PARKED_MAX = 16 * 1024 };	/* what a client may pipeline while its login is under way */
+
+static void
+learn_local_address(struct session *s)
+{
+	struct sockaddr_storage storage;
+	socklen_t len = sizeof(storage);
+
+	if (getsockname(s->front.fd, (struct sockaddr *)&storage, &len) == 0)
+		s->identity.local = addr_from_sockaddr((struct sockaddr *)&storage, len);
+}
+
+static void
+learn_tls(struct session *s)
+{
+	struct tls_facts facts;
+
+	tls_facts_read(&s->front, &facts);
+	s->identity.tls_version = facts.version;
+	s->identity.tls_cipher = facts.cipher;
+	s->identity.tls_resumed = facts.resumed;
+}
+
+static void
+begin_dialogue(struct session *s)
+{
+	const struct listener_settings *settings = s->settings;
+	struct dialogue *d = &s->login->dialogue;
+	bool has_tls = stream_has_tls(&s->front);
+
+	learn_local_address(s);
+	dialogue_init(d, s->proto, &s->identity, settings->hostname);
+	s->login->offer = offer_get(s->worker, settings);
+	d->offer = offer_list(s->login->offer);
+	d->tls_offered = !has_tls && settings->starttls != STARTTLS_OFF;
+	d->secrets_allowed = has_tls || settings->plaintext_login;
+	session_enter(s, FRONT_COMMAND);
+	dialogue_greet(d);
+	front_flush(s);
+}
+
+void
+front_begin(struct session *s)
+{
+	s->login = xcalloc(1, sizeof(*s->login));
+	if (s->proto->has_login) {
+		begin_dialogue(s);
+		return;
+	}
+	/* nothing to be read before there is somebody to pass it to */
+	stream_pause(&s->front);
+	login_route(s);
+}
+
+void
+front_flush(struct session *s)
+{
+	struct buf *out = &s->login->dialogue.out;
+
+	if (buf_len(out) == 0)
+		return;
+	stream_write(&s->front, buf_slice(out));
+	buf_clear(out);
+}
+
+static void
+count_error(struct session *s)
+{
+	if (++s->login->errors < s->settings->max_errors)
+		return;
+	front_flush(s);
+	session_end(s, END_TOO_MANY_ERRORS);
+}
+
+static void
+start_tls(struct session *s)
+{
+	front_flush(s);
+	session_enter(s, FRONT_TLS);
+	stream_accept_tls(&s->front, &s->settings->front_tls);
+}
+
+static void
+end_with_words(struct session *s, enum end_reason reason)
+{
+	front_flush(s);
+	session_end(s, reason);
+}
+
+static void
+perform(struct session *s, enum step step)
+{
+	switch (step) {
+	case STEP_MORE:
+	case STEP_REPLIED:
+		break;
+	case STEP_STARTTLS:
+		start_tls(s);
+		break;
+	case STEP_LOGIN:
+		front_flush(s);
+		login_begin(s);
+		break;
+	case STEP_QUIT:
+		end_with_words(s, END_DONE);
+		break;
+	case STEP_BAD:
+		count_error(s);
+		break;
+	case STEP_INJECTION:
+		end_with_words(s, END_INJECTION);
+		break;
+	case STEP_FATAL:
+		end_with_words(s, END_PROTOCOL);
+		break;
+	}
+}
+
+/* Runs whole commands off the front of `in`; returns the bytes that were consumed. */
+static size_t
+run_commands(struct session *s, struct slice in)
+{
+	struct dialogue *d = &s->login->dialogue;
+	size_t total = 0, used;
+	enum step step;
+
+	s->login->is_running = true;
+	while (s->phase == FRONT_COMMAND && total < in.len) {
+		const char *verb = NULL;
+
+		step = command_run(d, slice_from(in, total), &used, &verb);
+		total += used;
+		if (verb != NULL && log_wants(LOG_DEBUG))
+			session_log(s, LOG_DEBUG, "client says %s", verb);
+		if (step == STEP_MORE)
+			break;
+		perform(s, step);
+	}
+	if (s->login != NULL)
+		s->login->is_running = false;
+	if (s->phase == FRONT_COMMAND)
+		front_flush(s);
+	return total;
+}
+
+static void
+run_parked(struct session *s)
+{
+	size_t used = run_commands(s, buf_slice(&s->login->in));
+
+	if (s->login != NULL)
+		buf_consume(&s->login->in, used);
+}
+
+void
+front_resume(struct session *s)
+{
+	struct login *login = s->login;
+
+	session_enter(s, FRONT_COMMAND);
+	stream_resume(&s->front);
+	front_flush(s);
+	if (login->is_running)
+		return;
+	if (buf_len(&login->in) > 0)
+		run_parked(s);
+	if (login->client_closed && s->phase == FRONT_COMMAND)
+		session_end(s, END_CLIENT_LEFT);
+}
+
+static void
+on_data(struct session *s, struct slice data)
+{
+	struct login *login = s->login;
+	size_t used;
+
+	if (s->phase == FRONT_COMMAND && buf_len(&login->in) == 0) {
+		used = run_commands(s, data);
+		if (s->login != NULL)
+			buf_append_slice(&login->in, slice_from(data, used));
+		return;
+	}
+	buf_append_slice(&login->in, data);
+	if (s->phase == FRONT_COMMAND)
+		run_parked(s);
+	else if (buf_len(&login->in) > PARKED_MAX)
+		stream_pause(&s->front);
+}
+
+static void
+on_tls_ready(struct session *s)
+{
+	struct dialogue *d;
+
+	learn_tls(s);
+	if (s->login == NULL) {
+		front_begin(s);
+		return;
+	}
+	d = &s->login->dialogue;
+	dialogue_tls_started(d);
+	d->tls_offered = false;
+	d->secrets_allowed = true;
+	session_enter(s, FRONT_COMMAND);
+	front_flush(s);
+}
+
+/* A client may half-close behind a pipelined login; in the queue it has no place then. */
+static void
+on_closed(struct session *s)
+{
+	bool dialling = s->phase == FRONT_AUTH || (s->phase == FRONT_ROUTE && !s->login->route.is_queued);
+
+	if (dialling)
+		s->login->client_closed = true;
+	else
+		session_end(s, END_CLIENT_LEFT);
+}
+
+void
+front_event(struct session *s, enum stream_event event, struct slice data)
+{
+	switch (event) {
+	case STREAM_CONNECTED:
+	case STREAM_DRAINED:
+		break;
+	case STREAM_TLS_READY:
+		on_tls_ready(s);
+		break;
+	case STREAM_DATA:
+		on_data(s, data);
+		break;
+	case STREAM_CLOSED:
+		on_closed(s);
+		break;
+	case STREAM_FAILED:
+		session_end(s, s->phase == FRONT_TLS ? END_CLIENT_TLS : END_CLIENT_LOST);
+		break;
+	}
+}
+
+void
+login_free(struct login **login, struct loop *loop)
+{
+	struct login *l = *login;
+
+	*login = NULL;
+	if (l == NULL)
+		return;
+	dialogue_wipe(&l->dialogue);
+	buf_wipe(&l->in);
+	offer_put(&l->offer);
+	xfree(l->user);
+	l->user = NULL;
+	loop_defer(loop, xfree, l);
+}

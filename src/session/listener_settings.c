@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* listener_settings.c: the rows of `listener` and `bind`, their defaults by protocol, and what must fit together. */
+#include "session/listener_settings.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "auth/auth.h"
+#include "balance/pool.h"
+#include "proto/proto.h"
+#include "session/snapshot.h"
+
+static const struct choice starttls_choices[] = {
+	{ "off", STARTTLS_OFF }, { "optional", STARTTLS_OPTIONAL }, { "required", STARTTLS_REQUIRED }, { 0 }
+};
+static const struct choice unavailable_choices[] = {
+	{ "no", UNAVAILABLE_NO }, { "bye", UNAVAILABLE_BYE }, { 0 }
+};
+static const struct choice never[] = { { "none", 0 }, { 0 } };
+
+static bool
+read_seconds(const char *word, int max, int *seconds, struct error *error)
+{
+	struct duration duration = { 0 };
+	static const struct directive row = {
+		.name = "tcp_keepalive", .kind = CONF_KIND_DURATION, .size = sizeof(struct duration)
+	};
+
+	if (!conf_parse_value(&row, word, &duration, NULL, error))
+		return false;
+	if (duration.ms < 1000 || duration.ms / 1000 > max || duration.ms % 1000 != 0)
+		return error_set(error, "%s is outside 1s to %ds, in whole seconds", word, max);
+	*seconds = (int)(duration.ms / 1000);
+	return true;
+}
+
+/* tcp_keepalive IDLE INTERVAL COUNT */
+static bool
+set_keepalive(struct conf_words *words, void *field, struct error *error)
+{
+	enum { IDLE_MAX = 32767, COUNT_MAX = 127 };	/* the kernel's */
+	struct keepalive *keepalive = field;
+	uint64_t count;
+
+	if (words->count != 3)
+		return error_set(error, "wants three values: idle interval count, as in 2m 30s 4");
+	if (!read_seconds(words->words[0], IDLE_MAX, &keepalive->idle_s, error))
+		return false;
+	words->bad = 1;
+	if (!read_seconds(words->words[1], IDLE_MAX, &keepalive->interval_s, error))
+		return false;
+	words->bad = 2;
+	if (!slice_to_number(slice_of(words->words[2]), COUNT_MAX, &count) || count == 0)
+		return error_set(error, "%s is outside 1 to %d", words->words[2], COUNT_MAX);
+	keepalive->count = (int)count;
+	return true;
+}
+
+#define BIND_HELP "Where clients connect to: an address and port, `*` for all of IPv4 and IPv6, or `unix:PATH`."
+#define BIND_ROWS(help) \
+	CONF_ADDRESS(struct bind_settings, address, NULL, \
+	    CONF_REQUIRED | CONF_NEEDS_PORT | CONF_NUMERIC | CONF_ANY | CONF_UNIX, help), \
+	CONF_BOOL(struct bind_settings, freebind, "no", 0, \
+	    "Listen on an address that this machine does not have yet (a floating one)."), \
+	CONF_NUMBER(struct bind_settings, backlog, "4096", "1", "65535", 0, \
+	    "Connections that may wait to be accepted; the kernel's `net.core.somaxconn` bounds it too."), \
+	CONF_STRING(struct bind_settings, interface, NULL, 0, \
+	    "Take connections that come in through this network interface only.")
+
+static const struct directive bind_directives[] = { BIND_ROWS(BIND_HELP), { 0 } };
+static const struct directive bind_tls_directives[] = { BIND_ROWS(BIND_HELP " TLS from the first byte."), { 0 } };
+static const struct block bind_block = {
+	.name = "bind", .directives = bind_directives, .size = BLOCK_SIZE(struct bind_settings), .title = TITLE_VALUE,
+	.help = "A socket where STARTTLS is offered, or none."
+};
+static const struct block bind_tls_block = {
+	.name = "bind_tls", .directives = bind_tls_directives, .size = BLOCK_SIZE(struct bind_settings),
+	.title = TITLE_VALUE, .help = "A socket with TLS from the first byte."
+};
+
+static const struct directive listener_directives[] = {
+	CONF_STRING(struct listener_settings, protocol, "the block's name", CONF_COMPUTED | CONF_OWN,
+	    "What is spoken here: `imap` or `tcp`."),
+	CONF_BLOCKS(struct listener_settings, bind, &bind_block, CONF_OWN),
+	CONF_BLOCKS(struct listener_settings, bind_tls, &bind_tls_block, CONF_OWN),
+	CONF_REFERENCE(struct listener_settings, tls, NULL, &tls_block, 0,
+	    "The `tls` block with the certificates, for `bind_tls` and STARTTLS."),
+	CONF_CHOICE(struct listener_settings, starttls, "by protocol", starttls_choices, CONF_COMPUTED,
+	    "Whether TLS is offered within the protocol. `required`: no login before it. "
+	    "Default: `required` on imap, `off` on tcp."),
+	CONF_BOOL(struct listener_settings, plaintext_login, "no", 0,
+	    "Take passwords without TLS. They can be read by everybody on the way."),
+	CONF_REFERENCES(struct listener_settings, auth, NULL, &auth_block, 0,
+	    "Who decides about a login, in order. Without it the mail server does."),
+	CONF_REFERENCE(struct listener_settings, pool, NULL, &pool_block, CONF_REQUIRED,
+	    "The pool of servers that sessions go to."),
+	CONF_DURATION_OR(struct listener_settings, login_timeout, "by protocol", never, "0s", "30m", CONF_COMPUTED,
+	    "Time a client has from connecting to a finished login. Default: 60s; none on tcp."),
+	CONF_DURATION_OR(struct listener_settings, idle_timeout, "by protocol", never, "0s", "7d", CONF_COMPUTED,
+	    "Silence after which a session ends, while the client is the one to speak. "
+	    "IMAP clients in IDLE speak every 29 minutes. Default: 35m on imap, 1h on tcp."),
+	CONF_DURATION_OR(struct listener_settings, reply_timeout, "by protocol", never, "0s", "1d", CONF_COMPUTED,
+	    "Silence after which a session ends, while the server is the one to speak. Default: 5m; none on tcp."),
+	CONF_CUSTOM(struct listener_settings, tcp_keepalive, "2m 30s 4", set_keepalive, "idle interval count", 0,
+	    "Both sides of a silent session are probed after this time, this often, so many times."),
+	CONF_DURATION_OR(struct listener_settings, tcp_user_timeout, "3m", never, "0s", "1h", 0,
+	    "How long sent bytes may stay unacknowledged before the connection counts as lost."),
+	CONF_NUMBER(struct listener_settings, max_connections, "0", "0", "10000000", 0,
+	    "Clients of this listener at once; more wait in the backlog. 0: no bound of its own."),
+	CONF_NUMBER(struct listener_settings, max_errors, "5", "1", "100", 0,
+	    "Bad commands and failed logins before a client is disconnected."),
+	CONF_CHOICE(struct listener_settings, unavailable, "no", unavailable_choices, 0,
+	    "What a client hears when no server can be had: `no`, it may stay and try again; `bye`, it is "
+	    "disconnected."),
+	CONF_STRINGS(struct listener_settings, capabilities, "auto", 0,
+	    "What is announced before the login: `auto`, what all servers of the pool are known to have; or a "
+	    "fixed list. What depends on state (`STARTTLS`, `AUTH=`, `LOGINDISABLED`) is always the proxy's own."),
+	CONF_STRING(struct listener_settings, hostname, "that of the root", CONF_COMPUTED,
+	    "Our name in greetings of this listener."),
+	{ 0 }
+};
+
+const struct block listener_block = {
+	.name = "listener", .directives = listener_directives, .size = BLOCK_SIZE(struct listener_settings),
+	.title = TITLE_NAME, .flags = BLOCK_HAS_DEFAULT,
+	.help = "Ports where clients connect, what they are offered there and where their sessions go."
+};
+
+bool
+bind_is_tls(const struct bind_settings *bind)
+{
+	return bind->conf.kind == &bind_tls_block;
+}
+
+struct listen_spec
+bind_spec(const struct bind_settings *bind)
+{
+	struct listen_spec spec = {
+		.addr = bind->address.addr,
+		.freebind = bind->freebind,
+		.backlog = (int)bind->backlog,
+		.interface = bind->interface,
+	};
+
+	if (bind->address.addr.sa.sa_family == AF_UNSPEC) {
+		spec.dual_stack = true;
+		spec.addr.sa.sa_family = AF_INET6;
+		addr_set_port(&spec.addr, bind->address.port);
+	}
+	return spec;
+}
+
+static void
+default_by_protocol(struct conf_context *context, struct listener_settings *l, const char *hostname)
+{
+	const struct proto *proto = l->proto;
+
+	if (!proto->has_login && conf_origin(&l->conf, "auth") == CONF_ORIGIN_DEFAULT_BLOCK)
+		conf_unset(context, &l->conf, "auth");
+	conf_set_default(context, &l->conf, "starttls", proto->default_starttls);
+	conf_set_default(context, &l->conf, "login_timeout", proto->has_login ? "60s" : "none");
+	conf_set_default(context, &l->conf, "idle_timeout", proto->default_idle_timeout);
+	conf_set_default(context, &l->conf, "reply_timeout", proto->has_login ? "5m" : "none");
+	conf_set_default(context, &l->conf, "hostname", hostname);
+}
+
+static void
+prepare_listener(struct conf_context *context, struct listener_settings *l, const char *hostname)
+{
+	if (proto_find(l->conf.title) != NULL)
+		conf_set_default(context, &l->conf, "protocol", l->conf.title);
+	l->proto = l->protocol != NULL ? proto_find(l->protocol) : NULL;
+	if (l->proto != NULL)
+		default_by_protocol(context, l, hostname);
+	l->tcp = (struct tcp_settings){
+		.keepalive_idle_s = l->tcp_keepalive.idle_s,
+		.keepalive_interval_s = l->tcp_keepalive.interval_s,
+		.keepalive_count = l->tcp_keepalive.count,
+		.user_timeout_ms = (int)l->tcp_user_timeout.ms,
+	};
+}
+
+static const struct proto *
+proto_of_users(const struct pool *pool, const struct conf_list *listeners)
+{
+	for (size_t i = 0; i < listeners->count; i++) {
+		const struct listener_settings *l = listeners->items[i];
+
+		if (l->pool == pool && l->proto != NULL)
+			return l->proto;
+	}
+	return NULL;
+}
+
+static void
+prepare_pool(struct conf_context *context, struct pool *pool, const struct conf_list *listeners)
+{
+	const struct proto *proto;
+	char port[8];
+
+	proto = proto_find(pool->conf.title);
+	if (proto == NULL)
+		proto = proto_of_users(pool, listeners);
+	if (proto != NULL)
+		conf_set_default(context, &pool->conf, "protocol", proto->name);
+	proto = pool->protocol != NULL ? proto_find(pool->protocol) : NULL;
+	if (proto == NULL)
+		return;
+	if (proto->port != 0) {
+		snprintf(port, sizeof(port), "%u", proto->port);
+		conf_set_default(context, &pool->conf, "port", port);
+	}
+	conf_set_default(context, &pool->conf, "balance", proto->is_bound ? "user" : "leastconn");
+	conf_set_default(context, &pool->conf, "login", proto->has_login ? "password" : "none");
+}
+
+void
+listener_settings_prepare(struct conf_context *context, const struct conf_list *listeners,
+    const struct conf_list *pools, const char *hostname)
+{
+	for (size_t i = 0; i < listeners->count; i++)
+		prepare_listener(context, listeners->items[i], hostname);
+	for (size_t i = 0; i < pools->count; i++)
+		prepare_pool(context, pools->items[i], listeners);
+}
+
+static void
+check_tls(struct conf_problems *problems, const struct listener_settings *l)
+{
+	if (l->tls == NULL && l->bind_tls.count > 0)
+		conf_error_at(problems, &((struct bind_settings *)l->bind_tls.items[0])->conf, NULL,
+		    "bind_tls needs `tls NAME` in this listener");
+	else if (l->tls == NULL && l->starttls != STARTTLS_OFF)
+		conf_error_at(problems, &l->conf, "starttls",
+		    "starttls %s needs `tls NAME` in this listener, or say `starttls off`",
+		    starttls_choices[l->starttls].word);
+	else if (l->proto->has_login && l->starttls == STARTTLS_OFF && l->bind.count > 0 && !l->plaintext_login)
+		conf_error_at(problems, &l->conf, "starttls",
+		    "nobody can log in at `bind`: there is no TLS, and plaintext_login is no");
+}
+
+static void
+check_protocol_of(struct conf_problems *problems, const struct conf_block *conf, const char *protocol)
+{
+	if (protocol == NULL)
+		conf_error_at(problems, conf, "protocol", "`protocol` is missing: the name %s is not one", conf->title);
+	else if (proto_find(protocol) == NULL)
+		conf_error_at(problems, conf, "protocol", "there is no protocol %s: imap or tcp", protocol);
+}
+
+static void
+check_listener(struct conf_problems *problems, const struct listener_settings *l)
+{
+	check_protocol_of(problems, &l->conf, l->protocol);
+	if (l->bind.count == 0 && l->bind_tls.count == 0)
+		conf_error_at(problems, &l->conf, NULL, "a listener needs `bind` or `bind_tls`");
+	if (l->proto == NULL)
+		return;
+	check_tls(problems, l);
+	if (!l->proto->has_login && l->auth.count > 0)
+		conf_error_at(problems, &l->conf, "auth", "%s knows no logins", l->protocol);
+	if (l->pool != NULL && l->pool->protocol != NULL && strcmp(l->pool->protocol, l->protocol) != 0)
+		conf_error_at(problems, &l->conf, "pool", "pool %s speaks %s, this listener %s", l->pool->conf.title,
+		    l->pool->protocol, l->protocol);
+}
+
+void
+listener_settings_check(struct conf_context *context, const struct conf_list *listeners,
+    const struct conf_list *pools)
+{
+	for (size_t i = 0; i < listeners->count; i++) {
+		const struct listener_settings *l = listeners->items[i];
+
+		if (!l->conf.broken)
+			check_listener(context->problems, l);
+	}
+	for (size_t i = 0; i < pools->count; i++) {
+		const struct pool *pool = pools->items[i];
+
+		if (!pool->conf.broken)
+			check_protocol_of(context->problems, &pool->conf, pool->protocol);
+	}
+}

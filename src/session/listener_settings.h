@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* listener_settings.h: the `listener` block: what a port offers and where its sessions go. */
+#ifndef SESSION_LISTENER_SETTINGS_H
+#define SESSION_LISTENER_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "conf/conf.h"
+#include "net/listener.h"
+#include "net/tls_context.h"
+
+struct listener;
+struct pool;
+struct proto;
+
+enum starttls { STARTTLS_OFF, STARTTLS_OPTIONAL, STARTTLS_REQUIRED };
+enum unavailable { UNAVAILABLE_NO, UNAVAILABLE_BYE };
+
+struct bind_settings {			/* bind ADDRESS { … } and bind_tls ADDRESS { … } */
+	struct conf_block conf;
+	struct address address;
+	bool freebind;
+	int64_t backlog;
+	const char *interface;
+};
+
+struct keepalive {			/* tcp_keepalive IDLE INTERVAL COUNT */
+	int idle_s, interval_s, count;
+};
+
+struct listener_settings {		/* listener NAME { … } */
+	struct conf_block conf;
+	const char *protocol;
+	struct conf_list bind, bind_tls;	/* struct bind_settings */
+	struct tls_settings *tls;
+	int starttls;				/* enum starttls */
+	bool plaintext_login;
+	struct conf_list auth;			/* struct auth; empty: the server decides */
+	struct pool *pool;
+	struct duration login_timeout, idle_timeout, reply_timeout, tcp_user_timeout;
+	struct keepalive tcp_keepalive;
+	int64_t max_connections, max_errors;
+	int unavailable;			/* enum unavailable */
+	struct string_list capabilities;	/* "auto" alone: learned from the servers */
+	const char *hostname;
+
+	/* Filled in when the configuration is prepared and opened. */
+	const struct proto *proto;
+	struct listener *listener;		/* what outlives the snapshot */
+	struct tls_front front_tls;		/* context NULL: no TLS */
+	struct tcp_settings tcp;
+};
+
+extern const struct block listener_block;
+
+/*
+ * For the root's prepare and check: defaults by protocol of listeners and of the pools they name, and what
+ * must fit between them.
+ */
+void listener_settings_prepare(struct conf_context *context, const struct conf_list *listeners,
+    const struct conf_list *pools, const char *hostname);
+void listener_settings_check(struct conf_context *context, const struct conf_list *listeners,
+    const struct conf_list *pools);
+bool bind_is_tls(const struct bind_settings *bind);
+/* What to listen at. */
+struct listen_spec bind_spec(const struct bind_settings *bind);
+
+#endif

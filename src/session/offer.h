@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * offer.h: what clients are told the service can do before a server is
+ * chosen: what all servers of the pool have in common.  A worker keeps one
+ * list a listener and makes it anew when a server was seen to change.
+ */
+#ifndef SESSION_OFFER_H
+#define SESSION_OFFER_H
+
+#include "base/slice.h"
+#include "session/listener_settings.h"
+#include "session/worker.h"
+
+struct offer;
+
+/* The list as it is now, with one reference more. */
+struct offer *offer_get(struct worker *worker, const struct listener_settings *settings);
+void offer_put(struct offer **offer);
+struct slice offer_list(const struct offer *offer);
+void offers_forget(struct worker *worker);		/* another snapshot: all are made anew */
+
+#endif

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * relay.c: the days after the login: bytes go both ways through two pipes,
+ * the protocol's filter looks on, and a lazy timer looks at who was silent.
+ */
+#include "base/xalloc.h"
+#include "session/session.h"
+
+static const struct relay_filter *
+filter_of(const struct session *s)
+{
+	return s->proto->filter;
+}
+
+/* The nearest moment at which some timeout could have passed; 0: none ever. */
+static int64_t
+next_look(const struct relay *relay, int64_t last_data)
+{
+	int idle = relay->idle_timeout_ms, reply = relay->reply_timeout_ms;
+	int nearest = idle > 0 && (reply == 0 || idle < reply) ? idle : reply;
+
+	return nearest > 0 ? last_data + nearest : 0;
+}
+
+void
+relay_on_time(struct session *s)
+{
+	struct relay *relay = s->relay;
+	int64_t now = loop_now(s->worker->loop), look;
+	int limit = relay->server_owes ? relay->reply_timeout_ms : relay->idle_timeout_ms;
+
+	if (limit > 0 && now >= s->last_data + limit) {
+		session_end(s, relay->server_owes ? END_REPLY_TIMEOUT : END_IDLE_TIMEOUT);
+		return;
+	}
+	look = next_look(relay, s->last_data);
+	if (look <= now)
+		look = limit > 0 ? s->last_data + limit : next_look(relay, now);
+	session_wake_at(s, look);
+}
+
+bool
+relay_may_speak(const struct session *s)
+{
+	return filter_of(s) != NULL && filter_of(s)->at_boundary(s->relay->filter);
+}
+
+static void
+pass_up(struct session *s, struct slice data)
+{
+	s->last_data = loop_now(s->worker->loop);
+	s->relay->server_owes = true;
+	if (filter_of(s) != NULL)
+		filter_of(s)->client(s->relay->filter, data);
+	pipe_data(&s->relay->up, data);
+}
+
+static void
+pass_down(struct session *s, struct slice data)
+{
+	s->last_data = loop_now(s->worker->loop);
+	s->relay->server_owes = false;
+	if (filter_of(s) != NULL)
+		filter_of(s)->server(s->relay->filter, data);
+	pipe_data(&s->relay->down, data);
+	if (s->phase == FRONT_DRAIN && relay_may_speak(s))
+		session_end(s, END_SHUTDOWN);
+}
+
+/* The client will send no more. */
+static void
+close_up(struct session *s)
+{
+	struct relay *relay = s->relay;
+
+	if (relay->down.is_closed && stream_kept(&s->back->stream) == 0)
+		session_end(s, END_DONE);
+	else
+		pipe_closed(&relay->up);
+}
+
+/* The server will send no more: the end of a mail session; plain TCP may go on upwards. */
+static void
+close_down(struct session *s)
+{
+	struct relay *relay = s->relay;
+
+	if (relay->up.is_closed && stream_kept(&s->front) == 0)
+		session_end(s, END_DONE);
+	else if (s->proto->has_login && stream_kept(&s->front) == 0)
+		session_end(s, END_SERVER_CLOSED);
+	else
+		pipe_closed(&relay->down);
+}
+
+/* All that was kept is gone: if that was the last of it, so is the session. */
+static void
+look_whether_done(struct session *s)
+{
+	struct relay *relay = s->relay;
+
+	if (stream_kept(&s->front) > 0 || stream_kept(&s->back->stream) > 0)
+		return;
+	if (relay->up.is_closed && relay->down.is_closed)
+		session_end(s, END_DONE);
+	else if (relay->down.is_closed && s->proto->has_login)
+		session_end(s, END_SERVER_CLOSED);
+}
+
+void
+relay_front_event(struct session *s, enum stream_event event, struct slice data)
+{
+	switch (event) {
+	case STREAM_CONNECTED:
+	case STREAM_TLS_READY:
+		break;
+	case STREAM_DATA:
+		pass_up(s, data);
+		break;
+	case STREAM_DRAINED:
+		pipe_drained(&s->relay->down);
+		look_whether_done(s);
+		break;
+	case STREAM_CLOSED:
+		close_up(s);
+		break;
+	case STREAM_FAILED:
+		session_end(s, END_CLIENT_LOST);
+		break;
+	}
+}
+
+static void
+on_back(struct stream *stream, enum stream_event event, struct slice data, void *owner)
+{
+	struct session *s = owner;
+
+	(void)stream;
+	switch (event) {
+	case STREAM_CONNECTED:
+	case STREAM_TLS_READY:
+		break;
+	case STREAM_DATA:
+		pass_down(s, data);
+		break;
+	case STREAM_DRAINED:
+		pipe_drained(&s->relay->up);
+		look_whether_done(s);
+		break;
+	case STREAM_CLOSED:
+		close_down(s);
+		break;
+	case STREAM_FAILED:
+		session_end(s, END_SERVER_LOST);
+		break;
+	}
+}
+
+static struct relay *
+relay_new(struct session *s)
+{
+	size_t state = filter_of(s) != NULL ? filter_of(s)->size : 0;
+	struct relay *relay = xcalloc(1, sizeof(*relay) + state);
+
+	relay->idle_timeout_ms = (int)s->settings->idle_timeout.ms;
+	relay->reply_timeout_ms = (int)s->settings->reply_timeout.ms;
+	if (state > 0)
+		filter_of(s)->init(relay->filter);
+	return relay;
+}
+
+/* Input behind the login: the client's pipelined commands, the server's first words. */
+static void
+prime(struct session *s, struct login *login)
+{
+	struct back *back = s->back;
+
+	if (buf_len(&back->in) > 0)
+		pass_down(s, buf_slice(&back->in));
+	buf_wipe(&back->in);
+	if (buf_len(&login->in) > 0)
+		pass_up(s, buf_slice(&login->in));
+	if (login->client_closed)
+		close_up(s);
+}
+
+void
+relay_begin(struct session *s)
+{
+	struct login *login = s->login;
+	int64_t look;
+
+	s->relay = relay_new(s);
+	s->login = NULL;
+	s->last_data = loop_now(s->worker->loop);
+	session_enter(s, FRONT_RELAY);
+	stream_set_owner(&s->back->stream, on_back, s);
+	pipe_open(&s->relay->up, &s->front, &s->back->stream);
+	pipe_open(&s->relay->down, &s->back->stream, &s->front);
+	snapshot_put(s->snapshot, s->worker->index);
+	s->snapshot = NULL;
+	s->settings = NULL;
+	look = next_look(s->relay, s->last_data);
+	if (look > 0)
+		session_wake_at(s, look);
+	else
+		loop_timer_stop(s->worker->loop, &s->timer);
+	prime(s, login);
+	login_free(&login, s->worker->loop);
+}
+
+void
+relay_free(struct session *s)
+{
+	if (s->relay == NULL)
+		return;
+	s->listener->counters[s->worker->index].bytes_up += s->relay->up.bytes;
+	s->listener->counters[s->worker->index].bytes_down += s->relay->down.bytes;
+	loop_defer(s->worker->loop, xfree, s->relay);
+	s->relay = NULL;
+}

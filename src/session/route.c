@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* route.c: the way to a server: pick, take, queue, try again. */
+#include "session/route.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum { RETRY_DELAY_MS = 1000 };		/* between two tries of a bound pool at the same server */
+
+static void choose(struct route *route);
+
+static void
+answer(struct route *route, struct endpoint *endpoint)
+{
+	loop_timer_stop(route->loop, &route->timer);
+	route->on_routed(route, endpoint, route->owner);
+}
+
+static void
+give_up(struct route *route, const char *why)
+{
+	route->why = why;
+	answer(route, NULL);
+}
+
+/* What was taken goes back, with its reference; a place in the queue, with ours. */
+static void
+drop_endpoint(struct route *route)
+{
+	if (route->endpoint == NULL)
+		return;
+	if (route->is_queued) {
+		waiter_cancel(&route->waiter);
+		endpoint_put(&route->endpoint);
+	} else {
+		endpoint_release(route->endpoint);
+	}
+	route->is_queued = false;
+	route->endpoint = NULL;
+}
+
+static void
+on_slot(void *owner)
+{
+	struct route *route = owner;
+	struct endpoint *waited = route->endpoint;
+
+	/* the connection that was handed over has a reference of its own */
+	endpoint_put(&waited);
+	route->is_queued = false;
+	answer(route, route->endpoint);
+}
+
+static void
+on_time(struct loop_timer *timer)
+{
+	struct route *route = loop_owner(timer, struct route, timer);
+
+	if (route->is_queued) {
+		drop_endpoint(route);
+		give_up(route, "the queue took too long");
+	} else {
+		choose(route);
+	}
+}
+
+static void
+take_or_wait(struct route *route, struct endpoint *endpoint)
+{
+	route->endpoint = endpoint;
+	if (endpoint_take_or_wait(endpoint, route->loop, on_slot, route, &route->waiter)) {
+		answer(route, endpoint);
+		return;
+	}
+	endpoint_get(endpoint);
+	route->is_queued = true;
+	if (route->queue_until <= loop_now(route->loop)) {
+		drop_endpoint(route);
+		give_up(route, "the server is full");
+		return;
+	}
+	loop_timer_set(route->loop, &route->timer, route->queue_until);
+}
+
+static void
+choose(struct route *route)
+{
+	struct balance_key key = { .user = route->user, .tried = route->tried, .tried_count = route->tried_count,
+		.full_too = route->pool->is_bound };
+	int worker = loop_index(route->loop);
+	struct endpoint *endpoint = pool_pick(route->pool, worker, &key);
+
+	if (endpoint == NULL && !key.full_too) {
+		key.full_too = true;
+		endpoint = pool_pick(route->pool, worker, &key);
+	}
+	if (endpoint == NULL)
+		give_up(route, route->tried_count > 0 ? "all servers failed" : "no server is usable");
+	else
+		take_or_wait(route, endpoint);
+}
+
+void
+route_start(struct route *route, struct loop *loop, const struct pool *pool, struct slice user,
+    route_callback *on_routed, void *owner)
+{
+	memset(route, 0, sizeof(*route));
+	route->loop = loop;
+	route->pool = pool;
+	route->user = user;
+	route->deadline = loop_now(loop) + pool->options.login_timeout.ms;
+	route->queue_until = loop_now(loop) + pool->options.queue_timeout.ms;
+	route->on_routed = on_routed;
+	route->owner = owner;
+	loop_timer_init(&route->timer, on_time);
+	choose(route);
+}
+
+/* Another server at once. */
+static void
+try_next(struct route *route, const struct endpoint *failed)
+{
+	if (route->tried_count == ROUTE_TRIED_MAX) {
+		give_up(route, "too many servers failed");
+		return;
+	}
+	route->tried[route->tried_count++] = failed;
+	choose(route);
+}
+
+/* The same server in a second: a bound pool's user belongs there. */
+static void
+try_same(struct route *route)
+{
+	if (route->retries++ < route->pool->options.retries)
+		loop_timer_set(route->loop, &route->timer, loop_now(route->loop) + RETRY_DELAY_MS);
+	else
+		give_up(route, "the user's server cannot be had");
+}
+
+void
+route_again(struct route *route)
+{
+	const struct endpoint *failed = route->endpoint;	/* the pool keeps it alive */
+
+	assert(failed != NULL && !route->is_queued);
+	drop_endpoint(route);
+	if (loop_now(route->loop) >= route->deadline)
+		give_up(route, "the login took too long");
+	else if (route->pool->is_bound)
+		try_same(route);
+	else
+		try_next(route, failed);
+}
+
+void
+route_cancel(struct route *route)
+{
+	if (route->loop == NULL)
+		return;
+	drop_endpoint(route);
+	loop_timer_stop(route->loop, &route->timer);
+	route->loop = NULL;
+}
+
+struct endpoint *
+route_claim(struct route *route)
+{
+	struct endpoint *endpoint = route->endpoint;
+
+	assert(endpoint != NULL && !route->is_queued);
+	route->endpoint = NULL;
+	return endpoint;
+}

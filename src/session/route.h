@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * route.h: which server a session goes to: picks, takes, waits in the queue,
+ * and after a failure tries again as the pool's kind allows: the next server
+ * (unbound), or the same after a second (bound: one user, one server).
+ */
+#ifndef SESSION_ROUTE_H
+#define SESSION_ROUTE_H
+
+#include "balance/balance.h"
+#include "net/loop.h"
+#include "net/waiter.h"
+
+enum { ROUTE_TRIED_MAX = 8 };		/* servers one session tries before it is told to come later */
+
+struct route;
+/* endpoint NULL: none can be had; route->why tells.  Otherwise it is taken, and held until claimed, dropped or tried again. */
+typedef void route_callback(struct route *route, struct endpoint *endpoint, void *owner);
+
+struct route {
+	struct loop *loop;
+	const struct pool *pool;
+	struct slice user;			/* the key; outlives the route */
+	int64_t deadline;			/* of the pool's login_timeout, over all tries */
+	int64_t queue_until;
+	route_callback *on_routed;
+	void *owner;
+	struct endpoint *endpoint;		/* taken, or waited for */
+	struct waiter *waiter;
+	struct loop_timer timer;
+	const struct endpoint *tried[ROUTE_TRIED_MAX];
+	int tried_count;
+	int retries;
+	bool is_queued;
+	const char *why;			/* "no server is usable", "the queue took too long" */
+};
+
+/* Answers through on_routed, perhaps before it returns; user empty: there is none. */
+void route_start(struct route *route, struct loop *loop, const struct pool *pool, struct slice user,
+    route_callback *on_routed, void *owner);
+/* The endpoint failed: gives it back and answers anew, perhaps before it returns. */
+void route_again(struct route *route);
+/* Nothing more will be answered; an endpoint that is held goes back.  Fine on a zero route. */
+void route_cancel(struct route *route);
+/* The connection becomes the caller's: endpoint_release ends it. */
+struct endpoint *route_claim(struct route *route);
+
+#endif

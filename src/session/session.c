@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * session.c: a session's beginning and end, the moves between its phases, its
+ * timer and its words in the log.
+ */
+#include "session/session.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "balance/endpoint.h"
+#include "base/log.h"
+#include "base/xalloc.h"
+#include "proto/reply.h"
+
+enum { LINGER_MS = 2000 };	/* how long last words may take to arrive */
+
+/* What each reason means: for the log and metrics, and for the client. */
+static const struct end_row {
+	const char *text;
+	int level;
+	enum reply reply;	/* REPLY_NONE: nothing (more) is said */
+	bool lingers;		/* the client may be sending still: a close would destroy the last words */
+	bool is_gone;		/* nothing can be said to the client any more */
+} ends[] = {
+	[END_DONE]            = { "done",               LOG_INFO,    REPLY_NONE,            true,  false },
+	[END_CLIENT_LEFT]     = { "client left",        LOG_INFO,    REPLY_NONE,            false, false },
+	[END_CLIENT_LOST]     = { "client lost",        LOG_INFO,    REPLY_NONE,            false, true },
+	[END_CLIENT_TLS]      = { "TLS failed",         LOG_INFO,    REPLY_NONE,            true,  true },
+	[END_SERVER_CLOSED]   = { "server closed",      LOG_INFO,    REPLY_NONE,            true,  false },
+	[END_SERVER_LOST]     = { "server lost",        LOG_WARNING, REPLY_UNAVAILABLE_BYE, true,  false },
+	[END_LOGIN_TIMEOUT]   = { "login timeout",      LOG_INFO,    REPLY_TIMEOUT,         false, false },
+	[END_IDLE_TIMEOUT]    = { "idle timeout",       LOG_INFO,    REPLY_TIMEOUT,         false, false },
+	[END_REPLY_TIMEOUT]   = { "reply timeout",      LOG_WARNING, REPLY_UNAVAILABLE_BYE, true,  false },
+	[END_TOO_MANY_ERRORS] = { "too many errors",    LOG_INFO,    REPLY_TOO_MANY_ERRORS, true,  false },
+	[END_PROTOCOL]        = { "protocol error",     LOG_INFO,    REPLY_NONE,            true,  false },
+	[END_INJECTION]       = { "starttls injection", LOG_WARNING, REPLY_NONE,            true,  false },
+	[END_NO_SERVER]       = { "no server",          LOG_WARNING, REPLY_UNAVAILABLE_BYE, true,  false },
+	[END_SHUTDOWN]        = { "shutdown",           LOG_INFO,    REPLY_SHUTDOWN,        true,  false },
+};
+static_assert(sizeof(ends) / sizeof(ends[0]) == END_COUNT, "one row per reason");
+
+static void end_login_timeout(struct session *s);
+static void end_drain(struct session *s);
+static void destroy(struct session *s);
+static void on_linger_event(struct session *s, enum stream_event event, struct slice data);
+
+/* What each phase does with events of the client's stream and when its time is up. */
+static const struct phase_row {
+	const char *name;
+	const char *doing;	/* NULL: the dialogue's or the back's own words */
+	void (*on_event)(struct session *s, enum stream_event event, struct slice data);
+	void (*on_time)(struct session *s);
+} phases[] = {
+	[FRONT_TLS]     = { "tls",     "starting TLS with the client", front_event,       end_login_timeout },
+	[FRONT_COMMAND] = { "command", NULL,                           front_event,       end_login_timeout },
+	[FRONT_AUTH]    = { "auth",    "asking the auth source",       front_event,       end_login_timeout },
+	[FRONT_ROUTE]   = { "route",   NULL,                           front_event,       end_login_timeout },
+	[FRONT_RELAY]   = { "relay",   "relaying",                     relay_front_event, relay_on_time },
+	[FRONT_DRAIN]   = { "drain",   "waiting for a boundary",       relay_front_event, end_drain },
+	[FRONT_LINGER]  = { "linger",  "saying goodbye",               on_linger_event,   destroy },
+	[FRONT_ENDED]   = { "ended",   "ended",                        NULL,              NULL },
+};
+static_assert(sizeof(phases) / sizeof(phases[0]) == FRONT_COUNT, "one row per phase");
+
+static void
+on_front(struct stream *stream, enum stream_event event, struct slice data, void *owner)
+{
+	struct session *s = owner;
+
+	(void)stream;
+	if (phases[s->phase].on_event != NULL)
+		phases[s->phase].on_event(s, event, data);
+}
+
+static void
+on_time(struct loop_timer *timer)
+{
+	struct session *s = loop_owner(timer, struct session, timer);
+
+	if (phases[s->phase].on_time != NULL)
+		phases[s->phase].on_time(s);
+}
+
+static void
+end_login_timeout(struct session *s)
+{
+	session_end(s, END_LOGIN_TIMEOUT);
+}
+
+static void
+end_drain(struct session *s)
+{
+	session_end(s, END_SHUTDOWN);
+}
+
+void
+session_enter(struct session *s, enum front_phase phase)
+{
+	if (log_wants(LOG_DEBUG))
+		session_log(s, LOG_DEBUG, "%s -> %s", phases[s->phase].name, phases[phase].name);
+	s->phase = (uint8_t)phase;
+}
+
+void
+session_wake_at(struct session *s, int64_t at_ms)
+{
+	loop_timer_set(s->worker->loop, &s->timer, at_ms);
+}
+
+static void
+write_id(struct session *s)
+{
+	static const char digits[] = "0123456789abcdef";
+	uint64_t id = s->worker->next_session++;
+
+	for (int i = SESSION_ID_SIZE - 2; i >= 0; i--, id >>= 4)
+		s->identity.session[i] = digits[id & 15];
+}
+
+static struct session *
+session_new(struct gate *gate, const struct addr *peer)
+{
+	struct worker *worker = gate->worker;
+	struct session *s = try_calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->worker = worker;
+	s->snapshot = gate->held != NULL ? gate->held : worker->snapshot;
+	snapshot_get(s->snapshot, worker->index);
+	s->settings = gate->settings;
+	s->proto = gate->settings->proto;
+	s->listener = listener_get(gate->settings->listener);
+	s->identity.client = *peer;
+	s->accepted_at = loop_now(worker->loop);
+	write_id(s);
+	loop_timer_init(&s->timer, on_time);
+	atomic_fetch_add_explicit(&s->listener->connections, 1, memory_order_relaxed);
+	worker_session_came(worker, s);
+	return s;
+}
+
+void
+session_open(struct gate *gate, int fd, const struct addr *peer)
+{
+	struct listener_counters *counters = &gate->settings->listener->counters[gate->worker->index];
+	struct session *s = session_new(gate, peer);
+
+	counters->accepted++;
+	if (s == NULL) {
+		counters->refused++;
+		close(fd);
+		return;
+	}
+	stream_open(&s->front, gate->worker->loop, fd, on_front, s);
+	if (s->settings->login_timeout.ms > 0)
+		session_wake_at(s, s->accepted_at + s->settings->login_timeout.ms);
+	if (gate->is_tls) {
+		s->phase = FRONT_TLS;
+		stream_accept_tls(&s->front, &s->settings->front_tls);
+	} else {
+		front_begin(s);
+	}
+}
+
+static void
+destroy(struct session *s)
+{
+	assert(s->has_ended);
+	stream_close(&s->front);
+	loop_timer_stop(s->worker->loop, &s->timer);
+	atomic_fetch_sub_explicit(&s->listener->connections, 1, memory_order_relaxed);
+	listener_put(&s->listener);
+	s->phase = FRONT_ENDED;
+	worker_session_gone(s->worker, s);
+	xfree(s->identity.user);
+	loop_defer(s->worker->loop, xfree, s);
+}
+
+/* Reads and drops until the client has closed, so that it gets our last words and no reset. */
+static void
+on_linger_event(struct session *s, enum stream_event event, struct slice data)
+{
+	(void)data;
+	if (event == STREAM_CLOSED || event == STREAM_FAILED)
+		destroy(s);
+}
+
+/* True when something is on its way that a close would destroy. */
+static bool
+say_last_words(struct session *s, const struct end_row *row)
+{
+	const char *words = NULL;
+
+	if (row->is_gone || s->phase == FRONT_TLS)
+		return false;
+	if (row->reply != REPLY_NONE && (s->relay == NULL || relay_may_speak(s)))
+		words = reply_text(s->proto, row->reply);
+	if (words != NULL)
+		stream_write(&s->front, slice_of(words));
+	return row->lingers || stream_kept(&s->front) > 0;
+}
+
+static bool
+has_client_closed(const struct session *s)
+{
+	return (s->relay != NULL && s->relay->up.is_closed) || (s->login != NULL && s->login->client_closed);
+}
+
+static void
+give_back(struct session *s)
+{
+	login_cancel(s);
+	session_drop_back(s);
+	if (s->endpoint != NULL)
+		endpoint_release(s->endpoint);
+	s->endpoint = NULL;
+	login_free(&s->login, s->worker->loop);
+	relay_free(s);
+	if (s->snapshot != NULL)
+		snapshot_put(s->snapshot, s->worker->index);
+	s->snapshot = NULL;
+	s->settings = NULL;
+}
+
+void
+session_end(struct session *s, enum end_reason reason)
+{
+	const struct end_row *row = &ends[reason];
+	bool lingers;
+
+	if (s->has_ended)
+		return;
+	s->has_ended = true;
+	if (log_wants(row->level))
+		session_log(s, row->level, "%s while %s", row->text, session_doing(s));
+	session_event(s, "session", row->text);
+	lingers = say_last_words(s, row) && !has_client_closed(s) && !s->worker->is_stopping;
+	give_back(s);
+	if (!lingers) {
+		destroy(s);
+		return;
+	}
+	session_enter(s, FRONT_LINGER);
+	stream_resume(&s->front);
+	stream_shut(&s->front);
+	session_wake_at(s, loop_now(s->worker->loop) + LINGER_MS);
+}
+
+void
+session_finish(struct session *s)
+{
+	if (s->has_ended || s->phase == FRONT_DRAIN)
+		return;
+	if (s->phase == FRONT_RELAY && !relay_may_speak(s)) {
+		session_enter(s, FRONT_DRAIN);
+		session_wake_at(s, loop_now(s->worker->loop) + SESSION_DRAIN_MS);
+		return;
+	}
+	session_end(s, END_SHUTDOWN);
+}
+
+void
+session_drop_back(struct session *s)
+{
+	if (s->back == NULL)
+		return;
+	back_close(s->back);
+	loop_defer(s->worker->loop, xfree, s->back);
+	s->back = NULL;
+}
+
+const struct endpoint *
+session_endpoint(const struct session *s)
+{
+	if (s->endpoint != NULL)
+		return s->endpoint;
+	return s->login != NULL ? s->login->route.endpoint : NULL;
+}
+
+const char *
+session_doing(const struct session *s)
+{
+	if (s->phase == FRONT_ROUTE && s->back != NULL)
+		return back_doing(s->back);
+	if (s->phase == FRONT_ROUTE)
+		return s->login->route.is_queued ? "waiting in the queue" : "choosing a server";
+	if (s->phase == FRONT_COMMAND && s->login->dialogue.doing != NULL)
+		return s->login->dialogue.doing;
+	if (phases[s->phase].doing != NULL)
+		return phases[s->phase].doing;
+	return "waiting for a command";
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * session.h: one client from accept to close.  Lives and dies on one worker.
+ * Its state moves in session_enter, it ends in session_end, and it is freed
+ * by the loop when the turn is over.
+ */
+#ifndef SESSION_SESSION_H
+#define SESSION_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "auth/auth.h"
+#include "base/identity.h"
+#include "base/list.h"
+#include "net/pipe.h"
+#include "net/stream.h"
+#include "proto/command.h"
+#include "session/back.h"
+#include "session/offer.h"
+#include "session/route.h"
+#include "session/worker.h"
+
+enum front_phase {
+	FRONT_TLS,		/* a handshake is under way */
+	FRONT_COMMAND,		/* the dialogue before the login */
+	FRONT_AUTH,		/* an auth source was asked */
+	FRONT_ROUTE,		/* a server is chosen, waited for or dialled */
+	FRONT_RELAY,
+	FRONT_DRAIN,		/* told to go: waits for a boundary in what the server sends */
+	FRONT_LINGER,		/* last words were said: reads and drops until the client has them */
+	FRONT_ENDED,
+	FRONT_COUNT
+};
+
+enum end_reason {
+	END_DONE,		/* both sides closed, or the client took its leave */
+	END_CLIENT_LEFT,	/* closed before the login */
+	END_CLIENT_LOST,	/* reset or timed out */
+	END_CLIENT_TLS,		/* the handshake failed */
+	END_SERVER_CLOSED,	/* said goodbye */
+	END_SERVER_LOST,	/* reset or timed out while relaying */
+	END_LOGIN_TIMEOUT,
+	END_IDLE_TIMEOUT,
+	END_REPLY_TIMEOUT,	/* the server owed a reply for too long */
+	END_TOO_MANY_ERRORS,
+	END_PROTOCOL,		/* the client's input could not be trusted any further; it was told */
+	END_INJECTION,		/* plaintext behind STARTTLS */
+	END_NO_SERVER,		/* none could be had, and the client was not to stay */
+	END_SHUTDOWN,
+	END_COUNT
+};
+
+/* What is needed until the login succeeded, and wiped then. */
+struct login {
+	struct session *session;
+	struct dialogue dialogue;
+	struct buf in;				/* the client's bytes not consumed yet */
+	struct offer *offer;
+	struct auth_request auth;
+	struct route route;
+	struct back_plan plan;
+	struct tls_back tls;
+	char tls_name[ADDR_TEXT_MAX];
+	char *user;				/* canonical name claimed */
+	int errors;
+	bool is_running;			/* commands are being run: no second run within */
+	bool client_closed;			/* it sent its FIN behind what it pipelined */
+};
+
+/* What relaying needs: no more than this stays of an idle session. */
+struct relay {
+	struct pipe up, down;
+	int idle_timeout_ms, reply_timeout_ms;	/* copies: the snapshot is gone; 0: none */
+	bool server_owes;			/* the last bytes came from the client */
+	_Alignas(void *) unsigned char filter[];	/* the protocol's filter state */
+};
+
+struct session {
+	struct list node;			/* in its worker's sessions */
+	struct worker *worker;
+	struct listener *listener;		/* one reference */
+	struct snapshot *snapshot;		/* one reference; NULL once relaying */
+	const struct listener_settings *settings;	/* of the snapshot; NULL likewise */
+	const struct proto *proto;
+	struct stream front;
+	struct back *back;			/* NULL: none */
+	struct endpoint *endpoint;		/* of the back; taken, one reference */
+	struct login *login;			/* NULL once relaying */
+	struct relay *relay;			/* NULL before */
+	struct loop_timer timer;
+	int64_t accepted_at, last_data;		/* loop_now */
+	struct identity identity;
+	uint8_t phase;				/* enum front_phase */
+	bool has_ended;
+};
+
+enum { SESSION_DRAIN_MS = 10000 };	/* how long a boundary is waited for before a session is cut off */
+
+/* A client of a gate; owns fd from now on.  No memory: the client is turned away. */
+void session_open(struct gate *gate, int fd, const struct addr *peer);
+void session_enter(struct session *s, enum front_phase phase);
+void session_wake_at(struct session *s, int64_t at_ms);		/* the phase's on_time; replaces the time before */
+void session_drop_back(struct session *s);			/* closes it, if there is one */
+/* The endpoint it has or is about to have; NULL: none yet. */
+const struct endpoint *session_endpoint(const struct session *s);
+/*
+ * The one way out: says the reason's last words, logs, gives everything
+ * back.  The struct stays readable until the turn is over.
+ */
+void session_end(struct session *s, enum end_reason reason);
+void session_finish(struct session *s);		/* told to go: ends at once or at the next boundary */
+
+/* "… while reading greeting": the phase's and the back's own words. */
+const char *session_doing(const struct session *s);
+void session_log(const struct session *s, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void session_event(const struct session *s, const char *event, const char *reason);
+
+/* front.c: the dialogue up to the login. */
+void front_begin(struct session *s);		/* greets, or routes at once where the protocol has no login */
+void front_event(struct session *s, enum stream_event event, struct slice data);
+void front_flush(struct session *s);		/* writes what the dialogue has to say */
+void front_resume(struct session *s);		/* back to commands after a failed login; runs what was pipelined */
+void login_free(struct login **login, struct loop *loop);	/* wiped now, freed when the turn is over */
+
+/* login.c: from complete credentials to a server that took them. */
+void login_begin(struct session *s);
+void login_cancel(struct session *s);		/* everything under way stops */
+void login_route(struct session *s);
+
+/* relay.c */
+void relay_begin(struct session *s);
+void relay_front_event(struct session *s, enum stream_event event, struct slice data);
+void relay_on_time(struct session *s);
+void relay_free(struct session *s);		/* adds up its counts; fine without one */
+bool relay_may_speak(const struct session *s);	/* may our last words follow what the client has had? */
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* session_log.c: a session's lines and events in the log. */
+#include <stdio.h>
+#include <string.h>
+
+#include "balance/endpoint.h"
+#include "base/digest.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "session/session.h"
+
+enum { LINE_MAX_SIZE = 1024 };
+
+/* "7f3a imap 192.0.2.7 user=bob back=imap/d03: ": what all lines of a session begin with. */
+static void
+write_prefix(const struct session *s, char *out, size_t size)
+{
+	char client[ADDR_TEXT_MAX];
+	const struct endpoint *endpoint = session_endpoint(s);
+	int n = snprintf(out, size, "%s %s %s", s->identity.session, s->listener->name,
+	    addr_host(&s->identity.client, client));
+
+	if (n > 0 && (size_t)n < size && s->identity.user != NULL)
+		n += snprintf(out + n, size - (size_t)n, " user=%s", s->identity.user);
+	if (n > 0 && (size_t)n < size && endpoint != NULL)
+		snprintf(out + n, size - (size_t)n, " back=%s", endpoint->name);
+}
+
+void
+session_log(const struct session *s, int level, const char *format, ...)
+{
+	char prefix[LINE_MAX_SIZE / 2], text[LINE_MAX_SIZE];
+	va_list args;
+
+	if (!log_wants(level))
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	write_prefix(s, prefix, sizeof(prefix));
+	log_write(level, "%s: %s", prefix, text);
+}
+
+/* People type their passwords where the name belongs: a name that did not log in is only told from others. */
+static const char *
+hash_name(const struct session *s, const char *name, char *out, size_t size)
+{
+	uint8_t digest[DIGEST_SHA256_SIZE];
+	char salted[LINE_MAX_SIZE];
+	int n = snprintf(salted, sizeof(salted), "%016llx%s", (unsigned long long)s->worker->log_salt, name);
+
+	if (n < 0)
+		n = 0;
+	if ((size_t)n >= sizeof(salted))
+		n = sizeof(salted) - 1;
+	digest_sha256(salted, (size_t)n, digest);
+	secret_wipe(salted, sizeof(salted));
+	snprintf(out, size, "~%02x%02x%02x%02x%02x%02x", digest[0], digest[1], digest[2], digest[3], digest[4],
+	    digest[5]);
+	return out;
+}
+
+static const char *
+user_text(const struct session *s, char *out, size_t size)
+{
+	if (s->identity.user != NULL)
+		return s->identity.user;
+	if (s->login == NULL || s->login->user == NULL)
+		return NULL;
+	if (s->snapshot->hash_unknown_users)
+		return hash_name(s, s->login->user, out, size);
+	return s->login->user;
+}
+
+static int64_t
+relayed(const struct session *s, bool up)
+{
+	if (s->relay == NULL)
+		return 0;
+	return (int64_t)(up ? s->relay->up.bytes : s->relay->down.bytes);
+}
+
+void
+session_event(const struct session *s, const char *event, const char *reason)
+{
+	char client[ADDR_TEXT_MAX], hashed[32], seconds[32];
+	const struct endpoint *endpoint = session_endpoint(s);
+	int64_t ms = loop_now(s->worker->loop) - s->accepted_at;
+	struct log_field fields[] = {
+		{ "session", s->identity.session, LOG_FIELD_UNSET },
+		{ "listener", s->listener->name, LOG_FIELD_UNSET },
+		{ "protocol", s->proto->name, LOG_FIELD_UNSET },
+		{ "client", addr_host(&s->identity.client, client), LOG_FIELD_UNSET },
+		{ "client_port", NULL, addr_port(&s->identity.client) },
+		{ "user", user_text(s, hashed, sizeof(hashed)), LOG_FIELD_UNSET },
+		{ "tls", s->identity.tls_version, LOG_FIELD_UNSET },
+		{ "cipher", s->identity.tls_cipher, LOG_FIELD_UNSET },
+		{ "server", endpoint != NULL ? endpoint->name : NULL, LOG_FIELD_UNSET },
+		{ "bytes_up", NULL, relayed(s, true) },
+		{ "bytes_down", NULL, relayed(s, false) },
+		{ "seconds", seconds, LOG_FIELD_UNSET },
+		{ "reason", reason, LOG_FIELD_UNSET },
+	};
+
+	if (!log_wants_access())
+		return;
+	snprintf(seconds, sizeof(seconds), "%lld.%03d", (long long)(ms / 1000), (int)(ms % 1000));
+	log_event(event, fields, sizeof(fields) / sizeof(fields[0]));
+}

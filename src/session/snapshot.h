@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * snapshot.h: one configuration as the workers use it: settings only, and
+ * constant.  Each worker counts its own references; a snapshot that no
+ * worker uses any more is handed back to control.
+ */
+#ifndef SESSION_SNAPSHOT_H
+#define SESSION_SNAPSHOT_H
+
+#include <stdint.h>
+
+#include "auth/users.h"
+#include "conf/directive.h"
+#include "net/loop.h"
+
+struct conf;
+
+/* One worker's references: on a cache line of its own, touched by that worker only. */
+struct snapshot_share {
+	_Alignas(64) int references;
+};
+
+/* What the access log is told, or-ed. */
+enum session_events { SESSION_EVENT_LOGIN = 1, SESSION_EVENT_LOGIN_FAILED = 2, SESSION_EVENT_SESSION = 4 };
+
+struct snapshot {
+	struct conf *conf;			/* owns all below */
+	struct conf_list listeners;		/* struct listener_settings */
+	struct conf_list pools;			/* struct pool */
+	struct conf_list farms;			/* struct farm */
+	struct conf_list tls;			/* struct tls_settings */
+	const struct users *users;
+	const char *hostname;
+	int64_t max_connections;		/* sessions of the whole process; 0: no bound */
+	bool hash_unknown_users;		/* names that did not log in are hashed in the log */
+	bool mask_addresses;			/* clients' addresses in events: the first 24 or 48 bits only */
+	unsigned events;			/* enum session_events: which are written */
+	struct loop *control;
+	void (*on_unused)(struct snapshot *snapshot);	/* on control's loop, when the last worker let go */
+	int workers;				/* control's: how many still hold it */
+	struct snapshot_share *shares;		/* one a worker, by xcalloc_aligned */
+};
+
+/* On the worker's own thread. */
+void snapshot_get(struct snapshot *snapshot, int worker);
+void snapshot_put(struct snapshot *snapshot, int worker);
+
+#endif

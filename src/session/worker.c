@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* worker.c: the sockets and the sessions of one thread, and what control asks of it. */
+#include "session/worker.h"
+
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/random.h"
+#include "base/xalloc.h"
+#include "session/offer.h"
+#include "session/session.h"
+
+enum { FULL_RETRY_MS = 100 };		/* how soon to look again when max_connections is reached */
+
+/* All workers' sessions: max_connections bounds the process.  Written by every worker, so it cannot be one's. */
+static atomic_int total_sessions;
+
+struct listener *
+listener_new(const char *name, int threads)
+{
+	struct listener *listener = xcalloc_aligned(sizeof(*listener) +
+	    (size_t)threads * sizeof(listener->counters[0]));
+
+	listener->name = xstrdup(name);
+	listener->tag = hash_bytes(name, strlen(name), 0);
+	atomic_init(&listener->references, 1);
+	return listener;
+}
+
+struct listener *
+listener_get(struct listener *listener)
+{
+	atomic_fetch_add_explicit(&listener->references, 1, memory_order_relaxed);
+	return listener;
+}
+
+void
+listener_put(struct listener **listener)
+{
+	struct listener *l = *listener;
+
+	*listener = NULL;
+	if (l == NULL || atomic_fetch_sub_explicit(&l->references, 1, memory_order_acq_rel) > 1)
+		return;
+	xfree(l->name);
+	xfree(l);
+}
+
+static bool
+is_process_full(const struct worker *worker)
+{
+	int64_t max = worker->snapshot->max_connections;
+
+	return max > 0 && atomic_load_explicit(&total_sessions, memory_order_relaxed) >= max;
+}
+
+static bool
+is_listener_full(const struct gate *gate)
+{
+	int64_t max = gate->settings->max_connections;
+
+	return max > 0 && atomic_load_explicit(&gate->settings->listener->connections, memory_order_relaxed) >= max;
+}
+
+/* Stops or goes on accepting, gate by gate; clients wait in the backlog meanwhile. */
+static void
+admit(struct worker *worker)
+{
+	bool full = is_process_full(worker), waits = false;
+
+	list_each(node, &worker->gates) {
+		struct gate *gate = list_entry(node, struct gate, node);
+
+		if (!gate->is_started || gate->held != NULL)
+			continue;
+		if (full || is_listener_full(gate)) {
+			acceptor_pause(&gate->acceptor);
+			waits = true;
+		} else if (worker->is_full) {
+			acceptor_resume(&gate->acceptor);
+		}
+	}
+	worker->is_full = waits;
+	if (waits)
+		loop_timer_set(worker->loop, &worker->retry, loop_now(worker->loop) + FULL_RETRY_MS);
+}
+
+static void
+on_retry(struct loop_timer *timer)
+{
+	admit(loop_owner(timer, struct worker, retry));
+}
+
+static void
+on_client(struct acceptor *acceptor, int fd, const struct addr *peer)
+{
+	struct gate *gate = acceptor->owner;
+
+	session_open(gate, fd, peer);
+	if (is_process_full(gate->worker) || is_listener_full(gate))
+		admit(gate->worker);
+}
+
+static void
+report_empty(struct loop *control, void *arg)
+{
+	struct worker *worker = arg;
+
+	(void)control;
+	worker->on_empty(worker);
+}
+
+static void
+look_whether_empty(struct worker *worker)
+{
+	if (!worker->is_draining || !list_is_empty(&worker->gates) || !list_is_empty(&worker->sessions))
+		return;
+	worker->is_draining = false;		/* said once */
+	loop_post(worker->control, report_empty, worker);
+}
+
+static void
+on_gate_gone(struct acceptor *acceptor)
+{
+	struct gate *gate = acceptor->owner;
+
+	list_remove(&gate->node);
+	snapshot_put(gate->held, gate->worker->index);
+	look_whether_empty(gate->worker);
+	loop_defer(gate->worker->loop, xfree, gate);
+}
+
+/* Takes the clients that wait already, under the settings they came for, and closes. */
+static void
+drop_gate(struct worker *worker, struct gate *gate)
+{
+	if (gate->held != NULL)
+		return;
+	gate->held = worker->snapshot;
+	snapshot_get(gate->held, worker->index);
+	acceptor_resume(&gate->acceptor);
+	acceptor_drop(&gate->acceptor);
+}
+
+static void
+start_gate(struct gate *gate)
+{
+	gate->is_started = true;
+	gate->acceptor.on_client = on_client;
+	gate->acceptor.on_gone = on_gate_gone;
+	gate->acceptor.owner = gate;
+	acceptor_start(&gate->acceptor, gate->worker->loop, gate->fd);
+}
+
+static const struct gate_order *
+find_order(const struct worker_change *change, int socket)
+{
+	for (size_t i = 0; i < change->order_count; i++)
+		if (change->orders[i].socket == socket)
+			return &change->orders[i];
+	return NULL;
+}
+
+static void
+obey(struct worker *worker, const struct worker_change *change)
+{
+	list_each(node, &worker->gates) {
+		struct gate *gate = list_entry(node, struct gate, node);
+		const struct gate_order *order = find_order(change, gate->socket);
+
+		if (order == NULL) {
+			drop_gate(worker, gate);
+			continue;
+		}
+		gate->settings = order->settings;
+		gate->is_tls = order->is_tls;
+	}
+}
+
+static void
+on_change(struct loop *loop, void *arg)
+{
+	struct worker_change *change = arg;
+	struct worker *worker = change->worker;
+	struct snapshot *before = worker->snapshot;
+
+	(void)loop;
+	obey(worker, change);
+	offers_forget(worker);
+	worker->snapshot = change->snapshot;
+	snapshot_get(worker->snapshot, worker->index);
+	if (before != NULL)
+		snapshot_put(before, worker->index);
+	list_each(node, &change->gates) {
+		list_remove(node);
+		list_append(&worker->gates, node);
+	}
+	obey(worker, change);
+	list_each(node, &worker->gates) {
+		struct gate *gate = list_entry(node, struct gate, node);
+
+		if (!gate->is_started)
+			start_gate(gate);
+	}
+	admit(worker);
+	xfree(change->orders);
+	xfree(change);
+}
+
+static void
+on_drain(struct loop *loop, void *arg)
+{
+	struct worker *worker = arg;
+
+	(void)loop;
+	worker->is_draining = true;
+	list_each(node, &worker->gates)
+		drop_gate(worker, list_entry(node, struct gate, node));
+	look_whether_empty(worker);
+}
+
+static void
+on_finish(struct loop *loop, void *arg)
+{
+	struct worker *worker = arg;
+
+	(void)loop;
+	list_each(node, &worker->sessions)
+		session_finish(list_entry(node, struct session, node));
+}
+
+static void
+on_stop(struct loop *loop, void *arg)
+{
+	struct worker *worker = arg;
+
+	worker->is_stopping = true;
+	list_each(node, &worker->sessions)
+		session_end(list_entry(node, struct session, node), END_SHUTDOWN);
+	list_each(node, &worker->gates) {
+		struct gate *gate = list_entry(node, struct gate, node);
+
+		acceptor_close(&gate->acceptor);
+		if (gate->held != NULL)
+			snapshot_put(gate->held, worker->index);
+		list_remove(&gate->node);
+		xfree(gate);
+	}
+	offers_forget(worker);
+	if (worker->snapshot != NULL)
+		snapshot_put(worker->snapshot, worker->index);
+	worker->snapshot = NULL;
+	loop_timer_stop(loop, &worker->retry);
+	loop_stop(loop);
+}
+
+struct worker *
+worker_new(int index, struct loop *control, uint64_t log_salt, void (*on_empty)(struct worker *worker))
+{
+	struct worker *worker = xcalloc(1, sizeof(*worker));
+
+	worker->loop = loop_new(index);
+	worker->control = control;
+	worker->index = index;
+	worker->on_empty = on_empty;
+	worker->next_session = random_number();
+	worker->log_salt = log_salt;
+	list_init(&worker->gates);
+	list_init(&worker->sessions);
+	list_init(&worker->offers);
+	loop_timer_init(&worker->retry, on_retry);
+	return worker;
+}
+
+void
+worker_free(struct worker **worker)
+{
+	loop_free(&(*worker)->loop);
+	xfree(*worker);
+	*worker = NULL;
+}
+
+void
+worker_commit(struct worker *worker, struct worker_change *change)
+{
+	change->worker = worker;
+	loop_post(worker->loop, on_change, change);
+}
+
+void
+worker_drain(struct worker *worker)
+{
+	loop_post(worker->loop, on_drain, worker);
+}
+
+void
+worker_finish(struct worker *worker)
+{
+	loop_post(worker->loop, on_finish, worker);
+}
+
+void
+worker_stop(struct worker *worker)
+{
+	loop_post(worker->loop, on_stop, worker);
+}
+
+void
+worker_session_came(struct worker *worker, struct session *session)
+{
+	list_append(&worker->sessions, &session->node);
+	atomic_fetch_add_explicit(&worker->session_count, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&total_sessions, 1, memory_order_relaxed);
+}
+
+void
+worker_session_gone(struct worker *worker, struct session *session)
+{
+	list_remove(&session->node);
+	atomic_fetch_sub_explicit(&worker->session_count, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&total_sessions, 1, memory_order_relaxed);
+	if (!worker->is_stopping)
+		look_whether_empty(worker);
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * worker.h: a thread that owns sessions: its listening sockets, its share of
+ * the counters, what it knows of the servers' capabilities.  Control talks to
+ * it with the functions marked so: they post to its loop and return at once.
+ */
+#ifndef SESSION_WORKER_H
+#define SESSION_WORKER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "net/listener.h"
+#include "net/loop.h"
+#include "session/listener_settings.h"
+#include "session/snapshot.h"
+
+struct session;
+
+/* One worker's counts of a listener, on a cache line of its own. */
+struct listener_counters {
+	_Alignas(64) uint64_t accepted;		/* clients */
+	uint64_t refused;			/* turned away: no memory left */
+	uint64_t logins, failed_logins;
+	uint64_t bytes_up, bytes_down;		/* relayed from and to clients */
+};
+
+/* What of a listener outlives reloads: known by its name. */
+struct listener {
+	char *name;
+	atomic_int references;			/* snapshots and sessions */
+	atomic_int connections;
+	uint64_t tag;				/* of its TLS tickets */
+	struct listener_counters counters[];	/* one a worker; the whole by xcalloc_aligned */
+};
+
+struct listener *listener_new(const char *name, int threads);
+struct listener *listener_get(struct listener *listener);
+void listener_put(struct listener **listener);
+
+/* A worker's end of one bound address.  Made by control, then the worker's. */
+struct gate {
+	struct list node;			/* in its worker's gates */
+	struct acceptor acceptor;
+	struct worker *worker;
+	int fd;					/* until acceptor_start takes it */
+	bool is_started;
+	int socket;				/* number of the bound address, over all reloads */
+	const struct listener_settings *settings;	/* of the worker's current snapshot */
+	bool is_tls;				/* TLS from the first byte */
+	struct snapshot *held;			/* dropped: whose settings the clients still in the backlog get */
+};
+
+/* Which gate serves which listener from now on; a gate whose socket is not named is dropped. */
+struct gate_order {
+	int socket;
+	const struct listener_settings *settings;
+	bool is_tls;
+};
+
+/* What a commit brings to one worker.  The worker frees it. */
+struct worker_change {
+	struct worker *worker;			/* set by worker_commit */
+	struct snapshot *snapshot;
+	struct list gates;			/* new ones */
+	struct gate_order *orders;
+	size_t order_count;
+};
+
+struct worker {
+	struct loop *loop;
+	struct loop *control;
+	int index;
+	struct snapshot *snapshot;		/* current */
+	struct list gates;
+	struct list sessions;
+	struct list offers;			/* capabilities to offer, by pool: see offer.h */
+	struct loop_timer retry;		/* full: looks again whether clients may be accepted */
+	bool is_full;
+	bool is_draining;			/* accepts nobody; on_empty when the last session is gone */
+	bool is_stopping;			/* nobody lingers any more */
+	uint64_t next_session;			/* ids count from a random number */
+	uint64_t log_salt;			/* of hashed names */
+	size_t next_source;			/* of a pool's source addresses, in turn */
+	atomic_int session_count;
+	void (*on_empty)(struct worker *worker);	/* on control's loop */
+};
+
+/* Control's. */
+/* log_salt: random, the same for all workers: names that are hashed in the log hash alike. */
+struct worker *worker_new(int index, struct loop *control, uint64_t log_salt, void (*on_empty)(struct worker *worker));
+void worker_free(struct worker **worker);		/* its thread has ended */
+void worker_commit(struct worker *worker, struct worker_change *change);
+void worker_drain(struct worker *worker);		/* accepts what waits, then nobody */
+void worker_finish(struct worker *worker);		/* every session is told to go, at a boundary if it has one */
+void worker_stop(struct worker *worker);		/* ends all at once and leaves loop_run */
+
+/* The worker's own thread's: counted from accept to close. */
+void worker_session_came(struct worker *worker, struct session *session);
+void worker_session_gone(struct worker *worker, struct session *session);
+
+#endif
