@@ -67,11 +67,18 @@ describe_title(const struct block *kind, struct buf *out)
 		describe_argument(kind->directives, out);
 }
 
+/* May the block of a directive be left out, is there none at all, or must it be written? */
+static bool
+has_rows_in_braces(const struct block *kind)
+{
+	return kind->title != TITLE_VALUE || row_count(kind) > 1;
+}
+
 /* Default, range and flags as sentences, or nothing. */
 static void
 describe_limits(const struct directive *d, struct buf *out)
 {
-	if (d->kind != CONF_KIND_BLOCK && d->value != NULL)
+	if (d->value != NULL && (d->kind != CONF_KIND_BLOCK || *d->value != '\0'))
 		buf_printf(out, "Default: %s.", *d->value != '\0' ? d->value : "empty");
 	if (d->from != NULL && d->to != NULL)
 		buf_printf(out, "%sRange: %s to %s.", buf_len(out) != 0 ? " " : "", d->from, d->to);
@@ -148,8 +155,8 @@ print_mdoc_row(const struct directive *d, FILE *out)
 	buf_append(&limits, "", 1);
 	fprintf(out, ".It Ic %s", row_name(d));
 	print_mdoc_words("Ar", &argument, out);
-	if (d->kind == CONF_KIND_BLOCK)
-		fputs(" Brq Ar ...", out);
+	if (d->kind == CONF_KIND_BLOCK && has_rows_in_braces(d->block))
+		fputs(d->block->title == TITLE_VALUE ? " Op Brq Ar ..." : " Brq Ar ...", out);
 	putc('\n', out);
 	print_mdoc_text(help_of(d), out);
 	print_mdoc_text(buf_data(&limits), out);
@@ -220,32 +227,53 @@ print_comment(const char *text, int depth, FILE *out)
 static void print_reference(const struct block *kind, int depth, FILE *out);
 
 static void
-print_reference_row(const struct directive *d, int depth, FILE *out)
+print_reference_block(const struct directive *d, int depth, FILE *out)
 {
 	enum { DEPTH_MAX = 6 };
-	struct buf argument = { 0 }, limits = { 0 };
+	const struct block *kind = d->block;
+	struct buf title = { 0 };
 
-	describe_limits(d, &limits);
-	buf_append(&limits, "", 1);
+	if (d->value != NULL && *d->value != '\0')
+		buf_append_text(&title, d->value);
+	else if (kind->title != TITLE_OPTIONAL)
+		describe_title(kind, &title);
+	fprintf(out, "%s%.*s", buf_len(&title) != 0 ? " " : "", SLICE_ARGS(buf_slice(&title)));
+	buf_clear(&title);
+	if (!has_rows_in_braces(kind)) {
+		putc('\n', out);
+		return;
+	}
+	fputs(" {\n", out);
+	if (depth < DEPTH_MAX)
+		print_reference(kind, depth + 1, out);
+	print_margin(depth, out);
+	fputs("}\n", out);
+}
+
+static void
+print_reference_row(const struct directive *d, int depth, FILE *out)
+{
+	struct buf argument = { 0 }, notes = { 0 };
+	bool has_value = d->value != NULL && !(d->flags & CONF_COMPUTED) && d->kind != CONF_KIND_BLOCK;
+
+	describe_limits(d, &notes);
+	if (d->kind != CONF_KIND_BLOCK)
+		describe_argument(d, &argument);
+	if (has_value && d->choices != NULL)
+		buf_printf(&notes, " Values: %.*s.", SLICE_ARGS(buf_slice(&argument)));
+	buf_append(&notes, "", 1);
 	print_comment(help_of(d), depth, out);
-	print_comment(buf_data(&limits), depth, out);
+	print_comment(buf_data(&notes), depth, out);
 	print_margin(depth, out);
 	fputs(row_name(d), out);
-	if (d->kind == CONF_KIND_BLOCK) {
-		describe_title(d->block, &argument);
-		fprintf(out, "%s%.*s {\n", buf_len(&argument) != 0 ? " " : "", SLICE_ARGS(buf_slice(&argument)));
-		if (depth < DEPTH_MAX)
-			print_reference(d->block, depth + 1, out);
-		print_margin(depth, out);
-		fputs("}\n", out);
-	} else if (d->value != NULL && !(d->flags & CONF_COMPUTED)) {
-		fprintf(out, " %s\n", d->value);
-	} else {
-		describe_argument(d, &argument);
+	if (d->kind == CONF_KIND_BLOCK)
+		print_reference_block(d, depth, out);
+	else if (has_value)
+		fprintf(out, " %s\n", *d->value != '\0' ? d->value : "\"\"");
+	else
 		fprintf(out, " %.*s\n", SLICE_ARGS(buf_slice(&argument)));
-	}
 	buf_clear(&argument);
-	buf_clear(&limits);
+	buf_clear(&notes);
 }
 
 static void

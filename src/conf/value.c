@@ -64,7 +64,7 @@ list_choices(const struct choice *choices, struct buf *out)
 }
 
 static bool
-refuse_choice(const struct choice *choices, const char *word, struct error *error)
+refuse_choice(const struct choice *choices, const char *noun, const char *word, struct error *error)
 {
 	struct suggest suggest = suggest_start(word);
 	struct buf list = { 0 };
@@ -72,8 +72,9 @@ refuse_choice(const struct choice *choices, const char *word, struct error *erro
 	for (const struct choice *c = choices; c->word != NULL; c++)
 		suggest_try(&suggest, c->word);
 	list_choices(choices, &list);
-	error_set(error, "%s is not one of %.*s%s%s%s", word, SLICE_ARGS(buf_slice(&list)),
-	    suggest.best != NULL ? "; did you mean " : "", suggest.best != NULL ? suggest.best : "",
+	error_set(error, "%s is not %s%sone of %.*s%s%s%s", word, noun != NULL ? noun : "",
+	    noun != NULL ? " or " : "", SLICE_ARGS(buf_slice(&list)), suggest.best != NULL ? "; did you mean " : "",
+	    suggest.best != NULL ? suggest.best : "",
 	    suggest.best != NULL ? "?" : "");
 	buf_clear(&list);
 	return false;
@@ -127,7 +128,7 @@ parse_quantity(const struct directive *d, const char *text, int64_t *value, stru
 	if (digits == 0 || strspn(text + digits, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") !=
 	    strlen(text + digits)) {
 		if (d->choices != NULL && digits == 0 && *text != '-')
-			return refuse_choice(d->choices, text, error);
+			return refuse_choice(d->choices, q->noun, text, error);
 		return error_set(error, "%s is not %s%s%s", text, q->noun, q->examples != NULL ? " like " : "",
 		    q->examples != NULL ? q->examples : "");
 	}
@@ -207,7 +208,7 @@ set_choice(const struct directive *d, struct conf_words *words, void *field, str
 		return false;
 	choice = find_choice(d->choices, words->words[0]);
 	if (choice == NULL)
-		return refuse_choice(d->choices, words->words[0], error);
+		return refuse_choice(d->choices, NULL, words->words[0], error);
 	*(int *)field = choice->value;
 	return true;
 }
@@ -220,7 +221,7 @@ set_choices(const struct directive *d, struct conf_words *words, void *field, st
 
 		words->bad = i;
 		if (choice == NULL)
-			return refuse_choice(d->choices, words->words[i], error);
+			return refuse_choice(d->choices, NULL, words->words[i], error);
 		*(unsigned *)field |= (unsigned)choice->value;
 	}
 	return true;

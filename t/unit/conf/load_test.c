@@ -2,6 +2,8 @@
 /* load_test.c: what a whole configuration becomes: values, references, defaults, inheritance, printing. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>
 
