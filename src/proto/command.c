@@ -78,7 +78,9 @@ enum step
 command_refuse(struct dialogue *d, enum reply reply)
 {
 	reply_write(d, reply);
-	return reply == REPLY_FOREIGN || reply == REPLY_INJECTION || reply == REPLY_TOO_LONG ? STEP_FATAL : STEP_BAD;
+	if (reply == REPLY_INJECTION)
+		return STEP_INJECTION;
+	return reply == REPLY_FOREIGN || reply == REPLY_TOO_LONG ? STEP_FATAL : STEP_BAD;
 }
 
 /* Is this not text at all, or HTTP?  Then whoever sends it must not be answered as if it were a client. */
