@@ -49,7 +49,7 @@ sub answering {
 
 # A file with an error: refused, and nothing has changed.
 $gatepost->configure(imap_config(listener => 'no_such_directive 1'));
-like($gatepost->reload, qr/fail/i, 'a bad file is refused');
+ok(!$gatepost->reload, 'a bad file is refused');
 ok($gatepost->log_lines(qr/\Q$gatepost->{conf}\E:\d+:\d+: .*no_such_directive/), 'with its place');
 is(tls_client($gatepost)->fingerprint, $old, 'and the old configuration still serves');
 
@@ -58,7 +58,7 @@ my $new = cert_fingerprint($cert);
 isnt($new, $old, 'there is a new certificate');
 $gatepost->configure(imap_config(dovecots => 1)
     . 'listener late { protocol imap; bind_tls 127.0.0.1:@PORT{late}@; tls main; pool imap }');
-unlike($gatepost->reload, qr/fail/i, 'a good file is taken');
+ok($gatepost->reload, 'a good file is taken');
 $gatepost->wait_for_port('late');
 
 is(tls_client($gatepost, $_)->fingerprint, $new, "a new client of $_ sees the new certificate")
@@ -78,7 +78,7 @@ is(answering(), SESSIONS, 'all open sessions answer');
 
 # With the last one gone, the listener goes too, while its sessions stay.
 $gatepost->configure(imap_config());
-unlike($gatepost->reload, qr/fail/i, 'back to the first configuration');
+ok($gatepost->reload, 'back to the first configuration');
 ok(wait_for(sub { !defined Gatepost::Imap->new(port => $gatepost->port('late'), greeting => 0) }, 10,
     'the dropped listener to close'), 'a dropped listener closes');
 like($late->cmd('NOOP'), qr/ OK/, 'its session goes on');

@@ -67,14 +67,15 @@ sub wait_for_port ($self, $name) {
 	    10, "$self->{name} to listen on $name");
 }
 
-# The line that ends each reload, good or bad.
-my $reload_line = qr/\breload(?:ed|\s+failed)\b/i;
+# The line that ends each reload, and what tells a bad one.
+my $reload_line = qr/\breload(?!ing)/i;
+my $reload_failed = qr/fail|refused|not reloaded|unchanged|kept/i;
 
-# SIGHUP, then waits for the log to tell how it went; that line.
+# SIGHUP, then waits for the log to tell how it went: true when the configuration was taken.
 sub reload ($self, $seconds = 20) {
 	my $before = () = $self->log_lines($reload_line);
 	$self->signal('HUP') or croak "$self->{name} does not run";
-	return $self->wait_for_log($reload_line, $seconds, $before + 1);
+	return $self->wait_for_log($reload_line, $seconds, $before + 1) !~ $reload_failed;
 }
 
 # The access log's events, perhaps of one kind.
