@@ -68,8 +68,8 @@ sub wait_for_port ($self, $name) {
 }
 
 # The line that ends each reload, and what tells a bad one.
-my $reload_line = qr/\breload(?!ing)/i;
-my $reload_failed = qr/fail|refused|not reloaded|unchanged|kept/i;
+my $reload_line = qr/\breload(?:ed|\s+failed)\b/;
+my $reload_failed = qr/\breload failed\b/;
 
 # SIGHUP, then waits for the log to tell how it went: true when the configuration was taken.
 sub reload ($self, $seconds = 20) {
