@@ -86,6 +86,7 @@ struct worker {
 	size_t next_source;			/* of a pool's source addresses, in turn */
 	atomic_int session_count;
 	void (*on_empty)(struct worker *worker);	/* on control's loop */
+	void *owner;				/* of on_empty: control's to set and to read */
 };
 
 /* Control's. */

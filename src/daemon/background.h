@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * background.h: the way into the background: the caller of gatepost gets its
+ * prompt back when the service is ready, or its errors and their status.
+ */
+#ifndef DAEMON_BACKGROUND_H
+#define DAEMON_BACKGROUND_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+
+/*
+ * Forks.  The parent never returns: it exits as the child tells.  The child
+ * has a session of its own, and still the standard error of its parent.
+ */
+bool background_enter(struct error *error);
+/* The child is ready: its parent exits with 0, and nothing of the terminal is kept.  No-op in the foreground. */
+void background_ready(void);
+
+#endif

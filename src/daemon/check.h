@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* check.h: what can be said of a configuration without running it.  The functions return exit statuses. */
+#ifndef DAEMON_CHECK_H
+#define DAEMON_CHECK_H
+
+/*
+ * Reads it and opens its files as its user; every problem goes to standard
+ * error.  The process has no more rights then, and should end.
+ */
+int check_configuration(const char *config_path);
+int check_print(const char *config_path);		/* the effective configuration */
+
+#endif

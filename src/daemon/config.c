@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * config.c: the rows outside all blocks and which blocks there are.  What
+ * stands in a block is beside the struct that it fills.
+ */
+#include "daemon/config.h"
+
+#include <ctype.h>
+#include <sched.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "auth/auth.h"
+#include "balance/pool.h"
+#include "conf/conf.h"
+#include "daemon/log_block.h"
+#include "net/tls_context.h"
+#include "session/listener_settings.h"
+
+enum { HOSTNAME_MAX = 255 };
+
+static const struct choice auto_word[] = { { "auto", 0 }, { 0 } };
+
+static const struct directive root_directives[] = {
+	CONF_STRING(struct root, hostname, "the host's own name", CONF_COMPUTED,
+	    "The name that clients are greeted with and that servers are told."),
+	CONF_STRING(struct root, user, NULL, CONF_RESTART,
+	    "The user to become when started as root, keeping nothing but the right to open ports below 1024. "
+	    "All files are opened and all ports are bound as this user. Without it, gatepost stays the user "
+	    "that it was started as."),
+	CONF_NUMBER_OR(struct root, threads, "auto", auto_word, "1", "256", CONF_RESTART,
+	    "How many threads serve clients; `auto` is one for each core. Each session stays on one thread."),
+	CONF_SIZE(struct root, relay_memory, "256m", "1m", "1t", 0,
+	    "How much memory all sessions together may hold for bytes that one side has sent and the other "
+	    "has not taken yet. Beyond it, reading waits."),
+	CONF_NUMBER(struct root, max_connections, "100000", "0", "10000000", 0,
+	    "How many sessions there may be at once; further clients wait in the queues of the listening "
+	    "sockets. The limit of open files is raised to two a session; where that is not allowed, this "
+	    "number is lowered with a warning. 0 is no limit but that of open files."),
+	CONF_DURATION(struct root, shutdown_delay, "0s", "0s", "1h", 0,
+	    "For how long clients are still accepted after the signal to end, so that whatever sends them "
+	    "here has time to notice."),
+	CONF_DURATION(struct root, shutdown_timeout, "60s", "0s", "7d", 0,
+	    "For how long sessions may go on by themselves, once no client is accepted any more. Then they are "
+	    "told to go, in the words of their protocol."),
+	CONF_PATH(struct root, pid_file, NULL, CONF_RESTART,
+	    "A file for the number of the process, written when all listeners are open and removed at the end."),
+	CONF_BLOCK(struct root, users, &users_block, "", 0),
+	CONF_BLOCKS(struct root, logs, &log_block, 0),
+	CONF_BLOCKS(struct root, tls, &tls_block, 0),
+	CONF_BLOCKS(struct root, auths, &auth_block, 0),
+	CONF_BLOCKS(struct root, farms, &farm_block, 0),
+	CONF_BLOCKS(struct root, pools, &pool_block, 0),
+	CONF_BLOCKS(struct root, listeners, &listener_block, 0),
+	{ 0 }
+};
+
+static void
+prepare_root(struct conf_context *context, void *object)
+{
+	struct root *root = object;
+	char name[HOSTNAME_MAX + 1] = "";
+
+	if (gethostname(name, sizeof(name) - 1) != 0 || name[0] == '\0')
+		strncpy(name, "localhost", sizeof(name) - 1);
+	conf_set_default(context, &root->conf, "hostname", name);
+	listener_settings_prepare(context, &root->listeners, &root->pools, root->hostname);
+}
+
+static bool
+is_hostname(const char *name)
+{
+	for (const char *c = name; *c != '\0'; c++)
+		if (!isalnum((unsigned char)*c) && strchr(".-_[]:", *c) == NULL)
+			return false;
+	return *name != '\0' && strlen(name) <= HOSTNAME_MAX;
+}
+
+static bool
+is_any(const struct listen_spec *spec)
+{
+	if (spec->addr.sa.sa_family == AF_INET)
+		return spec->addr.in.sin_addr.s_addr == INADDR_ANY;
+	return spec->addr.sa.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&spec->addr.in6.sin6_addr);
+}
+
+/* Would clients of the one come to the other? */
+static bool
+is_same_place(const struct listen_spec *a, const struct listen_spec *b)
+{
+	if ((a->interface == NULL) != (b->interface == NULL) ||
+	    (a->interface != NULL && strcmp(a->interface, b->interface) != 0))
+		return false;
+	if (a->addr.sa.sa_family == AF_UNIX || b->addr.sa.sa_family == AF_UNIX)
+		return a->addr.sa.sa_family == b->addr.sa.sa_family && strcmp(a->addr.path, b->addr.path) == 0;
+	if (addr_equals(&a->addr, &b->addr))
+		return true;
+	return (a->dual_stack || b->dual_stack) && is_any(a) && is_any(b) &&
+	    addr_port(&a->addr) == addr_port(&b->addr);
+}
+
+struct bind_walk {			/* all binds of all listeners, one after another */
+	const struct conf_list *listeners;
+	size_t listener, bind;		/* of the next */
+};
+
+static const struct bind_settings *
+next_bind(struct bind_walk *walk, const struct listener_settings **owner)
+{
+	for (; walk->listener < walk->listeners->count; walk->listener++, walk->bind = 0) {
+		const struct listener_settings *l = walk->listeners->items[walk->listener];
+		size_t i = walk->bind++;
+
+		*owner = l;
+		if (i < l->bind.count)
+			return l->bind.items[i];
+		if (i - l->bind.count < l->bind_tls.count)
+			return l->bind_tls.items[i - l->bind.count];
+	}
+	return NULL;
+}
+
+/* Is an earlier bind in the way of the one that `end` stands behind? */
+static void
+check_bind(struct conf_context *context, const struct bind_walk *end, const struct bind_settings *bind)
+{
+	struct bind_walk walk = { .listeners = end->listeners };
+	const struct listener_settings *owner;
+	const struct bind_settings *earlier;
+	struct listen_spec spec = bind_spec(bind);
+
+	while ((earlier = next_bind(&walk, &owner)) != NULL && earlier != bind) {
+		struct listen_spec other;
+		char where[HOSTNAME_MAX];
+
+		if (earlier->conf.broken)
+			continue;
+		other = bind_spec(earlier);
+		if (!is_same_place(&spec, &other))
+			continue;
+		conf_error_at(context->problems, &bind->conf, NULL,
+		    "%s is bound twice; listener %s has it at %s", bind->address.text, owner->conf.title,
+		    conf_where_text(conf_where(&earlier->conf, NULL), where, sizeof(where)));
+		return;
+	}
+}
+
+static void
+check_root(struct conf_context *context, void *object)
+{
+	struct root *root = object;
+	struct bind_walk walk = { .listeners = &root->listeners };
+	const struct listener_settings *owner;
+	const struct bind_settings *bind;
+
+	listener_settings_check(context, &root->listeners, &root->pools);
+	if (root->hostname != NULL && !is_hostname(root->hostname))
+		conf_error_at(context->problems, &root->conf, "hostname", "hostname: %s is not the name of a host",
+		    root->hostname);
+	while ((bind = next_bind(&walk, &owner)) != NULL)
+		if (!bind->conf.broken)
+			check_bind(context, &walk, bind);
+}
+
+const struct block root_block = {
+	.name = "",
+	.directives = root_directives,
+	.size = BLOCK_SIZE(struct root),
+	.flags = BLOCK_CHECK_BROKEN,
+	.prepare = prepare_root,
+	.check = check_root,
+	.help = "Directives outside all blocks.",
+};
+
+int
+root_threads(const struct root *root)
+{
+	cpu_set_t cores;
+	int count = 1;
+
+	if (root->threads > 0)
+		return (int)root->threads;
+	if (sched_getaffinity(0, sizeof(cores), &cores) == 0)
+		count = CPU_COUNT(&cores);
+	return count < 1 ? 1 : count > THREADS_MAX ? THREADS_MAX : count;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* config.h: the file as a whole: the directives outside all blocks, and the list of blocks. */
+#ifndef DAEMON_CONFIG_H
+#define DAEMON_CONFIG_H
+
+#include "auth/users.h"
+#include "conf/directive.h"
+
+enum { THREADS_MAX = 256 };
+
+struct root {
+	struct conf_block conf;
+	const char *hostname;
+	const char *user;
+	int64_t threads;		/* 0: auto */
+	struct size relay_memory;
+	int64_t max_connections;	/* 0: no bound */
+	struct duration shutdown_delay, shutdown_timeout;
+	const char *pid_file;
+	struct users *users;
+	struct conf_list logs;		/* struct log_block */
+	struct conf_list tls;		/* struct tls_settings */
+	struct conf_list auths;		/* struct auth */
+	struct conf_list farms;		/* struct farm */
+	struct conf_list pools;		/* struct pool */
+	struct conf_list listeners;	/* struct listener_settings */
+};
+
+extern const struct block root_block;
+
+int root_threads(const struct root *root);	/* `auto` is as many as this process has cores */
+
+#endif

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* control.c: the order of start and end, and what signals do in between. */
+#include "daemon/control.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/random.h"
+#include "base/xalloc.h"
+#include "daemon/background.h"
+#include "daemon/drain.h"
+#include "daemon/log_block.h"
+#include "daemon/notify.h"
+#include "daemon/pid_file.h"
+#include "daemon/privileges.h"
+#include "daemon/reload.h"
+#include "daemon/upkeep.h"
+
+void
+control_log_problems(const struct conf_problems *problems)
+{
+	char *text = NULL, *line, *rest;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	if (out == NULL)
+		return;
+	conf_problems_print(problems, out);
+	fclose(out);
+	rest = text;
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		/* as carets are indented as their lines are, they stay below what they point to */
+		for (char *c = line; *c != '\0'; c++)
+			if (*c == '\t')
+				*c = ' ';
+		if (*line != '\0')
+			log_write(LOG_ERR, "%s", line);
+	}
+	free(text);
+}
+
+const char *
+control_status(const struct control *control, char out[CONTROL_STATUS_MAX])
+{
+	int threads = control->assets.threads;
+	size_t listeners = control->current->root->listeners.count;
+
+	snprintf(out, CONTROL_STATUS_MAX, "%d thread%s, %zu listener%s", threads, threads == 1 ? "" : "s",
+	    listeners, listeners == 1 ? "" : "s");
+	return out;
+}
+
+static void
+on_signal(struct signals *signals, int number)
+{
+	struct control *control = loop_owner(signals, struct control, signals);
+
+	switch (number) {
+	case SIGHUP:
+		reload_run(control);
+		break;
+	case SIGTERM:
+		drain_begin(control);
+		break;
+	case SIGUSR1:
+		log_reopen();
+		log_write(LOG_NOTICE, "logs are opened anew");
+		break;
+	case SIGUSR2:
+		log_write(LOG_WARNING, "upgrade is not part of this release");
+		break;
+	default:
+		drain_stop(control);
+	}
+}
+
+/* Everything that may fail at the place of a directive, up to the bound sockets; the problems tell. */
+static bool
+open_first(struct control *control, bool in_background, struct conf_problems *problems)
+{
+	struct conf *conf = reload_read(control->config_path, problems);
+	const struct root *root;
+	struct error error;
+
+	if (conf == NULL)
+		return false;
+	root = conf_root(conf);
+	if (!privileges_drop(root->user, &error)) {
+		conf_error_at(problems, &root->conf, "user", "%s", error.text);
+		conf_free(&conf);
+		return false;
+	}
+	control->loop = loop_new(LOOP_CONTROL);
+	assets_init(&control->assets, root_threads(root));
+	control->assets.control = control->loop;
+	control->assets.started = conf;
+	control->assets.sockets = socket_table_new(control->assets.threads);
+	control->assets.in_background = in_background;
+	control->current = generation_prepare(&control->assets, conf, NULL, problems);
+	if (control->current == NULL)
+		return false;
+	if (pid_file_write(root->pid_file, &control->pid_fd, &error))
+		return true;
+	conf_error_at(problems, &root->conf, "pid_file", "%s", error.text);
+	generation_undo(&control->current);
+	return false;
+}
+
+static bool
+start_threads(struct control *control, struct error *error)
+{
+	int count = control->assets.threads;
+	uint64_t log_salt = random_number();
+
+	drain_init(control);
+	if (!signals_open(&control->signals, control->loop, on_signal, error))
+		return false;
+	control->workers = xcalloc((size_t)count, sizeof(control->workers[0]));
+	for (int i = 0; i < count; i++) {
+		control->workers[i] = worker_new(i, control->loop, log_salt, drain_worker_empty);
+		control->workers[i]->owner = control;
+	}
+	control->threads = threads_start(control->workers, count, error);
+	return control->threads != NULL;
+}
+
+static void
+serve(struct control *control)
+{
+	char status[CONTROL_STATUS_MAX];
+
+	log_blocks_use(&control->current->root->logs, control->assets.in_background);
+	log_start();
+	upkeep_start(control);
+	generation_commit(control->current, control->workers);
+	control_status(control, status);
+	log_write(LOG_NOTICE, "gatepost " GATEPOST_VERSION " started: %s", status);
+	background_ready();
+	notify_ready(status);
+	loop_run(control->loop);
+	upkeep_stop(control);
+	threads_join(&control->threads);
+	log_write(LOG_NOTICE, "gatepost " GATEPOST_VERSION " stopped");
+}
+
+static void
+close_all(struct control *control)
+{
+	const struct root *root = control->assets.started != NULL ? conf_root(control->assets.started) : NULL;
+
+	if (root != NULL)
+		pid_file_remove(root->pid_file, &control->pid_fd);
+	for (int i = 0; control->workers != NULL && i < control->assets.threads; i++)
+		worker_free(&control->workers[i]);
+	xfree(control->workers);
+	signals_close(&control->signals);
+	if (root != NULL)
+		assets_clear(&control->assets);
+	loop_free(&control->loop);
+	log_stop();
+}
+
+static int
+fail(const char *text)
+{
+	fprintf(stderr, "gatepost: %s\n", text);
+	return EXIT_FAILURE;
+}
+
+int
+control_run(const char *config_path, bool in_background)
+{
+	struct control control = { .config_path = config_path, .pid_fd = -1 };
+	struct conf_problems problems = { 0 };
+	struct error error;
+	int status = EXIT_FAILURE;
+
+	signals_block();
+	if (in_background && !background_enter(&error))
+		return fail(error.text);
+	if (!open_first(&control, in_background, &problems)) {
+		conf_problems_print(&problems, stderr);
+	} else if (!start_threads(&control, &error)) {
+		generation_undo(&control.current);
+		fail(error.text);
+	} else {
+		serve(&control);
+		status = EXIT_SUCCESS;
+	}
+	close_all(&control);
+	conf_problems_clear(&problems);
+	return status;
+}

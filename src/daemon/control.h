@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * control.h: the main thread: owns everything but the sessions, from the
+ * start of the process to its end.
+ */
+#ifndef DAEMON_CONTROL_H
+#define DAEMON_CONTROL_H
+
+#include "daemon/generation.h"
+#include "daemon/signals.h"
+#include "daemon/threads.h"
+
+enum drain_phase {
+	DRAIN_NONE,
+	DRAIN_DELAY,		/* shutdown_delay: as if nothing were */
+	DRAIN_WAIT,		/* no client is accepted; sessions go on */
+	DRAIN_FINISH,		/* sessions were told to go */
+	DRAIN_STOP		/* the loops end */
+};
+
+struct control {
+	const char *config_path;
+	struct loop *loop;
+	struct assets assets;
+	struct generation *current;
+	struct worker **workers;		/* assets.threads of them */
+	struct threads *threads;
+	struct signals signals;
+	struct loop_timer upkeep;		/* files are looked at, ticket keys rotate */
+	int64_t tickets_at;			/* when their keys are to rotate, as loop_now */
+	struct loop_timer drain;		/* the phase is over */
+	enum drain_phase phase;
+	int empty_workers;			/* of those that drain */
+	int pid_fd;
+};
+
+/* Runs until a signal ends it; the exit status.  Errors of the start are on standard error. */
+int control_run(const char *config_path, bool in_background);
+
+/* For all of a configuration's problems, as lines of the log. */
+void control_log_problems(const struct conf_problems *problems);
+
+/* "2 threads, 3 listeners", for the log and the service manager; returns out. */
+enum { CONTROL_STATUS_MAX = 80 };
+const char *control_status(const struct control *control, char out[CONTROL_STATUS_MAX]);
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* drain.c: the phases of a shutdown, each with the time that it may take. */
+#include "daemon/drain.h"
+
+#include <stdatomic.h>
+
+#include "base/log.h"
+#include "daemon/notify.h"
+
+enum { FINISH_MS = 10 * 1000 };		/* for last words, and for clients to take them */
+
+static int
+count_sessions(const struct control *control)
+{
+	int count = 0;
+
+	for (int i = 0; i < control->assets.threads; i++)
+		count += atomic_load_explicit(&control->workers[i]->session_count, memory_order_relaxed);
+	return count;
+}
+
+static void
+tell_workers(const struct control *control, void (*tell)(struct worker *worker))
+{
+	for (int i = 0; i < control->assets.threads; i++)
+		tell(control->workers[i]);
+}
+
+static void
+set_timer(struct control *control, int64_t after_ms)
+{
+	loop_timer_set(control->loop, &control->drain, loop_now(control->loop) + after_ms);
+}
+
+static void
+enter(struct control *control, enum drain_phase phase)
+{
+	const struct root *root = control->current->root;
+
+	control->phase = phase;
+	switch (phase) {
+	case DRAIN_NONE:
+		break;
+	case DRAIN_DELAY:
+		log_write(LOG_NOTICE, "stopping: clients are accepted for another %lld s",
+		    (long long)root->shutdown_delay.ms / 1000);
+		set_timer(control, root->shutdown_delay.ms);
+		break;
+	case DRAIN_WAIT:
+		log_write(LOG_NOTICE, "draining: %d sessions may go on for %lld s", count_sessions(control),
+		    (long long)root->shutdown_timeout.ms / 1000);
+		tell_workers(control, worker_drain);
+		set_timer(control, root->shutdown_timeout.ms);
+		break;
+	case DRAIN_FINISH:
+		log_write(LOG_NOTICE, "draining: %d sessions are told to go", count_sessions(control));
+		tell_workers(control, worker_finish);
+		set_timer(control, FINISH_MS);
+		break;
+	case DRAIN_STOP:
+		loop_timer_stop(control->loop, &control->drain);
+		tell_workers(control, worker_stop);
+		loop_stop(control->loop);
+		break;
+	}
+}
+
+static void
+on_phase_over(struct loop_timer *timer)
+{
+	struct control *control = loop_owner(timer, struct control, drain);
+
+	enter(control, control->phase + 1);
+}
+
+void
+drain_init(struct control *control)
+{
+	loop_timer_init(&control->drain, on_phase_over);
+}
+
+void
+drain_begin(struct control *control)
+{
+	if (control->phase >= DRAIN_FINISH)
+		return;
+	if (control->phase != DRAIN_NONE) {
+		if (control->phase == DRAIN_DELAY)
+			tell_workers(control, worker_drain);
+		enter(control, DRAIN_FINISH);
+		return;
+	}
+	notify_stopping("draining");
+	enter(control, control->current->root->shutdown_delay.ms > 0 ? DRAIN_DELAY : DRAIN_WAIT);
+}
+
+void
+drain_stop(struct control *control)
+{
+	if (control->phase == DRAIN_STOP)
+		return;
+	notify_stopping("stopping");
+	log_write(LOG_NOTICE, "stopping: %d sessions are ended", count_sessions(control));
+	enter(control, DRAIN_STOP);
+}
+
+void
+drain_worker_empty(struct worker *worker)
+{
+	struct control *control = worker->owner;
+
+	if (++control->empty_workers == control->assets.threads && control->phase != DRAIN_STOP)
+		enter(control, DRAIN_STOP);
+}

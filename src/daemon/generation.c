@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * generation.c: opens what a configuration names, hands it to the workers,
+ * and gives it back when none of them uses it any more.
+ */
+#include "daemon/generation.h"
+
+#include <string.h>
+
+#include "base/xalloc.h"
+#include "daemon/log_block.h"
+#include "daemon/privileges.h"
+#include "proto/proto.h"
+
+void
+assets_init(struct assets *assets, int threads)
+{
+	*assets = (struct assets){ .threads = threads };
+	assets->endpoints = endpoint_table_new(threads);
+	list_init(&assets->generations);
+}
+
+static void
+generation_free(struct generation *g)
+{
+	for (size_t i = 0; i < g->root->pools.count; i++)
+		if (g->has_pool[i])
+			pool_close(g->root->pools.items[i]);
+	for (size_t i = 0; i < g->root->listeners.count; i++) {
+		struct listener_settings *settings = g->root->listeners.items[i];
+
+		listener_put(&settings->listener);
+	}
+	for (size_t i = 0; i < g->root->tls.count; i++)
+		if (g->tls[i] != NULL)
+			tls_context_put(&g->tls[i]);
+	list_remove(&g->node);
+	xfree(g->tls);
+	xfree(g->has_pool);
+	xfree(g->orders);
+	xfree(g->snapshot.shares);
+	arena_free(&g->arena);
+	if (g->snapshot.conf != g->assets->started)
+		conf_free(&g->snapshot.conf);
+	xfree(g);
+}
+
+void
+assets_clear(struct assets *assets)
+{
+	list_each(node, &assets->generations)
+		generation_free(list_entry(node, struct generation, node));
+	endpoint_table_free(&assets->endpoints);
+	socket_table_free(&assets->sockets);
+	conf_free(&assets->started);
+}
+
+static void
+on_unused(struct snapshot *snapshot)
+{
+	generation_free(list_entry(snapshot, struct generation, snapshot));
+}
+
+static void
+fill_snapshot(struct generation *g)
+{
+	static const unsigned all_events =
+	    SESSION_EVENT_LOGIN | SESSION_EVENT_LOGIN_FAILED | SESSION_EVENT_SESSION;
+	const struct root *root = g->root;
+	const struct log_block *access = log_block_find(&root->logs, LOG_STREAM_ACCESS);
+
+	g->snapshot.listeners = root->listeners;
+	g->snapshot.pools = root->pools;
+	g->snapshot.farms = root->farms;
+	g->snapshot.tls = root->tls;
+	g->snapshot.users = root->users;
+	g->snapshot.hostname = root->hostname;
+	g->snapshot.max_connections = root->max_connections;
+	g->snapshot.hash_unknown_users = access == NULL || access->unknown_user == LOG_UNKNOWN_USER_HASH;
+	g->snapshot.mask_addresses = access != NULL && access->address == LOG_ADDRESS_MASKED;
+	g->snapshot.events = access != NULL ? access->events : all_events;
+	g->snapshot.control = g->assets->control;
+	g->snapshot.on_unused = on_unused;
+	g->snapshot.workers = g->assets->threads;
+	g->snapshot.shares = xcalloc_aligned((size_t)g->assets->threads * sizeof(g->snapshot.shares[0]));
+}
+
+static bool
+load_tls(struct generation *g, struct conf_problems *problems)
+{
+	bool ok = true;
+
+	g->tls = xcalloc(g->root->tls.count + 1, sizeof(g->tls[0]));
+	for (size_t i = 0; i < g->root->tls.count; i++) {
+		const struct tls_settings *settings = g->root->tls.items[i];
+		struct error error;
+
+		g->tls[i] = tls_context_load(settings, &error);
+		if (g->tls[i] != NULL)
+			continue;
+		conf_error_at(problems, &settings->conf, "certificate", "%s", error.text);
+		ok = false;
+	}
+	return ok;
+}
+
+static bool
+open_pools(struct generation *g, struct conf_problems *problems)
+{
+	struct conf_context context = { .arena = g->arena, .problems = problems, .conf = g->snapshot.conf };
+	bool ok = true;
+
+	g->has_pool = xcalloc(g->root->pools.count + 1, sizeof(g->has_pool[0]));
+	for (size_t i = 0; i < g->root->pools.count; i++) {
+		g->has_pool[i] = pool_open(g->root->pools.items[i], g->assets->endpoints, &context);
+		ok &= g->has_pool[i];
+	}
+	return ok;
+}
+
+static struct listener *
+find_listener(const struct generation *g, const char *name)
+{
+	for (size_t i = 0; g != NULL && i < g->root->listeners.count; i++) {
+		const struct listener_settings *settings = g->root->listeners.items[i];
+
+		if (strcmp(settings->conf.title, name) == 0)
+			return settings->listener;
+	}
+	return NULL;
+}
+
+static void
+open_listeners(struct generation *g, const struct generation *before)
+{
+	for (size_t i = 0; i < g->root->listeners.count; i++) {
+		struct listener_settings *settings = g->root->listeners.items[i];
+		struct listener *kept = find_listener(before, settings->conf.title);
+
+		settings->listener = kept != NULL ? listener_get(kept) :
+		    listener_new(settings->conf.title, g->assets->threads);
+		settings->front_tls.alpn = settings->proto->alpn;
+		settings->front_tls.ticket_tag = settings->listener->tag;
+		for (size_t k = 0; k < g->root->tls.count; k++)
+			if (g->root->tls.items[k] == settings->tls)
+				settings->front_tls.context = g->tls[k];
+	}
+}
+
+static bool
+claim_binds(struct generation *g, const struct listener_settings *settings, const struct conf_list *binds,
+    struct conf_problems *problems)
+{
+	bool ok = true;
+
+	g->orders = xrealloc(g->orders, (g->order_count + binds->count + 1) * sizeof(g->orders[0]));
+	for (size_t i = 0; i < binds->count; i++) {
+		const struct bind_settings *bind = binds->items[i];
+		struct listen_spec spec = bind_spec(bind);
+		struct error error;
+		int number = socket_claim(g->assets->sockets, &spec, &settings->tcp, &error);
+
+		if (number < 0) {
+			conf_error_at(problems, &bind->conf, NULL, "%s%s", error.text,
+			    privileges_port_hint(addr_port(&spec.addr)));
+			ok = false;
+			continue;
+		}
+		g->orders[g->order_count++] = (struct gate_order){
+			.socket = number, .settings = settings, .is_tls = bind_is_tls(bind),
+		};
+	}
+	return ok;
+}
+
+static bool
+claim_sockets(struct generation *g, struct conf_problems *problems)
+{
+	bool ok = true;
+
+	for (size_t i = 0; g->assets->sockets != NULL && i < g->root->listeners.count; i++) {
+		const struct listener_settings *settings = g->root->listeners.items[i];
+
+		ok &= claim_binds(g, settings, &settings->bind, problems);
+		ok &= claim_binds(g, settings, &settings->bind_tls, problems);
+	}
+	return ok;
+}
+
+struct generation *
+generation_prepare(struct assets *assets, struct conf *conf, const struct generation *before,
+    struct conf_problems *problems)
+{
+	struct generation *g = xcalloc(1, sizeof(*g));
+	bool ok;
+
+	g->assets = assets;
+	g->arena = arena_new();
+	g->snapshot.conf = conf;
+	g->root = conf_root(conf);
+	fill_snapshot(g);
+	/* all of it, whatever fails: the operator wants to see every problem at once */
+	ok = load_tls(g, problems);
+	ok &= open_pools(g, problems);
+	open_listeners(g, before);
+	ok &= claim_sockets(g, problems);
+	ok &= log_blocks_try(&g->root->logs, assets->in_background, problems);
+	if (ok)
+		return g;
+	generation_undo(&g);
+	return NULL;
+}
+
+void
+generation_undo(struct generation **generation)
+{
+	struct generation *g = *generation;
+
+	*generation = NULL;
+	if (g == NULL)
+		return;
+	if (g->assets->sockets != NULL)
+		sockets_undo(g->assets->sockets);
+	generation_free(g);
+}
+
+static struct gate *
+make_gate(const struct gate_order *order, struct worker *worker, int fd)
+{
+	struct gate *gate = xcalloc(1, sizeof(*gate));
+
+	gate->worker = worker;
+	gate->fd = fd;
+	gate->socket = order->socket;
+	gate->settings = order->settings;
+	gate->is_tls = order->is_tls;
+	return gate;
+}
+
+static struct worker_change *
+make_change(struct generation *g, struct worker *worker)
+{
+	struct worker_change *change = xcalloc(1, sizeof(*change));
+
+	change->snapshot = &g->snapshot;
+	list_init(&change->gates);
+	change->orders = xcalloc(g->order_count + 1, sizeof(change->orders[0]));
+	change->order_count = g->order_count;
+	for (size_t i = 0; i < g->order_count; i++) {
+		int fd = socket_take(g->assets->sockets, g->orders[i].socket, worker->index);
+
+		change->orders[i] = g->orders[i];
+		if (fd >= 0)
+			list_append(&change->gates, &make_gate(&g->orders[i], worker, fd)->node);
+	}
+	return change;
+}
+
+void
+generation_commit(struct generation *g, struct worker **workers)
+{
+	for (size_t i = 0; i < g->root->pools.count; i++)
+		pool_commit(g->root->pools.items[i]);
+	stream_set_memory_limit(g->root->relay_memory.bytes);
+	list_append(&g->assets->generations, &g->node);
+	for (int i = 0; i < g->assets->threads; i++)
+		worker_commit(workers[i], make_change(g, workers[i]));
+	sockets_commit(g->assets->sockets);
+}
+
+struct tls_settings *
+generation_tls(const struct generation *generation, size_t i)
+{
+	return generation->root->tls.items[i];
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * generation.h: a snapshot with all that control opened for it: certificates,
+ * pools, listeners, sockets.  It is prepared, where everything may fail and is
+ * undone, and then committed, where nothing can.
+ */
+#ifndef DAEMON_GENERATION_H
+#define DAEMON_GENERATION_H
+
+#include "balance/pool.h"
+#include "base/list.h"
+#include "conf/conf.h"
+#include "daemon/config.h"
+#include "daemon/sockets.h"
+#include "session/snapshot.h"
+#include "session/worker.h"
+
+/* What there is once, over all configurations.  Control's thread only. */
+struct assets {
+	struct loop *control;		/* NULL: files are tried, nothing is to run */
+	int threads;
+	struct endpoint_table *endpoints;
+	struct socket_table *sockets;	/* NULL: nothing is bound */
+	struct list generations;	/* committed and not yet forgotten by all workers */
+	struct conf *started;		/* the first configuration, kept: what a reload cannot change is in it */
+	bool in_background;
+};
+
+struct generation {
+	struct snapshot snapshot;
+	struct list node;
+	struct assets *assets;
+	struct root *root;
+	struct arena *arena;		/* of what is opened */
+	struct tls_context **tls;	/* one for each of root->tls; NULL: not loaded */
+	bool *has_pool;			/* [pool]: it was opened */
+	struct gate_order *orders;
+	size_t order_count;
+};
+
+void assets_init(struct assets *assets, int threads);
+void assets_clear(struct assets *assets);	/* frees all generations too: no worker is left */
+
+/*
+ * Takes over the configuration and opens what it names, keeping by name what
+ * `before` (or NULL) has.  NULL: the problems tell, conf is freed (unless it
+ * is assets->started), and all is as it was before.
+ */
+struct generation *generation_prepare(struct assets *assets, struct conf *conf, const struct generation *before,
+    struct conf_problems *problems);
+void generation_undo(struct generation **generation);		/* instead of a commit */
+void generation_commit(struct generation *generation, struct worker **workers);
+
+struct tls_settings *generation_tls(const struct generation *generation, size_t i);
+
+#endif

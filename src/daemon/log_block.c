@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * log_block.c: rows of the log blocks, and the streams of base/log that
+ * they open.  What events hold is the sessions' matter.
+ */
+#include "daemon/log_block.h"
+
+#include <string.h>
+
+#include "base/log_sink.h"
+#include "session/snapshot.h"
+
+static const struct choice formats[] = { { "text", LOG_FORMAT_TEXT }, { "json", LOG_FORMAT_JSON }, { 0 } };
+static const struct choice levels[] = {
+	{ "error", LOG_ERR }, { "warning", LOG_WARNING }, { "notice", LOG_NOTICE }, { "info", LOG_INFO },
+	{ "debug", LOG_DEBUG }, { 0 }
+};
+static const struct choice events[] = {
+	{ "login", SESSION_EVENT_LOGIN }, { "login_failed", SESSION_EVENT_LOGIN_FAILED },
+	{ "session", SESSION_EVENT_SESSION }, { 0 }
+};
+static const struct choice addresses[] = {
+	{ "full", LOG_ADDRESS_FULL }, { "masked", LOG_ADDRESS_MASKED }, { 0 }
+};
+static const struct choice unknown_users[] = {
+	{ "hash", LOG_UNKNOWN_USER_HASH }, { "full", LOG_UNKNOWN_USER_FULL }, { 0 }
+};
+static const struct choice targets[] = {
+	{ "stderr", LOG_TARGET_STDERR }, { "syslog", LOG_TARGET_SYSLOG }, { "journal", LOG_TARGET_JOURNAL }, { 0 }
+};
+
+static bool
+set_target(struct conf_words *words, void *field, struct error *error)
+{
+	struct log_place *place = field;
+
+	if (words->count != 1)
+		return error_set(error, "takes one value: stderr, syslog, journal or a path");
+	for (const struct choice *c = targets; c->word != NULL; c++) {
+		if (strcmp(c->word, words->words[0]) != 0)
+			continue;
+		place->target = (enum log_target)c->value;
+		return true;
+	}
+	if (strchr(words->words[0], '/') == NULL)
+		return error_set(error, "%s is not stderr, syslog, journal or a path with a /", words->words[0]);
+	place->target = LOG_TARGET_FILE;
+	place->path = conf_words_path(words, 0);
+	return true;
+}
+
+static const struct directive log_directives[] = {
+	CONF_CUSTOM(struct log_block, target, "stderr", set_target, "stderr|syslog|journal|path", 0,
+	    "Where lines go: standard error, the local syslog, the journal, or a file, which is opened anew on "
+	    "SIGUSR1. In the background, what would go to standard error goes to syslog."),
+	CONF_CHOICE(struct log_block, format, "text", formats, 0,
+	    "One line of text, or one JSON object a line."),
+	CONF_CHOICE(struct log_block, level, "info", levels, CONF_COMPUTED,
+	    "Lines of this level and worse are written. For `log` only: events have no level."),
+	CONF_CHOICES(struct log_block, events, "login login_failed session", events, CONF_COMPUTED,
+	    "Which events are written: a `login` and a `login_failed` at once, a `session` at its end, with "
+	    "who, from where, to which server, how much, how long and why it ended. For `log access` only."),
+	CONF_CHOICE(struct log_block, address, "full", addresses, CONF_COMPUTED,
+	    "Addresses of clients in events: in `full`, or `masked` to their first 24 bits (IPv6: 48). For "
+	    "`log access` only."),
+	CONF_CHOICE(struct log_block, unknown_user, "hash", unknown_users, CONF_COMPUTED,
+	    "Names that did not log in: people type passwords there, so by default only a `hash` is written; "
+	    "or `full`. For `log access` only."),
+	{ 0 }
+};
+
+static const char *const titles[] = { "access", NULL };
+
+static const struct {
+	const char *name, *value;
+	bool is_access;
+} stream_rows[] = {			/* rows of one of the two blocks only */
+	{ "level",        "info",                       false },
+	{ "events",       "login login_failed session", true },
+	{ "address",      "full",                       true },
+	{ "unknown_user", "hash",                       true },
+};
+enum { STREAM_ROWS = sizeof(stream_rows) / sizeof(stream_rows[0]) };
+
+static void
+prepare_log(struct conf_context *context, void *object)
+{
+	struct log_block *log = object;
+
+	for (size_t i = 0; i < STREAM_ROWS; i++)
+		if (stream_rows[i].is_access == (log->conf.title != NULL))
+			conf_set_default(context, &log->conf, stream_rows[i].name, stream_rows[i].value);
+}
+
+static void
+check_log(struct conf_context *context, void *object)
+{
+	struct log_block *log = object;
+
+	for (size_t i = 0; i < STREAM_ROWS; i++) {
+		const char *name = stream_rows[i].name;
+
+		if (stream_rows[i].is_access == (log->conf.title != NULL) || !conf_is_set(&log->conf, name))
+			continue;
+		conf_error_at(context->problems, &log->conf, name, "%s belongs in %s { }", name,
+		    stream_rows[i].is_access ? "log access" : "log");
+	}
+}
+
+const struct block log_block = {
+	.name = "log",
+	.directives = log_directives,
+	.size = BLOCK_SIZE(struct log_block),
+	.title = TITLE_OPTIONAL,
+	.titles = titles,
+	.prepare = prepare_log,
+	.check = check_log,
+	.help = "Where messages go. `log access` is for the events of logins and sessions; without it they go "
+	    "where the messages go.",
+};
+
+const struct log_block *
+log_block_find(const struct conf_list *logs, enum log_stream stream)
+{
+	for (size_t i = 0; i < logs->count; i++) {
+		const struct log_block *log = logs->items[i];
+
+		if ((log->conf.title != NULL) == (stream == LOG_STREAM_ACCESS))
+			return log;
+	}
+	return NULL;
+}
+
+/* false: the stream is not configured and has no default. */
+static bool
+read_settings(const struct conf_list *logs, bool in_background, enum log_stream stream,
+    struct log_settings *settings)
+{
+	const struct log_block *log = log_block_find(logs, stream);
+
+	*settings = (struct log_settings){ .target = LOG_TARGET_STDERR, .level = LOG_INFO };
+	if (log != NULL) {
+		settings->target = log->target.target;
+		settings->path = log->target.path;
+		settings->format = (enum log_format)log->format;
+		if (stream == LOG_STREAM_MAIN)
+			settings->level = log->level;
+	}
+	if (in_background && settings->target == LOG_TARGET_STDERR)
+		settings->target = LOG_TARGET_SYSLOG;
+	return log != NULL || stream == LOG_STREAM_MAIN;
+}
+
+static bool
+try_stream(const struct conf_list *logs, bool in_background, enum log_stream stream,
+    struct conf_problems *problems)
+{
+	const struct log_block *log = log_block_find(logs, stream);
+	struct log_settings settings;
+	struct log_sink *sink;
+	struct error error;
+
+	if (!read_settings(logs, in_background, stream, &settings))
+		return true;
+	sink = log_sink_open(&settings, &error);
+	if (sink != NULL) {
+		log_sink_close(&sink);
+		return true;
+	}
+	if (log != NULL)
+		conf_error_at(problems, &log->conf, "target", "%s", error.text);
+	else
+		conf_error_at(problems, NULL, NULL, "log: %s; use -f or a log block with another target",
+		    error.text);
+	return false;
+}
+
+bool
+log_blocks_try(const struct conf_list *logs, bool in_background, struct conf_problems *problems)
+{
+	bool main_ok = try_stream(logs, in_background, LOG_STREAM_MAIN, problems);
+	bool access_ok = try_stream(logs, in_background, LOG_STREAM_ACCESS, problems);
+
+	return main_ok && access_ok;
+}
+
+void
+log_blocks_use(const struct conf_list *logs, bool in_background)
+{
+	struct log_settings settings;
+	struct error error;
+
+	read_settings(logs, in_background, LOG_STREAM_MAIN, &settings);
+	if (!log_open(LOG_STREAM_MAIN, &settings, &error))
+		log_write(LOG_ERR, "log: %s", error.text);
+	if (!read_settings(logs, in_background, LOG_STREAM_ACCESS, &settings))
+		log_open(LOG_STREAM_ACCESS, NULL, &error);
+	else if (!log_open(LOG_STREAM_ACCESS, &settings, &error))
+		log_write(LOG_ERR, "log access: %s", error.text);
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* notify.h: tells the service manager what state gatepost is in (the protocol of sd_notify(3)). */
+#ifndef DAEMON_NOTIFY_H
+#define DAEMON_NOTIFY_H
+
+/* All of them do nothing where no service manager listens. */
+void notify_ready(const char *status);		/* also ends notify_reloading */
+void notify_reloading(void);
+void notify_stopping(const char *status);
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* privileges.h: from root to the service user, who keeps nothing but the right to open low ports. */
+#ifndef DAEMON_PRIVILEGES_H
+#define DAEMON_PRIVILEGES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+/*
+ * Becomes `user` (NULL: stays) for good, before any thread runs; nothing that
+ * is executed later gains rights.  A process that is not root's can only stay
+ * who it is.
+ */
+bool privileges_drop(const char *user, struct error *error);
+
+/* What to add to the error of a port that could not be bound: "" where it is no matter of privileges. */
+const char *privileges_port_hint(uint16_t port);
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* reload.c: reads, prepares, commits, and says what became of it. */
+#include "daemon/reload.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "daemon/descriptors.h"
+#include "daemon/log_block.h"
+#include "daemon/notify.h"
+#include "session/listener_settings.h"
+
+static const char *
+title_of(const struct conf_list *list, size_t i)
+{
+	const struct conf_block *block = list->items[i];
+
+	return block->title != NULL ? block->title : "";
+}
+
+static bool
+has_title(const struct conf_list *list, const char *title)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (strcmp(title_of(list, i), title) == 0)
+			return true;
+	return false;
+}
+
+/* Appends ", a b new" for what is in `list` and not in `other`. */
+static void
+name_missing(const struct conf_list *list, const struct conf_list *other, const char *word, struct buf *out)
+{
+	size_t before = buf_len(out);
+
+	for (size_t i = 0; i < list->count; i++)
+		if (!has_title(other, title_of(list, i)))
+			buf_printf(out, "%s %s", buf_len(out) == before ? "," : "", title_of(list, i));
+	if (buf_len(out) != before)
+		buf_printf(out, " %s", word);
+}
+
+void
+reload_compare(const char *what, const struct conf_list *before, const struct conf_list *now, struct buf *out)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < now->count; i++)
+		kept += has_title(before, title_of(now, i));
+	buf_printf(out, "%s%s: %zu kept", buf_len(out) > 0 ? "; " : "", what, kept);
+	name_missing(now, before, "new", out);
+	name_missing(before, now, "dropped", out);
+}
+
+static int
+count_binds(const struct root *root)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < root->listeners.count; i++) {
+		const struct listener_settings *settings = root->listeners.items[i];
+
+		count += settings->bind.count + settings->bind_tls.count;
+	}
+	return (int)count;
+}
+
+struct conf *
+reload_read(const char *config_path, struct conf_problems *problems)
+{
+	struct conf *conf = conf_load(config_path, &root_block, problems);
+	struct root *root;
+
+	if (conf == NULL)
+		return NULL;
+	root = conf_root(conf);
+	root->max_connections = descriptors_reserve(root->max_connections, root_threads(root), count_binds(root));
+	return conf;
+}
+
+static void
+on_restart_needed(const char *name, void *arg)
+{
+	(void)arg;
+	log_write(LOG_WARNING, "%s has changed: that needs a restart", name);
+}
+
+static void
+log_summary(const struct root *before, const struct root *now)
+{
+	struct buf text = { 0 };
+
+	reload_compare("listeners", &before->listeners, &now->listeners, &text);
+	reload_compare("pools", &before->pools, &now->pools, &text);
+	reload_compare("farms", &before->farms, &now->farms, &text);
+	reload_compare("tls", &before->tls, &now->tls, &text);
+	log_write(LOG_NOTICE, "reloaded: %.*s", SLICE_ARGS(buf_slice(&text)));
+	buf_clear(&text);
+}
+
+static void
+commit(struct control *control, struct generation *next)
+{
+	struct generation *before = control->current;
+
+	conf_each_restart(control->assets.started, next->snapshot.conf, on_restart_needed, NULL);
+	log_blocks_use(&next->root->logs, control->assets.in_background);
+	control->current = next;
+	generation_commit(next, control->workers);
+	/* no worker can have let go of `before` yet: that is told to this thread, in a later turn */
+	log_summary(before->root, next->root);
+}
+
+void
+reload_run(struct control *control)
+{
+	struct conf_problems problems = { 0 };
+	struct generation *next = NULL;
+	struct conf *conf;
+	char status[CONTROL_STATUS_MAX];
+
+	if (control->phase != DRAIN_NONE) {
+		log_write(LOG_ERR, "reload failed, nothing changed: gatepost is stopping");
+		return;
+	}
+	notify_reloading();
+	conf = reload_read(control->config_path, &problems);
+	if (conf != NULL)
+		next = generation_prepare(&control->assets, conf, control->current, &problems);
+	if (next != NULL) {
+		commit(control, next);
+	} else {
+		control_log_problems(&problems);
+		log_write(LOG_ERR, "reload failed, nothing changed: %zu error%s", problems.count,
+		    problems.count == 1 ? "" : "s");
+	}
+	conf_problems_clear(&problems);
+	notify_ready(control_status(control, status));
+}
