@@ -124,7 +124,8 @@ check_farm(struct conf_context *context, void *object)
 	const struct farm *farm = object;
 
 	if (farm->servers.count == 0)
-		conf_error_at(context->problems, &farm->conf, NULL, "farm %s has no server", farm->conf.title);
+		conf_error_at(context->problems, &farm->conf, NULL, "farm %s needs a server",
+		    farm->conf.title);
 }
 
 const struct block farm_block = {
