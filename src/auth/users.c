@@ -63,7 +63,7 @@ check_users(struct conf_context *context, void *object)
 const struct block users_block = {
 	.name = "users", .directives = users_directives, .size = BLOCK_SIZE(struct users),
 	.title = TITLE_NONE, .check = check_users,
-	.help = "How the names that clients write become one name for each user.  Servers see what was written.",
+	.help = "One name for each user, however clients write it.  Servers are told what was written.",
 };
 
 static char *
