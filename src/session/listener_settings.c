@@ -19,14 +19,15 @@ static const struct choice unavailable_choices[] = {
 static const struct choice never[] = { { "none", 0 }, { 0 } };
 
 static bool
-read_seconds(const char *word, int max, int *seconds, struct error *error)
+read_seconds(struct conf_words *words, size_t i, int max, int *seconds, struct error *error)
 {
+	const char *word = words->words[i];
 	struct duration duration = { 0 };
 	static const struct directive row = {
 		.name = "tcp_keepalive", .kind = CONF_KIND_DURATION, .size = sizeof(struct duration)
 	};
 
-	if (!conf_parse_value(&row, word, &duration, NULL, error))
+	if (!conf_parse_value(&row, word, &duration, words->arena, error))
 		return false;
 	if (duration.ms < 1000 || duration.ms / 1000 > max || duration.ms % 1000 != 0)
 		return error_set(error, "%s is outside 1s to %ds, in whole seconds", word, max);
@@ -44,10 +45,10 @@ set_keepalive(struct conf_words *words, void *field, struct error *error)
 
 	if (words->count != 3)
 		return error_set(error, "wants three values: idle interval count, as in 2m 30s 4");
-	if (!read_seconds(words->words[0], IDLE_MAX, &keepalive->idle_s, error))
+	if (!read_seconds(words, 0, IDLE_MAX, &keepalive->idle_s, error))
 		return false;
 	words->bad = 1;
-	if (!read_seconds(words->words[1], IDLE_MAX, &keepalive->interval_s, error))
+	if (!read_seconds(words, 1, IDLE_MAX, &keepalive->interval_s, error))
 		return false;
 	words->bad = 2;
 	if (!slice_to_number(slice_of(words->words[2]), COUNT_MAX, &count) || count == 0)
