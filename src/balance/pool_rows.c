@@ -45,7 +45,7 @@ static const struct directive server_tls_directives[] = {
 static void
 check_server_tls(struct conf_context *context, void *object)
 {
-	static const char *const settings[] = { "verify", "ca", "name" };
+	static const char *const settings[] = { "ca", "name" };
 	const struct server_tls *tls = object;
 
 	for (size_t i = 0; tls->mode == SERVER_TLS_OFF && i < sizeof(settings) / sizeof(settings[0]); i++)
