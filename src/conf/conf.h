@@ -20,7 +20,7 @@ struct conf_problems {
 
 /* NULL when there were problems; they name file, line and column, and are printed in that order. */
 struct conf *conf_load(const char *path, const struct block *root, struct conf_problems *problems);
-/* The same from memory; `name` stands for the file in messages, relative paths begin at the current folder. */
+/* The same from memory; `name` stands for the file in messages; paths begin at the current folder. */
 struct conf *conf_load_text(const char *name, const char *text, const struct block *root,
     struct conf_problems *problems);
 void conf_free(struct conf **conf);
@@ -35,8 +35,8 @@ void conf_problems_clear(struct conf_problems *problems);
  */
 void conf_error_at(struct conf_problems *problems, const struct conf_block *block, const char *directive,
     const char *format, ...) __attribute__((format(printf, 4, 5)));
-void conf_error_at_value(struct conf_problems *problems, const struct conf_block *block, const char *directive,
-    size_t i, const char *format, ...) __attribute__((format(printf, 5, 6)));
+void conf_error_at_value(struct conf_problems *problems, const struct conf_block *block,
+    const char *directive, size_t i, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 enum conf_origin {
 	CONF_ORIGIN_DEFAULT,		/* the row's default, or conf_set_default's */
@@ -46,7 +46,8 @@ enum conf_origin {
 };
 
 enum conf_origin conf_origin(const struct conf_block *block, const char *directive);
-bool conf_is_set(const struct conf_block *block, const char *directive);	/* other than by its default */
+/* Has somebody said it: there, in a `default` block or in the block it inherits from? */
+bool conf_is_set(const struct conf_block *block, const char *directive);
 struct conf_where conf_where(const struct conf_block *block, const char *directive);
 /* "gatepost.conf:12"; returns out. */
 const char *conf_where_text(struct conf_where where, char *out, size_t size);

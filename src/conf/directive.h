@@ -18,11 +18,11 @@
 struct size { int64_t bytes; };
 struct duration { int64_t ms; };
 
-struct address {			/* 192.0.2.1:143, [::1]:143, *:143, name:143, unix:/path; the port may be left out */
-	const char *text;		/* as written */
-	const char *host;		/* without brackets; NULL for a unix socket */
-	uint16_t port;			/* 0: none was written */
-	struct addr addr;		/* family AF_UNSPEC for a name and for "*" */
+struct address {		/* 192.0.2.1:143, [::1]:143, *:143, name:143, unix:/path; the port may miss */
+	const char *text;	/* as written */
+	const char *host;	/* without brackets; NULL for a unix socket */
+	uint16_t port;		/* 0: none was written */
+	struct addr addr;	/* family AF_UNSPEC for a name and for "*" */
 };
 
 struct string_list { const char **items; size_t count; };
@@ -61,17 +61,18 @@ struct choice {
 
 /* The words of one directive, for a CUSTOM setter. */
 struct conf_words {
-	const char **words;		/* a setter may replace one (say, by conf_words_path): -T prints what is here */
+	const char **words;		/* a setter may replace one (conf_words_path does): -T prints these */
 	const bool *quoted;
 	size_t count;
 	size_t bad;			/* which word the error is about; the first where it is not set */
 	struct arena *arena;
-	const char *folder;		/* of the file that says it: where relative paths begin; NULL: the current one */
+	const char *folder;		/* of the file, where relative paths begin; NULL: the current one */
 };
 
 /* Fills `field` (zero before, or what earlier lines of a REPEAT made of it); false with the error's text. */
 typedef bool conf_setter(struct conf_words *words, void *field, struct error *error);
-const char *conf_words_path(struct conf_words *words, size_t i);	/* word i as a path; replaces the word too */
+/* Word i as a path, which replaces the word. */
+const char *conf_words_path(struct conf_words *words, size_t i);
 
 enum directive_kind {
 	CONF_KIND_END, CONF_KIND_BOOL, CONF_KIND_NUMBER, CONF_KIND_SIZE, CONF_KIND_DURATION, CONF_KIND_STRING,
@@ -81,11 +82,11 @@ enum directive_kind {
 
 enum directive_flag {
 	CONF_REQUIRED = 1 << 0,
-	CONF_REPEAT = 1 << 1,		/* CUSTOM: may be given several times; lists and block lists always may */
+	CONF_REPEAT = 1 << 1,		/* CUSTOM: may be given several times, as all lists may */
 	CONF_RESTART = 1 << 2,		/* a reload cannot change it */
 	CONF_SECRET = 1 << 3,		/* -T masks it */
-	CONF_COMPUTED = 1 << 4,		/* the default is prose ("by protocol"); prepare or check sets the value */
-	CONF_OWN = 1 << 5,		/* never taken from a `default` block or from what the block inherits from */
+	CONF_COMPUTED = 1 << 4,		/* the default is prose ("by protocol"); prepare sets the value */
+	CONF_OWN = 1 << 5,		/* never taken from a `default` block nor inherited */
 	CONF_NONE_IS_VALUE = 1 << 6,	/* CUSTOM: the setter is given the word `none` too */
 	CONF_NEEDS_PORT = 1 << 7,	/* ADDRESS: a port must be written */
 	CONF_NO_PORT = 1 << 8,		/* ADDRESS: no port may be */
@@ -105,7 +106,7 @@ struct directive {
 	const struct block *block;	/* BLOCK: what is nested; REFERENCE: the kind meant */
 	const struct directive *rows;	/* GROUP: rows of an embedded struct, written as the block's own */
 	conf_setter *set;		/* CUSTOM */
-	const char *argument;		/* CUSTOM: what the manual calls the words, e.g. "idle interval count" */
+	const char *argument;		/* CUSTOM: the manual's name of the words, "idle interval" */
 	const char *help;		/* sentences for the manual; `...` marks literal text */
 };
 
@@ -113,26 +114,29 @@ enum block_title {
 	TITLE_NONE,			/* users { } */
 	TITLE_NAME,			/* pool imap { }: unique within the block around it */
 	TITLE_OPTIONAL,			/* log { }, log access { } */
-	TITLE_VALUE			/* bind *:143 and bind *:143 { freebind yes }: the first row is the title's */
+	TITLE_VALUE			/* bind *:143, bind *:143 { freebind yes }: the first row reads it */
 };
 enum block_flag {
 	BLOCK_HAS_DEFAULT = 1 << 0,	/* `default NAME { }` is allowed (blocks of the root) */
-	BLOCK_CHECK_BROKEN = 1 << 1	/* check runs even if something within is broken, and looks at conf.broken */
+	BLOCK_CHECK_BROKEN = 1 << 1	/* check runs even if something is broken: see conf.broken */
 };
 
 struct block {
 	const char *name;
-	const struct directive *directives;	/* TITLE_VALUE: the first row reads the title (its words; may miss
-						   where it is neither REQUIRED nor a plain list of values) */
+	const struct directive *directives;	/* TITLE_VALUE: the first row reads the title, which may
+						   miss before a { where it is not REQUIRED */
 	size_t size;				/* BLOCK_SIZE(struct listener) */
 	enum block_title title;
-	const char *const *titles;		/* TITLE_OPTIONAL, TITLE_NAME: the only ones allowed, NULL ends; or NULL */
+	const char *const *titles;		/* the only names allowed, NULL ends; NULL: any */
 	unsigned flags;
-	/* Fills in defaults that depend on other fields; all references are set; runs for the outer block first. */
+	/*
+	 * Fills in defaults that depend on other fields; for outer blocks first, and after errors too: what
+	 * is REQUIRED may then be NULL.
+	 */
 	void (*prepare)(struct conf_context *context, void *object);
 	/* Rules over several fields; after every prepare, nested blocks first; may report many errors. */
 	void (*check)(struct conf_context *context, void *object);
-	/* Another object (a farm for its pool) whose directives of the same names are this one's defaults, or NULL. */
+	/* The block (a pool's farm) whose directives of the same names are this one's defaults, or NULL. */
 	const struct conf_block *(*inherits)(const void *object);
 	const char *help;
 };

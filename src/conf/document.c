@@ -67,7 +67,6 @@ describe_title(const struct block *kind, struct buf *out)
 		describe_argument(kind->directives, out);
 }
 
-/* May the block of a directive be left out, is there none at all, or must it be written? */
 static bool
 has_rows_in_braces(const struct block *kind)
 {
@@ -102,6 +101,12 @@ help_of(const struct directive *d)
 	return help != NULL ? help : "";
 }
 
+static bool
+is_between_sentences(const char *text, const char *at)
+{
+	return *at == ' ' && at > text && strchr(".!?", at[-1]) != NULL && isupper((unsigned char)at[1]);
+}
+
 /* Text for mdoc: backslashes escaped, no line that begins with a control character, `x` set as literal. */
 static void
 print_mdoc_text(const char *text, FILE *out)
@@ -117,8 +122,8 @@ print_mdoc_text(const char *text, FILE *out)
 		} else if (*c == '`') {
 			is_literal = !is_literal;
 			fputs(is_literal ? "\\fB" : "\\fR", out);
-		} else if (*c == ' ' && c > text && strchr(".!?", c[-1]) != NULL && isupper((unsigned char)c[1])) {
-			putc('\n', out);	/* mdoc wants a new sentence on a new line */
+		} else if (is_between_sentences(text, c)) {
+			putc('\n', out);	/* where mdoc wants a new line */
 			is_start = true;
 		} else {
 			putc(*c, out);

@@ -7,7 +7,7 @@
 
 #include "conf/directive.h"
 
-void document_mdoc(const struct block *root, FILE *out);	/* sections for the manual page, one a block */
-void document_conf(const struct block *root, FILE *out);	/* a configuration file, all of it commented out */
+void document_mdoc(const struct block *root, FILE *out);	/* sections of a manual page, one a block */
+void document_conf(const struct block *root, FILE *out);	/* a file, all of it commented out */
 
 #endif

@@ -72,8 +72,10 @@ read_file(struct conf *conf, int fd, struct conf_source *source, struct error *e
 		return error_set(error, "%s includes itself", source->name);
 	ok = read_all(fd, source->name, &text, error);
 	if (ok) {
-		source->len = buf_len(&text);
-		source->text = arena_strndup(conf->arena, source->len != 0 ? buf_data(&text) : "", source->len);
+		struct slice all = buf_slice(&text);
+
+		source->len = all.len;
+		source->text = arena_strndup(conf->arena, all.data, all.len);
 	}
 	buf_wipe(&text);
 	return ok;
@@ -142,8 +144,8 @@ include_files(struct conf *conf, struct conf_block *block, const struct conf_wor
 	if (*path != '/' && folder != NULL)
 		path = arena_printf(conf->arena, "%s/%s", folder, path);
 	if (is_too_much(conf, word)) {
-		problem_add(conf->problems, word->where, "include: too deep (%d files) or too many files (%d)",
-		    INCLUDE_DEPTH, FILES_MAX);
+		problem_add(conf->problems, word->where,
+		    "include: too deep (%d files) or too many files (%d)", INCLUDE_DEPTH, FILES_MAX);
 		return;
 	}
 	if (strpbrk(word->text, "*?[") == NULL) {

@@ -57,6 +57,12 @@ is_control(char c)
 	return ((unsigned char)c < ' ' && c != '\t') || c == 0x7f;
 }
 
+static bool
+is_in_name(char c)		/* of a variable */
+{
+	return isalnum((unsigned char)c) || c == '_';
+}
+
 static void
 skip_line(struct lexer *lexer)
 {
@@ -74,7 +80,7 @@ skip_bad(struct lexer *lexer)
 			step(lexer);
 			do
 				step(lexer);
-			while (lexer->at < lexer->end && (isalnum((unsigned char)*lexer->at) || *lexer->at == '_'));
+			while (lexer->at < lexer->end && is_in_name(*lexer->at));
 			if (lexer->at < lexer->end && *lexer->at == '}')
 				step(lexer);
 			continue;
@@ -120,10 +126,11 @@ read_variable(struct lexer *lexer, struct buf *out)
 	const char *start = lexer->at + 2, *at = start, *value;
 	char *name;
 
-	while (at < lexer->end && (isalnum((unsigned char)*at) || *at == '_'))
+	while (at < lexer->end && is_in_name(*at))
 		at++;
 	if (at == lexer->end || *at != '}' || at == start || isdigit((unsigned char)*start)) {
-		problem_add(lexer->problems, where, "${ begins a variable and needs a name and a }, as in ${NAME}");
+		problem_add(lexer->problems, where,
+		    "${ begins a variable and needs a name and a }, as in ${NAME}");
 		return false;
 	}
 	name = arena_strndup(lexer->arena, start, (size_t)(at - start));
@@ -134,7 +141,8 @@ read_variable(struct lexer *lexer, struct buf *out)
 	}
 	for (const char *c = value; *c != '\0'; c++) {
 		if (is_control(*c)) {
-			problem_add(lexer->problems, where, "%s has a control character in the environment", name);
+			problem_add(lexer->problems, where, "%s has a control character in the environment",
+			    name);
 			return false;
 		}
 	}
@@ -166,7 +174,8 @@ read_escape(struct lexer *lexer, struct buf *out)
 	char c = lexer->end - lexer->at > 1 ? lexer->at[1] : '\n';
 
 	if (c != '"' && c != '\\' && c != '$') {
-		problem_add(lexer->problems, place(lexer), "in quotes a backslash stands before \", \\ or $ only");
+		problem_add(lexer->problems, place(lexer),
+		    "in quotes a backslash stands before \", \\ or $ only");
 		return false;
 	}
 	buf_append(out, &c, 1);

@@ -19,14 +19,15 @@ struct lexer {
 	const char *at, *end;
 	int line, column;		/* of what `at` points to; columns count characters */
 	bool is_plain;			/* ${ is itself */
-	int skipped;			/* braces opened less those closed in what the last TOKEN_BAD skipped */
+	int skipped;			/* braces opened less closed in what TOKEN_BAD skipped */
 	struct arena *arena;
 	struct conf_problems *problems;
 };
 
-struct lexer lexer_start(const struct conf_source *source, struct arena *arena, struct conf_problems *problems);
+struct lexer lexer_start(const struct conf_source *source, struct arena *arena,
+    struct conf_problems *problems);
 
-/* TOKEN_END is a line's end or `;`.  After TOKEN_BAD the error is told and the rest of the line is skipped. */
+/* TOKEN_END is a line's end or `;`.  TOKEN_BAD: the error is told and the rest of the line skipped. */
 enum token lexer_next(struct lexer *lexer, struct conf_word *word);
 
 /* Is the next thing, perhaps on a later line, a `{`?  Then it is taken. */

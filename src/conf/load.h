@@ -86,6 +86,8 @@ bool row_find(const struct block *kind, const char *name, struct row *row);
 const char *row_name(const struct directive *directive);
 size_t row_count(const struct block *kind);
 bool row_has_word(const struct directive *directive, const char *word);
+/* Was the row written, or another that fills the same field (allow, deny ... fill one list)? */
+bool row_is_field_written(const struct row *row, const struct conf_block *block);
 static inline void *
 row_field(const struct row *row, const struct conf_block *block)
 {
@@ -99,11 +101,13 @@ bool value_set_address(const struct directive *directive, struct conf_words *wor
 bool value_set_network(const struct directive *directive, struct conf_words *words, void *field,
     struct error *error);
 bool value_one_word(const struct conf_words *words, struct error *error);
-void *value_grow(struct arena *arena, void *items, size_t count, size_t item_size);	/* room for one more */
+/* The items with room for one more: moved whenever `count` is a power of two. */
+void *value_grow(struct arena *arena, void *items, size_t count, size_t item_size);
 
 /* object.c: objects and what is set in them */
 struct conf_block *object_new(struct conf *conf, const struct block *kind, const struct conf_block *parent);
-void object_set_line(struct conf *conf, struct conf_block *block, const struct row *row, struct conf_line *line);
+void object_set_line(struct conf *conf, struct conf_block *block, const struct row *row,
+    struct conf_line *line);
 void object_set_default(struct conf *conf, struct conf_block *block, const struct row *row, const char *text);
 void object_add_block(struct conf *conf, struct conf_block *block, const struct row *row,
     struct conf_block *nested);
@@ -111,6 +115,10 @@ bool object_register(struct conf *conf, struct conf_block *block);	/* false: its
 bool object_register_default(struct conf *conf, struct conf_block *block);
 struct conf_block *object_default(const struct conf *conf, const struct block *kind);	/* NULL: none */
 struct conf_block *object_named(const struct conf *conf, const struct block *kind, const char *title);
+
+/* name.c */
+void name_refuse(const struct conf *conf, const struct conf_block *block, const struct conf_word *name);
+bool name_check_title(const struct conf *conf, const struct block *kind, const struct conf_word *title);
 
 /* parse.c, include.c, resolve.c */
 void parse_source(struct conf *conf, struct conf_block *block, const struct conf_source *source);

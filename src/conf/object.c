@@ -31,19 +31,21 @@ line_of_text(struct arena *arena, const char *text, struct conf_problems *proble
 
 /* Reads a line's words into the field; the line's words become what the setter made of them. */
 static bool
-apply_line(const struct directive *d, struct arena *arena, struct conf_line *line, void *field,
-    struct conf_words *words, struct error *error)
+apply_line(const struct directive *d, struct conf_line *line, void *field, struct conf_words *words,
+    struct error *error)
 {
-	const char **texts = arena_alloc(arena, (line->count + 1) * sizeof(*texts));
-	bool *quoted = arena_alloc(arena, line->count + 1);
+	const char **texts = arena_alloc(words->arena, (line->count + 1) * sizeof(*texts));
+	bool *quoted = arena_alloc(words->arena, line->count + 1);
 	const struct conf_source *source = line->where.source;
 
 	for (size_t i = 0; i < line->count; i++) {
 		texts[i] = line->words[i].text;
 		quoted[i] = line->words[i].quoted;
 	}
-	*words = (struct conf_words){ .words = texts, .quoted = quoted, .count = line->count, .arena = arena,
-		.folder = source != NULL ? source->folder : NULL };
+	words->words = texts;
+	words->quoted = quoted;
+	words->count = line->count;
+	words->folder = source != NULL ? source->folder : NULL;
 	if (!value_set(d, words, field, error))
 		return false;
 	for (size_t i = 0; i < line->count; i++)
@@ -65,20 +67,6 @@ is_empty_by_none(const struct directive *d)	/* or else `none` brings the default
 	    d->kind == CONF_KIND_BLOCK;
 }
 
-/* Rows like allow and deny may fill one field: has another of them been written? */
-static bool
-is_field_shared(const struct conf_block *block, const struct row *row)
-{
-	struct row_walk walk = row_walk_start(block->kind);
-	struct row other;
-
-	while (row_next(&walk, &other))
-		if (other.offset == row->offset && other.index != row->index &&
-		    block->values[other.index].origin == CONF_ORIGIN_WRITTEN)
-			return true;
-	return false;
-}
-
 static void
 append_line(struct conf_value *value, struct conf_line *line)
 {
@@ -95,8 +83,8 @@ object_set_default(struct conf *conf, struct conf_block *block, const struct row
 {
 	const struct directive *d = row->directive;
 	struct conf_value *value = &block->values[row->index];
+	struct conf_words words = { .arena = conf->arena };
 	struct conf_line *line;
-	struct conf_words words;
 	struct error error;
 
 	memset(row_field(row, block), 0, d->size);
@@ -109,7 +97,7 @@ object_set_default(struct conf *conf, struct conf_block *block, const struct row
 		return;
 	append_line(value, line);
 	if (d->kind != CONF_KIND_REFERENCE &&
-	    !apply_line(d, conf->arena, line, row_field(row, block), &words, &error)) {
+	    !apply_line(d, line, row_field(row, block), &words, &error)) {
 		problem_add(conf->problems, block->where, "the default of %s: %s", row_name(d), error.text);
 		block->broken = true;
 	}
@@ -144,12 +132,13 @@ set_words(struct conf *conf, struct conf_block *block, const struct row *row, st
 	const struct directive *d = row->directive;
 	struct conf_value *value = &block->values[row->index];
 	struct conf_where where = line->where;
-	struct conf_words words = { .count = line->count };
+	struct conf_words words = { .arena = conf->arena, .count = line->count };
+	const char *name = row_name(d);
 	struct error error;
 	bool ok;
 
 	if (d->kind != CONF_KIND_REFERENCE)
-		ok = apply_line(d, conf->arena, line, row_field(row, block), &words, &error);
+		ok = apply_line(d, line, row_field(row, block), &words, &error);
 	else if (line->count == 0)
 		ok = error_set(&error, "a name is missing");
 	else
@@ -160,8 +149,9 @@ set_words(struct conf *conf, struct conf_block *block, const struct row *row, st
 	}
 	if (words.bad < line->count)
 		where = line->words[words.bad].where;
-	problem_add(conf->problems, where, "%s: %s",
-	    block->kind->title == TITLE_VALUE && row->index == 0 ? block->kind->name : row_name(d), error.text);
+	if (block->kind->title == TITLE_VALUE && row->index == 0)
+		name = block->kind->name;
+	problem_add(conf->problems, where, "%s: %s", name, error.text);
 	value->failed = true;
 	block->broken = true;
 }
@@ -173,12 +163,13 @@ object_set_line(struct conf *conf, struct conf_block *block, const struct row *r
 	struct conf_value *value = &block->values[row->index];
 	bool is_first = value->origin != CONF_ORIGIN_WRITTEN && !value->undone;
 	bool is_none = is_plain_none(d, line);
+	bool has_none = value->none || value->undone || is_none;
 
-	if (!is_first && (value->none || value->undone || is_none || !(d->list || (d->flags & CONF_REPEAT)))) {
+	if (!is_first && (has_none || !(d->list || (d->flags & CONF_REPEAT)))) {
 		char first[256];
 
-		problem_add(conf->problems, line->where, "%s is given twice%s; the first is at %s", row_name(d),
-		    value->none || value->undone || is_none ? ", once with none" : "",
+		problem_add(conf->problems, line->where, "%s is given twice%s; the first is at %s",
+		    row_name(d), has_none ? ", once with none" : "",
 		    conf_where_text(value->where, first, sizeof(first)));
 		block->broken = true;
 		return;
@@ -186,7 +177,7 @@ object_set_line(struct conf *conf, struct conf_block *block, const struct row *r
 	if (is_first) {
 		value->where = line->where;
 		value->lines = value->last = NULL;
-		if (!is_field_shared(block, row))
+		if (!row_is_field_written(row, block))
 			memset(row_field(row, block), 0, d->size);
 		value->origin = CONF_ORIGIN_WRITTEN;
 	}
@@ -222,7 +213,8 @@ object_new(struct conf *conf, const struct block *kind, const struct conf_block 
 }
 
 void
-object_add_block(struct conf *conf, struct conf_block *block, const struct row *row, struct conf_block *nested)
+object_add_block(struct conf *conf, struct conf_block *block, const struct row *row,
+    struct conf_block *nested)
 {
 	struct conf_value *value = &block->values[row->index];
 	void *field = row_field(row, block);
@@ -293,7 +285,7 @@ conf_parse_value(const struct directive *row, const char *text, void *field, str
 {
 	struct conf_problems problems = { 0 };
 	struct conf_line *line = line_of_text(arena, text, &problems);
-	struct conf_words words;
+	struct conf_words words = { .arena = arena };
 
 	conf_problems_clear(&problems);
 	if (line == NULL)
@@ -305,5 +297,5 @@ conf_parse_value(const struct directive *row, const char *text, void *field, str
 		line = line_of_text(arena, row->value, &problems);
 		assert(line != NULL);
 	}
-	return apply_line(row, arena, line, field, &words, error);
+	return apply_line(row, line, field, &words, error);
 }

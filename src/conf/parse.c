@@ -3,13 +3,10 @@
  * parse.c: directives and blocks of a file as lines and objects.  After an error it goes on with the next
  * directive, so that one run tells them all.
  */
-#include <ctype.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "conf/lex.h"
 #include "conf/load.h"
-#include "conf/suggest.h"
 
 struct parser {
 	struct conf *conf;
@@ -87,108 +84,11 @@ read_statement(struct parser *p, const struct conf_word *name, struct statement 
 	return false;
 }
 
-/* The blocks that know a directive: "farm or pool", "the file outside all blocks". */
-struct owners {
-	const struct block *kinds[8];
-	size_t count;
-};
-
-static void
-find_owners(const struct block *kind, const char *name, struct owners *owners, int depth)
-{
-	enum { ROOM = sizeof(owners->kinds) / sizeof(owners->kinds[0]) };
-	struct row_walk walk = row_walk_start(kind);
-	struct row row;
-
-	for (size_t i = 0; i < owners->count; i++)
-		if (owners->kinds[i] == kind)
-			return;
-	if (owners->count < ROOM && row_find(kind, name, &row))
-		owners->kinds[owners->count++] = kind;
-	while (depth > 0 && row_next(&walk, &row))
-		if (row.directive->kind == CONF_KIND_BLOCK)
-			find_owners(row.directive->block, name, owners, depth - 1);
-}
-
-static void
-refuse_misplaced(struct parser *p, const struct conf_block *block, const struct conf_word *name,
-    const struct owners *owners)
-{
-	struct buf text = { 0 };
-
-	for (size_t i = 0; i < owners->count; i++) {
-		const char *owner = owners->kinds[i]->name;
-
-		buf_printf(&text, "%s%s%s", i == 0 ? "" : i + 1 == owners->count ? " or " : ", ",
-		    owners->kinds[i] == p->conf->root->kind ? "outside all blocks" : "in ",
-		    owners->kinds[i] == p->conf->root->kind ? "" : owner);
-	}
-	problem_add(p->conf->problems, name->where, "%s does not belong %s%s, but %.*s", name->text,
-	    block->parent != NULL ? "in " : "outside all blocks", block->parent != NULL ? block->kind->name : "",
-	    SLICE_ARGS(buf_slice(&text)));
-	buf_clear(&text);
-}
-
-static void
-refuse_unknown(struct parser *p, const struct conf_block *block, const struct conf_word *name)
-{
-	enum { OWNER_DEPTH = 4 };
-	struct suggest suggest = suggest_start(name->text);
-	struct row_walk walk = row_walk_start(block->kind);
-	struct owners owners = { 0 };
-	struct row row;
-
-	find_owners(p->conf->root->kind, name->text, &owners, OWNER_DEPTH);
-	if (owners.count != 0) {
-		refuse_misplaced(p, block, name, &owners);
-		return;
-	}
-	while (row_next(&walk, &row))
-		suggest_try(&suggest, row_name(row.directive));
-	suggest_try(&suggest, "include");
-	problem_add(p->conf->problems, name->where, "%s is unknown%s%s%s%s%s", name->text,
-	    block->parent != NULL ? " in " : "", block->parent != NULL ? block->kind->name : "",
-	    suggest.best != NULL ? "; did you mean " : "", suggest.best != NULL ? suggest.best : "",
-	    suggest.best != NULL ? "?" : "");
-}
-
 static void
 read_body(struct parser *p, struct conf_block *nested, const struct statement *s)
 {
 	if (s->end == TOKEN_OPEN)
 		read_directives(p, nested, &s->open);
-}
-
-static bool
-is_name(const char *text)
-{
-	for (const char *c = text; *c != '\0'; c++)
-		if (!isalnum((unsigned char)*c) && strchr("._-@:+", *c) == NULL)
-			return false;
-	return *text != '\0' && strcmp(text, "none") != 0;
-}
-
-static bool
-check_title_word(struct parser *p, const struct block *kind, const struct conf_word *title)
-{
-	struct suggest suggest = suggest_start(title->text);
-
-	if (!is_name(title->text)) {
-		problem_add(p->conf->problems, title->where,
-		    "a name is made of letters, digits and . _ - @ : +, and is not none");
-		return false;
-	}
-	if (kind->titles == NULL)
-		return true;
-	for (const char *const *t = kind->titles; *t != NULL; t++) {
-		if (strcmp(*t, title->text) == 0)
-			return true;
-		suggest_try(&suggest, *t);
-	}
-	problem_add(p->conf->problems, title->where, "there is no %s %s%s%s%s", kind->name, title->text,
-	    suggest.best != NULL ? "; did you mean " : "", suggest.best != NULL ? suggest.best : "",
-	    suggest.best != NULL ? "?" : "");
-	return false;
 }
 
 /* Judges the words between a block's name and its {. */
@@ -213,7 +113,7 @@ check_title(struct parser *p, const struct block *kind, const struct statement *
 		    most == 1 ? "no name" : "one name");
 		return false;
 	}
-	return s->count < 2 || check_title_word(p, kind, &s->words[1]);
+	return s->count < 2 || name_check_title(p->conf, kind, &s->words[1]);
 }
 
 static struct conf_line *
@@ -267,7 +167,8 @@ read_value_block(struct parser *p, struct conf_block *block, const struct row *r
 }
 
 static void
-read_titled_block(struct parser *p, struct conf_block *block, const struct row *row, const struct statement *s)
+read_titled_block(struct parser *p, struct conf_block *block, const struct row *row,
+    const struct statement *s)
 {
 	const struct block *kind = row->directive->block;
 	bool ok = check_title(p, kind, s);
@@ -367,7 +268,7 @@ read_directive(struct parser *p, struct conf_block *block, const struct conf_wor
 		else if (strcmp(name->text, "include") == 0)
 			problem_add(p->conf->problems, name->where, "include takes one file or pattern");
 		else
-			refuse_unknown(p, block, name);
+			name_refuse(p->conf, block, name);
 		block->broken = true;
 		if (s.end == TOKEN_OPEN)
 			skip_block(p, s.open, 1);

@@ -15,15 +15,15 @@ refuse_reference(struct conf *conf, struct conf_block *block, const struct row *
 {
 	const struct block *kind = row->directive->block;
 	struct suggest suggest = suggest_start(word->text);
+	char phrase[SUGGEST_TEXT_MAX];
 	struct conf_where where = word->where.source != NULL ? word->where : line->where;
 
 	for (const struct conf_object *o = conf->objects; o != NULL; o = o->next)
 		if (o->block->kind == kind && o->block->parent == conf->root && o->block->title != NULL)
 			suggest_try(&suggest, o->block->title);
 	problem_add(conf->problems, where.source != NULL ? where : block->where,
-	    "%s: there is no %s %s%s%s%s", row_name(row->directive), kind->name, word->text,
-	    suggest.best != NULL ? "; did you mean " : "", suggest.best != NULL ? suggest.best : "",
-	    suggest.best != NULL ? "?" : "");
+	    "%s: there is no %s %s%s", row_name(row->directive), kind->name, word->text,
+	    suggest_phrase(&suggest, phrase));
 	block->values[row->index].failed = true;
 	block->broken = true;
 }
@@ -65,19 +65,6 @@ resolve_block(struct conf *conf, struct conf_block *block)
 			resolve_references(conf, block, &row);
 }
 
-/* Another row of the block fills the same field, and somebody wrote it. */
-static bool
-is_taken(const struct conf_block *block, const struct row *row)
-{
-	struct row_walk walk = row_walk_start(block->kind);
-	struct row other;
-
-	while (row_next(&walk, &other))
-		if (other.offset == row->offset && block->values[other.index].origin == CONF_ORIGIN_WRITTEN)
-			return true;
-	return false;
-}
-
 /* What was said in `from` counts in `block` where that says nothing itself. */
 static void
 merge(struct conf_block *block, const struct conf_block *from, enum conf_origin origin)
@@ -89,11 +76,12 @@ merge(struct conf_block *block, const struct conf_block *from, enum conf_origin 
 		struct conf_value *value = &block->values[row.index];
 		const struct conf_value *source;
 
-		if (value->undone || (row.directive->flags & CONF_OWN) || is_taken(block, &row) ||
+		if (value->undone || (row.directive->flags & CONF_OWN) || row_is_field_written(&row, block) ||
 		    !row_find(from->kind, row_name(row.directive), &other))
 			continue;
 		source = &from->values[other.index];
-		if (other.directive->kind != row.directive->kind || other.directive->size != row.directive->size ||
+		if (other.directive->kind != row.directive->kind ||
+		    other.directive->size != row.directive->size ||
 		    (source->origin == CONF_ORIGIN_DEFAULT && !source->undone))
 			continue;
 		memcpy(row_field(&row, block), row_field(&other, from), row.directive->size);

@@ -77,6 +77,18 @@ row_has_word(const struct directive *directive, const char *word)
 	return false;
 }
 
+bool
+row_is_field_written(const struct row *row, const struct conf_block *block)
+{
+	struct row_walk walk = row_walk_start(block->kind);
+	struct row other;
+
+	while (row_next(&walk, &other))
+		if (other.offset == row->offset && block->values[other.index].origin == CONF_ORIGIN_WRITTEN)
+			return true;
+	return false;
+}
+
 const struct directive *
 conf_find_row(const struct block *block, const char *name, size_t *offset)
 {

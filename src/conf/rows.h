@@ -32,7 +32,8 @@
 #define CONF_SIZE(type, field, default_, from_, to_, flags_, help_) \
 	{ CONF_ROW(type, field, SIZE, struct size, default_, flags_, help_), .from = (from_), .to = (to_) }
 #define CONF_DURATION(type, field, default_, from_, to_, flags_, help_) \
-	{ CONF_ROW(type, field, DURATION, struct duration, default_, flags_, help_), .from = (from_), .to = (to_) }
+	{ CONF_ROW(type, field, DURATION, struct duration, default_, flags_, help_), \
+	    .from = (from_), .to = (to_) }
 
 /* Plain values or one of some words that stand for a value: `threads auto`. */
 #define CONF_NUMBER_OR(type, field, default_, words_, from_, to_, flags_, help_) \
@@ -55,7 +56,8 @@
 #define CONF_CHOICE(type, field, default_, choices_, flags_, help_) \
 	{ CONF_ROW(type, field, CHOICE, int, default_, flags_, help_), .choices = (choices_) }
 #define CONF_CHOICES(type, field, default_, choices_, flags_, help_) \
-	{ CONF_ROW(type, field, CHOICES, unsigned, default_, flags_, help_), .choices = (choices_), .list = true }
+	{ CONF_ROW(type, field, CHOICES, unsigned, default_, flags_, help_), .list = true, \
+	    .choices = (choices_) }
 
 #define CONF_ADDRESS(type, field, default_, flags_, help_) \
 	{ CONF_ROW(type, field, ADDRESS, struct address, default_, flags_, help_) }
@@ -66,8 +68,9 @@
 
 /* A pointer to (or a list of) blocks of the root, by name; they may be written later. */
 #define CONF_REFERENCE(type, field, default_, block_, flags_, help_) \
-	{ .name = #field, .kind = CONF_KIND_REFERENCE, .offset = CONF_POINTER(type, field), .size = sizeof(void *), \
-	    .value = (default_), .block = (block_), .flags = (flags_), .help = (help_) }
+	{ .name = #field, .kind = CONF_KIND_REFERENCE, .offset = CONF_POINTER(type, field), \
+	    .size = sizeof(void *), .value = (default_), .block = (block_), .flags = (flags_), \
+	    .help = (help_) }
 #define CONF_REFERENCES(type, field, default_, block_, flags_, help_) \
 	{ CONF_ROW(type, field, REFERENCE, struct conf_list, default_, flags_, help_), .list = true, \
 	    .block = (block_) }

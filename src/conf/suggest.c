@@ -3,6 +3,7 @@
  * suggest.c: nearness is the number of letters to insert, drop, change or swap with their neighbour
  * (Damerau and Levenshtein); a third of the word may be wrong, at least one letter.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "conf/suggest.h"
@@ -60,4 +61,13 @@ suggest_try(struct suggest *suggest, const char *candidate)
 		suggest->distance = distance;
 		suggest->best = candidate;
 	}
+}
+
+const char *
+suggest_phrase(const struct suggest *suggest, char out[SUGGEST_TEXT_MAX])
+{
+	out[0] = '\0';
+	if (suggest->best != NULL)
+		snprintf(out, SUGGEST_TEXT_MAX, "; did you mean %s?", suggest->best);
+	return out;
 }

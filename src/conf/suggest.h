@@ -11,7 +11,11 @@ struct suggest {
 	size_t distance;
 };
 
+enum { SUGGEST_TEXT_MAX = 72 };
+
 struct suggest suggest_start(const char *word);
 void suggest_try(struct suggest *suggest, const char *candidate);
+/* "; did you mean NAME?" or nothing; returns out. */
+const char *suggest_phrase(const struct suggest *suggest, char out[SUGGEST_TEXT_MAX]);
 
 #endif

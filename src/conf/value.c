@@ -67,15 +67,14 @@ static bool
 refuse_choice(const struct choice *choices, const char *noun, const char *word, struct error *error)
 {
 	struct suggest suggest = suggest_start(word);
+	char phrase[SUGGEST_TEXT_MAX];
 	struct buf list = { 0 };
 
 	for (const struct choice *c = choices; c->word != NULL; c++)
 		suggest_try(&suggest, c->word);
 	list_choices(choices, &list);
-	error_set(error, "%s is not %s%sone of %.*s%s%s%s", word, noun != NULL ? noun : "",
-	    noun != NULL ? " or " : "", SLICE_ARGS(buf_slice(&list)), suggest.best != NULL ? "; did you mean " : "",
-	    suggest.best != NULL ? suggest.best : "",
-	    suggest.best != NULL ? "?" : "");
+	error_set(error, "%s is not %s%sone of %.*s%s", word, noun != NULL ? noun : "",
+	    noun != NULL ? " or " : "", SLICE_ARGS(buf_slice(&list)), suggest_phrase(&suggest, phrase));
 	buf_clear(&list);
 	return false;
 }
@@ -129,8 +128,8 @@ parse_quantity(const struct directive *d, const char *text, int64_t *value, stru
 	    strlen(text + digits)) {
 		if (d->choices != NULL && digits == 0 && *text != '-')
 			return refuse_choice(d->choices, q->noun, text, error);
-		return error_set(error, "%s is not %s%s%s", text, q->noun, q->examples != NULL ? " like " : "",
-		    q->examples != NULL ? q->examples : "");
+		return error_set(error, "%s is not %s%s%s", text, q->noun,
+		    q->examples != NULL ? " like " : "", q->examples != NULL ? q->examples : "");
 	}
 	factor = read_unit(q, text, text + digits, error);
 	if (factor == 0)

@@ -8,7 +8,7 @@
 
 enum { HOST_NAME_MAX_LEN = 253, PORT_MAX = 65535 };
 
-/* Splits "host", "host:port", "[v6]", "[v6]:port" or a bare IPv6 address; *port is empty where there is none. */
+/* Splits "host", "host:port", "[v6]", "[v6]:port" or a bare IPv6 address; *port is empty without one. */
 static bool
 split_port(struct slice text, struct slice *host, struct slice *port, struct error *error)
 {
@@ -120,7 +120,8 @@ read_address(unsigned flags, struct conf_words *words, size_t i, struct address 
 }
 
 bool
-value_set_address(const struct directive *directive, struct conf_words *words, void *field, struct error *error)
+value_set_address(const struct directive *directive, struct conf_words *words, void *field,
+    struct error *error)
 {
 	struct address_list *list = field;
 
@@ -137,7 +138,8 @@ value_set_address(const struct directive *directive, struct conf_words *words, v
 }
 
 bool
-value_set_network(const struct directive *directive, struct conf_words *words, void *field, struct error *error)
+value_set_network(const struct directive *directive, struct conf_words *words, void *field,
+    struct error *error)
 {
 	struct network_list *list = field;
 

@@ -36,7 +36,9 @@ writes_the_manual(void **state)
 	char *text = document(document_mdoc);
 
 	(void)state;
-	assert_has(text, ".Ss Outside all blocks\n.Bl -tag -width Ds\n.It Ic threads Ar \\&number | Ar \\&auto\n"
+	assert_has(text,
+	    ".Ss Outside all blocks\n.Bl -tag -width Ds\n"
+	    ".It Ic threads Ar \\&number | Ar \\&auto\n"
 	    "Worker threads.\nDefault: auto.\nRange: 1 to 256.\nA change needs a restart.\n");
 	assert_has(text, ".It Ic users Brq Ar ...\nThe names of users.\n");
 	assert_has(text, ".It Ic pool Ar \\&name Brq Ar ...\n");
@@ -57,11 +59,15 @@ writes_the_reference(void **state)
 	struct conf *conf;
 
 	(void)state;
-	assert_has(text, "## Worker threads.\n## Default: auto. Range: 1 to 256. A change needs a restart. Values: number |\n"
+	assert_has(text,
+	    "## Worker threads.\n"
+	    "## Default: auto. Range: 1 to 256. A change needs a restart. Values: number |\n"
 	    "## auto.\n#threads auto\n\n");
 	assert_has(text, "#users {\n#\t# Before the detail.\n#\t# Default: +.\n#\tdelimiter +\n#}\n");
 	assert_has(text, "#\tserver name {\n#\t\t# Where it is.\n#\t\t# Required.\n#\t\taddress address\n");
-	assert_has(text, "#\t# How the proxy logs in.\n#\t# Default: password. Values: none | password | master.\n"
+	assert_has(text,
+	    "#\t# How the proxy logs in.\n"
+	    "#\t# Default: password. Values: none | password | master.\n"
 	    "#\tlogin password\n");
 	assert_has(text, "#\tserver_tls off {\n");
 	for (const char *line = text; *line != '\0'; line = strchr(line, '\n') + 1)

@@ -68,7 +68,8 @@ tells_every_error_at_its_place(void **state)
 	assert_int_equal(glob("*.conf", 0, NULL, &found), 0);
 	for (size_t i = 0; i < found.gl_pathc; i++) {
 		const char *path = found.gl_pathv[i];
-		char *golden = xasprintf("%.*s.err", (int)strlen(path) - 5, path), *text = load_bad(path), *wanted;
+		char *golden = xasprintf("%.*s.err", (int)strlen(path) - 5, path), *text = load_bad(path);
+		char *wanted;
 
 		if (getenv("UPDATE") != NULL)
 			write_text(golden, text);

@@ -233,7 +233,9 @@ fills_in_the_environment(void **state)
 static void
 reads_line_ends_of_windows_and_a_byte_order_mark(void **state)
 {
-	struct conf *conf = must_read("\xef\xbb\xbfhostname \"a b\"\r\nusers {\r\n  delimiter -\r\n}\r\nthreads 3\r\n");
+	struct conf *conf = must_read(
+	    "\xef\xbb\xbf" "hostname \"a b\"\r\n"
+	    "users {\r\n  delimiter -\r\n}\r\nthreads 3\r\n");
 	const struct root *root = conf_root(conf);
 
 	(void)state;
@@ -316,11 +318,13 @@ writes_an_error_after_loading(void **state)
 	FILE *out = open_memstream(&text, &n);
 
 	(void)state;
-	conf_error_at_value(&problems, &tls->conf, "certificate", 1, "cannot open %s", tls->certificate.items[1]);
+	conf_error_at_value(&problems, &tls->conf, "certificate", 1, "cannot open %s",
+	    tls->certificate.items[1]);
 	conf_error_at(&problems, &tls->conf, "certificate", "first");
 	conf_problems_print(&problems, out);
 	fclose(out);
-	assert_string_equal(text, "text:2:2: first\n\tcertificate x y\n\t^\n"
+	assert_string_equal(text,
+	    "text:2:2: first\n\tcertificate x y\n\t^\n"
 	    "text:2:16: cannot open y\n\tcertificate x y\n\t              ^\n");
 	free(text);
 	conf_problems_clear(&problems);

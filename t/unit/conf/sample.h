@@ -10,10 +10,20 @@
 #include "conf/conf.h"
 
 struct settings { struct duration connect_timeout; int64_t retries; int login; };
-struct sample_tls { struct conf_block conf; struct string_list certificate; const char *key; const char *password; };
+struct sample_tls {
+	struct conf_block conf;
+	struct string_list certificate;
+	const char *key;
+	const char *password;
+};
 struct server { struct conf_block conf; struct address address; int64_t weight; };
 struct server_tls { struct conf_block conf; int mode; bool verify; };
-struct farm { struct conf_block conf; struct duration affinity; struct settings settings; struct conf_list server; };
+struct farm {
+	struct conf_block conf;
+	struct duration affinity;
+	struct settings settings;
+	struct conf_list server;
+};
 struct pool {
 	struct conf_block conf;
 	int protocol;
@@ -152,7 +162,8 @@ static const struct block pool_block = { .name = "pool", .directives = pool_rows
 	.prepare = prepare_pool, .inherits = inherit_farm, .help = "A service of servers." };
 
 static const struct directive bind_rows[] = {
-	CONF_ADDRESS(struct bind, address, NULL, CONF_REQUIRED | CONF_NEEDS_PORT | CONF_ANY | CONF_UNIX, "Where."),
+	CONF_ADDRESS(struct bind, address, NULL, CONF_REQUIRED | CONF_NEEDS_PORT | CONF_ANY | CONF_UNIX,
+	    "Where."),
 	CONF_BOOL(struct bind, freebind, "no", 0, "May the address be absent?"),
 	{ 0 }
 };
@@ -206,8 +217,10 @@ prepare_listener(struct conf_context *context, void *object)
 
 	if (pool == NULL)
 		return;
-	conf_set_default(context, &listener->conf, "idle_timeout", pool->protocol == PROTOCOL_POP3 ? "11m" : "35m");
-	if (pool->protocol == PROTOCOL_LMTP && conf_origin(&listener->conf, "auth") == CONF_ORIGIN_DEFAULT_BLOCK)
+	conf_set_default(context, &listener->conf, "idle_timeout",
+	    pool->protocol == PROTOCOL_POP3 ? "11m" : "35m");
+	if (pool->protocol == PROTOCOL_LMTP &&
+	    conf_origin(&listener->conf, "auth") == CONF_ORIGIN_DEFAULT_BLOCK)
 		conf_unset(context, &listener->conf, "auth");
 }
 
@@ -220,7 +233,8 @@ check_listener(struct conf_context *context, void *object)
 		conf_error_at(context->problems, &listener->conf, "idle_timeout",
 		    "idle_timeout is less than login_timeout");
 	if (listener->trusted.count > 1 && listener->trusted.items[1].bits == 0)
-		conf_error_at_value(context->problems, &listener->conf, "trusted", 1, "the world is not trusted");
+		conf_error_at_value(context->problems, &listener->conf, "trusted", 1,
+		    "the world is not trusted");
 }
 
 static const struct block listener_block = { .name = "listener", .directives = listener_rows,
@@ -233,7 +247,8 @@ static const struct directive log_rows[] = {
 	{ 0 }
 };
 static const struct block log_block = { .name = "log", .directives = log_rows,
-	.size = BLOCK_SIZE(struct log), .title = TITLE_OPTIONAL, .titles = log_titles, .help = "What is logged." };
+	.size = BLOCK_SIZE(struct log), .title = TITLE_OPTIONAL, .titles = log_titles,
+	.help = "What is logged." };
 
 static const struct directive users_rows[] = {
 	CONF_STRING(struct users, delimiter, "+", 0, "Before the detail."),
@@ -264,7 +279,7 @@ check_root(struct conf_context *context, void *object)
 	((struct root *)object)->checks++;
 }
 
-static const struct block sample_root = { .name = "", .directives = root_rows, .size = BLOCK_SIZE(struct root),
-	.check = check_root };
+static const struct block sample_root = { .name = "", .directives = root_rows,
+	.size = BLOCK_SIZE(struct root), .check = check_root };
 
 #endif
