@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* pool_test.c: the rows of farms and pools, and which endpoints a reload keeps, makes and forgets. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "balance/balance.h"
+#include "conf/conf.h"
+
+struct root {
+	struct conf_block conf;
+	struct conf_list farms, pools;
+};
+
+static const struct directive root_directives[] = {
+	CONF_BLOCKS(struct root, farms, &farm_block, 0),
+	CONF_BLOCKS(struct root, pools, &pool_block, 0),
+	{ 0 }
+};
+
+static const struct block root_block = {
+	.name = "root", .directives = root_directives, .size = BLOCK_SIZE(struct root),
+};
+
+/* A configuration with the table that lives longer. */
+struct loaded {
+	struct conf *conf;
+	struct root *root;
+	struct conf_problems problems;
+	struct conf_context context;
+};
+
+static void
+load(struct loaded *l, const char *text)
+{
+	*l = (struct loaded){ 0 };
+	l->conf = conf_load_text("text", text, &root_block, &l->problems);
+	conf_problems_print(&l->problems, stderr);
+	assert_non_null(l->conf);
+	l->root = conf_root(l->conf);
+	l->context.problems = &l->problems;
+	l->context.conf = l->conf;
+}
+
+static struct pool *
+pool_at(const struct loaded *l, size_t i)
+{
+	assert_true(i < l->root->pools.count);
+	return l->root->pools.items[i];
+}
+
+static bool
+open_pool(struct loaded *l, struct endpoint_table *table)
+{
+	return pool_open(pool_at(l, 0), table, &l->context);
+}
+
+static void
+unload(struct loaded *l)
+{
+	for (size_t i = 0; i < l->root->pools.count; i++)
+		pool_close(l->root->pools.items[i]);
+	conf_problems_clear(&l->problems);
+	conf_free(&l->conf);
+}
+
+static char *
+text_of(const struct conf_problems *problems)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	conf_problems_print(problems, out);
+	fclose(out);
+	return text;
+}
+
+static void
+must_refuse(const char *text, const char *why)
+{
+	struct conf_problems problems = { 0 };
+	struct conf *conf = conf_load_text("text", text, &root_block, &problems);
+	char *said = text_of(&problems);
+
+	if (conf != NULL || strstr(said, why) == NULL)
+		fail_msg("%s was %s: %s", text, conf != NULL ? "taken" : "refused", said);
+	assert_int_equal(problems.count, 1);
+	free(said);
+	conf_problems_clear(&problems);
+}
+
+static void
+has_defaults(void **state)
+{
+	struct loaded l;
+	const struct pool *pool;
+	const struct pool_options *options;
+	const struct server *server;
+
+	(void)state;
+	load(&l, "pool imap { server b1 { address 192.0.2.1 } }");
+	pool = pool_at(&l, 0);
+	options = &pool->options;
+	server = pool_servers(pool)->items[0];
+	assert_null(pool->farm);
+	assert_false(conf_is_set(&pool->conf, "protocol"));
+	assert_false(conf_is_set(&pool->conf, "port"));
+	assert_false(conf_is_set(&pool->conf, "balance"));
+	assert_false(conf_is_set(&pool->conf, "login"));
+	assert_int_equal(options->forward, FORWARD_AUTO);
+	assert_int_equal(options->server_tls->mode, SERVER_TLS_OFF);
+	assert_true(options->server_tls->verify);
+	assert_null(options->server_tls->ca);
+	assert_int_equal(options->source.count, 0);
+	assert_int_equal(options->connect_timeout.ms, 5000);
+	assert_int_equal(options->login_timeout.ms, 30000);
+	assert_int_equal(options->queue_timeout.ms, 10000);
+	assert_int_equal(options->retries, 3);
+	assert_int_equal(options->max_connections, 0);
+	assert_string_equal(server->conf.title, "b1");
+	assert_int_equal(server->weight, 1);
+	unload(&l);
+}
+
+static void
+words_mean_what_they_name(void **state)
+{
+	static const struct {
+		const char *word;
+		const struct balancer *balancer;
+	} words[] = {
+		{ "roundrobin", &balance_roundrobin },
+		{ "leastconn", &balance_leastconn },
+		{ "user", &balance_user },
+	};
+	struct endpoint_table *table = endpoint_table_new(1);
+	struct loaded l;
+	char text[100];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		snprintf(text, sizeof(text), "pool imap { balance %s; server b1 { address ::1 } }",
+		    words[i].word);
+		load(&l, text);
+		assert_true(open_pool(&l, table));
+		assert_ptr_equal(pool_at(&l, 0)->balancer, words[i].balancer);
+		assert_string_equal(pool_at(&l, 0)->balancer->name, words[i].word);
+		assert_int_equal(pool_at(&l, 0)->is_bound, words[i].balancer == &balance_user);
+		unload(&l);
+	}
+	endpoint_table_free(&table);
+}
+
+static void
+inherits_from_its_farm(void **state)
+{
+	struct loaded l;
+	const struct pool *imap, *pop3;
+
+	(void)state;
+	load(&l, "pool imap { farm far; retries 7 }\n"
+		 "pool pop3 { farm far; server_tls starttls }\n"
+		 "default pool { queue_timeout 2s }\n"
+		 "farm far { balance user; login none; forward id\n"
+		 "  server_tls implicit { verify no; name mail }\n"
+		 "  source 192.0.2.8 2001:db8::8; connect_timeout 1s; login_timeout 9s; retries 0\n"
+		 "  max_connections 50; server d01 { address ::1 }; server d02 { address ::2 } }");
+	imap = pool_at(&l, 0);
+	pop3 = pool_at(&l, 1);
+	assert_ptr_equal(pool_servers(imap), &imap->farm->servers);
+	assert_int_equal(pool_servers(pop3)->count, 2);
+	assert_int_equal(imap->servers.count, 0);
+	assert_int_equal(imap->options.balance, BALANCER_user);
+	assert_int_equal(imap->options.login, LOGIN_NONE);
+	assert_int_equal(imap->options.forward, FORWARD_ID);
+	assert_int_equal(imap->options.server_tls->mode, SERVER_TLS_IMPLICIT);
+	assert_false(imap->options.server_tls->verify);
+	assert_int_equal(pop3->options.server_tls->mode, SERVER_TLS_STARTTLS);
+	assert_true(pop3->options.server_tls->verify);
+	assert_int_equal(imap->options.source.count, 2);
+	assert_int_equal(imap->options.retries, 7);
+	assert_int_equal(pop3->options.retries, 0);
+	assert_int_equal(pop3->options.connect_timeout.ms, 1000);
+	assert_int_equal(pop3->options.login_timeout.ms, 9000);
+	assert_int_equal(pop3->options.queue_timeout.ms, 2000);
+	assert_int_equal(pop3->options.max_connections, 50);
+	unload(&l);
+}
+
+static void
+refuses_what_makes_no_sense(void **state)
+{
+	(void)state;
+	must_refuse("pool imap { retries 1 }", "pool imap needs a farm or a server");
+	must_refuse("farm far { retries 1 }", "farm far needs a server");
+	must_refuse("farm far { server d01 { address ::1 } }\n"
+		    "pool imap { farm far; server d02 { address ::2 } }",
+	    "text:2:13: pool imap has servers of its own, so that it cannot use farm far");
+	must_refuse("pool imap { server d01 { weight 1 } }", "server d01 needs address");
+	must_refuse("pool imap { server d01 { address d01.example.org } }",
+	    "d01.example.org is not an address");
+	must_refuse("pool imap { server d01 { address * } }", "text:1:34: ");
+	must_refuse("pool imap { server d01 { address ::1 }; server d01 { address ::2 } }", "d01");
+	must_refuse("pool imap { server d01 { address ::1; weight 257 } }", "0 to 256");
+	must_refuse("pool imap { source ::1 [::1]:1; server d01 { address ::1 } }", "has a port");
+	must_refuse("pool imap { port 0; server d01 { address ::1 } }", "1 to 65535");
+	must_refuse("pool imap { connect_timeout 0s; server d01 { address ::1 } }", "100ms to 5m");
+	must_refuse("pool imap { server_tls off { name x }; server d01 { address ::1 } }",
+	    "name has no meaning with server_tls off");
+	must_refuse("pool imap { server_tls starttls { verify no; ca x.pem }; server d01 { address ::1 } }",
+	    "ca has no meaning with verify no");
+}
+
+static const char *
+addr_of(struct endpoint *e)
+{
+	static char text[ADDR_TEXT_MAX];	/* of the latest call */
+	struct addr addr = endpoint_addr(e);
+
+	return addr_format(&addr, text);
+}
+
+static void
+commit_sets_addresses_weights_and_bounds(void **state)
+{
+	struct endpoint_table *table = endpoint_table_new(2);
+	struct loaded l;
+	struct pool *pool;
+
+	(void)state;
+	load(&l, "pool imap { balance leastconn; port 1143; max_connections 9\n"
+		 "  server d01 { address 192.0.2.1; weight 4 }\n"
+		 "  server d02 { address [::1]:2143; weight 0 } }");
+	pool = pool_at(&l, 0);
+	assert_true(open_pool(&l, table));
+	assert_int_equal(pool->endpoint_count, 2);
+	assert_int_equal(endpoint_weight(pool->endpoints[0]), 0);
+	pool_commit(pool);
+	assert_string_equal(pool->endpoints[0]->name, "imap/d01");
+	assert_string_equal(addr_of(pool->endpoints[0]), "192.0.2.1:1143");
+	assert_string_equal(addr_of(pool->endpoints[1]), "[::1]:2143");
+	assert_int_equal(endpoint_weight(pool->endpoints[0]), 4);
+	assert_int_equal(endpoint_weight(pool->endpoints[1]), 0);
+	assert_int_equal(atomic_load(&pool->endpoints[1]->max_connections), 9);
+	unload(&l);
+	endpoint_table_free(&table);
+}
+
+static void
+a_reload_keeps_endpoints(void **state)
+{
+	struct endpoint_table *table = endpoint_table_new(2);
+	struct loaded old, now;
+	struct endpoint *d01, *d02;
+
+	(void)state;
+	load(&old, "pool imap { balance roundrobin; port 143; max_connections 1\n"
+		   "  server d01 { address 192.0.2.1 }; server d02 { address 192.0.2.2 } }");
+	assert_true(open_pool(&old, table));
+	pool_commit(pool_at(&old, 0));
+	d01 = pool_at(&old, 0)->endpoints[0];
+	d02 = pool_at(&old, 0)->endpoints[1];
+	assert_true(endpoint_take(d01));
+	assert_true(endpoint_take(d02));
+	endpoint_learn(d01, slice_of("IDLE"));
+
+	load(&now, "pool imap { balance user; port 143; max_connections 2\n"
+		   "  server d03 { address 192.0.2.3 }; server d01 { address 192.0.2.9; weight 8 } }");
+	assert_true(open_pool(&now, table));
+	assert_ptr_equal(pool_at(&now, 0)->endpoints[1], d01);
+	assert_string_equal(addr_of(d01), "192.0.2.1:143");	/* nothing changed before the commit */
+	assert_int_equal(endpoint_weight(d01), 1);
+	assert_false(endpoint_take(d01));
+	pool_commit(pool_at(&now, 0));
+	unload(&old);
+	assert_string_equal(addr_of(d01), "192.0.2.9:143");
+	assert_int_equal(endpoint_weight(d01), 8);
+	assert_int_not_equal(endpoint_capabilities_hash(d01), 0);
+	assert_int_equal(endpoint_load(d01).connections, 1);
+	assert_int_equal(endpoint_load(d02).connections, 1);	/* gone from the file, not from its session */
+	endpoint_release(d01);
+	unload(&now);
+
+	/* who is still used when it comes back is the same; the others were forgotten */
+	load(&now, "pool imap { port 143; server d02 { address ::1 } }");
+	assert_true(open_pool(&now, table));
+	assert_ptr_equal(pool_at(&now, 0)->endpoints[0], d02);
+	endpoint_release(d02);
+	unload(&now);
+	endpoint_table_free(&table);
+}
+
+static void
+pools_of_a_farm_have_endpoints_of_their_own(void **state)
+{
+	struct endpoint_table *table = endpoint_table_new(1);
+	struct loaded l;
+	struct pool *imap, *pop3;
+
+	(void)state;
+	load(&l, "farm far { balance user; server d01 { address ::1 } }\n"
+		 "pool imap { farm far; port 143 }\npool pop3 { farm far; port 110 }");
+	imap = pool_at(&l, 0);
+	pop3 = pool_at(&l, 1);
+	assert_true(pool_open(imap, table, &l.context));
+	assert_true(pool_open(pop3, table, &l.context));
+	pool_commit(imap);
+	pool_commit(pop3);
+	assert_ptr_not_equal(imap->endpoints[0], pop3->endpoints[0]);
+	assert_int_equal(imap->endpoints[0]->server_hash, pop3->endpoints[0]->server_hash);
+	assert_string_equal(addr_of(imap->endpoints[0]), "[::1]:143");
+	assert_string_equal(addr_of(pop3->endpoints[0]), "[::1]:110");
+	unload(&l);
+	endpoint_table_free(&table);
+}
+
+static void
+a_failed_open_changes_nothing(void **state)
+{
+	struct endpoint_table *table = endpoint_table_new(1);
+	struct loaded old, now;
+	struct endpoint *d01;
+	char *said;
+
+	(void)state;
+	load(&old, "pool imap { balance leastconn; port 143; server d01 { address 192.0.2.1 } }");
+	assert_true(open_pool(&old, table));
+	pool_commit(pool_at(&old, 0));
+	d01 = pool_at(&old, 0)->endpoints[0];
+
+	load(&now, "pool imap { balance user\n  server_tls starttls { ca /nonexistent/ca.pem }\n"
+		   "  server d01 { address 192.0.2.2; weight 9 }; server d02 { address 192.0.2.3 } }");
+	assert_false(open_pool(&now, table));
+	assert_int_equal(now.problems.count, 1);
+	said = text_of(&now.problems);
+	assert_non_null(strstr(said, "text:2:"));
+	assert_non_null(strstr(said, "/nonexistent/ca.pem"));
+	free(said);
+	unload(&now);
+	assert_string_equal(addr_of(d01), "192.0.2.1:143");
+	assert_int_equal(endpoint_weight(d01), 1);
+	unload(&old);
+	endpoint_table_free(&table);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(has_defaults),
+		cmocka_unit_test(words_mean_what_they_name),
+		cmocka_unit_test(inherits_from_its_farm),
+		cmocka_unit_test(refuses_what_makes_no_sense),
+		cmocka_unit_test(commit_sets_addresses_weights_and_bounds),
+		cmocka_unit_test(a_reload_keeps_endpoints),
+		cmocka_unit_test(pools_of_a_farm_have_endpoints_of_their_own),
+		cmocka_unit_test(a_failed_open_changes_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
