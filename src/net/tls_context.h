@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * tls_context.h: the `tls` block: certificates found, paired with their keys
+ * and chosen by SNI; protocol versions, ciphers, tickets, ALPN.  A context is
+ * a resource: it is swapped alone when its files change, and sessions that
+ * began with the old pair keep it.
+ */
+#ifndef NET_TLS_CONTEXT_H
+#define NET_TLS_CONTEXT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "conf/directive.h"
+
+struct tls_settings {			/* one `tls NAME { … }` block, rows in tls_context.c */
+	struct conf_block conf;
+	struct string_list certificate, key;	/* paths or globs */
+	const char *key_password_file;
+	int unknown_name;		/* enum tls_unknown_name */
+	int min_version;		/* TLS1_2_VERSION or TLS1_3_VERSION */
+	const char *ciphers;
+	bool session_tickets;
+};
+extern const struct block tls_block;
+
+enum tls_unknown_name { TLS_UNKNOWN_DEFAULT, TLS_UNKNOWN_REFUSE };
+
+struct tls_context;
+
+/* Reads all files and builds the context; counted, the caller has one reference.  NULL and an error naming the file. */
+struct tls_context *tls_context_load(const struct tls_settings *settings, struct error *error);
+struct tls_context *tls_context_get(struct tls_context *context);	/* one reference more; any thread */
+void tls_context_put(struct tls_context **context);
+/*
+ * Looks at the files' names, times and sizes; where any changed, loads them all and, if good, uses them for new
+ * handshakes.  false and an error: they changed but are bad, and the old pair serves on (said once per change).
+ * Also warns in the log, once a day, of certificates that expire within 14 days.  Control's thread, each minute.
+ */
+bool tls_context_refresh(struct tls_context *context, bool *changed, struct error *error);
+
+/* What a listener wants of a handshake.  Constant, outlives every stream that uses it. */
+struct tls_front {
+	struct tls_context *context;
+	const char *alpn;		/* the protocol's ALPN name; NULL: ALPN is ignored */
+	uint64_t ticket_tag;		/* of the listener: a ticket of one listener is no good at another */
+};
+
+enum tls_verify { TLS_VERIFY_OFF, TLS_VERIFY_ON };
+
+/* What a pool wants of a handshake with its servers. */
+struct tls_back {
+	struct tls_client *client;	/* made once per pool */
+	const char *name;		/* the name that the certificate must bear, also sent as SNI if not an address */
+	const char *alpn;
+};
+
+struct tls_client;
+/* A context for connecting: verification against `ca` (NULL: the system's); counted like a tls_context. */
+struct tls_client *tls_client_load(bool verify, const char *ca, struct error *error);
+struct tls_client *tls_client_get(struct tls_client *client);
+void tls_client_put(struct tls_client **client);
+
+/* Facts of a finished handshake, for logs and identity. */
+struct tls_facts {
+	const char *version;		/* "TLSv1.3", OpenSSL's own constant; NULL without TLS */
+	const char *cipher;
+	bool resumed;
+};
+struct stream;
+void tls_facts_read(const struct stream *stream, struct tls_facts *facts);
+/* The name the client asked for (SNI), copied into out; "" for none. */
+void tls_name_read(const struct stream *stream, char *out, unsigned size);
+
+/* New ticket keys every 12 hours; the one before still decrypts.  Called by control; the first call makes the first key. */
+void tls_tickets_rotate(void);
+
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * tls_server.c: SSL_CTXs from certificates.  Each name has a set of at most
+ * one certificate of each kind of key, the first that bears it; names with
+ * the same set share an SSL_CTX, in which OpenSSL picks the kind.
+ */
+#include <string.h>
+
+#include <openssl/err.h>
+
+#include "base/xalloc.h"
+#include "net/tls.h"
+
+enum { KINDS = 3, NONE = -1 };
+
+struct set {
+	char *name;			/* "" in the set of the first certificate */
+	int pairs[KINDS];		/* indices, or NONE */
+	SSL_CTX *ctx;
+};
+
+/* While a tls_server is made. */
+struct build {
+	const struct tls_settings *settings;
+	const struct tls_pairs *pairs;
+	struct tls_server *server;
+	struct map *by_name;		/* to the index in sets, plus one */
+	struct set *sets;
+	size_t count;
+	int pair;			/* the one whose names are told */
+	struct error *error;
+};
+
+static int
+kind_of(const EVP_PKEY *key)
+{
+	switch (EVP_PKEY_get_base_id(key)) {
+	case EVP_PKEY_RSA:
+		return 0;
+	case EVP_PKEY_EC:
+		return 1;
+	default:
+		return 2;
+	}
+}
+
+static void
+add_name(const char *name, void *arg)
+{
+	struct build *build = arg;
+	size_t at = (size_t)(uintptr_t)map_get(build->by_name, slice_of(name));
+	int kind = kind_of(build->pairs->all[build->pair].key);
+
+	if (at == 0) {
+		build->sets = xrealloc(build->sets, (build->count + 1) * sizeof(build->sets[0]));
+		build->sets[build->count] = (struct set){ .name = xstrdup(name), .pairs = { NONE, NONE, NONE } };
+		at = ++build->count;
+		map_set(build->by_name, slice_of(name), (void *)(uintptr_t)at);
+	}
+	if (build->sets[at - 1].pairs[kind] == NONE)
+		build->sets[at - 1].pairs[kind] = build->pair;
+}
+
+static bool
+use_pair(SSL_CTX *ctx, const struct tls_pair *pair, struct error *error)
+{
+	char text[STREAM_REASON_MAX];
+
+	if (SSL_CTX_use_cert_and_key(ctx, pair->leaf, pair->key, pair->chain, 1) == 1)
+		return true;
+	return error_set(error, "%s: %s", pair->file, tls_error_text(text));
+}
+
+static bool
+make_ctx(struct build *build, struct set *set)
+{
+	struct tls_server *server = build->server;
+
+	for (size_t i = 0; i < build->count && build->sets[i].ctx != NULL; i++) {
+		if (memcmp(build->sets[i].pairs, set->pairs, sizeof(set->pairs)) == 0) {
+			set->ctx = build->sets[i].ctx;
+			return true;
+		}
+	}
+	set->ctx = tls_new_server_ctx(build->settings, build->error);
+	if (set->ctx == NULL)
+		return false;
+	server->contexts = xrealloc(server->contexts, (server->count + 1) * sizeof(server->contexts[0]));
+	server->contexts[server->count++] = set->ctx;
+	for (int kind = 0; kind < KINDS; kind++)
+		if (set->pairs[kind] != NONE && !use_pair(set->ctx, &build->pairs->all[set->pairs[kind]], build->error))
+			return false;
+	return true;
+}
+
+static bool
+make_all(struct build *build)
+{
+	for (size_t i = 0; i < build->pairs->count; i++) {
+		build->pair = (int)i;
+		tls_names_each(build->pairs->all[i].leaf, add_name, build);
+		if (i == 0 && build->count == 0)
+			add_name("", build);
+	}
+	for (size_t i = 0; i < build->count; i++) {
+		if (!make_ctx(build, &build->sets[i]))
+			return false;
+		map_set(build->server->names, slice_of(build->sets[i].name), build->sets[i].ctx);
+	}
+	build->server->first = build->server->contexts[0];
+	return true;
+}
+
+static void
+note_expiry(struct tls_server *server, const struct tls_pairs *pairs)
+{
+	const struct tls_pair *first = &pairs->all[0];
+
+	for (size_t i = 1; i < pairs->count; i++)
+		if (pairs->all[i].expires < first->expires)
+			first = &pairs->all[i];
+	server->expires = first->expires;
+	server->expires_file = xstrdup(first->file);
+}
+
+struct tls_server *
+tls_server_load(const struct tls_settings *settings, struct error *error)
+{
+	struct tls_pairs pairs;
+	struct tls_server *server;
+	struct build build;
+	bool ok;
+
+	if (!tls_pairs_load(settings, &pairs, error))
+		return NULL;
+	server = xcalloc(1, sizeof(*server));
+	atomic_init(&server->references, 1);
+	server->names = map_new();
+	server->refuses_unknown = settings->unknown_name == TLS_UNKNOWN_REFUSE;
+	build = (struct build){ .settings = settings, .pairs = &pairs, .server = server, .by_name = map_new(),
+		.error = error };
+	ok = make_all(&build);
+	if (ok)
+		note_expiry(server, &pairs);
+	for (size_t i = 0; i < build.count; i++)
+		xfree(build.sets[i].name);
+	xfree(build.sets);
+	map_free(&build.by_name);
+	tls_pairs_free(&pairs);
+	if (!ok) {
+		tls_server_put(server);
+		server = NULL;
+	}
+	return server;
+}
+
+void
+tls_server_put(struct tls_server *server)
+{
+	if (atomic_fetch_sub(&server->references, 1) != 1)
+		return;
+	for (size_t i = 0; i < server->count; i++)
+		SSL_CTX_free(server->contexts[i]);
+	xfree(server->contexts);
+	map_free(&server->names);
+	xfree(server->expires_file);
+	xfree(server);
+}
