@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* imap_dial_test.c: logins at servers of all sorts, good and hostile; each in one piece and one byte at a time. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "proto/capability.h"
+#include "proto/dial.h"
+
+#define ALL "* OK [CAPABILITY IMAP4rev1 SASL-IR ID LITERAL+ AUTH=PLAIN] hi\r\n"
+#define PLAIN "L AUTHENTICATE PLAIN AGFsaWNlAHdvbmRlcg==\r\n"
+#define IDENTITY \
+	"I ID (\"x-session-id\" \"S1\" \"x-originating-ip\" \"203.0.113.7\" \"x-originating-port\" \"5555\"" \
+	" \"x-connected-ip\" \"2001:db8::1\" \"x-connected-port\" \"993\" \"x-proxy-ttl\" \"4\")\r\n"
+
+enum { TURNS_MAX = 9 };
+
+enum {
+	STARTTLS = 1,		/* order.starttls and needs_tls */
+	IDENTIFIED = 2,		/* order.identity */
+	CHECK = 4,		/* until_login */
+	ANONYMOUS = 8,		/* no credentials */
+	WANTS = 16,		/* wants_capabilities */
+	MASTER = 32,		/* an authorization identity */
+	ALWAYS_ID = 64,
+	NO_ID = 128,
+	NEEDS_TLS = 256,
+	TLS_ACTIVE = 512
+};
+
+/* What the server says ("TLS": the handshake is done) and what is to be sent then. */
+struct turn {
+	const char *server, *sent;
+};
+
+struct script {
+	const char *name;
+	unsigned flags;
+	struct turn turns[TURNS_MAX];
+	enum dial_result result;
+	const char *why, *last, *capabilities, *after, *untagged;	/* NULL: not looked at */
+};
+
+static const struct script scripts[] = {
+	{ "all in one turn", 0, { { "", "" }, { ALL, PLAIN }, { "L OK Logged in\r\n", "" } }, DIAL_READY, NULL,
+	    "L OK Logged in", "AUTH=PLAIN\nID\nIMAP4REV1\nLITERAL+\nSASL-IR\n", "", "" },
+	{ "capabilities are asked for where the greeting has none", 0,
+	    { { "* OK hi\r\n", "C CAPABILITY\r\n" },
+		{ "* CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR\r\nC OK done\r\n", PLAIN },
+		{ "L OK [CAPABILITY IMAP4rev1 MOVE] Logged in\r\n", "" } },
+	    DIAL_READY, NULL, "L OK [CAPABILITY IMAP4rev1 MOVE] Logged in", NULL, "IMAP4rev1 MOVE", "" },
+	{ "without SASL-IR in two turns", 0,
+	    { { "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hi\r\n", "L AUTHENTICATE PLAIN\r\n" },
+		{ "+ \r\n", "AGFsaWNlAHdvbmRlcg==\r\n" }, { "L OK in\r\n", "" } },
+	    DIAL_READY, NULL, "L OK in", NULL, NULL, NULL },
+	{ "a bare plus is a go-ahead", 0,
+	    { { "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hi\r\n", "L AUTHENTICATE PLAIN\r\n" },
+		{ "+\r\n", "AGFsaWNlAHdvbmRlcg==\r\n" }, { "L OK in\r\n", "" } },
+	    DIAL_READY, NULL, "L OK in", NULL, NULL, NULL },
+	{ "refused before the password", 0,
+	    { { "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hi\r\n", "L AUTHENTICATE PLAIN\r\n" },
+		{ "L NO [CANNOT] not here\r\n", "" } },
+	    DIAL_REFUSED, NULL, "L NO [CANNOT] not here", NULL, NULL, NULL },
+	{ "OK where a go-ahead is due", 0,
+	    { { "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hi\r\n", "L AUTHENTICATE PLAIN\r\n" },
+		{ "L OK in\r\n", "" } },
+	    DIAL_FAILED, "garbled reply", NULL, NULL, NULL, NULL },
+	{ "LOGIN with literals at once", 0,
+	    { { "* OK [CAPABILITY IMAP4rev1 LITERAL+] hi\r\n", "L LOGIN {5+}\r\nalice {6+}\r\nwonder\r\n" },
+		{ "L OK in\r\n", "" } },
+	    DIAL_READY, NULL, NULL, NULL, NULL, NULL },
+	{ "LOGIN with literals in turns", 0,
+	    { { "* OK [CAPABILITY IMAP4rev1] hi\r\n", "L LOGIN {5}\r\n" }, { "+ go\r\n", "alice {6}\r\n" },
+		{ "+ go\r\n", "wonder\r\n" }, { "L OK in\r\n", "" } },
+	    DIAL_READY, NULL, NULL, NULL, NULL, NULL },
+	{ "LOGIN refused at its name", 0,
+	    { { "* OK [CAPABILITY IMAP4rev1] hi\r\n", "L LOGIN {5}\r\n" }, { "+ go\r\n", "alice {6}\r\n" },
+		{ "L BAD no\r\n", "" } },
+	    DIAL_REFUSED, NULL, "L BAD no", NULL, NULL, NULL },
+	{ "login disabled", 0, { { "* OK [CAPABILITY IMAP4rev1 LOGINDISABLED] hi\r\n", "" } }, DIAL_FAILED,
+	    "server allows no login here", NULL, NULL, NULL, NULL },
+	{ "an authorization identity", MASTER,
+	    { { ALL, "L AUTHENTICATE PLAIN Ym9iAGFsaWNlAHdvbmRlcg==\r\n" }, { "L OK in\r\n", "" } }, DIAL_READY, NULL,
+	    NULL, NULL, NULL, NULL },
+	{ "an authorization identity needs AUTH=PLAIN", MASTER, { { "* OK [CAPABILITY IMAP4rev1] hi\r\n", "" } },
+	    DIAL_FAILED, "server offers no AUTH=PLAIN", NULL, NULL, NULL, NULL },
+	{ "the client is told of along with the login", IDENTIFIED,
+	    { { ALL, IDENTITY PLAIN },
+		{ "* ID NIL\r\nI OK\r\n* OK [ALERT] Full\r\nL OK [CAPABILITY IMAP4rev1] in\r\n", "" } },
+	    DIAL_READY, NULL, "L OK [CAPABILITY IMAP4rev1] in", NULL, "IMAP4rev1", "* OK [ALERT] Full\r\n" },
+	{ "ID may be refused", IDENTIFIED, { { ALL, IDENTITY PLAIN }, { "I NO [UNAVAILABLE] x\r\nL OK in\r\n", "" } },
+	    DIAL_READY, NULL, "L OK in", NULL, NULL, "" },
+	{ "ID with literals in its answer", IDENTIFIED,
+	    { { ALL, IDENTITY PLAIN }, { "* ID (\"name\" {7}\r\nL OK x\n)\r\nI OK x\r\nL OK in\r\n", "" } }, DIAL_READY,
+	    NULL, "L OK in", NULL, NULL, "" },
+	{ "no ID where none is announced", IDENTIFIED,
+	    { { "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hi\r\n", PLAIN }, { "L OK in\r\n", "" } }, DIAL_READY, NULL,
+	    NULL, NULL, NULL, NULL },
+	{ "ID always", IDENTIFIED | ALWAYS_ID,
+	    { { "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hi\r\n", IDENTITY PLAIN },
+		{ "I BAD\r\nL OK in\r\n", "" } },
+	    DIAL_READY, NULL, NULL, NULL, NULL, NULL },
+	{ "ID never", IDENTIFIED | NO_ID, { { ALL, PLAIN }, { "L OK in\r\n", "" } }, DIAL_READY, NULL, NULL, NULL, NULL,
+	    NULL },
+	{ "replies in another order", IDENTIFIED, { { ALL, IDENTITY PLAIN }, { "L OK in\r\nI OK x\r\n", "" } },
+	    DIAL_FAILED, "garbled reply", NULL, NULL, NULL, NULL },
+	{ "STARTTLS, then all anew", STARTTLS | IDENTIFIED,
+	    { { "* OK [CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED] hi\r\n", "S STARTTLS\r\n" },
+		{ "S OK [CAPABILITY IMAP4rev1 AUTH=EVIL] go\r\n", "" }, { "TLS", "T CAPABILITY\r\n" },
+		{ "* CAPABILITY IMAP4rev1 SASL-IR ID AUTH=PLAIN\r\nT OK x\r\n", IDENTITY PLAIN },
+		{ "I OK\r\nL OK in\r\n", "" } },
+	    DIAL_READY, NULL, NULL, "AUTH=PLAIN\nID\nIMAP4REV1\nSASL-IR\n", NULL, NULL },
+	{ "no STARTTLS where it is wanted", STARTTLS, { { ALL, "" } }, DIAL_FAILED, "server offers no STARTTLS", NULL, NULL,
+	    NULL, NULL },
+	{ "STARTTLS refused", STARTTLS,
+	    { { "* OK [CAPABILITY IMAP4rev1 STARTTLS] hi\r\n", "S STARTTLS\r\n" }, { "S BAD no\r\n", "" } }, DIAL_FAILED,
+	    "command refused", "S BAD no", NULL, NULL, NULL },
+	{ "credentials need TLS", NEEDS_TLS, { { ALL, "" } }, DIAL_FAILED, "no TLS for credentials", NULL, NULL, NULL,
+	    NULL },
+	{ "credentials over implicit TLS", NEEDS_TLS | TLS_ACTIVE, { { ALL, PLAIN }, { "L OK in\r\n", "" } }, DIAL_READY,
+	    NULL, NULL, NULL, NULL, NULL },
+	{ "a check ends before the login", CHECK, { { ALL, "" } }, DIAL_READY, NULL, NULL, NULL, NULL, NULL },
+	{ "a check learns", CHECK | STARTTLS,
+	    { { "* OK [CAPABILITY IMAP4rev1 STARTTLS] hi\r\n", "S STARTTLS\r\n" }, { "S OK go\r\n", "" },
+		{ "TLS", "T CAPABILITY\r\n" }, { "* CAPABILITY IMAP4rev1 MOVE\r\nT OK x\r\n", "" } },
+	    DIAL_READY, NULL, NULL, "IMAP4REV1\nMOVE\n", NULL, NULL },
+	{ "a check of a server that disables LOGIN", ANONYMOUS, { { "* OK [CAPABILITY LOGINDISABLED] hi\r\n", "" } },
+	    DIAL_READY, NULL, NULL, NULL, NULL, NULL },
+	{ "capabilities after login are asked for", WANTS,
+	    { { ALL, PLAIN }, { "L OK in\r\n", "E CAPABILITY\r\n" },
+		{ "* CAPABILITY IMAP4rev1 X\x01Y MO]VE IDLE\r\n* 3 EXISTS\r\nE OK x\r\n", "" } },
+	    DIAL_READY, NULL, "L OK in", NULL, "IMAP4rev1 IDLE", "* 3 EXISTS\r\n" },
+	{ "capabilities after login are refused", WANTS,
+	    { { ALL, PLAIN }, { "L OK in\r\n", "E CAPABILITY\r\n" }, { "E NO x\r\n", "" } }, DIAL_READY, NULL, "L OK in", NULL,
+	    "", "" },
+	{ "capabilities after login came along", WANTS,
+	    { { ALL, PLAIN }, { "* CAPABILITY IMAP4rev1 A\r\nL OK in\r\n", "" } }, DIAL_READY, NULL, NULL, NULL, "IMAP4rev1 A",
+	    "" },
+	{ "capabilities after login in an untagged OK", 0,
+	    { { ALL, PLAIN }, { "* OK [CAPABILITY IMAP4rev1 A] x\r\nL OK in\r\n", "" } }, DIAL_READY, NULL, NULL, NULL,
+	    "IMAP4rev1 A", "" },
+	{ "refused", 0, { { ALL, PLAIN }, { "L NO [AUTHENTICATIONFAILED] x\r\n", "" } }, DIAL_REFUSED, NULL,
+	    "L NO [AUTHENTICATIONFAILED] x", NULL, NULL, NULL },
+	{ "unavailable", 0, { { ALL, PLAIN }, { "L NO [UNAVAILABLE] x\r\n", "" } }, DIAL_LATER, NULL,
+	    "L NO [UNAVAILABLE] x", NULL, NULL, NULL },
+	{ "greeted with BYE", 0, { { "* BYE too many\r\n", "" } }, DIAL_LATER, NULL, "* BYE too many", NULL, NULL, NULL },
+	{ "BYE before the reply", 0, { { ALL, PLAIN }, { "* BYE x\r\n", "" } }, DIAL_LATER, NULL, "* BYE x", NULL, NULL,
+	    NULL },
+	{ "PREAUTH", 0, { { "* PREAUTH [CAPABILITY IMAP4rev1] root\r\n", "" } }, DIAL_FAILED, "PREAUTH greeting", NULL,
+	    NULL, NULL, NULL },
+	{ "PREAUTH later", 0, { { ALL, PLAIN }, { "* PREAUTH x\r\n", "" } }, DIAL_FAILED, "garbled reply", NULL, NULL,
+	    NULL, NULL },
+	{ "another protocol", 0, { { "220 mail ESMTP\r\n", "" } }, DIAL_FAILED, "garbled reply", NULL, NULL, NULL, NULL },
+	{ "an empty line", 0, { { "\r\n", "" } }, DIAL_FAILED, "garbled reply", NULL, NULL, NULL, NULL },
+	{ "another's tag", 0, { { ALL, PLAIN }, { "M OK in\r\n", "" } }, DIAL_FAILED, "garbled reply", NULL, NULL, NULL,
+	    NULL },
+	{ "a tag and no status", 0, { { ALL, PLAIN }, { "L FINE\r\n", "" } }, DIAL_FAILED, "garbled reply", NULL, NULL, NULL,
+	    NULL },
+	{ "a go-ahead out of turn", 0, { { ALL, PLAIN }, { "+ go\r\n", "" } }, DIAL_FAILED, "garbled reply", NULL, NULL,
+	    NULL, NULL },
+	{ "formats are not formats", 0, { { "* OK %n%s%n%s\r\n", "C CAPABILITY\r\n" }, { "C NO %n%s\r\n", "" } },
+	    DIAL_FAILED, "command refused", "C NO %n%s", NULL, NULL, NULL },
+	{ "a huge literal", 0, { { ALL, PLAIN }, { "* X {18446744073709551616}\r\n", "" } }, DIAL_FAILED, "endless reply",
+	    NULL, NULL, NULL, NULL },
+};
+
+static const struct identity *
+make_identity(void)
+{
+	static struct identity identity;
+
+	addr_parse(slice_of("203.0.113.7"), 5555, &identity.client);
+	addr_parse(slice_of("2001:db8::1"), 993, &identity.local);
+	memcpy(identity.session, "S1", 3);
+	return &identity;
+}
+
+static struct dial_order
+make_order(unsigned flags, struct credentials *credentials)
+{
+	*credentials = (struct credentials){ .mechanism = "" };
+	buf_append_text(&credentials->user, "alice");
+	buf_append_text(&credentials->password, "wonder");
+	if ((flags & MASTER) != 0)
+		buf_append_text(&credentials->authzid, "bob");
+	return (struct dial_order){
+		.proto = &proto_imap,
+		.identity = (flags & IDENTIFIED) != 0 ? make_identity() : NULL,
+		.credentials = (flags & ANONYMOUS) != 0 ? NULL : credentials,
+		.forward = (flags & ALWAYS_ID) != 0 ? FORWARD_ID : (flags & NO_ID) != 0 ? FORWARD_NONE : FORWARD_AUTO,
+		.starttls = (flags & STARTTLS) != 0,
+		.needs_tls = (flags & (STARTTLS | NEEDS_TLS)) != 0,
+		.wants_capabilities = (flags & WANTS) != 0,
+		.until_login = (flags & CHECK) != 0,
+	};
+}
+
+/* As a back does it: what is not taken is kept and comes again with more behind it. */
+static enum dial_result
+feed(struct dial *dial, struct buf *in, const char *text, size_t piece)
+{
+	enum dial_result result = DIAL_MORE;
+	size_t used, len = strlen(text);
+
+	for (size_t i = 0; i < len && result == DIAL_MORE; i += piece) {
+		buf_append(in, text + i, piece < len - i ? piece : len - i);
+		result = dial_feed(dial, buf_slice(in), &used);
+		buf_consume(in, used);
+	}
+	return result;
+}
+
+static void
+compare(const struct script *script, const char *what, struct slice is, const char *wanted)
+{
+	if (wanted != NULL && !slice_equals(is, wanted))
+		fail_msg("%s: %s is \"%.*s\", not \"%s\"", script->name, what, SLICE_ARGS(is), wanted);
+}
+
+static void
+run(const struct script *script, size_t piece)
+{
+	struct credentials credentials;
+	struct dial_order order = make_order(script->flags, &credentials);
+	struct dial dial;
+	struct buf in = { 0 };
+	enum dial_result result;
+
+	dial_init(&dial, &order);
+	dial.tls_active = (script->flags & TLS_ACTIVE) != 0;
+	result = dial_start(&dial);
+	for (const struct turn *turn = script->turns; turn->server != NULL; turn++) {
+		buf_consume(&dial.out, buf_len(&dial.out));
+		if (strcmp(turn->server, "TLS") == 0) {
+			assert_int_equal(result, DIAL_TLS);
+			result = dial_tls_started(&dial);
+		} else {
+			assert_int_equal(result, DIAL_MORE);
+			result = feed(&dial, &in, turn->server, piece);
+		}
+		if (result != DIAL_FAILED)
+			compare(script, "sent", buf_slice(&dial.out), turn->sent);
+	}
+	if (result != script->result)
+		fail_msg("%s: result %d (%s)", script->name, result, dial.why);
+	compare(script, "why", slice_of(dial.why), script->why);
+	compare(script, "last", buf_slice(&dial.last), script->last);
+	compare(script, "capabilities", buf_slice(&dial.capabilities), script->capabilities);
+	compare(script, "capabilities_after", buf_slice(&dial.capabilities_after), script->after);
+	compare(script, "untagged", buf_slice(&dial.untagged), script->untagged);
+	assert_true(strlen(dial_doing(&dial)) > 0);
+	dial_wipe(&dial);
+	credentials_wipe(&credentials);
+	buf_clear(&in);
+}
+
+static void
+scripts_in_any_pieces(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++)
+		for (size_t piece = 1; piece < 200; piece = piece * 3 + 1)
+			run(&scripts[i], piece);
+}
+
+/* Feeds the text in one piece behind a started dial; returns the result and, in *used, what was taken. */
+static enum dial_result
+feed_at_once(unsigned flags, struct slice text, char why[120], size_t *used)
+{
+	struct credentials credentials;
+	struct dial_order order = make_order(flags, &credentials);
+	struct dial dial;
+	enum dial_result result;
+
+	dial_init(&dial, &order);
+	dial_start(&dial);
+	result = dial_feed(&dial, text, used);
+	memcpy(why, dial.why, sizeof(dial.why));
+	dial_wipe(&dial);
+	credentials_wipe(&credentials);
+	return result;
+}
+
+static void
+replies_before_their_commands(void **state)
+{
+	char why[120];
+	size_t used;
+
+	(void)state;
+	assert_int_equal(feed_at_once(0, slice_of(ALL "L OK in\r\n"), why, &used), DIAL_FAILED);
+	assert_string_equal(why, "reply before its command");
+	assert_int_equal(feed_at_once(0, slice_of("* OK hi\r\nC OK\r\n"), why, &used), DIAL_FAILED);
+	assert_int_equal(feed_at_once(0, slice_of(ALL "* OK [ALERT] x\r\nL OK in\r\n"), why, &used), DIAL_FAILED);
+	/* untagged lines may come at any time */
+	assert_int_equal(feed_at_once(0, slice_of(ALL "* OK [ALERT] x\r\n"), why, &used), DIAL_MORE);
+}
+
+static void
+plaintext_behind_starttls(void **state)
+{
+	struct credentials credentials;
+	struct dial_order order = make_order(STARTTLS, &credentials);
+	struct dial dial;
+	size_t used;
+
+	(void)state;
+	dial_init(&dial, &order);
+	dial_start(&dial);
+	assert_int_equal(dial_feed(&dial, slice_of("* OK [CAPABILITY STARTTLS] x\r\n"), &used), DIAL_MORE);
+	assert_int_equal(dial_feed(&dial, slice_of("S OK go\r\n* CAPABILITY AUTH=PLAIN\r\n"), &used), DIAL_FAILED);
+	assert_string_equal(dial.why, "plaintext behind STARTTLS");
+	dial_wipe(&dial);
+	credentials_wipe(&credentials);
+}
+
+static void
+bytes_behind_the_login_are_left(void **state)
+{
+	struct credentials credentials;
+	struct dial_order order = make_order(0, &credentials);
+	struct dial dial;
+	size_t used;
+
+	(void)state;
+	dial_init(&dial, &order);
+	dial_start(&dial);
+	assert_int_equal(dial_feed(&dial, slice_of(ALL), &used), DIAL_MORE);
+	assert_int_equal(dial_feed(&dial, slice_of("L OK in\r\n* 1 EXISTS\r\n"), &used), DIAL_READY);
+	assert_int_equal(used, strlen("L OK in\r\n"));
+	dial_wipe(&dial);
+	credentials_wipe(&credentials);
+}
+
+static void
+floods_are_bounded(void **state)
+{
+	struct buf text = { 0 };
+	char why[120];
+	size_t used;
+
+	(void)state;
+	buf_append_text(&text, ALL);
+	for (int i = 0; i < 64; i++)
+		buf_append_text(&text, "* 1 EXISTS\r\n");
+	assert_int_equal(feed_at_once(0, buf_slice(&text), why, &used), DIAL_MORE);
+	buf_append_text(&text, "* 1 EXISTS\r\n");
+	assert_int_equal(feed_at_once(0, buf_slice(&text), why, &used), DIAL_FAILED);
+	assert_string_equal(why, "too much before a reply");
+	buf_clear(&text);
+
+	buf_append_text(&text, ALL);
+	for (int i = 0; i < 9; i++) {
+		memset(buf_reserve(&text, 8002), 'x', 8000);
+		memcpy(buf_data(&text) + buf_len(&text), "* ", 2);
+		buf_added(&text, 8000);
+		buf_append_text(&text, "\r\n");
+	}
+	assert_int_equal(feed_at_once(0, buf_slice(&text), why, &used), DIAL_FAILED);
+	assert_string_equal(why, "too much before a reply");
+	buf_clear(&text);
+
+	memset(buf_reserve(&text, 8193), '*', 8193);
+	buf_added(&text, 8193);
+	assert_int_equal(feed_at_once(0, buf_slice(&text), why, &used), DIAL_FAILED);
+	assert_string_equal(why, "endless reply");
+	buf_clear(&text);
+
+	assert_int_equal(feed_at_once(0, slice_make("* OK \0x\r\n", 9), why, &used), DIAL_FAILED);
+	assert_string_equal(why, "NUL in a reply");
+}
+
+/* A server that says anything at all: the dial ends or goes on, and sends no password before its turn. */
+static void
+random_servers(void **state)
+{
+	static const char *const words[] = { "* ", "+ ", "L ", "C ", "I ", "E ", "S ", "OK", "NO", "BYE", " [CAPABILITY ",
+		"AUTH=PLAIN", "SASL-IR ", "ID ", "]", "\r\n", "\n", "{3}\r\n", "{", "x", "\x80", "STARTTLS ", "ALERT" };
+
+	(void)state;
+	srandom(7);
+	for (int round = 0; round < 4000; round++) {
+		struct credentials credentials;
+		struct dial_order order = make_order((unsigned)random() & 511, &credentials);
+		struct dial dial;
+		struct buf in = { 0 };
+		enum dial_result result;
+
+		dial_init(&dial, &order);
+		result = dial_start(&dial);
+		for (int i = 0; i < 60 && (result == DIAL_MORE || result == DIAL_TLS); i++) {
+			const char *word = words[(size_t)random() % (sizeof(words) / sizeof(words[0]))];
+
+			result = result == DIAL_TLS ? dial_tls_started(&dial) : feed(&dial, &in, i == 0 ? ALL : word, 7);
+			if (order.needs_tls && !dial.tls_active)
+				assert_null(memmem(buf_slice(&dial.out).data, buf_len(&dial.out), "AGFsa", 5));
+		}
+		dial_wipe(&dial);
+		credentials_wipe(&credentials);
+		buf_clear(&in);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(scripts_in_any_pieces),
+		cmocka_unit_test(replies_before_their_commands),
+		cmocka_unit_test(plaintext_behind_starttls),
+		cmocka_unit_test(bytes_behind_the_login_are_left),
+		cmocka_unit_test(floods_are_bounded),
+		cmocka_unit_test(random_servers),
+	};
+
+	return cmocka_run_group_tests_name("imap_dial", tests, NULL, NULL);
+}
