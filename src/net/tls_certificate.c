@@ -133,18 +133,55 @@ add_key(struct found *found, EVP_PKEY *key, const char *path)
 	found->keys[found->key_count++] = (struct found_key){ .file = xstrdup(path), .key = key };
 }
 
-/* True where the last object was just not there, and not unreadable. */
+/* A block of a PEM file. */
+struct pem {
+	char *name, *header;
+	unsigned char *data;
+	long len;
+};
+
 static bool
-is_end(struct found *found, const char *path)
+add_pem_certificate(struct found *found, const struct pem *pem, const char *path, struct tls_pair **leaf)
 {
-	unsigned long code = ERR_peek_last_error();
+	const unsigned char *at = pem->data;
+	X509 *certificate = d2i_X509_AUX(NULL, &at, pem->len);
 	char text[STREAM_REASON_MAX];
 
-	if (code == 0 || (ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE)) {
-		ERR_clear_error();
-		return true;
-	}
-	return error_set(found->error, "%s: %s", path, tls_error_text(text));
+	if (certificate == NULL)
+		return error_set(found->error, "%s: %s", path, tls_error_text(text));
+	add_certificate(found, certificate, path, leaf);
+	return true;
+}
+
+static bool
+add_pem_key(struct found *found, const struct pem *pem, const char *path)
+{
+	BIO *alone = BIO_new(BIO_s_secmem());
+	char text[STREAM_REASON_MAX];
+	EVP_PKEY *key;
+
+	/* a key's block stands alone here: in a file of several, OpenSSL cannot tell a bad one from none */
+	if (alone == NULL || !PEM_write_bio(alone, pem->name, pem->header, pem->data, pem->len))
+		abort();
+	key = PEM_read_bio_PrivateKey(alone, NULL, on_password, found);
+	BIO_free(alone);
+	if (key == NULL)
+		return error_set(found->error, "%s: the key cannot be read: %s", path, tls_error_text(text));
+	add_key(found, key, path);
+	return true;
+}
+
+static bool
+add_pem(struct found *found, const struct pem *pem, const char *path, struct tls_pair **leaf)
+{
+	struct slice name = slice_of(pem->name), key = slice_of(PEM_STRING_PKCS8INF);
+
+	if (strcmp(pem->name, PEM_STRING_X509) == 0 || strcmp(pem->name, PEM_STRING_X509_TRUSTED) == 0 ||
+	    strcmp(pem->name, PEM_STRING_X509_OLD) == 0)
+		return found->keys_only || add_pem_certificate(found, pem, path, leaf);
+	if (name.len >= key.len && slice_equals(slice_from(name, name.len - key.len), key.data))
+		return add_pem_key(found, pem, path);
+	return true;		/* "EC PARAMETERS" and the like */
 }
 
 static bool
@@ -155,23 +192,21 @@ read_file(const char *path, void *arg)
 	char text[STREAM_REASON_MAX];
 	struct tls_pair *leaf = NULL;
 	BIO *file = BIO_new_file(path, "r");
-	X509 *certificate;
-	EVP_PKEY *key;
+	struct pem pem;
 	bool ok = true;
 
 	if (file == NULL)
 		return error_set(found->error, "%s: %s", path, tls_error_text(text));
-	if (!found->keys_only) {
-		while ((certificate = PEM_read_bio_X509_AUX(file, NULL, NULL, NULL)) != NULL)
-			add_certificate(found, certificate, path, &leaf);
-		ok = is_end(found, path) && BIO_reset(file) == 0;
-	}
-	if (ok) {
-		while ((key = PEM_read_bio_PrivateKey(file, NULL, on_password, found)) != NULL)
-			add_key(found, key, path);
-		ok = is_end(found, path);
+	while (ok && PEM_read_bio(file, &pem.name, &pem.header, &pem.data, &pem.len)) {
+		ok = add_pem(found, &pem, path, &leaf);
+		OPENSSL_free(pem.name);
+		OPENSSL_free(pem.header);
+		OPENSSL_clear_free(pem.data, (size_t)pem.len);
 	}
 	BIO_free(file);
+	if (ok && ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
+		return error_set(found->error, "%s: %s", path, tls_error_text(text));
+	ERR_clear_error();
 	if (ok && leaf == NULL && found->key_count == keys_before)
 		return error_set(found->error, "%s: no %s found", path, found->keys_only ? "key" : "certificate");
 	return ok;
