@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* stream_tls_test.c: handshakes and bytes of two streams, and of a stream with OpenSSL's own client. */
+#include "certificates.h"
+
+#include <signal.h>
+
+#include "net/tls.h"
+
+enum { MANY = 3 * 1024 * 1024 };
+
+static struct tls_context *context;	/* of all tests here */
+
+static int
+set_up(void **state)
+{
+	struct block_of block;
+
+	if (make_folder(state) != 0)
+		return -1;
+	write_pem("DNS:mail.example.com", "mail.pem");
+	fill_block(&block, "mail.pem");
+	context = load_block(&block);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	tls_context_put(&context);
+	return remove_folder(state);
+}
+
+/* Two streams with the front's TLS between them. */
+struct duo {
+	struct loop *loop;
+	struct tape front, back;
+	struct tls_front front_tls;
+	struct tls_back back_tls;
+	struct error error;
+};
+
+static void
+open_duo(struct duo *duo)
+{
+	int fds[2];
+
+	make_pair(fds);
+	*duo = (struct duo){ .loop = loop_new(0), .front_tls = { .context = context, .alpn = "imap" } };
+	duo->back_tls.client = tls_client_load(false, NULL, &duo->error);
+	duo->back_tls.alpn = "imap";
+	stream_open(&duo->front.stream, duo->loop, fds[0], tape_record, &duo->front);
+	stream_open(&duo->back.stream, duo->loop, fds[1], tape_record, &duo->back);
+}
+
+static void
+shake_hands(struct duo *duo)
+{
+	stream_accept_tls(&duo->front.stream, &duo->front_tls);
+	stream_connect_tls(&duo->back.stream, &duo->back_tls);
+	tape_await(&duo->front, STREAM_TLS_READY, 1);
+	tape_await(&duo->back, STREAM_TLS_READY, 1);
+}
+
+static void
+close_duo(struct duo *duo)
+{
+	tape_close(&duo->front);
+	tape_close(&duo->back);
+	tls_client_put(&duo->back_tls.client);
+	loop_free(&duo->loop);
+}
+
+static void
+both_ends_shake_hands_and_talk(void **state)
+{
+	struct tls_facts facts;
+	struct duo duo;
+	char name[64];
+
+	(void)state;
+	open_duo(&duo);
+	duo.back_tls.name = "mail.example.com";
+	assert_false(stream_has_tls(&duo.front.stream));
+	tls_facts_read(&duo.front.stream, &facts);
+	assert_null(facts.version);
+	shake_hands(&duo);
+	assert_true(stream_has_tls(&duo.front.stream));
+	tls_facts_read(&duo.front.stream, &facts);
+	assert_string_equal(facts.version, "TLSv1.3");
+	assert_false(facts.resumed);
+	tls_name_read(&duo.front.stream, name, sizeof(name));
+	assert_string_equal(name, "mail.example.com");
+
+	assert_int_equal(stream_write(&duo.front.stream, slice_of("* OK")), 0);
+	tape_await(&duo.back, STREAM_DATA, 1);
+	assert_true(slice_equals(buf_slice(&duo.back.data), "* OK"));
+	stream_shut(&duo.front.stream);
+	tape_await(&duo.back, STREAM_CLOSED, 1);
+	assert_int_equal(stream_write(&duo.back.stream, slice_of("bye")), 0);
+	tape_await(&duo.front, STREAM_DATA, 1);
+	assert_true(slice_equals(buf_slice(&duo.front.data), "bye"));
+	close_duo(&duo);
+}
+
+static void
+large_blocks_pass_whole_through_a_slow_receiver(void **state)
+{
+	char *block = malloc(MANY);
+	struct duo duo;
+
+	(void)state;
+	for (size_t i = 0; i < MANY; i++)
+		block[i] = (char)(i * 2654435761u >> 13);
+	open_duo(&duo);
+	shake_hands(&duo);
+	duo.back.stream.read_size = LOOP_SCRATCH_SIZE;
+	stream_pause(&duo.back.stream);
+	assert_true(stream_write(&duo.front.stream, slice_make(block, MANY)) > 0);
+	assert_true(stream_memory_used() >= (int64_t)stream_kept(&duo.front.stream));
+	/* each block is a pause and a resumption: bytes within OpenSSL must not be forgotten */
+	while (buf_len(&duo.back.data) < MANY) {
+		int seen = duo.back.counts[STREAM_DATA];
+
+		stream_resume(&duo.back.stream);
+		tape_await(&duo.back, STREAM_DATA, seen + 1);
+		stream_pause(&duo.back.stream);
+	}
+	assert_int_equal(buf_len(&duo.back.data), MANY);
+	assert_memory_equal(buf_data(&duo.back.data), block, MANY);
+	assert_int_equal(stream_memory_used(), 0);
+	assert_int_equal(duo.front.counts[STREAM_DRAINED], 1);
+	close_duo(&duo);
+	free(block);
+}
+
+static void
+a_small_read_size_leaves_nothing_behind(void **state)
+{
+	static const char text[] = "one record that needs many reads";
+	struct duo duo;
+
+	(void)state;
+	open_duo(&duo);
+	shake_hands(&duo);
+	duo.back.stream.read_size = 5;
+	stream_write(&duo.front.stream, slice_of(text));
+	tape_await(&duo.back, STREAM_DATA, (int)(sizeof(text) - 1 + 4) / 5);
+	assert_true(slice_equals(buf_slice(&duo.back.data), text));
+	close_duo(&duo);
+}
+
+static void
+the_go_ahead_is_sent_in_the_clear(void **state)
+{
+	struct duo duo;
+
+	(void)state;
+	open_duo(&duo);
+	stream_write(&duo.front.stream, slice_of("OK begin TLS\r\n"));
+	stream_accept_tls(&duo.front.stream, &duo.front_tls);
+	assert_int_equal(stream_write(&duo.front.stream, slice_of("lost")), 0);
+	tape_await(&duo.back, STREAM_DATA, 1);
+	assert_true(slice_equals(buf_slice(&duo.back.data), "OK begin TLS\r\n"));
+	stream_connect_tls(&duo.back.stream, &duo.back_tls);
+	tape_await(&duo.back, STREAM_TLS_READY, 1);
+	tape_await(&duo.front, STREAM_TLS_READY, 1);
+	close_duo(&duo);
+}
+
+static void
+plaintext_before_the_hello_ends_the_connection(void **state)
+{
+	static const char *const injected[] = { "NOOP\r\n", "EHLO injected\r\nMAIL FROM:<>\r\n", "GET / HTTP/1.1\r\n\r\n" };
+	static const char *const reasons[] = { "wrong version number", "wrong version number", "http request" };
+	struct duo duo;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		open_duo(&duo);
+		stream_accept_tls(&duo.front.stream, &duo.front_tls);
+		assert_int_equal(stream_write(&duo.back.stream, slice_of(injected[i])), 0);
+		tape_await(&duo.front, STREAM_FAILED, 1);
+		assert_string_equal(duo.front.reason, reasons[i]);
+		assert_int_equal(duo.front.counts[STREAM_DATA] + duo.front.counts[STREAM_TLS_READY], 0);
+		close_duo(&duo);
+	}
+}
+
+static void
+a_client_that_goes_during_the_handshake_is_a_failure(void **state)
+{
+	struct duo duo;
+
+	(void)state;
+	open_duo(&duo);
+	stream_accept_tls(&duo.front.stream, &duo.front_tls);
+	stream_close(&duo.back.stream);
+	tape_await(&duo.front, STREAM_FAILED, 1);
+	assert_string_equal(duo.front.reason, "connection closed during the TLS handshake");
+	close_duo(&duo);
+}
+
+static void
+a_fin_without_close_notify_is_the_end_too(void **state)
+{
+	struct duo duo;
+
+	(void)state;
+	open_duo(&duo);
+	shake_hands(&duo);
+	assert_int_equal(shutdown(duo.back.stream.fd, SHUT_WR), 0);
+	tape_await(&duo.front, STREAM_CLOSED, 1);
+	turn_a_little(duo.loop);
+	assert_int_equal(duo.front.counts[STREAM_CLOSED], 1);
+	assert_int_equal(duo.front.counts[STREAM_FAILED], 0);
+	close_duo(&duo);
+}
+
+static void
+cleartext_after_close_notify_is_never_read(void **state)
+{
+	struct duo duo;
+
+	(void)state;
+	open_duo(&duo);
+	shake_hands(&duo);
+	SSL_shutdown(((struct tls *)duo.back.stream.tls)->ssl);
+	assert_int_equal(send(duo.back.stream.fd, "QUIT\r\n", 6, 0), 6);
+	tape_await(&duo.front, STREAM_CLOSED, 1);
+	turn_a_little(duo.loop);
+	assert_int_equal(duo.front.counts[STREAM_DATA], 0);
+	close_duo(&duo);
+}
+
+static void
+close_says_farewell(void **state)
+{
+	struct duo duo;
+
+	(void)state;
+	open_duo(&duo);
+	shake_hands(&duo);
+	stream_write(&duo.front.stream, slice_of("last words"));
+	stream_close(&duo.front.stream);
+	tape_await(&duo.back, STREAM_CLOSED, 1);
+	assert_true(slice_equals(buf_slice(&duo.back.data), "last words"));
+	assert_int_equal(SSL_get_shutdown(((struct tls *)duo.back.stream.tls)->ssl) & SSL_RECEIVED_SHUTDOWN,
+	    SSL_RECEIVED_SHUTDOWN);
+	close_duo(&duo);
+}
+
+static void
+servers_are_verified_by_authority_and_name(void **state)
+{
+	static const char *const names[] = { "mail.example.com", "other.example.com" };
+	struct duo duo;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		open_duo(&duo);
+		tls_client_put(&duo.back_tls.client);
+		/* the third server's authority is none of the client's */
+		if (i == 2)
+			write_pem("DNS:mail.example.com", "other.pem");
+		duo.back_tls.client = tls_client_load(true, in_folder(i == 2 ? "other.pem" : "mail.pem"), &duo.error);
+		assert_non_null(duo.back_tls.client);
+		duo.back_tls.name = names[i % 2];
+		stream_accept_tls(&duo.front.stream, &duo.front_tls);
+		stream_connect_tls(&duo.back.stream, &duo.back_tls);
+		tape_await(&duo.back, i == 0 ? STREAM_TLS_READY : STREAM_FAILED, 1);
+		if (i == 1)
+			assert_string_equal(duo.back.reason, "hostname mismatch");
+		if (i == 2)
+			assert_non_null(strstr(duo.back.reason, "self-signed certificate"));
+		close_duo(&duo);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(both_ends_shake_hands_and_talk),
+		cmocka_unit_test(large_blocks_pass_whole_through_a_slow_receiver),
+		cmocka_unit_test(a_small_read_size_leaves_nothing_behind),
+		cmocka_unit_test(the_go_ahead_is_sent_in_the_clear),
+		cmocka_unit_test(plaintext_before_the_hello_ends_the_connection),
+		cmocka_unit_test(a_client_that_goes_during_the_handshake_is_a_failure),
+		cmocka_unit_test(a_fin_without_close_notify_is_the_end_too),
+		cmocka_unit_test(cleartext_after_close_notify_is_never_read),
+		cmocka_unit_test(close_says_farewell),
+		cmocka_unit_test(servers_are_verified_by_authority_and_name),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
