@@ -122,7 +122,7 @@ bool name_check_title(const struct conf *conf, const struct block *kind, const s
 
 /* parse.c, include.c, resolve.c */
 void parse_source(struct conf *conf, struct conf_block *block, const struct conf_source *source);
-void include_files(struct conf *conf, struct conf_block *block, const struct conf_word *pattern);
+void include_files(struct conf *conf, struct conf_block *block, const struct conf_word *word);
 const struct conf_source *include_read(struct conf *conf, const char *path, const struct conf_source *from,
     struct error *error);
 void resolve_references(struct conf *conf, struct conf_block *block, const struct row *row);

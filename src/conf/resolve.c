@@ -28,30 +28,34 @@ refuse_reference(struct conf *conf, struct conf_block *block, const struct row *
 	block->broken = true;
 }
 
+static void
+resolve_word(struct conf *conf, struct conf_block *block, const struct row *row, const struct conf_line *line,
+    const struct conf_word *word)
+{
+	const struct directive *d = row->directive;
+	struct conf_block *found = object_named(conf, d->block, word->text);
+	struct conf_list *list = row_field(row, block);
+
+	if (found == NULL) {
+		refuse_reference(conf, block, row, line, word);
+	} else if (!d->list) {
+		*(struct conf_block **)row_field(row, block) = found;
+	} else {
+		list->items = value_grow(conf->arena, list->items, list->count, sizeof(list->items[0]));
+		list->items[list->count++] = found;
+	}
+}
+
 void
 resolve_references(struct conf *conf, struct conf_block *block, const struct row *row)
 {
-	const struct directive *d = row->directive;
 	const struct conf_value *value = &block->values[row->index];
-	struct conf_list *list = row_field(row, block);
 
 	if (value->none)
 		return;
-	for (const struct conf_line *l = value->lines; l != NULL; l = l->next) {
-		for (size_t i = 0; i < l->count; i++) {
-			struct conf_block *found = object_named(conf, d->block, l->words[i].text);
-
-			if (found == NULL) {
-				refuse_reference(conf, block, row, l, &l->words[i]);
-			} else if (!d->list) {
-				*(struct conf_block **)row_field(row, block) = found;
-			} else {
-				list->items = value_grow(conf->arena, list->items, list->count,
-				    sizeof(list->items[0]));
-				list->items[list->count++] = found;
-			}
-		}
-	}
+	for (const struct conf_line *l = value->lines; l != NULL; l = l->next)
+		for (size_t i = 0; i < l->count; i++)
+			resolve_word(conf, block, row, l, &l->words[i]);
 }
 
 static void

@@ -14,6 +14,14 @@ row_walk_start(const struct block *kind)
 	return (struct row_walk){ .at[0] = kind->directives };
 }
 
+static void
+enter_group(struct row_walk *walk, const struct directive *group)
+{
+	assert(walk->depth + 1 < ROW_DEPTH);
+	walk->offset[walk->depth + 1] = walk->offset[walk->depth] + group->offset;
+	walk->at[++walk->depth] = group->rows;
+}
+
 bool
 row_next(struct row_walk *walk, struct row *row)
 {
@@ -28,9 +36,7 @@ row_next(struct row_walk *walk, struct row *row)
 		}
 		walk->at[walk->depth]++;
 		if (d->kind == CONF_KIND_GROUP) {
-			assert(walk->depth + 1 < ROW_DEPTH);
-			walk->offset[walk->depth + 1] = walk->offset[walk->depth] + d->offset;
-			walk->at[++walk->depth] = d->rows;
+			enter_group(walk, d);
 			continue;
 		}
 		row->directive = d;

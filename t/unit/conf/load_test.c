@@ -182,10 +182,15 @@ static void
 drop_marks(char *text)
 {
 	static const char mark[] = " # default";
-	char *at;
+	const char *from = text;
 
-	while ((at = strstr(text, mark)) != NULL)
-		memmove(at, at + sizeof(mark) - 1, strlen(at + sizeof(mark) - 1) + 1);
+	while (*from != '\0') {
+		if (strncmp(from, mark, sizeof(mark) - 1) == 0)
+			from += sizeof(mark) - 1;
+		else
+			*text++ = *from++;
+	}
+	*text = '\0';
 }
 
 static void
