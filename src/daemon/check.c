@@ -19,7 +19,7 @@ open_files(struct conf *conf, struct conf_problems *problems)
 	struct error error;
 
 	if (!privileges_drop(root->user, &error)) {
-		conf_error_at(problems, &root->conf, "user", "%s", error.text);
+		conf_error_at_value(problems, &root->conf, "user", 0, "%s", error.text);
 		conf_free(&conf);
 		return false;
 	}

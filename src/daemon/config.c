@@ -7,6 +7,7 @@
 
 #include <ctype.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,7 +18,7 @@
 #include "net/tls_context.h"
 #include "session/listener_settings.h"
 
-enum { HOSTNAME_MAX = 255 };
+enum { HOSTNAME_MAX = 255, WHERE_MAX = 256 };
 
 static const struct choice auto_word[] = { { "auto", 0 }, { 0 } };
 
@@ -55,18 +56,6 @@ static const struct directive root_directives[] = {
 	{ 0 }
 };
 
-static void
-prepare_root(struct conf_context *context, void *object)
-{
-	struct root *root = object;
-	char name[HOSTNAME_MAX + 1] = "";
-
-	if (gethostname(name, sizeof(name) - 1) != 0 || name[0] == '\0')
-		strncpy(name, "localhost", sizeof(name) - 1);
-	conf_set_default(context, &root->conf, "hostname", name);
-	listener_settings_prepare(context, &root->listeners, &root->pools, root->hostname);
-}
-
 static bool
 is_hostname(const char *name)
 {
@@ -74,6 +63,25 @@ is_hostname(const char *name)
 		if (!isalnum((unsigned char)*c) && strchr(".-_[]:", *c) == NULL)
 			return false;
 	return *name != '\0' && strlen(name) <= HOSTNAME_MAX;
+}
+
+static void
+prepare_root(struct conf_context *context, void *object)
+{
+	struct root *root = object;
+	char own[HOSTNAME_MAX + 1] = "";
+	const char *name;
+
+	if (gethostname(own, sizeof(own) - 1) != 0 || !is_hostname(own))
+		snprintf(own, sizeof(own), "localhost");
+	conf_set_default(context, &root->conf, "hostname", own);
+	name = root->hostname != NULL ? root->hostname : own;
+	if (!is_hostname(name)) {
+		conf_error_at_value(context->problems, &root->conf, "hostname", 0,
+		    "hostname: %s is not the name of a host", name);
+		name = own;
+	}
+	listener_settings_prepare(context, &root->listeners, &root->pools, name);
 }
 
 static bool
@@ -131,7 +139,7 @@ check_bind(struct conf_context *context, const struct bind_walk *end, const stru
 
 	while ((earlier = next_bind(&walk, &owner)) != NULL && earlier != bind) {
 		struct listen_spec other;
-		char where[HOSTNAME_MAX];
+		char where[WHERE_MAX];
 
 		if (earlier->conf.broken)
 			continue;
@@ -154,9 +162,6 @@ check_root(struct conf_context *context, void *object)
 	const struct bind_settings *bind;
 
 	listener_settings_check(context, &root->listeners, &root->pools);
-	if (root->hostname != NULL && !is_hostname(root->hostname))
-		conf_error_at(context->problems, &root->conf, "hostname", "hostname: %s is not the name of a host",
-		    root->hostname);
 	while ((bind = next_bind(&walk, &owner)) != NULL)
 		if (!bind->conf.broken)
 			check_bind(context, &walk, bind);
@@ -183,4 +188,16 @@ root_threads(const struct root *root)
 	if (sched_getaffinity(0, sizeof(cores), &cores) == 0)
 		count = CPU_COUNT(&cores);
 	return count < 1 ? 1 : count > THREADS_MAX ? THREADS_MAX : count;
+}
+
+int
+root_binds(const struct root *root)
+{
+	struct bind_walk walk = { .listeners = &root->listeners };
+	const struct listener_settings *owner;
+	int count = 0;
+
+	while (next_bind(&walk, &owner) != NULL)
+		count++;
+	return count;
 }

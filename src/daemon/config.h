@@ -29,5 +29,6 @@ struct root {
 extern const struct block root_block;
 
 int root_threads(const struct root *root);	/* `auto` is as many as this process has cores */
+int root_binds(const struct root *root);	/* how many addresses are listened at */
 
 #endif

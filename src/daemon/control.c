@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "base/xalloc.h"
 #include "daemon/background.h"
+#include "daemon/descriptors.h"
 #include "daemon/drain.h"
 #include "daemon/log_block.h"
 #include "daemon/notify.h"
@@ -81,15 +82,17 @@ on_signal(struct signals *signals, int number)
 static bool
 open_first(struct control *control, bool in_background, struct conf_problems *problems)
 {
-	struct conf *conf = reload_read(control->config_path, problems);
+	struct conf *conf = conf_load(control->config_path, &root_block, problems);
 	const struct root *root;
 	struct error error;
 
 	if (conf == NULL)
 		return false;
 	root = conf_root(conf);
+	/* here already, since root may raise more than the service user */
+	descriptors_reserve(root->max_connections, root_threads(root), root_binds(root));
 	if (!privileges_drop(root->user, &error)) {
-		conf_error_at(problems, &root->conf, "user", "%s", error.text);
+		conf_error_at_value(problems, &root->conf, "user", 0, "%s", error.text);
 		conf_free(&conf);
 		return false;
 	}
@@ -104,7 +107,7 @@ open_first(struct control *control, bool in_background, struct conf_problems *pr
 		return false;
 	if (pid_file_write(root->pid_file, &control->pid_fd, &error))
 		return true;
-	conf_error_at(problems, &root->conf, "pid_file", "%s", error.text);
+	conf_error_at_value(problems, &root->conf, "pid_file", 0, "%s", error.text);
 	generation_undo(&control->current);
 	return false;
 }
@@ -135,7 +138,7 @@ serve(struct control *control)
 	log_blocks_use(&control->current->root->logs, control->assets.in_background);
 	log_start();
 	upkeep_start(control);
-	generation_commit(control->current, control->workers);
+	generation_commit(control->current, NULL, control->workers);
 	control_status(control, status);
 	log_write(LOG_NOTICE, "gatepost " GATEPOST_VERSION " started: %s", status);
 	background_ready();

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 /*
- * Raises RLIMIT_NOFILE to carry as many sessions, as far as it is allowed
+ * Raises RLIMIT_NOFILE to carry so many sessions, as far as it is allowed
  * (root before its drop may all; later only up to the hard limit), and
  * returns how many it carries: that number or less.  0 is as many as can be.
  */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "daemon/descriptors.h"
 #include "daemon/log_block.h"
 #include "daemon/privileges.h"
 #include "proto/proto.h"
@@ -75,7 +76,6 @@ fill_snapshot(struct generation *g)
 	g->snapshot.tls = root->tls;
 	g->snapshot.users = root->users;
 	g->snapshot.hostname = root->hostname;
-	g->snapshot.max_connections = root->max_connections;
 	g->snapshot.hash_unknown_users = access == NULL || access->unknown_user == LOG_UNKNOWN_USER_HASH;
 	g->snapshot.mask_addresses = access != NULL && access->address == LOG_ADDRESS_MASKED;
 	g->snapshot.events = access != NULL ? access->events : all_events;
@@ -256,9 +256,23 @@ make_change(struct generation *g, struct worker *worker)
 	return change;
 }
 
-void
-generation_commit(struct generation *g, struct worker **workers)
+/* As many sessions as there may be files open for; told once for each wish. */
+static void
+bound_sessions(struct generation *g, const struct generation *before)
 {
+	int64_t wanted = g->root->max_connections;
+	int64_t carried = descriptors_reserve(wanted, g->assets->threads, root_binds(g->root));
+
+	g->snapshot.max_connections = carried;
+	if (carried != wanted && (before == NULL || before->root->max_connections != wanted))
+		log_write(LOG_WARNING, "max_connections is lowered from %lld to %lld by the limit of open files",
+		    (long long)wanted, (long long)carried);
+}
+
+void
+generation_commit(struct generation *g, const struct generation *before, struct worker **workers)
+{
+	bound_sessions(g, before);
 	for (size_t i = 0; i < g->root->pools.count; i++)
 		pool_commit(g->root->pools.items[i]);
 	stream_set_memory_limit(g->root->relay_memory.bytes);

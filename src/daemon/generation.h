@@ -49,7 +49,7 @@ void assets_clear(struct assets *assets);	/* frees all generations too: no worke
 struct generation *generation_prepare(struct assets *assets, struct conf *conf, const struct generation *before,
     struct conf_problems *problems);
 void generation_undo(struct generation **generation);		/* instead of a commit */
-void generation_commit(struct generation *generation, struct worker **workers);
+void generation_commit(struct generation *generation, const struct generation *before, struct worker **workers);
 
 struct tls_settings *generation_tls(const struct generation *generation, size_t i);
 

@@ -168,7 +168,7 @@ try_stream(const struct conf_list *logs, bool in_background, enum log_stream str
 		return true;
 	}
 	if (log != NULL)
-		conf_error_at(problems, &log->conf, "target", "%s", error.text);
+		conf_error_at_value(problems, &log->conf, "target", 0, "%s", error.text);
 	else
 		conf_error_at(problems, NULL, NULL, "log: %s; use -f or a log block with another target",
 		    error.text);

@@ -74,11 +74,9 @@ privileges_drop(const char *user, struct error *error)
 	const struct passwd *who = NULL;
 
 	if (user != NULL) {
-		errno = 0;
 		who = getpwnam(user);
 		if (who == NULL)
-			return error_set(error, "there is no user %s%s%s", user, errno != 0 ? ": " : "",
-			    errno != 0 ? strerror(errno) : "");
+			return error_set(error, "there is no user %s", user);
 		if (geteuid() != 0 && who->pw_uid != geteuid())
 			return error_set(error, "only root can become the user %s", user);
 	}

@@ -5,10 +5,8 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "daemon/descriptors.h"
 #include "daemon/log_block.h"
 #include "daemon/notify.h"
-#include "session/listener_settings.h"
 
 static const char *
 title_of(const struct conf_list *list, size_t i)
@@ -52,32 +50,6 @@ reload_compare(const char *what, const struct conf_list *before, const struct co
 	name_missing(before, now, "dropped", out);
 }
 
-static int
-count_binds(const struct root *root)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < root->listeners.count; i++) {
-		const struct listener_settings *settings = root->listeners.items[i];
-
-		count += settings->bind.count + settings->bind_tls.count;
-	}
-	return (int)count;
-}
-
-struct conf *
-reload_read(const char *config_path, struct conf_problems *problems)
-{
-	struct conf *conf = conf_load(config_path, &root_block, problems);
-	struct root *root;
-
-	if (conf == NULL)
-		return NULL;
-	root = conf_root(conf);
-	root->max_connections = descriptors_reserve(root->max_connections, root_threads(root), count_binds(root));
-	return conf;
-}
-
 static void
 on_restart_needed(const char *name, void *arg)
 {
@@ -106,7 +78,7 @@ commit(struct control *control, struct generation *next)
 	conf_each_restart(control->assets.started, next->snapshot.conf, on_restart_needed, NULL);
 	log_blocks_use(&next->root->logs, control->assets.in_background);
 	control->current = next;
-	generation_commit(next, control->workers);
+	generation_commit(next, before, control->workers);
 	/* no worker can have let go of `before` yet: that is told to this thread, in a later turn */
 	log_summary(before->root, next->root);
 }
@@ -124,7 +96,7 @@ reload_run(struct control *control)
 		return;
 	}
 	notify_reloading();
-	conf = reload_read(control->config_path, &problems);
+	conf = conf_load(control->config_path, &root_block, &problems);
 	if (conf != NULL)
 		next = generation_prepare(&control->assets, conf, control->current, &problems);
 	if (next != NULL) {

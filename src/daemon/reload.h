@@ -9,12 +9,6 @@
 /* Logs one line that begins with "reloaded" or "reload failed", behind what there is to say about it. */
 void reload_run(struct control *control);
 
-/*
- * The configuration of the file with what the machine allows: max_connections
- * may be lowered, with a warning.  NULL: the problems tell.
- */
-struct conf *reload_read(const char *config_path, struct conf_problems *problems);
-
 /* Appends "listeners: 2 kept, late new, old dropped" for blocks of the same names, other ones and lost ones. */
 void reload_compare(const char *what, const struct conf_list *before, const struct conf_list *now, struct buf *out);
 
