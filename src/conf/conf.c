@@ -2,6 +2,8 @@
 /*
  * conf.c: a configuration as a whole, and questions about where its values come from.
  */
+#include "conf/conf.h"
+
 #include <assert.h>
 #include <string.h>
 

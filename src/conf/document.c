@@ -3,11 +3,12 @@
  * document.c: walks the blocks from the root, each once, and writes for every row its name, what it takes,
  * its help, its default and its range.
  */
+#include "conf/document.h"
+
 #include <ctype.h>
 #include <string.h>
 
 #include "base/buf.h"
-#include "conf/document.h"
 #include "conf/load.h"
 
 enum { BLOCKS_MAX = 128, WIDTH = 78, TAB = 8 };

@@ -3,12 +3,13 @@
  * lex.c: words are copied to the arena with the environment filled in; everything that cannot be a word is
  * told at its exact place.
  */
+#include "conf/lex.h"
+
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
-#include "conf/lex.h"
 
 struct lexer
 lexer_start(const struct conf_source *source, struct arena *arena, struct conf_problems *problems)

@@ -79,7 +79,7 @@ struct row_walk {
 	size_t index;
 };
 
-/* rows.c: rows of a block */
+/* row.c: rows of a block */
 struct row_walk row_walk_start(const struct block *kind);
 bool row_next(struct row_walk *walk, struct row *row);
 bool row_find(const struct block *kind, const char *name, struct row *row);

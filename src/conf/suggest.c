@@ -3,10 +3,11 @@
  * suggest.c: nearness is the number of letters to insert, drop, change or swap with their neighbour
  * (Damerau and Levenshtein); a third of the word may be wrong, at least one letter.
  */
+#include "conf/suggest.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "conf/suggest.h"
 
 enum { LENGTH_MAX = 48 };	/* longer words are no typing mistake of a directive's name */
 

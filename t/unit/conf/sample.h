@@ -232,6 +232,8 @@ check_listener(struct conf_context *context, void *object)
 	if (listener->idle_timeout.ms < listener->login_timeout.ms)
 		conf_error_at(context->problems, &listener->conf, "idle_timeout",
 		    "idle_timeout is less than login_timeout");
+	if (listener->pool->protocol == PROTOCOL_UNSET)
+		conf_error_at(context->problems, &listener->conf, "pool", "the pool speaks nothing");
 	if (listener->trusted.count > 1 && listener->trusted.items[1].bits == 0)
 		conf_error_at_value(context->problems, &listener->conf, "trusted", 1,
 		    "the world is not trusted");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * rows.c: walking and finding the rows of a block.  Rows of a group count as the block's own, in the place
+ * row.c: walking and finding the rows of a block.  Rows of a group count as the block's own, in the place
  * where the group stands.
  */
 #include <assert.h>
