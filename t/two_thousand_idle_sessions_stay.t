@@ -52,7 +52,7 @@ for my $client (@clients) {
 is($answers, PLAIN + TLS, 'all answer afterwards');
 
 $_->close for @clients;
-Gatepost::Process::wait_for(sub { $gatepost->events('session') >= PLAIN + TLS }, 30,
+Gatepost::Process::wait_for(sub { $gatepost->event_lines('session') >= PLAIN + TLS }, 30,
     'the ends of all sessions');
 cmp_ok($gatepost->fd_count, '<', 200, 'no descriptor is left over');
 

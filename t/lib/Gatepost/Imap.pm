@@ -39,7 +39,11 @@ sub connect_socket ($self) {
 # The handshake alone; options as IO::Socket::SSL names them.  False and $IO::Socket::SSL::SSL_ERROR
 # when it fails.
 sub handshake ($self, %tls) {
-	return IO::Socket::SSL->start_SSL($self->{socket}, SSL_verify_mode => 0, Timeout => $self->{timeout},
+	# one context for all: a new one reads all the certificates of the system, for tens of milliseconds
+	state $context = IO::Socket::SSL::SSL_Context->new(SSL_verify_mode => 0);
+	my @context = %tls ? (SSL_verify_mode => 0) : (SSL_reuse_ctx => $context);
+
+	return IO::Socket::SSL->start_SSL($self->{socket}, @context, Timeout => $self->{timeout},
 	    SSL_hostname => $self->{sni} // '', %tls);
 }
 
