@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* sockets_test.c: addresses keep their number and their sockets over reloads, also over failed ones. */
+#include "daemon/sockets.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/slice.h"
+
+enum { THREADS = 2 };
+
+static const struct tcp_settings tcp;
+
+/* A port that was free a moment ago. */
+static uint16_t
+free_port(void)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(in);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&in, len), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &len), 0);
+	close(fd);
+	return ntohs(in.sin_port);
+}
+
+static struct listen_spec
+spec_of(const char *host, uint16_t port)
+{
+	struct listen_spec spec = { .backlog = 5 };
+
+	assert_true(addr_parse(slice_of(host), port, &spec.addr));
+	return spec;
+}
+
+static bool
+can_connect(const struct listen_spec *spec)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = addr_to_sockaddr(&spec->addr, &sa);
+	int fd = socket(sa.ss_family, SOCK_STREAM, 0);
+	bool ok = connect(fd, (struct sockaddr *)&sa, len) == 0;
+
+	close(fd);
+	return ok;
+}
+
+static void
+numbers_outlive_reloads(void **state)
+{
+	struct socket_table *table = socket_table_new(THREADS);
+	struct listen_spec a = spec_of("127.0.0.1", free_port()), b = spec_of("127.0.0.2", free_port());
+	struct error error;
+	int number, other, fds[THREADS];
+
+	(void)state;
+	number = socket_claim(table, &a, &tcp, &error);
+	assert_true(number >= 0);
+	for (int i = 0; i < THREADS; i++) {
+		fds[i] = socket_take(table, number, i);
+		assert_true(fds[i] >= 0);
+		assert_int_equal(socket_take(table, number, i), -1);
+	}
+	sockets_commit(table);
+
+	/* kept, and one more that is undone */
+	assert_int_equal(socket_claim(table, &a, &tcp, &error), number);
+	other = socket_claim(table, &b, &tcp, &error);
+	assert_true(other >= 0 && other != number);
+	assert_true(can_connect(&b));
+	sockets_undo(table);
+	assert_false(can_connect(&b));
+	assert_true(can_connect(&a));
+
+	/* kept again: there is nothing to take */
+	assert_int_equal(socket_claim(table, &a, &tcp, &error), number);
+	assert_int_equal(socket_take(table, number, 0), -1);
+	sockets_commit(table);
+
+	/* dropped: the sockets are their workers', only the number is gone */
+	sockets_commit(table);
+	for (int i = 0; i < THREADS; i++)
+		close(fds[i]);
+	other = socket_claim(table, &a, &tcp, &error);
+	assert_true(other >= 0 && other != number);
+	socket_table_free(&table);
+	assert_false(can_connect(&a));
+}
+
+static void
+says_what_cannot_be_bound(void **state)
+{
+	struct socket_table *table = socket_table_new(THREADS);
+	struct listen_spec foreign = spec_of("192.0.2.1", 25);
+	struct error error;
+
+	(void)state;
+	assert_int_equal(socket_claim(table, &foreign, &tcp, &error), -1);
+	assert_non_null(strstr(error.text, "192.0.2.1:25"));
+	sockets_undo(table);
+	socket_table_free(&table);
+}
+
+static void
+unix_sockets_leave_no_file(void **state)
+{
+	char folder[] = "/tmp/sockets-test.XXXXXX", path[64];
+	struct socket_table *table = socket_table_new(THREADS);
+	struct listen_spec spec = { .addr = { .sa = { .sa_family = AF_UNIX }, .path = path }, .backlog = 5 };
+	struct error error;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/socket", folder);
+	assert_true(socket_claim(table, &spec, &tcp, &error) >= 0);
+	assert_int_equal(access(path, F_OK), 0);
+	sockets_commit(table);
+	sockets_commit(table);
+	assert_int_equal(access(path, F_OK), -1);
+	socket_table_free(&table);
+	assert_int_equal(rmdir(folder), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(numbers_outlive_reloads),
+		cmocka_unit_test(says_what_cannot_be_bound),
+		cmocka_unit_test(unix_sockets_leave_no_file),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
