@@ -210,12 +210,13 @@ const char *
 back_reason(const struct back *back, char out[BACK_REASON_MAX])
 {
 	char text[STREAM_REASON_MAX];
+	bool is_broken = back->stream.error != 0;	/* what a server said earlier is not the reason then */
 
 	if (back->why != NULL)
 		snprintf(out, BACK_REASON_MAX, "%s", back->why);
 	else if (back->dial != NULL && back->dial->why[0] != '\0')
 		snprintf(out, BACK_REASON_MAX, "%s", back->dial->why);
-	else if (back->dial != NULL && buf_len(&back->dial->last) > 0)
+	else if (!is_broken && back->dial != NULL && buf_len(&back->dial->last) > 0)
 		snprintf(out, BACK_REASON_MAX, "%.*s", SLICE_ARGS(buf_slice(&back->dial->last)));
 	else
 		snprintf(out, BACK_REASON_MAX, "%s", stream_reason(&back->stream, text));

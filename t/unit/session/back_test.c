@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * back_test.c: backs without any session, in front of a server that says
+ * what it is told to: each way a dial may end, and being closed at each stage.
+ */
+#include "../net/certificates.h"
+#include "server.h"
+
+#include "base/xalloc.h"
+#include "session/back.h"
+
+static const char greeting[] = "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN STARTTLS] ready\r\n";
+/* PLAIN with bob and "secret", as a server hears it */
+static const char login_line[] = "L AUTHENTICATE PLAIN AGJvYgBzZWNyZXQ=\r\n";
+
+struct rig {
+	struct loop *loop;
+	struct server server;
+	struct credentials credentials;
+	struct identity identity;
+	struct tcp_settings tcp;
+	struct back_plan plan;
+	struct back *back;
+	int events;
+	enum back_event event;
+	char reason[BACK_REASON_MAX];
+};
+
+static void
+on_event(struct back *back, enum back_event event, void *owner)
+{
+	struct rig *rig = owner;
+
+	assert_ptr_equal(back, rig->back);
+	rig->events++;
+	rig->event = event;
+	back_reason(back, rig->reason);
+	loop_stop(rig->loop);
+}
+
+static void
+rig_open(struct rig *rig)
+{
+	memset(rig, 0, sizeof(*rig));
+	rig->loop = loop_new(0);
+	server_open(&rig->server, rig->loop);
+	buf_append_text(&rig->credentials.user, "bob");
+	buf_append_text(&rig->credentials.password, "secret");
+	rig->plan.order.proto = &proto_imap;
+	rig->plan.order.identity = &rig->identity;
+	rig->plan.order.credentials = &rig->credentials;
+	rig->plan.order.forward = FORWARD_NONE;
+	rig->plan.to = rig->server.addr;
+	rig->plan.tcp = &rig->tcp;
+	rig->plan.connect_timeout_ms = TAPE_PATIENCE_MS;
+	rig->plan.deadline = loop_now(rig->loop) + TAPE_PATIENCE_MS;
+	rig->back = xcalloc(1, sizeof(*rig->back));
+}
+
+static void
+rig_close(struct rig *rig)
+{
+	back_close(rig->back);
+	back_close(rig->back);
+	loop_defer(rig->loop, xfree, rig->back);
+	server_close(&rig->server);
+	credentials_wipe(&rig->credentials);
+	loop_free(&rig->loop);
+}
+
+static void
+dial(struct rig *rig)
+{
+	back_start(rig->back, rig->loop, &rig->plan, on_event, rig);
+	assert_int_equal(rig->events, 0);
+}
+
+static void
+expect_event(struct rig *rig, enum back_event event)
+{
+	await(rig->loop, &rig->events, 1);
+	assert_int_equal(rig->event, event);
+	turn_a_little(rig->loop);
+	assert_int_equal(rig->events, 1);
+}
+
+/* One reply of the server, and how a back ends that hears it behind the greeting and its own login. */
+static void
+end_with(const char *reply, enum back_event event, const char *reason)
+{
+	struct rig rig;
+	struct peer *peer;
+
+	rig_open(&rig);
+	dial(&rig);
+	peer = server_accept(&rig.server);
+	peer_say(peer, greeting);
+	peer_expect(peer, login_line);
+	peer_say(peer, reply);
+	expect_event(&rig, event);
+	assert_string_equal(rig.reason, reason);
+	rig_close(&rig);
+}
+
+static void
+logs_in_and_keeps_what_follows(void **state)
+{
+	struct rig rig;
+	struct peer *peer;
+
+	(void)state;
+	rig_open(&rig);
+	dial(&rig);
+	assert_string_equal(back_doing(rig.back), "connecting");
+	peer = server_accept(&rig.server);
+	turn_a_little(rig.loop);
+	assert_string_equal(back_doing(rig.back), "reading greeting");
+	peer_say(peer, greeting);
+	peer_expect(peer, login_line);
+	assert_string_equal(back_doing(rig.back), "logging in");
+	peer_say(peer, "* 1 EXISTS\r\nL OK done\r\n* 2 EXISTS\r\n* 3 EX");
+	expect_event(&rig, BACK_EVENT_READY);
+	assert_int_equal(rig.back->phase, BACK_READY);
+	assert_true(slice_equals(buf_slice(&rig.back->dial->untagged), "* 1 EXISTS\r\n"));
+	assert_true(slice_equals(buf_slice(&rig.back->in), "* 2 EXISTS\r\n* 3 EX"));
+	assert_false(loop_timer_is_set(&rig.back->timer));
+	back_forget_dial(rig.back);
+	assert_null(rig.back->dial);
+	rig_close(&rig);
+}
+
+static void
+understands_a_byte_at_a_time(void **state)
+{
+	struct rig rig;
+	struct peer *peer;
+
+	(void)state;
+	rig_open(&rig);
+	dial(&rig);
+	peer = server_accept(&rig.server);
+	peer_say_slowly(peer, greeting);
+	peer_expect(peer, login_line);
+	peer_say_slowly(peer, "* 1 EXISTS\r\nL OK done\r\n");
+	expect_event(&rig, BACK_EVENT_READY);
+	assert_int_equal(buf_len(&rig.back->in), 0);
+	rig_close(&rig);
+}
+
+static void
+tells_outcomes_apart(void **state)
+{
+	(void)state;
+	end_with("L NO [AUTHENTICATIONFAILED] no such user\r\n", BACK_EVENT_REFUSED,
+	    "L NO [AUTHENTICATIONFAILED] no such user");
+	end_with("L NO [UNAVAILABLE] backend is away\r\n", BACK_EVENT_LATER, "L NO [UNAVAILABLE] backend is away");
+	end_with("* BYE going down\r\n", BACK_EVENT_LATER, "* BYE going down");
+	end_with("X OK who is that\r\n", BACK_EVENT_FAILED, "garbled reply");
+	end_with("\r\n", BACK_EVENT_FAILED, "garbled reply");
+	end_with("\x16\x03\x01\x02\n", BACK_EVENT_FAILED, "garbled reply");
+}
+
+static void
+fails_where_it_is_refused(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig);
+	server_refuse(&rig.server);
+	dial(&rig);
+	expect_event(&rig, BACK_EVENT_FAILED);
+	assert_string_equal(rig.reason, "connection refused");
+	assert_string_equal(back_doing(rig.back), "connecting");
+	rig_close(&rig);
+}
+
+static void
+fails_when_the_server_hangs_up(void **state)
+{
+	struct rig rig;
+	struct peer *peer;
+
+	(void)state;
+	for (int said = 0; said < 2; said++) {
+		rig_open(&rig);
+		dial(&rig);
+		peer = server_accept(&rig.server);
+		if (said > 0) {
+			peer_say(peer, greeting);
+			peer_expect(peer, login_line);
+		}
+		peer_close(peer);
+		expect_event(&rig, BACK_EVENT_FAILED);
+		assert_string_equal(rig.reason, "closed by the server");
+		assert_string_equal(back_doing(rig.back), said > 0 ? "logging in" : "reading greeting");
+		rig_close(&rig);
+	}
+}
+
+/* Its OK came, and the connection broke while it was asked for more: the OK is no reason. */
+static void
+tells_the_failure_and_not_an_earlier_reply(void **state)
+{
+	struct rig rig;
+	struct peer *peer;
+
+	(void)state;
+	rig_open(&rig);
+	rig.plan.order.wants_capabilities = true;
+	dial(&rig);
+	peer = server_accept(&rig.server);
+	peer_say(peer, greeting);
+	peer_expect(peer, login_line);
+	peer_say(peer, "L OK done\r\n");
+	peer_expect(peer, "E CAPABILITY\r\n");
+	stream_reset(&peer->stream);
+	expect_event(&rig, BACK_EVENT_FAILED);
+	assert_string_equal(rig.reason, "connection reset by peer");
+	rig_close(&rig);
+}
+
+static void
+gives_a_silent_server_up_at_the_deadline(void **state)
+{
+	struct rig rig;
+	struct peer *peer;
+
+	(void)state;
+	for (int said = 0; said < 2; said++) {
+		rig_open(&rig);
+		rig.plan.deadline = loop_now(rig.loop) + 50;
+		dial(&rig);
+		peer = server_accept(&rig.server);
+		if (said > 0)
+			peer_say(peer, greeting);
+		await(rig.loop, &rig.events, 1);
+		assert_int_equal(rig.event, BACK_EVENT_FAILED);
+		assert_string_equal(rig.reason, "timed out");
+		assert_true(loop_now(rig.loop) >= rig.plan.deadline);
+		rig_close(&rig);
+	}
+}
+
+/* TLS counts as connecting: it is bounded by connect_timeout, and the dial behind it is not. */
+static void
+bounds_the_connect_apart(void **state)
+{
+	struct rig rig;
+	struct tls_back tls = { 0 };
+	struct error error;
+	struct peer *peer;
+
+	(void)state;
+	/* before the loop tells the time: it is slow */
+	tls.client = tls_client_load(false, NULL, &error);
+	rig_open(&rig);
+	rig.plan.tls = &tls;
+	rig.plan.implicit_tls = true;
+	rig.plan.connect_timeout_ms = 50;
+	dial(&rig);
+	peer = server_accept(&rig.server);
+	await(rig.loop, &rig.events, 1);
+	assert_int_equal(rig.event, BACK_EVENT_FAILED);
+	assert_string_equal(rig.reason, "timed out");
+	assert_string_equal(back_doing(rig.back), "starting TLS with the server");
+	assert_true(buf_len(&peer->heard) > 0);
+	tls_client_put(&tls.client);
+	rig_close(&rig);
+}
+
+static void
+can_be_closed_at_each_stage(void **state)
+{
+	enum { CONNECTING, GREETING, LOGGING_IN, READY, STAGES };
+	struct rig rig;
+	struct peer *peer;
+
+	(void)state;
+	for (int stage = 0; stage < STAGES; stage++) {
+		rig_open(&rig);
+		dial(&rig);
+		if (stage > CONNECTING) {
+			peer = server_accept(&rig.server);
+			turn_a_little(rig.loop);
+		}
+		if (stage > GREETING) {
+			peer_say(peer, greeting);
+			peer_expect(peer, login_line);
+		}
+		if (stage > LOGGING_IN) {
+			peer_say(peer, "L OK done\r\n* 2 EXISTS\r\n");
+			expect_event(&rig, BACK_EVENT_READY);
+		}
+		rig.events = 0;
+		back_close(rig.back);
+		turn_a_little(rig.loop);
+		assert_int_equal(rig.events, 0);
+		assert_string_equal(back_doing(rig.back), "idle");
+		rig_close(&rig);
+	}
+}
+
+static void
+refuses_plaintext_behind_starttls(void **state)
+{
+	struct rig rig;
+	struct peer *peer;
+
+	(void)state;
+	rig_open(&rig);
+	rig.plan.order.starttls = rig.plan.order.needs_tls = true;
+	dial(&rig);
+	peer = server_accept(&rig.server);
+	peer_say(peer, greeting);
+	peer_expect(peer, "S STARTTLS\r\n");
+	peer_say(peer, "S OK begin\r\n* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n");
+	expect_event(&rig, BACK_EVENT_FAILED);
+	assert_string_equal(rig.reason, "plaintext behind STARTTLS");
+	assert_int_equal(buf_len(&peer->heard), 0);
+	rig_close(&rig);
+}
+
+static void
+logs_in_through_tls(struct tls_context *context, bool implicit)
+{
+	struct tls_front front = { .context = context, .alpn = "imap" };
+	struct tls_back tls = { .alpn = "imap", .name = "mail.example.com" };
+	struct rig rig;
+	struct error error;
+	struct peer *peer;
+
+	rig_open(&rig);
+	tls.client = tls_client_load(true, in_folder("mail.pem"), &error);
+	rig.plan.tls = &tls;
+	rig.plan.implicit_tls = implicit;
+	rig.plan.order.starttls = !implicit;
+	rig.plan.order.needs_tls = true;
+	dial(&rig);
+	peer = server_accept(&rig.server);
+	if (!implicit) {
+		peer_say(peer, greeting);
+		peer_expect(peer, "S STARTTLS\r\n");
+		peer_say(peer, "S OK begin\r\n");
+	}
+	stream_accept_tls(&peer->stream, &front);
+	await(rig.loop, &peer->is_ready, 1);
+	if (implicit) {
+		peer_say(peer, greeting);
+	} else {
+		peer_expect(peer, "T CAPABILITY\r\n");
+		peer_say(peer, "* CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN\r\nT OK\r\n");
+	}
+	peer_expect(peer, login_line);
+	peer_say(peer, "L OK done\r\n* 2 EXISTS\r\n");
+	expect_event(&rig, BACK_EVENT_READY);
+	assert_true(slice_equals(buf_slice(&rig.back->in), "* 2 EXISTS\r\n"));
+	tls_client_put(&tls.client);
+	rig_close(&rig);
+}
+
+static void
+logs_in_through_either_tls(void **state)
+{
+	struct block_of block;
+	struct tls_context *context;
+
+	(void)state;
+	write_pem("DNS:mail.example.com", "mail.pem");
+	fill_block(&block, "mail.pem");
+	context = load_block(&block);
+	logs_in_through_tls(context, true);
+	logs_in_through_tls(context, false);
+	tls_context_put(&context);
+}
+
+static void
+is_ready_when_connected_without_a_dialogue(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig);
+	rig.plan.order.proto = &proto_tcp;
+	dial(&rig);
+	expect_event(&rig, BACK_EVENT_READY);
+	rig_close(&rig);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(logs_in_and_keeps_what_follows),
+		cmocka_unit_test(understands_a_byte_at_a_time),
+		cmocka_unit_test(tells_outcomes_apart),
+		cmocka_unit_test(fails_where_it_is_refused),
+		cmocka_unit_test(fails_when_the_server_hangs_up),
+		cmocka_unit_test(tells_the_failure_and_not_an_earlier_reply),
+		cmocka_unit_test(gives_a_silent_server_up_at_the_deadline),
+		cmocka_unit_test(bounds_the_connect_apart),
+		cmocka_unit_test(can_be_closed_at_each_stage),
+		cmocka_unit_test(refuses_plaintext_behind_starttls),
+		cmocka_unit_test(logs_in_through_either_tls),
+		cmocka_unit_test(is_ready_when_connected_without_a_dialogue),
+	};
+
+	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
