@@ -23,8 +23,9 @@ struct flow {
 	uint64_t literal_left;
 	uint64_t number;		/* of a literal that is being announced */
 	uint32_t tag;			/* hash of the first word */
-	uint8_t head : 4, tail : 3;
+	uint8_t head : 3, tail : 3;
 	bool is_synchronising : 1;
+	bool is_odd : 1;		/* the first word is no tag in any way */
 	char first;			/* the first character */
 	uint8_t second_len;
 	char second[VERB_MAX];		/* the second word, in upper case */
@@ -58,6 +59,12 @@ start(struct flow *flow)
 	flow->tag = UINT32_C(2166136261);
 }
 
+static bool
+is_visible(char c)
+{
+	return c > ' ' && c <= '~';
+}
+
 /* The first two words of a command or a response. */
 static void
 read_head(struct flow *flow, struct slice data)
@@ -70,12 +77,14 @@ read_head(struct flow *flow, struct slice data)
 				flow->head = HEAD_DONE;
 		} else if (flow->head == HEAD_START) {
 			flow->first = c;
+			flow->is_odd = !is_visible(c);
 			flow->tag = hash_add(flow->tag, c);
 			flow->head = HEAD_FIRST;
 		} else if (c == ' ') {
 			flow->head = flow->head == HEAD_FIRST ? HEAD_SECOND : HEAD_DONE;
 		} else if (flow->head == HEAD_FIRST) {
 			flow->tag = hash_add(flow->tag, c);
+			flow->is_odd = flow->is_odd || !is_visible(c);
 		} else if (flow->second_len < VERB_MAX) {
 			flow->second[flow->second_len++] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
 		} else {
@@ -122,23 +131,35 @@ read_tail(struct flow *flow, struct slice data)
 		flow->tail = next_tail(flow, data.data[i]) & 7;
 }
 
+/* The same for a line that ends here; mostly one look is enough. */
+static bool
+ends_in_literal(struct flow *flow, struct slice data)
+{
+	size_t len = data.len > 1 && data.data[data.len - 1] == '\r' ? data.len - 1 : data.len;
+	bool is_literal = false;
+
+	if (len == 0 || data.data[len - 1] == '}' || data.data[len - 1] == '\r') {
+		read_tail(flow, data);
+		is_literal = flow->tail == TAIL_CLOSED || flow->tail == TAIL_CR;
+	}
+	flow->tail = TAIL_NONE;
+	return is_literal;
+}
+
 /* Takes bytes up to the end of a line or of the data. */
 static enum part
 take_part(struct flow *flow, struct slice *data)
 {
 	const char *newline = memchr(data->data, '\n', data->len);
 	struct slice part = slice_make(data->data, newline != NULL ? (size_t)(newline - data->data) : data->len);
-	bool is_literal;
 
 	if (flow->head != HEAD_DONE)
 		read_head(flow, part);
-	read_tail(flow, part);
 	*data = slice_from(*data, part.len + (newline != NULL ? 1 : 0));
-	if (newline == NULL)
-		return PART_MORE;
-	is_literal = flow->tail == TAIL_CLOSED || flow->tail == TAIL_CR;
-	flow->tail = TAIL_NONE;
-	return is_literal ? PART_LITERAL : PART_END;
+	if (newline != NULL)
+		return ends_in_literal(flow, part) ? PART_LITERAL : PART_END;
+	read_tail(flow, part);
+	return PART_MORE;
 }
 
 static struct slice
@@ -260,7 +281,7 @@ on_server(void *state, struct slice data)
 			continue;
 		}
 		part = take_part(flow, &data);
-		if (flow->head != HEAD_START && (flow->first < '!' || flow->first > '~')) {
+		if (flow->head != HEAD_START && flow->is_odd) {
 			s->is_blind = true;
 		} else if (part == PART_LITERAL && !is_text(flow)) {
 			flow->literal_left = flow->number;

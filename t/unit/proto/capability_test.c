@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* capability_test.c: lists stay sorted and single; intersections; what is the proxy's own. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "proto/capability.h"
+
+static void
+add_all(struct buf *list, const char *const *entries)
+{
+	for (; *entries != NULL; entries++)
+		capability_add(list, slice_of(*entries));
+}
+
+static void
+expect(struct buf *list, const char *wanted)
+{
+	if (!slice_equals(buf_slice(list), wanted))
+		fail_msg("\"%.*s\", not \"%s\"", SLICE_ARGS(buf_slice(list)), wanted);
+	buf_clear(list);
+}
+
+static void
+sorted_and_single(void **state)
+{
+	static const char *const entries[] = { "size 5242 Ab", "STARTTLS", "auth PLAIN", "starttls", "SIZE 5242 Ab",
+		"8BITMIME", "SIZES", "SIZE", "size 5242 ab", NULL };
+	static const char *const bad[] = { "", "A\x01", "\x80", " A", "A\nB", "A\r", NULL };
+	struct buf list = { 0 };
+
+	(void)state;
+	add_all(&list, entries);
+	add_all(&list, bad);
+	expect(&list, "8BITMIME\nAUTH PLAIN\nSIZE\nSIZE 5242 Ab\nSIZE 5242 ab\nSIZES\nSTARTTLS\n");
+}
+
+static void
+any_order_gives_the_same(void **state)
+{
+	static const char *const words[] = { "IDLE", "ID", "MOVE", "ENABLE", "LITERAL+", "IMAP4rev1", "UIDPLUS", "A", "Z" };
+	enum { COUNT = sizeof(words) / sizeof(words[0]) };
+
+	(void)state;
+	srandom(2);
+	for (int round = 0; round < 200; round++) {
+		struct buf list = { 0 };
+
+		for (int i = 0; i < 60; i++)
+			capability_add(&list, slice_of(words[random() % COUNT]));
+		for (int i = 0; i < COUNT; i++)
+			capability_add(&list, slice_of(words[i]));
+		expect(&list, "A\nENABLE\nID\nIDLE\nIMAP4REV1\nLITERAL+\nMOVE\nUIDPLUS\nZ\n");
+	}
+}
+
+static void
+has(void **state)
+{
+	const struct slice list = slice_of("AUTH PLAIN\nIDLE\nSIZE 5\n");
+
+	(void)state;
+	assert_true(capability_has(list, "AUTH"));
+	assert_true(capability_has(list, "idle"));
+	assert_true(capability_has(list, "SIZE"));
+	assert_false(capability_has(list, "ID"));
+	assert_false(capability_has(list, "IDLEX"));
+	assert_false(capability_has(list, "PLAIN"));
+	assert_false(capability_has(list, ""));
+	assert_false(capability_has(slice_of(NULL), "IDLE"));
+}
+
+static void
+intersection(void **state)
+{
+	struct buf list = { 0 };
+
+	(void)state;
+	capability_intersect(&list, slice_of("A\n"));
+	expect(&list, "");
+	buf_append_text(&list, "A\nB 1\nC\n");
+	capability_intersect(&list, slice_of("B 2\nC\nD\n"));
+	expect(&list, "B 1\nC\n");
+	buf_append_text(&list, "A\n");
+	capability_intersect(&list, slice_of(""));
+	expect(&list, "");
+}
+
+static void
+own_words(void **state)
+{
+	static const char *const own[] = { "STARTTLS", "AUTH=*", NULL };
+	const struct proto proto = { .capability_own = own }, none = { 0 };
+	struct buf list = { 0 };
+
+	(void)state;
+	buf_append_text(&list, "AUTH\nAUTH=\nAUTH=PLAIN\nAUTHX\nIDLE\nSTARTTLS\nSTARTTLSX\n");
+	capability_remove_own(&list, &none);
+	capability_remove_own(&list, &proto);
+	expect(&list, "AUTH\nAUTHX\nIDLE\nSTARTTLSX\n");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sorted_and_single),
+		cmocka_unit_test(any_order_gives_the_same),
+		cmocka_unit_test(has),
+		cmocka_unit_test(intersection),
+		cmocka_unit_test(own_words),
+	};
+
+	return cmocka_run_group_tests_name("capability", tests, NULL, NULL);
+}

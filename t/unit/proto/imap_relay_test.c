@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * imap_relay_test.c: boundaries of random streams, whose generator knows
+ * them, under random chunking; IDLE, refused literals and COMPRESS; the cost.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <time.h>
+
+#include "proto/imap.h"
+
+static max_align_t memory[8];
+
+static void *
+filter_new(void)
+{
+	assert_true(imap_relay.size <= sizeof(memory));
+	memset(memory, 0xff, sizeof(memory));
+	imap_relay.init(memory);
+	return memory;
+}
+
+static void
+server(const char *text)
+{
+	imap_relay.server(memory, slice_of(text));
+}
+
+static void
+client(const char *text)
+{
+	imap_relay.client(memory, slice_of(text));
+}
+
+static void
+expect(bool at_boundary, bool is_quiet)
+{
+	assert_int_equal(imap_relay.at_boundary(memory), at_boundary);
+	assert_int_equal(imap_relay.is_quiet(memory), is_quiet);
+}
+
+static void
+boundaries_of_responses(void **state)
+{
+	(void)state;
+	filter_new();
+	expect(true, true);
+	client("a FETCH 1 BODY[]\r\n");
+	expect(true, false);
+	server("* 1 FETCH (BODY[] {1");
+	expect(false, false);
+	server("0}\r");
+	server("\n0123456");
+	expect(false, false);
+	server("789");
+	expect(false, false);
+	server(" X ~{3}\r\nabc)\r\n");
+	expect(true, false);
+	server("* 2 FETCH (BODY[] {0}\r\n");
+	expect(false, false);
+	server(")\r\n");
+	expect(true, false);
+	server("a");
+	expect(false, false);
+	server(" OK done\r\n");
+	expect(true, true);
+}
+
+static void
+text_is_no_literal(void **state)
+{
+	static const char *const lines[] = { "* OK text {5}\r\n", "* NO {5}\r\n", "* BAD [X] y {5+}\r\n", "* bye {5}\r\n",
+		"* PREAUTH x {5}\r\n", "a OK subject {5}\r\n", "+ go on {5}\r\n", "* LIST () \"/\" {5}x\r\n",
+		"* LIST () {} \r\n", "* X {a}\r\n", "* X {5 }\r\n", "* X {+}\r\n", "* X 5}\r\n", "* X {5+ }\r\n", "\r\n" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		filter_new();
+		server(lines[i]);
+		assert_true(imap_relay.at_boundary(memory));
+		filter_new();
+		for (const char *p = lines[i]; *p != '\0'; p++)
+			imap_relay.server(memory, slice_make(p, 1));
+		assert_true(imap_relay.at_boundary(memory));
+	}
+}
+
+static void
+idle(void **state)
+{
+	(void)state;
+	filter_new();
+	client("a IDLE\r\n");
+	expect(true, false);
+	server("+ idling\r\n");
+	expect(true, true);
+	server("* 3 EXI");
+	expect(false, true);
+	server("STS\r\n");
+	expect(true, true);
+	client("DO");
+	expect(true, false);
+	client("NE\r\n");
+	expect(true, false);
+	server("a OK done\r\n");
+	expect(true, true);
+	/* refused */
+	client("b idle\r\n");
+	server("b NO not now\r\n");
+	expect(true, true);
+	client("c NOOP\r\n");
+	server("+ odd\r\n");
+	expect(true, false);
+	server("c OK\r\n");
+	/* DONE right behind IDLE */
+	client("d IDLE\r\nDONE\r\n");
+	server("+ idling\r\n");
+	expect(true, false);
+	server("d OK\r\n");
+	expect(true, true);
+}
+
+static void
+literals_of_the_client(void **state)
+{
+	(void)state;
+	filter_new();
+	/* accepted: its content is no command */
+	client("a APPEND x {20}\r\n");
+	server("+ go\r\n");
+	client("b COMPRESS DEFLATE\r\n");
+	server("b OK\r\n* x\r\n");
+	assert_true(imap_relay.at_boundary(memory));
+	server("a OK\r\n");
+	expect(true, false);
+	client("\r\n");
+	server("a OK\r\n");
+	expect(true, true);
+	/* refused: what follows is a command */
+	client("c APPEND x {20}\r\n");
+	expect(true, false);
+	server("c NO [TOOBIG]\r\n");
+	expect(true, true);
+	client("d COMPRESS DEFLATE\r\n");
+	server("d OK\r\n");
+	expect(false, false);
+}
+
+static void
+refusal_of_another_command(void **state)
+{
+	(void)state;
+	filter_new();
+	client("a NOOP\r\nb APPEND x {4}\r\n");
+	server("a OK\r\n");
+	server("+ go\r\n");
+	client("a b\r\n");
+	expect(true, false);
+	client("\r\n");
+	server("b OK\r\n");
+	expect(true, true);
+}
+
+static void
+compress(void **state)
+{
+	(void)state;
+	filter_new();
+	client("a compress DEFLATE\r\n");
+	expect(true, false);
+	server("* 1 EXISTS\r\nb OK other\r\n");
+	assert_true(imap_relay.at_boundary(memory));
+	server("a NO not here\r\n");
+	expect(true, true);
+	client("b COMPRESS DEFLATE\r\n");
+	server("b O");
+	server("K go\r\n* 2 EXISTS\r\n");
+	expect(false, false);
+	server("* 3 EXISTS\r\n");
+	client("c NOOP\r\n");
+	server("c OK\r\n");
+	expect(false, false);
+}
+
+static void
+out_of_step(void **state)
+{
+	(void)state;
+	filter_new();
+	server("x\x9c");
+	expect(false, false);
+	server("\r\n* OK\r\n");
+	expect(false, false);
+	filter_new();
+	server("* OK\r\n");
+	server("\r\n");
+	expect(true, true);
+}
+
+/* Random streams: the generator marks which offsets are boundaries. */
+struct stream {
+	struct buf bytes;
+	bool *is_boundary;		/* behind so many bytes */
+};
+
+static void
+add(struct stream *s, const char *text, size_t len)
+{
+	buf_append(&s->bytes, text, len);
+}
+
+static void
+add_response(struct stream *s)
+{
+	char line[64], literal[64];
+	int count = (int)(random() % 4);
+
+	if (random() % 4 == 0) {
+		snprintf(line, sizeof(line), "t%ld OK said {%ld}\r\n", random() % 100, random() % 100);
+		add(s, line, strlen(line));
+	} else {
+		snprintf(line, sizeof(line), "* %ld FETCH (", random() % 1000);
+		add(s, line, strlen(line));
+		for (int i = 0; i < count; i++) {
+			size_t size = (size_t)random() % 40;
+
+			snprintf(line, sizeof(line), "BODY[%d] %s{%zu%s}\r\n", i, random() % 2 ? "~" : "", size,
+			    random() % 8 == 0 ? "+" : "");
+			add(s, line, strlen(line));
+			for (size_t j = 0; j < size; j++)
+				literal[j] = "\r\n{5}* +a\x80"[random() % 10];
+			add(s, literal, size);
+			add(s, " ", (size_t)random() % 2);
+		}
+		add(s, random() % 2 ? ")\r\n" : "))\n", 3);
+	}
+	s->is_boundary[buf_len(&s->bytes)] = true;
+}
+
+static void
+random_streams_in_random_chunks(void **state)
+{
+	enum { RESPONSES = 40, ROOM = RESPONSES * 512 };
+
+	(void)state;
+	srandom(11);
+	for (int round = 0; round < 400; round++) {
+		static bool is_boundary[ROOM];
+		struct stream s = { .is_boundary = is_boundary };
+		size_t chunk;
+
+		memset(is_boundary, 0, sizeof(is_boundary));
+		is_boundary[0] = true;
+		for (int i = 0; i < RESPONSES; i++)
+			add_response(&s);
+		filter_new();
+		for (size_t at = 0; at < buf_len(&s.bytes); at += chunk) {
+			size_t left = buf_len(&s.bytes) - at;
+
+			chunk = round == 0 ? 1 : 1 + (size_t)random() % (round % 3 == 0 ? 5 : 200);
+			chunk = chunk < left ? chunk : left;
+			imap_relay.server(memory, slice_make(buf_data(&s.bytes) + at, chunk));
+			if (imap_relay.at_boundary(memory) != is_boundary[at + chunk])
+				fail_msg("round %d, offset %zu", round, at + chunk);
+		}
+		buf_clear(&s.bytes);
+	}
+}
+
+/* Any bytes both ways, for the sanitizers; once blind, it stays so. */
+static void
+noise(void **state)
+{
+	(void)state;
+	srandom(13);
+	for (int round = 0; round < 2000; round++) {
+		filter_new();
+		for (int i = 0; i < 50; i++) {
+			char bytes[32];
+			size_t len = (size_t)random() % sizeof(bytes);
+
+			for (size_t j = 0; j < len; j++)
+				bytes[j] = "ab* +{}19\r\n OKcompress"[random() % 22];
+			if (random() % 40 == 0)
+				bytes[0] = '\x01';
+			(random() % 2 ? imap_relay.client : imap_relay.server)(memory, slice_make(bytes, len));
+		}
+		filter_new();
+		server("\x01\r\n");
+		for (int i = 0; i < 10; i++) {
+			server("* OK\r\n" + random() % 6);
+			expect(false, false);
+		}
+	}
+}
+
+static void
+measure(const char *what, struct slice data)
+{
+	enum { ROUNDS = 200 };
+	struct timespec from, to;
+	double us;
+
+	filter_new();
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
+	for (int i = 0; i < ROUNDS; i++)
+		imap_relay.server(memory, data);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
+	assert_true(imap_relay.at_boundary(memory));
+	us = (double)(to.tv_sec - from.tv_sec) * 1e6 + (double)(to.tv_nsec - from.tv_nsec) / 1e3;
+	printf("# 64 KiB of %s: %.2f us\n", what, us / ROUNDS);
+}
+
+static void
+cost(void **state)
+{
+	struct buf data = { 0 };
+
+	(void)state;
+	buf_append_text(&data, "* 1 FETCH (BODY[] {65510}\r\n");
+	memset(buf_reserve(&data, 65510), 'x', 65510);
+	buf_added(&data, 65510);
+	buf_append_text(&data, ")\r\n");
+	measure("one literal", buf_slice(&data));
+	buf_clear(&data);
+	while (buf_len(&data) < 65536 - 80)
+		buf_append_text(&data, "* 1234 FETCH (UID 123456 FLAGS (\\Seen \\Answered) MODSEQ (123456789012))\r\n");
+	measure("lines of 74 octets", buf_slice(&data));
+	buf_clear(&data);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(boundaries_of_responses),
+		cmocka_unit_test(text_is_no_literal),
+		cmocka_unit_test(idle),
+		cmocka_unit_test(literals_of_the_client),
+		cmocka_unit_test(refusal_of_another_command),
+		cmocka_unit_test(compress),
+		cmocka_unit_test(out_of_step),
+		cmocka_unit_test(random_streams_in_random_chunks),
+		cmocka_unit_test(noise),
+		cmocka_unit_test(cost),
+	};
+
+	return cmocka_run_group_tests_name("imap_relay", tests, NULL, NULL);
+}
