@@ -13,6 +13,8 @@ static void
 answer(struct route *route, struct endpoint *endpoint)
 {
 	loop_timer_stop(route->loop, &route->timer);
+	if (endpoint != NULL && route->deadline == 0)
+		route->deadline = loop_now(route->loop) + route->pool->options.login_timeout.ms;
 	route->on_routed(route, endpoint, route->owner);
 }
 
@@ -108,7 +110,6 @@ route_start(struct route *route, struct loop *loop, const struct pool *pool, str
 	route->loop = loop;
 	route->pool = pool;
 	route->user = user;
-	route->deadline = loop_now(loop) + pool->options.login_timeout.ms;
 	route->queue_until = loop_now(loop) + pool->options.queue_timeout.ms;
 	route->on_routed = on_routed;
 	route->owner = owner;
@@ -120,7 +121,7 @@ route_start(struct route *route, struct loop *loop, const struct pool *pool, str
 static void
 try_next(struct route *route, const struct endpoint *failed)
 {
-	if (route->tried_count == ROUTE_TRIED_MAX) {
+	if (route->retries++ >= route->pool->options.retries || route->tried_count == ROUTE_TRIED_MAX) {
 		give_up(route, "too many servers failed");
 		return;
 	}

@@ -21,7 +21,7 @@ struct route {
 	struct loop *loop;
 	const struct pool *pool;
 	struct slice user;			/* the key; outlives the route */
-	int64_t deadline;			/* of the pool's login_timeout, over all tries */
+	int64_t deadline;			/* of the pool's login_timeout, over all tries; 0 before the first */
 	int64_t queue_until;
 	route_callback *on_routed;
 	void *owner;
