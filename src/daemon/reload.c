@@ -43,6 +43,8 @@ reload_compare(const char *what, const struct conf_list *before, const struct co
 {
 	size_t kept = 0;
 
+	if (before->count == 0 && now->count == 0)
+		return;
 	for (size_t i = 0; i < now->count; i++)
 		kept += has_title(before, title_of(now, i));
 	buf_printf(out, "%s%s: %zu kept", buf_len(out) > 0 ? "; " : "", what, kept);
