@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* protocols_test.c: every protocol's row is complete: what shared code may ask of it is there. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "proto/command.h"
+#include "proto/dial.h"
+#include "proto/reply.h"
+
+enum { DIAL_STEPS_MAX = 31 };		/* struct dial has a bit for each */
+
+static void
+found_by_name(void **state)
+{
+	(void)state;
+	assert_ptr_equal(proto_find("imap"), &proto_imap);
+	assert_ptr_equal(proto_find("tcp"), &proto_tcp);
+	assert_null(proto_find("IMAP"));
+	assert_null(proto_find(""));
+	for (int i = 0; protocols[i] != NULL; i++)
+		assert_ptr_equal(proto_find(protocols[i]->name), protocols[i]);
+}
+
+static void
+defaults(void **state)
+{
+	(void)state;
+	for (int i = 0; protocols[i] != NULL; i++) {
+		assert_non_null(protocols[i]->default_starttls);
+		assert_non_null(protocols[i]->default_idle_timeout);
+	}
+	assert_string_equal(proto_imap.default_starttls, "required");
+	assert_string_equal(proto_tcp.default_starttls, "off");
+	assert_false(proto_tcp.has_login);
+	assert_null(proto_tcp.dial);
+	assert_null(proto_tcp.filter);
+}
+
+static void
+a_text_for_each_reply(void **state)
+{
+	(void)state;
+	for (int i = 0; protocols[i] != NULL; i++) {
+		const struct proto *proto = protocols[i];
+		struct dialogue d;
+
+		if (!proto->has_login)
+			continue;
+		dialogue_init(&d, proto, NULL, "mail.example");
+		for (int reply = REPLY_NONE + 1; reply < REPLY_COUNT; reply++) {
+			size_t len;
+
+			reply_write(&d, (enum reply)reply);
+			len = buf_len(&d.out);
+			if (len < 3 || memcmp(buf_data(&d.out) + len - 2, "\r\n", 2) != 0)
+				fail_msg("%s: reply %d is no line", proto->name, reply);
+			buf_clear(&d.out);
+		}
+		reply_write(&d, REPLY_NONE);
+		assert_int_equal(buf_len(&d.out), 0);
+		dialogue_wipe(&d);
+	}
+}
+
+static void
+last_words_need_no_dialogue(void **state)
+{
+	static const enum reply last_words[] = { REPLY_TOO_LONG, REPLY_TOO_MANY_ERRORS, REPLY_TIMEOUT, REPLY_SHUTDOWN,
+		REPLY_UNAVAILABLE_BYE, REPLY_INJECTION, REPLY_FOREIGN };
+
+	(void)state;
+	for (int i = 0; protocols[i] != NULL; i++)
+		for (size_t j = 0; j < sizeof(last_words) / sizeof(last_words[0]); j++)
+			assert_true((reply_text(protocols[i], last_words[j]) != NULL) == protocols[i]->has_login);
+	assert_null(reply_text(&proto_imap, REPLY_AUTH_FAILED));
+	assert_null(reply_text(&proto_imap, REPLY_NONE));
+	assert_null(reply_text(&proto_tcp, REPLY_SHUTDOWN));
+}
+
+static void
+columns_fit_the_engines(void **state)
+{
+	(void)state;
+	for (int i = 0; protocols[i] != NULL; i++) {
+		const struct proto *proto = protocols[i];
+		int count = 0;
+
+		if (!proto->has_login)
+			continue;
+		assert_non_null(proto->frame);
+		assert_non_null(proto->login_ok);
+		assert_non_null(proto->login_refused);
+		assert_true(proto->max_line > 0);
+		for (const struct verb *verb = proto->verbs; verb->name != NULL; verb++)
+			assert_true(verb->run != NULL && verb->phases != 0);
+		for (const struct dial_step *step = proto->dial; step->doing != NULL; step++, count++) {
+			assert_non_null(step->read);
+			/* what holds a secret is never sent before the login */
+			assert_true((step->flags & DIAL_SECRET) == 0 || (step->flags & DIAL_LOGIN) != 0);
+			assert_true(!proto->is_tagged || step->send == NULL || step->tag != NULL);
+		}
+		assert_true(count > 0 && count <= DIAL_STEPS_MAX);
+		if (proto->filter != NULL)
+			assert_true(proto->filter->size <= 96);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(found_by_name),
+		cmocka_unit_test(defaults),
+		cmocka_unit_test(a_text_for_each_reply),
+		cmocka_unit_test(last_words_need_no_dialogue),
+		cmocka_unit_test(columns_fit_the_engines),
+	};
+
+	return cmocka_run_group_tests_name("protocols", tests, NULL, NULL);
+}
