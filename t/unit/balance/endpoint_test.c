@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* endpoint_test.c: bounds, the queue over several threads, and what an endpoint learns. */
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -268,8 +269,67 @@ a_raised_bound_lets_in_as_many(void **state)
 	loop_free(&loop);
 }
 
+/* One connection is given back by one thread just when another asks for it; nobody else comes to help. */
+struct race {
+	struct endpoint *e;
+	struct waiter *waiter;
+	atomic_int asking, served;	/* the number of the round */
+};
+
+static void
+on_served(void *owner)
+{
+	struct race *race = owner;
+
+	endpoint_release(race->e);
+	atomic_fetch_add(&race->served, 1);
+}
+
+static void
+ask(struct loop *loop, void *arg)
+{
+	struct race *race = arg;
+
+	atomic_fetch_add(&race->asking, 1);
+	if (endpoint_take_or_wait(race->e, loop, on_served, race, &race->waiter))
+		on_served(race);
+}
+
+static void *
+run_loop(void *arg)
+{
+	loop_run(arg);
+	return NULL;
+}
+
+static void
+no_room_is_missed_while_joining_the_queue(void **state)
+{
+	enum { ROUNDS = 5000 };
+	struct race race = { .e = endpoint_new("imap", "d03", 1) };
+	struct loop *loop = loop_new(0);
+	pthread_t thread;
+
+	(void)state;
+	endpoint_set_max_connections(race.e, 1);
+	assert_int_equal(pthread_create(&thread, NULL, run_loop, loop), 0);
+	for (int round = 1; round <= ROUNDS; round++) {
+		assert_true(endpoint_take(race.e));
+		loop_post(loop, ask, &race);
+		while (atomic_load(&race.asking) < round)
+			;
+		endpoint_release(race.e);
+		while (atomic_load(&race.served) < round)
+			sched_yield();
+	}
+	loop_post(loop, stop, NULL);
+	pthread_join(thread, NULL);
+	endpoint_put(&race.e);
+	loop_free(&loop);
+}
+
 /* Several threads, each with guests who come, wait, give up at times, hold a connection and leave again. */
-enum { THREADS = 2, GUESTS = 12, VISITS = 300, MAX_LOW = 2, MAX_HIGH = 5 };
+enum { THREADS = 2, GUESTS = 12, VISITS = 200, MAX_LOW = 2, MAX_HIGH = 5 };
 
 struct house {
 	struct endpoint *e;
@@ -410,6 +470,7 @@ main(void)
 		cmocka_unit_test(what_is_not_claimed_goes_on),
 		cmocka_unit_test(the_last_unclaimed_connection_frees),
 		cmocka_unit_test(a_raised_bound_lets_in_as_many),
+		cmocka_unit_test(no_room_is_missed_while_joining_the_queue),
 		cmocka_unit_test(nobody_is_forgotten_among_threads),
 	};
 

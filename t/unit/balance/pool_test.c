@@ -289,9 +289,10 @@ a_reload_keeps_endpoints(void **state)
 	unload(&now);
 
 	/* who is still used when it comes back is the same; the others were forgotten */
-	load(&now, "pool imap { port 143; server d02 { address ::1 } }");
+	load(&now, "pool imap { port 143; server d02 { address ::1 }; server d01 { address ::1 } }");
 	assert_true(open_pool(&now, table));
 	assert_ptr_equal(pool_at(&now, 0)->endpoints[0], d02);
+	assert_int_equal(endpoint_capabilities_hash(pool_at(&now, 0)->endpoints[1]), 0);
 	endpoint_release(d02);
 	unload(&now);
 	endpoint_table_free(&table);
