@@ -34,6 +34,7 @@ struct conf_list { void **items; size_t count; };	/* pointers to nested or to na
 struct conf_where {
 	const struct conf_source *source;
 	int line, column;
+	bool is_hidden;			/* messages do not quote the line: it holds a secret */
 };
 
 /* Every block's struct begins with it: `struct conf_block conf;`. */
@@ -73,6 +74,9 @@ struct conf_words {
 typedef bool conf_setter(struct conf_words *words, void *field, struct error *error);
 /* Word i as a path, which replaces the word. */
 const char *conf_words_path(struct conf_words *words, size_t i);
+/* Word i as a duration or a number; false with the error where it is not, or where there is no such word. */
+bool conf_words_duration(struct conf_words *words, size_t i, struct duration *value, struct error *error);
+bool conf_words_number(struct conf_words *words, size_t i, int64_t *value, struct error *error);
 
 enum directive_kind {
 	CONF_KIND_END, CONF_KIND_BOOL, CONF_KIND_NUMBER, CONF_KIND_SIZE, CONF_KIND_DURATION, CONF_KIND_STRING,

@@ -25,7 +25,7 @@ lexer_start(const struct conf_source *source, struct arena *arena, struct conf_p
 static struct conf_where
 place(const struct lexer *lexer)
 {
-	return (struct conf_where){ lexer->source, lexer->line, lexer->column };
+	return (struct conf_where){ .source = lexer->source, .line = lexer->line, .column = lexer->column };
 }
 
 static void

@@ -149,6 +149,7 @@ set_words(struct conf *conf, struct conf_block *block, const struct row *row, st
 	}
 	if (words.bad < line->count)
 		where = line->words[words.bad].where;
+	where.is_hidden = (d->flags & CONF_SECRET) != 0;
 	if (block->kind->title == TITLE_VALUE && row->index == 0)
 		name = block->kind->name;
 	problem_add(conf->problems, where, "%s: %s", name, error.text);

@@ -74,7 +74,8 @@ read_statement(struct parser *p, const struct conf_word *name, struct statement 
 	s->open = p->where;
 	if (token == TOKEN_END && p->lexer.at[-1] == '\n' && lexer_take_open(&p->lexer)) {
 		s->end = TOKEN_OPEN;
-		s->open = (struct conf_where){ p->lexer.source, p->lexer.line, p->lexer.column - 1 };
+		s->open = (struct conf_where){ .source = p->lexer.source, .line = p->lexer.line,
+			.column = p->lexer.column - 1 };
 	}
 	if (token != TOKEN_BAD)
 		return true;

@@ -93,7 +93,7 @@ render(struct conf_where where, const char *format, va_list args)
 		if (is_control(buf_data(&out)[i]))
 			buf_data(&out)[i] = '?';
 	buf_append_text(&out, "\n");
-	if (where.source != NULL && where.line > 0)
+	if (where.source != NULL && where.line > 0 && !where.is_hidden)
 		render_source(&out, where);
 	text = xstrndup(buf_data(&out), buf_len(&out));
 	buf_clear(&out);

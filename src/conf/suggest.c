@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-
 enum { LENGTH_MAX = 48 };	/* longer words are no typing mistake of a directive's name */
 
 static size_t

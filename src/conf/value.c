@@ -180,6 +180,29 @@ set_quantity(const struct directive *d, struct conf_words *words, void *field, s
 }
 
 static bool
+parse_word(enum directive_kind kind, struct conf_words *words, size_t i, int64_t *value, struct error *error)
+{
+	const struct directive plain = { .kind = kind };
+
+	words->bad = i;
+	if (i >= words->count)
+		return error_set(error, "value %zu is missing, %s", i + 1, quantities[kind].noun);
+	return parse_quantity(&plain, words->words[i], value, error);
+}
+
+bool
+conf_words_duration(struct conf_words *words, size_t i, struct duration *value, struct error *error)
+{
+	return parse_word(CONF_KIND_DURATION, words, i, &value->ms, error);
+}
+
+bool
+conf_words_number(struct conf_words *words, size_t i, int64_t *value, struct error *error)
+{
+	return parse_word(CONF_KIND_NUMBER, words, i, value, error);
+}
+
+static bool
 set_bool(const struct directive *d, struct conf_words *words, void *field, struct error *error)
 {
 	static const struct choice bools[] = {

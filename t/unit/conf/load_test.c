@@ -67,7 +67,7 @@ reads_every_kind_of_value(void **state)
 	assert_string_equal(imap->tls->certificate.items[0], "t/unit/conf/good/main.pem");
 	assert_string_equal(imap->tls->certificate.items[1], "/etc/other.pem");
 	assert_string_equal(imap->tls->password, "a \"b\" \\ ${c} #;{}");
-	assert_int_equal(rules->tcp_keepalive.idle, 10);
+	assert_int_equal(rules->tcp_keepalive.idle.ms, 10000);
 	assert_int_equal(rules->tcp_keepalive.probes, 2);
 	conf_free(&conf);
 }

@@ -35,7 +35,7 @@ struct pool {
 };
 struct bind { struct conf_block conf; struct address address; bool freebind; };
 struct rule { struct conf_block conf; const char *words; int64_t count; };
-struct keepalive { int64_t idle, probes; };
+struct keepalive { struct duration idle; int64_t probes; };
 struct listener {
 	struct conf_block conf;
 	struct conf_list bind;
@@ -76,16 +76,11 @@ static bool
 set_keepalive(struct conf_words *words, void *field, struct error *error)
 {
 	struct keepalive *keepalive = field;
-	uint64_t number;
 
-	if (words->count != 2)
-		return error_set(error, "two numbers are wanted");
-	for (words->bad = 0; words->bad < 2; words->bad++) {
-		if (!slice_to_number(slice_of(words->words[words->bad]), 100, &number))
-			return error_set(error, "%s is not a number up to 100", words->words[words->bad]);
-		*(words->bad == 0 ? &keepalive->idle : &keepalive->probes) = (int64_t)number;
-	}
-	return true;
+	if (words->count > 2)
+		return error_set(error, "a duration and a number are wanted");
+	return conf_words_duration(words, 0, &keepalive->idle, error) &&
+	    conf_words_number(words, 1, &keepalive->probes, error);
 }
 
 static bool
@@ -203,7 +198,7 @@ static const struct directive listener_rows[] = {
 	CONF_BLOCKS(struct listener, rules, &deny_block, 0),
 	CONF_DURATION(struct listener, login_timeout, "60s", "1s", "30m", 0, "Time for a login."),
 	CONF_DURATION(struct listener, idle_timeout, "by protocol", NULL, NULL, CONF_COMPUTED, "Silence."),
-	CONF_CUSTOM(struct listener, tcp_keepalive, "30 4", set_keepalive, "idle probes", 0, "Probes."),
+	CONF_CUSTOM(struct listener, tcp_keepalive, "30s 4", set_keepalive, "idle probes", 0, "Probes."),
 	CONF_CHOICES(struct listener, mechanisms, "auto", mechanism_words, 0, "What is offered."),
 	CONF_STRING(struct listener, banner, NULL, 0, "What is said first."),
 	{ 0 }
