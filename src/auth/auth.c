@@ -23,6 +23,14 @@ const struct block auth_block = {
 	.help = "Who decides whether a login is good.  Without one it is the mail server.",
 };
 
+bool
+auth_knows_users(const struct conf_list *chain)
+{
+	const struct auth *first = chain->count > 0 ? chain->items[0] : NULL;
+
+	return first != NULL && sources[first->source]->knows_users;
+}
+
 void
 auth_start(struct auth_request *request)
 {

@@ -47,6 +47,7 @@ struct auth_source {
 	void (*start)(struct auth_request *request, const struct auth *auth);
 };
 
+bool auth_knows_users(const struct conf_list *chain);	/* false: it leaves every login to the server */
 void auth_start(struct auth_request *request);
 void auth_cancel(struct auth_request *request);		/* no verdict will come; fine when none is awaited */
 

@@ -250,6 +250,20 @@ check_protocol_of(struct conf_problems *problems, const struct conf_block *conf,
 }
 
 static void
+check_pool_of(struct conf_problems *problems, const struct listener_settings *l)
+{
+	const struct pool *pool = l->pool;
+
+	if (pool->protocol != NULL && strcmp(pool->protocol, l->protocol) != 0)
+		conf_error_at(problems, &l->conf, "pool", "pool %s speaks %s, this listener %s", pool->conf.title,
+		    pool->protocol, l->protocol);
+	else if (l->proto->has_login && pool->options.login == LOGIN_NONE && !auth_knows_users(&l->auth))
+		conf_error_at(problems, &l->conf, "pool",
+		    "nobody would check the password: pool %s has `login none`, and no `auth` decides",
+		    pool->conf.title);
+}
+
+static void
 check_listener(struct conf_problems *problems, const struct listener_settings *l)
 {
 	check_protocol_of(problems, &l->conf, l->protocol);
@@ -260,9 +274,8 @@ check_listener(struct conf_problems *problems, const struct listener_settings *l
 	check_tls(problems, l);
 	if (!l->proto->has_login && l->auth.count > 0)
 		conf_error_at(problems, &l->conf, "auth", "%s knows no logins", l->protocol);
-	if (l->pool != NULL && l->pool->protocol != NULL && strcmp(l->pool->protocol, l->protocol) != 0)
-		conf_error_at(problems, &l->conf, "pool", "pool %s speaks %s, this listener %s", l->pool->conf.title,
-		    l->pool->protocol, l->protocol);
+	if (l->pool != NULL)
+		check_pool_of(problems, l);
 }
 
 void

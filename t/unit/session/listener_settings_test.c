@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* listener_settings_test.c: defaults by protocol, and what is refused, in which words and where. */
+#include "language.h"
+
+#include "base/login_way.h"
+#include "proto/proto.h"
+
+#define SERVER "server d01 { address 10.0.0.1 }"
+
+static const char smallest[] =
+    "tls main { certificate /c.pem }\n"
+    "pool imap { " SERVER " }\n"
+    "pool raw { " SERVER "; port 7 }\n"
+    "listener imap { bind *:143; bind_tls *:993; tls main; pool imap }\n"
+    "listener plain { protocol tcp; bind 127.0.0.1:7; pool raw }\n";
+
+static const struct listener_settings *
+listener_at(const struct language *language, size_t i)
+{
+	assert_true(i < language->listeners.count);
+	return language->listeners.items[i];
+}
+
+static const struct pool *
+pool_at(const struct language *language, size_t i)
+{
+	assert_true(i < language->pools.count);
+	return language->pools.items[i];
+}
+
+static void
+imap_has_its_defaults(void **state)
+{
+	struct language *language;
+	struct conf *conf = load(smallest, &language);
+	const struct listener_settings *l = listener_at(language, 0);
+	const struct pool *pool = pool_at(language, 0);
+
+	(void)state;
+	assert_ptr_equal(l->proto, &proto_imap);
+	assert_int_equal(l->starttls, STARTTLS_REQUIRED);
+	assert_false(l->plaintext_login);
+	assert_int_equal(l->login_timeout.ms, 60 * 1000);
+	assert_int_equal(l->idle_timeout.ms, 35 * 60 * 1000);
+	assert_int_equal(l->reply_timeout.ms, 5 * 60 * 1000);
+	assert_int_equal(l->max_errors, 5);
+	assert_int_equal(l->unavailable, UNAVAILABLE_NO);
+	assert_string_equal(l->hostname, "lb.example.com");
+	assert_int_equal(l->tcp.keepalive_idle_s, 120);
+	assert_int_equal(l->tcp.keepalive_interval_s, 30);
+	assert_int_equal(l->tcp.keepalive_count, 4);
+	assert_int_equal(l->tcp.user_timeout_ms, 180 * 1000);
+	assert_string_equal(pool->protocol, "imap");
+	assert_int_equal(pool->port, 143);
+	assert_int_equal(pool->options.login, LOGIN_PASSWORD);
+	assert_int_equal(pool->options.login_timeout.ms, 30 * 1000);
+	assert_int_equal(pool->options.retries, 3);
+	assert_int_equal(pool->options.queue_timeout.ms, 10 * 1000);
+	conf_free(&conf);
+}
+
+static void
+tcp_has_its_defaults(void **state)
+{
+	struct language *language;
+	struct conf *conf = load(smallest, &language);
+	const struct listener_settings *l = listener_at(language, 1);
+	const struct pool *pool = pool_at(language, 1);
+
+	(void)state;
+	assert_ptr_equal(l->proto, &proto_tcp);
+	assert_int_equal(l->starttls, STARTTLS_OFF);
+	assert_int_equal(l->login_timeout.ms, 0);
+	assert_int_equal(l->idle_timeout.ms, 60 * 60 * 1000);
+	assert_int_equal(l->reply_timeout.ms, 0);
+	assert_string_equal(pool->protocol, "tcp");
+	assert_int_equal(pool->options.login, LOGIN_NONE);
+	conf_free(&conf);
+}
+
+static void
+balance_is_by_protocol(void **state)
+{
+	struct language *language;
+	struct conf *conf = load(smallest, &language);
+	struct conf_problems problems = { 0 };
+	struct conf_context context = { .problems = &problems, .conf = conf };
+	struct endpoint_table *table = endpoint_table_new(1);
+
+	(void)state;
+	for (size_t i = 0; i < language->pools.count; i++) {
+		struct pool *pool = language->pools.items[i];
+
+		assert_true(pool_open(pool, table, &context));
+		assert_int_equal(pool->is_bound, i == 0);
+		pool_close(pool);
+	}
+	endpoint_table_free(&table);
+	conf_free(&conf);
+}
+
+static void
+what_is_written_wins(void **state)
+{
+	struct language *language;
+	struct conf *conf = load("tls main { certificate /c.pem }\n"
+	    "auth farm { source server }\n"
+	    "default listener { auth farm; idle_timeout 31m; tcp_keepalive 5m 1m 3 }\n"
+	    "pool imap { " SERVER "; balance leastconn; port 1143 }\n"
+	    "pool raw { " SERVER "; port 7 }\n"
+	    "listener imap { bind *:143 { freebind yes; backlog 7 }; tls main; pool imap; starttls optional\n"
+	    "    login_timeout none; reply_timeout 1m; hostname mx.example.com }\n"
+	    "listener plain { protocol tcp; bind [::1]:7; pool raw; idle_timeout none }\n",
+	    &language);
+	const struct listener_settings *l = listener_at(language, 0);
+	struct listen_spec spec = bind_spec(l->bind.items[0]);
+
+	(void)state;
+	assert_int_equal(l->starttls, STARTTLS_OPTIONAL);
+	assert_int_equal(l->login_timeout.ms, 0);
+	assert_int_equal(l->idle_timeout.ms, 31 * 60 * 1000);
+	assert_int_equal(l->reply_timeout.ms, 60 * 1000);
+	assert_string_equal(l->hostname, "mx.example.com");
+	assert_int_equal(l->tcp.keepalive_idle_s, 300);
+	assert_int_equal(l->auth.count, 1);
+	assert_false(bind_is_tls(l->bind.items[0]));
+	assert_true(spec.dual_stack && spec.freebind);
+	assert_int_equal(spec.backlog, 7);
+	assert_int_equal(spec.addr.sa.sa_family, AF_INET6);
+	assert_int_equal(addr_port(&spec.addr), 143);
+	assert_int_equal(pool_at(language, 0)->port, 1143);
+	l = listener_at(language, 1);
+	assert_int_equal(l->auth.count, 0);
+	assert_int_equal(l->idle_timeout.ms, 0);
+	assert_false(bind_spec(l->bind.items[0]).dual_stack);
+	conf_free(&conf);
+}
+
+#define POOL "pool imap { " SERVER " }\n"
+#define TLS "tls main { certificate /c.pem }\n"
+
+static void
+tells_what_does_not_fit(void **state)
+{
+	(void)state;
+	expect_problem(POOL "listener imap { bind_tls *:993; pool imap }",
+	    "conf:2:17: bind_tls needs `tls NAME` in this listener");
+	expect_problem(POOL "listener imap { bind *:143; pool imap }",
+	    "starttls required needs `tls NAME` in this listener, or say `starttls off`");
+	expect_problem(POOL "listener imap { bind *:143; pool imap; starttls optional }",
+	    "conf:2:40: starttls optional needs `tls NAME`");
+	expect_problem(POOL "listener imap { bind *:143; pool imap; starttls off }",
+	    "conf:2:40: nobody can log in at `bind`: there is no TLS, and plaintext_login is no");
+	expect_problem(POOL "listener imap { bind *:143; pool imap; starttls off; plaintext_login yes }", NULL);
+	expect_problem(TLS POOL "listener imap { bind_tls *:993; tls main; pool imap; starttls off }", NULL);
+	expect_problem(TLS POOL "listener imap { tls main; pool imap }", "a listener needs `bind` or `bind_tls`");
+	expect_problem(TLS POOL "listener imap { bind *:143; tls main }", "conf:3:10: listener imap needs pool");
+	expect_problem(TLS POOL "listener door { bind *:143; tls main; pool imap }",
+	    "conf:3:10: `protocol` is missing: the name door is not one");
+	expect_problem(TLS POOL "listener imap { protocol gopher; bind *:143; tls main; pool imap }",
+	    "conf:3:17: there is no protocol gopher: imap or tcp");
+	expect_problem(POOL "listener raw { protocol tcp; bind *:143; pool imap }",
+	    "conf:2:42: pool imap speaks imap, this listener tcp");
+	expect_problem("auth farm { source server }\npool raw { " SERVER "; port 7 }\n"
+	    "listener raw { protocol tcp; bind *:7; pool raw; auth farm }", "conf:3:50: tcp knows no logins");
+	expect_problem("pool lonely { " SERVER " }", "`protocol` is missing: the name lonely is not one");
+}
+
+/* Else everybody would be let in as anybody: the server is not asked, and nobody else is. */
+static void
+somebody_must_check_the_password(void **state)
+{
+	(void)state;
+	expect_problem(TLS "pool imap { " SERVER "; login none }\n"
+	    "listener imap { bind *:143; tls main; pool imap }",
+	    "conf:3:39: nobody would check the password: pool imap has `login none`, and no `auth` decides");
+	expect_problem(TLS "auth farm { source server }\npool imap { " SERVER "; login none }\n"
+	    "listener imap { bind *:143; tls main; pool imap; auth farm }", "nobody would check the password");
+}
+
+static void
+tells_what_no_value_is(void **state)
+{
+	(void)state;
+	expect_problem(TLS POOL "listener imap { bind *:143; tls main; pool imap; tcp_keepalive 2m 30s }",
+	    "wants three values: idle interval count, as in 2m 30s 4");
+	expect_problem(TLS POOL "listener imap { bind *:143; tls main; pool imap; tcp_keepalive 2m 30h 4 }",
+	    "conf:3:67: tcp_keepalive: 30h is outside 1s to 32767s, in whole seconds");
+	expect_problem(TLS POOL "listener imap { bind *:143; tls main; pool imap; tcp_keepalive 2m 30s 200 }",
+	    "200 is outside 1 to 127");
+	expect_problem(TLS POOL "listener imap { bind *; tls main; pool imap }", "port");
+	expect_problem(TLS POOL "listener imap { bind *:143; tls main; pool imap; max_errors 0 }",
+	    "0 is outside 1 to 100");
+	expect_problem(TLS POOL "listener imap { bind *:143; tls main; pool imap; login_timeout 5h }",
+	    "5h is outside 0s to 30m");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(imap_has_its_defaults),
+		cmocka_unit_test(tcp_has_its_defaults),
+		cmocka_unit_test(balance_is_by_protocol),
+		cmocka_unit_test(what_is_written_wins),
+		cmocka_unit_test(tells_what_does_not_fit),
+		cmocka_unit_test(somebody_must_check_the_password),
+		cmocka_unit_test(tells_what_no_value_is),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
