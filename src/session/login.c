@@ -38,7 +38,7 @@ refuse(struct session *s, const char *why)
 {
 	s->listener->counters[s->worker->index].failed_logins++;
 	session_log(s, LOG_INFO, "login refused: %s", why);
-	session_event(s, "login_failed", why);
+	session_event(s, SESSION_EVENT_LOGIN_FAILED, why);
 	session_drop_back(s);
 	if (has_guesses_left(s)) {
 		fail(s);
@@ -56,7 +56,7 @@ tell_unavailable(struct session *s, const char *why)
 		session_end(s, END_NO_SERVER);
 		return;
 	}
-	session_event(s, "login_failed", why);
+	session_event(s, SESSION_EVENT_LOGIN_FAILED, why);
 	if (s->settings->unavailable == UNAVAILABLE_BYE) {
 		session_end(s, END_NO_SERVER);
 		return;
@@ -142,7 +142,7 @@ succeed(struct session *s)
 		s->proto->login_ok(&login->dialogue, s->back->dial);
 		front_flush(s);
 		s->listener->counters[s->worker->index].logins++;
-		session_event(s, "login", NULL);
+		session_event(s, SESSION_EVENT_LOGIN, NULL);
 	}
 	back_forget_dial(s->back);
 	relay_begin(s);

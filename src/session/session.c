@@ -237,7 +237,7 @@ session_end(struct session *s, enum end_reason reason)
 	s->has_ended = true;
 	if (log_wants(row->level))
 		session_log(s, row->level, "%s while %s", row->text, session_doing(s));
-	session_event(s, "session", row->text);
+	session_event(s, SESSION_EVENT_SESSION, row->text);
 	lingers = say_last_words(s, row) && !has_client_closed(s) && !s->worker->is_stopping;
 	give_back(s);
 	if (!lingers) {

@@ -114,7 +114,7 @@ void session_finish(struct session *s);		/* told to go: ends at once or at the n
 /* "… while reading greeting": the phase's and the back's own words. */
 const char *session_doing(const struct session *s);
 void session_log(const struct session *s, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
-void session_event(const struct session *s, const char *event, const char *reason);
+void session_event(const struct session *s, enum session_events event, const char *reason);
 
 /* front.c: the dialogue up to the login. */
 void front_begin(struct session *s);		/* greets, or routes at once where the protocol has no login */

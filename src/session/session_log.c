@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* session_log.c: a session's lines and events in the log. */
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -81,9 +82,37 @@ relayed(const struct session *s, bool up)
 	return (int64_t)(up ? s->relay->up.bytes : s->relay->down.bytes);
 }
 
-void
-session_event(const struct session *s, const char *event, const char *reason)
+static const char *
+name_event(enum session_events event)
 {
+	switch (event) {
+	case SESSION_EVENT_LOGIN:
+		return "login";
+	case SESSION_EVENT_LOGIN_FAILED:
+		return "login_failed";
+	case SESSION_EVENT_SESSION:
+		break;
+	}
+	return "session";
+}
+
+static const char *
+client_text(const struct session *s, bool is_masked, char out[ADDR_TEXT_MAX])
+{
+	enum { IPV4_MASK = 0xffffff00, IPV6_KEPT = 6 };	/* a network's 24 or 48 bits */
+	struct addr client = s->identity.client;
+
+	if (is_masked && client.sa.sa_family == AF_INET)
+		client.in.sin_addr.s_addr &= htonl(IPV4_MASK);
+	else if (is_masked && client.sa.sa_family == AF_INET6)
+		memset(client.in6.sin6_addr.s6_addr + IPV6_KEPT, 0, sizeof(struct in6_addr) - IPV6_KEPT);
+	return addr_host(&client, out);
+}
+
+void
+session_event(const struct session *s, enum session_events event, const char *reason)
+{
+	const struct snapshot *now = s->worker->snapshot;	/* the session's own may be gone */
 	char client[ADDR_TEXT_MAX], hashed[32], seconds[32];
 	const struct endpoint *endpoint = session_endpoint(s);
 	int64_t ms = loop_now(s->worker->loop) - s->accepted_at;
@@ -91,7 +120,7 @@ session_event(const struct session *s, const char *event, const char *reason)
 		{ "session", s->identity.session, LOG_FIELD_UNSET },
 		{ "listener", s->listener->name, LOG_FIELD_UNSET },
 		{ "protocol", s->proto->name, LOG_FIELD_UNSET },
-		{ "client", addr_host(&s->identity.client, client), LOG_FIELD_UNSET },
+		{ "client", client_text(s, now->mask_addresses, client), LOG_FIELD_UNSET },
 		{ "client_port", NULL, addr_port(&s->identity.client) },
 		{ "user", user_text(s, hashed, sizeof(hashed)), LOG_FIELD_UNSET },
 		{ "tls", s->identity.tls_version, LOG_FIELD_UNSET },
@@ -103,8 +132,8 @@ session_event(const struct session *s, const char *event, const char *reason)
 		{ "reason", reason, LOG_FIELD_UNSET },
 	};
 
-	if (!log_wants_access())
+	if (!(now->events & event) || !log_wants_access())
 		return;
 	snprintf(seconds, sizeof(seconds), "%lld.%03d", (long long)(ms / 1000), (int)(ms % 1000));
-	log_event(event, fields, sizeof(fields) / sizeof(fields[0]));
+	log_event(name_event(event), fields, sizeof(fields) / sizeof(fields[0]));
 }
