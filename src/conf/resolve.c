@@ -91,6 +91,7 @@ merge(struct conf_block *block, const struct conf_block *from, enum conf_origin 
 		memcpy(row_field(&row, block), row_field(&other, from), row.directive->size);
 		*value = *source;
 		value->origin = source->undone ? CONF_ORIGIN_DEFAULT : origin;
+		block->broken = block->broken || source->failed;
 	}
 }
 
