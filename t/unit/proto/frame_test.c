@@ -48,6 +48,7 @@ static const struct row literal_rows[] = {
 	{ "01234567890123456789012345678901", FRAME_MORE, 32, 0 },
 	{ "01234567890123456789012345678901\n", FRAME_TOO_LONG, 0, 0 },
 	{ "{1+}\nx {1+}\nx {1+}\nx {1+}\nx {1+}\nx {1+}\nx {1+}\n", FRAME_TOO_LONG, 0, 0 },
+	{ "aaaaaaaa {16}\r\n0123456789abcdef bbbbbbbb\r\n", FRAME_COMPLETE, 42, 1 },
 	{ "a {}\r\n", FRAME_COMPLETE, 6, 0 },
 	{ "a {+}\r\n", FRAME_COMPLETE, 7, 0 },
 	{ "a {1-}\r\n", FRAME_COMPLETE, 8, 0 },

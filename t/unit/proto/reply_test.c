@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* reply_test.c: the % letters of replies. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "proto/command.h"
+#include "proto/reply.h"
+
+static void
+write_capabilities(const struct dialogue *d, struct buf *out)
+{
+	(void)d;
+	buf_append_text(out, "A %s B");
+}
+
+static const char *const replies[REPLY_COUNT] = {
+	[REPLY_GREETING] = "* %h [%c] 100%%\r\n",
+	[REPLY_SYNTAX] = "%t BAD\r\n",
+	[REPLY_UNKNOWN] = "%",
+	[REPLY_TIMEOUT] = "* BYE\r\n",
+};
+
+static const struct proto fake = {
+	.name = "fake",
+	.replies = replies,
+	.sasl_prompt = "+ %s\r\n",
+	.write_capabilities = write_capabilities,
+};
+
+static void
+letters(void **state)
+{
+	struct dialogue d;
+
+	(void)state;
+	dialogue_init(&d, &fake, NULL, "mail.%t.example");
+	reply_write(&d, REPLY_GREETING);
+	reply_write(&d, REPLY_SYNTAX);
+	memcpy(d.tag, "%n", 3);
+	reply_write(&d, REPLY_SYNTAX);
+	reply_write(&d, REPLY_INTERNAL);
+	reply_write(&d, REPLY_UNKNOWN);
+	reply_write_challenge(&d, slice_of("Password:"));
+	reply_write_challenge(&d, slice_of(""));
+	assert_true(slice_equals(buf_slice(&d.out),
+	    "* mail.%t.example [A %s B] 100%\r\n* BAD\r\n%n BAD\r\n%+ UGFzc3dvcmQ6\r\n+ \r\n"));
+	dialogue_wipe(&d);
+}
+
+static void
+texts(void **state)
+{
+	(void)state;
+	assert_string_equal(reply_text(&fake, REPLY_TIMEOUT), "* BYE\r\n");
+	assert_null(reply_text(&fake, REPLY_SYNTAX));
+	assert_null(reply_text(&fake, REPLY_INTERNAL));
+	assert_null(reply_text(&fake, REPLY_NONE));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(letters),
+		cmocka_unit_test(texts),
+	};
+
+	return cmocka_run_group_tests_name("reply", tests, NULL, NULL);
+}
