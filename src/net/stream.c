@@ -64,11 +64,12 @@ update_watch(struct stream *stream)
 	int events = 0;
 
 	if (stream->state == STATE_CONNECTING)
-		events = LOOP_READ | LOOP_WRITE;	/* both are ready only if it failed or is worth a look */
+		events = LOOP_READ | LOOP_WRITE;	/* only a failure or early data make both ready */
 	else if (stream->state == STATE_HANDSHAKING && has_kept)
 		events = LOOP_WRITE;
 	else if (stream->state == STATE_HANDSHAKING)
-		events = (stream->tls_wants_read ? LOOP_READ : 0) | (stream->tls_wants_write ? LOOP_WRITE : 0);
+		events = (stream->tls_wants_read ? LOOP_READ : 0) |
+		    (stream->tls_wants_write ? LOOP_WRITE : 0);
 	else if (stream->state == STATE_OPEN)
 		events = (has_kept || (stream->tls_wants_write && can_read(stream)) ? LOOP_WRITE : 0) |
 		    (can_read(stream) ? LOOP_READ : 0);
@@ -129,8 +130,10 @@ starve(struct stream *stream)
 static void
 count_memory(size_t before, size_t after)
 {
-	if (after != before)
-		atomic_fetch_add_explicit(&memory_used, (int64_t)after - (int64_t)before, memory_order_relaxed);
+	int64_t difference = (int64_t)after - (int64_t)before;
+
+	if (difference != 0)
+		atomic_fetch_add_explicit(&memory_used, difference, memory_order_relaxed);
 }
 
 static void
@@ -139,7 +142,7 @@ keep(struct stream *stream, struct slice data)
 	struct buf *out = &stream->out;
 	size_t before = out->size;
 
-	/* a buffer that grows by itself doubles: the first block, mostly the only one, gets just what it needs */
+	/* a buffer that grows doubles: the first block, mostly the only one, gets just what it needs */
 	if (out->data == NULL)
 		*out = (struct buf){ .data = xmalloc(data.len), .size = data.len };
 	buf_append_slice(out, data);
@@ -234,8 +237,8 @@ read_once(struct stream *stream)
 		update_watch(stream);
 		break;
 	case STREAM_IO_CLOSED:
+		/* still watched until it shows again: mostly the stream is closed before that, and nothing was to be said */
 		stream->is_ended = true;
-		update_watch(stream);
 		raise_event(stream, STREAM_CLOSED);
 		break;
 	case STREAM_IO_FAILED:
@@ -323,6 +326,14 @@ advance_handshake(struct stream *stream)
 	}
 }
 
+/* Readable though nobody reads: paused, starved or at its end.  Unless the callback before has closed it. */
+static void
+stop_reading(struct stream *stream)
+{
+	if (stream->state == STATE_OPEN)
+		update_watch(stream);
+}
+
 static void
 on_ready(struct loop_io *io, int events)
 {
@@ -342,6 +353,8 @@ on_ready(struct loop_io *io, int events)
 			on_writable(stream);
 		if ((events & LOOP_READ) != 0 && can_read(stream))
 			read_once(stream);
+		else if ((events & LOOP_READ) != 0)
+			stop_reading(stream);
 		break;
 	case STATE_FAILING:
 		fail_behind_input(stream);
@@ -449,6 +462,13 @@ size_t
 stream_kept(const struct stream *stream)
 {
 	return buf_len(&stream->out);
+}
+
+void
+stream_set_options(struct stream *stream, const struct tcp_settings *tcp)
+{
+	if (stream->fd >= 0)
+		connect_set_options(stream->fd, tcp);
 }
 
 void

@@ -26,7 +26,7 @@ enum stream_event {
 	STREAM_DATA,		/* `data` was read; valid until the callback returns */
 	STREAM_DRAINED,		/* all that was kept has been taken by the peer */
 	STREAM_CLOSED,		/* the peer will send no more (FIN or close_notify); writing may go on */
-	STREAM_FAILED		/* reset, refused, timed out, TLS failure: stream_reason says what; only closing is left */
+	STREAM_FAILED		/* reset, refused, TLS failure: stream_reason says what; only closing is left */
 };
 
 struct stream;
@@ -44,8 +44,8 @@ struct stream_ops {
 	enum stream_io (*read)(struct stream *stream, char *data, size_t n, size_t *done);
 	enum stream_io (*write)(struct stream *stream, const char *data, size_t n, size_t *done);
 	bool (*has_pending)(const struct stream *stream);	/* read would find more without the kernel */
-	void (*shut)(struct stream *stream);			/* no more will be written: FIN, close_notify */
-	void (*close)(struct stream *stream, bool politely);	/* frees what it owns; politely: close_notify first */
+	void (*shut)(struct stream *stream);		/* no more will be written: FIN, close_notify */
+	void (*close)(struct stream *stream, bool politely);	/* frees what it owns; close_notify first */
 };
 extern const struct stream_ops stream_raw, stream_tls;
 
@@ -85,20 +85,21 @@ void stream_open(struct stream *stream, struct loop *loop, int fd, stream_callba
  * Starts a connection from `source` (NULL: the kernel's choice).  The outcome always comes as an event, never
  * before this returns.  The caller has the timer.
  */
-void stream_connect(struct stream *stream, struct loop *loop, const struct addr *to, const struct addr *source,
-    const struct tcp_settings *tcp, stream_callback *on_event, void *owner);
+void stream_connect(struct stream *stream, struct loop *loop, const struct addr *to,
+    const struct addr *source, const struct tcp_settings *tcp, stream_callback *on_event, void *owner);
+void stream_set_options(struct stream *stream, const struct tcp_settings *tcp);	/* later, of an open one */
 void stream_set_owner(struct stream *stream, stream_callback *on_event, void *owner);
 
 /*
- * TLS from now on, as server or as client: outcome TLS_READY or FAILED.  Nothing may be kept in `out` from the
- * server's view but the go-ahead reply, which is written first.  What is written before TLS_READY is dropped.
+ * TLS from now on, as server or as client: outcome TLS_READY or FAILED.  Nothing may be kept but, by the
+ * server, its go-ahead reply, which is written first.  What is written before TLS_READY is dropped.
  */
 void stream_accept_tls(struct stream *stream, const struct tls_front *front);
 void stream_connect_tls(struct stream *stream, const struct tls_back *back);
 
 /*
- * Writes at once what the peer takes and keeps the rest (STREAM_DRAINED comes when it is gone).  A failure comes
- * as an event in the next turn, behind what the peer had said before.  Returns what is kept now.
+ * Writes at once what the peer takes and keeps the rest (STREAM_DRAINED comes when it is gone).  A failure
+ * comes as an event in the next turn, behind what the peer had said before.  Returns what is kept now.
  */
 size_t stream_write(struct stream *stream, struct slice data);
 size_t stream_kept(const struct stream *stream);
@@ -118,10 +119,11 @@ const char *stream_reason(const struct stream *stream, char out[STREAM_REASON_MA
 void stream_set_memory_limit(int64_t bytes);
 int64_t stream_memory_used(void);
 
-/* Between stream.c and stream_tls.c: they make stream->tls, take a step of the handshake, and say what went wrong. */
+/* Between stream.c and stream_tls.c: they make stream->tls, take a step of the handshake, say what went wrong. */
 void stream_tls_accept(struct stream *stream, const struct tls_front *front);
 void stream_tls_connect(struct stream *stream, const struct tls_back *back);
 enum stream_io stream_tls_handshake(struct stream *stream);
-bool stream_tls_reason(const struct stream *stream, char out[STREAM_REASON_MAX]);	/* false: it was no matter of TLS */
+/* false: it was no matter of TLS. */
+bool stream_tls_reason(const struct stream *stream, char out[STREAM_REASON_MAX]);
 
 #endif

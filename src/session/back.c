@@ -51,13 +51,13 @@ perform(struct back *back, enum dial_result result)
 static void
 begin_dial(struct back *back)
 {
-	/* the connect is over; what is left is the login's time */
-	loop_timer_set(back->stream.loop, &back->timer, back->plan->deadline);
 	back->phase = BACK_DIAL;
 	if (back->plan->order.proto->dial == NULL) {
 		finish(back, BACK_EVENT_READY);
 		return;
 	}
+	/* the connect is over; what is left is the login's time */
+	loop_timer_set(back->stream.loop, &back->timer, back->plan->deadline);
 	back->dial->tls_active = stream_has_tls(&back->stream);
 	perform(back, dial_start(back->dial));
 }
@@ -164,7 +164,7 @@ back_start(struct back *back, struct loop *loop, const struct back_plan *plan, b
 	}
 	loop_timer_init(&back->timer, on_time);
 	loop_timer_set(loop, &back->timer, connect_until < plan->deadline ? connect_until : plan->deadline);
-	stream_connect(&back->stream, loop, &plan->to, plan->source, plan->tcp, on_stream, back);
+	stream_connect(&back->stream, loop, &plan->to, plan->source, NULL, on_stream, back);
 }
 
 void

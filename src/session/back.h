@@ -26,7 +26,6 @@ struct back_plan {
 	struct dial_order order;
 	struct addr to;
 	const struct addr *source;		/* NULL: the kernel's choice */
-	const struct tcp_settings *tcp;
 	const struct tls_back *tls;		/* NULL: no TLS with the server */
 	bool implicit_tls;
 	int64_t connect_timeout_ms;		/* connect, and TLS with it */

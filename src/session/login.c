@@ -74,21 +74,26 @@ fill_order(struct session *s, struct dial_order *order)
 	order->proto = s->proto;
 	order->identity = &s->identity;
 	order->credentials = options->login == LOGIN_PASSWORD ? &s->login->dialogue.credentials : NULL;
-	order->forward = options->forward;
+	order->forward = (enum forward_way)options->forward;
 	order->starttls = tls == SERVER_TLS_STARTTLS;
 	order->needs_tls = tls != SERVER_TLS_OFF;
 	order->wants_capabilities = s->login->dialogue.asked_capabilities;
 	order->until_login = false;
 }
 
+/* The pool's source addresses in turn, those of the server's family; NULL: the kernel chooses. */
 static const struct addr *
-pick_source(struct session *s)
+pick_source(struct session *s, int family)
 {
 	const struct address_list *sources = &s->settings->pool->options.source;
 
-	if (sources->count == 0)
-		return NULL;
-	return &sources->items[s->worker->next_source++ % sources->count].addr;
+	for (size_t i = 0; i < sources->count; i++) {
+		const struct addr *source = &sources->items[s->worker->next_source++ % sources->count].addr;
+
+		if (source->sa.sa_family == family)
+			return source;
+	}
+	return NULL;
 }
 
 static void
@@ -100,8 +105,7 @@ fill_plan(struct session *s, struct endpoint *endpoint)
 	memset(&login->plan, 0, sizeof(login->plan));
 	fill_order(s, &login->plan.order);
 	login->plan.to = endpoint_addr(endpoint);
-	login->plan.source = pick_source(s);
-	login->plan.tcp = &s->settings->tcp;
+	login->plan.source = pick_source(s, login->plan.to.sa.sa_family);
 	login->plan.connect_timeout_ms = pool->options.connect_timeout.ms;
 	login->plan.deadline = login->route.deadline;
 	if (pool->tls_client == NULL)

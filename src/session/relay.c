@@ -12,31 +12,53 @@ filter_of(const struct session *s)
 	return s->proto->filter;
 }
 
-/* The nearest moment at which some timeout could have passed; 0: none ever. */
-static int64_t
-next_look(const struct relay *relay, int64_t last_data)
+enum { SETTLE_MS = 30000 };	/* sessions that last this long are worth keepalive probes */
+
+/* The shorter of the two timeouts; 0: there is none. */
+static int
+shortest_timeout(const struct relay *relay)
 {
 	int idle = relay->idle_timeout_ms, reply = relay->reply_timeout_ms;
-	int nearest = idle > 0 && (reply == 0 || idle < reply) ? idle : reply;
 
-	return nearest > 0 ? last_data + nearest : 0;
+	return idle > 0 && (reply == 0 || idle < reply) ? idle : reply;
+}
+
+/* Sets the timer to the first moment at which a timeout could have passed, as things stand. */
+static void
+look_again(struct session *s, int limit)
+{
+	int64_t now = loop_now(s->worker->loop);
+	int shortest = shortest_timeout(s->relay);
+
+	if (shortest == 0)
+		return;
+	if (s->last_data + shortest > now)
+		session_wake_at(s, s->last_data + shortest);
+	else
+		session_wake_at(s, limit > 0 ? s->last_data + limit : now + shortest);
+}
+
+/* Five system calls that short sessions do not pay for. */
+static void
+settle(struct session *s)
+{
+	if (s->relay->is_settled)
+		return;
+	s->relay->is_settled = true;
+	stream_set_options(&s->back->stream, &s->relay->tcp);
 }
 
 void
 relay_on_time(struct session *s)
 {
 	struct relay *relay = s->relay;
-	int64_t now = loop_now(s->worker->loop), look;
 	int limit = relay->server_owes ? relay->reply_timeout_ms : relay->idle_timeout_ms;
 
-	if (limit > 0 && now >= s->last_data + limit) {
+	settle(s);
+	if (limit > 0 && loop_now(s->worker->loop) >= s->last_data + limit)
 		session_end(s, relay->server_owes ? END_REPLY_TIMEOUT : END_IDLE_TIMEOUT);
-		return;
-	}
-	look = next_look(relay, s->last_data);
-	if (look <= now)
-		look = limit > 0 ? s->last_data + limit : next_look(relay, now);
-	session_wake_at(s, look);
+	else
+		look_again(s, limit);
 }
 
 bool
@@ -164,6 +186,7 @@ relay_new(struct session *s)
 
 	relay->idle_timeout_ms = (int)s->settings->idle_timeout.ms;
 	relay->reply_timeout_ms = (int)s->settings->reply_timeout.ms;
+	relay->tcp = s->settings->tcp;
 	if (state > 0)
 		filter_of(s)->init(relay->filter);
 	return relay;
@@ -188,7 +211,7 @@ void
 relay_begin(struct session *s)
 {
 	struct login *login = s->login;
-	int64_t look;
+	int first;
 
 	s->relay = relay_new(s);
 	s->login = NULL;
@@ -200,11 +223,8 @@ relay_begin(struct session *s)
 	snapshot_put(s->snapshot, s->worker->index);
 	s->snapshot = NULL;
 	s->settings = NULL;
-	look = next_look(s->relay, s->last_data);
-	if (look > 0)
-		session_wake_at(s, look);
-	else
-		loop_timer_stop(s->worker->loop, &s->timer);
+	first = shortest_timeout(s->relay);
+	session_wake_at(s, s->last_data + (first > 0 && first < SETTLE_MS ? first : SETTLE_MS));
 	prime(s, login);
 	login_free(&login, s->worker->loop);
 }

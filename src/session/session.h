@@ -72,6 +72,8 @@ struct login {
 struct relay {
 	struct pipe up, down;
 	int idle_timeout_ms, reply_timeout_ms;	/* copies: the snapshot is gone; 0: none */
+	struct tcp_settings tcp;		/* a copy too */
+	bool is_settled;			/* the server's socket has its keepalive */
 	bool server_owes;			/* the last bytes came from the client */
 	_Alignas(void *) unsigned char filter[];	/* the protocol's filter state */
 };
