@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* offer_test.c: what clients are offered before and after servers were seen, and when the list is made anew. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "../balance/pool_fixture.h"
+
+#include "proto/proto.h"
+#include "session/offer.h"
+
+static const int weights[] = { 1, 1 };
+static const char *learned_words[] = { "auto" };
+
+struct rig {
+	struct fixture fixture;
+	struct listener_settings settings;
+	struct worker worker;
+};
+
+static void
+rig_open(struct rig *rig)
+{
+	memset(rig, 0, sizeof(*rig));
+	fixture_open(&rig->fixture, BALANCER_user, weights, 2);
+	rig->settings.proto = &proto_imap;
+	rig->settings.pool = &rig->fixture.pool;
+	rig->settings.capabilities = (struct string_list){ learned_words, 1 };
+	list_init(&rig->worker.offers);
+}
+
+static void
+rig_close(struct rig *rig)
+{
+	offers_forget(&rig->worker);
+	fixture_close(&rig->fixture);
+}
+
+static void
+learn(struct rig *rig, size_t i, const char *capabilities)
+{
+	endpoint_learn(rig->fixture.pool.endpoints[i], slice_of(capabilities));
+}
+
+static void
+expect_list(struct rig *rig, const char *list)
+{
+	struct offer *offer = offer_get(&rig->worker, &rig->settings);
+
+	if (!slice_equals(offer_list(offer), list))
+		fail_msg("\"%.*s\" and not \"%s\"", SLICE_ARGS(offer_list(offer)), list);
+	offer_put(&offer);
+	assert_null(offer);
+}
+
+static void
+offers_the_floor_before_a_server_was_seen(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig);
+	expect_list(&rig, "IDLE\n");
+	rig_close(&rig);
+}
+
+static void
+offers_what_all_servers_have(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig);
+	learn(&rig, 1, "IDLE\nMOVE\nNAMESPACE\n");
+	expect_list(&rig, "IDLE\nMOVE\nNAMESPACE\n");
+	learn(&rig, 0, "IDLE\nNAMESPACE\nQUOTA\n");
+	expect_list(&rig, "IDLE\nNAMESPACE\n");
+	learn(&rig, 0, "MOVE\n");
+	expect_list(&rig, "MOVE\n");
+	learn(&rig, 0, "QUOTA\n");
+	expect_list(&rig, "");
+	rig_close(&rig);
+}
+
+static void
+leaves_out_what_the_proxy_says_itself(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig);
+	learn(&rig, 0, "AUTH=GSSAPI\nID\nIDLE\nIMAP4REV1\nLOGIN-REFERRALS\nLOGINDISABLED\nSASL-IR\nSTARTTLS\n");
+	expect_list(&rig, "IDLE\n");
+	rig_close(&rig);
+}
+
+static void
+keeps_to_a_written_list(void **state)
+{
+	static const char *words[] = { "idle", "STARTTLS", "AUTH=NTLM", "MOVE" }, *nothing[] = { "" };
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig);
+	rig.settings.capabilities = (struct string_list){ words, 4 };
+	expect_list(&rig, "IDLE\nMOVE\n");
+	learn(&rig, 0, "QUOTA\n");
+	expect_list(&rig, "IDLE\nMOVE\n");
+	offers_forget(&rig.worker);
+	rig.settings.capabilities = (struct string_list){ nothing, 1 };
+	expect_list(&rig, "");
+	rig_close(&rig);
+}
+
+/* Sessions share a list, and keep theirs when a new one is made. */
+static void
+is_made_anew_only_when_a_server_changed(void **state)
+{
+	struct rig rig;
+	struct offer *first, *same, *other;
+
+	(void)state;
+	rig_open(&rig);
+	first = offer_get(&rig.worker, &rig.settings);
+	same = offer_get(&rig.worker, &rig.settings);
+	assert_ptr_equal(first, same);
+	offer_put(&same);
+	learn(&rig, 0, "MOVE\n");
+	other = offer_get(&rig.worker, &rig.settings);
+	assert_ptr_not_equal(first, other);
+	assert_true(slice_equals(offer_list(first), "IDLE\n"));
+	learn(&rig, 0, "MOVE\n");
+	same = offer_get(&rig.worker, &rig.settings);
+	assert_ptr_equal(other, same);
+	offers_forget(&rig.worker);
+	assert_true(list_is_empty(&rig.worker.offers));
+	assert_true(slice_equals(offer_list(other), "MOVE\n"));
+	offer_put(&first);
+	offer_put(&other);
+	offer_put(&same);
+	offer_put(&same);
+	rig_close(&rig);
+}
+
+static void
+listeners_have_lists_of_their_own(void **state)
+{
+	static const char *words[] = { "MOVE" };
+	struct rig rig;
+	struct listener_settings written;
+	struct offer *offer;
+
+	(void)state;
+	rig_open(&rig);
+	written = rig.settings;
+	written.capabilities = (struct string_list){ words, 1 };
+	expect_list(&rig, "IDLE\n");
+	offer = offer_get(&rig.worker, &written);
+	assert_true(slice_equals(offer_list(offer), "MOVE\n"));
+	offer_put(&offer);
+	expect_list(&rig, "IDLE\n");
+	rig_close(&rig);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(offers_the_floor_before_a_server_was_seen),
+		cmocka_unit_test(offers_what_all_servers_have),
+		cmocka_unit_test(leaves_out_what_the_proxy_says_itself),
+		cmocka_unit_test(keeps_to_a_written_list),
+		cmocka_unit_test(is_made_anew_only_when_a_server_changed),
+		cmocka_unit_test(listeners_have_lists_of_their_own),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
