@@ -5,7 +5,6 @@
  */
 #include "conf/document.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -102,35 +101,48 @@ help_of(const struct directive *d)
 	return help != NULL ? help : "";
 }
 
-static bool
-is_between_sentences(const char *text, const char *at)
+/* A word for mdoc: backslashes escaped, `x` set as literal; *is_literal is kept from word to word. */
+static void
+escape_mdoc(struct slice word, bool *is_literal, struct buf *out)
 {
-	return *at == ' ' && at > text && strchr(".!?", at[-1]) != NULL && isupper((unsigned char)at[1]);
+	for (size_t i = 0; i < word.len; i++) {
+		if (word.data[i] == '\\') {
+			buf_append_text(out, "\\e");
+		} else if (word.data[i] == '`') {
+			*is_literal = !*is_literal;
+			buf_append_text(out, *is_literal ? "\\fB" : "\\fR");
+		} else {
+			buf_append(out, &word.data[i], 1);
+		}
+	}
 }
 
-/* Text for mdoc: backslashes escaped, no line that begins with a control character, `x` set as literal. */
+/* Text for mdoc: short lines, each sentence on lines of its own, none that begins like a macro. */
 static void
 print_mdoc_text(const char *text, FILE *out)
 {
-	bool is_start = true, is_literal = false;
+	struct slice rest = slice_of(text), word;
+	bool is_literal = false;
+	size_t column = 0;
 
-	for (const char *c = text; *c != '\0'; c++) {
-		if (is_start && (*c == '.' || *c == '\''))
-			fputs("\\&", out);
-		is_start = false;
-		if (*c == '\\') {
-			fputs("\\e", out);
-		} else if (*c == '`') {
-			is_literal = !is_literal;
-			fputs(is_literal ? "\\fB" : "\\fR", out);
-		} else if (is_between_sentences(text, c)) {
-			putc('\n', out);	/* where mdoc wants a new line */
-			is_start = true;
-		} else {
-			putc(*c, out);
+	while ((word = slice_word(&rest)).len != 0) {
+		struct buf escaped = { 0 };
+
+		escape_mdoc(word, &is_literal, &escaped);
+		if (column != 0 && column + 1 + buf_len(&escaped) > WIDTH) {
+			putc('\n', out);
+			column = 0;
+		}
+		fprintf(out, "%s%.*s", column != 0 ? " " : strchr(".'", *word.data) != NULL ? "\\&" : "",
+		    SLICE_ARGS(buf_slice(&escaped)));
+		column += 1 + buf_len(&escaped);
+		buf_clear(&escaped);
+		if (strchr(".!?", word.data[word.len - 1]) != NULL) {
+			putc('\n', out);
+			column = 0;
 		}
 	}
-	if (*text != '\0')
+	if (column != 0)
 		putc('\n', out);
 }
 

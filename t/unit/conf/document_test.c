@@ -47,6 +47,9 @@ writes_the_manual(void **state)
 	assert_has(text, ".It Ic protocol Ar \\&imap | Ar \\&pop3 | Ar \\&lmtp\n");
 	assert_has(text, ".It Ic connect_timeout Ar \\&duration\n");
 	assert_has(text, "At least 1m.\n");
+	assert_has(text,
+	    "\n\\&.forward is \\fBnot read\\fR, \\e is a backslash and this sentence is too long\n"
+	    "for one line.\n0 is none.\n");
 	assert_has(text, ".Ss auth\nWho judges passwords.\n.Ss ");
 	free(text);
 }

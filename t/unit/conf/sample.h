@@ -200,7 +200,9 @@ static const struct directive listener_rows[] = {
 	CONF_DURATION(struct listener, idle_timeout, "by protocol", NULL, NULL, CONF_COMPUTED, "Silence."),
 	CONF_CUSTOM(struct listener, tcp_keepalive, "30s 4", set_keepalive, "idle probes", 0, "Probes."),
 	CONF_CHOICES(struct listener, mechanisms, "auto", mechanism_words, 0, "What is offered."),
-	CONF_STRING(struct listener, banner, NULL, 0, "What is said first."),
+	CONF_STRING(struct listener, banner, NULL, 0,
+	    "What is said first. .forward is `not read`, \\ is a backslash and this sentence is too long for "
+	    "one line. 0 is none."),
 	{ 0 }
 };
 
