@@ -255,12 +255,20 @@ session_finish(struct session *s)
 {
 	if (s->has_ended || s->phase == FRONT_DRAIN)
 		return;
-	if (s->phase == FRONT_RELAY && !relay_may_speak(s)) {
+	if (s->phase == FRONT_RELAY && s->proto->filter != NULL && !relay_may_speak(s)) {
 		session_enter(s, FRONT_DRAIN);
 		session_wake_at(s, loop_now(s->worker->loop) + SESSION_DRAIN_MS);
 		return;
 	}
 	session_end(s, END_SHUTDOWN);
+}
+
+void
+session_stop(struct session *s)
+{
+	session_end(s, END_SHUTDOWN);
+	if (!list_is_empty(&s->node))
+		destroy(s);
 }
 
 void

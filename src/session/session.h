@@ -112,6 +112,7 @@ const struct endpoint *session_endpoint(const struct session *s);
  */
 void session_end(struct session *s, enum end_reason reason);
 void session_finish(struct session *s);		/* told to go: ends at once or at the next boundary */
+void session_stop(struct session *s);		/* ends at once, also where it waits for its last words to be read */
 
 /* "… while reading greeting": the phase's and the back's own words. */
 const char *session_doing(const struct session *s);

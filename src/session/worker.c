@@ -236,7 +236,7 @@ on_stop(struct loop *loop, void *arg)
 
 	worker->is_stopping = true;
 	list_each(node, &worker->sessions)
-		session_end(list_entry(node, struct session, node), END_SHUTDOWN);
+		session_stop(list_entry(node, struct session, node));
 	list_each(node, &worker->gates) {
 		struct gate *gate = list_entry(node, struct gate, node);
 
