@@ -100,7 +100,7 @@ print_document(const char *name)
 	return EXIT_USAGE;
 }
 
-/* The background has no working folder of its own, and the configuration is read again at a reload. */
+/* The background works in /, and reads the configuration again at a reload. */
 static int
 run(const struct options *options)
 {

@@ -50,6 +50,8 @@ background_enter(struct error *error)
 	}
 	ready_fd = ends[1];
 	setsid();
+	if (chdir("/") != 0)
+		return error_set(error, "cannot go to /: %s", strerror(errno));
 	return true;
 }
 

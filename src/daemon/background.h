@@ -12,7 +12,8 @@
 
 /*
  * Forks.  The parent never returns: it exits as the child tells.  The child
- * has a session of its own, and still the standard error of its parent.
+ * has a session of its own, works in /, and still has the standard error of
+ * its parent.
  */
 bool background_enter(struct error *error);
 /* The child is ready: its parent exits with 0, and nothing of the terminal is kept.  No-op in the foreground. */

@@ -3,20 +3,26 @@
 #include "daemon/drain.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 
 #include "base/log.h"
 #include "daemon/notify.h"
 
-enum { FINISH_MS = 10 * 1000 };		/* for last words, and for clients to take them */
+enum {
+	FINISH_MS = 10 * 1000,		/* for last words, and for clients to take them */
+	SESSIONS_MAX = 32
+};
 
-static int
-count_sessions(const struct control *control)
+/* "1 session", "7 sessions"; returns out. */
+static const char *
+say_sessions(const struct control *control, char out[SESSIONS_MAX])
 {
 	int count = 0;
 
 	for (int i = 0; i < control->assets.threads; i++)
 		count += atomic_load_explicit(&control->workers[i]->session_count, memory_order_relaxed);
-	return count;
+	snprintf(out, SESSIONS_MAX, "%d session%s", count, count == 1 ? "" : "s");
+	return out;
 }
 
 static void
@@ -36,6 +42,7 @@ static void
 enter(struct control *control, enum drain_phase phase)
 {
 	const struct root *root = control->current->root;
+	char count[SESSIONS_MAX];
 
 	control->phase = phase;
 	switch (phase) {
@@ -47,13 +54,13 @@ enter(struct control *control, enum drain_phase phase)
 		set_timer(control, root->shutdown_delay.ms);
 		break;
 	case DRAIN_WAIT:
-		log_write(LOG_NOTICE, "draining: %d sessions may go on for %lld s", count_sessions(control),
+		log_write(LOG_NOTICE, "draining: %s may go on for %lld s", say_sessions(control, count),
 		    (long long)root->shutdown_timeout.ms / 1000);
 		tell_workers(control, worker_drain);
 		set_timer(control, root->shutdown_timeout.ms);
 		break;
 	case DRAIN_FINISH:
-		log_write(LOG_NOTICE, "draining: %d sessions are told to go", count_sessions(control));
+		log_write(LOG_NOTICE, "draining: %s told to go", say_sessions(control, count));
 		tell_workers(control, worker_finish);
 		set_timer(control, FINISH_MS);
 		break;
@@ -97,10 +104,12 @@ drain_begin(struct control *control)
 void
 drain_stop(struct control *control)
 {
+	char count[SESSIONS_MAX];
+
 	if (control->phase == DRAIN_STOP)
 		return;
 	notify_stopping("stopping");
-	log_write(LOG_NOTICE, "stopping: %d sessions are ended", count_sessions(control));
+	log_write(LOG_NOTICE, "stopping: %s ended", say_sessions(control, count));
 	enter(control, DRAIN_STOP);
 }
 
