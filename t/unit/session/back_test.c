@@ -4,7 +4,7 @@
  * what it is told to: each way a dial may end, and being closed at each stage.
  */
 #include "../net/certificates.h"
-#include "server.h"
+#include "door.h"
 
 #include "base/xalloc.h"
 #include "session/back.h"
@@ -15,10 +15,9 @@ static const char login_line[] = "L AUTHENTICATE PLAIN AGJvYgBzZWNyZXQ=\r\n";
 
 struct rig {
 	struct loop *loop;
-	struct server server;
+	struct door server;
 	struct credentials credentials;
 	struct identity identity;
-	struct tcp_settings tcp;
 	struct back_plan plan;
 	struct back *back;
 	int events;
@@ -43,7 +42,7 @@ rig_open(struct rig *rig)
 {
 	memset(rig, 0, sizeof(*rig));
 	rig->loop = loop_new(0);
-	server_open(&rig->server, rig->loop);
+	door_open(&rig->server, rig->loop);
 	buf_append_text(&rig->credentials.user, "bob");
 	buf_append_text(&rig->credentials.password, "secret");
 	rig->plan.order.proto = &proto_imap;
@@ -51,7 +50,6 @@ rig_open(struct rig *rig)
 	rig->plan.order.credentials = &rig->credentials;
 	rig->plan.order.forward = FORWARD_NONE;
 	rig->plan.to = rig->server.addr;
-	rig->plan.tcp = &rig->tcp;
 	rig->plan.connect_timeout_ms = TAPE_PATIENCE_MS;
 	rig->plan.deadline = loop_now(rig->loop) + TAPE_PATIENCE_MS;
 	rig->back = xcalloc(1, sizeof(*rig->back));
@@ -63,7 +61,7 @@ rig_close(struct rig *rig)
 	back_close(rig->back);
 	back_close(rig->back);
 	loop_defer(rig->loop, xfree, rig->back);
-	server_close(&rig->server);
+	door_close(&rig->server);
 	credentials_wipe(&rig->credentials);
 	loop_free(&rig->loop);
 }
@@ -93,7 +91,7 @@ end_with(const char *reply, enum back_event event, const char *reason)
 
 	rig_open(&rig);
 	dial(&rig);
-	peer = server_accept(&rig.server);
+	peer = door_accept(&rig.server);
 	peer_say(peer, greeting);
 	peer_expect(peer, login_line);
 	peer_say(peer, reply);
@@ -112,7 +110,7 @@ logs_in_and_keeps_what_follows(void **state)
 	rig_open(&rig);
 	dial(&rig);
 	assert_string_equal(back_doing(rig.back), "connecting");
-	peer = server_accept(&rig.server);
+	peer = door_accept(&rig.server);
 	turn_a_little(rig.loop);
 	assert_string_equal(back_doing(rig.back), "reading greeting");
 	peer_say(peer, greeting);
@@ -138,7 +136,7 @@ understands_a_byte_at_a_time(void **state)
 	(void)state;
 	rig_open(&rig);
 	dial(&rig);
-	peer = server_accept(&rig.server);
+	peer = door_accept(&rig.server);
 	peer_say_slowly(peer, greeting);
 	peer_expect(peer, login_line);
 	peer_say_slowly(peer, "* 1 EXISTS\r\nL OK done\r\n");
@@ -167,7 +165,7 @@ fails_where_it_is_refused(void **state)
 
 	(void)state;
 	rig_open(&rig);
-	server_refuse(&rig.server);
+	door_refuse(&rig.server);
 	dial(&rig);
 	expect_event(&rig, BACK_EVENT_FAILED);
 	assert_string_equal(rig.reason, "connection refused");
@@ -185,7 +183,7 @@ fails_when_the_server_hangs_up(void **state)
 	for (int said = 0; said < 2; said++) {
 		rig_open(&rig);
 		dial(&rig);
-		peer = server_accept(&rig.server);
+		peer = door_accept(&rig.server);
 		if (said > 0) {
 			peer_say(peer, greeting);
 			peer_expect(peer, login_line);
@@ -209,7 +207,7 @@ tells_the_failure_and_not_an_earlier_reply(void **state)
 	rig_open(&rig);
 	rig.plan.order.wants_capabilities = true;
 	dial(&rig);
-	peer = server_accept(&rig.server);
+	peer = door_accept(&rig.server);
 	peer_say(peer, greeting);
 	peer_expect(peer, login_line);
 	peer_say(peer, "L OK done\r\n");
@@ -231,7 +229,7 @@ gives_a_silent_server_up_at_the_deadline(void **state)
 		rig_open(&rig);
 		rig.plan.deadline = loop_now(rig.loop) + 50;
 		dial(&rig);
-		peer = server_accept(&rig.server);
+		peer = door_accept(&rig.server);
 		if (said > 0)
 			peer_say(peer, greeting);
 		await(rig.loop, &rig.events, 1);
@@ -259,7 +257,7 @@ bounds_the_connect_apart(void **state)
 	rig.plan.implicit_tls = true;
 	rig.plan.connect_timeout_ms = 50;
 	dial(&rig);
-	peer = server_accept(&rig.server);
+	peer = door_accept(&rig.server);
 	await(rig.loop, &rig.events, 1);
 	assert_int_equal(rig.event, BACK_EVENT_FAILED);
 	assert_string_equal(rig.reason, "timed out");
@@ -281,7 +279,7 @@ can_be_closed_at_each_stage(void **state)
 		rig_open(&rig);
 		dial(&rig);
 		if (stage > CONNECTING) {
-			peer = server_accept(&rig.server);
+			peer = door_accept(&rig.server);
 			turn_a_little(rig.loop);
 		}
 		if (stage > GREETING) {
@@ -311,7 +309,7 @@ refuses_plaintext_behind_starttls(void **state)
 	rig_open(&rig);
 	rig.plan.order.starttls = rig.plan.order.needs_tls = true;
 	dial(&rig);
-	peer = server_accept(&rig.server);
+	peer = door_accept(&rig.server);
 	peer_say(peer, greeting);
 	peer_expect(peer, "S STARTTLS\r\n");
 	peer_say(peer, "S OK begin\r\n* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n");
@@ -337,7 +335,7 @@ logs_in_through_tls(struct tls_context *context, bool implicit)
 	rig.plan.order.starttls = !implicit;
 	rig.plan.order.needs_tls = true;
 	dial(&rig);
-	peer = server_accept(&rig.server);
+	peer = door_accept(&rig.server);
 	if (!implicit) {
 		peer_say(peer, greeting);
 		peer_expect(peer, "S STARTTLS\r\n");

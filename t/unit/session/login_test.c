@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* login_test.c: whole sessions up to the login: what client and server hear, and what is left when it fails. */
+#include "rig.h"
+
+static void
+logs_in_and_passes_both_ways(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+	struct session *s;
+
+	(void)state;
+	rig_open(&rig, 1, "imap", "", "");
+	s = rig_client(&rig, &client);
+	peer_expect(&client, client_greeting);
+	server = rig_log_in(&rig, &client);
+	assert_int_equal(s->phase, FRONT_RELAY);
+	assert_null(s->login);
+	assert_null(s->snapshot);
+	assert_string_equal(s->identity.user, "bob");
+	assert_int_equal(atomic_load(&endpoint_at(&rig, 0)->connections), 1);
+	peer_say(&client, "b NOOP\r\n");
+	peer_expect(server, "b NOOP\r\n");
+	peer_say(server, "b OK\r\n");
+	peer_expect(&client, "b OK\r\n");
+	peer_close(&client);
+	peer_expect_end(server);
+	peer_close(server);
+	expect_all_gone(&rig);
+	assert_int_equal(rig.settings->listener->counters[0].logins, 1);
+	assert_int_equal(rig.settings->listener->counters[0].bytes_up, strlen("b NOOP\r\n"));
+	assert_int_equal(rig.settings->listener->counters[0].bytes_down, strlen("b OK\r\n"));
+	rig_close(&rig);
+}
+
+static void
+passes_what_came_with_the_login(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+
+	(void)state;
+	rig_open(&rig, 1, "imap", "", "");
+	rig_client(&rig, &client);
+	peer_expect(&client, client_greeting);
+	peer_say(&client, "a LOGIN bob secret\r\nb NOOP\r\n");
+	server = door_accept(&rig.doors[0]);
+	peer_say(&client, "c SEL");
+	peer_say(server, server_greeting);
+	peer_expect(server, login_line);
+	peer_say(&client, "ECT x\r\n");
+	turn_a_little(rig.loop);
+	peer_say(server, "L OK [CAPABILITY IMAP4rev1] done\r\n* 2 EXISTS\r\n* 3 EX");
+	peer_expect(server, "b NOOP\r\nc SELECT x\r\n");
+	peer_say(server, "ISTS\r\n");
+	peer_expect(&client, "a OK [CAPABILITY IMAP4rev1] done\r\n* 2 EXISTS\r\n* 3 EXISTS\r\n");
+	peer_close(&client);
+	peer_close(server);
+	rig_close(&rig);
+}
+
+/* A client may half-close behind what it pipelined; it is answered all the same. */
+static void
+serves_a_client_that_has_said_all(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+
+	(void)state;
+	rig_open(&rig, 1, "imap", "", "");
+	rig_client(&rig, &client);
+	peer_expect(&client, client_greeting);
+	peer_say(&client, "a LOGIN bob secret\r\nb LOGOUT\r\n");
+	stream_shut(&client.stream);
+	server = door_accept(&rig.doors[0]);
+	peer_say(server, server_greeting);
+	peer_expect(server, login_line);
+	peer_say(server, "L OK [CAPABILITY IMAP4rev1] done\r\n");
+	peer_expect(server, "b LOGOUT\r\n");
+	peer_expect_end(server);
+	peer_say(server, "* BYE\r\nb OK\r\n");
+	peer_close(server);
+	peer_expect(&client, "a OK [CAPABILITY IMAP4rev1] done\r\n* BYE\r\nb OK\r\n");
+	peer_expect_end(&client);
+	peer_close(&client);
+	rig_close(&rig);
+}
+
+static void
+a_refused_login_may_be_tried_again(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+
+	(void)state;
+	rig_open(&rig, 1, "imap", "", "");
+	rig_client(&rig, &client);
+	peer_expect(&client, client_greeting);
+	peer_say(&client, "x LOGIN bob wrong\r\ny NOOP\r\n");
+	server = door_accept(&rig.doors[0]);
+	peer_say(server, server_greeting);
+	peer_expect(server, "L AUTHENTICATE PLAIN AGJvYgB3cm9uZw==\r\n");
+	peer_say(server, "L NO [AUTHENTICATIONFAILED] bob is unknown here\r\n");
+	peer_expect(&client, "x NO [AUTHENTICATIONFAILED] Authentication failed.\r\ny OK NOOP completed.\r\n");
+	peer_expect_end(server);
+	assert_int_equal(atomic_load(&endpoint_at(&rig, 0)->connections), 0);
+	assert_int_equal(rig.settings->listener->counters[0].failed_logins, 1);
+	peer_close(server);
+	server = rig_log_in(&rig, &client);
+	peer_close(&client);
+	peer_close(server);
+	rig_close(&rig);
+}
+
+static void
+no_server_leaves_the_client_where_it_is(void **state)
+{
+	struct rig rig;
+	struct peer client;
+
+	(void)state;
+	rig_open(&rig, 1, "imap", "retries 0", "");
+	door_refuse(&rig.doors[0]);
+	rig_client(&rig, &client);
+	peer_expect(&client, client_greeting);
+	peer_say(&client, "a LOGIN bob secret\r\nb NOOP\r\n");
+	peer_expect(&client, "a NO [UNAVAILABLE] Account is temporarily unavailable.\r\nb OK NOOP completed.\r\n");
+	assert_int_equal(endpoint_at(&rig, 0)->counters[0].connect_failures, 1);
+	peer_say(&client, "c LOGOUT\r\n");
+	peer_expect(&client, "* BYE Logging out\r\nc OK Logout completed.\r\n");
+	peer_expect_end(&client);
+	peer_close(&client);
+	rig_close(&rig);
+}
+
+static void
+no_server_ends_the_session_where_so_configured(void **state)
+{
+	struct rig rig;
+	struct peer client;
+
+	(void)state;
+	rig_open(&rig, 1, "imap", "retries 0", "unavailable bye");
+	door_refuse(&rig.doors[0]);
+	rig_client(&rig, &client);
+	peer_expect(&client, client_greeting);
+	peer_say(&client, "a LOGIN bob secret\r\n");
+	peer_expect(&client, "* BYE [UNAVAILABLE] Account is temporarily unavailable.\r\n");
+	peer_expect_end(&client);
+	peer_close(&client);
+	rig_close(&rig);
+}
+
+static void
+an_unbound_login_goes_to_the_next_server(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+
+	(void)state;
+	rig_open(&rig, 2, "imap", "balance roundrobin", "");
+	rig_client(&rig, &client);
+	peer_expect(&client, client_greeting);
+	peer_say(&client, "a LOGIN bob secret\r\n");
+	server = door_accept(&rig.doors[0]);
+	peer_say(server, "* BYE not now\r\n");
+	server = door_accept(&rig.doors[1]);
+	peer_say(server, server_greeting);
+	peer_expect(server, login_line);
+	peer_say(server, "L OK [CAPABILITY IMAP4rev1] done\r\n");
+	peer_expect(&client, "a OK [CAPABILITY IMAP4rev1] done\r\n");
+	assert_int_equal(atomic_load(&endpoint_at(&rig, 0)->connections), 0);
+	assert_int_equal(atomic_load(&endpoint_at(&rig, 1)->connections), 1);
+	peer_close(&client);
+	peer_close(server);
+	rig_close(&rig);
+}
+
+static void
+too_many_errors_end_the_session(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+
+	(void)state;
+	rig_open(&rig, 1, "imap", "", "max_errors 3");
+	rig_client(&rig, &client);
+	peer_expect(&client, client_greeting);
+	peer_say(&client, "a FETCH 1 x\r\nb LOGIN bob wrong\r\nc FETCH 1 x\r\nd NOOP\r\n");
+	server = door_accept(&rig.doors[0]);
+	peer_say(server, server_greeting);
+	peer_expect(server, "L AUTHENTICATE PLAIN AGJvYgB3cm9uZw==\r\n");
+	peer_say(server, "L NO no\r\n");
+	peer_expect(&client, "a BAD Unknown command, or not before login.\r\n"
+	    "b NO [AUTHENTICATIONFAILED] Authentication failed.\r\n"
+	    "c BAD Unknown command, or not before login.\r\n* BYE Too many invalid commands.\r\n");
+	peer_expect_end(&client);
+	peer_close(&client);
+	rig_close(&rig);
+}
+
+static void
+guesses_are_bounded_too(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+
+	(void)state;
+	rig_open(&rig, 1, "imap", "", "max_errors 1");
+	rig_client(&rig, &client);
+	peer_expect(&client, client_greeting);
+	peer_say(&client, "a LOGIN bob secret\r\n");
+	server = door_accept(&rig.doors[0]);
+	peer_say(server, server_greeting);
+	peer_expect(server, login_line);
+	peer_say(server, "L NO no\r\n");
+	peer_expect(&client, "a NO [AUTHENTICATIONFAILED] Authentication failed.\r\n"
+	    "* BYE Too many invalid commands.\r\n");
+	peer_expect_end(&client);
+	peer_close(&client);
+	rig_close(&rig);
+}
+
+static void
+the_login_has_its_time(void **state)
+{
+	static const char bye[] = "* BYE Disconnected: time is up.\r\n";
+	struct rig rig;
+	struct peer client, *server;
+
+	(void)state;
+	rig_open(&rig, 1, "imap", "", "login_timeout 200ms");
+	rig_client(&rig, &client);
+	peer_expect(&client, client_greeting);
+	peer_expect(&client, bye);
+	peer_expect_end(&client);
+	peer_close(&client);
+	rig_client(&rig, &client);
+	peer_expect(&client, client_greeting);
+	peer_say(&client, "a LOGIN bob secret\r\n");
+	server = door_accept(&rig.doors[0]);
+	peer_expect(&client, bye);
+	peer_expect_end(&client);
+	peer_expect_end(server);
+	peer_close(&client);
+	rig_close(&rig);
+}
+
+static void
+reads_no_endless_pipeline(void **state)
+{
+	static char noise[64 * 1024];
+	struct rig rig;
+	struct peer client, *server;
+
+	(void)state;
+	memset(noise, 'x', sizeof(noise) - 1);
+	rig_open(&rig, 1, "imap", "", "");
+	rig_client(&rig, &client);
+	peer_expect(&client, client_greeting);
+	peer_say(&client, "a LOGIN bob secret\r\n");
+	peer_say(&client, noise);
+	server = door_accept(&rig.doors[0]);
+	for (int i = 0; i < 8; i++)
+		turn_a_little(rig.loop);
+	assert_true(stream_kept(&client.stream) > 0 || !list_entry(rig.worker->sessions.next, struct session,
+	    node)->front.is_reading);
+	peer_say(server, server_greeting);
+	peer_expect(server, login_line);
+	peer_say(server, "L OK [CAPABILITY IMAP4rev1] done\r\n");
+	peer_expect(server, noise);
+	peer_close(&client);
+	peer_close(server);
+	rig_close(&rig);
+}
+
+static void
+waits_in_the_queue_or_leaves_it(void **state)
+{
+	struct rig rig;
+	struct peer first, second, third, *server;
+
+	(void)state;
+	rig_open(&rig, 1, "imap", "max_connections 1", "");
+	rig_client(&rig, &first);
+	peer_expect(&first, client_greeting);
+	server = rig_log_in(&rig, &first);
+	rig_client(&rig, &second);
+	peer_expect(&second, "* OK");
+	peer_say(&second, "a LOGIN bob secret\r\n");
+	rig_client(&rig, &third);
+	peer_expect(&third, "* OK");
+	peer_say(&third, "a LOGIN bob secret\r\n");
+	while (waiter_count(&endpoint_at(&rig, 0)->queue) < 2)
+		turn_a_little(rig.loop);
+	peer_close(&second);
+	while (waiter_count(&endpoint_at(&rig, 0)->queue) > 1)
+		turn_a_little(rig.loop);
+	assert_int_equal(atomic_load(&endpoint_at(&rig, 0)->connections), 1);
+	peer_close(&first);
+	peer_close(server);
+	server = door_accept(&rig.doors[0]);
+	peer_say(server, server_greeting);
+	peer_expect(server, login_line);
+	assert_int_equal(atomic_load(&endpoint_at(&rig, 0)->connections), 1);
+	peer_close(&third);
+	peer_say(server, "L OK done\r\n");
+	peer_expect_end(server);
+	peer_close(server);
+	rig_close(&rig);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(logs_in_and_passes_both_ways),
+		cmocka_unit_test(passes_what_came_with_the_login),
+		cmocka_unit_test(serves_a_client_that_has_said_all),
+		cmocka_unit_test(a_refused_login_may_be_tried_again),
+		cmocka_unit_test(no_server_leaves_the_client_where_it_is),
+		cmocka_unit_test(no_server_ends_the_session_where_so_configured),
+		cmocka_unit_test(an_unbound_login_goes_to_the_next_server),
+		cmocka_unit_test(too_many_errors_end_the_session),
+		cmocka_unit_test(guesses_are_bounded_too),
+		cmocka_unit_test(the_login_has_its_time),
+		cmocka_unit_test(reads_no_endless_pipeline),
+		cmocka_unit_test(waits_in_the_queue_or_leaves_it),
+	};
+
+	return cmocka_run_group_tests(tests, quiet_log, end_log);
+}

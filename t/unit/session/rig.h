@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * rig.h: a worker with one listener and a pool of servers that say what they
+ * are told, all on one loop; and at the end, that nothing is counted,
+ * referred to or left over.
+ */
+#ifndef UNIT_SESSION_RIG_H
+#define UNIT_SESSION_RIG_H
+
+#include "door.h"
+#include "language.h"
+
+#include "balance/endpoint.h"
+#include "base/log.h"
+#include "base/xalloc.h"
+#include "session/session.h"
+
+enum { SERVERS_MAX = 2 };
+
+static const char client_greeting[] =
+    "* OK [CAPABILITY IMAP4rev1 SASL-IR ID IDLE AUTH=PLAIN AUTH=LOGIN] lb.example.com ready.\r\n";
+static const char server_greeting[] = "* OK [CAPABILITY IMAP4rev1 IDLE SASL-IR AUTH=PLAIN] ready\r\n";
+/* what a server hears of bob with "secret" */
+static const char login_line[] = "L AUTHENTICATE PLAIN AGJvYgBzZWNyZXQ=\r\n";
+
+struct rig {
+	struct door doors[SERVERS_MAX];
+	int server_count;
+	struct conf *conf;
+	struct language *language;
+	struct endpoint_table *table;
+	struct pool *pool;
+	struct listener_settings *settings;
+	struct snapshot snapshot;
+	struct worker *worker;
+	struct loop *loop;
+	struct gate gate;
+};
+
+static int empties;		/* how often the worker said that it is empty: its callback has no owner */
+
+static inline void
+on_empty(struct worker *worker)
+{
+	empties++;
+	loop_stop(worker->loop);
+}
+
+static inline void
+rig_load(struct rig *rig, const char *protocol, const char *pool, const char *listener)
+{
+	struct conf_problems problems = { 0 };
+	struct buf text = { 0 };
+	char addr[ADDR_TEXT_MAX];
+
+	buf_printf(&text, "pool %s {\n%s\n", protocol, pool);
+	for (int i = 0; i < rig->server_count; i++)
+		buf_printf(&text, "server d%02d { address %s }\n", i, addr_format(&rig->doors[i].addr, addr));
+	buf_printf(&text, "}\nlistener %s { bind *:1; starttls off; plaintext_login yes; pool %s\n%s\n}\n",
+	    protocol, protocol, listener);
+	buf_append(&text, "", 1);
+	rig->conf = load(buf_slice(&text).data, &rig->language);
+	buf_clear(&text);
+	rig->pool = rig->language->pools.items[0];
+	rig->settings = rig->language->listeners.items[0];
+	assert_true(pool_open(rig->pool, rig->table, &(struct conf_context){ .problems = &problems }));
+	pool_commit(rig->pool);
+	rig->settings->listener = listener_new(protocol, 1);
+}
+
+static inline void
+rig_open(struct rig *rig, int servers, const char *protocol, const char *pool, const char *listener)
+{
+	memset(rig, 0, sizeof(*rig));
+	empties = 0;
+	rig->worker = worker_new(0, NULL, 0, on_empty);
+	rig->loop = rig->worker->control = rig->worker->loop;
+	for (rig->server_count = 0; rig->server_count < servers; rig->server_count++)
+		door_open(&rig->doors[rig->server_count], rig->loop);
+	rig->table = endpoint_table_new(1);
+	rig_load(rig, protocol, pool, listener);
+	rig->snapshot.users = rig->language->users;
+	rig->snapshot.control = rig->loop;
+	rig->snapshot.workers = 1;
+	rig->snapshot.hash_unknown_users = true;
+	rig->snapshot.events = SESSION_EVENT_LOGIN | SESSION_EVENT_LOGIN_FAILED | SESSION_EVENT_SESSION;
+	rig->snapshot.shares = xcalloc_aligned(sizeof(rig->snapshot.shares[0]));
+	snapshot_get(&rig->snapshot, 0);
+	rig->worker->snapshot = &rig->snapshot;
+	rig->gate.worker = rig->worker;
+	rig->gate.settings = rig->settings;
+	turn_a_little(rig->loop);
+}
+
+/* Waits until the last session is gone. */
+static inline void
+expect_all_gone(struct rig *rig)
+{
+	int before = empties;
+
+	if (list_is_empty(&rig->worker->sessions))
+		return;
+	rig->worker->is_draining = true;
+	await(rig->loop, &empties, before + 1);
+}
+
+static inline struct endpoint *
+endpoint_at(const struct rig *rig, size_t i)
+{
+	return rig->pool->endpoints[i];
+}
+
+static inline void
+rig_close(struct rig *rig)
+{
+	expect_all_gone(rig);
+	for (int i = 0; i < rig->server_count; i++)
+		door_close(&rig->doors[i]);
+	turn_a_little(rig->loop);
+	for (size_t i = 0; i < rig->pool->endpoint_count; i++) {
+		assert_int_equal(atomic_load(&endpoint_at(rig, i)->connections), 0);
+		assert_int_equal(atomic_load(&endpoint_at(rig, i)->references), 2);
+	}
+	assert_int_equal(atomic_load(&rig->settings->listener->connections), 0);
+	assert_int_equal(atomic_load(&rig->settings->listener->references), 1);
+	assert_int_equal(rig->snapshot.shares[0].references, rig->worker->snapshot != NULL ? 1 : 0);
+	offers_forget(rig->worker);
+	listener_put(&rig->settings->listener);
+	pool_close(rig->pool);
+	endpoint_table_free(&rig->table);
+	conf_free(&rig->conf);
+	xfree(rig->snapshot.shares);
+	worker_free(&rig->worker);
+}
+
+/* A client comes. */
+static inline struct session *
+rig_client(struct rig *rig, struct peer *client)
+{
+	struct addr addr;
+	int fds[2];
+
+	make_pair(fds);
+	assert_true(addr_parse(slice_of("192.0.2.7"), 4711, &addr));
+	peer_open(client, rig->loop, fds[0]);
+	session_open(&rig->gate, fds[1], &addr);
+	return list_entry(rig->worker->sessions.prev, struct session, node);
+}
+
+/* The server takes bob in; the client has heard so. */
+static inline struct peer *
+rig_log_in(struct rig *rig, struct peer *client)
+{
+	struct peer *server;
+
+	peer_say(client, "a LOGIN bob secret\r\n");
+	server = door_accept(&rig->doors[0]);
+	peer_say(server, server_greeting);
+	peer_expect(server, login_line);
+	peer_say(server, "L OK [CAPABILITY IMAP4rev1] done\r\n");
+	peer_expect(client, "a OK [CAPABILITY IMAP4rev1] done\r\n");
+	return server;
+}
+
+/* Every line is formatted, and nobody reads it. */
+static inline int
+quiet_log(void **state)
+{
+	const struct log_settings settings = { .target = LOG_TARGET_FILE, .path = "/dev/null",
+		.level = LOG_DEBUG };
+	struct error error;
+
+	(void)state;
+	if (!log_open(LOG_STREAM_MAIN, &settings, &error) || !log_open(LOG_STREAM_ACCESS, &settings, &error))
+		return -1;
+	log_start();
+	return 0;
+}
+
+static inline int
+end_log(void **state)
+{
+	(void)state;
+	log_stop();
+	return 0;
+}
+
+#endif
