@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* credentials.h: what a client claims to be, and its proof.  Wiped as soon as verdict and binding are settled. */
+/* credentials.h: what a client claims to be, and its proof.  Wiped once verdict and binding are settled. */
 #ifndef BASE_CREDENTIALS_H
 #define BASE_CREDENTIALS_H
 

@@ -13,11 +13,13 @@
 #include "base/slice.h"
 #include "proto/proto.h"
 
-void capability_add(struct buf *list, struct slice entry);	/* keeps the list sorted and single; drops what is not printable */
+/* Keeps the list sorted and single; drops what is not printable. */
+void capability_add(struct buf *list, struct slice entry);
 bool capability_has(struct slice list, const char *name);
-struct slice capability_next(struct slice *rest);		/* takes the next entry off the front; empty at the end */
-bool capability_is_own(struct slice entry, const struct proto *proto);
-void capability_intersect(struct buf *list, struct slice other);	/* keeps entries whose first word is in both */
-void capability_remove_own(struct buf *list, const struct proto *proto);	/* less proto->capability_own */
+struct slice capability_next(struct slice *rest);	/* takes an entry off the front; empty at the end */
+bool capability_is_own(struct slice entry, const struct proto *proto);	/* one of proto->capability_own? */
+/* Keeps entries whose first word is in both. */
+void capability_intersect(struct buf *list, struct slice other);
+void capability_remove_own(struct buf *list, const struct proto *proto);
 
 #endif

@@ -18,12 +18,15 @@ struct command {
 };
 
 /* What a browser can be made to send here with a victim's cookies in it. */
-static const char *const http_methods[] = { "GET", "POST", "PUT", "HEAD", "CONNECT", "OPTIONS", "DELETE", NULL };
+static const char *const http_methods[] = {
+	"GET", "POST", "PUT", "HEAD", "CONNECT", "OPTIONS", "DELETE", NULL
+};
 
 static const char doing_wait[] = "waiting for a command";
 
 void
-dialogue_init(struct dialogue *d, const struct proto *proto, const struct identity *identity, const char *hostname)
+dialogue_init(struct dialogue *d, const struct proto *proto, const struct identity *identity,
+    const char *hostname)
 {
 	*d = (struct dialogue){
 		.proto = proto,
@@ -244,13 +247,15 @@ run_command(struct dialogue *d, struct slice in, size_t *used, const char **name
 	while (step == STEP_MORE) {
 		enum frame_result result = find_frame(d, in);
 		struct slice line = slice_make(in.data, d->frame.scanned);
+		bool is_too_big;
 
 		switch (result) {
 		case FRAME_MORE:
 			return STEP_MORE;
 		case FRAME_PROMPT:
 		case FRAME_LITERAL_TOO_BIG:
-			step = admit_literal(d, without_line_end(line), result == FRAME_LITERAL_TOO_BIG, name);
+			is_too_big = result == FRAME_LITERAL_TOO_BIG;
+			step = admit_literal(d, without_line_end(line), is_too_big, name);
 			break;
 		case FRAME_TOO_LONG:
 			*used = in.len;
@@ -294,15 +299,19 @@ command_authenticate(struct dialogue *d, struct slice mechanism, const struct sl
 {
 	struct buf challenge = { 0 };
 	struct slice response;
+	enum sasl_result result;
 
-	if (initial == NULL)
-		return end_round(d, sasl_start(&d->sasl, mechanism, NULL, &d->credentials, &challenge), &challenge);
+	if (initial == NULL) {
+		result = sasl_start(&d->sasl, mechanism, NULL, &d->credentials, &challenge);
+		return end_round(d, result, &challenge);
+	}
 	if (!slice_equals(*initial, "=") && (initial->len == 0 || !base64_decode(*initial, &d->scratch))) {
 		buf_wipe(&d->scratch);
 		return command_refuse(d, REPLY_SASL_SYNTAX);
 	}
 	response = buf_slice(&d->scratch);
-	return end_round(d, sasl_start(&d->sasl, mechanism, &response, &d->credentials, &challenge), &challenge);
+	result = sasl_start(&d->sasl, mechanism, &response, &d->credentials, &challenge);
+	return end_round(d, result, &challenge);
 }
 
 /* A line of the client within a SASL exchange. */

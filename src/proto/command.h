@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* command.h: the engine of the client's side: frames, finds the verb, judges its columns, runs it or the SASL exchange. */
+/*
+ * command.h: the engine of the client's side: frames, finds the verb, judges
+ * its columns, runs it or the SASL exchange.
+ */
 #ifndef PROTO_COMMAND_H
 #define PROTO_COMMAND_H
 
 #include "proto/proto.h"
 
-void dialogue_init(struct dialogue *d, const struct proto *proto, const struct identity *identity, const char *hostname);
+void dialogue_init(struct dialogue *d, const struct proto *proto, const struct identity *identity,
+    const char *hostname);
 void dialogue_wipe(struct dialogue *d);			/* frees everything; secrets are overwritten */
 void dialogue_greet(struct dialogue *d);		/* the greeting, into d->out */
 /* After the handshake: forgets phase, SASL, credentials and input framing; error counts are the session's. */
@@ -22,8 +26,8 @@ void dialogue_login_over(struct dialogue *d);
 enum step command_run(struct dialogue *d, struct slice in, size_t *used, const char **name);
 
 /*
- * For verbs that start a SASL exchange: `initial` is the initial response as it came (base64, or "="), or NULL.
- * The client's further lines are taken by command_run.
+ * For verbs that start a SASL exchange: `initial` is the initial response as
+ * it came (base64, or "="), or NULL.  Further lines are taken by command_run.
  */
 enum step command_authenticate(struct dialogue *d, struct slice mechanism, const struct slice *initial);
 

@@ -35,32 +35,34 @@ enum dial_result {
 struct dial {
 	struct dial_order order;
 	const struct dial_step *steps;
-	int sending, reading;		/* indexes of the step to send next and of the step whose reply comes next */
+	int sending, reading;		/* the step to send next, the step whose reply comes next */
 	uint32_t sent;			/* a bit for each step that was sent */
 	bool tls_active;
 	bool failed;			/* dial_fail was called */
-	size_t early;			/* octets of the input still to be taken that came before the last command was sent */
+	size_t early;			/* octets of input to come that were there before the last command */
 	int lines;			/* since the last reply that a step waited for */
 	size_t octets;
 	struct frame frame;
 	struct buf out;			/* to the server; holds secrets, wiped */
 	struct buf capabilities;	/* before login, capability.h's form */
 	struct buf capabilities_after;	/* after login, in the server's own form; empty: it did not say */
-	struct buf untagged;		/* lines before the final login reply that the client is to see, raw */
-	struct buf last;		/* without line end: the reply that is the client's to know, or that ended the dial */
+	struct buf untagged;		/* lines before the login's final reply that are the client's, raw */
+	struct buf last;		/* the login's final reply, or what ended the dial: a line */
 	char why[120];			/* DIAL_FAILED: "PREAUTH greeting", printable, no secrets */
 };
 
 void dial_init(struct dial *dial, const struct dial_order *order);	/* a struct of any content */
 void dial_wipe(struct dial *dial);
-enum dial_result dial_start(struct dial *dial);		/* on connect; for implicit TLS after the handshake (tls_active set by the caller) */
+/* On connect; for implicit TLS after the handshake, with tls_active set by the caller. */
+enum dial_result dial_start(struct dial *dial);
 /*
- * Takes whole lines off `in` (all unconsumed input) until there is a result other than DIAL_MORE; *used tells how
- * many bytes.  Bytes behind the line that led to DIAL_READY are the server's first of the relay.
+ * Takes whole lines off `in` (all unconsumed input) until there is a result
+ * other than DIAL_MORE; *used tells how many bytes.  Bytes behind the line
+ * that led to DIAL_READY are the server's first of the relay.
  */
 enum dial_result dial_feed(struct dial *dial, struct slice in, size_t *used);
 enum dial_result dial_tls_started(struct dial *dial);
-const char *dial_doing(const struct dial *dial);	/* "sending password": the step whose reply is awaited */
+const char *dial_doing(const struct dial *dial);	/* "sending the password": what is awaited */
 
 /* For a protocol's steps: the dial ends with DIAL_FAILED once the step returns; the first reason counts. */
 void dial_fail(struct dial *dial, const char *why);

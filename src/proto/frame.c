@@ -64,6 +64,7 @@ frame_literals(struct frame *frame, struct slice in, const struct frame_limits *
 		struct literal literal;
 		enum frame_result result;
 		size_t skipped = in.len - frame->scanned;
+		struct slice line;
 
 		if (skipped > frame->literal_left)
 			skipped = (size_t)frame->literal_left;
@@ -75,7 +76,8 @@ frame_literals(struct frame *frame, struct slice in, const struct frame_limits *
 		result = find_line_end(frame, in, limits);
 		if (result != FRAME_COMPLETE)
 			return result;
-		if (!find_literal(slice_make(in.data + frame->line_start, frame->scanned - frame->line_start), &literal))
+		line = slice_make(in.data + frame->line_start, frame->scanned - frame->line_start);
+		if (!find_literal(line, &literal))
 			return FRAME_COMPLETE;
 		if (literal.size > limits->max_literals - frame->literal_total)
 			return literal.is_synchronising ? FRAME_LITERAL_TOO_BIG : FRAME_TOO_LONG;

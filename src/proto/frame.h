@@ -29,7 +29,7 @@ enum frame_result {
 	FRAME_COMPLETE,			/* frame->scanned bytes are a command with its line end */
 	FRAME_PROMPT,			/* a synchronising literal: prompt the client, then call again */
 	FRAME_LITERAL_TOO_BIG,		/* synchronising, so it can be refused: scanned bytes are the line */
-	FRAME_TOO_LONG			/* cannot be resynchronised: last words and close; the frame is of no more use */
+	FRAME_TOO_LONG			/* cannot be resynchronised: last words and close; forget the frame */
 };
 
 /* Lines that end in LF or CRLF (RFC 5321 for what SMTP does about a bare LF is its own matter). */

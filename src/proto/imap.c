@@ -66,7 +66,9 @@ run_login(struct dialogue *d, struct slice args)
 	credentials_wipe(c);
 	is_good = imap_take_astring(&args, &c->user) && imap_take_blank(&args) &&
 	    imap_take_astring(&args, &c->password) && args.len == 0;
-	if (!is_good || !credential_is_valid(buf_slice(&c->user)) || !credential_is_valid(buf_slice(&c->password))) {
+	is_good = is_good && credential_is_valid(buf_slice(&c->user)) &&
+	    credential_is_valid(buf_slice(&c->password));
+	if (!is_good) {
 		credentials_wipe(c);
 		return command_refuse(d, REPLY_SYNTAX);
 	}
@@ -142,7 +144,7 @@ static const char *const replies[] = {
 };
 static_assert(sizeof(replies) / sizeof(replies[0]) == REPLY_COUNT, "a text for each reply");
 
-/* What ends with the login, or is never passed: the rest of a server's list is what it will do after login. */
+/* What is said before login only, or never passed on; the rest of a server's list holds after login too. */
 static const char *const capability_own[] = {
 	"IMAP4REV1", "SASL-IR", "ID", "STARTTLS", "LOGINDISABLED", "AUTH=*", "LOGIN-REFERRALS", NULL
 };

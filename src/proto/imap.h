@@ -9,12 +9,12 @@
 #include "base/slice.h"
 #include "proto/proto.h"
 
-/* imap_arguments.c: each takes something off the front of *rest, or returns false; *rest is then of no more use. */
+/* imap_arguments.c: each takes something off the front of *rest; false: *rest is of no more use. */
 bool imap_take_blank(struct slice *rest);
-bool imap_take_string(struct slice *rest, struct buf *out);		/* quoted or a literal; content appended to out */
-bool imap_take_astring(struct slice *rest, struct buf *out);		/* or an atom */
-bool imap_take_id(struct slice *rest);					/* RFC 2971: NIL or a list of names and values */
-void imap_write_quoted(struct buf *out, const char *text);		/* a quoted string; controls are left out */
+bool imap_take_string(struct slice *rest, struct buf *out);	/* quoted or a literal; appends the content */
+bool imap_take_astring(struct slice *rest, struct buf *out);	/* or an atom */
+bool imap_take_id(struct slice *rest);				/* RFC 2971: NIL or a list of pairs */
+void imap_write_quoted(struct buf *out, const char *text);	/* controls are left out */
 
 /* A status response: "OK [CODE] text". */
 struct imap_status {
@@ -24,9 +24,9 @@ struct imap_status {
 };
 
 void imap_split_status(struct slice line, struct imap_status *status);	/* line: without tag */
-/* Words behind "CAPABILITY", e.g. of a code, that are well formed; separated by blanks.  False: it is something else. */
+/* The well-formed words behind "CAPABILITY", separated by blanks; false: the text is something else. */
 bool imap_take_capabilities(struct slice text, struct buf *words);
-void imap_write_text(struct buf *out, struct slice text);		/* printable ASCII; "?" for what is not */
+void imap_write_text(struct buf *out, struct slice text);	/* "?" for what is not printable ASCII */
 
 /* imap_dial.c, imap_login.c, imap_relay.c */
 extern const struct dial_step imap_dial[];

@@ -80,7 +80,8 @@ imap_take_astring(struct slice *rest, struct buf *out)
 	if (rest->len > 0 && (rest->data[0] == '"' || rest->data[0] == '{'))
 		return imap_take_string(rest, out);
 	/* "%", "*" and "\" belong in quotes, but clients are about that do not know, and nothing is lost */
-	while (i < rest->len && rest->data[i] > ' ' && rest->data[i] <= '~' && strchr("(){\"", rest->data[i]) == NULL)
+	while (i < rest->len && rest->data[i] > ' ' && rest->data[i] <= '~' &&
+	    strchr("(){\"", rest->data[i]) == NULL)
 		i++;
 	buf_append(out, rest->data, i);
 	*rest = slice_from(*rest, i);

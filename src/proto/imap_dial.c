@@ -57,7 +57,7 @@ read_greeting(struct dial *dial, struct slice line)
 	return ANSWER_OK;
 }
 
-/* The tagged reply to the step's command; ANSWER_MORE for an untagged line, which is not looked at but for BYE. */
+/* The tagged reply to the step's command; ANSWER_MORE for an untagged line, unless it is BYE. */
 static enum answer
 read_tagged(struct dial *dial, struct slice line, struct imap_status *status)
 {
@@ -123,7 +123,7 @@ read_login(struct dial *dial, struct slice line)
 
 /* Logged in already: nothing that is said here undoes it. */
 static enum answer
-read_capabilities_after(struct dial *dial, struct slice line)
+read_after(struct dial *dial, struct slice line)
 {
 	enum answer answer = read_login(dial, line);
 
@@ -252,13 +252,17 @@ wants_login_in_turns(const struct dial *dial)
 static bool
 cannot_log_in(const struct dial *dial)
 {
-	return !has_plain(dial) && (has(dial, "LOGINDISABLED") || buf_len(&dial->order.credentials->authzid) > 0);
+	bool needs_plain = buf_len(&dial->order.credentials->authzid) > 0;
+
+	return !has_plain(dial) && (needs_plain || has(dial, "LOGINDISABLED"));
 }
 
 static void
 fail_login(struct dial *dial)
 {
-	dial_fail(dial, has(dial, "LOGINDISABLED") ? "server allows no login here" : "server offers no AUTH=PLAIN");
+	if (has(dial, "LOGINDISABLED"))
+		dial_fail(dial, "server allows no login here");
+	dial_fail(dial, "server offers no AUTH=PLAIN");
 }
 
 static void
@@ -329,24 +333,24 @@ wants_capability_after(const struct dial *dial)
 	return dial->order.wants_capabilities && buf_len(&dial->capabilities_after) == 0;
 }
 
-enum { ASKS = DIAL_LOGIN | DIAL_SECRET, TELLS = DIAL_LOGIN | DIAL_SECRET | DIAL_FORWARD };
+/* Columns of the steps that log in, by what their replies are. */
+enum { ASKS = DIAL_LOGIN | DIAL_SECRET, TELLS = ASKS | DIAL_FORWARD };
 
 const struct dial_step imap_dial[] = {
-	/* while ...                  if                     send                read      flags            tag */
-	{ "reading greeting",          NULL,                  NULL,               read_greeting, 0, NULL },
-	{ "asking for capabilities",   wants_capability,      send_capability,    read_command, 0, "C" },
-	{ "asking for TLS",            wants_tls,             send_starttls,      read_command, DIAL_STARTS_TLS, "S" },
-	{ "asking for capabilities",   wants_capability_anew, send_capability,    read_command, 0, "T" },
-	{ "telling the client's address", wants_id,           send_id,            read_id, DIAL_PIPELINED, "I" },
-	{ "choosing how to log in",    cannot_log_in,         fail_login,         read_command, DIAL_LOGIN, "N" },
-	{ "logging in",                wants_plain_at_once,   send_plain_at_once, read_login, TELLS, "L" },
-	{ "asking to authenticate",    wants_plain_in_turns,  send_plain,         read_go_ahead, ASKS, "L" },
-	{ "sending the password",      wants_plain_in_turns,  write_plain,        read_login, TELLS, "L" },
-	{ "logging in",                wants_login_at_once,   send_login_at_once, read_login, TELLS, "L" },
-	{ "asking to log in",          wants_login_in_turns,  send_login,         read_go_ahead, ASKS, "L" },
-	{ "sending the user",          wants_login_in_turns,  send_user,          read_go_ahead, ASKS, "L" },
-	{ "sending the password",      wants_login_in_turns,  send_password,      read_login, TELLS, "L" },
-	{ "asking for capabilities after login", wants_capability_after, send_capability, read_capabilities_after, 0,
-	    "E" },
+	/* while ...                if                      send                read, flags, tag */
+	{ "reading greeting",        NULL,                   NULL,               read_greeting, 0, NULL },
+	{ "asking for capabilities", wants_capability,       send_capability,    read_command, 0, "C" },
+	{ "asking for TLS", wants_tls, send_starttls, read_command, DIAL_STARTS_TLS, "S" },
+	{ "asking for capabilities", wants_capability_anew,  send_capability,    read_command, 0, "T" },
+	{ "telling the address", wants_id, send_id, read_id, DIAL_PIPELINED, "I" },
+	{ "choosing how to log in", cannot_log_in, fail_login, read_command, DIAL_LOGIN, "N" },
+	{ "logging in",              wants_plain_at_once,    send_plain_at_once, read_login, TELLS, "L" },
+	{ "asking to authenticate",  wants_plain_in_turns,   send_plain,         read_go_ahead, ASKS, "L" },
+	{ "sending the password",    wants_plain_in_turns,   write_plain,        read_login, TELLS, "L" },
+	{ "logging in",              wants_login_at_once,    send_login_at_once, read_login, TELLS, "L" },
+	{ "asking to log in",        wants_login_in_turns,   send_login,         read_go_ahead, ASKS, "L" },
+	{ "sending the user",        wants_login_in_turns,   send_user,          read_go_ahead, ASKS, "L" },
+	{ "sending the password",    wants_login_in_turns,   send_password,      read_login, TELLS, "L" },
+	{ "asking for capabilities", wants_capability_after, send_capability,    read_after, 0, "E" },
 	{ 0 }
 };

@@ -49,7 +49,7 @@ imap_write_login_ok(struct dialogue *d, const struct dial *dial)
 	bool has_code;
 
 	split_last(dial, &status);
-	/* its own capability code was learned and is written anew; any other stays, and then ours has no room */
+	/* a capability code was learned and is written anew; any other stays, and leaves no room for ours */
 	has_code = status.code.len > 0 && !slice_has_prefix_nocase(status.code, "CAPABILITY");
 	find_capabilities(dial, &words);
 

@@ -107,7 +107,10 @@ next_tail(struct flow *flow, char c)
 	if (c >= '0' && c <= '9' && (has_number || flow->tail == TAIL_OPEN)) {
 		uint64_t digit = (uint64_t)(c - '0');
 
-		flow->number = flow->number > (UINT64_MAX - digit) / 10 ? UINT64_MAX : flow->number * 10 + digit;
+		if (flow->number > (UINT64_MAX - digit) / 10)
+			flow->number = UINT64_MAX;
+		else
+			flow->number = flow->number * 10 + digit;
 		return TAIL_DIGITS;
 	}
 	if (c == '+' && has_number) {
@@ -151,7 +154,8 @@ static enum part
 take_part(struct flow *flow, struct slice *data)
 {
 	const char *newline = memchr(data->data, '\n', data->len);
-	struct slice part = slice_make(data->data, newline != NULL ? (size_t)(newline - data->data) : data->len);
+	size_t len = newline != NULL ? (size_t)(newline - data->data) : data->len;
+	struct slice part = slice_make(data->data, len);
 
 	if (flow->head != HEAD_DONE)
 		read_head(flow, part);
@@ -174,7 +178,9 @@ skip_literal(struct flow *flow, struct slice data)
 static bool
 is_second(const struct flow *flow, const char *word)
 {
-	return slice_equals(slice_make(flow->second, flow->second_len <= VERB_MAX ? flow->second_len : 0), word);
+	size_t len = flow->second_len <= VERB_MAX ? flow->second_len : 0;
+
+	return slice_equals(slice_make(flow->second, len), word);
 }
 
 static void
@@ -249,8 +255,8 @@ is_text(const struct flow *flow)
 {
 	if (flow->first != '*')
 		return true;
-	return is_second(flow, "OK") || is_second(flow, "NO") || is_second(flow, "BAD") || is_second(flow, "BYE") ||
-	    is_second(flow, "PREAUTH");
+	return is_second(flow, "OK") || is_second(flow, "NO") || is_second(flow, "BAD") ||
+	    is_second(flow, "BYE") || is_second(flow, "PREAUTH");
 }
 
 static void

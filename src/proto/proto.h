@@ -80,7 +80,7 @@ struct verb {
 	const char *name;
 	int phases;
 	unsigned flags;
-	enum step (*run)(struct dialogue *d, struct slice args);	/* args: all behind the verb and one blank */
+	enum step (*run)(struct dialogue *d, struct slice args);	/* args: behind verb and blank */
 	size_t max_line;		/* 0: the protocol's */
 };
 
@@ -89,10 +89,10 @@ struct dialogue {
 	const struct proto *proto;
 	const struct identity *identity;
 	const char *hostname;		/* ours, in greetings */
-	struct slice offer;		/* what the servers behind are known to do (capability.h); session's memory */
+	struct slice offer;		/* what the servers behind can do (capability.h); session's memory */
 	bool tls_offered;		/* STARTTLS may be asked for now */
 	bool secrets_allowed;		/* TLS runs, or plaintext logins are allowed */
-	bool asked_capabilities;	/* the client asked before login: it wants to be told anew afterwards */
+	bool asked_capabilities;	/* the client asked before login: it is told anew afterwards */
 	int phase;
 	struct frame frame;
 	struct sasl sasl;
@@ -114,7 +114,7 @@ enum answer {
 
 /* Columns of a dial step, judged once in dial.c. */
 enum {
-	DIAL_STARTS_TLS = 1 << 0,	/* after its OK the stream turns to TLS; bytes behind the OK are an attack */
+	DIAL_STARTS_TLS = 1 << 0,	/* after its OK comes TLS; bytes behind the OK are an attack */
 	DIAL_LOGIN = 1 << 1,		/* a health check stops before the first of these */
 	DIAL_SECRET = 1 << 2,		/* refused while wanted TLS is missing; never logged */
 	DIAL_FORWARD = 1 << 3,		/* its last reply is what the client is told */
@@ -136,7 +136,7 @@ struct relay_filter {
 	void (*init)(void *state);
 	void (*client)(void *state, struct slice data);	/* bytes of the client, any chunking */
 	void (*server)(void *state, struct slice data);
-	bool (*at_boundary)(const void *state);		/* may our own last words follow what the server sent? */
+	bool (*at_boundary)(const void *state);		/* may our last words follow what the server sent? */
 	bool (*is_quiet)(const void *state);		/* nothing under way: idle, to be ended first */
 };
 
@@ -155,8 +155,9 @@ struct proto {
 	enum frame_result (*frame)(struct frame *frame, struct slice in, const struct frame_limits *limits);
 	const char *literal_prompt;		/* sent when frame asks for it */
 	const char *capability_floor;		/* offered before anything was learned; capability.h's form */
-	const char *const *capability_own;	/* words ("AUTH=*" is a prefix) the proxy speaks for by itself */
-	void (*write_capabilities)(const struct dialogue *d, struct buf *out);	/* the list as the client sees it now */
+	const char *const *capability_own;	/* words ("AUTH=*" is a prefix) the proxy itself speaks for */
+	/* The list as the client sees it now. */
+	void (*write_capabilities)(const struct dialogue *d, struct buf *out);
 	const char *const *replies;		/* one text per enum reply; see reply.h for the % letters */
 	const struct verb *verbs;		/* ends with a zero row */
 	const struct dial_step *dial;		/* ends with a zero row; NULL: connected is ready */

@@ -10,9 +10,9 @@
 #include "proto/proto.h"
 
 void reply_write(struct dialogue *d, enum reply reply);		/* appends to d->out */
-void reply_write_challenge(struct dialogue *d, struct slice challenge);	/* proto->sasl_prompt, challenge in base64 */
+void reply_write_challenge(struct dialogue *d, struct slice challenge);	/* with proto->sasl_prompt */
 
-/* A text without % letters, for sessions whose dialogue is gone (last words in a relay); NULL: say nothing. */
+/* A text without % letters, for sessions whose dialogue is gone (last words); NULL: say nothing. */
 const char *reply_text(const struct proto *proto, enum reply reply);
 
 #endif

@@ -9,12 +9,13 @@
 
 struct sasl_mechanism {
 	const char *name;
-	enum sasl_result (*step)(struct sasl *sasl, const struct slice *response, struct credentials *credentials,
-	    struct buf *challenge);
+	enum sasl_result (*step)(struct sasl *sasl, const struct slice *response,
+	    struct credentials *credentials, struct buf *challenge);
 };
 
 static enum sasl_result
-run_plain(struct sasl *sasl, const struct slice *response, struct credentials *credentials, struct buf *challenge)
+run_plain(struct sasl *sasl, const struct slice *response, struct credentials *credentials,
+    struct buf *challenge)
 {
 	struct slice part[3];		/* authorization identity, authentication identity, password */
 	int count = 0;
@@ -47,7 +48,8 @@ run_plain(struct sasl *sasl, const struct slice *response, struct credentials *c
 }
 
 static enum sasl_result
-run_login(struct sasl *sasl, const struct slice *response, struct credentials *credentials, struct buf *challenge)
+run_login(struct sasl *sasl, const struct slice *response, struct credentials *credentials,
+    struct buf *challenge)
 {
 	if (response == NULL) {
 		buf_append_text(challenge, "Username:");
@@ -88,8 +90,8 @@ step(struct sasl *sasl, const struct slice *response, struct credentials *creden
 }
 
 enum sasl_result
-sasl_start(struct sasl *sasl, struct slice mechanism, const struct slice *initial, struct credentials *credentials,
-    struct buf *challenge)
+sasl_start(struct sasl *sasl, struct slice mechanism, const struct slice *initial,
+    struct credentials *credentials, struct buf *challenge)
 {
 	credentials_wipe(credentials);
 	*sasl = (struct sasl){ 0 };

@@ -29,8 +29,8 @@ expect(struct buf *list, const char *wanted)
 static void
 sorted_and_single(void **state)
 {
-	static const char *const entries[] = { "size 5242 Ab", "STARTTLS", "auth PLAIN", "starttls", "SIZE 5242 Ab",
-		"8BITMIME", "SIZES", "SIZE", "size 5242 ab", NULL };
+	static const char *const entries[] = { "size 5242 Ab", "STARTTLS", "auth PLAIN", "starttls",
+		"SIZE 5242 Ab", "8BITMIME", "SIZES", "SIZE", "size 5242 ab", NULL };
 	static const char *const bad[] = { "", "A\x01", "\x80", " A", "A\nB", "A\r", NULL };
 	struct buf list = { 0 };
 
@@ -43,7 +43,8 @@ sorted_and_single(void **state)
 static void
 any_order_gives_the_same(void **state)
 {
-	static const char *const words[] = { "IDLE", "ID", "MOVE", "ENABLE", "LITERAL+", "IMAP4rev1", "UIDPLUS", "A", "Z" };
+	static const char *const words[] = { "IDLE", "ID", "MOVE", "ENABLE", "LITERAL+", "IMAP4rev1",
+		"UIDPLUS", "A", "Z" };
 	enum { COUNT = sizeof(words) / sizeof(words[0]) };
 
 	(void)state;

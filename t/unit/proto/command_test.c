@@ -289,9 +289,10 @@ static void
 same_in_any_pieces(void **state)
 {
 	static const char *const words[] = { "a ", "b ", "LOGIN ", "NOOP", "CAPABILITY", "AUTHENTICATE PLAIN",
-		"AUTHENTICATE LOGIN ", "ID ", "NIL", "(\"a\" \"b\")", "\"x y\" ", "{3}\r\nabc", "{2+}\r\nab", " {5000}\r\n",
-		"\r\n", "\r\n", "\r\n", "\n", "YWxp", "=", "*", "\"", "\\", "%", "{", "}", "(", ")", " ", "\x80", "x", "y",
-		"AGFsaWNlAHdvbmRlcg==", "~{1+}\r\n", "LOGOUT", "a LOGIN {1}\r\nx {1}\r\ny\r\n" };
+		"AUTHENTICATE LOGIN ", "ID ", "NIL", "(\"a\" \"b\")", "\"x y\" ", "{3}\r\nabc", "{2+}\r\nab",
+		" {5000}\r\n", "\r\n", "\r\n", "\r\n", "\n", "YWxp", "=", "*", "\"", "\\", "%", "{", "}", "(",
+		")", " ", "\x80", "x", "y", "AGFsaWNlAHdvbmRlcg==", "~{1+}\r\n", "LOGOUT",
+		"a LOGIN {1}\r\nx {1}\r\ny\r\n" };
 
 	(void)state;
 	srandom(17);
@@ -316,7 +317,8 @@ noise(void **state)
 		size_t len = 1 + (size_t)random() % (sizeof(text) - 1);
 
 		for (size_t i = 0; i < len; i++)
-			text[i] = random() % 8 == 0 ? (char)random() : "a \"{}()*+=\\\r\n\r\n0123LOGINID"[random() % 26];
+			text[i] = random() % 8 == 0 ? (char)random()
+						    : "a \"{}()*+=\\\r\n\r\n0123LOGINID"[random() % 26];
 		compare_pieces(slice_make(text, len));
 	}
 }

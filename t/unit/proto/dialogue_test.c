@@ -186,7 +186,8 @@ answer_login(struct dial *dial, const char *outcome)
 	size_t used;
 
 	assert_int_equal(dial_start(dial), DIAL_MORE);
-	assert_int_equal(dial_feed(dial, slice_of("* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hi\r\n"), &used),
+	assert_int_equal(
+	    dial_feed(dial, slice_of("* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hi\r\n"), &used),
 	    DIAL_MORE);
 	for (size_t i = 0; i < sizeof(replies) / sizeof(replies[0]); i++)
 		if (strncmp(outcome, replies[i][0], strlen(replies[i][0])) == 0)
@@ -287,7 +288,8 @@ expect_credentials(struct run *run, const struct line *line)
 	buf_append_text(&both, "|");
 	buf_append_slice(&both, buf_slice(&run->password));
 	unescape(buf_data(&line->text), &wanted);
-	if (buf_len(&both) != buf_len(&wanted) || memcmp(buf_data(&both), buf_data(&wanted), buf_len(&both)) != 0)
+	if (buf_len(&both) != buf_len(&wanted) ||
+	    memcmp(buf_data(&both), buf_data(&wanted), buf_len(&both)) != 0)
 		complain(run, "other credentials", buf_slice(&both));
 	buf_clear(&both);
 	buf_clear(&wanted);

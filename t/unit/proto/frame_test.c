@@ -88,8 +88,8 @@ run(const struct row *row, size_t chunk,
 	}
 	if (result != row->result || (result != FRAME_TOO_LONG && frame.scanned != row->scanned) ||
 	    prompts != row->prompts)
-		fail_msg("\"%s\" by %zu: result %d, scanned %zu, prompts %d", row->in, chunk, result, frame.scanned,
-		    prompts);
+		fail_msg("\"%s\" by %zu: result %d, scanned %zu, prompts %d", row->in, chunk, result,
+		    frame.scanned, prompts);
 }
 
 static void

@@ -73,7 +73,8 @@ astrings(void **state)
 		struct buf out = { 0 };
 		bool is_good = imap_take_astring(&in.rest, &out);
 
-		if (is_good != (rows[i].out != NULL) || (is_good && !slice_equals(buf_slice(&out), rows[i].out)) ||
+		if (is_good != (rows[i].out != NULL) ||
+		    (is_good && !slice_equals(buf_slice(&out), rows[i].out)) ||
 		    (is_good && !slice_equals(in.rest, rows[i].rest)))
 			fail_msg("\"%s\": \"%.*s\"", rows[i].in, SLICE_ARGS(buf_slice(&out)));
 		buf_clear(&out);
@@ -88,12 +89,28 @@ id_lists(void **state)
 		const char *in;
 		bool is_good;
 	} rows[] = {
-		{ "NIL", true }, { "nil", true }, { "()", true }, { "(\"a\" \"b\")", true }, { "(\"a\" NIL)", true },
-		{ "(\"a\" \"b\" \"c\" \"\")", true }, { "(\"a\" {2}\r\nbc)", true }, { "(\"(\" \")\")", true },
-		{ "", false }, { "(", false }, { ")", false }, { "(\"a\"", false }, { "(\"a\")", false },
-		{ "(\"a\" \"b\"", false }, { "(\"a\" b)", false }, { "( \"a\" \"b\")", false }, { "(\"a\" \"b\" )", false },
-		{ "(\"a\" \"b\"\"c\" \"d\")", false }, { "(NIL NIL)", false }, { "((\"a\" \"b\"))", false },
-		{ "\"a\"", false }, { "NI", false },
+		{ "NIL", true },
+		{ "nil", true },
+		{ "()", true },
+		{ "(\"a\" \"b\")", true },
+		{ "(\"a\" NIL)", true },
+		{ "(\"a\" \"b\" \"c\" \"\")", true },
+		{ "(\"a\" {2}\r\nbc)", true },
+		{ "(\"(\" \")\")", true },
+		{ "", false },
+		{ "(", false },
+		{ ")", false },
+		{ "(\"a\"", false },
+		{ "(\"a\")", false },
+		{ "(\"a\" \"b\"", false },
+		{ "(\"a\" b)", false },
+		{ "( \"a\" \"b\")", false },
+		{ "(\"a\" \"b\" )", false },
+		{ "(\"a\" \"b\"\"c\" \"d\")", false },
+		{ "(NIL NIL)", false },
+		{ "((\"a\" \"b\"))", false },
+		{ "\"a\"", false },
+		{ "NI", false },
 	};
 
 	(void)state;

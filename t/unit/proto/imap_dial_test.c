@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* imap_dial_test.c: logins at servers of all sorts, good and hostile; each in one piece and one byte at a time. */
+/* imap_dial_test.c: logins at servers of all sorts, good and hostile, in pieces of any size. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -47,8 +47,8 @@ struct script {
 };
 
 static const struct script scripts[] = {
-	{ "all in one turn", 0, { { "", "" }, { ALL, PLAIN }, { "L OK Logged in\r\n", "" } }, DIAL_READY, NULL,
-	    "L OK Logged in", "AUTH=PLAIN\nID\nIMAP4REV1\nLITERAL+\nSASL-IR\n", "", "" },
+	{ "all in one turn", 0, { { "", "" }, { ALL, PLAIN }, { "L OK Logged in\r\n", "" } }, DIAL_READY,
+	    NULL, "L OK Logged in", "AUTH=PLAIN\nID\nIMAP4REV1\nLITERAL+\nSASL-IR\n", "", "" },
 	{ "capabilities are asked for where the greeting has none", 0,
 	    { { "* OK hi\r\n", "C CAPABILITY\r\n" },
 		{ "* CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR\r\nC OK done\r\n", PLAIN },
@@ -85,88 +85,94 @@ static const struct script scripts[] = {
 	{ "login disabled", 0, { { "* OK [CAPABILITY IMAP4rev1 LOGINDISABLED] hi\r\n", "" } }, DIAL_FAILED,
 	    "server allows no login here", NULL, NULL, NULL, NULL },
 	{ "an authorization identity", MASTER,
-	    { { ALL, "L AUTHENTICATE PLAIN Ym9iAGFsaWNlAHdvbmRlcg==\r\n" }, { "L OK in\r\n", "" } }, DIAL_READY, NULL,
+	    { { ALL, "L AUTHENTICATE PLAIN Ym9iAGFsaWNlAHdvbmRlcg==\r\n" }, { "L OK in\r\n", "" } },
+	    DIAL_READY, NULL, NULL, NULL, NULL, NULL },
+	{ "an authorization identity needs AUTH=PLAIN", MASTER,
+	    { { "* OK [CAPABILITY IMAP4rev1] hi\r\n", "" } }, DIAL_FAILED, "server offers no AUTH=PLAIN",
 	    NULL, NULL, NULL, NULL },
-	{ "an authorization identity needs AUTH=PLAIN", MASTER, { { "* OK [CAPABILITY IMAP4rev1] hi\r\n", "" } },
-	    DIAL_FAILED, "server offers no AUTH=PLAIN", NULL, NULL, NULL, NULL },
 	{ "the client is told of along with the login", IDENTIFIED,
 	    { { ALL, IDENTITY PLAIN },
 		{ "* ID NIL\r\nI OK\r\n* OK [ALERT] Full\r\nL OK [CAPABILITY IMAP4rev1] in\r\n", "" } },
 	    DIAL_READY, NULL, "L OK [CAPABILITY IMAP4rev1] in", NULL, "IMAP4rev1", "* OK [ALERT] Full\r\n" },
-	{ "ID may be refused", IDENTIFIED, { { ALL, IDENTITY PLAIN }, { "I NO [UNAVAILABLE] x\r\nL OK in\r\n", "" } },
-	    DIAL_READY, NULL, "L OK in", NULL, NULL, "" },
+	{ "ID may be refused", IDENTIFIED,
+	    { { ALL, IDENTITY PLAIN }, { "I NO [UNAVAILABLE] x\r\nL OK in\r\n", "" } }, DIAL_READY, NULL,
+	    "L OK in", NULL, NULL, "" },
 	{ "ID with literals in its answer", IDENTIFIED,
-	    { { ALL, IDENTITY PLAIN }, { "* ID (\"name\" {7}\r\nL OK x\n)\r\nI OK x\r\nL OK in\r\n", "" } }, DIAL_READY,
-	    NULL, "L OK in", NULL, NULL, "" },
+	    { { ALL, IDENTITY PLAIN }, { "* ID (\"name\" {7}\r\nL OK x\n)\r\nI OK x\r\nL OK in\r\n", "" } },
+	    DIAL_READY, NULL, "L OK in", NULL, NULL, "" },
 	{ "no ID where none is announced", IDENTIFIED,
-	    { { "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hi\r\n", PLAIN }, { "L OK in\r\n", "" } }, DIAL_READY, NULL,
-	    NULL, NULL, NULL, NULL },
+	    { { "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hi\r\n", PLAIN }, { "L OK in\r\n", "" } },
+	    DIAL_READY, NULL, NULL, NULL, NULL, NULL },
 	{ "ID always", IDENTIFIED | ALWAYS_ID,
 	    { { "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hi\r\n", IDENTITY PLAIN },
 		{ "I BAD\r\nL OK in\r\n", "" } },
 	    DIAL_READY, NULL, NULL, NULL, NULL, NULL },
-	{ "ID never", IDENTIFIED | NO_ID, { { ALL, PLAIN }, { "L OK in\r\n", "" } }, DIAL_READY, NULL, NULL, NULL, NULL,
-	    NULL },
-	{ "replies in another order", IDENTIFIED, { { ALL, IDENTITY PLAIN }, { "L OK in\r\nI OK x\r\n", "" } },
-	    DIAL_FAILED, "garbled reply", NULL, NULL, NULL, NULL },
+	{ "ID never", IDENTIFIED | NO_ID, { { ALL, PLAIN }, { "L OK in\r\n", "" } }, DIAL_READY, NULL, NULL,
+	    NULL, NULL, NULL },
+	{ "replies in another order", IDENTIFIED,
+	    { { ALL, IDENTITY PLAIN }, { "L OK in\r\nI OK x\r\n", "" } }, DIAL_FAILED, "garbled reply", NULL,
+	    NULL, NULL, NULL },
 	{ "STARTTLS, then all anew", STARTTLS | IDENTIFIED,
 	    { { "* OK [CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED] hi\r\n", "S STARTTLS\r\n" },
 		{ "S OK [CAPABILITY IMAP4rev1 AUTH=EVIL] go\r\n", "" }, { "TLS", "T CAPABILITY\r\n" },
 		{ "* CAPABILITY IMAP4rev1 SASL-IR ID AUTH=PLAIN\r\nT OK x\r\n", IDENTITY PLAIN },
 		{ "I OK\r\nL OK in\r\n", "" } },
 	    DIAL_READY, NULL, NULL, "AUTH=PLAIN\nID\nIMAP4REV1\nSASL-IR\n", NULL, NULL },
-	{ "no STARTTLS where it is wanted", STARTTLS, { { ALL, "" } }, DIAL_FAILED, "server offers no STARTTLS", NULL, NULL,
-	    NULL, NULL },
+	{ "no STARTTLS where it is wanted", STARTTLS, { { ALL, "" } }, DIAL_FAILED,
+	    "server offers no STARTTLS", NULL, NULL, NULL, NULL },
 	{ "STARTTLS refused", STARTTLS,
-	    { { "* OK [CAPABILITY IMAP4rev1 STARTTLS] hi\r\n", "S STARTTLS\r\n" }, { "S BAD no\r\n", "" } }, DIAL_FAILED,
-	    "command refused", "S BAD no", NULL, NULL, NULL },
-	{ "credentials need TLS", NEEDS_TLS, { { ALL, "" } }, DIAL_FAILED, "no TLS for credentials", NULL, NULL, NULL,
-	    NULL },
-	{ "credentials over implicit TLS", NEEDS_TLS | TLS_ACTIVE, { { ALL, PLAIN }, { "L OK in\r\n", "" } }, DIAL_READY,
-	    NULL, NULL, NULL, NULL, NULL },
+	    { { "* OK [CAPABILITY IMAP4rev1 STARTTLS] hi\r\n", "S STARTTLS\r\n" }, { "S BAD no\r\n", "" } },
+	    DIAL_FAILED, "command refused", "S BAD no", NULL, NULL, NULL },
+	{ "credentials need TLS", NEEDS_TLS, { { ALL, "" } }, DIAL_FAILED, "no TLS for credentials", NULL,
+	    NULL, NULL, NULL },
+	{ "credentials over implicit TLS", NEEDS_TLS | TLS_ACTIVE, { { ALL, PLAIN }, { "L OK in\r\n", "" } },
+	    DIAL_READY, NULL, NULL, NULL, NULL, NULL },
 	{ "a check ends before the login", CHECK, { { ALL, "" } }, DIAL_READY, NULL, NULL, NULL, NULL, NULL },
 	{ "a check learns", CHECK | STARTTLS,
 	    { { "* OK [CAPABILITY IMAP4rev1 STARTTLS] hi\r\n", "S STARTTLS\r\n" }, { "S OK go\r\n", "" },
 		{ "TLS", "T CAPABILITY\r\n" }, { "* CAPABILITY IMAP4rev1 MOVE\r\nT OK x\r\n", "" } },
 	    DIAL_READY, NULL, NULL, "IMAP4REV1\nMOVE\n", NULL, NULL },
-	{ "a check of a server that disables LOGIN", ANONYMOUS, { { "* OK [CAPABILITY LOGINDISABLED] hi\r\n", "" } },
-	    DIAL_READY, NULL, NULL, NULL, NULL, NULL },
+	{ "a check of a server that disables LOGIN", ANONYMOUS,
+	    { { "* OK [CAPABILITY LOGINDISABLED] hi\r\n", "" } }, DIAL_READY, NULL, NULL, NULL, NULL, NULL },
 	{ "capabilities after login are asked for", WANTS,
 	    { { ALL, PLAIN }, { "L OK in\r\n", "E CAPABILITY\r\n" },
 		{ "* CAPABILITY IMAP4rev1 X\x01Y MO]VE IDLE\r\n* 3 EXISTS\r\nE OK x\r\n", "" } },
 	    DIAL_READY, NULL, "L OK in", NULL, "IMAP4rev1 IDLE", "* 3 EXISTS\r\n" },
 	{ "capabilities after login are refused", WANTS,
-	    { { ALL, PLAIN }, { "L OK in\r\n", "E CAPABILITY\r\n" }, { "E NO x\r\n", "" } }, DIAL_READY, NULL, "L OK in", NULL,
-	    "", "" },
+	    { { ALL, PLAIN }, { "L OK in\r\n", "E CAPABILITY\r\n" }, { "E NO x\r\n", "" } }, DIAL_READY, NULL,
+	    "L OK in", NULL, "", "" },
 	{ "capabilities after login came along", WANTS,
-	    { { ALL, PLAIN }, { "* CAPABILITY IMAP4rev1 A\r\nL OK in\r\n", "" } }, DIAL_READY, NULL, NULL, NULL, "IMAP4rev1 A",
-	    "" },
+	    { { ALL, PLAIN }, { "* CAPABILITY IMAP4rev1 A\r\nL OK in\r\n", "" } }, DIAL_READY, NULL, NULL,
+	    NULL, "IMAP4rev1 A", "" },
 	{ "capabilities after login in an untagged OK", 0,
-	    { { ALL, PLAIN }, { "* OK [CAPABILITY IMAP4rev1 A] x\r\nL OK in\r\n", "" } }, DIAL_READY, NULL, NULL, NULL,
-	    "IMAP4rev1 A", "" },
+	    { { ALL, PLAIN }, { "* OK [CAPABILITY IMAP4rev1 A] x\r\nL OK in\r\n", "" } }, DIAL_READY, NULL,
+	    NULL, NULL, "IMAP4rev1 A", "" },
 	{ "refused", 0, { { ALL, PLAIN }, { "L NO [AUTHENTICATIONFAILED] x\r\n", "" } }, DIAL_REFUSED, NULL,
 	    "L NO [AUTHENTICATIONFAILED] x", NULL, NULL, NULL },
 	{ "unavailable", 0, { { ALL, PLAIN }, { "L NO [UNAVAILABLE] x\r\n", "" } }, DIAL_LATER, NULL,
 	    "L NO [UNAVAILABLE] x", NULL, NULL, NULL },
-	{ "greeted with BYE", 0, { { "* BYE too many\r\n", "" } }, DIAL_LATER, NULL, "* BYE too many", NULL, NULL, NULL },
-	{ "BYE before the reply", 0, { { ALL, PLAIN }, { "* BYE x\r\n", "" } }, DIAL_LATER, NULL, "* BYE x", NULL, NULL,
-	    NULL },
-	{ "PREAUTH", 0, { { "* PREAUTH [CAPABILITY IMAP4rev1] root\r\n", "" } }, DIAL_FAILED, "PREAUTH greeting", NULL,
+	{ "greeted with BYE", 0, { { "* BYE too many\r\n", "" } }, DIAL_LATER, NULL, "* BYE too many", NULL,
+	    NULL, NULL },
+	{ "BYE before the reply", 0, { { ALL, PLAIN }, { "* BYE x\r\n", "" } }, DIAL_LATER, NULL, "* BYE x",
 	    NULL, NULL, NULL },
-	{ "PREAUTH later", 0, { { ALL, PLAIN }, { "* PREAUTH x\r\n", "" } }, DIAL_FAILED, "garbled reply", NULL, NULL,
-	    NULL, NULL },
-	{ "another protocol", 0, { { "220 mail ESMTP\r\n", "" } }, DIAL_FAILED, "garbled reply", NULL, NULL, NULL, NULL },
-	{ "an empty line", 0, { { "\r\n", "" } }, DIAL_FAILED, "garbled reply", NULL, NULL, NULL, NULL },
-	{ "another's tag", 0, { { ALL, PLAIN }, { "M OK in\r\n", "" } }, DIAL_FAILED, "garbled reply", NULL, NULL, NULL,
-	    NULL },
-	{ "a tag and no status", 0, { { ALL, PLAIN }, { "L FINE\r\n", "" } }, DIAL_FAILED, "garbled reply", NULL, NULL, NULL,
-	    NULL },
-	{ "a go-ahead out of turn", 0, { { ALL, PLAIN }, { "+ go\r\n", "" } }, DIAL_FAILED, "garbled reply", NULL, NULL,
-	    NULL, NULL },
-	{ "formats are not formats", 0, { { "* OK %n%s%n%s\r\n", "C CAPABILITY\r\n" }, { "C NO %n%s\r\n", "" } },
-	    DIAL_FAILED, "command refused", "C NO %n%s", NULL, NULL, NULL },
-	{ "a huge literal", 0, { { ALL, PLAIN }, { "* X {18446744073709551616}\r\n", "" } }, DIAL_FAILED, "endless reply",
+	{ "PREAUTH", 0, { { "* PREAUTH [CAPABILITY IMAP4rev1] root\r\n", "" } }, DIAL_FAILED,
+	    "PREAUTH greeting", NULL, NULL, NULL, NULL },
+	{ "PREAUTH later", 0, { { ALL, PLAIN }, { "* PREAUTH x\r\n", "" } }, DIAL_FAILED, "garbled reply",
 	    NULL, NULL, NULL, NULL },
+	{ "another protocol", 0, { { "220 mail ESMTP\r\n", "" } }, DIAL_FAILED, "garbled reply", NULL, NULL,
+	    NULL, NULL },
+	{ "an empty line", 0, { { "\r\n", "" } }, DIAL_FAILED, "garbled reply", NULL, NULL, NULL, NULL },
+	{ "another's tag", 0, { { ALL, PLAIN }, { "M OK in\r\n", "" } }, DIAL_FAILED, "garbled reply", NULL,
+	    NULL, NULL, NULL },
+	{ "a tag and no status", 0, { { ALL, PLAIN }, { "L FINE\r\n", "" } }, DIAL_FAILED, "garbled reply",
+	    NULL, NULL, NULL, NULL },
+	{ "a go-ahead out of turn", 0, { { ALL, PLAIN }, { "+ go\r\n", "" } }, DIAL_FAILED, "garbled reply",
+	    NULL, NULL, NULL, NULL },
+	{ "formats are not formats", 0,
+	    { { "* OK %n%s%n%s\r\n", "C CAPABILITY\r\n" }, { "C NO %n%s\r\n", "" } }, DIAL_FAILED,
+	    "command refused", "C NO %n%s", NULL, NULL, NULL },
+	{ "a huge literal", 0, { { ALL, PLAIN }, { "* X {18446744073709551616}\r\n", "" } }, DIAL_FAILED,
+	    "endless reply", NULL, NULL, NULL, NULL },
 };
 
 static const struct identity *
@@ -192,7 +198,9 @@ make_order(unsigned flags, struct credentials *credentials)
 		.proto = &proto_imap,
 		.identity = (flags & IDENTIFIED) != 0 ? make_identity() : NULL,
 		.credentials = (flags & ANONYMOUS) != 0 ? NULL : credentials,
-		.forward = (flags & ALWAYS_ID) != 0 ? FORWARD_ID : (flags & NO_ID) != 0 ? FORWARD_NONE : FORWARD_AUTO,
+		.forward = (flags & ALWAYS_ID) != 0 ? FORWARD_ID
+		    : (flags & NO_ID) != 0          ? FORWARD_NONE
+						    : FORWARD_AUTO,
 		.starttls = (flags & STARTTLS) != 0,
 		.needs_tls = (flags & (STARTTLS | NEEDS_TLS)) != 0,
 		.wants_capabilities = (flags & WANTS) != 0,
@@ -296,7 +304,8 @@ replies_before_their_commands(void **state)
 	assert_int_equal(feed_at_once(0, slice_of(ALL "L OK in\r\n"), why, &used), DIAL_FAILED);
 	assert_string_equal(why, "reply before its command");
 	assert_int_equal(feed_at_once(0, slice_of("* OK hi\r\nC OK\r\n"), why, &used), DIAL_FAILED);
-	assert_int_equal(feed_at_once(0, slice_of(ALL "* OK [ALERT] x\r\nL OK in\r\n"), why, &used), DIAL_FAILED);
+	assert_int_equal(
+	    feed_at_once(0, slice_of(ALL "* OK [ALERT] x\r\nL OK in\r\n"), why, &used), DIAL_FAILED);
 	/* untagged lines may come at any time */
 	assert_int_equal(feed_at_once(0, slice_of(ALL "* OK [ALERT] x\r\n"), why, &used), DIAL_MORE);
 }
@@ -313,7 +322,8 @@ plaintext_behind_starttls(void **state)
 	dial_init(&dial, &order);
 	dial_start(&dial);
 	assert_int_equal(dial_feed(&dial, slice_of("* OK [CAPABILITY STARTTLS] x\r\n"), &used), DIAL_MORE);
-	assert_int_equal(dial_feed(&dial, slice_of("S OK go\r\n* CAPABILITY AUTH=PLAIN\r\n"), &used), DIAL_FAILED);
+	assert_int_equal(
+	    dial_feed(&dial, slice_of("S OK go\r\n* CAPABILITY AUTH=PLAIN\r\n"), &used), DIAL_FAILED);
 	assert_string_equal(dial.why, "plaintext behind STARTTLS");
 	dial_wipe(&dial);
 	credentials_wipe(&credentials);
@@ -379,8 +389,9 @@ floods_are_bounded(void **state)
 static void
 random_servers(void **state)
 {
-	static const char *const words[] = { "* ", "+ ", "L ", "C ", "I ", "E ", "S ", "OK", "NO", "BYE", " [CAPABILITY ",
-		"AUTH=PLAIN", "SASL-IR ", "ID ", "]", "\r\n", "\n", "{3}\r\n", "{", "x", "\x80", "STARTTLS ", "ALERT" };
+	static const char *const words[] = { "* ", "+ ", "L ", "C ", "I ", "E ", "S ", "OK", "NO", "BYE",
+		" [CAPABILITY ", "AUTH=PLAIN", "SASL-IR ", "ID ", "]", "\r\n", "\n", "{3}\r\n", "{", "x",
+		"\x80", "STARTTLS ", "ALERT" };
 
 	(void)state;
 	srandom(7);
@@ -396,9 +407,11 @@ random_servers(void **state)
 		for (int i = 0; i < 60 && (result == DIAL_MORE || result == DIAL_TLS); i++) {
 			const char *word = words[(size_t)random() % (sizeof(words) / sizeof(words[0]))];
 
-			result = result == DIAL_TLS ? dial_tls_started(&dial) : feed(&dial, &in, i == 0 ? ALL : word, 7);
+			result = result == DIAL_TLS ? dial_tls_started(&dial)
+						    : feed(&dial, &in, i == 0 ? ALL : word, 7);
 			if (order.needs_tls && !dial.tls_active)
-				assert_null(memmem(buf_slice(&dial.out).data, buf_len(&dial.out), "AGFsa", 5));
+				assert_null(
+				    memmem(buf_slice(&dial.out).data, buf_len(&dial.out), "AGFsa", 5));
 		}
 		dial_wipe(&dial);
 		credentials_wipe(&credentials);

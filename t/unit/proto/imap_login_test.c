@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* imap_login_test.c: what a client is told of its login, by what the server said and what the client had asked. */
+/* imap_login_test.c: what a client is told of its login. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -47,12 +47,14 @@ ok(void **state)
 		    "t1 OK [CAPABILITY IMAP4rev1 X] Hello\r\n" },
 		{ "L OK [CAPABILITY IMAP4rev1 X] Hello", "", "IMAP4rev1 X", "", true,
 		    "* CAPABILITY IMAP4rev1 X\r\nt1 OK Hello\r\n" },
-		{ "L OK Logged in", "", "IMAP4rev1 X", "", false, "t1 OK [CAPABILITY IMAP4rev1 X] Logged in\r\n" },
+		{ "L OK Logged in", "", "IMAP4rev1 X", "", false,
+		    "t1 OK [CAPABILITY IMAP4rev1 X] Logged in\r\n" },
 		{ "L OK", "AUTH=PLAIN\nIDLE\nIMAP4REV1\nLOGINDISABLED\nSASL-IR\nSTARTTLS\n", "", "", false,
 		    "t1 OK [CAPABILITY IMAP4rev1 IDLE] Logged in\r\n" },
 		{ "L OK done", "IDLE\n", "IMAP4rev1 X", "* OK [ALERT] Full\r\n", false,
 		    "* OK [ALERT] Full\r\nt1 OK [CAPABILITY IMAP4rev1 X] done\r\n" },
-		{ "L OK [ALERT] Full", "", "IMAP4rev1 X", "", false, "* CAPABILITY IMAP4rev1 X\r\nt1 OK [ALERT] Full\r\n" },
+		{ "L OK [ALERT] Full", "", "IMAP4rev1 X", "", false,
+		    "* CAPABILITY IMAP4rev1 X\r\nt1 OK [ALERT] Full\r\n" },
 		{ "L OK [ALERT] Full", "", "", "", false, "t1 OK [ALERT] Full\r\n" },
 		{ "L OK [broken", "", "", "", false, "t1 OK [broken\r\n" },
 		{ "L OK a\rb\x80\x01%n%s", "", "", "", false, "t1 OK a?b??%n%s\r\n" },
@@ -75,7 +77,8 @@ refused(void **state)
 		{ "L NO [", "", "", "", false, own },
 		{ "L NO []", "", "", "", false, own },
 		{ "L BAD what?", "", "", "", false, own },
-		{ "L NO [ALERT] Quota\x01 is\x80over", "", "", "", false, "t1 NO [ALERT] Quota? is?over\r\n" },
+		{ "L NO [ALERT] Quota\x01 is\x80over", "", "", "", false,
+		    "t1 NO [ALERT] Quota? is?over\r\n" },
 		{ "L NO [EXPIRED]", "", "", "", false, "t1 NO [EXPIRED] Login refused.\r\n" },
 		{ "L NO [CONTACTADMIN] [x] {5}", "", "", "", false, "t1 NO [CONTACTADMIN] [x] {5}\r\n" },
 	};

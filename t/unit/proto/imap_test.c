@@ -43,8 +43,9 @@ static void
 words_of_our_own(void **state)
 {
 	(void)state;
-	expect("AUTH=GSSAPI\nAUTH=PLAIN\nIDLE\nIMAP4REV1\nLOGIN-REFERRALS\nLOGINDISABLED\nSASL-IR\nSTARTTLS\n", false,
-	    true, "IMAP4rev1 SASL-IR ID IDLE AUTH=PLAIN AUTH=LOGIN");
+	expect(
+	    "AUTH=GSSAPI\nAUTH=PLAIN\nIDLE\nIMAP4REV1\nLOGIN-REFERRALS\nLOGINDISABLED\nSASL-IR\nSTARTTLS\n",
+	    false, true, "IMAP4rev1 SASL-IR ID IDLE AUTH=PLAIN AUTH=LOGIN");
 }
 
 static void

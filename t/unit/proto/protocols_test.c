@@ -70,13 +70,14 @@ a_text_for_each_reply(void **state)
 static void
 last_words_need_no_dialogue(void **state)
 {
-	static const enum reply last_words[] = { REPLY_TOO_LONG, REPLY_TOO_MANY_ERRORS, REPLY_TIMEOUT, REPLY_SHUTDOWN,
-		REPLY_UNAVAILABLE_BYE, REPLY_INJECTION, REPLY_FOREIGN };
+	static const enum reply last_words[] = { REPLY_TOO_LONG, REPLY_TOO_MANY_ERRORS, REPLY_TIMEOUT,
+		REPLY_SHUTDOWN, REPLY_UNAVAILABLE_BYE, REPLY_INJECTION, REPLY_FOREIGN };
 
 	(void)state;
 	for (int i = 0; protocols[i] != NULL; i++)
 		for (size_t j = 0; j < sizeof(last_words) / sizeof(last_words[0]); j++)
-			assert_true((reply_text(protocols[i], last_words[j]) != NULL) == protocols[i]->has_login);
+			assert_true(
+			    (reply_text(protocols[i], last_words[j]) != NULL) == protocols[i]->has_login);
 	assert_null(reply_text(&proto_imap, REPLY_AUTH_FAILED));
 	assert_null(reply_text(&proto_imap, REPLY_NONE));
 	assert_null(reply_text(&proto_tcp, REPLY_SHUTDOWN));

@@ -74,9 +74,9 @@ plain(void **state)
 static void
 plain_malformed(void **state)
 {
-	static const struct slice bad[] = { BYTES(""), BYTES("x"), BYTES("\0"), BYTES("\0\0"), BYTES("\0\0\0"),
-		BYTES("\0\0x"), BYTES("\0a"), BYTES("\0a\0b\0"), BYTES("\0a\0b\0c"), BYTES("\0a\nb\0c"), BYTES("\0a\0b\r"),
-		BYTES("x\r\0a\0b") };
+	static const struct slice bad[] = { BYTES(""), BYTES("x"), BYTES("\0"), BYTES("\0\0"),
+		BYTES("\0\0\0"), BYTES("\0\0x"), BYTES("\0a"), BYTES("\0a\0b\0"), BYTES("\0a\0b\0c"),
+		BYTES("\0a\nb\0c"), BYTES("\0a\0b\r"), BYTES("x\r\0a\0b") };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
