@@ -70,7 +70,8 @@ connect_open(const struct addr *to, const struct addr *source, const struct tcp_
 		set_tcp_options(fd, tcp);
 	if (len == 0)
 		*error = EINVAL;
-	else if ((source != NULL && !bind_source(fd, source)) || connect(fd, (struct sockaddr *)&sa, len) != 0)
+	else if ((source != NULL && !bind_source(fd, source)) ||
+	    connect(fd, (struct sockaddr *)&sa, len) != 0)
 		*error = errno;
 	if (*error == 0 || *error == EINPROGRESS)
 		return fd;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* connect.h: sockets with gatepost's options: non-blocking, close-on-exec, TCP_NODELAY, keepalive, TCP_USER_TIMEOUT. */
+/*
+ * connect.h: sockets with gatepost's options: non-blocking, close-on-exec,
+ * TCP_NODELAY, keepalive, TCP_USER_TIMEOUT.
+ */
 #ifndef NET_CONNECT_H
 #define NET_CONNECT_H
 
@@ -7,9 +10,10 @@
 #include "net/stream.h"
 
 /* Starts to connect; the descriptor, with *error 0 or EINPROGRESS; or -1 with *error set. */
-int connect_open(const struct addr *to, const struct addr *source, const struct tcp_settings *tcp, int *error);
+int connect_open(const struct addr *to, const struct addr *source, const struct tcp_settings *tcp,
+    int *error);
 
-/* On a listening socket, whose accepted sockets inherit all of it, or on a connected one; no-op on unix sockets. */
+/* On a listening socket, whose clients' sockets inherit it, or on a connected one; no-op on unix sockets. */
 void connect_set_options(int fd, const struct tcp_settings *tcp);
 
 #endif

@@ -84,7 +84,10 @@ remove_stale(const struct addr *addr)
 		(void)unlink(addr->path);
 }
 
-/* Sockets that share a port would take each other's clients in silence: another process's is found without sharing. */
+/*
+ * Sockets that share a port would take each other's clients in silence:
+ * another process's is found by one that does not want to share.
+ */
 static bool
 is_free(const struct listen_spec *spec, const struct addr *addr)
 {
@@ -141,7 +144,8 @@ open_next(const struct listen_spec *spec, struct addr *addr, const struct tcp_se
 }
 
 bool
-listener_open(const struct listen_spec *spec, const struct tcp_settings *tcp, int count, int *fds, struct error *error)
+listener_open(const struct listen_spec *spec, const struct tcp_settings *tcp, int count, int *fds,
+    struct error *error)
 {
 	struct addr addr = choose_addr(spec);
 	char text[ADDR_TEXT_MAX];

@@ -16,7 +16,7 @@
 /* An address to listen at. */
 struct listen_spec {
 	struct addr addr;		/* IPv4, IPv6 or unix: path */
-	bool dual_stack;		/* "*": an IPv6 socket that takes IPv4 too; falls back to IPv4 where there is no IPv6 */
+	bool dual_stack;		/* "*": takes IPv6 and IPv4, or IPv4 alone where there is no IPv6 */
 	bool freebind;			/* the address need not exist (IP_FREEBIND) */
 	int backlog;
 	const char *interface;		/* SO_BINDTODEVICE, or NULL */

@@ -274,7 +274,7 @@ loop_io_watch(struct loop *loop, struct loop_io *io, int events)
 	}
 	if (events == 0)
 		return;
-	/* unlike ev_io_set it does not make libev call epoll_ctl when this turn ends with what it began with */
+	/* unlike ev_io_set: where a turn ends with what it began with, the kernel is not asked */
 	ev_io_modify(watcher, events);
 	ev_io_start(loop->ev, watcher);
 }

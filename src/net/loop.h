@@ -39,7 +39,7 @@ struct loop_timer {
 struct loop *loop_new(int index);		/* aborts where the kernel refuses an epoll or an eventfd */
 void loop_free(struct loop **loop);		/* runs what was deferred, drops messages not handled */
 void loop_run(struct loop *loop);		/* until loop_stop; sets loop_current() for this thread */
-void loop_stop(struct loop *loop);		/* from its own thread: returns from loop_run after this turn */
+void loop_stop(struct loop *loop);		/* from its own thread: loop_run returns after this turn */
 int loop_index(const struct loop *loop);
 struct loop *loop_current(void);		/* this thread's, or NULL */
 int64_t loop_now(const struct loop *loop);	/* monotonic ms at the start of this turn */
@@ -63,7 +63,8 @@ void loop_io_again(struct loop *loop, struct loop_io *io, int events);
 void loop_io_stop(struct loop *loop, struct loop_io *io);
 
 void loop_timer_init(struct loop_timer *timer, void (*on_time)(struct loop_timer *timer));
-void loop_timer_set(struct loop *loop, struct loop_timer *timer, int64_t at_ms);	/* as loop_now; replaces */
+/* at_ms is as loop_now; replaces an earlier time. */
+void loop_timer_set(struct loop *loop, struct loop_timer *timer, int64_t at_ms);
 void loop_timer_stop(struct loop *loop, struct loop_timer *timer);
 bool loop_timer_is_set(const struct loop_timer *timer);
 

@@ -19,10 +19,11 @@ struct pipe {
 	bool is_closed;			/* the FIN was passed on */
 };
 
-void pipe_open(struct pipe *pipe, struct stream *from, struct stream *to);	/* reads 16 KiB at first, and resumes `from` */
+/* Reads 16 KiB at first, and resumes `from`. */
+void pipe_open(struct pipe *pipe, struct stream *from, struct stream *to);
 /* For STREAM_DATA of `from`: writes, grows or shrinks the reads, pauses `from` when bytes had to be kept. */
 void pipe_data(struct pipe *pipe, struct slice data);
 void pipe_drained(struct pipe *pipe);	/* for STREAM_DRAINED of `to` */
-void pipe_closed(struct pipe *pipe);	/* for STREAM_CLOSED of `from`: passes the FIN on, behind what is kept */
+void pipe_closed(struct pipe *pipe);	/* for STREAM_CLOSED of `from`: the FIN goes on behind what is kept */
 
 #endif

@@ -237,7 +237,7 @@ read_once(struct stream *stream)
 		update_watch(stream);
 		break;
 	case STREAM_IO_CLOSED:
-		/* still watched until it shows again: mostly the stream is closed before that, and nothing was to be said */
+		/* still watched until it shows again: mostly the stream is closed before that */
 		stream->is_ended = true;
 		raise_event(stream, STREAM_CLOSED);
 		break;

@@ -26,7 +26,7 @@ enum stream_event {
 	STREAM_DATA,		/* `data` was read; valid until the callback returns */
 	STREAM_DRAINED,		/* all that was kept has been taken by the peer */
 	STREAM_CLOSED,		/* the peer will send no more (FIN or close_notify); writing may go on */
-	STREAM_FAILED		/* reset, refused, TLS failure: stream_reason says what; only closing is left */
+	STREAM_FAILED		/* refused, reset, bad TLS: stream_reason says what; only closing is left */
 };
 
 struct stream;
@@ -119,7 +119,7 @@ const char *stream_reason(const struct stream *stream, char out[STREAM_REASON_MA
 void stream_set_memory_limit(int64_t bytes);
 int64_t stream_memory_used(void);
 
-/* Between stream.c and stream_tls.c: they make stream->tls, take a step of the handshake, say what went wrong. */
+/* Between stream.c and stream_tls.c: they make stream->tls, take a step of the handshake, say what failed. */
 void stream_tls_accept(struct stream *stream, const struct tls_front *front);
 void stream_tls_connect(struct stream *stream, const struct tls_back *back);
 enum stream_io stream_tls_handshake(struct stream *stream);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * tls.h: what stream_tls.c and the tls_*.c files share.  Nobody else includes
- * it: OpenSSL's types go no further.
+ * it: OpenSSL's types (SSL, SSL_CTX, X509, EVP_PKEY) go no further.
  */
 #ifndef NET_TLS_H
 #define NET_TLS_H
@@ -10,19 +10,24 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include <openssl/ssl.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "base/map.h"
 #include "net/stream.h"
 #include "net/tls_context.h"
 
+struct evp_pkey_st;
+struct ssl_ctx_st;
+struct ssl_st;
+struct stack_st_X509;
+struct x509_st;
+
 enum { TLS_NAME_MAX = 256, TLS_BINDING_SIZE = 16 };
 
 /* The TLS part of a stream. */
 struct tls {
-	SSL *ssl;
+	struct ssl_st *ssl;
 	struct stream *stream;
 	const struct tls_front *front;	/* NULL: as a client */
 	unsigned long error;		/* OpenSSL's code of the failure, or 0 */
@@ -30,19 +35,19 @@ struct tls {
 	enum stream_io end;		/* what comes behind the data already delivered, or STREAM_IO_OK */
 	bool is_empty;			/* the last read of the socket was a short one */
 	bool has_ended;			/* the socket said FIN */
-	bool has_more;			/* bytes lie in the SSL object, and the last read stopped before them */
+	bool has_more;			/* the last read stopped before bytes that OpenSSL holds */
 	bool more_follows;		/* another record is written right behind this one */
 };
 
-struct tls *tls_of(const SSL *ssl);	/* only while its stream is open */
+struct tls *tls_of(const struct ssl_st *ssl);	/* only while its stream is open */
 
 /* One set of certificates as loaded: constant, counted. */
 struct tls_server {
 	atomic_int references;
-	SSL_CTX *first;			/* of the first certificate: for clients that name nobody */
-	SSL_CTX **contexts;
+	struct ssl_ctx_st *first;	/* of the first certificate: for clients that name nobody */
+	struct ssl_ctx_st **contexts;
 	size_t count;
-	struct map *names;		/* lower case, also "*.example.com", to an SSL_CTX */
+	struct map *names;		/* lower case, also "*.example.com", to a context */
 	bool refuses_unknown;
 	time_t expires;			/* the first certificate to do so */
 	char *expires_file;
@@ -51,14 +56,15 @@ struct tls_server {
 struct tls_server *tls_server_load(const struct tls_settings *settings, struct error *error);
 struct tls_server *tls_server_get(struct tls_context *context);	/* the one in use; one reference more */
 void tls_server_put(struct tls_server *server);
-const uint8_t *tls_context_identity(const struct tls_context *context);	/* DIGEST_SHA256_SIZE bytes, of its settings */
+/* DIGEST_SHA256_SIZE bytes, of its settings. */
+const uint8_t *tls_context_identity(const struct tls_context *context);
 
 /* A certificate, its chain and its key, as found in files. */
 struct tls_pair {
 	char *file;
-	X509 *leaf;
-	STACK_OF(X509) *chain;
-	EVP_PKEY *key;
+	struct x509_st *leaf;
+	struct stack_st_X509 *chain;
+	struct evp_pkey_st *key;
 	time_t expires;
 };
 
@@ -70,20 +76,20 @@ struct tls_pairs {
 /* Reads all files of the settings and pairs certificates with keys; false and an error naming the file. */
 bool tls_pairs_load(const struct tls_settings *settings, struct tls_pairs *pairs, struct error *error);
 void tls_pairs_free(struct tls_pairs *pairs);
-/* Calls each(path, arg) for all files, in order, until one says false; false too where a pattern finds no file. */
+/* Calls each(path, arg) for all files until one says false; false too where a pattern finds no file. */
 bool tls_files_each(const struct tls_settings *settings, bool (*each)(const char *path, void *arg), void *arg,
     struct error *error);
 /* Calls each(name, arg) for all DNS names of a certificate, in lower case. */
-void tls_names_each(X509 *leaf, void (*each)(const char *name, void *arg), void *arg);
+void tls_names_each(struct x509_st *leaf, void (*each)(const char *name, void *arg), void *arg);
 
 /* What all SSL_CTX have in common; NULL and an error. */
-SSL_CTX *tls_new_server_ctx(const struct tls_settings *settings, struct error *error);
-SSL_CTX *tls_client_ctx(const struct tls_client *client);
+struct ssl_ctx_st *tls_new_server_ctx(const struct tls_settings *settings, struct error *error);
+struct ssl_ctx_st *tls_client_ctx(const struct tls_client *client);
 
 /* Chooses certificates by SNI and the protocol by ALPN, and binds tickets to listener, name and block. */
-void tls_select_install(SSL_CTX *ctx);
+void tls_select_install(struct ssl_ctx_st *ctx);
 /* Tickets are sealed with the process's keys. */
-void tls_ticket_install(SSL_CTX *ctx);
+void tls_ticket_install(struct ssl_ctx_st *ctx);
 
 /* "certificate has expired": the first of the thread's errors; empties the queue. */
 const char *tls_error_text(char out[STREAM_REASON_MAX]);

@@ -39,16 +39,18 @@ const char *
 tls_error_text(char out[STREAM_REASON_MAX])
 {
 	unsigned long code = ERR_get_error();
-	const char *reason = code != 0 ? ERR_reason_error_string(code) : NULL;
+	const char *reason = code != 0 ? ERR_reason_error_string(code) : "unknown error";
 
 	ERR_clear_error();
-	snprintf(out, STREAM_REASON_MAX, "%s", reason != NULL ? reason : code != 0 ? strerror(ERR_GET_REASON(code)) :
-	    "unknown error");
+	if (reason == NULL)
+		reason = strerror(ERR_GET_REASON(code));	/* a failed system call's */
+	snprintf(out, STREAM_REASON_MAX, "%s", reason);
 	return out;
 }
 
 static bool
-each_of_pattern(const char *pattern, bool (*each)(const char *path, void *arg), void *arg, struct error *error)
+each_of_pattern(const char *pattern, bool (*each)(const char *path, void *arg), void *arg,
+    struct error *error)
 {
 	glob_t matches;
 	bool ok = true;
@@ -57,7 +59,8 @@ each_of_pattern(const char *pattern, bool (*each)(const char *path, void *arg), 
 	if (result != 0) {
 		if (result == GLOB_NOMATCH && strpbrk(pattern, "*?[") == NULL)
 			return each(pattern, arg);	/* its opening says why it cannot be read */
-		return error_set(error, "%s: %s", pattern, result == GLOB_NOMATCH ? "no such file" : "cannot be read");
+		return error_set(error, "%s: %s", pattern,
+		    result == GLOB_NOMATCH ? "no such file" : "cannot be read");
 	}
 	for (size_t i = 0; i < matches.gl_pathc && ok; i++)
 		ok = each(matches.gl_pathv[i], arg);
@@ -208,7 +211,8 @@ read_file(const char *path, void *arg)
 		return error_set(found->error, "%s: %s", path, tls_error_text(text));
 	ERR_clear_error();
 	if (ok && leaf == NULL && found->key_count == keys_before)
-		return error_set(found->error, "%s: no %s found", path, found->keys_only ? "key" : "certificate");
+		return error_set(found->error, "%s: no %s found", path,
+		    found->keys_only ? "key" : "certificate");
 	return ok;
 }
 
@@ -248,9 +252,9 @@ pair_all(struct found *found)
 		if (pair->key == NULL)
 			return error_set(found->error, "%s: no key fits this certificate", pair->file);
 	}
-	for (size_t k = 0; k < found->key_count; k++)
-		if (!found->keys[k].is_used)
-			return error_set(found->error, "%s: the key fits no certificate", found->keys[k].file);
+	for (const struct found_key *key = found->keys; key < found->keys + found->key_count; key++)
+		if (!key->is_used)
+			return error_set(found->error, "%s: the key fits no certificate", key->file);
 	return found->pairs->count > 0 || error_set(found->error, "no certificate found");
 }
 

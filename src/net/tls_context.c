@@ -44,16 +44,17 @@ static const struct choice version_choices[] = {
 static const struct directive tls_directives[] = {
 	/*           field                                     default          flags */
 	CONF_PATHS(struct tls_settings, certificate,           NULL,            CONF_REQUIRED,
-	    "PEM files with certificates, each followed by its chain, or patterns of such files. Keys may lie in the "
-	    "same files. Certificates are chosen by the name that a client asks for; the first one is for clients "
-	    "that ask for none. Several certificates of a name may have keys of different kinds."),
+	    "PEM files with certificates, each followed by its chain, or patterns of such files. Keys may "
+	    "lie in the same files. Certificates are chosen by the name that a client asks for; the first one "
+	    "is for clients that ask for none. Certificates of one name may have keys of different kinds."),
 	CONF_PATHS(struct tls_settings, key,                   NULL,            0,
-	    "PEM files with private keys, or patterns of such files; a key belongs to the certificate with its "
-	    "public key."),
+	    "PEM files with private keys, or patterns of such files; a key belongs to the certificate with "
+	    "its public key."),
 	CONF_PATH(struct tls_settings, key_password_file,      NULL,            0,
 	    "File whose first line is the password of encrypted keys."),
 	CONF_CHOICE(struct tls_settings, unknown_name,         "default",       unknown_name_choices, 0,
-	    "What a client gets that asks for a name no certificate bears: the first certificate, or a refusal."),
+	    "What a client gets that asks for a name no certificate bears: the first certificate or a "
+	    "refusal."),
 	CONF_CHOICE(struct tls_settings, min_version,          "TLSv1.2",       version_choices, 0,
 	    "The oldest version of TLS that is spoken."),
 	CONF_STRING(struct tls_settings, ciphers,              DEFAULT_CIPHERS, 0,
@@ -88,12 +89,14 @@ new_ctx(const SSL_METHOD *method, int min_version, struct error *error)
 	SSL_CTX *ctx = SSL_CTX_new(method);
 	char text[STREAM_REASON_MAX];
 
-	if (ctx == NULL || !SSL_CTX_set_min_proto_version(ctx, min_version) || !SSL_CTX_set1_groups_list(ctx, GROUPS)) {
+	if (ctx == NULL || !SSL_CTX_set_min_proto_version(ctx, min_version) ||
+	    !SSL_CTX_set1_groups_list(ctx, GROUPS)) {
 		SSL_CTX_free(ctx);
 		error_set(error, "%s", tls_error_text(text));
 		return NULL;
 	}
-	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+	    SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
 	    SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
@@ -313,7 +316,8 @@ trust(SSL_CTX *ctx, const char *ca, struct error *error)
 		ok = SSL_CTX_load_verify_dir(ctx, ca) == 1;
 	else
 		ok = SSL_CTX_load_verify_file(ctx, ca) == 1;
-	return ok || error_set(error, "%s: %s", ca != NULL ? ca : "the system's certificates", tls_error_text(text));
+	return ok || error_set(error, "%s: %s", ca != NULL ? ca : "the system's certificates",
+	    tls_error_text(text));
 }
 
 struct tls_client *

@@ -29,14 +29,15 @@ enum tls_unknown_name { TLS_UNKNOWN_DEFAULT, TLS_UNKNOWN_REFUSE };
 
 struct tls_context;
 
-/* Reads all files and builds the context; counted, the caller has one reference.  NULL and an error naming the file. */
+/* Reads all files; the caller has the one reference.  NULL and an error naming the file. */
 struct tls_context *tls_context_load(const struct tls_settings *settings, struct error *error);
 struct tls_context *tls_context_get(struct tls_context *context);	/* one reference more; any thread */
 void tls_context_put(struct tls_context **context);
 /*
- * Looks at the files' names, times and sizes; where any changed, loads them all and, if good, uses them for new
- * handshakes.  false and an error: they changed but are bad, and the old pair serves on (said once per change).
- * Also warns in the log, once a day, of certificates that expire within 14 days.  Control's thread, each minute.
+ * Looks at the files' names, times and sizes; where any changed, loads them all and, if good, uses them for
+ * new handshakes.  false and an error: they changed but are bad, and the old ones serve on (said once per
+ * change).  Also warns in the log, once a day, of certificates that expire within 14 days.  Control's thread,
+ * each minute.
  */
 bool tls_context_refresh(struct tls_context *context, bool *changed, struct error *error);
 
@@ -52,7 +53,7 @@ enum tls_verify { TLS_VERIFY_OFF, TLS_VERIFY_ON };
 /* What a pool wants of a handshake with its servers. */
 struct tls_back {
 	struct tls_client *client;	/* made once per pool */
-	const char *name;		/* the name that the certificate must bear, also sent as SNI if not an address */
+	const char *name;		/* name or address that the certificate must bear; a name is SNI */
 	const char *alpn;
 };
 
@@ -73,7 +74,7 @@ void tls_facts_read(const struct stream *stream, struct tls_facts *facts);
 /* The name the client asked for (SNI), copied into out; "" for none. */
 void tls_name_read(const struct stream *stream, char *out, unsigned size);
 
-/* New ticket keys every 12 hours; the one before still decrypts.  Called by control; the first call makes the first key. */
+/* A new key for tickets; the one before still decrypts.  Control's, each 12 hours; the first needs no call. */
 void tls_tickets_rotate(void);
 
 #endif

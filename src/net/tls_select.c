@@ -100,12 +100,15 @@ on_server_name(SSL *ssl, int *alert, void *arg)
 {
 	(void)alert;
 	(void)arg;
-	return SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) != NULL ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+	if (SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) == NULL)
+		return SSL_TLSEXT_ERR_NOACK;
+	return SSL_TLSEXT_ERR_OK;
 }
 
 /* The shape is OpenSSL's; it asks only where the client offers ALPN, so its absence is always fine. */
 static int
-on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in, unsigned in_len, void *arg)
+on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in, unsigned in_len,
+    void *arg)
 {
 	const char *ours = tls_of(ssl)->front->alpn;
 	size_t len = ours != NULL ? strlen(ours) : 0;
@@ -132,8 +135,8 @@ on_ticket_made(SSL *ssl, void *arg)
 
 /* The shape is OpenSSL's. */
 static SSL_TICKET_RETURN
-on_ticket_read(SSL *ssl, SSL_SESSION *session, const unsigned char *name, size_t name_len, SSL_TICKET_STATUS status,
-    void *arg)
+on_ticket_read(SSL *ssl, SSL_SESSION *session, const unsigned char *name, size_t name_len,
+    SSL_TICKET_STATUS status, void *arg)
 {
 	void *binding;
 	size_t len;

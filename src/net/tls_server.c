@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include <openssl/err.h>
+#include <openssl/ssl.h>
 
 #include "base/xalloc.h"
 #include "net/tls.h"
@@ -53,7 +53,8 @@ add_name(const char *name, void *arg)
 
 	if (at == 0) {
 		build->sets = xrealloc(build->sets, (build->count + 1) * sizeof(build->sets[0]));
-		build->sets[build->count] = (struct set){ .name = xstrdup(name), .pairs = { NONE, NONE, NONE } };
+		build->sets[build->count] = (struct set){ .name = xstrdup(name),
+			.pairs = { NONE, NONE, NONE } };
 		at = ++build->count;
 		map_set(build->by_name, slice_of(name), (void *)(uintptr_t)at);
 	}
@@ -88,7 +89,8 @@ make_ctx(struct build *build, struct set *set)
 	server->contexts = xrealloc(server->contexts, (server->count + 1) * sizeof(server->contexts[0]));
 	server->contexts[server->count++] = set->ctx;
 	for (int kind = 0; kind < KINDS; kind++)
-		if (set->pairs[kind] != NONE && !use_pair(set->ctx, &build->pairs->all[set->pairs[kind]], build->error))
+		if (set->pairs[kind] != NONE &&
+		    !use_pair(set->ctx, &build->pairs->all[set->pairs[kind]], build->error))
 			return false;
 	return true;
 }

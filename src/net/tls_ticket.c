@@ -11,6 +11,7 @@
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
+#include <openssl/ssl.h>
 
 #include "base/digest.h"
 #include "base/random.h"
@@ -75,7 +76,8 @@ find_key(const unsigned char *name, struct ticket_key *key)
 }
 
 static bool
-set_up(EVP_CIPHER_CTX *cipher_ctx, EVP_MAC_CTX *mac_ctx, struct ticket_key *key, const unsigned char *iv, int enc)
+set_up(EVP_CIPHER_CTX *cipher_ctx, EVP_MAC_CTX *mac_ctx, struct ticket_key *key, const unsigned char *iv,
+    int enc)
 {
 	char digest[] = "SHA256";
 	OSSL_PARAM params[] = {
@@ -90,7 +92,8 @@ set_up(EVP_CIPHER_CTX *cipher_ctx, EVP_MAC_CTX *mac_ctx, struct ticket_key *key,
 
 /* The shape is OpenSSL's: -1 error, 0 no such key, 1 good, 2 good but make a new ticket. */
 static int
-on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher_ctx, EVP_MAC_CTX *mac_ctx, int enc)
+on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher_ctx, EVP_MAC_CTX *mac_ctx,
+    int enc)
 {
 	struct ticket_key key;
 	int found = find_key(enc ? NULL : name, &key);

@@ -42,7 +42,8 @@ waiter_add(struct waiter_list *list, struct loop *loop, void (*on_wake)(void *ow
 {
 	struct waiter *waiter = xcalloc(1, sizeof(*waiter));
 
-	*waiter = (struct waiter){ .list = list, .loop = loop, .on_wake = on_wake, .owner = owner, .slot = slot };
+	*waiter = (struct waiter){ .list = list, .loop = loop, .on_wake = on_wake, .owner = owner,
+		.slot = slot };
 	*slot = waiter;
 	pthread_mutex_lock(&list->lock);
 	list_append(&list->waiters, &waiter->node);

@@ -120,7 +120,8 @@ static inline void
 write_pem(const char *names, const char *file)
 {
 	unlink(in_folder(file));
-	write_pair(&(struct wanted){ .names = names, .valid_s = YEAR, .certificate_file = file, .key_file = file });
+	write_pair(&(struct wanted){ .names = names, .valid_s = YEAR, .certificate_file = file,
+	    .key_file = file });
 }
 
 /* A tls block with the files of one pattern. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* listener_test.c: opening listening sockets, and accepting when all goes well and when descriptors run out. */
+/* listener_test.c: opening listening sockets, and accepting, also when descriptors run out. */
 #include "tape.h"
 
 #include <errno.h>
@@ -104,8 +104,8 @@ option_of(int fd, int level, int name)
 static void
 clients_inherit_the_options(void **state)
 {
-	const struct tcp_settings tcp = { .keepalive_idle_s = 77, .keepalive_interval_s = 7, .keepalive_count = 3,
-		.user_timeout_ms = 4321 };
+	const struct tcp_settings tcp = { .keepalive_idle_s = 77, .keepalive_interval_s = 7,
+		.keepalive_count = 3, .user_timeout_ms = 4321 };
 	struct listen_spec spec = local();
 	struct error error;
 	struct host host;

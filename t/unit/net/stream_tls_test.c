@@ -4,6 +4,8 @@
 
 #include <signal.h>
 
+#include <openssl/ssl.h>
+
 #include "net/tls.h"
 
 enum { MANY = 3 * 1024 * 1024 };
@@ -170,17 +172,22 @@ the_go_ahead_is_sent_in_the_clear(void **state)
 static void
 plaintext_before_the_hello_ends_the_connection(void **state)
 {
-	static const char *const injected[] = { "NOOP\r\n", "EHLO injected\r\nMAIL FROM:<>\r\n", "GET / HTTP/1.1\r\n\r\n" };
-	static const char *const reasons[] = { "wrong version number", "wrong version number", "http request" };
+	static const struct {
+		const char *text, *reason;
+	} injected[] = {
+		{ "NOOP\r\n", "wrong version number" },
+		{ "EHLO injected\r\nMAIL FROM:<>\r\n", "wrong version number" },
+		{ "GET / HTTP/1.1\r\n\r\n", "http request" },
+	};
 	struct duo duo;
 
 	(void)state;
 	for (int i = 0; i < 3; i++) {
 		open_duo(&duo);
 		stream_accept_tls(&duo.front.stream, &duo.front_tls);
-		assert_int_equal(stream_write(&duo.back.stream, slice_of(injected[i])), 0);
+		assert_int_equal(stream_write(&duo.back.stream, slice_of(injected[i].text)), 0);
 		tape_await(&duo.front, STREAM_FAILED, 1);
-		assert_string_equal(duo.front.reason, reasons[i]);
+		assert_string_equal(duo.front.reason, injected[i].reason);
 		assert_int_equal(duo.front.counts[STREAM_DATA] + duo.front.counts[STREAM_TLS_READY], 0);
 		close_duo(&duo);
 	}
@@ -262,7 +269,8 @@ servers_are_verified_by_authority_and_name(void **state)
 		/* the third server's authority is none of the client's */
 		if (i == 2)
 			write_pem("DNS:mail.example.com", "other.pem");
-		duo.back_tls.client = tls_client_load(true, in_folder(i == 2 ? "other.pem" : "mail.pem"), &duo.error);
+		duo.back_tls.client = tls_client_load(true, in_folder(i == 2 ? "other.pem" : "mail.pem"),
+		    &duo.error);
 		assert_non_null(duo.back_tls.client);
 		duo.back_tls.name = names[i % 2];
 		stream_accept_tls(&duo.front.stream, &duo.front_tls);

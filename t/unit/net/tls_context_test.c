@@ -185,7 +185,8 @@ the_name_asked_for_chooses_the_certificate(void **state)
 static void
 unknown_names_are_refused_where_wanted(void **state)
 {
-	struct call unknown = { .name = "unknown.test" }, known = { .name = "mail.example.com" }, none = { 0 };
+	struct call unknown = { .name = "unknown.test" }, known = { .name = "mail.example.com" };
+	struct call none = { 0 };
 	struct tls_context *context;
 	struct block_of block;
 
