@@ -32,6 +32,7 @@ struct log_field {
 	const char *name;
 	const char *text;
 	int64_t number;
+	bool is_ms;			/* the number is milliseconds, told in seconds: 12.345 */
 };
 
 /*

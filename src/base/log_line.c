@@ -196,7 +196,9 @@ append_field(struct log_line *line, const struct log_field *field)
 	bool json = line->format == LOG_FORMAT_JSON;
 
 	buf_printf(out, json ? ",\"%s\":" : " %s=", field->name);
-	if (field->text == NULL)
+	if (field->text == NULL && field->is_ms)
+		buf_printf(out, "%lld.%03d", (long long)(field->number / 1000), (int)(field->number % 1000));
+	else if (field->text == NULL)
 		buf_printf(out, "%lld", (long long)field->number);
 	else if (json)
 		append_json_string(out, slice_of(field->text));

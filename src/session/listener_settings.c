@@ -2,6 +2,7 @@
 /* listener_settings.c: the rows of `listener` and `bind`, their defaults by protocol, and what must fit together. */
 #include "session/listener_settings.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -86,22 +87,21 @@ static const struct directive listener_directives[] = {
 	CONF_BLOCKS(struct listener_settings, bind_tls, &bind_tls_block, CONF_OWN),
 	CONF_REFERENCE(struct listener_settings, tls, NULL, &tls_block, 0,
 	    "The `tls` block with the certificates, for `bind_tls` and STARTTLS."),
-	CONF_CHOICE(struct listener_settings, starttls, "by protocol", starttls_choices, CONF_COMPUTED,
-	    "Whether TLS is offered within the protocol. `required`: no login before it. "
-	    "Default: `required` on imap, `off` on tcp."),
+	CONF_CHOICE(struct listener_settings, starttls, "required on imap, off on tcp", starttls_choices, CONF_COMPUTED,
+	    "Whether TLS is offered within the protocol. `required`: no login before it."),
 	CONF_BOOL(struct listener_settings, plaintext_login, "no", 0,
 	    "Take passwords without TLS. They can be read by everybody on the way."),
 	CONF_REFERENCES(struct listener_settings, auth, NULL, &auth_block, 0,
 	    "Who decides about a login, in order. Without it the mail server does."),
 	CONF_REFERENCE(struct listener_settings, pool, NULL, &pool_block, CONF_REQUIRED,
 	    "The pool of servers that sessions go to."),
-	CONF_DURATION_OR(struct listener_settings, login_timeout, "by protocol", never, "0s", "30m", CONF_COMPUTED,
-	    "Time a client has from connecting to a finished login. Default: 60s; none on tcp."),
-	CONF_DURATION_OR(struct listener_settings, idle_timeout, "by protocol", never, "0s", "7d", CONF_COMPUTED,
+	CONF_DURATION_OR(struct listener_settings, login_timeout, "60s; none on tcp", never, "0s", "30m", CONF_COMPUTED,
+	    "Time a client has from connecting to a finished login."),
+	CONF_DURATION_OR(struct listener_settings, idle_timeout, "35m on imap, 1h on tcp", never, "0s", "7d", CONF_COMPUTED,
 	    "Silence after which a session ends, while the client is the one to speak. "
-	    "IMAP clients in IDLE speak every 29 minutes. Default: 35m on imap, 1h on tcp."),
-	CONF_DURATION_OR(struct listener_settings, reply_timeout, "by protocol", never, "0s", "1d", CONF_COMPUTED,
-	    "Silence after which a session ends, while the server is the one to speak. Default: 5m; none on tcp."),
+	    "IMAP clients in IDLE speak every 29 minutes."),
+	CONF_DURATION_OR(struct listener_settings, reply_timeout, "5m; none on tcp", never, "0s", "1d", CONF_COMPUTED,
+	    "Silence after which a session ends, while the server is the one to speak."),
 	CONF_CUSTOM(struct listener_settings, tcp_keepalive, "2m 30s 4", set_keepalive, "idle interval count", 0,
 	    "Both sides of a silent session are probed after this time, this often, so many times."),
 	CONF_DURATION_OR(struct listener_settings, tcp_user_timeout, "3m", never, "0s", "1h", 0,
@@ -263,6 +263,17 @@ check_pool_of(struct conf_problems *problems, const struct listener_settings *l)
 		    pool->conf.title);
 }
 
+bool
+hostname_is_valid(const char *name)
+{
+	enum { HOSTNAME_MAX = 255 };
+
+	for (const char *c = name; *c != '\0'; c++)
+		if (!isalnum((unsigned char)*c) && strchr(".-_[]:", *c) == NULL)
+			return false;
+	return *name != '\0' && strlen(name) <= HOSTNAME_MAX;
+}
+
 static void
 check_listener(struct conf_problems *problems, const struct listener_settings *l)
 {
@@ -272,6 +283,9 @@ check_listener(struct conf_problems *problems, const struct listener_settings *l
 	if (l->proto == NULL)
 		return;
 	check_tls(problems, l);
+	if (l->hostname != NULL && !hostname_is_valid(l->hostname))
+		conf_error_at_value(problems, &l->conf, "hostname", 0, "hostname: %s is not the name of a host",
+		    l->hostname);
 	if (!l->proto->has_login && l->auth.count > 0)
 		conf_error_at(problems, &l->conf, "auth", "%s knows no logins", l->protocol);
 	if (l->pool != NULL)

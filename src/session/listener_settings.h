@@ -62,6 +62,7 @@ void listener_settings_prepare(struct conf_context *context, const struct conf_l
     const struct conf_list *pools, const char *hostname);
 void listener_settings_check(struct conf_context *context, const struct conf_list *listeners,
     const struct conf_list *pools);
+bool hostname_is_valid(const char *name);	/* letters, digits and ".-_[]:": fit for greetings */
 bool bind_is_tls(const struct bind_settings *bind);
 /* What to listen at. */
 struct listen_spec bind_spec(const struct bind_settings *bind);

@@ -109,31 +109,32 @@ client_text(const struct session *s, bool is_masked, char out[ADDR_TEXT_MAX])
 	return addr_host(&client, out);
 }
 
+/* One that is left out where there is no text. */
+#define TEXT_FIELD(name_, text_) { .name = (name_), .text = (text_), .number = LOG_FIELD_UNSET }
+
 void
 session_event(const struct session *s, enum session_events event, const char *reason)
 {
 	const struct snapshot *now = s->worker->snapshot;	/* the session's own may be gone */
-	char client[ADDR_TEXT_MAX], hashed[32], seconds[32];
+	char client[ADDR_TEXT_MAX], hashed[32];
 	const struct endpoint *endpoint = session_endpoint(s);
-	int64_t ms = loop_now(s->worker->loop) - s->accepted_at;
 	struct log_field fields[] = {
-		{ "session", s->identity.session, LOG_FIELD_UNSET },
-		{ "listener", s->listener->name, LOG_FIELD_UNSET },
-		{ "protocol", s->proto->name, LOG_FIELD_UNSET },
-		{ "client", client_text(s, now->mask_addresses, client), LOG_FIELD_UNSET },
-		{ "client_port", NULL, addr_port(&s->identity.client) },
-		{ "user", user_text(s, hashed, sizeof(hashed)), LOG_FIELD_UNSET },
-		{ "tls", s->identity.tls_version, LOG_FIELD_UNSET },
-		{ "cipher", s->identity.tls_cipher, LOG_FIELD_UNSET },
-		{ "server", endpoint != NULL ? endpoint->name : NULL, LOG_FIELD_UNSET },
-		{ "bytes_up", NULL, relayed(s, true) },
-		{ "bytes_down", NULL, relayed(s, false) },
-		{ "seconds", seconds, LOG_FIELD_UNSET },
-		{ "reason", reason, LOG_FIELD_UNSET },
+		TEXT_FIELD("session", s->identity.session),
+		TEXT_FIELD("listener", s->listener->name),
+		TEXT_FIELD("protocol", s->proto->name),
+		TEXT_FIELD("client", client_text(s, now->mask_addresses, client)),
+		{ .name = "client_port", .number = addr_port(&s->identity.client) },
+		TEXT_FIELD("user", user_text(s, hashed, sizeof(hashed))),
+		TEXT_FIELD("tls", s->identity.tls_version),
+		TEXT_FIELD("cipher", s->identity.tls_cipher),
+		TEXT_FIELD("server", endpoint != NULL ? endpoint->name : NULL),
+		{ .name = "bytes_up", .number = relayed(s, true) },
+		{ .name = "bytes_down", .number = relayed(s, false) },
+		{ .name = "seconds", .number = loop_now(s->worker->loop) - s->accepted_at, .is_ms = true },
+		TEXT_FIELD("reason", reason),
 	};
 
 	if (!(now->events & event) || !log_wants_access())
 		return;
-	snprintf(seconds, sizeof(seconds), "%lld.%03d", (long long)(ms / 1000), (int)(ms % 1000));
 	log_event(name_event(event), fields, sizeof(fields) / sizeof(fields[0]));
 }

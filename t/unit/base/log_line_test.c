@@ -105,11 +105,12 @@ static const struct log_field fields[] = {
 	{ .name = "line", .text = "a\nevent" },
 	{ .name = "in", .number = -5 },
 	{ .name = "out", .number = 0 },
+	{ .name = "seconds", .number = 12045, .is_ms = true },
 };
 
-#define TEXT_FIELDS "user=\"bob \\\"the\\\\x\\\"\" empty=\"\" line=\"a\\x0aevent\" in=-5 out=0"
+#define TEXT_FIELDS "user=\"bob \\\"the\\\\x\\\"\" empty=\"\" line=\"a\\x0aevent\" in=-5 out=0 seconds=12.045"
 #define JSON_FIELDS \
-	"\"user\":\"bob \\\"the\\\\x\\\"\",\"empty\":\"\",\"line\":\"a\\u000aevent\",\"in\":-5,\"out\":0"
+	"\"user\":\"bob \\\"the\\\\x\\\"\",\"empty\":\"\",\"line\":\"a\\u000aevent\",\"in\":-5,\"out\":0,\"seconds\":12.045"
 
 static void
 check_event(enum log_format format, const char *expected)
