@@ -45,8 +45,8 @@ static const struct directive tls_directives[] = {
 	/*           field                                     default          flags */
 	CONF_PATHS(struct tls_settings, certificate,           NULL,            CONF_REQUIRED,
 	    "PEM files with certificates, each followed by its chain, or patterns of such files. Keys may "
-	    "lie in the same files. Certificates are chosen by the name that a client asks for; the first one "
-	    "is for clients that ask for none. Certificates of one name may have keys of different kinds."),
+	    "lie in the same files. Certificates are chosen by the name that a client asks for; the first "
+	    "one is for clients that ask for none. Certificates of one name may have keys of different kinds."),
 	CONF_PATHS(struct tls_settings, key,                   NULL,            0,
 	    "PEM files with private keys, or patterns of such files; a key belongs to the certificate with "
 	    "its public key."),

@@ -74,7 +74,7 @@ void tls_facts_read(const struct stream *stream, struct tls_facts *facts);
 /* The name the client asked for (SNI), copied into out; "" for none. */
 void tls_name_read(const struct stream *stream, char *out, unsigned size);
 
-/* A new key for tickets; the one before still decrypts.  Control's, each 12 hours; the first needs no call. */
+/* A new key for tickets; the one before still decrypts.  Control's, each 12 hours; not for the first key. */
 void tls_tickets_rotate(void);
 
 #endif
