@@ -104,12 +104,13 @@ print_document(const char *name)
 static int
 run(const struct options *options)
 {
+	const char *config_path = options->config_path;
 	char *folder = NULL, *path;
 	int status;
 
-	if (!options->in_foreground && options->config_path[0] != '/')
+	if (!options->in_foreground && config_path[0] != '/')
 		folder = getcwd(NULL, 0);
-	path = folder != NULL ? xasprintf("%s/%s", folder, options->config_path) : xstrdup(options->config_path);
+	path = folder != NULL ? xasprintf("%s/%s", folder, config_path) : xstrdup(config_path);
 	free(folder);
 	status = control_run(path, !options->in_foreground);
 	xfree(path);

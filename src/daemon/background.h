@@ -16,7 +16,7 @@
  * its parent.
  */
 bool background_enter(struct error *error);
-/* The child is ready: its parent exits with 0, and nothing of the terminal is kept.  No-op in the foreground. */
+/* The child is ready: its parent exits with 0, nothing of the terminal is kept.  No-op in the foreground. */
 void background_ready(void);
 
 #endif

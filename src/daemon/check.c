@@ -18,11 +18,9 @@ open_files(struct conf *conf, struct conf_problems *problems)
 	struct assets assets;
 	struct error error;
 
-	if (!privileges_drop(root->user, &error)) {
+	/* the files are tried all the same, so that one run tells as much as it can */
+	if (!privileges_drop(root->user, &error))
 		conf_error_at_value(problems, &root->conf, "user", 0, "%s", error.text);
-		conf_free(&conf);
-		return false;
-	}
 	assets_init(&assets, root_threads(root));
 	generation = generation_prepare(&assets, conf, NULL, problems);
 	generation_undo(&generation);

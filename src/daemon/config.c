@@ -26,9 +26,9 @@ static const struct directive root_directives[] = {
 	CONF_STRING(struct root, hostname, "the host's own name", CONF_COMPUTED,
 	    "The name that clients are greeted with and that servers are told."),
 	CONF_STRING(struct root, user, NULL, CONF_RESTART,
-	    "The user to become when started as root, keeping nothing but the right to open ports below 1024. "
-	    "All files are opened and all ports are bound as this user. Without it, gatepost stays the user "
-	    "that it was started as."),
+	    "The user to become when started as root, keeping nothing but the right to open ports "
+	    "below 1024. All files are opened and all ports are bound as this user. Without it, gatepost "
+	    "stays the user that it was started as."),
 	CONF_NUMBER_OR(struct root, threads, "auto", auto_word, "1", "256", CONF_RESTART,
 	    "How many threads serve clients; `auto` is one for each core. Each session stays on one thread."),
 	CONF_SIZE(struct root, relay_memory, "256m", "1m", "1t", 0,
@@ -42,10 +42,10 @@ static const struct directive root_directives[] = {
 	    "For how long clients are still accepted after the signal to end, so that whatever sends them "
 	    "here has time to notice."),
 	CONF_DURATION(struct root, shutdown_timeout, "60s", "0s", "7d", 0,
-	    "For how long sessions may go on by themselves, once no client is accepted any more. Then they are "
-	    "told to go, in the words of their protocol."),
+	    "For how long sessions may go on by themselves, once no client is accepted any more. Then they "
+	    "are told to go, in the words of their protocol."),
 	CONF_PATH(struct root, pid_file, NULL, CONF_RESTART,
-	    "A file for the number of the process, written when all listeners are open and removed at the end."),
+	    "A file for the number of the process, written when all listeners are open, removed at the end."),
 	CONF_BLOCK(struct root, users, &users_block, "", 0),
 	CONF_BLOCKS(struct root, logs, &log_block, 0),
 	CONF_BLOCKS(struct root, tls, &tls_block, 0),
@@ -100,7 +100,8 @@ is_same_place(const struct listen_spec *a, const struct listen_spec *b)
 	    (a->interface != NULL && strcmp(a->interface, b->interface) != 0))
 		return false;
 	if (a->addr.sa.sa_family == AF_UNIX || b->addr.sa.sa_family == AF_UNIX)
-		return a->addr.sa.sa_family == b->addr.sa.sa_family && strcmp(a->addr.path, b->addr.path) == 0;
+		return a->addr.sa.sa_family == b->addr.sa.sa_family &&
+		    strcmp(a->addr.path, b->addr.path) == 0;
 	if (addr_equals(&a->addr, &b->addr))
 		return true;
 	return (a->dual_stack || b->dual_stack) && is_any(a) && is_any(b) &&

@@ -121,7 +121,7 @@ start_threads(struct control *control, struct error *error)
 	drain_init(control);
 	if (!signals_open(&control->signals, control->loop, on_signal, error))
 		return false;
-	control->workers = xcalloc((size_t)count, sizeof(control->workers[0]));
+	control->workers = xcalloc((size_t)count, sizeof(struct worker *));
 	for (int i = 0; i < count; i++) {
 		control->workers[i] = worker_new(i, control->loop, log_salt, drain_worker_empty);
 		control->workers[i]->owner = control;

@@ -18,7 +18,9 @@ raise_limit(rlim_t wanted)
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
 		return wanted;
-	more = (struct rlimit){ .rlim_cur = wanted, .rlim_max = wanted > limit.rlim_max ? wanted : limit.rlim_max };
+	more = (struct rlimit){ .rlim_cur = wanted, .rlim_max = limit.rlim_max };
+	if (more.rlim_max < wanted)
+		more.rlim_max = wanted;
 	if (wanted <= limit.rlim_cur || setrlimit(RLIMIT_NOFILE, &more) == 0)
 		return wanted;
 	more = (struct rlimit){ .rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max };

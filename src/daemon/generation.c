@@ -90,7 +90,7 @@ load_tls(struct generation *g, struct conf_problems *problems)
 {
 	bool ok = true;
 
-	g->tls = xcalloc(g->root->tls.count + 1, sizeof(g->tls[0]));
+	g->tls = xcalloc(g->root->tls.count + 1, sizeof(struct tls_context *));
 	for (size_t i = 0; i < g->root->tls.count; i++) {
 		const struct tls_settings *settings = g->root->tls.items[i];
 		struct error error;
@@ -265,7 +265,8 @@ bound_sessions(struct generation *g, const struct generation *before)
 
 	g->snapshot.max_connections = carried;
 	if (carried != wanted && (before == NULL || before->root->max_connections != wanted))
-		log_write(LOG_WARNING, "max_connections is lowered from %lld to %lld by the limit of open files",
+		log_write(LOG_WARNING,
+		    "max_connections is lowered from %lld to %lld by the limit of open files",
 		    (long long)wanted, (long long)carried);
 }
 

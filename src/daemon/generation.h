@@ -22,7 +22,7 @@ struct assets {
 	struct endpoint_table *endpoints;
 	struct socket_table *sockets;	/* NULL: nothing is bound */
 	struct list generations;	/* committed and not yet forgotten by all workers */
-	struct conf *started;		/* the first configuration, kept: what a reload cannot change is in it */
+	struct conf *started;		/* the first configuration, for what a reload cannot change */
 	bool in_background;
 };
 
@@ -46,10 +46,11 @@ void assets_clear(struct assets *assets);	/* frees all generations too: no worke
  * `before` (or NULL) has.  NULL: the problems tell, conf is freed (unless it
  * is assets->started), and all is as it was before.
  */
-struct generation *generation_prepare(struct assets *assets, struct conf *conf, const struct generation *before,
-    struct conf_problems *problems);
+struct generation *generation_prepare(struct assets *assets, struct conf *conf,
+    const struct generation *before, struct conf_problems *problems);
 void generation_undo(struct generation **generation);		/* instead of a commit */
-void generation_commit(struct generation *generation, const struct generation *before, struct worker **workers);
+void generation_commit(struct generation *generation, const struct generation *before,
+    struct worker **workers);
 
 struct tls_settings *generation_tls(const struct generation *generation, size_t i);
 

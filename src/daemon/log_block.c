@@ -26,7 +26,8 @@ static const struct choice unknown_users[] = {
 	{ "hash", LOG_UNKNOWN_USER_HASH }, { "full", LOG_UNKNOWN_USER_FULL }, { 0 }
 };
 static const struct choice targets[] = {
-	{ "stderr", LOG_TARGET_STDERR }, { "syslog", LOG_TARGET_SYSLOG }, { "journal", LOG_TARGET_JOURNAL }, { 0 }
+	{ "stderr", LOG_TARGET_STDERR }, { "syslog", LOG_TARGET_SYSLOG }, { "journal", LOG_TARGET_JOURNAL },
+	{ 0 }
 };
 
 static bool
@@ -43,7 +44,8 @@ set_target(struct conf_words *words, void *field, struct error *error)
 		return true;
 	}
 	if (strchr(words->words[0], '/') == NULL)
-		return error_set(error, "%s is not stderr, syslog, journal or a path with a /", words->words[0]);
+		return error_set(error, "%s is not stderr, syslog, journal or a path with a /",
+		    words->words[0]);
 	place->target = LOG_TARGET_FILE;
 	place->path = conf_words_path(words, 0);
 	return true;
@@ -51,8 +53,8 @@ set_target(struct conf_words *words, void *field, struct error *error)
 
 static const struct directive log_directives[] = {
 	CONF_CUSTOM(struct log_block, target, "stderr", set_target, "stderr|syslog|journal|path", 0,
-	    "Where lines go: standard error, the local syslog, the journal, or a file, which is opened anew on "
-	    "SIGUSR1. In the background, what would go to standard error goes to syslog."),
+	    "Where lines go: standard error, the local syslog, the journal, or a file, which is opened anew "
+	    "on SIGUSR1. In the background, what would go to standard error goes to syslog."),
 	CONF_CHOICE(struct log_block, format, "text", formats, 0,
 	    "One line of text, or one JSON object a line."),
 	CONF_CHOICE(struct log_block, level, "info", levels, CONF_COMPUTED,
@@ -115,8 +117,7 @@ const struct block log_block = {
 	.titles = titles,
 	.prepare = prepare_log,
 	.check = check_log,
-	.help = "Where messages go. `log access` is for the events of logins and sessions; without it they go "
-	    "where the messages go.",
+	.help = "Where messages go. `log access` is for events; without it they go with the messages.",
 };
 
 const struct log_block *

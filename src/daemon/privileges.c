@@ -54,7 +54,8 @@ static const char low_port_hint[] = "; ports below 1024 need root or CAP_NET_BIN
 static bool
 change_user(const struct passwd *who, struct error *error)
 {
-	if (initgroups(who->pw_name, who->pw_gid) == 0 && setgid(who->pw_gid) == 0 && setuid(who->pw_uid) == 0)
+	if (initgroups(who->pw_name, who->pw_gid) == 0 && setgid(who->pw_gid) == 0 &&
+	    setuid(who->pw_uid) == 0)
 		return true;
 	return error_set(error, "cannot become the user %s: %s", who->pw_name, strerror(errno));
 }
@@ -65,7 +66,7 @@ can_bind_low_ports(void)
 	return geteuid() == 0;
 }
 
-static const char low_port_hint[] = "; built without libcap-ng, gatepost cannot keep the right to ports below 1024";
+static const char low_port_hint[] = "; built without libcap-ng, it has no right to ports below 1024";
 #endif
 
 bool

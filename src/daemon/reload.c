@@ -39,7 +39,8 @@ name_missing(const struct conf_list *list, const struct conf_list *other, const 
 }
 
 void
-reload_compare(const char *what, const struct conf_list *before, const struct conf_list *now, struct buf *out)
+reload_compare(const char *what, const struct conf_list *before, const struct conf_list *now,
+    struct buf *out)
 {
 	size_t kept = 0;
 

@@ -9,7 +9,8 @@
 /* Logs one line that begins with "reloaded" or "reload failed", behind what there is to say about it. */
 void reload_run(struct control *control);
 
-/* Appends "listeners: 2 kept, late new, old dropped", known by name; nothing where there are and were none. */
-void reload_compare(const char *what, const struct conf_list *before, const struct conf_list *now, struct buf *out);
+/* Appends "listeners: 2 kept, late new, old dropped", known by name; nothing where there never were any. */
+void reload_compare(const char *what, const struct conf_list *before, const struct conf_list *now,
+    struct buf *out);
 
 #endif

@@ -42,8 +42,8 @@ on_ready(struct loop_io *io, int events)
 }
 
 bool
-signals_open(struct signals *signals, struct loop *loop, void (*on_signal)(struct signals *signals, int number),
-    struct error *error)
+signals_open(struct signals *signals, struct loop *loop,
+    void (*on_signal)(struct signals *signals, int number), struct error *error)
 {
 	sigset_t set = our_signals();
 

@@ -141,7 +141,7 @@ sockets_commit(struct socket_table *table)
 			continue;
 		}
 		if (place->differs)
-			log_write(LOG_WARNING, "%s is open: its backlog and freebind change with a restart only",
+			log_write(LOG_WARNING, "%s is open: backlog and freebind change with a restart only",
 			    place->key);
 		place->is_claimed = place->is_new = place->differs = false;
 	}

@@ -14,7 +14,8 @@ refresh(const struct tls_settings *settings, struct tls_context *context)
 	bool changed = false;
 
 	if (!tls_context_refresh(context, &changed, &error))
-		log_write(LOG_ERR, "tls %s: the old certificate stays in use: %s", settings->conf.title, error.text);
+		log_write(LOG_ERR, "tls %s: the old certificate stays in use: %s", settings->conf.title,
+		    error.text);
 	else if (changed)
 		log_write(LOG_NOTICE, "tls %s: certificate reloaded", settings->conf.title);
 }

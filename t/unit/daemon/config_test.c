@@ -108,7 +108,10 @@ root_has_defaults(void **state)
 static void
 logs_have_defaults_of_their_own(void **state)
 {
-	struct conf *conf = load("log access { target /x/access; format json }\nlog { target syslog; level error }\n");
+	static const char text[] =
+	    "log access { target /x/access; format json }\n"
+	    "log { target syslog; level error }\n";
+	struct conf *conf = load(text);
 	const struct root *root = conf_root(conf);
 	const struct log_block *main_log = log_block_find(&root->logs, LOG_STREAM_MAIN);
 	const struct log_block *access_log = log_block_find(&root->logs, LOG_STREAM_ACCESS);
@@ -129,15 +132,18 @@ logs_have_defaults_of_their_own(void **state)
 static void
 bind_twice(const char *first, const char *second, bool is_refused)
 {
-	char text[512];
+	static const char format[] =
+	    "pool tcp { server s { address 10.0.0.1:25 } }\n"
+	    "listener a { protocol tcp; pool tcp; bind %s }\n"
+	    "listener b { protocol tcp; pool tcp; bind %s }\n";
+	char text[sizeof(format) + 128];
 	char *said;
 
-	snprintf(text, sizeof(text), "pool tcp { server s { address 10.0.0.1:25 } }\n"
-	    "listener a { protocol tcp; pool tcp; bind %s }\n"
-	    "listener b { protocol tcp; pool tcp; bind %s }\n", first, second);
+	snprintf(text, sizeof(text), format, first, second);
 	if (is_refused) {
 		said = refuse(text);
-		if (strstr(said, "text:3:38: ") == NULL || strstr(said, "listener a has it at text:2") == NULL)
+		if (strstr(said, "text:3:38: ") == NULL ||
+		    strstr(said, "listener a has it at text:2") == NULL)
 			fail_msg("%s and %s: %s", first, second, said);
 		free(said);
 	} else {

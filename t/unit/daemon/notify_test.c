@@ -25,8 +25,8 @@ listen_at(const char *name)
 	memcpy(sun.sun_path, name, len);
 	if (name[0] == '@')
 		sun.sun_path[0] = '\0';
-	assert_int_equal(bind(fd, (struct sockaddr *)&sun,
-	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)), 0);
+	len += offsetof(struct sockaddr_un, sun_path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sun, (socklen_t)len), 0);
 	assert_int_equal(setenv("NOTIFY_SOCKET", name, 1), 0);
 	return fd;
 }

@@ -8,7 +8,9 @@
 
 #include <cmocka.h>
 
-static struct conf_block blocks[] = { { .title = "a" }, { .title = "b" }, { .title = "c" }, { .title = "d" } };
+static struct conf_block blocks[] = {
+	{ .title = "a" }, { .title = "b" }, { .title = "c" }, { .title = "d" }
+};
 static void *abc[] = { &blocks[0], &blocks[1], &blocks[2] };
 static void *bd[] = { &blocks[1], &blocks[3] };
 

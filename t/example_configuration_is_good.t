@@ -1,0 +1,29 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# The example that is installed, with its comments taken away too, is a
+# configuration: only its files, user and addresses are the operator's.
+use v5.36;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Gatepost::Cert qw(make_cert);
+use Gatepost::Process qw(read_file run_command test_dir write_file);
+use Test::More;
+
+my $example = read_file("$FindBin::Bin/../etc/gatepost.conf");
+my $cert = make_cert();
+ok($example =~ s{/etc/gatepost/mail\.pem}{$cert}, 'it names a certificate');
+$example =~ s/^user .*\n//m;
+$example =~ s/^log .*\n//m;
+
+my $all = $example =~ s/^(\s*)#(?=\w+(?: \w+)? \{|server_tls)/$1/mgr;
+$all =~ s{/var/log/gatepost}{test_dir()}e;
+isnt($all, $example, 'there are directives in comments');
+
+for my $text ($example, $all) {
+	my $name = $text eq $all ? 'with those that are comments' : 'as it stands';
+	my ($status, $said) = run_command($name =~ tr/ /-/r,
+	    [$ENV{GATEPOST}, '-t', '-c', write_file(test_dir() . '/gatepost.conf', $text)]);
+	is($said, "configuration is good\n", $name) or diag($text);
+}
+done_testing;
