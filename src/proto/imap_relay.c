@@ -11,7 +11,8 @@
 #include <string.h>
 
 enum {
-	LITERAL_TAIL_MAX = 24,		/* "{", 20 digits, "+", "}", CR: what stands before the newline */
+	DIGITS_MAX = 20,		/* of a literal's size; what has more is none */
+	LITERAL_TAIL_MAX = 1 + DIGITS_MAX + 3,	/* "{", digits, "+", "}", CR: before the newline */
 	VERB_MAX = 8			/* "COMPRESS", "PREAUTH": longer words are none of ours */
 };
 
@@ -26,6 +27,7 @@ struct flow {
 	uint8_t head : 3, tail : 3;
 	bool is_synchronising : 1;
 	bool is_odd : 1;		/* the first word is no tag in any way */
+	uint8_t digits;			/* of `number` */
 	char first;			/* the first character */
 	uint8_t second_len;
 	char second[VERB_MAX];		/* the second word, in upper case */
@@ -101,12 +103,15 @@ next_tail(struct flow *flow, char c)
 
 	if (c == '{') {
 		flow->number = 0;
+		flow->digits = 0;
 		flow->is_synchronising = true;
 		return TAIL_OPEN;
 	}
 	if (c >= '0' && c <= '9' && (has_number || flow->tail == TAIL_OPEN)) {
 		uint64_t digit = (uint64_t)(c - '0');
 
+		if (flow->digits++ == DIGITS_MAX)
+			return TAIL_NONE;
 		if (flow->number > (UINT64_MAX - digit) / 10)
 			flow->number = UINT64_MAX;
 		else

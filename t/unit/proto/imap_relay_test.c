@@ -94,6 +94,25 @@ text_is_no_literal(void **state)
 	}
 }
 
+/* Whether it is a literal must not depend on how much of it is seen at once. */
+static void
+size_with_too_many_digits(void **state)
+{
+	static const char line[] = "* X {000000000000000000005}\r\n";
+
+	(void)state;
+	filter_new();
+	server(line);
+	assert_true(imap_relay.at_boundary(memory));
+	filter_new();
+	for (const char *p = line; *p != '\0'; p++)
+		imap_relay.server(memory, slice_make(p, 1));
+	assert_true(imap_relay.at_boundary(memory));
+	filter_new();
+	server("* X {00000000000000000005}\r\n");
+	assert_false(imap_relay.at_boundary(memory));
+}
+
 static void
 idle(void **state)
 {
@@ -346,6 +365,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(boundaries_of_responses),
 		cmocka_unit_test(text_is_no_literal),
+		cmocka_unit_test(size_with_too_many_digits),
 		cmocka_unit_test(idle),
 		cmocka_unit_test(literals_of_the_client),
 		cmocka_unit_test(refusal_of_another_command),
