@@ -12,6 +12,18 @@
 /* The child's end of the pipe; -1: none.  The process's, as its standard descriptors are. */
 static int ready_fd = -1;
 
+void
+background_fill_standard(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 static void __attribute__((noreturn))
 wait_for_child(pid_t child, int fd)
 {

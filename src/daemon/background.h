@@ -10,6 +10,9 @@
 
 #include "base/error.h"
 
+/* Standard descriptors that are closed get /dev/null, before anything else could get their numbers. */
+void background_fill_standard(void);
+
 /*
  * Forks.  The parent never returns: it exits as the child tells.  The child
  * has a session of its own, works in /, and still has the standard error of

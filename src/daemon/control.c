@@ -181,6 +181,7 @@ control_run(const char *config_path, bool in_background)
 	struct error error;
 	int status = EXIT_FAILURE;
 
+	background_fill_standard();
 	signals_block();
 	if (in_background && !background_enter(&error))
 		return fail(error.text);
