@@ -23,19 +23,18 @@ shortest_timeout(const struct relay *relay)
 	return idle > 0 && (reply == 0 || idle < reply) ? idle : reply;
 }
 
-/* Sets the timer to the first moment at which a timeout could have passed, as things stand. */
+/* When a timeout could have passed at the earliest, also if by then the other side is the one to speak. */
 static void
 look_again(struct session *s, int limit)
 {
-	int64_t now = loop_now(s->worker->loop);
 	int shortest = shortest_timeout(s->relay);
+	int64_t look = loop_now(s->worker->loop) + shortest;
 
 	if (shortest == 0)
 		return;
-	if (s->last_data + shortest > now)
-		session_wake_at(s, s->last_data + shortest);
-	else
-		session_wake_at(s, limit > 0 ? s->last_data + limit : now + shortest);
+	if (limit > 0 && s->last_data + limit < look)
+		look = s->last_data + limit;
+	session_wake_at(s, look);
 }
 
 /* Five system calls that short sessions do not pay for. */
@@ -89,43 +88,17 @@ pass_down(struct session *s, struct slice data)
 		session_end(s, END_SHUTDOWN);
 }
 
-/* The client will send no more. */
-static void
-close_up(struct session *s)
-{
-	struct relay *relay = s->relay;
-
-	if (relay->down.is_closed && stream_kept(&s->back->stream) == 0)
-		session_end(s, END_DONE);
-	else
-		pipe_closed(&relay->up);
-}
-
-/* The server will send no more: the end of a mail session; plain TCP may go on upwards. */
-static void
-close_down(struct session *s)
-{
-	struct relay *relay = s->relay;
-
-	if (relay->up.is_closed && stream_kept(&s->front) == 0)
-		session_end(s, END_DONE);
-	else if (s->proto->has_login && stream_kept(&s->front) == 0)
-		session_end(s, END_SERVER_CLOSED);
-	else
-		pipe_closed(&relay->down);
-}
-
-/* All that was kept is gone: if that was the last of it, so is the session. */
+/* Has a mail server said all, or both sides, and was it heard?  Plain TCP may go on one way. */
 static void
 look_whether_done(struct session *s)
 {
-	struct relay *relay = s->relay;
+	const struct relay *relay = s->relay;
 
-	if (stream_kept(&s->front) > 0 || stream_kept(&s->back->stream) > 0)
+	if (!relay->down.is_closed || stream_kept(&s->front) > 0)
 		return;
-	if (relay->up.is_closed && relay->down.is_closed)
+	if (relay->up.is_closed && (s->proto->has_login || stream_kept(&s->back->stream) == 0))
 		session_end(s, END_DONE);
-	else if (relay->down.is_closed && s->proto->has_login)
+	else if (s->proto->has_login)
 		session_end(s, END_SERVER_CLOSED);
 }
 
@@ -144,7 +117,8 @@ relay_front_event(struct session *s, enum stream_event event, struct slice data)
 		look_whether_done(s);
 		break;
 	case STREAM_CLOSED:
-		close_up(s);
+		pipe_closed(&s->relay->up);
+		look_whether_done(s);
 		break;
 	case STREAM_FAILED:
 		session_end(s, END_CLIENT_LOST);
@@ -170,7 +144,8 @@ on_back(struct stream *stream, enum stream_event event, struct slice data, void 
 		look_whether_done(s);
 		break;
 	case STREAM_CLOSED:
-		close_down(s);
+		pipe_closed(&s->relay->down);
+		look_whether_done(s);
 		break;
 	case STREAM_FAILED:
 		session_end(s, END_SERVER_LOST);
@@ -204,7 +179,7 @@ prime(struct session *s, struct login *login)
 	if (buf_len(&login->in) > 0)
 		pass_up(s, buf_slice(&login->in));
 	if (login->client_closed)
-		close_up(s);
+		pipe_closed(&s->relay->up);
 }
 
 void

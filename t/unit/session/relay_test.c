@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* relay_test.c: bytes both ways without loss, half-closes, timeouts, and last words only where they may be said. */
+#include "rig.h"
+
+enum { MANY = 3 * 1024 * 1024 };
+
+/* Octets that tell where they belong; NUL is not among them. */
+static char *
+make_pattern(unsigned step)
+{
+	char *pattern = xmalloc(MANY + 1);
+
+	for (unsigned i = 0; i < MANY; i++)
+		pattern[i] = (char)(1 + i * step % 251);
+	pattern[MANY] = '\0';
+	return pattern;
+}
+
+static void
+open_relay(struct rig *rig, struct peer *client, struct peer **server, const char *listener)
+{
+	rig_open(rig, 1, "imap", "", listener);
+	rig_client(rig, client);
+	peer_expect(client, client_greeting);
+	*server = rig_log_in(rig, client);
+}
+
+static void
+open_tcp(struct rig *rig, struct peer *client, struct peer **server)
+{
+	rig_open(rig, 1, "tcp", "port 1", "");
+	rig_client(rig, client);
+	*server = door_accept(&rig->doors[0]);
+	while (list_entry(rig->worker->sessions.next, struct session, node)->phase != FRONT_RELAY)
+		turn_a_little(rig->loop);
+}
+
+static void
+passes_all_octets_both_ways(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+	char *up = make_pattern(7), *down = make_pattern(13);
+
+	(void)state;
+	open_relay(&rig, &client, &server, "");
+	peer_say(&client, up);
+	peer_say(server, down);
+	peer_expect(server, up);
+	peer_expect(&client, down);
+	peer_close(&client);
+	peer_expect_end(server);
+	peer_close(server);
+	expect_all_gone(&rig);
+	assert_int_equal(rig.settings->listener->counters[0].bytes_up, MANY);
+	assert_int_equal(rig.settings->listener->counters[0].bytes_down, MANY);
+	assert_int_equal(stream_memory_used(), 0);
+	rig_close(&rig);
+	xfree(up);
+	xfree(down);
+}
+
+static void
+a_server_that_leaves_is_heard_to_the_end(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+	char *down = make_pattern(13);
+
+	(void)state;
+	open_relay(&rig, &client, &server, "");
+	stream_pause(&client.stream);
+	peer_say(server, down);
+	stream_shut(&server->stream);
+	while (stream_kept(&list_entry(rig.worker->sessions.next, struct session, node)->front) == 0)
+		turn_a_little(rig.loop);
+	stream_resume(&client.stream);
+	peer_expect(&client, down);
+	peer_expect_end(&client);
+	peer_close(&client);
+	rig_close(&rig);
+	xfree(down);
+}
+
+static void
+tcp_goes_on_behind_the_clients_end(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+	char *down = make_pattern(13);
+
+	(void)state;
+	open_tcp(&rig, &client, &server);
+	peer_say(&client, "GET");
+	stream_shut(&client.stream);
+	peer_expect(server, "GET");
+	peer_expect_end(server);
+	peer_say(server, down);
+	stream_shut(&server->stream);
+	peer_expect(&client, down);
+	peer_expect_end(&client);
+	expect_all_gone(&rig);
+	peer_close(&client);
+	rig_close(&rig);
+	xfree(down);
+}
+
+static void
+tcp_goes_on_behind_the_servers_end(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+	char *up = make_pattern(7);
+	int64_t ended;
+
+	(void)state;
+	open_tcp(&rig, &client, &server);
+	peer_say(server, "HELLO");
+	stream_shut(&server->stream);
+	peer_expect(&client, "HELLO");
+	peer_expect_end(&client);
+	peer_say(&client, up);
+	stream_shut(&client.stream);
+	peer_expect(server, up);
+	peer_expect_end(server);
+	/* both have said all: nothing is left to linger for */
+	ended = loop_now(rig.loop);
+	expect_all_gone(&rig);
+	assert_true(loop_now(rig.loop) - ended < 1000);
+	peer_close(&client);
+	rig_close(&rig);
+	xfree(up);
+}
+
+/* Both have said all, and one has not read it all: the rest is in the proxy alone. */
+static void
+tcp_keeps_the_rest_when_both_ends_came(void **state)
+{
+	struct rig rig;
+	struct peer client, *server, *slow, *quick;
+	char words[64 * 1024];
+
+	(void)state;
+	memset(words, 'x', sizeof(words) - 1);
+	words[sizeof(words) - 1] = '\0';
+	for (int up = 0; up < 2; up++) {
+		struct session *s;
+		struct stream *to;
+		size_t said = 0;
+
+		open_tcp(&rig, &client, &server);
+		slow = up ? server : &client;
+		quick = up ? &client : server;
+		s = list_entry(rig.worker->sessions.next, struct session, node);
+		to = up ? &s->back->stream : &s->front;
+		stream_pause(&slow->stream);
+		for (; stream_kept(to) == 0; said += strlen(words)) {
+			peer_say(quick, words);
+			turn_a_little(rig.loop);
+		}
+		assert_int_equal(stream_kept(&quick->stream), 0);
+		stream_shut(&quick->stream);
+		stream_shut(&slow->stream);
+		for (int i = 0; i < 8; i++)
+			turn_a_little(rig.loop);
+		stream_resume(&slow->stream);
+		for (; said > 0; said -= strlen(words))
+			peer_expect(slow, words);
+		peer_expect_end(slow);
+		peer_close(&client);
+		rig_close(&rig);
+	}
+}
+
+static void
+says_goodbye_to_an_idle_client(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+
+	(void)state;
+	open_relay(&rig, &client, &server, "idle_timeout 100ms");
+	peer_expect(&client, "* BYE Disconnected: time is up.\r\n");
+	peer_expect_end(&client);
+	peer_expect_end(server);
+	peer_close(&client);
+	rig_close(&rig);
+}
+
+static void
+says_nothing_within_a_literal(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+
+	(void)state;
+	open_relay(&rig, &client, &server, "idle_timeout 100ms");
+	peer_say(server, "* 1 FETCH (BODY[] {100}\r\nhalf of");
+	peer_expect(&client, "* 1 FETCH (BODY[] {100}\r\nhalf of");
+	peer_expect_end(&client);
+	peer_close(&client);
+	rig_close(&rig);
+}
+
+static void
+on_time_is_up(struct loop_timer *timer)
+{
+	(void)timer;
+	loop_stop(loop_current());
+}
+
+static void
+wait_ms(struct loop *loop, int ms)
+{
+	struct loop_timer timer;
+	int64_t until = loop_now(loop) + ms;
+
+	loop_timer_init(&timer, on_time_is_up);
+	loop_timer_set(loop, &timer, until);
+	while (loop_now(loop) < until)
+		loop_run(loop);
+	loop_timer_stop(loop, &timer);
+}
+
+/* The server falls silent long after the session began: the timer must have looked for that. */
+static void
+a_reply_that_never_comes_is_noticed_late_in_a_session(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+
+	(void)state;
+	open_relay(&rig, &client, &server, "idle_timeout 1m; reply_timeout 100ms");
+	wait_ms(rig.loop, 250);
+	peer_say(&client, "b NOOP\r\n");
+	peer_expect(server, "b NOOP\r\n");
+	peer_expect(&client, "* BYE [UNAVAILABLE] Account is temporarily unavailable.\r\n");
+	peer_expect_end(&client);
+	peer_close(&client);
+	rig_close(&rig);
+}
+
+static void
+an_idle_client_is_noticed_behind_a_late_reply(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+
+	(void)state;
+	open_relay(&rig, &client, &server, "idle_timeout 100ms; reply_timeout 1m");
+	peer_say(&client, "b NOOP\r\n");
+	peer_expect(server, "b NOOP\r\n");
+	wait_ms(rig.loop, 250);
+	peer_say(server, "b OK\r\n");
+	peer_expect(&client, "b OK\r\n* BYE Disconnected: time is up.\r\n");
+	peer_expect_end(&client);
+	peer_close(&client);
+	rig_close(&rig);
+}
+
+static void
+traffic_puts_the_timeout_off(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+	int64_t last;
+
+	(void)state;
+	open_relay(&rig, &client, &server, "idle_timeout 300ms");
+	for (int i = 0; i < 4; i++) {
+		wait_ms(rig.loop, 100);
+		peer_say(server, "* 1 EXISTS\r\n");
+		peer_expect(&client, "* 1 EXISTS\r\n");
+	}
+	last = loop_now(rig.loop);
+	peer_expect(&client, "* BYE Disconnected: time is up.\r\n");
+	assert_true(loop_now(rig.loop) - last >= 290);
+	peer_close(&client);
+	rig_close(&rig);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(passes_all_octets_both_ways),
+		cmocka_unit_test(a_server_that_leaves_is_heard_to_the_end),
+		cmocka_unit_test(tcp_goes_on_behind_the_clients_end),
+		cmocka_unit_test(tcp_goes_on_behind_the_servers_end),
+		cmocka_unit_test(tcp_keeps_the_rest_when_both_ends_came),
+		cmocka_unit_test(says_goodbye_to_an_idle_client),
+		cmocka_unit_test(says_nothing_within_a_literal),
+		cmocka_unit_test(a_reply_that_never_comes_is_noticed_late_in_a_session),
+		cmocka_unit_test(an_idle_client_is_noticed_behind_a_late_reply),
+		cmocka_unit_test(traffic_puts_the_timeout_off),
+	};
+
+	return cmocka_run_group_tests(tests, quiet_log, end_log);
+}
