@@ -24,7 +24,8 @@ struct listen_spec {
 
 /*
  * Opens `count` sockets that share the address (a unix socket is opened once and duplicated) into fds; all or
- * none.  A stale unix socket file is replaced only if nobody answers on it.
+ * none.  A stale unix socket file is replaced only if nobody answers on it; an address that another socket
+ * of any process listens at is an error, though the sockets could share it.
  */
 bool listener_open(const struct listen_spec *spec, const struct tcp_settings *tcp, int count, int *fds,
     struct error *error);

@@ -14,6 +14,7 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 #include "base/addr.h"
 #include "base/xalloc.h"
@@ -159,6 +160,7 @@ stream_tls_connect(struct stream *stream, const struct tls_back *back)
 			X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(tls->ssl), back->name);
 		else
 			SSL_set1_host(tls->ssl, back->name);
+		SSL_set_hostflags(tls->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 	}
 	tls->is_empty = true;	/* the server has nothing to say before our hello */
 }

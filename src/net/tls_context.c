@@ -46,7 +46,8 @@ static const struct directive tls_directives[] = {
 	CONF_PATHS(struct tls_settings, certificate,           NULL,            CONF_REQUIRED,
 	    "PEM files with certificates, each followed by its chain, or patterns of such files. Keys may "
 	    "lie in the same files. Certificates are chosen by the name that a client asks for; the first "
-	    "one is for clients that ask for none. Certificates of one name may have keys of different kinds."),
+	    "one is for clients that ask for none. Certificates of one name may have keys of different "
+	    "kinds."),
 	CONF_PATHS(struct tls_settings, key,                   NULL,            0,
 	    "PEM files with private keys, or patterns of such files; a key belongs to the certificate with "
 	    "its public key."),
@@ -119,6 +120,7 @@ tls_new_server_ctx(const struct tls_settings *settings, struct error *error)
 	}
 	SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"gatepost", strlen("gatepost"));
 	SSL_CTX_set_max_early_data(ctx, 0);
+	SSL_CTX_set_mode(ctx, SSL_MODE_NO_AUTO_CHAIN);	/* no search in each handshake: the files say it */
 	tls_select_install(ctx);
 	if (settings->session_tickets) {
 		/* one: a second would cost each handshake, for the few clients that resume twice at once */
