@@ -177,6 +177,7 @@ destroy(struct session *s)
 	s->phase = FRONT_ENDED;
 	worker_session_gone(s->worker, s);
 	xfree(s->identity.user);
+	s->identity.user = NULL;
 	loop_defer(s->worker->loop, xfree, s);
 }
 

@@ -230,6 +230,13 @@ on_finish(struct loop *loop, void *arg)
 }
 
 static void
+on_stopped(struct loop *loop, void *arg)
+{
+	(void)arg;
+	loop_stop(loop);
+}
+
+static void
 on_stop(struct loop *loop, void *arg)
 {
 	struct worker *worker = arg;
@@ -251,7 +258,8 @@ on_stop(struct loop *loop, void *arg)
 		snapshot_put(worker->snapshot, worker->index);
 	worker->snapshot = NULL;
 	loop_timer_stop(loop, &worker->retry);
-	loop_stop(loop);
+	/* behind what is under way to waiters that are gone now: it must go back */
+	loop_post(loop, on_stopped, NULL);
 }
 
 struct worker *

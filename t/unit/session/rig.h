@@ -47,6 +47,12 @@ on_empty(struct worker *worker)
 }
 
 static inline void
+on_unused(struct snapshot *snapshot)
+{
+	snapshot->on_unused = NULL;		/* said once */
+}
+
+static inline void
 rig_load(struct rig *rig, const char *protocol, const char *pool, const char *listener)
 {
 	struct conf_problems problems = { 0 };
@@ -82,6 +88,7 @@ rig_open(struct rig *rig, int servers, const char *protocol, const char *pool, c
 	rig->snapshot.users = rig->language->users;
 	rig->snapshot.control = rig->loop;
 	rig->snapshot.workers = 1;
+	rig->snapshot.on_unused = on_unused;
 	rig->snapshot.hash_unknown_users = true;
 	rig->snapshot.events = SESSION_EVENT_LOGIN | SESSION_EVENT_LOGIN_FAILED | SESSION_EVENT_SESSION;
 	rig->snapshot.shares = xcalloc_aligned(sizeof(rig->snapshot.shares[0]));
@@ -124,6 +131,7 @@ rig_close(struct rig *rig)
 	assert_int_equal(atomic_load(&rig->settings->listener->connections), 0);
 	assert_int_equal(atomic_load(&rig->settings->listener->references), 1);
 	assert_int_equal(rig->snapshot.shares[0].references, rig->worker->snapshot != NULL ? 1 : 0);
+	assert_true((rig->snapshot.on_unused == NULL) == (rig->worker->snapshot == NULL));
 	offers_forget(rig->worker);
 	listener_put(&rig->settings->listener);
 	pool_close(rig->pool);

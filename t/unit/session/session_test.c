@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * session_test.c: how sessions end: told to go at a boundary and within a
+ * literal, at each phase, through TLS, and all at once with their worker.
+ */
+#include "../net/certificates.h"
+#include "rig.h"
+
+static const char shutdown_bye[] = "* BYE [UNAVAILABLE] Please connect again.\r\n";
+static struct tls_context *context;	/* of all tests here: a key takes time */
+
+static int
+set_up(void **state)
+{
+	struct block_of block;
+
+	if (quiet_log(state) != 0 || make_folder(state) != 0)
+		return -1;
+	write_pem("DNS:lb.example.com", "mail.pem");
+	fill_block(&block, "mail.pem");
+	context = load_block(&block);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	tls_context_put(&context);
+	end_log(state);
+	return remove_folder(state);
+}
+
+static struct session *
+open_relay(struct rig *rig, struct peer *client, struct peer **server)
+{
+	struct session *s;
+
+	rig_open(rig, 1, "imap", "", "");
+	s = rig_client(rig, client);
+	peer_expect(client, client_greeting);
+	*server = rig_log_in(rig, client);
+	return s;
+}
+
+static void
+a_client_may_log_out(void **state)
+{
+	struct rig rig;
+	struct peer client;
+	struct session *s;
+
+	(void)state;
+	rig_open(&rig, 1, "imap", "", "");
+	s = rig_client(&rig, &client);
+	peer_expect(&client, client_greeting);
+	peer_say(&client, "a LOGOUT\r\nb LOGIN bob secret\r\n");
+	peer_expect(&client, "* BYE Logging out\r\na OK Logout completed.\r\n");
+	peer_expect_end(&client);
+	/* what it still says does no harm, and it has its last words for sure */
+	assert_int_equal(s->phase, FRONT_LINGER);
+	peer_say(&client, "c NOOP\r\n");
+	turn_a_little(rig.loop);
+	assert_false(client.stream.error);
+	peer_close(&client);
+	rig_close(&rig);
+	assert_int_equal(rig.doors[0].count, 0);
+}
+
+static void
+a_client_that_does_not_go_is_cut_off(void **state)
+{
+	struct rig rig;
+	struct peer client;
+
+	(void)state;
+	rig_open(&rig, 1, "imap", "", "");
+	rig_client(&rig, &client);
+	peer_expect(&client, client_greeting);
+	peer_say(&client, "a LOGOUT\r\n");
+	expect_all_gone(&rig);
+	peer_close(&client);
+	rig_close(&rig);
+}
+
+static void
+is_told_to_go_between_two_responses(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+
+	(void)state;
+	session_finish(open_relay(&rig, &client, &server));
+	peer_expect(&client, shutdown_bye);
+	peer_expect_end(&client);
+	peer_expect_end(server);
+	peer_close(&client);
+	rig_close(&rig);
+}
+
+static void
+is_told_to_go_behind_the_literal(void **state)
+{
+	static const char head[] = "* 1 FETCH (BODY[] {10}\r\n01234";
+	struct rig rig;
+	struct peer client, *server;
+	struct session *s = open_relay(&rig, &client, &server);
+
+	(void)state;
+	peer_say(server, head);
+	peer_expect(&client, head);
+	session_finish(s);
+	session_finish(s);
+	turn_a_little(rig.loop);
+	assert_int_equal(s->phase, FRONT_DRAIN);
+	peer_say(&client, "b NOOP\r\n");
+	peer_expect(server, "b NOOP\r\n");
+	peer_say(server, "56789");
+	peer_expect(&client, "56789");
+	peer_say(server, ")\r\n");
+	peer_expect(&client, ")\r\n");
+	peer_expect(&client, shutdown_bye);
+	peer_expect_end(&client);
+	peer_close(&client);
+	rig_close(&rig);
+}
+
+/* The stages at which a session is ended below. */
+enum stage { AT_COMMAND, AT_ARGUMENT, AT_DIAL, AT_QUEUE, AT_RETRY, AT_RELAY, AT_DRAIN, AT_LINGER, STAGES };
+
+/* Brings a session there; `first` is a client that has the only place where a queue is wanted. */
+static struct session *
+bring_to(struct rig *rig, enum stage stage, struct peer *first, struct peer *client)
+{
+	struct session *s;
+
+	if (stage == AT_QUEUE) {
+		rig_client(rig, first);
+		peer_expect(first, client_greeting);
+		rig_log_in(rig, first);
+	}
+	if (stage == AT_RETRY)
+		door_refuse(&rig->doors[0]);
+	s = rig_client(rig, client);
+	peer_expect(client, "* OK [CAPABILITY IMAP4rev1 SASL-IR ID IDLE");
+	buf_clear(&client->heard);
+	switch (stage) {
+	case AT_ARGUMENT:
+		peer_say(client, "a LOGIN {3}\r\n");
+		peer_expect(client, "+ OK\r\n");
+		break;
+	case AT_DIAL:
+	case AT_QUEUE:
+	case AT_RETRY:
+		peer_say(client, "a LOGIN bob secret\r\nb NOOP\r\n");
+		turn_a_little(rig->loop);
+		turn_a_little(rig->loop);
+		assert_int_equal(s->phase, FRONT_ROUTE);
+		assert_int_equal(s->login->route.is_queued, stage == AT_QUEUE);
+		assert_int_equal(s->back != NULL, stage == AT_DIAL);
+		break;
+	case AT_RELAY:
+	case AT_DRAIN:
+		peer_say(rig_log_in(rig, client), "* 1 FETCH {10}\r\n");
+		peer_expect(client, "* 1 FETCH {10}\r\n");
+		if (stage == AT_DRAIN)
+			session_finish(s);
+		break;
+	case AT_LINGER:
+		peer_say(client, "a LOGOUT\r\n");
+		peer_expect(client, "* BYE Logging out\r\na OK Logout completed.\r\n");
+		break;
+	default:
+		break;
+	}
+	return s;
+}
+
+enum how { ENDED, CLIENT_GONE, FINISHED, STOPPED, WAYS };
+
+/* Nothing is left, whatever happens when: rig_close looks. */
+static void
+can_end_at_each_stage(void **state)
+{
+	struct rig rig;
+	struct peer first, client;
+
+	(void)state;
+	for (enum stage stage = 0; stage < STAGES; stage++) {
+		for (enum how how = 0; how < WAYS; how++) {
+			struct session *s;
+
+			rig_open(&rig, 1, "imap", stage == AT_QUEUE ? "max_connections 1" : "", "");
+			memset(&first, 0, sizeof(first));
+			s = bring_to(&rig, stage, &first, &client);
+			if (how == ENDED)
+				session_end(s, END_SHUTDOWN);
+			if (how == FINISHED)
+				session_finish(s);
+			if (how == STOPPED) {
+				worker_stop(rig.worker);
+				loop_run(rig.loop);
+			}
+			peer_close(&client);
+			peer_close(&first);
+			door_close(&rig.doors[0]);
+			rig_close(&rig);
+		}
+	}
+}
+
+/* The room that the first one leaves is under way to the second when both end. */
+static void
+a_stop_loses_no_room_that_is_handed_over(void **state)
+{
+	struct rig rig;
+	struct peer first, second;
+
+	(void)state;
+	rig_open(&rig, 1, "imap", "max_connections 1", "");
+	bring_to(&rig, AT_QUEUE, &first, &second);
+	worker_stop(rig.worker);
+	while (!list_is_empty(&rig.worker->sessions))
+		loop_run(rig.loop);
+	assert_int_equal(atomic_load(&endpoint_at(&rig, 0)->connections), 0);
+	peer_close(&first);
+	peer_close(&second);
+	rig_close(&rig);
+}
+
+static void
+open_with_tls(struct rig *rig, struct peer *client, bool implicit)
+{
+	rig_open(rig, 1, "imap", "", "");
+	rig->settings->front_tls = (struct tls_front){ .context = context, .alpn = "imap" };
+	rig->settings->starttls = STARTTLS_REQUIRED;
+	rig->settings->plaintext_login = false;
+	rig->gate.is_tls = implicit;
+	rig_client(rig, client);
+}
+
+static void
+start_tls(struct peer *client, struct tls_back *tls)
+{
+	struct error error;
+
+	*tls = (struct tls_back){ .client = tls_client_load(true, in_folder("mail.pem"), &error),
+		.name = "lb.example.com", .alpn = "imap" };
+	stream_connect_tls(&client->stream, tls);
+	await(client->stream.loop, &client->is_ready, 1);
+}
+
+static void
+logs_in_through_tls(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+	struct tls_back tls;
+
+	(void)state;
+	for (int implicit = 0; implicit < 2; implicit++) {
+		open_with_tls(&rig, &client, implicit);
+		if (!implicit) {
+			peer_expect(&client, "* OK [CAPABILITY IMAP4rev1 SASL-IR ID IDLE STARTTLS LOGINDISABLED] "
+			    "lb.example.com ready.\r\n");
+			peer_say(&client, "a LOGIN bob secret\r\n");
+			peer_expect(&client, "a NO [PRIVACYREQUIRED] Start TLS before you log in.\r\n");
+			peer_say(&client, "b STARTTLS\r\n");
+			peer_expect(&client, "b OK Begin TLS negotiation now.\r\n");
+		}
+		start_tls(&client, &tls);
+		if (implicit)
+			peer_expect(&client, client_greeting);
+		server = rig_log_in(&rig, &client);
+		assert_string_equal(list_entry(rig.worker->sessions.next, struct session,
+		    node)->identity.tls_version, "TLSv1.3");
+		session_finish(list_entry(rig.worker->sessions.next, struct session, node));
+		peer_expect(&client, shutdown_bye);
+		peer_expect_end(&client);
+		peer_close(&client);
+		peer_close(server);
+		rig_close(&rig);
+		tls_client_put(&tls.client);
+	}
+}
+
+static void
+ends_where_plaintext_follows_starttls(void **state)
+{
+	struct rig rig;
+	struct peer client;
+
+	(void)state;
+	open_with_tls(&rig, &client, false);
+	peer_expect(&client, "* OK [CAPABILITY IMAP4rev1 SASL-IR ID IDLE STARTTLS LOGINDISABLED] "
+	    "lb.example.com ready.\r\n");
+	peer_say(&client, "b STARTTLS\r\nc LOGIN eve secret\r\n");
+	peer_expect(&client, "* BYE Nothing may follow STARTTLS.\r\n");
+	peer_expect_end(&client);
+	peer_close(&client);
+	rig_close(&rig);
+}
+
+/* Neither a client that speaks no TLS nor one that says nothing is told anything in the clear. */
+static void
+says_nothing_before_tls(void **state)
+{
+	struct rig rig;
+	struct peer client;
+	size_t heard;
+
+	(void)state;
+	open_with_tls(&rig, &client, true);
+	peer_say(&client, "a LOGIN bob secret\r\n");
+	await(rig.loop, &client.is_gone, 1);
+	heard = buf_len(&client.heard);
+	assert_true(heard == 0 || buf_data(&client.heard)[0] == 0x15);	/* a TLS alert at most */
+	peer_close(&client);
+	rig_close(&rig);
+
+	open_with_tls(&rig, &client, true);
+	turn_a_little(rig.loop);
+	session_finish(list_entry(rig.worker->sessions.next, struct session, node));
+	peer_expect_end(&client);
+	peer_close(&client);
+	rig_close(&rig);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_client_may_log_out),
+		cmocka_unit_test(a_client_that_does_not_go_is_cut_off),
+		cmocka_unit_test(is_told_to_go_between_two_responses),
+		cmocka_unit_test(is_told_to_go_behind_the_literal),
+		cmocka_unit_test(can_end_at_each_stage),
+		cmocka_unit_test(a_stop_loses_no_room_that_is_handed_over),
+		cmocka_unit_test(logs_in_through_tls),
+		cmocka_unit_test(ends_where_plaintext_follows_starttls),
+		cmocka_unit_test(says_nothing_before_tls),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
