@@ -151,7 +151,8 @@ tells_outcomes_apart(void **state)
 	(void)state;
 	end_with("L NO [AUTHENTICATIONFAILED] no such user\r\n", BACK_EVENT_REFUSED,
 	    "L NO [AUTHENTICATIONFAILED] no such user");
-	end_with("L NO [UNAVAILABLE] backend is away\r\n", BACK_EVENT_LATER, "L NO [UNAVAILABLE] backend is away");
+	end_with("L NO [UNAVAILABLE] backend is away\r\n", BACK_EVENT_LATER,
+	    "L NO [UNAVAILABLE] backend is away");
 	end_with("* BYE going down\r\n", BACK_EVENT_LATER, "* BYE going down");
 	end_with("X OK who is that\r\n", BACK_EVENT_FAILED, "garbled reply");
 	end_with("\r\n", BACK_EVENT_FAILED, "garbled reply");
@@ -272,7 +273,7 @@ can_be_closed_at_each_stage(void **state)
 {
 	enum { CONNECTING, GREETING, LOGGING_IN, READY, STAGES };
 	struct rig rig;
-	struct peer *peer;
+	struct peer *peer = NULL;
 
 	(void)state;
 	for (int stage = 0; stage < STAGES; stage++) {

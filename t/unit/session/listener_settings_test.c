@@ -103,7 +103,8 @@ static void
 what_is_written_wins(void **state)
 {
 	struct language *language;
-	struct conf *conf = load("tls main { certificate /c.pem }\n"
+	struct conf *conf = load(
+	    "tls main { certificate /c.pem }\n"
 	    "auth farm { source server }\n"
 	    "default listener { auth farm; idle_timeout 31m; tcp_keepalive 5m 1m 3 }\n"
 	    "pool imap { " SERVER "; balance leastconn; port 1143 }\n"
@@ -137,6 +138,8 @@ what_is_written_wins(void **state)
 }
 
 #define POOL "pool imap { " SERVER " }\n"
+#define OPEN_POOL "pool imap { " SERVER "; login none }\n"
+#define AUTH "auth farm { source server }\n"
 #define TLS "tls main { certificate /c.pem }\n"
 
 static void
@@ -151,18 +154,23 @@ tells_what_does_not_fit(void **state)
 	    "conf:2:40: starttls optional needs `tls NAME`");
 	expect_problem(POOL "listener imap { bind *:143; pool imap; starttls off }",
 	    "conf:2:40: nobody can log in at `bind`: there is no TLS, and plaintext_login is no");
-	expect_problem(POOL "listener imap { bind *:143; pool imap; starttls off; plaintext_login yes }", NULL);
+	expect_problem(POOL "listener imap { bind *:143; pool imap; starttls off; plaintext_login yes }",
+	    NULL);
 	expect_problem(TLS POOL "listener imap { bind_tls *:993; tls main; pool imap; starttls off }", NULL);
-	expect_problem(TLS POOL "listener imap { tls main; pool imap }", "a listener needs `bind` or `bind_tls`");
-	expect_problem(TLS POOL "listener imap { bind *:143; tls main }", "conf:3:10: listener imap needs pool");
+	expect_problem(TLS POOL "listener imap { tls main; pool imap }",
+	    "a listener needs `bind` or `bind_tls`");
+	expect_problem(TLS POOL "listener imap { bind *:143; tls main }",
+	    "conf:3:10: listener imap needs pool");
 	expect_problem(TLS POOL "listener door { bind *:143; tls main; pool imap }",
 	    "conf:3:10: `protocol` is missing: the name door is not one");
 	expect_problem(TLS POOL "listener imap { protocol gopher; bind *:143; tls main; pool imap }",
 	    "conf:3:17: there is no protocol gopher: imap or tcp");
 	expect_problem(POOL "listener raw { protocol tcp; bind *:143; pool imap }",
 	    "conf:2:42: pool imap speaks imap, this listener tcp");
-	expect_problem("auth farm { source server }\npool raw { " SERVER "; port 7 }\n"
-	    "listener raw { protocol tcp; bind *:7; pool raw; auth farm }", "conf:3:50: tcp knows no logins");
+	expect_problem(
+	    "auth farm { source server }\npool raw { " SERVER "; port 7 }\n"
+	    "listener raw { protocol tcp; bind *:7; pool raw; auth farm }",
+	    "conf:3:50: tcp knows no logins");
 	expect_problem("pool lonely { " SERVER " }", "`protocol` is missing: the name lonely is not one");
 }
 
@@ -171,11 +179,10 @@ static void
 somebody_must_check_the_password(void **state)
 {
 	(void)state;
-	expect_problem(TLS "pool imap { " SERVER "; login none }\n"
-	    "listener imap { bind *:143; tls main; pool imap }",
+	expect_problem(TLS OPEN_POOL "listener imap { bind *:143; tls main; pool imap }",
 	    "conf:3:39: nobody would check the password: pool imap has `login none`, and no `auth` decides");
-	expect_problem(TLS "auth farm { source server }\npool imap { " SERVER "; login none }\n"
-	    "listener imap { bind *:143; tls main; pool imap; auth farm }", "nobody would check the password");
+	expect_problem(TLS AUTH OPEN_POOL "listener imap { bind *:143; tls main; pool imap; auth farm }",
+	    "nobody would check the password");
 }
 
 static void

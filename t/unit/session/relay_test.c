@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* relay_test.c: bytes both ways without loss, half-closes, timeouts, and last words only where they may be said. */
+/* relay_test.c: octets both ways without loss, half-closes, timeouts, last words only where they fit. */
 #include "rig.h"
 
 enum { MANY = 3 * 1024 * 1024 };

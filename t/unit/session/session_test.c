@@ -7,6 +7,8 @@
 #include "rig.h"
 
 static const char shutdown_bye[] = "* BYE [UNAVAILABLE] Please connect again.\r\n";
+static const char greeting_before_tls[] =
+    "* OK [CAPABILITY IMAP4rev1 SASL-IR ID IDLE STARTTLS LOGINDISABLED] lb.example.com ready.\r\n";
 static struct tls_context *context;	/* of all tests here: a key takes time */
 
 static int
@@ -189,7 +191,7 @@ can_end_at_each_stage(void **state)
 		for (enum how how = 0; how < WAYS; how++) {
 			struct session *s;
 
-			rig_open(&rig, 1, "imap", stage == AT_QUEUE ? "max_connections 1" : "", "");
+			rig_open(&rig, 1, "imap", stage == AT_QUEUE ? "max_connections 1" : "retries 1", "");
 			memset(&first, 0, sizeof(first));
 			s = bring_to(&rig, stage, &first, &client);
 			if (how == ENDED)
@@ -254,14 +256,14 @@ logs_in_through_tls(void **state)
 {
 	struct rig rig;
 	struct peer client, *server;
+	struct session *s;
 	struct tls_back tls;
 
 	(void)state;
 	for (int implicit = 0; implicit < 2; implicit++) {
 		open_with_tls(&rig, &client, implicit);
 		if (!implicit) {
-			peer_expect(&client, "* OK [CAPABILITY IMAP4rev1 SASL-IR ID IDLE STARTTLS LOGINDISABLED] "
-			    "lb.example.com ready.\r\n");
+			peer_expect(&client, greeting_before_tls);
 			peer_say(&client, "a LOGIN bob secret\r\n");
 			peer_expect(&client, "a NO [PRIVACYREQUIRED] Start TLS before you log in.\r\n");
 			peer_say(&client, "b STARTTLS\r\n");
@@ -271,9 +273,9 @@ logs_in_through_tls(void **state)
 		if (implicit)
 			peer_expect(&client, client_greeting);
 		server = rig_log_in(&rig, &client);
-		assert_string_equal(list_entry(rig.worker->sessions.next, struct session,
-		    node)->identity.tls_version, "TLSv1.3");
-		session_finish(list_entry(rig.worker->sessions.next, struct session, node));
+		s = list_entry(rig.worker->sessions.next, struct session, node);
+		assert_string_equal(s->identity.tls_version, "TLSv1.3");
+		session_finish(s);
 		peer_expect(&client, shutdown_bye);
 		peer_expect_end(&client);
 		peer_close(&client);
@@ -291,8 +293,7 @@ ends_where_plaintext_follows_starttls(void **state)
 
 	(void)state;
 	open_with_tls(&rig, &client, false);
-	peer_expect(&client, "* OK [CAPABILITY IMAP4rev1 SASL-IR ID IDLE STARTTLS LOGINDISABLED] "
-	    "lb.example.com ready.\r\n");
+	peer_expect(&client, greeting_before_tls);
 	peer_say(&client, "b STARTTLS\r\nc LOGIN eve secret\r\n");
 	peer_expect(&client, "* BYE Nothing may follow STARTTLS.\r\n");
 	peer_expect_end(&client);
