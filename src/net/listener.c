@@ -93,7 +93,7 @@ is_free(const struct listen_spec *spec, const struct addr *addr)
 {
 	int fd;
 
-	if (addr->sa.sa_family == AF_UNIX || addr_port(addr) == 0)
+	if (addr->sa.sa_family == AF_UNIX || addr_port(addr) == 0 || spec->has_port)
 		return true;
 	fd = open_bound(spec, addr, false);
 	if (fd < 0)
@@ -246,7 +246,6 @@ accept_one(struct acceptor *acceptor)
 	}
 	switch (errno) {
 	case EAGAIN:
-		acceptor->batch = 1;
 		if (acceptor->is_dropped) {
 			acceptor_close(acceptor);
 			acceptor->on_gone(acceptor);
@@ -272,20 +271,22 @@ on_ready(struct loop_io *io, int events)
 {
 	struct acceptor *acceptor = loop_owner(io, struct acceptor, io);
 	uint64_t turn = loop_turn(acceptor->loop);
-	int batch;
+	int batch, done = 0;
 
 	(void)events;
 	if (acceptor->is_dropped)
 		acceptor->batch = BATCH_MAX;
 	else if (turn != acceptor->turn + 1)
 		acceptor->batch = 1;
-	else if (acceptor->batch < BATCH_MAX)
-		acceptor->batch *= 2;
 	acceptor->turn = turn;
 	batch = acceptor->batch;
-	while (batch > 0 && accept_one(acceptor))
-		batch--;
-	if (batch == 0 && acceptor->is_dropped)
+	while (done < batch && accept_one(acceptor))
+		done++;
+	if (done < batch)
+		acceptor->batch = done > 0 ? done : 1;
+	else
+		acceptor->batch = batch * 2 < BATCH_MAX ? batch * 2 : BATCH_MAX;
+	if (done == batch && acceptor->is_dropped)
 		loop_io_again(acceptor->loop, &acceptor->io, LOOP_READ);
 }
 
