@@ -14,6 +14,7 @@ struct place {				/* a bound address */
 	char *key;
 	char *path;			/* of a unix socket; NULL: none */
 	int number;
+	uint16_t port;			/* 0: of a unix socket */
 	int backlog;
 	bool freebind;
 	bool is_claimed, is_new;
@@ -86,6 +87,26 @@ find_place(struct socket_table *table, const char *key)
 	return NULL;
 }
 
+static bool
+has_port(const struct socket_table *table, uint16_t port)
+{
+	list_each(node, &table->places)
+		if (list_entry(node, struct place, node)->port == port)
+			return true;
+	return false;
+}
+
+static bool
+open_place(struct socket_table *table, struct place *place, const struct listen_spec *wanted,
+    const struct tcp_settings *tcp, struct error *error)
+{
+	struct listen_spec spec = *wanted;
+
+	place->port = addr_port(&spec.addr);
+	spec.has_port = place->port != 0 && has_port(table, place->port);
+	return listener_open(&spec, tcp, table->threads, place->fds, error);
+}
+
 int
 socket_claim(struct socket_table *table, const struct listen_spec *spec, const struct tcp_settings *tcp,
     struct error *error)
@@ -100,7 +121,7 @@ socket_claim(struct socket_table *table, const struct listen_spec *spec, const s
 		return place->number;
 	}
 	place = xcalloc(1, sizeof(*place) + (size_t)table->threads * sizeof(place->fds[0]));
-	if (!listener_open(spec, tcp, table->threads, place->fds, error)) {
+	if (!open_place(table, place, spec, tcp, error)) {
 		xfree(place);
 		xfree(key);
 		return -1;

@@ -20,6 +20,7 @@ struct listen_spec {
 	bool freebind;			/* the address need not exist (IP_FREEBIND) */
 	int backlog;
 	const char *interface;		/* SO_BINDTODEVICE, or NULL */
+	bool has_port;			/* this process listens at the port already, at another address */
 };
 
 /*

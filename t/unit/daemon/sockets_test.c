@@ -96,6 +96,39 @@ numbers_outlive_reloads(void **state)
 }
 
 static void
+one_address_and_all_share_a_port(void **state)
+{
+	struct socket_table *table = socket_table_new(THREADS);
+	uint16_t port = free_port();
+	struct listen_spec one = spec_of("127.0.0.1", port), all = spec_of("0.0.0.0", port);
+	struct error error;
+	int number;
+
+	(void)state;
+	number = socket_claim(table, &one, &tcp, &error);
+	assert_true(number >= 0);
+	sockets_commit(table);
+	assert_int_not_equal(socket_claim(table, &all, &tcp, &error), -1);
+	sockets_commit(table);
+	socket_table_free(&table);
+}
+
+static void
+takes_no_port_of_another(void **state)
+{
+	struct socket_table *table = socket_table_new(THREADS), *other = socket_table_new(THREADS);
+	struct listen_spec spec = spec_of("127.0.0.1", free_port());
+	struct error error;
+
+	(void)state;
+	assert_true(socket_claim(other, &spec, &tcp, &error) >= 0);
+	assert_int_equal(socket_claim(table, &spec, &tcp, &error), -1);
+	assert_non_null(strstr(error.text, "Address already in use"));
+	socket_table_free(&other);
+	socket_table_free(&table);
+}
+
+static void
 says_what_cannot_be_bound(void **state)
 {
 	struct socket_table *table = socket_table_new(THREADS);
@@ -134,6 +167,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(numbers_outlive_reloads),
+		cmocka_unit_test(one_address_and_all_share_a_port),
+		cmocka_unit_test(takes_no_port_of_another),
 		cmocka_unit_test(says_what_cannot_be_bound),
 		cmocka_unit_test(unix_sockets_leave_no_file),
 	};
