@@ -89,6 +89,38 @@ what_is_not_taken_is_kept_counted_and_drained_before_the_fin(void **state)
 }
 
 static void
+on_time_out(struct loop_timer *timer)
+{
+	(void)timer;
+	loop_stop(loop_current());
+}
+
+static void
+a_half_closed_stream_lets_the_loop_sleep(void **state)
+{
+	struct loop *loop = loop_new(0);
+	struct tape tape = { 0 };
+	struct loop_timer timer;
+	uint64_t turn;
+	int fds[2];
+
+	(void)state;
+	make_pair(fds);
+	open_tape(&tape, loop, fds[0]);
+	shutdown(fds[1], SHUT_WR);
+	tape_await(&tape, STREAM_CLOSED, 1);
+	turn = loop_turn(loop);
+	loop_timer_init(&timer, on_time_out);
+	loop_timer_set(loop, &timer, loop_now(loop) + 20);
+	while (loop_timer_is_set(&timer))
+		loop_run(loop);
+	assert_true(loop_turn(loop) - turn < 10);
+	tape_close(&tape);
+	close(fds[1]);
+	loop_free(&loop);
+}
+
+static void
 a_paused_stream_says_nothing_until_resumed(void **state)
 {
 	struct loop *loop = loop_new(0);
@@ -236,13 +268,6 @@ a_refused_connection_is_told_as_an_event(void **state)
 }
 
 static void
-on_time_out(struct loop_timer *timer)
-{
-	(void)timer;
-	loop_stop(loop_current());
-}
-
-static void
 a_connection_that_hangs_is_ended_by_the_callers_timer(void **state)
 {
 	struct loop *loop = loop_new(0);
@@ -337,6 +362,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(data_then_the_end_are_told_and_writing_goes_on),
 		cmocka_unit_test(what_is_not_taken_is_kept_counted_and_drained_before_the_fin),
+		cmocka_unit_test(a_half_closed_stream_lets_the_loop_sleep),
 		cmocka_unit_test(a_paused_stream_says_nothing_until_resumed),
 		cmocka_unit_test(a_failed_write_is_told_later_and_behind_what_the_peer_said),
 		cmocka_unit_test(a_stream_may_close_itself_in_any_event),
