@@ -187,9 +187,9 @@ judge(struct tls *tls)
 		return STREAM_IO_AGAIN;
 	case SSL_ERROR_ZERO_RETURN:
 		return STREAM_IO_CLOSED;
-	case SSL_ERROR_SYSCALL:
+	case SSL_ERROR_SYSCALL:		/* the BIO has noted errno */
 		clear_errors();
-		return stream->error == 0 && tls->has_ended ? STREAM_IO_CLOSED : STREAM_IO_FAILED;
+		return STREAM_IO_FAILED;
 	default:
 		tls->error = ERR_get_error();
 		clear_errors();

@@ -424,6 +424,10 @@ errors_name_the_file(void **state)
 
 	write_pem("DNS:x", "h2.pem");
 	fill_block(&block, "h2.pem");
+	block.keys[0] = in_folder("h1.pem");
+	block.settings.key.count = 1;
+	assert_bad(&block, "no key found", "h1.pem");
+	fill_block(&block, "h2.pem");
 	block.keys[0] = in_folder("h1.key");
 	block.settings.key.count = 1;
 	assert_bad(&block, "fits no certificate", "h1.key");
