@@ -173,6 +173,40 @@ tcp_keeps_the_rest_when_both_ends_came(void **state)
 }
 
 static void
+a_lost_server_is_told_of(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+
+	(void)state;
+	open_relay(&rig, &client, &server, "");
+	stream_reset(&server->stream);
+	peer_expect(&client, "* BYE [UNAVAILABLE] Account is temporarily unavailable.\r\n");
+	peer_expect_end(&client);
+	peer_close(&client);
+	rig_close(&rig);
+}
+
+/* What it left unread makes its close a reset. */
+static void
+a_lost_client_leaves_its_server(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+
+	(void)state;
+	open_relay(&rig, &client, &server, "");
+	stream_pause(&client.stream);
+	peer_say(server, "* 1 EXISTS\r\n");
+	turn_a_little(rig.loop);
+	peer_close(&client);
+	peer_expect_end(server);
+	expect_all_gone(&rig);
+	assert_int_equal(atomic_load(&endpoint_at(&rig, 0)->connections), 0);
+	rig_close(&rig);
+}
+
+static void
 says_goodbye_to_an_idle_client(void **state)
 {
 	struct rig rig;
@@ -288,6 +322,8 @@ main(void)
 		cmocka_unit_test(tcp_goes_on_behind_the_clients_end),
 		cmocka_unit_test(tcp_goes_on_behind_the_servers_end),
 		cmocka_unit_test(tcp_keeps_the_rest_when_both_ends_came),
+		cmocka_unit_test(a_lost_server_is_told_of),
+		cmocka_unit_test(a_lost_client_leaves_its_server),
 		cmocka_unit_test(says_goodbye_to_an_idle_client),
 		cmocka_unit_test(says_nothing_within_a_literal),
 		cmocka_unit_test(a_reply_that_never_comes_is_noticed_late_in_a_session),
