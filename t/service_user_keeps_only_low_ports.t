@@ -3,14 +3,15 @@
 #
 # Started as root with `user`: every thread is that user, with no right but
 # that to low ports, which a reload still can open.  A file that only root
-# can read is an error, at the start and for -t, that names the file.
+# can read is an error, at the start and for -t, that names the file: a
+# certificate, the configuration itself, and what it includes.
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Gatepost::Cert qw(make_cert);
 use Gatepost::Gatepost;
 use Gatepost::Imap;
-use Gatepost::Process qw(read_file run_command test_dir);
+use Gatepost::Process qw(read_file run_command test_dir write_file);
 use Test::More;
 
 plan skip_all => 'needs root' if $> != 0;
@@ -32,15 +33,38 @@ END
 my $gatepost = Gatepost::Gatepost->new(config => $config . $listeners, env => { ASAN_OPTIONS => 'detect_leaks=0' },
     values => { CERT => $cert, A => $low[0], B => $low[1] });
 
-chmod 0600, $cert;
-my ($status, $text) = run_command('check', [$ENV{GATEPOST}, '-t', '-c', $gatepost->{conf}]);
-is($status >> 8, 1, '-t refuses what only root can read');
-like($text, qr/\Q$gatepost->{conf}\E:\d+:\d+: \Q$cert\E: Permission denied/, 'and names the file, at its place');
-($status, $text) = run_command('start', [$ENV{GATEPOST}, '-f', '-c', $gatepost->{conf}]);
-is($status >> 8, 1, 'so does a start');
-like($text, qr/\Q$cert\E: Permission denied/, 'with the same words');
+my ($status, $text);
 
-chmod 0644, $cert;
+# -t and a start refuse a file, or a folder, that only root can read.
+sub are_refused ($path, $pattern, $what) {
+	my $mode = (stat $path)[2] & 0777;
+	my %run = (check => '-t', start => '-f');
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	chmod $mode & 0700, $path;
+	for my $name (sort keys %run) {
+		unlink test_dir() . "/$name.log";
+		($status, $text) = run_command($name, [$ENV{GATEPOST}, $run{$name}, '-c', $gatepost->{conf}]);
+		is($status >> 8, 1, "$what: $name refuses it");
+		like($text, $pattern, "$what: $name names the file, at its place");
+	}
+	chmod $mode, $path;
+	return;
+}
+
+my $conf = $gatepost->{conf};
+my $included = write_file("$dir/included.conf", "# nothing\n");
+mkdir "$dir/conf.d";
+write_file("$dir/conf.d/a.conf", "# nothing\n");
+are_refused($cert, qr/^\Q$conf\E:\d+:\d+: \Q$cert\E: Permission denied$/m, 'a certificate');
+are_refused($conf, qr/^cannot open \Q$conf\E: Permission denied$/m, 'the configuration');
+like($text, qr/^\Q$conf\E:\d+:6: the user nobody must be able to read the configuration/m, 'and why it matters');
+$gatepost->configure("include included.conf\ninclude conf.d/*.conf\n" . $config . $listeners);
+are_refused($included, qr/^\Q$conf\E:\d+:9: include: cannot open \Q$included\E: Permission denied$/m,
+    'what it includes');
+are_refused("$dir/conf.d", qr{^\Q$conf\E:\d+:9: include: cannot look up \Q$dir\E/conf\.d/\*\.conf: Permission denied$}m,
+    'a folder of what it includes');
+
 $gatepost->start;
 ok(Gatepost::Imap->new(port => $low[0], greeting => 0), 'a low port is open');
 for my $task (glob '/proc/' . $gatepost->pid . '/task/*') {
@@ -55,7 +79,7 @@ for my $task (glob '/proc/' . $gatepost->pid . '/task/*') {
 	like($is, qr/^NoNewPrivs:\s+1$/m, "$name: nothing to be gained");
 }
 
-$gatepost->configure($config . $listeners . "\nlistener b { protocol tcp; bind 127.0.0.1:\@B\@; pool t }");
+$gatepost->configure("include included.conf\n" . $config . $listeners . "\nlistener b { protocol tcp; bind 127.0.0.1:\@B\@; pool t }");
 ok($gatepost->reload, 'a reload opens another low port');
 ok($gatepost->log_lines(qr/reloaded: listeners: 1 kept, b new; pools: 1 kept/), 'and says what it did');
 ok(Gatepost::Imap->new(port => $low[1], greeting => 0), 'which serves');

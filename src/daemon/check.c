@@ -7,20 +7,17 @@
 
 #include "daemon/config.h"
 #include "daemon/generation.h"
-#include "daemon/privileges.h"
 
 /* Takes the configuration. */
 static bool
-open_files(struct conf *conf, struct conf_problems *problems)
+open_files(const char *config_path, struct conf *conf, struct conf_problems *problems)
 {
 	const struct root *root = conf_root(conf);
 	struct generation *generation;
 	struct assets assets;
-	struct error error;
 
 	/* the files are tried all the same, so that one run tells as much as it can */
-	if (!privileges_drop(root->user, &error))
-		conf_error_at_value(problems, &root->conf, "user", 0, "%s", error.text);
+	root_become_user(root, config_path, problems);
 	assets_init(&assets, root_threads(root));
 	generation = generation_prepare(&assets, conf, NULL, problems);
 	generation_undo(&generation);
@@ -41,7 +38,7 @@ check_configuration(const char *config_path)
 {
 	struct conf_problems problems = { 0 };
 	struct conf *conf = conf_load(config_path, &root_block, &problems);
-	bool is_good = conf != NULL && open_files(conf, &problems);
+	bool is_good = conf != NULL && open_files(config_path, conf, &problems);
 
 	if (is_good)
 		puts("configuration is good");

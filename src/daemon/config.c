@@ -13,8 +13,8 @@
 
 #include "auth/auth.h"
 #include "balance/pool.h"
-#include "conf/conf.h"
 #include "daemon/log_block.h"
+#include "daemon/privileges.h"
 #include "net/tls_context.h"
 #include "session/listener_settings.h"
 
@@ -27,8 +27,8 @@ static const struct directive root_directives[] = {
 	    "The name that clients are greeted with and that servers are told."),
 	CONF_STRING(struct root, user, NULL, CONF_RESTART,
 	    "The user to become when started as root, keeping nothing but the right to open ports "
-	    "below 1024. All files are opened and all ports are bound as this user. Without it, gatepost "
-	    "stays the user that it was started as."),
+	    "below 1024. All files, this one too, are opened and all ports are bound as this user. Without it, "
+	    "gatepost stays the user that it was started as."),
 	CONF_NUMBER_OR(struct root, threads, "auto", auto_word, "1", "256", CONF_RESTART,
 	    "How many threads serve clients; `auto` is one for each core. Each session stays on one thread."),
 	CONF_SIZE(struct root, relay_memory, "256m", "1m", "1t", 0,
@@ -201,4 +201,26 @@ root_binds(const struct root *root)
 	while (next_bind(&walk, &owner) != NULL)
 		count++;
 	return count;
+}
+
+bool
+root_become_user(const struct root *root, const char *config_path, struct conf_problems *problems)
+{
+	struct error error;
+	struct conf *again;
+
+	if (!privileges_drop(root->user, &error)) {
+		conf_error_at_value(problems, &root->conf, "user", 0, "%s", error.text);
+		return false;
+	}
+	if (root->user == NULL)
+		return true;
+	again = conf_load(config_path, &root_block, problems);
+	if (again == NULL) {
+		conf_error_at_value(problems, &root->conf, "user", 0,
+		    "the user %s must be able to read the configuration: reloads do", root->user);
+		return false;
+	}
+	conf_free(&again);
+	return true;
 }

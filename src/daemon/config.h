@@ -4,7 +4,7 @@
 #define DAEMON_CONFIG_H
 
 #include "auth/users.h"
-#include "conf/directive.h"
+#include "conf/conf.h"
 
 enum { THREADS_MAX = 256 };
 
@@ -30,5 +30,11 @@ extern const struct block root_block;
 
 int root_threads(const struct root *root);	/* `auto` is as many as this process has cores */
 int root_binds(const struct root *root);	/* how many addresses are listened at */
+
+/*
+ * Becomes the configuration's user, who must be able to read it too: what only root can read would let every
+ * reload fail.  False: the problems tell.
+ */
+bool root_become_user(const struct root *root, const char *config_path, struct conf_problems *problems);
 
 #endif

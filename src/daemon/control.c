@@ -16,7 +16,6 @@
 #include "daemon/log_block.h"
 #include "daemon/notify.h"
 #include "daemon/pid_file.h"
-#include "daemon/privileges.h"
 #include "daemon/reload.h"
 #include "daemon/upkeep.h"
 
@@ -91,8 +90,7 @@ open_first(struct control *control, bool in_background, struct conf_problems *pr
 	root = conf_root(conf);
 	/* here already, since root may raise more than the service user */
 	descriptors_reserve(root->max_connections, root_threads(root), root_binds(root));
-	if (!privileges_drop(root->user, &error)) {
-		conf_error_at_value(problems, &root->conf, "user", 0, "%s", error.text);
+	if (!root_become_user(root, control->config_path, problems)) {
 		conf_free(&conf);
 		return false;
 	}
