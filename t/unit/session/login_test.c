@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* login_test.c: whole sessions up to the login: what both sides hear, and what is left when it fails. */
-#include "rig.h"
+#include "client.h"
 
 static void
 logs_in_and_passes_both_ways(void **state)
@@ -232,7 +232,7 @@ the_login_has_its_time(void **state)
 	struct peer client, *server;
 
 	(void)state;
-	rig_open(&rig, 1, "imap", "", "login_timeout 200ms");
+	rig_open(&rig, 1, "imap", "", "login_timeout 500ms");
 	rig_client(&rig, &client);
 	peer_expect(&client, client_greeting);
 	peer_expect(&client, bye);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* relay_test.c: octets both ways without loss, half-closes, timeouts, last words only where they fit. */
-#include "rig.h"
+#include "client.h"
 
 enum { MANY = 3 * 1024 * 1024 };
 
@@ -213,7 +213,7 @@ says_goodbye_to_an_idle_client(void **state)
 	struct peer client, *server;
 
 	(void)state;
-	open_relay(&rig, &client, &server, "idle_timeout 100ms");
+	open_relay(&rig, &client, &server, "idle_timeout 400ms");
 	peer_expect(&client, "* BYE Disconnected: time is up.\r\n");
 	peer_expect_end(&client);
 	peer_expect_end(server);
@@ -228,7 +228,7 @@ says_nothing_within_a_literal(void **state)
 	struct peer client, *server;
 
 	(void)state;
-	open_relay(&rig, &client, &server, "idle_timeout 100ms");
+	open_relay(&rig, &client, &server, "idle_timeout 400ms");
 	peer_say(server, "* 1 FETCH (BODY[] {100}\r\nhalf of");
 	peer_expect(&client, "* 1 FETCH (BODY[] {100}\r\nhalf of");
 	peer_expect_end(&client);
@@ -281,10 +281,10 @@ an_idle_client_is_noticed_behind_a_late_reply(void **state)
 	struct peer client, *server;
 
 	(void)state;
-	open_relay(&rig, &client, &server, "idle_timeout 100ms; reply_timeout 1m");
+	open_relay(&rig, &client, &server, "idle_timeout 400ms; reply_timeout 1m");
 	peer_say(&client, "b NOOP\r\n");
 	peer_expect(server, "b NOOP\r\n");
-	wait_ms(rig.loop, 250);
+	wait_ms(rig.loop, 1000);
 	peer_say(server, "b OK\r\n");
 	peer_expect(&client, "b OK\r\n* BYE Disconnected: time is up.\r\n");
 	peer_expect_end(&client);
@@ -300,15 +300,15 @@ traffic_puts_the_timeout_off(void **state)
 	int64_t last;
 
 	(void)state;
-	open_relay(&rig, &client, &server, "idle_timeout 300ms");
+	open_relay(&rig, &client, &server, "idle_timeout 800ms");
 	for (int i = 0; i < 4; i++) {
-		wait_ms(rig.loop, 100);
+		wait_ms(rig.loop, 300);
 		peer_say(server, "* 1 EXISTS\r\n");
 		peer_expect(&client, "* 1 EXISTS\r\n");
 	}
 	last = loop_now(rig.loop);
 	peer_expect(&client, "* BYE Disconnected: time is up.\r\n");
-	assert_true(loop_now(rig.loop) - last >= 290);
+	assert_true(loop_now(rig.loop) - last >= 790);
 	peer_close(&client);
 	rig_close(&rig);
 }

@@ -4,7 +4,7 @@
  * literal, at each phase, through TLS, and all at once with their worker.
  */
 #include "../net/certificates.h"
-#include "rig.h"
+#include "client.h"
 
 static const char shutdown_bye[] = "* BYE [UNAVAILABLE] Please connect again.\r\n";
 static const char greeting_before_tls[] =

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* worker_test.c: gates through commits: who is accepted, under which settings, and when a worker is empty. */
-#include "rig.h"
+#include "client.h"
 
 /* A second configuration, as a reload would bring it. */
 struct generation {
