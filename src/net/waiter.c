@@ -51,14 +51,14 @@ waiter_add(struct waiter_list *list, struct loop *loop, void (*on_wake)(void *ow
 	pthread_mutex_unlock(&list->lock);
 }
 
-void
+bool
 waiter_cancel(struct waiter **slot)
 {
 	struct waiter *waiter = *slot;
 	bool is_woken;
 
 	if (waiter == NULL)
-		return;
+		return true;
 	*slot = NULL;
 	pthread_mutex_lock(&waiter->list->lock);
 	is_woken = waiter->is_woken;
@@ -71,6 +71,7 @@ waiter_cancel(struct waiter **slot)
 		waiter->is_cancelled = true;
 	else
 		xfree(waiter);
+	return !is_woken;
 }
 
 static void

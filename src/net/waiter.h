@@ -34,8 +34,8 @@ void waiter_list_clear(struct waiter_list *list);
  */
 void waiter_add(struct waiter_list *list, struct loop *loop, void (*on_wake)(void *owner), void *owner,
     struct waiter **slot);
-/* On the waiter's own loop, with *slot NULL it does nothing.  A wake that is under way goes to unclaimed. */
-void waiter_cancel(struct waiter **slot);
+/* On the waiter's own loop.  False: a wake is under way, and goes to unclaimed.  With *slot NULL it does nothing. */
+bool waiter_cancel(struct waiter **slot);
 /* Hands out to the oldest; false: nobody waits.  From any thread. */
 bool waiter_wake_one(struct waiter_list *list);
 int waiter_count(struct waiter_list *list);

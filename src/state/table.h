@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * table.h: the one kind of table that threads share: entries by name, in
+ * shards with a mutex each, that vanish by themselves when their time is up.
+ * A shard is held for a few instructions, never across I/O.
+ */
+#ifndef STATE_TABLE_H
+#define STATE_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+
+#define TABLE_FOREVER INT64_MAX
+
+struct table;
+struct table_entry;
+
+/* clear (or NULL) releases what a value holds, when its entry vanishes; it runs with the shard locked. */
+struct table *table_new(size_t value_size, void (*clear)(void *value));
+void table_free(struct table **table);			/* nobody uses it any more */
+
+/*
+ * Finds the entry and locks its shard; NULL, and nothing locked, where there is none (or its time is up) and
+ * `create` is false.  A new entry's value is zero.  now: monotonic ms, for what has expired.
+ */
+struct table_entry *table_lock(struct table *table, struct slice name, int64_t now, bool create);
+/* Locks the shard of an entry that lives TABLE_FOREVER, found before. */
+void table_relock(struct table *table, struct table_entry *entry);
+void *table_value(struct table_entry *entry);
+/* Unlocks; the entry lives until `expires` (TABLE_FOREVER: until that is changed; in the past: it is gone). */
+void table_unlock(struct table *table, struct table_entry *entry, int64_t expires);
+size_t table_count(struct table *table);		/* expired ones that were not met yet too */
+
+#endif
