@@ -86,9 +86,8 @@ static const struct directive option_directives[] = {
 	    "Time from the first attempt to connect until the server has accepted the login, over all "
 	    "attempts."),
 	CONF_NUMBER(struct pool_options, retries, "3", "0", "100", 0,
-	    "How often a session tries the same server again after a failed connect, a second apart, with "
-	    "`balance user`.  Other pools go on to each other server once, without a pause.  0: it fails at "
-	    "once."),
+	    "How often a session tries again after a failed connect: at the next server, or, with `balance "
+	    "user`, at the same one after a second.  0: it fails at once."),
 	CONF_DURATION(struct pool_options, queue_timeout, "10s", "0s", "1h", 0,
 	    "How long a session waits for room where all servers have `max_connections`.  0s: not at all."),
 	CONF_NUMBER(struct pool_options, max_connections, "0", "0", "1000000", 0,
