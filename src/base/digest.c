@@ -2,7 +2,9 @@
 /* digest.c: the adapter to OpenSSL's digests. */
 #include "base/digest.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +15,66 @@ digest_sha256(const void *data, size_t n, uint8_t out[DIGEST_SHA256_SIZE])
 {
 	if (EVP_Digest(data, n, out, NULL, EVP_sha256(), NULL) != 1)
 		abort();
+}
+
+static const EVP_MD *
+find_digest(enum digest_kind kind)
+{
+	static const EVP_MD *(*const makers[])(void) = {
+		[DIGEST_MD5] = EVP_md5,
+		[DIGEST_SHA1] = EVP_sha1,
+		[DIGEST_SHA256] = EVP_sha256,
+		[DIGEST_SHA512] = EVP_sha512,
+	};
+
+	return makers[kind]();
+}
+
+size_t
+digest_size(enum digest_kind kind)
+{
+	return (size_t)EVP_MD_get_size(find_digest(kind));
+}
+
+bool
+digest_both(enum digest_kind kind, struct slice first, struct slice second,
+    uint8_t out[DIGEST_SIZE_MAX])
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	bool ok;
+
+	if (ctx == NULL)
+		abort();
+	ok = EVP_DigestInit_ex(ctx, find_digest(kind), NULL) == 1 &&
+	    EVP_DigestUpdate(ctx, first.data, first.len) == 1 &&
+	    EVP_DigestUpdate(ctx, second.data, second.len) == 1 && EVP_DigestFinal_ex(ctx, out, NULL) == 1;
+	EVP_MD_CTX_free(ctx);
+	return ok;
+}
+
+bool
+digest_hmac(enum digest_kind kind, struct slice key, struct slice data, uint8_t out[DIGEST_SIZE_MAX])
+{
+	const unsigned char *bytes = (const unsigned char *)data.data;
+
+	return HMAC(find_digest(kind), key.data, (int)key.len, bytes, data.len, out, NULL) != NULL;
+}
+
+bool
+digest_pbkdf2(enum digest_kind kind, struct slice password, struct slice salt, int rounds,
+    uint8_t out[DIGEST_SIZE_MAX])
+{
+	const EVP_MD *md = find_digest(kind);
+	const unsigned char *bytes = (const unsigned char *)salt.data;
+
+	return PKCS5_PBKDF2_HMAC(password.data, (int)password.len, bytes, (int)salt.len, rounds, md,
+		   (int)digest_size(kind), out) == 1;
+}
+
+bool
+secret_equals(const void *a, const void *b, size_t n)
+{
+	return CRYPTO_memcmp(a, b, n) == 0;
 }
 
 void

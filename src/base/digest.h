@@ -1,14 +1,28 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* digest.h: OpenSSL's digests, and the wiping of secrets. */
+/* digest.h: OpenSSL's digests and what is made of them, the comparing and the wiping of secrets. */
 #ifndef BASE_DIGEST_H
 #define BASE_DIGEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { DIGEST_SHA256_SIZE = 32 };
+#include "base/slice.h"
+
+enum { DIGEST_SHA256_SIZE = 32, DIGEST_SIZE_MAX = 64 };
+enum digest_kind { DIGEST_MD5, DIGEST_SHA1, DIGEST_SHA256, DIGEST_SHA512 };
 
 void digest_sha256(const void *data, size_t n, uint8_t out[DIGEST_SHA256_SIZE]);
+size_t digest_size(enum digest_kind kind);
+/* Of one text behind the other; false where the machine's policy forbids the kind. */
+bool digest_both(enum digest_kind kind, struct slice first, struct slice second,
+    uint8_t out[DIGEST_SIZE_MAX]);
+bool digest_hmac(enum digest_kind kind, struct slice key, struct slice data, uint8_t out[DIGEST_SIZE_MAX]);
+/* RFC 8018's PBKDF2 with HMAC; the result is as long as the digest. */
+bool digest_pbkdf2(enum digest_kind kind, struct slice password, struct slice salt, int rounds,
+    uint8_t out[DIGEST_SIZE_MAX]);
+
+bool secret_equals(const void *a, const void *b, size_t n);	/* in a time that tells nothing of them */
 void secret_wipe(void *data, size_t n);		/* overwritten in a way no compiler removes */
 void secret_free(char **text);			/* wipes a C string, frees it and sets NULL */
 
