@@ -10,6 +10,7 @@ pipe_open(struct pipe *pipe, struct stream *from, struct stream *to)
 {
 	*pipe = (struct pipe){ .from = from, .to = to };
 	from->read_size = STREAM_READ_MIN;
+	from->sink = to;
 	if (stream_kept(to) == 0)
 		stream_resume(from);
 	else

@@ -9,6 +9,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,7 +28,10 @@ enum state {
 	STATE_FAILED
 };
 
-enum { HUNGRY_MS = 50 };	/* how soon memory given back by another thread is noticed */
+enum {
+	HUNGRY_MS = 50,		/* how soon memory given back by another thread is noticed */
+	SHORT_READ = 4096	/* while memory is short; a writable socket takes it as a whole */
+};
 
 /* Of the whole process: the limit is one for all threads. */
 static _Atomic int64_t memory_used;
@@ -85,12 +89,26 @@ wake_reader(struct stream *stream)
 		loop_io_again(stream->loop, &stream->io, LOOP_READ);
 }
 
+/* Would a small block that is read now be gone at once? */
+static bool
+is_sink_free(const struct stream *stream)
+{
+	const struct stream *sink = stream->sink != NULL ? stream->sink : stream;
+	struct pollfd pfd = { .fd = sink->fd, .events = POLLOUT };
+
+	return sink->state == STATE_OPEN && buf_len(&sink->out) == 0 && poll(&pfd, 1, 0) > 0;
+}
+
 static void
 feed_hungry(struct loop_hungry *hungry)
 {
+	bool is_short = is_memory_short();
+
 	list_each(node, &hungry->streams) {
 		struct stream *stream = list_entry(node, struct stream, hungry);
 
+		if (is_short && !is_sink_free(stream))
+			continue;
 		list_remove(node);
 		stream->is_starved = false;
 		wake_reader(stream);
@@ -101,16 +119,13 @@ static void
 on_hungry(struct loop_timer *timer)
 {
 	struct loop_hungry *hungry = loop_owner(timer, struct loop_hungry, timer);
+	struct loop *loop;
 
+	feed_hungry(hungry);
 	if (list_is_empty(&hungry->streams))
 		return;
-	if (is_memory_short()) {
-		struct loop *loop = list_entry(hungry->streams.next, struct stream, hungry)->loop;
-
-		loop_timer_set(loop, timer, loop_now(loop) + HUNGRY_MS);
-	} else {
-		feed_hungry(hungry);
-	}
+	loop = list_entry(hungry->streams.next, struct stream, hungry)->loop;
+	loop_timer_set(loop, timer, loop_now(loop) + HUNGRY_MS);
 }
 
 static void
@@ -221,13 +236,14 @@ fail_behind_input(struct stream *stream)
 static void
 read_once(struct stream *stream)
 {
-	size_t n = 0;
+	bool is_short = is_memory_short();
+	size_t n = 0, size = is_short ? SHORT_READ : stream->read_size;
 
-	if (is_memory_short()) {
+	if (is_short && !is_sink_free(stream)) {
 		starve(stream);
 		return;
 	}
-	switch (stream->ops->read(stream, loop_scratch(stream->loop), stream->read_size, &n)) {
+	switch (stream->ops->read(stream, loop_scratch(stream->loop), size, &n)) {
 	case STREAM_IO_OK:
 		raise_data(stream, n);
 		if (can_read(stream) && stream->ops->has_pending(stream))
@@ -509,6 +525,8 @@ stream_close(struct stream *stream)
 	if (stream->state == STATE_CLOSED)
 		return;
 	stream->state = STATE_CLOSED;
+	if (stream->sink != NULL && stream->sink->sink == stream)
+		stream->sink->sink = NULL;	/* which may live on to say its last words */
 	loop_io_stop(stream->loop, &stream->io);
 	stream->ops->close(stream, politely);
 	stream->tls = NULL;

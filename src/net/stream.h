@@ -57,6 +57,7 @@ struct stream {
 	stream_callback *on_event;
 	void *owner;
 	struct buf out;			/* what the peer has not taken yet */
+	struct stream *sink;		/* keeps what is read here and not taken; NULL: itself, by its answers */
 	struct list hungry;		/* in the loop's list while is_starved */
 	uint64_t bytes_in, bytes_out;	/* payload, without TLS */
 	uint32_t read_size;		/* the most one read takes: 16 KiB up to LOOP_SCRATCH_SIZE */
@@ -115,7 +116,10 @@ bool stream_has_tls(const struct stream *stream);
 /* "connection reset by peer", "certificate has expired"; returns out. */
 const char *stream_reason(const struct stream *stream, char out[STREAM_REASON_MAX]);
 
-/* All bytes kept by all streams may be this much (relay_memory); beyond it, reads stop. */
+/*
+ * All bytes kept by all streams may be this much (relay_memory).  Beyond it only small blocks are read, and
+ * those only where the stream's sink takes them at once: who does not read keeps nobody else waiting.
+ */
 void stream_set_memory_limit(int64_t bytes);
 int64_t stream_memory_used(void);
 

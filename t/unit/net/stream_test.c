@@ -318,6 +318,7 @@ beyond_the_memory_limit_reads_stop_until_memory_is_given_back(void **state)
 {
 	struct loop *loop = loop_new(0);
 	struct tape full = { 0 }, hungry = { 0 };
+	struct stream closed = { 0 };
 	int to_full[2], to_hungry[2];
 
 	(void)state;
@@ -329,6 +330,7 @@ beyond_the_memory_limit_reads_stop_until_memory_is_given_back(void **state)
 	while (stream_write(&full.stream, slice_make(block, BLOCK)) == 0)
 		;
 	assert_true(stream_memory_used() > 1000);
+	hungry.stream.sink = &full.stream;
 	assert_int_equal(write(to_hungry[1], "x", 1), 1);
 	turn_a_little(loop);
 	assert_int_equal(hungry.counts[STREAM_DATA], 0);
@@ -343,6 +345,7 @@ beyond_the_memory_limit_reads_stop_until_memory_is_given_back(void **state)
 
 	/* the memory of another thread comes back without a word: a timer looks */
 	stream_set_memory_limit(-1);
+	hungry.stream.sink = &closed;
 	assert_int_equal(write(to_hungry[1], "y", 1), 1);
 	turn_a_little(loop);
 	assert_int_equal(hungry.counts[STREAM_DATA], 1);
@@ -353,6 +356,45 @@ beyond_the_memory_limit_reads_stop_until_memory_is_given_back(void **state)
 	tape_close(&hungry);
 	close(to_full[1]);
 	close(to_hungry[1]);
+	loop_free(&loop);
+}
+
+static void
+beyond_the_memory_limit_small_blocks_go_to_who_takes_them(void **state)
+{
+	struct loop *loop = loop_new(0);
+	struct tape from = { 0 }, to = { 0 };
+	int to_from[2], to_to[2];
+
+	(void)state;
+	make_pair(to_from);
+	make_pair(to_to);
+	stream_set_memory_limit(-1);
+	open_tape(&from, loop, to_from[0]);
+	open_tape(&to, loop, to_to[0]);
+	from.stream.sink = &to.stream;
+	to.stream.sink = &from.stream;
+	assert_int_equal(write(to_from[1], block, STREAM_READ_MIN), STREAM_READ_MIN);
+	tape_await(&from, STREAM_DATA, 1);
+	assert_true(buf_len(&from.data) < STREAM_READ_MIN);
+
+	/* a socket that is full, with nothing kept: reading would fill memory */
+	while (write(to_to[0], block, BLOCK) > 0)
+		;
+	turn_a_little(loop);
+	assert_true(from.stream.is_starved);
+	drain(to_to[1]);
+	while (buf_len(&from.data) < STREAM_READ_MIN)
+		tape_await(&from, STREAM_DATA, from.counts[STREAM_DATA] + 1);
+	assert_int_equal(stream_memory_used(), 0);
+
+	/* who is gone is nobody's sink any more */
+	tape_close(&to);
+	assert_null(from.stream.sink);
+	stream_set_memory_limit(INT64_MAX);
+	tape_close(&from);
+	close(to_from[1]);
+	close(to_to[1]);
 	loop_free(&loop);
 }
 
@@ -371,6 +413,7 @@ main(void)
 		cmocka_unit_test(a_connection_that_hangs_is_ended_by_the_callers_timer),
 		cmocka_unit_test(reset_reaches_the_peer_as_a_reset),
 		cmocka_unit_test(beyond_the_memory_limit_reads_stop_until_memory_is_given_back),
+		cmocka_unit_test(beyond_the_memory_limit_small_blocks_go_to_who_takes_them),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
