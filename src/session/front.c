@@ -3,11 +3,12 @@
  * front.c: the client's side up to the login: its bytes go through the
  * command engine, and the steps that come out are performed here.
  */
+#include "session/session.h"
+
 #include <sys/socket.h>
 
 #include "base/log.h"
 #include "base/xalloc.h"
-#include "session/session.h"
 
 enum { PARKED_MAX = 16 * 1024 };	/* what a client may pipeline while its login is under way */
 
@@ -74,8 +75,8 @@ front_flush(struct session *s)
 	buf_clear(out);
 }
 
-static void
-count_error(struct session *s)
+void
+front_count_error(struct session *s)
 {
 	if (++s->login->errors < s->settings->max_errors)
 		return;
@@ -116,7 +117,7 @@ perform(struct session *s, enum step step)
 		end_with_words(s, END_DONE);
 		break;
 	case STEP_BAD:
-		count_error(s);
+		front_count_error(s);
 		break;
 	case STEP_INJECTION:
 		end_with_words(s, END_INJECTION);
@@ -147,8 +148,9 @@ run_commands(struct session *s, struct slice in)
 			break;
 		perform(s, step);
 	}
-	if (s->login != NULL)
-		s->login->is_running = false;
+	if (s->login == NULL)
+		return total;
+	s->login->is_running = false;
 	if (s->phase == FRONT_COMMAND)
 		front_flush(s);
 	return total;
@@ -201,17 +203,12 @@ on_data(struct session *s, struct slice data)
 static void
 on_tls_ready(struct session *s)
 {
-	struct dialogue *d;
-
 	learn_tls(s);
 	if (s->login == NULL) {
 		front_begin(s);
 		return;
 	}
-	d = &s->login->dialogue;
-	dialogue_tls_started(d);
-	d->tls_offered = false;
-	d->secrets_allowed = true;
+	dialogue_tls_started(&s->login->dialogue);
 	session_enter(s, FRONT_COMMAND);
 	front_flush(s);
 }

@@ -3,13 +3,14 @@
  * login.c: from complete credentials to a server that took them: asks who
  * decides, routes, dials, and tells the client the outcome.
  */
+#include "session/session.h"
+
 #include <string.h>
 
 #include "balance/endpoint.h"
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "proto/reply.h"
-#include "session/session.h"
 
 static void on_back(struct back *back, enum back_event event, void *owner);
 
@@ -26,13 +27,6 @@ fail(struct session *s)
 	front_resume(s);
 }
 
-/* Counted like a bad command: a connection is good for so many guesses and no more. */
-static bool
-has_guesses_left(struct session *s)
-{
-	return ++s->login->errors < s->settings->max_errors;
-}
-
 static void
 refuse(struct session *s, const char *why)
 {
@@ -40,12 +34,10 @@ refuse(struct session *s, const char *why)
 	session_log(s, LOG_INFO, "login refused: %s", why);
 	session_event(s, SESSION_EVENT_LOGIN_FAILED, why);
 	session_drop_back(s);
-	if (has_guesses_left(s)) {
+	/* like a bad command: a connection is good for so many guesses and no more */
+	front_count_error(s);
+	if (!s->has_ended)
 		fail(s);
-		return;
-	}
-	front_flush(s);
-	session_end(s, END_TOO_MANY_ERRORS);
 }
 
 static void
@@ -158,7 +150,8 @@ try_again(struct session *s)
 	char reason[BACK_REASON_MAX];
 
 	s->login->route.endpoint->counters[s->worker->index].connect_failures++;
-	session_log(s, LOG_WARNING, "server failed: %s while %s", back_reason(s->back, reason), back_doing(s->back));
+	session_log(s, LOG_WARNING, "server failed: %s while %s", back_reason(s->back, reason),
+	    back_doing(s->back));
 	session_drop_back(s);
 	route_again(&s->login->route);
 }

@@ -54,6 +54,7 @@ static const struct phase_row {
 	void (*on_event)(struct session *s, enum stream_event event, struct slice data);
 	void (*on_time)(struct session *s);
 } phases[] = {
+	[FRONT_NEW]     = { "new",     "being accepted",               NULL,              NULL },
 	[FRONT_TLS]     = { "tls",     "starting TLS with the client", front_event,       end_login_timeout },
 	[FRONT_COMMAND] = { "command", NULL,                           front_event,       end_login_timeout },
 	[FRONT_AUTH]    = { "auth",    "asking the auth source",       front_event,       end_login_timeout },
@@ -159,7 +160,7 @@ session_open(struct gate *gate, int fd, const struct addr *peer)
 	if (s->settings->login_timeout.ms > 0)
 		session_wake_at(s, s->accepted_at + s->settings->login_timeout.ms);
 	if (gate->is_tls) {
-		s->phase = FRONT_TLS;
+		session_enter(s, FRONT_TLS);
 		stream_accept_tls(&s->front, &s->settings->front_tls);
 	} else {
 		front_begin(s);
@@ -173,8 +174,8 @@ destroy(struct session *s)
 	stream_close(&s->front);
 	loop_timer_stop(s->worker->loop, &s->timer);
 	atomic_fetch_sub_explicit(&s->listener->connections, 1, memory_order_relaxed);
+	session_enter(s, FRONT_ENDED);
 	listener_put(&s->listener);
-	s->phase = FRONT_ENDED;
 	worker_session_gone(s->worker, s);
 	xfree(s->identity.user);
 	s->identity.user = NULL;

@@ -22,6 +22,7 @@
 #include "session/worker.h"
 
 enum front_phase {
+	FRONT_NEW,		/* just accepted */
 	FRONT_TLS,		/* a handshake is under way */
 	FRONT_COMMAND,		/* the dialogue before the login */
 	FRONT_AUTH,		/* an auth source was asked */
@@ -93,7 +94,7 @@ struct session {
 	struct loop_timer timer;
 	int64_t accepted_at, last_data;		/* loop_now */
 	struct identity identity;
-	uint8_t phase;				/* enum front_phase */
+	uint8_t phase;				/* enum front_phase; session_enter sets it */
 	bool has_ended;
 };
 
@@ -102,7 +103,7 @@ enum { SESSION_DRAIN_MS = 10000 };	/* how long a boundary is waited for before a
 /* A client of a gate; owns fd from now on.  No memory: the client is turned away. */
 void session_open(struct gate *gate, int fd, const struct addr *peer);
 void session_enter(struct session *s, enum front_phase phase);
-void session_wake_at(struct session *s, int64_t at_ms);		/* the phase's on_time; replaces the time before */
+void session_wake_at(struct session *s, int64_t at_ms);	/* for the phase's on_time; only the last counts */
 void session_drop_back(struct session *s);			/* closes it, if there is one */
 /* The endpoint it has or is about to have; NULL: none yet. */
 const struct endpoint *session_endpoint(const struct session *s);
@@ -112,18 +113,20 @@ const struct endpoint *session_endpoint(const struct session *s);
  */
 void session_end(struct session *s, enum end_reason reason);
 void session_finish(struct session *s);		/* told to go: ends at once or at the next boundary */
-void session_stop(struct session *s);		/* ends at once, also where it waits for its last words to be read */
+void session_stop(struct session *s);		/* ends at once, last words unread if need be */
 
 /* "… while reading greeting": the phase's and the back's own words. */
 const char *session_doing(const struct session *s);
-void session_log(const struct session *s, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void session_log(const struct session *s, int level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 void session_event(const struct session *s, enum session_events event, const char *reason);
 
 /* front.c: the dialogue up to the login. */
-void front_begin(struct session *s);		/* greets, or routes at once where the protocol has no login */
+void front_begin(struct session *s);		/* greets; or routes, where the protocol has no login */
 void front_event(struct session *s, enum stream_event event, struct slice data);
 void front_flush(struct session *s);		/* writes what the dialogue has to say */
-void front_resume(struct session *s);		/* back to commands after a failed login; runs what was pipelined */
+void front_count_error(struct session *s);	/* a bad command, a wrong guess; one too many ends it */
+void front_resume(struct session *s);		/* after a failed login: runs what was pipelined */
 void login_free(struct login **login, struct loop *loop);	/* wiped now, freed when the turn is over */
 
 /* login.c: from complete credentials to a server that took them. */
