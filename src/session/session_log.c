@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* session_log.c: a session's lines and events in the log. */
+#include "session/session.h"
+
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "balance/endpoint.h"
 #include "base/digest.h"
-#include "base/hash.h"
 #include "base/log.h"
-#include "base/random.h"
-#include "session/session.h"
 
 enum { LINE_MAX_SIZE = 1024 };
 
@@ -57,8 +56,8 @@ hash_name(const struct session *s, const char *name, char *out, size_t size)
 		n = sizeof(salted) - 1;
 	digest_sha256(salted, (size_t)n, digest);
 	secret_wipe(salted, sizeof(salted));
-	snprintf(out, size, "~%02x%02x%02x%02x%02x%02x", digest[0], digest[1], digest[2], digest[3], digest[4],
-	    digest[5]);
+	snprintf(out, size, "~%02x%02x%02x%02x%02x%02x", digest[0], digest[1], digest[2], digest[3],
+	    digest[4], digest[5]);
 	return out;
 }
 
@@ -112,17 +111,16 @@ client_text(const struct session *s, bool is_masked, char out[ADDR_TEXT_MAX])
 /* One that is left out where there is no text. */
 #define TEXT_FIELD(name_, text_) { .name = (name_), .text = (text_), .number = LOG_FIELD_UNSET }
 
-void
-session_event(const struct session *s, enum session_events event, const char *reason)
+static void
+write_event(const struct session *s, enum session_events event, const char *reason, bool is_masked)
 {
-	const struct snapshot *now = s->worker->snapshot;	/* the session's own may be gone */
 	char client[ADDR_TEXT_MAX], hashed[32];
 	const struct endpoint *endpoint = session_endpoint(s);
 	struct log_field fields[] = {
 		TEXT_FIELD("session", s->identity.session),
 		TEXT_FIELD("listener", s->listener->name),
 		TEXT_FIELD("protocol", s->proto->name),
-		TEXT_FIELD("client", client_text(s, now->mask_addresses, client)),
+		TEXT_FIELD("client", client_text(s, is_masked, client)),
 		{ .name = "client_port", .number = addr_port(&s->identity.client) },
 		TEXT_FIELD("user", user_text(s, hashed, sizeof(hashed))),
 		TEXT_FIELD("tls", s->identity.tls_version),
@@ -134,7 +132,14 @@ session_event(const struct session *s, enum session_events event, const char *re
 		TEXT_FIELD("reason", reason),
 	};
 
-	if (!(now->events & event) || !log_wants_access())
-		return;
 	log_event(name_event(event), fields, sizeof(fields) / sizeof(fields[0]));
+}
+
+void
+session_event(const struct session *s, enum session_events event, const char *reason)
+{
+	const struct snapshot *now = s->worker->snapshot;	/* the session's own may be gone */
+
+	if ((now->events & event) != 0 && log_wants_access())
+		write_event(s, event, reason, now->mask_addresses);
 }
