@@ -210,7 +210,8 @@ const char *
 back_reason(const struct back *back, char out[BACK_REASON_MAX])
 {
 	char text[STREAM_REASON_MAX];
-	bool is_broken = back->stream.error != 0;	/* what a server said earlier is not the reason then */
+	/* what a server said earlier is not the reason then */
+	bool is_broken = back->stream.error != 0;
 
 	if (back->why != NULL)
 		snprintf(out, BACK_REASON_MAX, "%s", back->why);

@@ -15,7 +15,7 @@
 enum back_phase { BACK_IDLE, BACK_CONNECT, BACK_TLS, BACK_DIAL, BACK_READY };
 
 enum back_event {
-	BACK_EVENT_READY,	/* logged in (or as far as the order wants): the stream is the owner's from now on */
+	BACK_EVENT_READY,	/* logged in, or as far as the order wants: the stream is the owner's now */
 	BACK_EVENT_REFUSED,	/* the server refused the login; back->dial->last has its words */
 	BACK_EVENT_LATER,	/* the server cannot now */
 	BACK_EVENT_FAILED	/* refused connection, timeout, TLS failure, out of protocol: back_reason */
@@ -33,26 +33,27 @@ struct back_plan {
 };
 
 struct back;
+/* The one callback.  It may back_close; memory that holds the back may be freed by loop_defer only. */
 typedef void back_callback(struct back *back, enum back_event event, void *owner);
 
 struct back {
 	struct stream stream;
-	struct dial *dial;			/* NULL once the outcome was dealt with: back_forget_dial */
+	struct dial *dial;			/* NULL where there is nothing to say (any more) */
 	const struct back_plan *plan;		/* NULL likewise */
 	struct loop_timer timer;
 	back_callback *on_event;
 	void *owner;
-	struct buf in;				/* the server's bytes not consumed by the dial; the relay's first */
+	struct buf in;				/* the server's bytes behind the dial's: the relay's first */
 	enum back_phase phase;			/* where it failed, too */
-	const char *why;			/* of a failure that neither stream nor dial can tell; or NULL */
+	const char *why;			/* of a failure that only this file knows of; or NULL */
 };
 
 /* The outcome comes as an event, never before this returns. */
 void back_start(struct back *back, struct loop *loop, const struct back_plan *plan, back_callback *on_event,
     void *owner);
-void back_forget_dial(struct back *back);	/* wipes the dial; after BACK_EVENT_READY, words have been read */
+void back_forget_dial(struct back *back);	/* wipes the dial, once its words were read */
 void back_close(struct back *back);		/* at once, in any phase; no event comes; twice is fine */
-const char *back_doing(const struct back *back);	/* "connecting", "starting TLS", "reading greeting" … */
+const char *back_doing(const struct back *back);	/* "connecting", "reading greeting" */
 enum { BACK_REASON_MAX = 320 };
 const char *back_reason(const struct back *back, char out[BACK_REASON_MAX]);	/* "connection refused" */
 

@@ -87,8 +87,8 @@ take_or_wait(struct route *route, struct endpoint *endpoint)
 static void
 choose(struct route *route)
 {
-	struct balance_key key = { .user = route->user, .tried = route->tried, .tried_count = route->tried_count,
-		.full_too = route->pool->is_bound };
+	struct balance_key key = { .user = route->user, .tried = route->tried,
+		.tried_count = route->tried_count, .full_too = route->pool->is_bound };
 	int worker = loop_index(route->loop);
 	struct endpoint *endpoint = pool_pick(route->pool, worker, &key);
 

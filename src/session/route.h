@@ -14,14 +14,17 @@
 enum { ROUTE_TRIED_MAX = 8 };		/* servers one session tries before it is told to come later */
 
 struct route;
-/* endpoint NULL: none can be had; route->why tells.  Otherwise it is taken, and held until claimed, dropped or tried again. */
+/*
+ * endpoint NULL: none can be had, and route->why tells.  Otherwise it is taken, and held until it is claimed,
+ * cancelled or tried again.  The callback may cancel the route, and end its session.
+ */
 typedef void route_callback(struct route *route, struct endpoint *endpoint, void *owner);
 
 struct route {
 	struct loop *loop;
 	const struct pool *pool;
 	struct slice user;			/* the key; outlives the route */
-	int64_t deadline;			/* of the pool's login_timeout, over all tries; 0 before the first */
+	int64_t deadline;			/* of the pool's login_timeout; 0 before the first try */
 	int64_t queue_until;
 	route_callback *on_routed;
 	void *owner;

@@ -12,7 +12,7 @@
 
 enum { FULL_RETRY_MS = 100 };		/* how soon to look again when max_connections is reached */
 
-/* All workers' sessions: max_connections bounds the process.  Written by every worker, so it cannot be one's. */
+/* All workers' sessions: max_connections bounds the process, so that the count cannot be one worker's. */
 static atomic_int total_sessions;
 
 struct listener *
@@ -59,7 +59,8 @@ is_listener_full(const struct gate *gate)
 {
 	int64_t max = gate->settings->max_connections;
 
-	return max > 0 && atomic_load_explicit(&gate->settings->listener->connections, memory_order_relaxed) >= max;
+	return max > 0 &&
+	    atomic_load_explicit(&gate->settings->listener->connections, memory_order_relaxed) >= max;
 }
 
 /* Stops or goes on accepting, gate by gate; clients wait in the backlog meanwhile. */
@@ -251,7 +252,7 @@ on_stop(struct loop *loop, void *arg)
 		if (gate->held != NULL)
 			snapshot_put(gate->held, worker->index);
 		list_remove(&gate->node);
-		xfree(gate);
+		loop_defer(loop, xfree, gate);
 	}
 	offers_forget(worker);
 	if (worker->snapshot != NULL)

@@ -50,7 +50,7 @@ struct gate {
 	int socket;				/* number of the bound address, over all reloads */
 	const struct listener_settings *settings;	/* of the worker's current snapshot */
 	bool is_tls;				/* TLS from the first byte */
-	struct snapshot *held;			/* dropped: whose settings the clients still in the backlog get */
+	struct snapshot *held;			/* dropped: whose settings clients in the backlog get */
 };
 
 /* Which gate serves which listener from now on; a gate whose socket is not named is dropped. */
@@ -76,7 +76,7 @@ struct worker {
 	struct snapshot *snapshot;		/* current */
 	struct list gates;
 	struct list sessions;
-	struct list offers;			/* capabilities to offer, by pool: see offer.h */
+	struct list offers;			/* capabilities to offer, by listener: see offer.h */
 	struct loop_timer retry;		/* full: looks again whether clients may be accepted */
 	bool is_full;
 	bool is_draining;			/* accepts nobody; on_empty when the last session is gone */
@@ -91,11 +91,12 @@ struct worker {
 
 /* Control's. */
 /* log_salt: random, the same for all workers: names that are hashed in the log hash alike. */
-struct worker *worker_new(int index, struct loop *control, uint64_t log_salt, void (*on_empty)(struct worker *worker));
+struct worker *worker_new(int index, struct loop *control, uint64_t log_salt,
+    void (*on_empty)(struct worker *worker));
 void worker_free(struct worker **worker);		/* its thread has ended */
 void worker_commit(struct worker *worker, struct worker_change *change);
 void worker_drain(struct worker *worker);		/* accepts what waits, then nobody */
-void worker_finish(struct worker *worker);		/* every session is told to go, at a boundary if it has one */
+void worker_finish(struct worker *worker);		/* sessions are told to go, at their next boundary */
 void worker_stop(struct worker *worker);		/* ends all at once and leaves loop_run */
 
 /* The worker's own thread's: counted from accept to close. */
