@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* listener_settings.c: the rows of `listener` and `bind`, their defaults by protocol, and what must fit together. */
+/*
+ * listener_settings.c: the rows of `listener` and `bind`, their defaults by
+ * protocol, and what must fit together.
+ */
 #include "session/listener_settings.h"
 
 #include <ctype.h>
@@ -8,8 +11,8 @@
 
 #include "auth/auth.h"
 #include "balance/pool.h"
+#include "base/buf.h"
 #include "proto/proto.h"
-#include "session/snapshot.h"
 
 static const struct choice starttls_choices[] = {
 	{ "off", STARTTLS_OFF }, { "optional", STARTTLS_OPTIONAL }, { "required", STARTTLS_REQUIRED }, { 0 }
@@ -22,16 +25,12 @@ static const struct choice never[] = { { "none", 0 }, { 0 } };
 static bool
 read_seconds(struct conf_words *words, size_t i, int max, int *seconds, struct error *error)
 {
-	const char *word = words->words[i];
-	struct duration duration = { 0 };
-	static const struct directive row = {
-		.name = "tcp_keepalive", .kind = CONF_KIND_DURATION, .size = sizeof(struct duration)
-	};
+	struct duration duration;
 
-	if (!conf_parse_value(&row, word, &duration, words->arena, error))
+	if (!conf_words_duration(words, i, &duration, error))
 		return false;
 	if (duration.ms < 1000 || duration.ms / 1000 > max || duration.ms % 1000 != 0)
-		return error_set(error, "%s is outside 1s to %ds, in whole seconds", word, max);
+		return error_set(error, "%s is outside 1s to %ds, in whole seconds", words->words[i], max);
 	*seconds = (int)(duration.ms / 1000);
 	return true;
 }
@@ -42,23 +41,24 @@ set_keepalive(struct conf_words *words, void *field, struct error *error)
 {
 	enum { IDLE_MAX = 32767, COUNT_MAX = 127 };	/* the kernel's */
 	struct keepalive *keepalive = field;
-	uint64_t count;
+	int64_t count;
 
 	if (words->count != 3)
 		return error_set(error, "wants three values: idle interval count, as in 2m 30s 4");
 	if (!read_seconds(words, 0, IDLE_MAX, &keepalive->idle_s, error))
 		return false;
-	words->bad = 1;
 	if (!read_seconds(words, 1, IDLE_MAX, &keepalive->interval_s, error))
 		return false;
-	words->bad = 2;
-	if (!slice_to_number(slice_of(words->words[2]), COUNT_MAX, &count) || count == 0)
+	if (!conf_words_number(words, 2, &count, error))
+		return false;
+	if (count < 1 || count > COUNT_MAX)
 		return error_set(error, "%s is outside 1 to %d", words->words[2], COUNT_MAX);
 	keepalive->count = (int)count;
 	return true;
 }
 
-#define BIND_HELP "Where clients connect to: an address and port, `*` for all of IPv4 and IPv6, or `unix:PATH`."
+#define BIND_HELP \
+	"Where clients connect to: an address and port, `*` for all of IPv4 and IPv6, or `unix:PATH`."
 #define BIND_ROWS(help) \
 	CONF_ADDRESS(struct bind_settings, address, NULL, \
 	    CONF_REQUIRED | CONF_NEEDS_PORT | CONF_NUMERIC | CONF_ANY | CONF_UNIX, help), \
@@ -70,10 +70,13 @@ set_keepalive(struct conf_words *words, void *field, struct error *error)
 	    "Take connections that come in through this network interface only.")
 
 static const struct directive bind_directives[] = { BIND_ROWS(BIND_HELP), { 0 } };
-static const struct directive bind_tls_directives[] = { BIND_ROWS(BIND_HELP " TLS from the first byte."), { 0 } };
+static const struct directive bind_tls_directives[] = {
+	BIND_ROWS(BIND_HELP " TLS from the first byte."), { 0 }
+};
+
 static const struct block bind_block = {
-	.name = "bind", .directives = bind_directives, .size = BLOCK_SIZE(struct bind_settings), .title = TITLE_VALUE,
-	.help = "A socket where STARTTLS is offered, or none."
+	.name = "bind", .directives = bind_directives, .size = BLOCK_SIZE(struct bind_settings),
+	.title = TITLE_VALUE, .help = "A socket where STARTTLS is offered, or none."
 };
 static const struct block bind_tls_block = {
 	.name = "bind_tls", .directives = bind_tls_directives, .size = BLOCK_SIZE(struct bind_settings),
@@ -87,22 +90,24 @@ static const struct directive listener_directives[] = {
 	CONF_BLOCKS(struct listener_settings, bind_tls, &bind_tls_block, CONF_OWN),
 	CONF_REFERENCE(struct listener_settings, tls, NULL, &tls_block, 0,
 	    "The `tls` block with the certificates, for `bind_tls` and STARTTLS."),
-	CONF_CHOICE(struct listener_settings, starttls, "required on imap, off on tcp", starttls_choices, CONF_COMPUTED,
-	    "Whether TLS is offered within the protocol. `required`: no login before it."),
+	CONF_CHOICE(struct listener_settings, starttls, "required on imap, off on tcp", starttls_choices,
+	    CONF_COMPUTED, "Whether TLS is offered within the protocol. `required`: no login before it."),
 	CONF_BOOL(struct listener_settings, plaintext_login, "no", 0,
 	    "Take passwords without TLS. They can be read by everybody on the way."),
 	CONF_REFERENCES(struct listener_settings, auth, NULL, &auth_block, 0,
 	    "Who decides about a login, in order. Without it the mail server does."),
 	CONF_REFERENCE(struct listener_settings, pool, NULL, &pool_block, CONF_REQUIRED,
 	    "The pool of servers that sessions go to."),
-	CONF_DURATION_OR(struct listener_settings, login_timeout, "60s; none on tcp", never, "0s", "30m", CONF_COMPUTED,
-	    "Time a client has from connecting to a finished login."),
-	CONF_DURATION_OR(struct listener_settings, idle_timeout, "35m on imap, 1h on tcp", never, "0s", "7d", CONF_COMPUTED,
+	CONF_DURATION_OR(struct listener_settings, login_timeout, "60s; none on tcp", never, "0s", "30m",
+	    CONF_COMPUTED, "Time a client has from connecting to a finished login."),
+	CONF_DURATION_OR(struct listener_settings, idle_timeout, "35m on imap, 1h on tcp", never, "0s", "7d",
+	    CONF_COMPUTED,
 	    "Silence after which a session ends, while the client is the one to speak. "
 	    "IMAP clients in IDLE speak every 29 minutes."),
-	CONF_DURATION_OR(struct listener_settings, reply_timeout, "5m; none on tcp", never, "0s", "1d", CONF_COMPUTED,
-	    "Silence after which a session ends, while the server is the one to speak."),
-	CONF_CUSTOM(struct listener_settings, tcp_keepalive, "2m 30s 4", set_keepalive, "idle interval count", 0,
+	CONF_DURATION_OR(struct listener_settings, reply_timeout, "5m; none on tcp", never, "0s", "1d",
+	    CONF_COMPUTED, "Silence after which a session ends, while the server is the one to speak."),
+	CONF_CUSTOM(struct listener_settings, tcp_keepalive, "2m 30s 4", set_keepalive,
+	    "idle interval count", 0,
 	    "Both sides of a silent session are probed after this time, this often, so many times."),
 	CONF_DURATION_OR(struct listener_settings, tcp_user_timeout, "3m", never, "0s", "1h", 0,
 	    "How long sent bytes may stay unacknowledged before the connection counts as lost."),
@@ -114,8 +119,9 @@ static const struct directive listener_directives[] = {
 	    "What a client hears when no server can be had: `no`, it may stay and try again; `bye`, it is "
 	    "disconnected."),
 	CONF_STRINGS(struct listener_settings, capabilities, "auto", 0,
-	    "What is announced before the login: `auto`, what all servers of the pool are known to have; or a "
-	    "fixed list. What depends on state (`STARTTLS`, `AUTH=`, `LOGINDISABLED`) is always the proxy's own."),
+	    "What is announced before the login: `auto`, what all servers of the pool are known to have; or "
+	    "a fixed list. What depends on state (`STARTTLS`, `AUTH=`, `LOGINDISABLED`) is always the "
+	    "proxy's own."),
 	CONF_STRING(struct listener_settings, hostname, "that of the root", CONF_COMPUTED,
 	    "Our name in greetings of this listener."),
 	{ 0 }
@@ -235,18 +241,33 @@ check_tls(struct conf_problems *problems, const struct listener_settings *l)
 		conf_error_at(problems, &l->conf, "starttls",
 		    "starttls %s needs `tls NAME` in this listener, or say `starttls off`",
 		    starttls_choices[l->starttls].word);
-	else if (l->proto->has_login && l->starttls == STARTTLS_OFF && l->bind.count > 0 && !l->plaintext_login)
+	else if (l->proto->has_login && l->starttls == STARTTLS_OFF && l->bind.count > 0 &&
+	    !l->plaintext_login)
 		conf_error_at(problems, &l->conf, "starttls",
 		    "nobody can log in at `bind`: there is no TLS, and plaintext_login is no");
+}
+
+static void
+refuse_protocol(struct conf_problems *problems, const struct conf_block *conf, const char *protocol)
+{
+	struct buf names = { 0 };
+
+	for (int i = 0; protocols[i] != NULL; i++)
+		buf_printf(&names, "%s%s", i == 0 ? "" : protocols[i + 1] == NULL ? " or " : ", ",
+		    protocols[i]->name);
+	conf_error_at(problems, conf, "protocol", "there is no protocol %s: %.*s", protocol,
+	    SLICE_ARGS(buf_slice(&names)));
+	buf_clear(&names);
 }
 
 static void
 check_protocol_of(struct conf_problems *problems, const struct conf_block *conf, const char *protocol)
 {
 	if (protocol == NULL)
-		conf_error_at(problems, conf, "protocol", "`protocol` is missing: the name %s is not one", conf->title);
+		conf_error_at(problems, conf, "protocol", "`protocol` is missing: the name %s is not one",
+		    conf->title);
 	else if (proto_find(protocol) == NULL)
-		conf_error_at(problems, conf, "protocol", "there is no protocol %s: imap or tcp", protocol);
+		refuse_protocol(problems, conf, protocol);
 }
 
 static void
@@ -255,8 +276,8 @@ check_pool_of(struct conf_problems *problems, const struct listener_settings *l)
 	const struct pool *pool = l->pool;
 
 	if (pool->protocol != NULL && strcmp(pool->protocol, l->protocol) != 0)
-		conf_error_at(problems, &l->conf, "pool", "pool %s speaks %s, this listener %s", pool->conf.title,
-		    pool->protocol, l->protocol);
+		conf_error_at(problems, &l->conf, "pool", "pool %s speaks %s, this listener %s",
+		    pool->conf.title, pool->protocol, l->protocol);
 	else if (l->proto->has_login && pool->options.login == LOGIN_NONE && !auth_knows_users(&l->auth))
 		conf_error_at(problems, &l->conf, "pool",
 		    "nobody would check the password: pool %s has `login none`, and no `auth` decides",
@@ -284,8 +305,8 @@ check_listener(struct conf_problems *problems, const struct listener_settings *l
 		return;
 	check_tls(problems, l);
 	if (l->hostname != NULL && !hostname_is_valid(l->hostname))
-		conf_error_at_value(problems, &l->conf, "hostname", 0, "hostname: %s is not the name of a host",
-		    l->hostname);
+		conf_error_at_value(problems, &l->conf, "hostname", 0,
+		    "hostname: %s is not the name of a host", l->hostname);
 	if (!l->proto->has_login && l->auth.count > 0)
 		conf_error_at(problems, &l->conf, "auth", "%s knows no logins", l->protocol);
 	if (l->pool != NULL)
