@@ -70,12 +70,7 @@ fill_snapshot(struct generation *g)
 	const struct root *root = g->root;
 	const struct log_block *access = log_block_find(&root->logs, LOG_STREAM_ACCESS);
 
-	g->snapshot.listeners = root->listeners;
-	g->snapshot.pools = root->pools;
-	g->snapshot.farms = root->farms;
-	g->snapshot.tls = root->tls;
 	g->snapshot.users = root->users;
-	g->snapshot.hostname = root->hostname;
 	g->snapshot.hash_unknown_users = access == NULL || access->unknown_user == LOG_UNKNOWN_USER_HASH;
 	g->snapshot.mask_addresses = access != NULL && access->address == LOG_ADDRESS_MASKED;
 	g->snapshot.events = access != NULL ? access->events : all_events;
@@ -281,10 +276,4 @@ generation_commit(struct generation *g, const struct generation *before, struct 
 	for (int i = 0; i < g->assets->threads; i++)
 		worker_commit(workers[i], make_change(g, workers[i]));
 	sockets_commit(g->assets->sockets);
-}
-
-struct tls_settings *
-generation_tls(const struct generation *generation, size_t i)
-{
-	return generation->root->tls.items[i];
 }

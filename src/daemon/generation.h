@@ -52,6 +52,4 @@ void generation_undo(struct generation **generation);		/* instead of a commit */
 void generation_commit(struct generation *generation, const struct generation *before,
     struct worker **workers);
 
-struct tls_settings *generation_tls(const struct generation *generation, size_t i);
-
 #endif

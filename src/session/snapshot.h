@@ -24,19 +24,15 @@ struct snapshot_share {
 enum session_events { SESSION_EVENT_LOGIN = 1, SESSION_EVENT_LOGIN_FAILED = 2, SESSION_EVENT_SESSION = 4 };
 
 struct snapshot {
-	struct conf *conf;			/* owns all below */
-	struct conf_list listeners;		/* struct listener_settings */
-	struct conf_list pools;			/* struct pool */
-	struct conf_list farms;			/* struct farm */
-	struct conf_list tls;			/* struct tls_settings */
+	struct conf *conf;			/* owns what is pointed to below and by the gates' orders */
 	const struct users *users;
-	const char *hostname;
 	int64_t max_connections;		/* sessions of the whole process; 0: no bound */
 	bool hash_unknown_users;		/* names that did not log in are hashed in the log */
-	bool mask_addresses;			/* clients' addresses in events: the first 24 or 48 bits only */
+	bool mask_addresses;			/* clients' in events: the first 24 or 48 bits only */
 	unsigned events;			/* enum session_events: which are written */
 	struct loop *control;
-	void (*on_unused)(struct snapshot *snapshot);	/* on control's loop, when the last worker let go */
+	/* On control's loop, when the last worker let go; may free the snapshot. */
+	void (*on_unused)(struct snapshot *snapshot);
 	int workers;				/* control's: how many still hold it */
 	struct snapshot_share *shares;		/* one a worker, by xcalloc_aligned */
 };
