@@ -3,16 +3,17 @@
  * relay.c: the days after the login: bytes go both ways through two pipes,
  * the protocol's filter looks on, and a lazy timer looks at who was silent.
  */
-#include "base/xalloc.h"
 #include "session/session.h"
+
+#include "base/xalloc.h"
+
+enum { SETTLE_MS = 30000 };	/* sessions that last this long are worth keepalive probes */
 
 static const struct relay_filter *
 filter_of(const struct session *s)
 {
 	return s->proto->filter;
 }
-
-enum { SETTLE_MS = 30000 };	/* sessions that last this long are worth keepalive probes */
 
 /* The shorter of the two timeouts; 0: there is none. */
 static int
