@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* stream_raw.c: the transport without TLS: one system call for each read or write. */
+#include "net/stream.h"
+
 #include <errno.h>
 #include <sys/socket.h>
-
-#include "net/stream.h"
 
 static bool
 is_temporary(int error)

@@ -3,6 +3,8 @@
  * tls_certificate.c: finds certificates and keys in PEM files, in any number
  * and order of files, and pairs them by public key.
  */
+#include "net/tls.h"
+
 #include <ctype.h>
 #include <glob.h>
 #include <stdio.h>
@@ -15,7 +17,6 @@
 
 #include "base/digest.h"
 #include "base/xalloc.h"
-#include "net/tls.h"
 
 enum { PASSWORD_MAX = 256 };
 

@@ -5,6 +5,8 @@
  * (RFC 7301, against ALPACA), and whether its ticket was made for this
  * listener, name and `tls` block (else a full handshake follows).
  */
+#include "net/tls.h"
+
 #include <ctype.h>
 #include <string.h>
 
@@ -12,7 +14,6 @@
 #include <openssl/ssl.h>
 
 #include "base/digest.h"
-#include "net/tls.h"
 
 /*
  * The host name of a server_name extension, in lower case; its length, 0 for a name that cannot be one.

@@ -4,12 +4,13 @@
  * one certificate of each kind of key, the first that bears it; names with
  * the same set share an SSL_CTX, in which OpenSSL picks the kind.
  */
+#include "net/tls.h"
+
 #include <string.h>
 
 #include <openssl/ssl.h>
 
 #include "base/xalloc.h"
-#include "net/tls.h"
 
 enum { KINDS = 3, NONE = -1 };
 

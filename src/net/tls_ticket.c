@@ -4,6 +4,8 @@
  * all listeners (a ticket says itself where it is good, see tls_select.c).
  * The forward secrecy of TLS 1.2 tickets is that old keys are gone.
  */
+#include "net/tls.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +17,6 @@
 
 #include "base/digest.h"
 #include "base/random.h"
-#include "net/tls.h"
 
 enum { KEY_NAME_SIZE = 16, SECRET_SIZE = 32, IV_SIZE = 16, KEYS = 2 };
 
