@@ -3,6 +3,8 @@
  * include.c: the files of a configuration, and `include`: a path relative to the file that says it, which
  * must be there, or a pattern, which may match nothing.
  */
+#include "conf/load.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
@@ -11,7 +13,6 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "conf/load.h"
 
 enum {
 	FILE_SIZE_MAX = 16 << 20,

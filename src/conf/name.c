@@ -3,11 +3,12 @@
  * name.c: names that cannot be: directives nobody knows or that belong elsewhere, and titles of blocks; each
  * is told with the nearest one that can.
  */
+#include "conf/load.h"
+
 #include <ctype.h>
 #include <string.h>
 
 #include "base/buf.h"
-#include "conf/load.h"
 #include "conf/suggest.h"
 
 /* The blocks that know a directive. */

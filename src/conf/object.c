@@ -2,11 +2,12 @@
 /*
  * object.c: the objects that blocks become, and the values set in them, with where each came from.
  */
+#include "conf/load.h"
+
 #include <assert.h>
 #include <string.h>
 
 #include "conf/lex.h"
-#include "conf/load.h"
 
 /* Texts of the program itself as words: split at blanks, the environment left alone. */
 static struct conf_line *

@@ -3,10 +3,11 @@
  * parse.c: directives and blocks of a file as lines and objects.  After an error it goes on with the next
  * directive, so that one run tells them all.
  */
+#include "conf/load.h"
+
 #include <string.h>
 
 #include "conf/lex.h"
-#include "conf/load.h"
 
 struct parser {
 	struct conf *conf;

@@ -3,9 +3,9 @@
  * print.c: the effective configuration in its own syntax, so that reading it back gives the same: `default`
  * blocks and inheritance are worked in, defaults marked, secrets masked.
  */
-#include <string.h>
-
 #include "conf/load.h"
+
+#include <string.h>
 
 static void print_block(const struct conf_block *block, int depth, FILE *out);
 

@@ -3,13 +3,14 @@
  * problem.c: the errors of a run: rendered when they are found, kept in the order of their places, each
  * with its source line and a caret.
  */
+#include "conf/load.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/xalloc.h"
-#include "conf/load.h"
 
 enum { SHOWN_MAX = 160 };	/* bytes of a source line that are shown */
 

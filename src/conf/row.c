@@ -3,10 +3,10 @@
  * row.c: walking and finding the rows of a block.  Rows of a group count as the block's own, in the place
  * where the group stands.
  */
+#include "conf/load.h"
+
 #include <assert.h>
 #include <string.h>
-
-#include "conf/load.h"
 
 struct row_walk
 row_walk_start(const struct block *kind)

@@ -3,10 +3,11 @@
  * value.c: the words of a directive as the value of its field, by the kind of its row; defaults and ranges
  * are read by the same setters.
  */
+#include "conf/load.h"
+
 #include <string.h>
 
 #include "base/buf.h"
-#include "conf/load.h"
 #include "conf/suggest.h"
 
 struct unit {

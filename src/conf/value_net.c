@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* value_net.c: addresses with their ports, and networks, as directives write them. */
+#include "conf/load.h"
+
 #include <ctype.h>
 #include <string.h>
 #include <sys/un.h>
-
-#include "conf/load.h"
 
 enum { HOST_NAME_MAX_LEN = 253, PORT_MAX = 65535 };
 
