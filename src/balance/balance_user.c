@@ -9,9 +9,10 @@
  * corrupt a mailbox, so neither a full endpoint nor one that was tried sends a user elsewhere: the caller
  * tries again there, and waits there.  Without a user all go to one server.
  */
+#include "balance/balance.h"
+
 #include <string.h>
 
-#include "balance/balance.h"
 #include "base/hash.h"
 
 enum { FRACTION_BITS = 32, MANTISSA_BITS = 31 };
