@@ -20,6 +20,12 @@
 #include "base/xalloc.h"
 #include "net/tls.h"
 
+/*
+ * What may come without data, some thousand KeyUpdates: OpenSSL works through such records for as long as
+ * they come, and all other sessions of the thread would stand still.
+ */
+enum { FRUITLESS_MAX = 64 * 1024 };
+
 /* OpenSSL's table of our BIO: made once for the process. */
 static BIO_METHOD *method;
 static pthread_once_t method_once = PTHREAD_ONCE_INIT;
@@ -35,10 +41,16 @@ bio_read(BIO *bio, char *data, int n)
 		BIO_set_retry_read(bio);
 		return -1;
 	}
+	if (tls->fruitless > FRUITLESS_MAX && SSL_is_init_finished(tls->ssl)) {
+		tls->stream->error = EPROTO;
+		return -1;
+	}
 	got = recv(tls->stream->fd, data, (size_t)n, 0);
 	tls->is_empty = got < n;
-	if (got > 0)
+	if (got > 0) {
+		tls->fruitless += (size_t)got;
 		return (int)got;
+	}
 	if (got == 0)
 		tls->has_ended = true;
 	else if (errno == EAGAIN || errno == EINTR)
@@ -208,6 +220,7 @@ stream_tls_handshake(struct stream *stream)
 	if (SSL_do_handshake(tls->ssl) == 1) {
 		tls->has_more = SSL_has_pending(tls->ssl);
 		tls->is_empty = false;
+		tls->fruitless = 0;
 		return STREAM_IO_OK;
 	}
 	result = judge(tls);
@@ -234,6 +247,7 @@ tls_read(struct stream *stream, char *data, size_t n, size_t *done)
 			break;
 		}
 		*done += got;
+		tls->fruitless = 0;
 		if (tls->is_empty && !SSL_has_pending(tls->ssl))
 			break;
 	}

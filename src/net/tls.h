@@ -32,6 +32,7 @@ struct tls {
 	const struct tls_front *front;	/* NULL: as a client */
 	unsigned long error;		/* OpenSSL's code of the failure, or 0 */
 	uint8_t binding[TLS_BINDING_SIZE];	/* what a ticket must have been made for */
+	size_t fruitless;		/* bytes read from the socket since there last was data */
 	enum stream_io end;		/* what comes behind the data already delivered, or STREAM_IO_OK */
 	bool is_empty;			/* the last read of the socket was a short one */
 	bool has_ended;			/* the socket said FIN */

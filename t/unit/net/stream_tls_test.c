@@ -292,6 +292,71 @@ servers_are_verified_by_authority_and_name(void **state)
 	}
 }
 
+/* Moves what the client has to say to the stream, and the stream's answer back. */
+static void
+pump(SSL *client, struct loop *loop, int fd)
+{
+	char bytes[16384];
+	ssize_t n;
+
+	SSL_do_handshake(client);
+	while ((n = BIO_read(SSL_get_wbio(client), bytes, sizeof(bytes))) > 0)
+		assert_int_equal(write(fd, bytes, (size_t)n), n);
+	turn_a_little(loop);
+	while ((n = read(fd, bytes, sizeof(bytes))) > 0)
+		BIO_write(SSL_get_rbio(client), bytes, (int)n);
+}
+
+static void
+a_flood_of_key_updates_ends_the_stream(void **state)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	SSL *client = SSL_new(ctx);
+	struct tls_front front = { .context = context, .alpn = "imap" };
+	struct loop *loop = loop_new(0);
+	struct tape tape = { 0 };
+	const char *flood;
+	size_t left;
+	int fds[2];
+
+	(void)state;
+	make_pair(fds);
+	SSL_set_bio(client, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+	SSL_set_connect_state(client);
+	stream_open(&tape.stream, loop, fds[0], tape_record, &tape);
+	stream_accept_tls(&tape.stream, &front);
+	while (tape.counts[STREAM_TLS_READY] == 0)
+		pump(client, loop, fds[1]);
+
+	/* a few are fine */
+	for (int i = 0; i < 4000; i++) {
+		assert_int_equal(SSL_key_update(client, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+		assert_int_equal(SSL_do_handshake(client), 1);
+		if (i == 10) {
+			assert_int_equal(SSL_write(client, "still here", 10), 10);
+			pump(client, loop, fds[1]);
+			assert_true(slice_equals(buf_slice(&tape.data), "still here"));
+		}
+	}
+	left = (size_t)BIO_get_mem_data(SSL_get_wbio(client), &flood);
+	while (left > 0 && tape.counts[STREAM_FAILED] == 0) {
+		ssize_t n = write(fds[1], flood, left);
+
+		if (n > 0) {
+			flood += n;
+			left -= (size_t)n;
+		}
+		turn_a_little(loop);
+	}
+	assert_int_equal(tape.counts[STREAM_FAILED], 1);
+	assert_string_equal(tape.reason, "protocol error");
+	tape_close(&tape);
+	close(fds[1]);
+	SSL_free(client);
+	SSL_CTX_free(ctx);
+	loop_free(&loop);
+}
+
 int
 main(void)
 {
@@ -306,6 +371,7 @@ main(void)
 		cmocka_unit_test(cleartext_after_close_notify_is_never_read),
 		cmocka_unit_test(close_says_farewell),
 		cmocka_unit_test(servers_are_verified_by_authority_and_name),
+		cmocka_unit_test(a_flood_of_key_updates_ends_the_stream),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
