@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* password.c: the table of schemes, and which of them a password has. */
+#include "auth/password.h"
+
+#include <string.h>
+
+#include "auth/password_scheme.h"
+#include "base/base64.h"
+#include "base/buf.h"
+
+static const struct password_scheme schemes[] = {
+	/* name           coding           digest         slow   sound            matches */
+	{ "PLAIN",         PASSWORD_AS_IS,  DIGEST_SHA256, false, plain_is_sound,  plain_matches },
+	{ "CLEARTEXT",     PASSWORD_AS_IS,  DIGEST_SHA256, false, plain_is_sound,  plain_matches },
+	{ "CLEAR",         PASSWORD_AS_IS,  DIGEST_SHA256, false, plain_is_sound,  plain_matches },
+	{ "CRYPT",         PASSWORD_AS_IS,  DIGEST_SHA256, true,  crypt_is_sound,  crypt_matches },
+	{ "SHA512-CRYPT",  PASSWORD_AS_IS,  DIGEST_SHA256, true,  crypt_is_sound,  crypt_matches },
+	{ "SHA256-CRYPT",  PASSWORD_AS_IS,  DIGEST_SHA256, true,  crypt_is_sound,  crypt_matches },
+	{ "BLF-CRYPT",     PASSWORD_AS_IS,  DIGEST_SHA256, true,  crypt_is_sound,  crypt_matches },
+	{ "MD5-CRYPT",     PASSWORD_AS_IS,  DIGEST_SHA256, true,  crypt_is_sound,  crypt_matches },
+	{ "MD5",           PASSWORD_AS_IS,  DIGEST_SHA256, true,  crypt_is_sound,  crypt_matches },
+	{ "DES-CRYPT",     PASSWORD_AS_IS,  DIGEST_SHA256, true,  crypt_is_sound,  crypt_matches },
+	{ "SHA",           PASSWORD_BASE64, DIGEST_SHA1,   false, digest_is_sound, salted_matches },
+	{ "SHA1",          PASSWORD_BASE64, DIGEST_SHA1,   false, digest_is_sound, salted_matches },
+	{ "SHA256",        PASSWORD_BASE64, DIGEST_SHA256, false, digest_is_sound, salted_matches },
+	{ "SHA512",        PASSWORD_BASE64, DIGEST_SHA512, false, digest_is_sound, salted_matches },
+	{ "LDAP-MD5",      PASSWORD_BASE64, DIGEST_MD5,    false, digest_is_sound, salted_matches },
+	{ "PLAIN-MD5",     PASSWORD_HEX,    DIGEST_MD5,    false, digest_is_sound, salted_matches },
+	{ "SSHA",          PASSWORD_BASE64, DIGEST_SHA1,   false, salted_is_sound, salted_matches },
+	{ "SSHA256",       PASSWORD_BASE64, DIGEST_SHA256, false, salted_is_sound, salted_matches },
+	{ "SSHA512",       PASSWORD_BASE64, DIGEST_SHA512, false, salted_is_sound, salted_matches },
+	{ "SMD5",          PASSWORD_BASE64, DIGEST_MD5,    false, salted_is_sound, salted_matches },
+	{ "PBKDF2",        PASSWORD_AS_IS,  DIGEST_SHA1,   true,  pbkdf2_is_sound, pbkdf2_matches },
+	{ "SCRAM-SHA-1",   PASSWORD_AS_IS,  DIGEST_SHA1,   true,  scram_is_sound,  scram_matches },
+	{ "SCRAM-SHA-256", PASSWORD_AS_IS,  DIGEST_SHA256, true,  scram_is_sound,  scram_matches },
+	{ "ARGON2I",       PASSWORD_AS_IS,  DIGEST_SHA256, true,  argon2_is_sound, argon2_matches },
+	{ "ARGON2ID",      PASSWORD_AS_IS,  DIGEST_SHA256, true,  argon2_is_sound, argon2_matches },
+};
+
+static const struct {
+	const char *suffix;
+	enum password_coding coding;
+} codings[] = {
+	{ ".HEX", PASSWORD_HEX },
+	{ ".B64", PASSWORD_BASE64 },
+	{ ".BASE64", PASSWORD_BASE64 },
+};
+
+static const struct password_scheme *
+find_scheme(struct slice name)
+{
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+		if (slice_equals_nocase(name, schemes[i].name))
+			return &schemes[i];
+	return NULL;
+}
+
+/* "SCHEME" or "SCHEME.CODING"; a coding that is not known is part of an unknown scheme's name. */
+static bool
+read_scheme(struct slice name, struct password *password)
+{
+	const char *dot = name.len > 0 ? memrchr(name.data, '.', name.len) : NULL;
+	size_t base = dot != NULL ? (size_t)(dot - name.data) : name.len;
+	struct slice suffix = slice_from(name, base);
+
+	password->scheme = find_scheme(suffix.len > 0 ? slice_make(name.data, base) : name);
+	if (password->scheme == NULL)
+		return false;
+	password->coding = password->scheme->coding;
+	if (suffix.len == 0)
+		return true;
+	for (size_t i = 0; i < sizeof(codings) / sizeof(codings[0]); i++) {
+		if (!slice_equals_nocase(suffix, codings[i].suffix))
+			continue;
+		password->coding = codings[i].coding;
+		return true;
+	}
+	return false;
+}
+
+static int
+hex_digit(char c)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *at = c != '\0' ? strchr(digits, c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c) : NULL;
+
+	return at != NULL ? (int)(at - digits) : -1;
+}
+
+static bool
+hex_decode(struct slice in, struct buf *out)
+{
+	for (size_t i = 0; i + 1 < in.len; i += 2) {
+		int high = hex_digit(in.data[i]), low = hex_digit(in.data[i + 1]);
+		char byte = (char)(high << 4 | low);
+
+		if (high < 0 || low < 0)
+			return false;
+		buf_append(out, &byte, 1);
+	}
+	return in.len % 2 == 0;
+}
+
+/* The bytes of the hash, and a NUL behind them. */
+static bool
+decode(const struct password *password, struct buf *out)
+{
+	struct slice text = slice_of(password->hash);
+	bool ok = true;
+
+	switch (password->coding) {
+	case PASSWORD_AS_IS:
+		buf_append_slice(out, text);
+		break;
+	case PASSWORD_BASE64:
+		ok = base64_decode(text, out);
+		break;
+	case PASSWORD_HEX:
+		ok = hex_decode(text, out);
+		break;
+	}
+	*buf_reserve(out, 1) = '\0';
+	return ok;
+}
+
+/* Digests without salt may be in hexadecimal digits although it is not said: the length tells. */
+static void
+guess_hex(struct password *password)
+{
+	const struct password_scheme *scheme = password->scheme;
+
+	if (scheme->is_sound == digest_is_sound && password->coding == PASSWORD_BASE64 &&
+	    strlen(password->hash) == 2 * digest_size(scheme->digest))
+		password->coding = PASSWORD_HEX;
+}
+
+static bool
+is_locked(const char *hash)
+{
+	return *hash == '*' || *hash == '!';
+}
+
+bool
+password_read(const char *text, struct password *password, struct error *error)
+{
+	const char *end = *text == '{' ? strchr(text, '}') : NULL;
+	struct buf hash = { 0 };
+	bool is_sound;
+
+	*password = (struct password){ .hash = end != NULL ? end + 1 : text };
+	if (*text == '{' && end == NULL)
+		return error_set(error, "no } after the password's scheme");
+	if (end == NULL && (*text == '\0' || is_locked(text)))
+		return true;
+	if (!read_scheme(end != NULL ? slice_make(text + 1, (size_t)(end - text) - 1) : slice_of("CRYPT"),
+		password))
+		return error_set(error, "unknown password scheme %.*s}", (int)(end - text), text);
+	if (password->scheme->is_sound == crypt_is_sound && is_locked(password->hash)) {
+		password->scheme = NULL;
+		return true;
+	}
+	if (password->scheme->is_sound == argon2_is_sound && !argon2_is_there())
+		return error_set(error, "%s needs a build with libargon2", password->scheme->name);
+	guess_hex(password);
+	is_sound = decode(password, &hash) && password->scheme->is_sound(password->scheme, buf_slice(&hash));
+	buf_wipe(&hash);
+	return is_sound || error_set(error, "the password is none of scheme %s", password->scheme->name);
+}
+
+bool
+password_is_slow(const struct password *password)
+{
+	return password->scheme != NULL && password->scheme->is_slow;
+}
+
+bool
+password_matches(const struct password *password, struct slice given)
+{
+	const struct password_scheme *scheme = password->scheme;
+	struct buf hash = { 0 }, copy = { 0 };
+	bool ok;
+
+	if (scheme == NULL || (given.len > 0 && memchr(given.data, '\0', given.len) != NULL))
+		return false;
+	buf_append_slice(&copy, given);
+	*buf_reserve(&copy, 1) = '\0';
+	ok = decode(password, &hash) && scheme->matches(scheme, buf_slice(&hash), buf_slice(&copy));
+	buf_wipe(&hash);
+	buf_wipe(&copy);
+	return ok;
+}
+
+/* How many of "$id$…$" tell the cost: bcrypt's rounds are a field of their own, Argon2's are two. */
+static int
+cost_fields(const char *hash)
+{
+	return strncmp(hash, "$2", 2) == 0 ? 2 : strncmp(hash, "$argon2", 7) == 0 ? 3 : 1;
+}
+
+struct slice
+password_class(const char *text, const struct password *password)
+{
+	const char *end = password->hash;
+
+	if (password->scheme == NULL)
+		return slice_make(text, 0);
+	for (int fields = *end == '$' ? cost_fields(end) : 0; fields > 0; fields--) {
+		const char *next = strchr(end + 1, '$');
+
+		if (next == NULL)
+			break;
+		end = next;
+	}
+	return slice_make(text, (size_t)(end - text));
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* password.h: passwords as Dovecot keeps them, "{SCHEME}hash", and whether one that is given is the same. */
+#ifndef AUTH_PASSWORD_H
+#define AUTH_PASSWORD_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/slice.h"
+
+struct password_scheme;
+
+enum password_coding {
+	PASSWORD_AS_IS,
+	PASSWORD_BASE64,
+	PASSWORD_HEX
+};
+
+struct password {
+	const struct password_scheme *scheme;	/* NULL: locked, nothing matches ("", "*…" and "!…") */
+	const char *hash;			/* within the text that was read */
+	enum password_coding coding;		/* of the hash: {SCHEME.HEX}, {SCHEME.B64} or its own */
+};
+
+/* Without a scheme it is {CRYPT}.  `text` is pointed into.  false: the error tells what is wrong. */
+bool password_read(const char *text, struct password *password, struct error *error);
+bool password_is_slow(const struct password *password);	/* to match takes long: not for a loop */
+bool password_matches(const struct password *password, struct slice given);
+/*
+ * The beginning of the text that tells what a match costs, as "{CRYPT}$2y$10$": the same cost, the same
+ * class.  Empty for what is locked.
+ */
+struct slice password_class(const char *text, const struct password *password);
+
+#endif

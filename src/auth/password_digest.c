@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* password_digest.c: the schemes made of a digest: plain, salted, PBKDF2 (RFC 8018), SCRAM (RFC 5802). */
+#include <string.h>
+
+#include "auth/password_scheme.h"
+#include "base/base64.h"
+#include "base/buf.h"
+
+enum { ROUNDS_MAX = 100 * 1000 * 1000 };
+
+bool
+plain_is_sound(const struct password_scheme *scheme, struct slice hash)
+{
+	(void)scheme;
+	(void)hash;
+	return true;
+}
+
+/* Digests are compared, so that not even the length shows in the time. */
+bool
+plain_matches(const struct password_scheme *scheme, struct slice hash, struct slice given)
+{
+	uint8_t ours[DIGEST_SHA256_SIZE], theirs[DIGEST_SHA256_SIZE];
+
+	(void)scheme;
+	digest_sha256(hash.data, hash.len, ours);
+	digest_sha256(given.data, given.len, theirs);
+	return secret_equals(ours, theirs, sizeof(ours));
+}
+
+bool
+digest_is_sound(const struct password_scheme *scheme, struct slice hash)
+{
+	return hash.len == digest_size(scheme->digest);
+}
+
+bool
+salted_is_sound(const struct password_scheme *scheme, struct slice hash)
+{
+	return hash.len >= digest_size(scheme->digest);
+}
+
+/* The salt is what lies behind the digest: nothing in the schemes without. */
+bool
+salted_matches(const struct password_scheme *scheme, struct slice hash, struct slice given)
+{
+	uint8_t out[DIGEST_SIZE_MAX];
+	size_t size = digest_size(scheme->digest);
+
+	return digest_both(scheme->digest, given, slice_from(hash, size), out) &&
+	    secret_equals(out, hash.data, size);
+}
+
+/* Takes what is before the separator (or all) off the front of *rest. */
+static struct slice
+take_field(struct slice *rest, char separator)
+{
+	const char *end = rest->len > 0 ? memchr(rest->data, separator, rest->len) : NULL;
+	struct slice field = slice_make(rest->data, end != NULL ? (size_t)(end - rest->data) : rest->len);
+
+	*rest = slice_from(*rest, field.len + (end != NULL ? 1 : 0));
+	return field;
+}
+
+static bool
+read_rounds(struct slice text, int *rounds)
+{
+	uint64_t number;
+
+	if (!slice_to_number(text, ROUNDS_MAX, &number) || number == 0)
+		return false;
+	*rounds = (int)number;
+	return true;
+}
+
+/* "$1$salt$rounds$key", the key in hexadecimal digits. */
+struct pbkdf2 {
+	struct slice salt, key;
+	int rounds;
+};
+
+static bool
+pbkdf2_read(const struct password_scheme *scheme, struct slice hash, struct pbkdf2 *out)
+{
+	if (take_field(&hash, '$').len != 0 || !slice_equals(take_field(&hash, '$'), "1"))
+		return false;
+	out->salt = take_field(&hash, '$');
+	if (!read_rounds(take_field(&hash, '$'), &out->rounds))
+		return false;
+	out->key = hash;
+	return out->key.len == 2 * digest_size(scheme->digest);
+}
+
+bool
+pbkdf2_is_sound(const struct password_scheme *scheme, struct slice hash)
+{
+	struct pbkdf2 parts;
+
+	return pbkdf2_read(scheme, hash, &parts);
+}
+
+bool
+pbkdf2_matches(const struct password_scheme *scheme, struct slice hash, struct slice given)
+{
+	static const char digits[] = "0123456789abcdef";
+	uint8_t out[DIGEST_SIZE_MAX];
+	char hex[2 * DIGEST_SIZE_MAX];
+	struct pbkdf2 parts;
+
+	if (!pbkdf2_read(scheme, hash, &parts) ||
+	    !digest_pbkdf2(scheme->digest, given, parts.salt, parts.rounds, out))
+		return false;
+	for (size_t i = 0; i < parts.key.len / 2; i++) {
+		hex[2 * i] = digits[out[i] >> 4];
+		hex[2 * i + 1] = digits[out[i] & 15];
+	}
+	return secret_equals(hex, parts.key.data, parts.key.len);
+}
+
+/* "rounds,salt,StoredKey,ServerKey", all but the first in base64.  The buffers are the caller's to clear. */
+struct scram {
+	struct buf salt, stored_key;
+	int rounds;
+};
+
+static bool
+scram_read(const struct password_scheme *scheme, struct slice hash, struct scram *out)
+{
+	return read_rounds(take_field(&hash, ','), &out->rounds) &&
+	    base64_decode(take_field(&hash, ','), &out->salt) &&
+	    base64_decode(take_field(&hash, ','), &out->stored_key) && hash.len > 0 &&
+	    buf_len(&out->stored_key) == digest_size(scheme->digest);
+}
+
+static void
+scram_clear(struct scram *parts)
+{
+	buf_wipe(&parts->salt);
+	buf_wipe(&parts->stored_key);
+}
+
+bool
+scram_is_sound(const struct password_scheme *scheme, struct slice hash)
+{
+	struct scram parts = { 0 };
+	bool ok = scram_read(scheme, hash, &parts);
+
+	scram_clear(&parts);
+	return ok;
+}
+
+bool
+scram_matches(const struct password_scheme *scheme, struct slice hash, struct slice given)
+{
+	static const struct slice nothing = { "", 0 };
+	size_t size = digest_size(scheme->digest);
+	uint8_t salted[DIGEST_SIZE_MAX], client[DIGEST_SIZE_MAX], stored[DIGEST_SIZE_MAX];
+	struct slice salted_key = { (const char *)salted, size }, client_key = { (const char *)client, size };
+	struct scram parts = { 0 };
+	bool ok;
+
+	ok = scram_read(scheme, hash, &parts) &&
+	    digest_pbkdf2(scheme->digest, given, buf_slice(&parts.salt), parts.rounds, salted) &&
+	    digest_hmac(scheme->digest, salted_key, slice_of("Client Key"), client) &&
+	    digest_both(scheme->digest, client_key, nothing, stored) &&
+	    secret_equals(stored, buf_data(&parts.stored_key), size);
+	scram_clear(&parts);
+	secret_wipe(salted, sizeof(salted));
+	secret_wipe(client, sizeof(client));
+	return ok;
+}
