@@ -114,6 +114,22 @@ merge_all(struct conf *conf, struct conf_object *object)
 	merge(block, other, CONF_ORIGIN_INHERITED);
 }
 
+/* What no block takes from a `default` block must not stand there as if it did. */
+static void
+refuse_own(struct conf *conf, const struct conf_block *block)
+{
+	struct row_walk walk = row_walk_start(block->kind);
+	struct row row;
+
+	while (row_next(&walk, &row)) {
+		const struct conf_value *value = &block->values[row.index];
+
+		if ((row.directive->flags & CONF_OWN) && value->origin == CONF_ORIGIN_WRITTEN)
+			problem_add(conf->problems, value->where, "%s cannot be a default: each %s has its own",
+			    row_name(row.directive), block->kind->name);
+	}
+}
+
 /* Single nested blocks that nobody wrote but that have a default. */
 static void
 make_missing(struct conf *conf, struct conf_block *block)
@@ -210,8 +226,10 @@ resolve_all(struct conf *conf)
 	for (struct conf_object *o = conf->objects; o != NULL; o = o->next)
 		resolve_block(conf, o->block);
 	for (struct conf_object *o = conf->objects; o != NULL; o = o->next) {
-		if (o->is_default)
+		if (o->is_default) {
+			refuse_own(conf, o->block);
 			continue;
+		}
 		merge_all(conf, o);
 		make_missing(conf, o->block);
 	}

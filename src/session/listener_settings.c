@@ -84,7 +84,7 @@ static const struct block bind_tls_block = {
 };
 
 static const struct directive listener_directives[] = {
-	CONF_STRING(struct listener_settings, protocol, "the block's name", CONF_COMPUTED | CONF_OWN,
+	CONF_STRING(struct listener_settings, protocol, "the block's name", CONF_COMPUTED,
 	    "What is spoken here: `imap` or `tcp`."),
 	CONF_BLOCKS(struct listener_settings, bind, &bind_block, CONF_OWN),
 	CONF_BLOCKS(struct listener_settings, bind_tls, &bind_tls_block, CONF_OWN),
