@@ -91,7 +91,8 @@ my $owner = IO::Socket::UNIX->new(Local => "$dir/sock", Listen => 1) or die "$di
 $gatepost->configure("$rest}\n");
 ($status, $text) = run_command('taken', [$ENV{GATEPOST}, '-f', '-c', $gatepost->{conf}]);
 is($status >> 8, 1, 'a unix socket in use is not taken over');
-like($text, qr/gatepost\.conf:\d+:5: cannot listen at unix:\Q$dir\E\/sock: Address already in use/, 'and said');
+like($text, qr/gatepost\.conf:\d+:5: cannot listen at unix:\Q$dir\E\/sock: Address already in use/,
+    'and said');
 ok(IO::Socket::UNIX->new(Peer => "$dir/sock"), 'its owner still has it');
 ok(!-e "$dir/second", 'nothing is left of the start that failed');
 

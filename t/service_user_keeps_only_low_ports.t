@@ -58,11 +58,13 @@ mkdir "$dir/conf.d";
 write_file("$dir/conf.d/a.conf", "# nothing\n");
 are_refused($cert, qr/^\Q$conf\E:\d+:\d+: \Q$cert\E: Permission denied$/m, 'a certificate');
 are_refused($conf, qr/^cannot open \Q$conf\E: Permission denied$/m, 'the configuration');
-like($text, qr/^\Q$conf\E:\d+:6: the user nobody must be able to read the configuration/m, 'and why it matters');
+like($text, qr/^\Q$conf\E:\d+:6: the user nobody must be able to read the configuration/m,
+    'and why it matters');
 $gatepost->configure("include included.conf\ninclude conf.d/*.conf\n" . $config . $listeners);
 are_refused($included, qr/^\Q$conf\E:\d+:9: include: cannot open \Q$included\E: Permission denied$/m,
     'what it includes');
-are_refused("$dir/conf.d", qr{^\Q$conf\E:\d+:9: include: cannot look up \Q$dir\E/conf\.d/\*\.conf: Permission denied$}m,
+are_refused("$dir/conf.d",
+    qr{^\Q$conf\E:\d+:9: include: cannot look up \Q$dir\E/conf\.d/\*\.conf: Permission denied$}m,
     'a folder of what it includes');
 
 $gatepost->start;
@@ -79,7 +81,8 @@ for my $task (glob '/proc/' . $gatepost->pid . '/task/*') {
 	like($is, qr/^NoNewPrivs:\s+1$/m, "$name: nothing to be gained");
 }
 
-$gatepost->configure("include included.conf\n" . $config . $listeners . "\nlistener b { protocol tcp; bind 127.0.0.1:\@B\@; pool t }");
+$gatepost->configure("include included.conf\n" . $config . $listeners .
+    "\nlistener b { protocol tcp; bind 127.0.0.1:\@B\@; pool t }");
 ok($gatepost->reload, 'a reload opens another low port');
 ok($gatepost->log_lines(qr/reloaded: listeners: 1 kept, b new; pools: 1 kept/), 'and says what it did');
 ok(Gatepost::Imap->new(port => $low[1], greeting => 0), 'which serves');
