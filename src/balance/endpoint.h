@@ -16,16 +16,16 @@
 #include "base/addr.h"
 #include "base/buf.h"
 #include "base/slice.h"
+#include "base/tally.h"
 #include "net/waiter.h"
 
 struct balance_key;
 
-/* One worker's share of the counts: its own cache line, added up by whoever reads. */
+/* One worker's share of the counts, see tally.h: its own cache line, added up by whoever reads. */
 struct endpoint_counters {
-	_Alignas(64) uint64_t sessions;	/* that came to relay here */
-	uint64_t connect_failures;	/* refused, timed out, TLS failed, out of protocol */
-	uint64_t refused;		/* logins this server refused */
-	uint64_t bytes_up, bytes_down;
+	_Alignas(64) _Atomic uint64_t sessions;	/* that came to relay here */
+	_Atomic uint64_t connect_failures;	/* refused, timed out, TLS failed, out of protocol */
+	_Atomic uint64_t refused;		/* logins this server refused */
 };
 
 struct endpoint {

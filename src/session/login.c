@@ -30,7 +30,7 @@ fail(struct session *s)
 static void
 refuse(struct session *s, const char *why)
 {
-	s->listener->counters[s->worker->index].failed_logins++;
+	tally_add(&s->listener->counters[s->worker->index].failed_logins, 1);
 	session_log(s, LOG_INFO, "login refused: %s", why);
 	session_event(s, SESSION_EVENT_LOGIN_FAILED, why);
 	session_drop_back(s);
@@ -132,12 +132,12 @@ succeed(struct session *s)
 	s->identity.user = login->user;
 	login->user = NULL;
 	s->endpoint = route_claim(&login->route);
-	s->endpoint->counters[s->worker->index].sessions++;
+	tally_add(&s->endpoint->counters[s->worker->index].sessions, 1);
 	if (s->proto->has_login) {
 		endpoint_learn(s->endpoint, buf_slice(&s->back->dial->capabilities));
 		s->proto->login_ok(&login->dialogue, s->back->dial);
 		front_flush(s);
-		s->listener->counters[s->worker->index].logins++;
+		tally_add(&s->listener->counters[s->worker->index].logins, 1);
 		session_event(s, SESSION_EVENT_LOGIN, NULL);
 	}
 	back_forget_dial(s->back);
@@ -149,7 +149,7 @@ try_again(struct session *s)
 {
 	char reason[BACK_REASON_MAX];
 
-	s->login->route.endpoint->counters[s->worker->index].connect_failures++;
+	tally_add(&s->login->route.endpoint->counters[s->worker->index].connect_failures, 1);
 	session_log(s, LOG_WARNING, "server failed: %s while %s", back_reason(s->back, reason),
 	    back_doing(s->back));
 	session_drop_back(s);
@@ -166,7 +166,7 @@ on_back(struct back *back, enum back_event event, void *owner)
 		succeed(s);
 		break;
 	case BACK_EVENT_REFUSED:
-		s->login->route.endpoint->counters[s->worker->index].refused++;
+		tally_add(&s->login->route.endpoint->counters[s->worker->index].refused, 1);
 		endpoint_learn(s->login->route.endpoint, buf_slice(&back->dial->capabilities));
 		s->proto->login_refused(&s->login->dialogue, back->dial);
 		refuse(s, "refused by the server");

@@ -210,8 +210,8 @@ relay_free(struct session *s)
 {
 	if (s->relay == NULL)
 		return;
-	s->listener->counters[s->worker->index].bytes_up += s->relay->up.bytes;
-	s->listener->counters[s->worker->index].bytes_down += s->relay->down.bytes;
+	tally_add(&s->listener->counters[s->worker->index].bytes_up, s->relay->up.bytes);
+	tally_add(&s->listener->counters[s->worker->index].bytes_down, s->relay->down.bytes);
 	loop_defer(s->worker->loop, xfree, s->relay);
 	s->relay = NULL;
 }

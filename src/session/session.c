@@ -15,7 +15,10 @@
 #include "base/xalloc.h"
 #include "proto/reply.h"
 
-enum { LINGER_MS = 2000 };	/* how long last words may take to arrive */
+enum {
+	LINGER_MS = 2000,	/* how long last words may take to arrive */
+	HANDSHAKE_MS = 60000	/* for TLS from the first byte, where there is no login_timeout */
+};
 
 /* What each reason means: for the log and metrics, and for the client. */
 static const struct end_row {
@@ -150,15 +153,17 @@ session_open(struct gate *gate, int fd, const struct addr *peer)
 	struct listener_counters *counters = &gate->settings->listener->counters[gate->worker->index];
 	struct session *s = session_new(gate, peer);
 
-	counters->accepted++;
+	tally_add(&counters->accepted, 1);
 	if (s == NULL) {
-		counters->refused++;
+		tally_add(&counters->refused, 1);
 		close(fd);
 		return;
 	}
 	stream_open(&s->front, gate->worker->loop, fd, on_front, s);
 	if (s->settings->login_timeout.ms > 0)
 		session_wake_at(s, s->accepted_at + s->settings->login_timeout.ms);
+	else if (gate->is_tls)
+		session_wake_at(s, s->accepted_at + HANDSHAKE_MS);
 	if (gate->is_tls) {
 		session_enter(s, FRONT_TLS);
 		stream_accept_tls(&s->front, &s->settings->front_tls);

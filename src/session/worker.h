@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "base/tally.h"
 #include "net/listener.h"
 #include "net/loop.h"
 #include "session/listener_settings.h"
@@ -19,12 +20,12 @@
 
 struct session;
 
-/* One worker's counts of a listener, on a cache line of its own. */
+/* One worker's counts of a listener, see tally.h: on a cache line of its own. */
 struct listener_counters {
-	_Alignas(64) uint64_t accepted;		/* clients */
-	uint64_t refused;			/* turned away: no memory left */
-	uint64_t logins, failed_logins;
-	uint64_t bytes_up, bytes_down;		/* relayed from and to clients */
+	_Alignas(64) _Atomic uint64_t accepted;	/* clients */
+	_Atomic uint64_t refused;		/* turned away: no memory left */
+	_Atomic uint64_t logins, failed_logins;
+	_Atomic uint64_t bytes_up, bytes_down;	/* relayed from and to clients */
 };
 
 /* What of a listener outlives reloads: known by its name. */
