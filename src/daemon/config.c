@@ -5,7 +5,6 @@
  */
 #include "daemon/config.h"
 
-#include <ctype.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -56,15 +55,6 @@ static const struct directive root_directives[] = {
 	{ 0 }
 };
 
-static bool
-is_hostname(const char *name)
-{
-	for (const char *c = name; *c != '\0'; c++)
-		if (!isalnum((unsigned char)*c) && strchr(".-_[]:", *c) == NULL)
-			return false;
-	return *name != '\0' && strlen(name) <= HOSTNAME_MAX;
-}
-
 static void
 prepare_root(struct conf_context *context, void *object)
 {
@@ -72,11 +62,11 @@ prepare_root(struct conf_context *context, void *object)
 	char own[HOSTNAME_MAX + 1] = "";
 	const char *name;
 
-	if (gethostname(own, sizeof(own) - 1) != 0 || !is_hostname(own))
+	if (gethostname(own, sizeof(own) - 1) != 0 || !hostname_is_valid(own))
 		snprintf(own, sizeof(own), "localhost");
 	conf_set_default(context, &root->conf, "hostname", own);
 	name = root->hostname != NULL ? root->hostname : own;
-	if (!is_hostname(name)) {
+	if (!hostname_is_valid(name)) {
 		conf_error_at_value(context->problems, &root->conf, "hostname", 0,
 		    "hostname: %s is not the name of a host", name);
 		name = own;
