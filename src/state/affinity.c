@@ -19,6 +19,7 @@
 struct affinity {
 	atomic_int references;
 	_Atomic int64_t retention_ms;
+	_Atomic uint64_t generations;		/* of all users: one that is remembered never comes again */
 	struct table *bindings;			/* of struct binding */
 	struct waiter_list blocked;		/* who waits for kicked sessions, of any user, to go */
 };
@@ -66,6 +67,7 @@ affinity_new(int64_t retention_ms)
 
 	atomic_init(&affinity->references, 1);
 	atomic_init(&affinity->retention_ms, retention_ms);
+	atomic_init(&affinity->generations, 0);
 	affinity->bindings = table_new(sizeof(struct binding), binding_clear);
 	waiter_list_init(&affinity->blocked, on_unclaimed, affinity);
 	return affinity;
@@ -97,6 +99,13 @@ affinity_set_retention(struct affinity *affinity, int64_t retention_ms)
 	atomic_store_explicit(&affinity->retention_ms, retention_ms, memory_order_relaxed);
 }
 
+/* Who only looked, or was sent elsewhere, makes no binding live longer. */
+static void
+unlock_unchanged(struct affinity *affinity, struct table_entry *entry)
+{
+	table_unlock(affinity->bindings, entry, table_expires(entry));
+}
+
 /* Unlocks; an entry that nobody holds lives for the retention from now on. */
 static void
 unlock(struct affinity *affinity, struct table_entry *entry, int64_t now)
@@ -119,7 +128,7 @@ affinity_peek(struct affinity *affinity, struct slice user, int64_t now, struct 
 	binding = table_value(entry);
 	snprintf(out->server, sizeof(out->server), "%s", binding->server);
 	out->generation = binding->generation;
-	unlock(affinity, entry, now);
+	unlock_unchanged(affinity, entry);
 	return true;
 }
 
@@ -176,13 +185,19 @@ kick_all(struct binding *binding)
 	return count;
 }
 
-/* A new generation on another server; who held an older one has to go before anybody gets in. */
 static void
-rebind(struct binding *binding, const char *server)
+set_server(struct affinity *affinity, struct binding *binding, const char *server)
 {
 	xfree(binding->server);
 	binding->server = xstrdup(server);
-	binding->generation++;
+	binding->generation = atomic_fetch_add_explicit(&affinity->generations, 1, memory_order_relaxed) + 1;
+}
+
+/* A new generation on another server; who held an older one has to go before anybody gets in. */
+static void
+rebind(struct affinity *affinity, struct binding *binding, const char *server)
+{
+	set_server(affinity, binding, server);
 	kick_all(binding);
 	binding->old_leases = 0;
 	list_each(node, &binding->leases)
@@ -245,10 +260,9 @@ bind(struct affinity_request *request, struct table_entry *entry, enum affinity_
 
 	if (binding->server == NULL) {
 		list_init(&binding->leases);
-		binding->server = xstrdup(request->wanted);
-		binding->generation = 1;
+		set_server(request->affinity, binding, request->wanted);
 	} else if (request->replaces != 0 && request->replaces == binding->generation) {
-		rebind(binding, request->wanted);
+		rebind(request->affinity, binding, request->wanted);
 	}
 	snprintf(request->binding.server, sizeof(request->binding.server), "%s", binding->server);
 	request->binding.generation = binding->generation;
@@ -274,7 +288,10 @@ try_open(struct affinity_request *request)
 	enum affinity_answer result = AFFINITY_LATER;
 	bool is_decided = bind(request, entry, &result);
 
-	unlock(affinity, entry, now);
+	if (is_decided && result == AFFINITY_HERE)
+		unlock(affinity, entry, now);
+	else
+		unlock_unchanged(affinity, entry);
 	if (is_decided)
 		answer(request, result);
 }
@@ -339,7 +356,7 @@ affinity_move(struct affinity *affinity, struct slice user, const char *to, int6
 
 	if (entry == NULL)
 		return false;
-	rebind(table_value(entry), to);
+	rebind(affinity, table_value(entry), to);
 	unlock(affinity, entry, now);
 	return true;
 }
@@ -353,7 +370,7 @@ affinity_kick(struct affinity *affinity, struct slice user, int64_t now)
 	if (entry == NULL)
 		return 0;
 	count = kick_all(table_value(entry));
-	unlock(affinity, entry, now);
+	unlock_unchanged(affinity, entry);
 	return count;
 }
 

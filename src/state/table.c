@@ -195,6 +195,12 @@ table_value(struct table_entry *entry)
 	return entry->data;
 }
 
+int64_t
+table_expires(const struct table_entry *entry)
+{
+	return entry->expires;
+}
+
 void
 table_unlock(struct table *table, struct table_entry *entry, int64_t expires)
 {
