@@ -1,0 +1,590 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * affinity_test.c: one user, one server: binding, retention, rebinding and
+ * moving with kicks, and all that may happen while somebody waits.
+ */
+#include "../net/tape.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/clock.h"
+#include "state/affinity.h"
+
+enum { RETENTION = 60000, PATIENCE = 60000 };
+
+static const struct slice bob = SLICE_LITERAL("bob");
+
+/* Somebody who logs in. */
+struct guest {
+	struct affinity_request request;
+	struct affinity_lease *lease;
+	enum affinity_answer answer;
+	int answers, kicks;
+};
+
+static void
+on_answer(struct affinity_request *request, enum affinity_answer answer)
+{
+	struct guest *guest = request->owner;
+
+	guest->answers++;
+	guest->answer = answer;
+	guest->lease = request->lease;
+	assert_true((answer == AFFINITY_HERE) == (request->lease != NULL));
+	loop_stop(request->loop);
+}
+
+static void
+on_kick(void *owner)
+{
+	struct guest *guest = owner;
+
+	guest->kicks++;
+	assert_true(affinity_is_kicked(guest->lease));
+	loop_stop(guest->request.loop);
+}
+
+static void
+ask(struct affinity *affinity, struct loop *loop, struct guest *guest, const char *wanted, uint64_t replaces)
+{
+	memset(guest, 0, sizeof(*guest));
+	guest->request = (struct affinity_request){
+		.loop = loop, .user = bob, .wanted = wanted, .replaces = replaces,
+		.deadline = loop_now(loop) + PATIENCE, .on_answer = on_answer, .on_kick = on_kick,
+		.owner = guest,
+	};
+	affinity_open(affinity, &guest->request);
+}
+
+/* Is answered at once, and bound to `server`. */
+static void
+ask_and_expect(struct affinity *affinity, struct loop *loop, struct guest *guest, const char *wanted,
+    const char *server)
+{
+	ask(affinity, loop, guest, wanted, 0);
+	assert_int_equal(guest->answers, 1);
+	assert_int_equal(guest->answer, strcmp(wanted, server) == 0 ? AFFINITY_HERE : AFFINITY_ELSEWHERE);
+	assert_string_equal(guest->request.binding.server, server);
+	assert_true(guest->request.binding.generation > 0);
+	assert_null(guest->request.affinity);
+}
+
+/* Where bob is bound at that time; "" for nowhere. */
+static const char *
+bound_at(struct affinity *affinity, int64_t now)
+{
+	static struct affinity_binding binding;
+
+	if (!affinity_peek(affinity, bob, now, &binding))
+		return "";
+	return binding.server;
+}
+
+static void
+expect_bound(struct affinity *affinity, int64_t now, const char *server)
+{
+	assert_string_equal(bound_at(affinity, now), server);
+}
+
+struct scene {
+	struct loop *loop;
+	struct affinity *affinity;
+};
+
+static struct scene
+scene_open(void)
+{
+	return (struct scene){ loop_new(0), affinity_new(RETENTION) };
+}
+
+static void
+scene_close(struct scene *scene)
+{
+	turn_a_little(scene->loop);
+	affinity_put(&scene->affinity);
+	assert_null(scene->affinity);
+	loop_free(&scene->loop);
+}
+
+static void
+the_first_binds_and_others_follow(void **state)
+{
+	struct scene s = scene_open();
+	struct guest first, second, third;
+
+	(void)state;
+	expect_bound(s.affinity, loop_now(s.loop), "");
+	assert_int_equal(affinity_count(s.affinity), 0);
+	ask_and_expect(s.affinity, s.loop, &first, "d1", "d1");
+	ask_and_expect(s.affinity, s.loop, &second, "d1", "d1");
+	ask_and_expect(s.affinity, s.loop, &third, "d2", "d1");
+	assert_int_equal(first.request.binding.generation, second.request.binding.generation);
+	assert_int_equal(first.request.binding.generation, third.request.binding.generation);
+	assert_int_equal(affinity_count(s.affinity), 1);
+	assert_false(affinity_is_kicked(first.lease));
+	assert_false(affinity_is_kicked(NULL));
+	affinity_cancel(&first.request);
+	affinity_close(&first.lease);
+	affinity_close(&second.lease);
+	assert_null(first.lease);
+	affinity_close(&first.lease);
+	assert_int_equal(first.kicks + second.kicks, 0);
+	scene_close(&s);
+}
+
+static void
+a_binding_outlives_the_last_session_for_a_while(void **state)
+{
+	struct scene s = scene_open();
+	struct guest first, second;
+	int64_t now = loop_now(s.loop);
+
+	(void)state;
+	ask_and_expect(s.affinity, s.loop, &first, "d1", "d1");
+	ask_and_expect(s.affinity, s.loop, &second, "d1", "d1");
+	expect_bound(s.affinity, now + 1000 * RETENTION, "d1");
+	affinity_close(&first.lease);
+	expect_bound(s.affinity, now + 1000 * RETENTION, "d1");
+	affinity_set_retention(s.affinity, 2 * RETENTION);
+	affinity_close(&second.lease);
+	expect_bound(s.affinity, now + 2 * RETENTION - 1, "d1");
+	expect_bound(s.affinity, now + 2 * RETENTION, "");
+	assert_int_equal(affinity_count(s.affinity), 0);
+	ask_and_expect(s.affinity, s.loop, &first, "d2", "d2");
+	affinity_close(&first.lease);
+	scene_close(&s);
+}
+
+/* Nobody who only looked, was sent elsewhere or kicked in vain keeps a binding alive. */
+static void
+looking_writes_nothing(void **state)
+{
+	struct scene s = scene_open();
+	struct guest first, stranger;
+	int64_t now = loop_now(s.loop);
+
+	(void)state;
+	ask_and_expect(s.affinity, s.loop, &first, "d1", "d1");
+	affinity_close(&first.lease);
+	expect_bound(s.affinity, now + RETENTION - 1, "d1");
+	assert_int_equal(affinity_kick(s.affinity, bob, now + RETENTION - 1), 0);
+	expect_bound(s.affinity, now + RETENTION, "");
+
+	ask_and_expect(s.affinity, s.loop, &first, "d1", "d1");
+	affinity_close(&first.lease);
+	affinity_set_retention(s.affinity, 5 * RETENTION);
+	ask_and_expect(s.affinity, s.loop, &stranger, "d2", "d1");
+	expect_bound(s.affinity, now + RETENTION, "");
+	assert_int_equal(affinity_kick(s.affinity, bob, now), 0);
+	assert_false(affinity_move(s.affinity, bob, "d2", now));
+	assert_int_equal(affinity_count(s.affinity), 0);
+	scene_close(&s);
+}
+
+static void
+a_rebind_kicks_and_waits_until_all_are_gone(void **state)
+{
+	struct scene s = scene_open();
+	struct guest old[2], fresh[2], stale;
+	uint64_t generation;
+
+	(void)state;
+	ask_and_expect(s.affinity, s.loop, &old[0], "d1", "d1");
+	ask_and_expect(s.affinity, s.loop, &old[1], "d1", "d1");
+	generation = old[0].request.binding.generation;
+	ask(s.affinity, s.loop, &fresh[0], "d2", generation);
+	/* two learned at once that the server is down: one replaces, the other only waits */
+	ask(s.affinity, s.loop, &fresh[1], "d2", generation);
+	assert_int_equal(fresh[0].answers + fresh[1].answers, 0);
+	/* marked before any message comes */
+	assert_int_equal(old[0].kicks, 0);
+	assert_true(affinity_is_kicked(old[0].lease) && affinity_is_kicked(old[1].lease));
+	expect_bound(s.affinity, loop_now(s.loop), "d2");
+	ask_and_expect(s.affinity, s.loop, &stale, "d1", "d2");
+	turn_a_little(s.loop);
+	assert_int_equal(old[0].kicks, 1);
+	assert_int_equal(old[1].kicks, 1);
+	affinity_close(&old[0].lease);
+	turn_a_little(s.loop);
+	assert_int_equal(fresh[0].answers + fresh[1].answers, 0);
+	affinity_close(&old[1].lease);
+	await(s.loop, &fresh[0].answers, 1);
+	await(s.loop, &fresh[1].answers, 1);
+	assert_int_equal(fresh[0].answer, AFFINITY_HERE);
+	assert_int_equal(fresh[1].answer, AFFINITY_HERE);
+	assert_int_equal(fresh[0].request.binding.generation, fresh[1].request.binding.generation);
+	assert_true(fresh[0].request.binding.generation > generation);
+	/* the old generation is nobody's by now */
+	ask(s.affinity, s.loop, &stale, "d3", generation);
+	assert_int_equal(stale.answer, AFFINITY_ELSEWHERE);
+	assert_string_equal(stale.request.binding.server, "d2");
+	turn_a_little(s.loop);
+	assert_int_equal(old[0].kicks + old[1].kicks, 2);
+	assert_int_equal(fresh[0].kicks + fresh[1].kicks, 0);
+	affinity_close(&fresh[0].lease);
+	affinity_close(&fresh[1].lease);
+	scene_close(&s);
+}
+
+/* A binding that came after the one that was looked at has expired is another one. */
+static void
+no_generation_comes_again(void **state)
+{
+	struct scene s = scene_open();
+	struct guest first, second, stale;
+	uint64_t generation;
+
+	(void)state;
+	affinity_set_retention(s.affinity, 0);
+	ask_and_expect(s.affinity, s.loop, &first, "d1", "d1");
+	generation = first.request.binding.generation;
+	affinity_close(&first.lease);
+	ask_and_expect(s.affinity, s.loop, &second, "d2", "d2");
+	ask(s.affinity, s.loop, &stale, "d3", generation);
+	assert_int_equal(stale.answer, AFFINITY_ELSEWHERE);
+	assert_string_equal(stale.request.binding.server, "d2");
+	assert_false(affinity_is_kicked(second.lease));
+	affinity_close(&second.lease);
+	scene_close(&s);
+}
+
+static void
+a_rebind_of_nobody_waits_for_nobody(void **state)
+{
+	struct scene s = scene_open();
+	struct guest first, second;
+
+	(void)state;
+	ask_and_expect(s.affinity, s.loop, &first, "d1", "d1");
+	affinity_close(&first.lease);
+	ask(s.affinity, s.loop, &second, "d2", first.request.binding.generation);
+	assert_int_equal(second.answer, AFFINITY_HERE);
+	affinity_close(&second.lease);
+	scene_close(&s);
+}
+
+static void
+a_kick_keeps_the_binding(void **state)
+{
+	struct scene s = scene_open();
+	struct guest old, fresh;
+
+	(void)state;
+	ask_and_expect(s.affinity, s.loop, &old, "d1", "d1");
+	assert_int_equal(affinity_kick(s.affinity, bob, loop_now(s.loop)), 1);
+	assert_int_equal(affinity_kick(s.affinity, bob, loop_now(s.loop)), 0);
+	ask_and_expect(s.affinity, s.loop, &fresh, "d1", "d1");
+	turn_a_little(s.loop);
+	assert_int_equal(old.kicks, 1);
+	assert_int_equal(fresh.kicks, 0);
+	assert_false(affinity_is_kicked(fresh.lease));
+	/* who was kicked already is waited for too, and told once */
+	assert_true(affinity_move(s.affinity, bob, "d2", loop_now(s.loop)));
+	turn_a_little(s.loop);
+	assert_int_equal(old.kicks, 1);
+	assert_int_equal(fresh.kicks, 1);
+	affinity_close(&fresh.lease);
+	ask(s.affinity, s.loop, &fresh, "d2", 0);
+	assert_int_equal(fresh.answers, 0);
+	affinity_close(&old.lease);
+	await(s.loop, &fresh.answers, 1);
+	assert_int_equal(fresh.answer, AFFINITY_HERE);
+	affinity_close(&fresh.lease);
+	scene_close(&s);
+}
+
+/* Moved again while the first move is under way: who is of either generation has to go. */
+static void
+two_moves_in_a_row(void **state)
+{
+	struct scene s = scene_open();
+	struct guest old, to_d2, to_d3;
+	int64_t now = loop_now(s.loop);
+
+	(void)state;
+	ask_and_expect(s.affinity, s.loop, &old, "d1", "d1");
+	assert_true(affinity_move(s.affinity, bob, "d2", now));
+	ask(s.affinity, s.loop, &to_d2, "d2", 0);
+	assert_true(affinity_move(s.affinity, bob, "d3", now));
+	ask(s.affinity, s.loop, &to_d3, "d3", 0);
+	assert_int_equal(to_d2.answers + to_d3.answers, 0);
+	affinity_close(&old.lease);
+	await(s.loop, &to_d2.answers, 1);
+	await(s.loop, &to_d3.answers, 1);
+	assert_int_equal(to_d2.answer, AFFINITY_ELSEWHERE);
+	assert_string_equal(to_d2.request.binding.server, "d3");
+	assert_int_equal(to_d3.answer, AFFINITY_HERE);
+	affinity_close(&to_d3.lease);
+	expect_bound(s.affinity, now, "d3");
+	scene_close(&s);
+}
+
+static void
+who_waits_too_long_is_told_later(void **state)
+{
+	struct scene s = scene_open();
+	struct guest old, fresh;
+
+	(void)state;
+	ask_and_expect(s.affinity, s.loop, &old, "d1", "d1");
+	assert_true(affinity_move(s.affinity, bob, "d2", loop_now(s.loop)));
+	memset(&fresh, 0, sizeof(fresh));
+	fresh.request = (struct affinity_request){ .loop = s.loop, .user = bob, .wanted = "d2",
+		.deadline = loop_now(s.loop) + 5, .on_answer = on_answer, .on_kick = on_kick, .owner = &fresh };
+	affinity_open(s.affinity, &fresh.request);
+	assert_int_equal(fresh.answers, 0);
+	await(s.loop, &fresh.answers, 1);
+	assert_int_equal(fresh.answer, AFFINITY_LATER);
+	assert_string_equal(fresh.request.binding.server, "d2");
+	affinity_close(&old.lease);
+	turn_a_little(s.loop);
+	assert_int_equal(fresh.answers, 1);
+	scene_close(&s);
+}
+
+static void
+who_waits_may_leave(void **state)
+{
+	struct scene s = scene_open();
+	struct guest old, gone, woken;
+
+	(void)state;
+	ask_and_expect(s.affinity, s.loop, &old, "d1", "d1");
+	assert_true(affinity_move(s.affinity, bob, "d2", loop_now(s.loop)));
+	ask(s.affinity, s.loop, &gone, "d2", 0);
+	ask(s.affinity, s.loop, &woken, "d2", 0);
+	affinity_cancel(&gone.request);
+	affinity_cancel(&gone.request);
+	affinity_close(&old.lease);
+	/* its wake is under way, and finds it gone, with the affinity itself */
+	affinity_cancel(&woken.request);
+	affinity_put(&s.affinity);
+	turn_a_little(s.loop);
+	assert_int_equal(gone.answers + woken.answers, 0);
+	scene_close(&s);
+}
+
+static void
+a_lease_may_be_closed_with_its_kick_under_way(void **state)
+{
+	struct scene s = scene_open();
+	struct guest first;
+
+	(void)state;
+	ask_and_expect(s.affinity, s.loop, &first, "d1", "d1");
+	assert_int_equal(affinity_kick(s.affinity, bob, loop_now(s.loop)), 1);
+	affinity_close(&first.lease);
+	affinity_put(&s.affinity);
+	memset(&first, 0x5a, sizeof(first));
+	turn_a_little(s.loop);
+	scene_close(&s);
+}
+
+/* Those who wait for one user are woken for another, in vain, and wait on. */
+static void
+users_do_not_mix(void **state)
+{
+	struct scene s = scene_open();
+	struct guest bobs, alices, waits;
+	int64_t now = loop_now(s.loop);
+
+	(void)state;
+	ask_and_expect(s.affinity, s.loop, &bobs, "d1", "d1");
+	memset(&alices, 0, sizeof(alices));
+	alices.request = bobs.request;
+	alices.request.user = slice_of("alice");
+	alices.request.owner = &alices;
+	affinity_open(s.affinity, &alices.request);
+	assert_int_equal(affinity_count(s.affinity), 2);
+	assert_true(affinity_move(s.affinity, bob, "d2", now));
+	assert_true(affinity_move(s.affinity, slice_of("alice"), "d2", now));
+	ask(s.affinity, s.loop, &waits, "d2", 0);
+	affinity_close(&alices.lease);
+	turn_a_little(s.loop);
+	assert_int_equal(waits.answers, 0);
+	affinity_close(&bobs.lease);
+	await(s.loop, &waits.answers, 1);
+	assert_int_equal(waits.answer, AFFINITY_HERE);
+	affinity_close(&waits.lease);
+	scene_close(&s);
+}
+
+/*
+ * Threads that log the same user in without end, each now and then with the wish to move it.  Who has a lease
+ * is counted by server, from after it was given until before it is closed: nobody may ever be in elsewhere.
+ */
+enum { LOGINS = 100000, MOVES = 1000, THREADS = 2, SERVERS = 3, RING = 3 };
+
+static const char *const servers[SERVERS] = { "d1", "d2", "d3" };
+
+/* Of all threads. */
+static atomic_int inside[SERVERS], splits, rebinds, kicked;
+
+struct crowd {
+	struct affinity *affinity;
+	struct loop *loop;
+	struct guest guests[RING];	/* sessions that live on while others log in */
+	int server_of[RING];
+	int at, logins;
+	int wanted;
+	uint64_t random, replaces;
+	pthread_t thread;
+};
+
+static void log_in_again(struct loop *loop, void *arg);
+
+static void
+crowd_leave(struct crowd *crowd, int i)
+{
+	if (crowd->guests[i].lease == NULL)
+		return;
+	atomic_fetch_sub(&inside[crowd->server_of[i]], 1);
+	affinity_close(&crowd->guests[i].lease);
+}
+
+static void
+on_crowd_kick(void *owner)
+{
+	struct crowd *crowd = owner;
+
+	atomic_fetch_add(&kicked, 1);
+	for (int i = 0; i < RING; i++)
+		if (affinity_is_kicked(crowd->guests[i].lease))
+			crowd_leave(crowd, i);
+}
+
+static int
+number_of(const char *server)
+{
+	return server[1] - '1';
+}
+
+static void
+crowd_enter(struct crowd *crowd)
+{
+	int server = number_of(crowd->guests[crowd->at].request.binding.server);
+
+	crowd->server_of[crowd->at] = server;
+	atomic_fetch_add(&inside[server], 1);
+	for (int i = 0; i < SERVERS; i++)
+		if (i != server && atomic_load(&inside[i]) > 0)
+			atomic_fetch_add(&splits, 1);
+	crowd->at = (crowd->at + 1) % RING;
+}
+
+static void
+on_crowd_answer(struct affinity_request *request, enum affinity_answer answer)
+{
+	struct crowd *crowd = request->owner;
+	struct guest *guest = &crowd->guests[crowd->at];
+
+	crowd->logins++;
+	crowd->random = crowd->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	crowd->replaces = 0;
+	crowd->wanted = number_of(request->binding.server);
+	if (answer == AFFINITY_HERE) {
+		guest->lease = request->lease;
+		crowd_enter(crowd);
+		/* now and then its server is said to be down, perhaps by somebody who is late to know */
+		if (crowd->random >> 59 == 0) {
+			crowd->replaces = request->binding.generation;
+			crowd->wanted = (crowd->wanted + 1) % SERVERS;
+			atomic_fetch_add(&rebinds, 1);
+		}
+	}
+	loop_post(crowd->loop, log_in_again, crowd);
+}
+
+static void
+stop_crowd(struct loop *loop, void *arg)
+{
+	(void)arg;
+	loop_stop(loop);
+}
+
+static void
+log_in_again(struct loop *loop, void *arg)
+{
+	struct crowd *crowd = arg;
+	struct guest *guest = &crowd->guests[crowd->at];
+
+	if (crowd->logins >= LOGINS) {
+		for (int i = 0; i < RING; i++)
+			crowd_leave(crowd, i);
+		/* behind the kicks that are under way */
+		loop_post(loop, stop_crowd, crowd);
+		return;
+	}
+	crowd_leave(crowd, crowd->at);
+	guest->request = (struct affinity_request){ .loop = loop, .user = bob,
+		.wanted = servers[crowd->wanted], .replaces = crowd->replaces,
+		.deadline = clock_ms() + PATIENCE, .on_answer = on_crowd_answer, .on_kick = on_crowd_kick,
+		.owner = crowd };
+	affinity_open(crowd->affinity, &guest->request);
+}
+
+static void *
+run_crowd(void *arg)
+{
+	loop_run(((struct crowd *)arg)->loop);
+	return NULL;
+}
+
+static void
+nobody_is_ever_on_two_servers(void **state)
+{
+	struct affinity *affinity = affinity_new(RETENTION);
+	struct crowd crowds[THREADS];
+	struct affinity_binding binding;
+
+	(void)state;
+	memset(crowds, 0, sizeof(crowds));
+	for (int i = 0; i < THREADS; i++) {
+		crowds[i].affinity = affinity;
+		crowds[i].loop = loop_new(i);
+		crowds[i].random = (uint64_t)i;
+		crowds[i].wanted = i;
+		loop_post(crowds[i].loop, log_in_again, &crowds[i]);
+		assert_int_equal(pthread_create(&crowds[i].thread, NULL, run_crowd, &crowds[i]), 0);
+	}
+	for (int i = 0; i < MOVES; i++) {
+		affinity_move(affinity, bob, servers[i % SERVERS], clock_ms());
+		affinity_peek(affinity, bob, clock_ms(), &binding);
+		affinity_kick(affinity, bob, clock_ms());
+	}
+	for (int i = 0; i < THREADS; i++) {
+		pthread_join(crowds[i].thread, NULL);
+		assert_int_equal(crowds[i].logins, LOGINS);
+		loop_free(&crowds[i].loop);
+	}
+	assert_int_equal(atomic_load(&splits), 0);
+	for (int i = 0; i < SERVERS; i++)
+		assert_int_equal(atomic_load(&inside[i]), 0);
+	print_message("# %d logins, %d rebinds, %d kicks\n", THREADS * LOGINS, atomic_load(&rebinds),
+	    atomic_load(&kicked));
+	assert_true(atomic_load(&kicked) > 0);
+	affinity_put(&affinity);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_first_binds_and_others_follow),
+		cmocka_unit_test(a_binding_outlives_the_last_session_for_a_while),
+		cmocka_unit_test(looking_writes_nothing),
+		cmocka_unit_test(a_rebind_kicks_and_waits_until_all_are_gone),
+		cmocka_unit_test(no_generation_comes_again),
+		cmocka_unit_test(a_rebind_of_nobody_waits_for_nobody),
+		cmocka_unit_test(a_kick_keeps_the_binding),
+		cmocka_unit_test(two_moves_in_a_row),
+		cmocka_unit_test(who_waits_too_long_is_told_later),
+		cmocka_unit_test(who_waits_may_leave),
+		cmocka_unit_test(a_lease_may_be_closed_with_its_kick_under_way),
+		cmocka_unit_test(users_do_not_mix),
+		cmocka_unit_test(nobody_is_ever_on_two_servers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
