@@ -10,7 +10,10 @@
 #include "base/log.h"
 #include "base/xalloc.h"
 
-enum { PARKED_MAX = 16 * 1024 };	/* what a client may pipeline while its login is under way */
+enum {
+	PARKED_MAX = 16 * 1024,		/* what a client may pipeline while its login is under way */
+	FLUSH_AT = 4096			/* answers to pipelined commands are written when they are so many bytes */
+};
 
 static void
 learn_local_address(struct session *s)
@@ -128,7 +131,7 @@ perform(struct session *s, enum step step)
 	}
 }
 
-/* Runs whole commands off the front of `in`; returns the bytes that were consumed. */
+/* Runs whole commands off the front of `in` while their answers are taken; returns the bytes consumed. */
 static size_t
 run_commands(struct session *s, struct slice in)
 {
@@ -137,7 +140,7 @@ run_commands(struct session *s, struct slice in)
 	enum step step;
 
 	s->login->is_running = true;
-	while (s->phase == FRONT_COMMAND && total < in.len) {
+	while (s->phase == FRONT_COMMAND && total < in.len && stream_kept(&s->front) == 0) {
 		const char *verb = NULL;
 
 		step = command_run(d, slice_from(in, total), &used, &verb);
@@ -147,12 +150,16 @@ run_commands(struct session *s, struct slice in)
 		if (step == STEP_MORE)
 			break;
 		perform(s, step);
+		if (s->phase == FRONT_COMMAND && buf_len(&d->out) >= FLUSH_AT)
+			front_flush(s);
 	}
 	if (s->login == NULL)
 		return total;
 	s->login->is_running = false;
 	if (s->phase == FRONT_COMMAND)
 		front_flush(s);
+	if (s->phase == FRONT_COMMAND && stream_kept(&s->front) > 0)
+		stream_pause(&s->front);
 	return total;
 }
 
@@ -200,9 +207,22 @@ on_data(struct session *s, struct slice data)
 		stream_pause(&s->front);
 }
 
+/* The client has read its answers: it may ask again. */
+static void
+on_drained(struct session *s)
+{
+	if (s->phase != FRONT_COMMAND)
+		return;
+	stream_resume(&s->front);
+	if (buf_len(&s->login->in) > 0)
+		run_parked(s);
+}
+
 static void
 on_tls_ready(struct session *s)
 {
+	if (s->settings->login_timeout.ms == 0)
+		loop_timer_stop(s->worker->loop, &s->timer);
 	learn_tls(s);
 	if (s->login == NULL) {
 		front_begin(s);
@@ -230,7 +250,9 @@ front_event(struct session *s, enum stream_event event, struct slice data)
 {
 	switch (event) {
 	case STREAM_CONNECTED:
+		break;
 	case STREAM_DRAINED:
+		on_drained(s);
 		break;
 	case STREAM_TLS_READY:
 		on_tls_ready(s);

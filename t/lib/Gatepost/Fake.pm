@@ -21,6 +21,7 @@ our @EXPORT_OK = qw(refusing_port black_hole);
 #   [expect => qr/…/]      reads until it matches; what it captured is given to later code
 #   [send => TEXT or CODE] CODE gets the captures of the last expect
 #   [trickle => TEXT]      one byte in each segment
+#   [flood => TEXT, MIB]   the text again and again
 #   [starttls => PEM]      a TLS handshake as server
 #   [half_close]           no more from us; goes on reading
 #   [hold]                 reads on, says nothing, until the other side closes
@@ -31,6 +32,7 @@ my %steps = (
 	expect => \&step_expect,
 	send => sub ($c, $text) { put($c, ref $text ? $text->(@{ $c->{captured} }) : $text) },
 	trickle => sub ($c, $text) { put($c, $_) for split //, $text },
+	flood => \&step_flood,
 	starttls => \&step_starttls,
 	half_close => sub ($c) { shutdown $c->{socket}, SHUT_WR },
 	hold => sub ($c) { 1 while get($c) },
@@ -114,6 +116,13 @@ sub step_expect ($connection, $pattern) {
 	$connection->{in} =~ $pattern;
 	$connection->{captured} = [map { substr $connection->{in}, $-[$_], $+[$_] - $-[$_] } 1 .. $#+];
 	substr $connection->{in}, 0, $+[0], '';
+	return;
+}
+
+sub step_flood ($connection, $text, $mib) {
+	my $block = $text x int(65_536 / length($text) + 1);
+
+	put($connection, $block) for 1 .. $mib * 1_048_576 / length $block;
 	return;
 }
 
