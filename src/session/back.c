@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/xalloc.h"
 
 static void
@@ -206,9 +207,33 @@ back_doing(const struct back *back)
 	return doings[back->phase];
 }
 
+/* Some servers repeat a command that they do not like: a password would come into the log. */
+static bool
+holds_secret(const struct back *back, struct slice text)
+{
+	const struct credentials *c = back->plan != NULL ? back->plan->order.credentials : NULL;
+	struct buf plain = { 0 }, encoded = { 0 };
+	bool is_found;
+
+	if (c == NULL || buf_len(&c->password) == 0)
+		return false;
+	buf_append_slice(&plain, buf_slice(&c->authzid));
+	buf_append(&plain, "", 1);
+	buf_append_slice(&plain, buf_slice(&c->user));
+	buf_append(&plain, "", 1);
+	buf_append_slice(&plain, buf_slice(&c->password));
+	base64_encode(buf_slice(&plain), &encoded);
+	is_found = memmem(text.data, text.len, buf_data(&encoded), buf_len(&encoded)) != NULL ||
+	    memmem(text.data, text.len, buf_data(&c->password), buf_len(&c->password)) != NULL;
+	buf_wipe(&plain);
+	buf_wipe(&encoded);
+	return is_found;
+}
+
 const char *
 back_reason(const struct back *back, char out[BACK_REASON_MAX])
 {
+	struct slice last = back->dial != NULL ? buf_slice(&back->dial->last) : slice_of(NULL);
 	char text[STREAM_REASON_MAX];
 	/* what a server said earlier is not the reason then */
 	bool is_broken = back->stream.error != 0;
@@ -217,8 +242,10 @@ back_reason(const struct back *back, char out[BACK_REASON_MAX])
 		snprintf(out, BACK_REASON_MAX, "%s", back->why);
 	else if (back->dial != NULL && back->dial->why[0] != '\0')
 		snprintf(out, BACK_REASON_MAX, "%s", back->dial->why);
-	else if (!is_broken && back->dial != NULL && buf_len(&back->dial->last) > 0)
-		snprintf(out, BACK_REASON_MAX, "%.*s", SLICE_ARGS(buf_slice(&back->dial->last)));
+	else if (!is_broken && last.len > 0 && holds_secret(back, last))
+		snprintf(out, BACK_REASON_MAX, "words of the server with the password in them");
+	else if (!is_broken && last.len > 0)
+		snprintf(out, BACK_REASON_MAX, "%.*s", SLICE_ARGS(last));
 	else
 		snprintf(out, BACK_REASON_MAX, "%s", stream_reason(&back->stream, text));
 	return out;
