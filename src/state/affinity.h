@@ -22,7 +22,7 @@ struct affinity;		/* the bindings of one farm */
 struct affinity_lease;		/* one session's hold on a binding */
 
 struct affinity *affinity_new(int64_t retention_ms);
-struct affinity *affinity_get(struct affinity *affinity);	/* counted: leases have references of their own */
+struct affinity *affinity_get(struct affinity *affinity);	/* leases have their own references */
 void affinity_put(struct affinity **affinity);
 void affinity_set_retention(struct affinity *affinity, int64_t retention_ms);	/* after the last session */
 
@@ -32,7 +32,8 @@ struct affinity_binding {
 };
 
 /* Looks without writing; false: the user is not bound. */
-bool affinity_peek(struct affinity *affinity, struct slice user, int64_t now, struct affinity_binding *binding);
+bool affinity_peek(struct affinity *affinity, struct slice user, int64_t now,
+    struct affinity_binding *binding);
 
 enum affinity_answer {
 	AFFINITY_HERE,		/* bound to `wanted`: request->lease holds it */
@@ -45,11 +46,12 @@ struct affinity_request {
 	struct loop *loop;
 	struct slice user;
 	const char *wanted;
-	uint64_t replaces;	/* not 0: the generation whose server is down; it is replaced, and its sessions kicked */
+	uint64_t replaces;	/* not 0: the generation whose server is down; its sessions are kicked */
 	int64_t deadline;	/* as loop_now: how long to wait for kicked sessions to go */
 	/* Called once, perhaps before affinity_open returns; may end the session. */
 	void (*on_answer)(struct affinity_request *request, enum affinity_answer answer);
-	void (*on_kick)(void *owner);	/* of the lease, on `loop`, once: the session is to end; never within affinity_open */
+	/* Of the lease, on `loop`, once: the session is to end.  Never within affinity_open. */
+	void (*on_kick)(void *owner);
 	void *owner;			/* of on_kick */
 
 	struct affinity_binding binding;	/* the answer */
@@ -60,7 +62,8 @@ struct affinity_request {
 };
 
 void affinity_open(struct affinity *affinity, struct affinity_request *request);
-void affinity_cancel(struct affinity_request *request);		/* no answer will come; fine when none is awaited */
+/* No answer will come; fine when none is awaited. */
+void affinity_cancel(struct affinity_request *request);
 
 /* True from the moment the lease was kicked, before on_kick comes: asked before a client is told OK. */
 bool affinity_is_kicked(const struct affinity_lease *lease);

@@ -32,7 +32,7 @@ void table_relock(struct table *table, struct table_entry *entry);
 void *table_value(struct table_entry *entry);
 /* Until when the locked entry lives, for table_unlock by those who only look. */
 int64_t table_expires(const struct table_entry *entry);
-/* Unlocks; the entry lives until `expires` (TABLE_FOREVER: until that is changed; in the past: it is gone). */
+/* Unlocks; the entry lives until `expires`: TABLE_FOREVER until that is changed, in the past no longer. */
 void table_unlock(struct table *table, struct table_entry *entry, int64_t expires);
 size_t table_count(struct table *table);		/* expired ones that were not met yet too */
 

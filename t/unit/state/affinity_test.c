@@ -331,7 +331,8 @@ who_waits_too_long_is_told_later(void **state)
 	assert_true(affinity_move(s.affinity, bob, "d2", loop_now(s.loop)));
 	memset(&fresh, 0, sizeof(fresh));
 	fresh.request = (struct affinity_request){ .loop = s.loop, .user = bob, .wanted = "d2",
-		.deadline = loop_now(s.loop) + 5, .on_answer = on_answer, .on_kick = on_kick, .owner = &fresh };
+		.deadline = loop_now(s.loop) + 5, .on_answer = on_answer, .on_kick = on_kick,
+		.owner = &fresh };
 	affinity_open(s.affinity, &fresh.request);
 	assert_int_equal(fresh.answers, 0);
 	await(s.loop, &fresh.answers, 1);
