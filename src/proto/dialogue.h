@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dialogue.h: one client's conversation before the relay: what its commands
+ * ask of the session, what it can be told, and the state between commands.
+ * The engine is command.c.
+ */
+#ifndef PROTO_DIALOGUE_H
+#define PROTO_DIALOGUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/credentials.h"
+#include "base/identity.h"
+#include "base/slice.h"
+#include "proto/frame.h"
+#include "proto/sasl.h"
+
+struct dialogue;
+struct proto;
+
+/* What a whole client command asks of the session. */
+enum step {
+	STEP_MORE,		/* no whole command yet */
+	STEP_REPLIED,		/* answered in d->out; go on with the next */
+	STEP_STARTTLS,		/* the go-ahead is in d->out; input must be empty, then TLS */
+	STEP_LOGIN,		/* d->credentials are complete: authenticate, route, dial */
+	STEP_QUIT,		/* farewell in d->out; close */
+	STEP_BAD,		/* refused in d->out and counted against max_errors */
+	STEP_FATAL,		/* refused in d->out; close: input cannot be trusted any further */
+	STEP_INJECTION		/* refused in d->out; close: plaintext came behind STARTTLS */
+};
+
+/* Everything shared code ever says to a client; each protocol has a text for each. */
+enum reply {
+	REPLY_NONE,
+	REPLY_GREETING,
+	REPLY_UNKNOWN,		/* no such command (or not before login) */
+	REPLY_NOT_NOW,		/* known, but not in this phase */
+	REPLY_SYNTAX,		/* arguments are wrong */
+	REPLY_NEED_TLS,		/* no credentials before TLS */
+	REPLY_NO_TLS,		/* STARTTLS, but there is none to be had or it runs already */
+	REPLY_START_TLS,	/* go ahead */
+	REPLY_NO_MECHANISM,	/* a SASL mechanism that is not offered */
+	REPLY_SASL_SYNTAX,	/* not base64, or not what the mechanism wants */
+	REPLY_SASL_CANCELLED,
+	REPLY_AUTH_FAILED,
+	REPLY_UNAVAILABLE,	/* no server can be had now; the client may stay and try again */
+	REPLY_INTERNAL,		/* a configuration fault on our side */
+	REPLY_TOO_BIG,		/* a literal that is refused before it is read */
+	REPLY_TOO_LONG,		/* last words: endless line or literal */
+	REPLY_TOO_MANY_ERRORS,	/* last words */
+	REPLY_TIMEOUT,		/* last words: login_timeout, idle_timeout */
+	REPLY_SHUTDOWN,		/* last words: drained, told to go */
+	REPLY_UNAVAILABLE_BYE,	/* last words: REPLY_UNAVAILABLE with `unavailable bye` */
+	REPLY_INJECTION,	/* last words: input behind STARTTLS */
+	REPLY_FOREIGN,		/* last words: a client of another protocol, HTTP or TLS by its first bytes */
+	REPLY_COUNT
+};
+
+/* Phases of a dialogue: a protocol's own bits, of which these two are common. */
+enum {
+	PHASE_START = 1,	/* after the greeting */
+	PHASE_ANY = ~0
+};
+
+/* Columns of a verb, judged once in command.c. */
+enum {
+	VERB_NO_ARG = 1 << 0,
+	VERB_NEEDS_ARG = 1 << 1,
+	VERB_NEEDS_TLS = 1 << 2,	/* takes credentials: refused where d->secrets_allowed is false */
+	VERB_SECRET = 1 << 3,		/* its arguments never reach a log */
+	VERB_LAST_IN_PIPELINE = 1 << 4	/* input behind it is an attack (STARTTLS) */
+};
+
+struct verb {
+	const char *name;
+	int phases;
+	unsigned flags;
+	enum step (*run)(struct dialogue *d, struct slice args);	/* args: behind verb and blank */
+	size_t max_line;		/* 0: the protocol's */
+};
+
+/* One client's conversation before the relay.  Owned by the session's login; wiped with it. */
+struct dialogue {
+	const struct proto *proto;
+	const struct identity *identity;
+	const char *hostname;		/* ours, in greetings */
+	struct slice offer;		/* what the servers behind can do (capability.h); session's memory */
+	bool tls_offered;		/* STARTTLS may be asked for now */
+	bool secrets_allowed;		/* TLS runs, or plaintext logins are allowed */
+	bool asked_capabilities;	/* the client asked before login: it is told anew afterwards */
+	int phase;
+	struct frame frame;
+	struct sasl sasl;
+	char tag[64];			/* tagged protocols: of the command at hand, "" for none */
+	struct buf scratch;		/* a protocol's own pre-login memory; wiped */
+	struct credentials credentials;
+	struct buf out;			/* what is to be written to the client */
+	const char *doing;		/* for logs: "waiting for a command", "logging in" */
+};
+
+#endif
