@@ -1,0 +1,100 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Both logs are FIFOs that nobody reads, standard error is a pipe that nobody
+# reads: clients are served as fast as before, a reload and the end do not
+# wait.  When somebody reads again, the log tells how much was lost and goes on.
+use v5.36;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Fcntl qw(F_SETFD);
+use Gatepost::Fake;
+use Gatepost::Gatepost;
+use Gatepost::Imap;
+use Gatepost::Process qw(test_dir wait_for);
+use IO::Handle;
+use POSIX qw(mkfifo);
+use Test::More;
+use Time::HiRes qw(time);
+
+use constant {
+	SESSIONS => 600,	# a line of 90 bytes and one of 300 each: more than a FIFO takes
+	F_SETPIPE_SZ => 1031,
+};
+
+my $dir = test_dir();
+my $server = Gatepost::Fake->new(name => 'server', script => [[send => "hello\n"], ['hold']])->start;
+my $rest = <<'END';
+pool t { protocol tcp; server s { address 127.0.0.1:@SERVER@ } }
+listener t { protocol tcp; bind 127.0.0.1:@PORT{t}@; pool t }
+END
+
+# How long the slowest of SESSIONS took from connecting to the server's word.
+sub slowest ($gatepost) {
+	my $slowest = 0;
+	for (1 .. SESSIONS) {
+		my $begin = time;
+		my $client = Gatepost::Imap->new(port => $gatepost->port('t'), timeout => 20) or die "connect: $!";
+		$client->greeting eq 'hello' or die 'not served';
+		my $took = time - $begin;
+		$slowest = $took if $took > $slowest;
+		$client->close;
+	}
+	return $slowest;
+}
+
+sub ends_soon ($gatepost) {
+	my $begin = time;
+	$gatepost->signal('TERM');
+	is($gatepost->wait_for_end(20), 0, 'it ends');
+	cmp_ok(time - $begin, '<', 8, 'without waiting for readers');
+	return;
+}
+
+mkfifo("$dir/$_", 0600) or die "mkfifo: $!" for qw(main access);
+my $gatepost = Gatepost::Gatepost->new(values => { SERVER => $server->port }, config => <<"END" . $rest)->start;
+shutdown_timeout 0s
+log { target $dir/main }
+log access { target $dir/access; format json }
+END
+cmp_ok(slowest($gatepost), '<', 0.8, 'FIFOs without a reader: nobody is kept waiting');
+$gatepost->signal($_) for qw(USR1 HUP);
+cmp_ok(slowest($gatepost), '<', 0.8, 'nor after they were opened anew, and a reload');
+
+# A reader: what was kept, the word about what was lost, then new lines.
+my %text;
+for my $log (qw(main access)) {
+	open my $reader, '<', "$dir/$log" or die "$log: $!";
+	$reader->blocking(0);
+	$text{$log} = '';
+	my $has = sub ($pattern) {
+		wait_for(sub {
+			sysread $reader, $text{$log}, 1 << 20, length $text{$log};
+			$text{$log} =~ $pattern;
+		}, 10, "$pattern in $log");
+	};
+	ok($has->(qr/\blog: [1-9]\d* lines were lost\b/), "$log: the loss is told");
+	my $client = Gatepost::Imap->new(port => $gatepost->port('t'));
+	my $port = $client->socket->sockport;
+	$client->close;
+	ok($has->($log eq 'access' ? qr/"client_port":$port\b/ : qr/lost\b.*while relaying/s), "$log: and it goes on");
+}
+my @lines = split /\n/, $text{access};
+my $whole = grep { /^\{.*\}$/ } @lines;
+is($whole, @lines, 'no line is torn');
+ends_soon($gatepost);
+$gatepost->check_reports;
+
+# Standard error is a full pipe.
+pipe my $nobody, my $full or die "pipe: $!";
+$gatepost = Gatepost::Gatepost->new(name => 'piped', values => { SERVER => $server->port },
+    config => "shutdown_timeout 0s\n$rest", log => '/dev/fd/' . fileno $full);
+fcntl $full, F_SETFD, 0 or die "fcntl: $!";		# the child opens it by its number
+fcntl $full, F_SETPIPE_SZ, 4096 or die "fcntl: $!";
+$gatepost->start;
+$gatepost->{log} = "$dir/nothing";			# nor does the library read it
+cmp_ok(slowest($gatepost), '<', 0.8, 'a full standard error: nobody is kept waiting');
+ends_soon($gatepost);
+
+$server->kill_now;
+done_testing;
