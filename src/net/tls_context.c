@@ -183,8 +183,9 @@ stamp_file(const char *path, void *arg)
 
 	*stamp = hash_bytes(path, strlen(path), *stamp);
 	if (stat(path, &st) == 0) {
-		const int64_t facts[] = { (int64_t)st.st_ino, (int64_t)st.st_size, (int64_t)st.st_mtim.tv_sec,
-			(int64_t)st.st_mtim.tv_nsec };
+		/* the time of the last change, not of the last write: a file may become readable */
+		const int64_t facts[] = { (int64_t)st.st_ino, (int64_t)st.st_size, (int64_t)st.st_ctim.tv_sec,
+			(int64_t)st.st_ctim.tv_nsec };
 
 		*stamp = hash_bytes(facts, sizeof(facts), *stamp);
 	}

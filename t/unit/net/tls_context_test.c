@@ -3,6 +3,8 @@
 #include "certificates.h"
 
 #include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <openssl/err.h>
 
@@ -393,6 +395,50 @@ changed_files_are_loaded_and_bad_ones_are_not(void **state)
 	tls_context_put(&context);
 }
 
+/* As a service user meets a file that root renewed; whoever is not root cannot read a mode of 0. */
+static bool
+refresh_as_other(struct tls_context *context, bool *changed, struct error *error)
+{
+	enum { OTHER = 65534 };
+	bool is_root = geteuid() == 0, ok;
+
+	if (is_root)
+		assert_int_equal(seteuid(OTHER), 0);
+	ok = tls_context_refresh(context, changed, error);
+	if (is_root)
+		assert_int_equal(seteuid(0), 0);
+	return ok;
+}
+
+static void
+a_file_that_becomes_readable_is_loaded(void **state)
+{
+	struct call call = { 0 };
+	struct error error = { "" };
+	struct tls_context *context;
+	struct block_of block;
+	bool changed;
+
+	(void)state;
+	assert_int_equal(chmod(folder, 0711), 0);
+	write_pem("DNS:old.example.com", "k1.pem");
+	fill_block(&block, "k1.pem");
+	context = load_block(&block);
+	write_pem("DNS:new.example.com", "k1.pem");
+	assert_int_equal(chmod(in_folder("k1.pem"), 0), 0);
+	assert_false(refresh_as_other(context, &changed, &error));
+	assert_non_null(strstr(error.text, "Permission denied"));
+	assert_true(refresh_as_other(context, &changed, &error));	/* said once */
+
+	assert_int_equal(chmod(in_folder("k1.pem"), 0644), 0);
+	assert_true(refresh_as_other(context, &changed, &error));
+	assert_true(changed);
+	talk(context, &call);
+	assert_true(is_for(&call, "new.example.com"));
+	forget(&call);
+	tls_context_put(&context);
+}
+
 static void
 assert_bad(const struct block_of *block, const char *says, const char *file)
 {
@@ -512,6 +558,7 @@ main(void)
 		cmocka_unit_test(sessions_resume_where_they_began_only),
 		cmocka_unit_test(old_versions_are_refused),
 		cmocka_unit_test(changed_files_are_loaded_and_bad_ones_are_not),
+		cmocka_unit_test(a_file_that_becomes_readable_is_loaded),
 		cmocka_unit_test(errors_name_the_file),
 		cmocka_unit_test(encrypted_keys_need_their_password),
 		cmocka_unit_test(expired_certificates_load_with_a_warning),
