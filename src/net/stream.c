@@ -398,10 +398,10 @@ stream_open(struct stream *stream, struct loop *loop, int fd, stream_callback *o
 }
 
 void
-stream_connect(struct stream *stream, struct loop *loop, const struct addr *to, const struct addr *source,
-    const struct tcp_settings *tcp, stream_callback *on_event, void *owner)
+stream_connect(struct stream *stream, struct loop *loop, const struct stream_target *target,
+    stream_callback *on_event, void *owner)
 {
-	int error, fd = connect_open(to, source, tcp, &error);
+	int error, fd = connect_open(target->to, target->source, target->tcp, &error);
 
 	init(stream, loop, fd, STATE_CONNECTING);
 	stream_set_owner(stream, on_event, owner);

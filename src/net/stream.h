@@ -57,7 +57,7 @@ struct stream {
 	stream_callback *on_event;
 	void *owner;
 	struct buf out;			/* what the peer has not taken yet */
-	struct stream *sink;		/* keeps what is read here and not taken; NULL: itself, by its answers */
+	struct stream *sink;		/* keeps what was read here and not taken; NULL: itself does */
 	struct list hungry;		/* in the loop's list while is_starved */
 	uint64_t bytes_in, bytes_out;	/* payload, without TLS */
 	uint32_t read_size;		/* the most one read takes: 16 KiB up to LOOP_SCRATCH_SIZE */
@@ -82,12 +82,17 @@ struct tcp_settings {
 
 /* Takes over a connected descriptor (non-blocking, close-on-exec) and reads from it. */
 void stream_open(struct stream *stream, struct loop *loop, int fd, stream_callback *on_event, void *owner);
-/*
- * Starts a connection from `source` (NULL: the kernel's choice).  The outcome always comes as an event, never
- * before this returns.  The caller has the timer.
- */
-void stream_connect(struct stream *stream, struct loop *loop, const struct addr *to,
-    const struct addr *source, const struct tcp_settings *tcp, stream_callback *on_event, void *owner);
+
+/* Where to connect to; read before stream_connect returns. */
+struct stream_target {
+	const struct addr *to;
+	const struct addr *source;		/* NULL: the kernel's choice */
+	const struct tcp_settings *tcp;		/* NULL: the kernel's */
+};
+
+/* The outcome always comes as an event, never before this returns.  The caller has the timer. */
+void stream_connect(struct stream *stream, struct loop *loop, const struct stream_target *target,
+    stream_callback *on_event, void *owner);
 void stream_set_options(struct stream *stream, const struct tcp_settings *tcp);	/* later, of an open one */
 void stream_set_owner(struct stream *stream, stream_callback *on_event, void *owner);
 

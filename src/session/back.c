@@ -153,6 +153,7 @@ back_start(struct back *back, struct loop *loop, const struct back_plan *plan, b
     void *owner)
 {
 	int64_t connect_until = loop_now(loop) + plan->connect_timeout_ms;
+	const struct stream_target target = { .to = &plan->to, .source = plan->source };
 
 	memset(back, 0, sizeof(*back));
 	back->plan = plan;
@@ -165,7 +166,7 @@ back_start(struct back *back, struct loop *loop, const struct back_plan *plan, b
 	}
 	loop_timer_init(&back->timer, on_time);
 	loop_timer_set(loop, &back->timer, connect_until < plan->deadline ? connect_until : plan->deadline);
-	stream_connect(&back->stream, loop, &plan->to, plan->source, NULL, on_stream, back);
+	stream_connect(&back->stream, loop, &target, on_stream, back);
 }
 
 void

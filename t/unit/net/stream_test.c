@@ -230,7 +230,8 @@ a_connection_is_told_and_what_was_written_before_goes_first(void **state)
 
 	(void)state;
 	assert_true(addr_parse(slice_of("127.0.0.2"), 0, &source));
-	stream_connect(&tape.stream, loop, &to, &source, &tcp, tape_record, &tape);
+	stream_connect(&tape.stream, loop,
+	    &(struct stream_target){ .to = &to, .source = &source, .tcp = &tcp }, tape_record, &tape);
 	assert_int_equal(tape.counts[STREAM_CONNECTED], 0);
 	stream_write(&tape.stream, slice_of("PROXY"));
 	fd = accept(listening, NULL, NULL);
@@ -252,12 +253,13 @@ a_refused_connection_is_told_as_an_event(void **state)
 
 	(void)state;
 	close(listen_local(&to));
-	stream_connect(&refused.stream, loop, &to, NULL, NULL, tape_record, &refused);
+	stream_connect(&refused.stream, loop, &(struct stream_target){ .to = &to }, tape_record, &refused);
 	tape_await(&refused, STREAM_FAILED, 1);
 	assert_string_equal(refused.reason, "connection refused");
 	assert_int_equal(refused.counts[STREAM_CONNECTED], 0);
 
-	stream_connect(&impossible.stream, loop, &nowhere, NULL, NULL, tape_record, &impossible);
+	stream_connect(&impossible.stream, loop, &(struct stream_target){ .to = &nowhere },
+	    tape_record, &impossible);
 	assert_true(stream_is_open(&impossible.stream));
 	assert_int_equal(impossible.counts[STREAM_FAILED], 0);
 	tape_await(&impossible, STREAM_FAILED, 1);
@@ -279,7 +281,8 @@ a_connection_that_hangs_is_ended_by_the_callers_timer(void **state)
 	(void)state;
 	assert_int_equal(listen(listening, 0), 0);	/* one fits in, the others hang */
 	for (int i = 0; i < 4; i++)
-		stream_connect(&tape[i].stream, loop, &to, NULL, NULL, tape_record, &tape[i]);
+		stream_connect(&tape[i].stream, loop, &(struct stream_target){ .to = &to },
+		    tape_record, &tape[i]);
 	loop_timer_init(&timer, on_time_out);
 	loop_timer_set(loop, &timer, loop_now(loop) + 50);
 	while (loop_timer_is_set(&timer))
@@ -301,7 +304,7 @@ reset_reaches_the_peer_as_a_reset(void **state)
 	int listening = listen_local(&to);
 
 	(void)state;
-	stream_connect(&near.stream, loop, &to, NULL, NULL, tape_record, &near);
+	stream_connect(&near.stream, loop, &(struct stream_target){ .to = &to }, tape_record, &near);
 	tape_await(&near, STREAM_CONNECTED, 1);
 	open_tape(&far, loop, accept4(listening, NULL, NULL, SOCK_NONBLOCK));
 	stream_reset(&near.stream);
