@@ -3,7 +3,6 @@
 #include "session/route.h"
 
 #include <assert.h>
-#include <string.h>
 
 enum { RETRY_DELAY_MS = 1000 };		/* between two tries of a bound pool at the same server */
 
@@ -103,16 +102,9 @@ choose(struct route *route)
 }
 
 void
-route_start(struct route *route, struct loop *loop, const struct pool *pool, struct slice user,
-    route_callback *on_routed, void *owner)
+route_start(struct route *route)
 {
-	memset(route, 0, sizeof(*route));
-	route->loop = loop;
-	route->pool = pool;
-	route->user = user;
-	route->queue_until = loop_now(loop) + pool->options.queue_timeout.ms;
-	route->on_routed = on_routed;
-	route->owner = owner;
+	route->queue_until = loop_now(route->loop) + route->pool->options.queue_timeout.ms;
 	loop_timer_init(&route->timer, on_time);
 	choose(route);
 }

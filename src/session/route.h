@@ -21,13 +21,15 @@ struct route;
 typedef void route_callback(struct route *route, struct endpoint *endpoint, void *owner);
 
 struct route {
+	/* The caller's to fill in; all else is zero. */
 	struct loop *loop;
 	const struct pool *pool;
-	struct slice user;			/* the key; outlives the route */
-	int64_t deadline;			/* of the pool's login_timeout; 0 before the first try */
-	int64_t queue_until;
+	struct slice user;			/* the key; outlives the route; empty: there is none */
 	route_callback *on_routed;
 	void *owner;
+
+	int64_t deadline;			/* of the pool's login_timeout; 0 before the first try */
+	int64_t queue_until;
 	struct endpoint *endpoint;		/* taken, or waited for */
 	struct waiter *waiter;
 	struct loop_timer timer;
@@ -38,9 +40,8 @@ struct route {
 	const char *why;			/* "no server is usable", "the queue took too long" */
 };
 
-/* Answers through on_routed, perhaps before it returns; user empty: there is none. */
-void route_start(struct route *route, struct loop *loop, const struct pool *pool, struct slice user,
-    route_callback *on_routed, void *owner);
+/* Answers through on_routed, perhaps before it returns. */
+void route_start(struct route *route);
 /* The endpoint failed: gives it back and answers anew, perhaps before it returns. */
 void route_again(struct route *route);
 /* Nothing more will be answered; an endpoint that is held goes back.  Fine on a zero route. */

@@ -72,7 +72,9 @@ start(struct rig *rig, int i)
 {
 	struct slice user = SLICE_LITERAL("bob");
 
-	route_start(&rig->answers[i].route, rig->loop, &rig->fixture.pool, user, on_routed, &rig->answers[i]);
+	rig->answers[i].route = (struct route){ .loop = rig->loop, .pool = &rig->fixture.pool, .user = user,
+		.on_routed = on_routed, .owner = &rig->answers[i] };
+	route_start(&rig->answers[i].route);
 }
 
 static struct endpoint *
