@@ -35,7 +35,7 @@ set_tcp_options(int fd, const struct tcp_settings *tcp)
 void
 connect_set_options(int fd, const struct tcp_settings *tcp)
 {
-	struct sockaddr sa;
+	struct sockaddr sa = { .sa_family = AF_UNSPEC };
 	socklen_t len = sizeof(sa);
 
 	if (getsockname(fd, &sa, &len) == 0 && sa.sa_family != AF_UNIX)

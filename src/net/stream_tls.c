@@ -150,7 +150,7 @@ offer_alpn(SSL *ssl, const char *alpn)
 	if (n == 0 || n > UINT8_MAX)
 		return;
 	list[0] = (unsigned char)n;
-	memcpy(list + 1, alpn, n);
+	memcpy(list + 1, alpn, list[0]);
 	SSL_set_alpn_protos(ssl, list, (unsigned)n + 1);
 }
 

@@ -96,7 +96,7 @@ on_client_hello(SSL *ssl, int *alert, void *arg)
 }
 
 /* Keeps the name with the session, where tls_name_read finds it. */
-static int
+static int	/* NOLINTNEXTLINE(readability-non-const-parameter): the shape is OpenSSL's */
 on_server_name(SSL *ssl, int *alert, void *arg)
 {
 	(void)alert;
@@ -106,8 +106,8 @@ on_server_name(SSL *ssl, int *alert, void *arg)
 	return SSL_TLSEXT_ERR_OK;
 }
 
-/* The shape is OpenSSL's; it asks only where the client offers ALPN, so its absence is always fine. */
-static int
+/* OpenSSL asks only where the client offers ALPN, so its absence is always fine. */
+static int	/* NOLINTNEXTLINE(readability-function-size): the shape is OpenSSL's */
 on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in, unsigned in_len,
     void *arg)
 {
@@ -134,8 +134,7 @@ on_ticket_made(SSL *ssl, void *arg)
 	return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), tls_of(ssl)->binding, TLS_BINDING_SIZE);
 }
 
-/* The shape is OpenSSL's. */
-static SSL_TICKET_RETURN
+static SSL_TICKET_RETURN	/* NOLINTNEXTLINE(readability-function-size): the shape is OpenSSL's */
 on_ticket_read(SSL *ssl, SSL_SESSION *session, const unsigned char *name, size_t name_len,
     SSL_TICKET_STATUS status, void *arg)
 {

@@ -87,7 +87,7 @@ make_ctx(struct build *build, struct set *set)
 	set->ctx = tls_new_server_ctx(build->settings, build->error);
 	if (set->ctx == NULL)
 		return false;
-	server->contexts = xrealloc(server->contexts, (server->count + 1) * sizeof(server->contexts[0]));
+	server->contexts = xrealloc(server->contexts, (server->count + 1) * sizeof(SSL_CTX *));
 	server->contexts[server->count++] = set->ctx;
 	for (int kind = 0; kind < KINDS; kind++)
 		if (set->pairs[kind] != NONE &&

@@ -91,8 +91,8 @@ set_up(EVP_CIPHER_CTX *cipher_ctx, EVP_MAC_CTX *mac_ctx, struct ticket_key *key,
 	    EVP_CipherInit_ex2(cipher_ctx, cipher, key->cipher_key, iv, enc, NULL) == 1;
 }
 
-/* The shape is OpenSSL's: -1 error, 0 no such key, 1 good, 2 good but make a new ticket. */
-static int
+/* -1 error, 0 no such key, 1 good, 2 good but make a new ticket. */
+static int	/* NOLINTNEXTLINE(readability-function-size): the shape is OpenSSL's */
 on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher_ctx, EVP_MAC_CTX *mac_ctx,
     int enc)
 {
