@@ -25,7 +25,8 @@ sub run (@command) {
 	return;
 }
 
-# name => CN, names => [SANs], kind => 'rsa' or 'ecdsa', days => N, path => where to; returns the path.
+# name => CN, names => [SANs], kind => 'rsa' or 'ecdsa', days => N, path => where to, mode => the file's;
+# returns the path.
 sub make_cert (%option) {
 	my $name = $option{name} // 'mail.example.com';
 	my @names = @{ $option{names} // [$name] };
@@ -39,6 +40,7 @@ sub make_cert (%option) {
 	    '-keyout', "$path.key", '-out', "$path.crt");
 	# Renamed into place: a reader never sees half a pair.
 	write_file("$path.new", read_file("$path.crt") . read_file("$path.key"));
+	chmod $option{mode}, "$path.new" or croak "$path: $!" if defined $option{mode};
 	rename "$path.new", $path or croak "$path: $!";
 	return $path;
 }
