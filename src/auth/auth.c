@@ -2,6 +2,11 @@
 /* auth.c: the block `auth`, and who of a listener's sources is asked. */
 #include "auth/auth.h"
 
+#include <string.h>
+#include <strings.h>
+
+#include "conf/conf.h"
+
 #define SOURCE_INDEX(name) SOURCE_##name
 #define SOURCE_WORD(name) { #name, SOURCE_##name }
 #define SOURCE_POINTER(name) [SOURCE_##name] = &auth_##name
@@ -12,15 +17,36 @@ static const struct auth_source *const sources[] = { AUTH_SOURCES(SOURCE_POINTER
 
 static const struct directive auth_directives[] = {
 	CONF_CHOICE(struct auth, source, NULL, source_words, CONF_REQUIRED,
-	    "Who judges a password.  `server`: the mail server, by accepting the login or not."),
+	    "Who judges a password.  `server`: the mail server, by accepting the login or not.  `file`: the "
+	    "file at `path`."),
+	CONF_PATH(struct auth, path, NULL, 0,
+	    "The users, in the format of Dovecot's passwd-file, user:{SCHEME}hash:extra fields, with "
+	    "Dovecot's schemes and extra fields.  Looked at every few seconds: a changed good file is used, "
+	    "a bad one is logged."),
+	CONF_STRINGS(struct auth, domains, NULL, 0,
+	    "Only users of these domains are asked for here.  Default: all users."),
 	{ 0 }
 };
+
+static void
+check_auth(struct conf_context *context, void *object)
+{
+	const struct auth *auth = object;
+	const struct auth_source *source = sources[auth->source];
+
+	if (source->needs_path && auth->path == NULL)
+		conf_error_at(context->problems, &auth->conf, "path", "source %s needs a path", source->name);
+	if (!source->needs_path && auth->path != NULL)
+		conf_error_at(context->problems, &auth->conf, "path", "source %s has no path", source->name);
+}
 
 const struct block auth_block = {
 	.name = "auth", .directives = auth_directives, .size = BLOCK_SIZE(struct auth),
 	.title = TITLE_NAME,
 	.flags = BLOCK_HAS_DEFAULT,
-	.help = "Who decides whether a login is good.  Without one it is the mail server.",
+	.check = check_auth,
+	.help = "Who decides whether a login is good.  Without one it is the mail server; of several that a "
+		"listener names, the first that knows the user.",
 };
 
 bool
@@ -31,20 +57,70 @@ auth_knows_users(const struct conf_list *chain)
 	return first != NULL && sources[first->source]->knows_users;
 }
 
+static bool
+is_in_domains(const struct auth *auth, const char *user)
+{
+	const char *at = user != NULL ? strrchr(user, '@') : NULL;
+
+	for (size_t i = 0; at != NULL && i < auth->domains.count; i++)
+		if (strcasecmp(at + 1, auth->domains.items[i]) == 0)
+			return true;
+	return auth->domains.count == 0;
+}
+
+/* Every source that was asked has said that it does not know the user. */
+static void
+refuse(struct auth_request *request)
+{
+	const struct auth *auth = request->stranger;
+
+	if (auth != NULL && sources[auth->source]->pretend != NULL)
+		sources[auth->source]->pretend(request, auth);
+	else
+		auth_answer(request, &(struct auth_answer){ .verdict = AUTH_REFUSED });
+}
+
+static void
+ask_next(struct auth_request *request)
+{
+	while (request->next < request->chain->count) {
+		const struct auth *auth = request->chain->items[request->next++];
+
+		if (is_in_domains(auth, request->user)) {
+			sources[auth->source]->start(request, auth);
+			return;
+		}
+	}
+	refuse(request);
+}
+
 void
 auth_start(struct auth_request *request)
 {
-	const struct conf_list *chain = request->chain;
-
 	request->cancel = NULL;
 	request->work = NULL;
-	if (chain->count == 0) {
+	request->next = 0;
+	request->stranger = NULL;
+	if (request->chain->count == 0)
 		auth_server.start(request, NULL);
-	} else {
-		const struct auth *first = chain->items[0];
+	else
+		ask_next(request);
+}
 
-		sources[first->source]->start(request, first);
-	}
+void
+auth_pass_on(struct auth_request *request, const struct auth *auth)
+{
+	if (request->stranger == NULL)
+		request->stranger = auth;
+	ask_next(request);
+}
+
+void
+auth_answer(struct auth_request *request, const struct auth_answer *answer)
+{
+	request->cancel = NULL;
+	request->work = NULL;
+	request->on_verdict(request, answer);
 }
 
 void
@@ -55,4 +131,41 @@ auth_cancel(struct auth_request *request)
 	request->cancel = NULL;
 	if (cancel != NULL)
 		cancel(request);
+}
+
+bool
+auth_open(struct auth *auth, const struct conf_list *before, struct buf *complaints)
+{
+	const struct auth_source *source = sources[auth->source];
+
+	return source->open == NULL || source->open(auth, before, complaints);
+}
+
+void
+auth_close(struct auth *auth)
+{
+	const struct auth_source *source = sources[auth->source];
+
+	if (source->close != NULL)
+		source->close(auth);
+}
+
+bool
+auth_refresh(const struct auth *auth, bool *changed, struct buf *complaints)
+{
+	const struct auth_source *source = sources[auth->source];
+
+	*changed = false;
+	return source->refresh == NULL || source->refresh(auth, changed, complaints);
+}
+
+struct slice
+auth_next_complaint(struct buf *complaints)
+{
+	struct slice all = buf_slice(complaints);
+	const char *end = all.len > 0 ? memchr(all.data, '\n', all.len) : NULL;
+	size_t len = end != NULL ? (size_t)(end - all.data) : all.len;
+
+	buf_consume(complaints, end != NULL ? len + 1 : len);
+	return slice_make(all.data, len);
 }

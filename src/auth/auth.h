@@ -1,23 +1,30 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * auth.h: who decides whether a login is good.  Asynchronous from the start:
- * a verdict may come at once or later, and can be cancelled.
+ * an answer may come at once or later, and can be cancelled.
  */
 #ifndef AUTH_AUTH_H
 #define AUTH_AUTH_H
 
+#include "auth/auth_fields.h"
+#include "base/buf.h"
 #include "base/credentials.h"
 #include "base/identity.h"
+#include "base/thread_pool.h"
 #include "conf/directive.h"
 #include "net/loop.h"
 
 /* What the directive `source` may say; source `x` is auth_x. */
 #define AUTH_SOURCES(row) \
-	row(server)
+	row(server), \
+	row(file)
 
 struct auth {				/* auth NAME { … } */
 	struct conf_block conf;
 	int source;			/* a row of AUTH_SOURCES */
+	const char *path;
+	struct string_list domains;	/* only users of these; empty: all */
+	void *resource;			/* the source's own, from auth_open to auth_close */
 };
 extern const struct block auth_block;
 
@@ -28,29 +35,70 @@ enum auth_verdict {
 	AUTH_BY_SERVER			/* the mail server judges the password */
 };
 
+/* What it says is there while on_verdict runs.  NULL and 0: the source does not say. */
+struct auth_answer {
+	enum auth_verdict verdict;
+	const char *user;		/* the canonical name to use instead of the one claimed */
+	const char *reason;		/* of a refusal, safe to be told to the client */
+	const char *host;		/* where the session goes: a name or an address */
+	uint16_t port;
+	enum auth_tls tls;		/* to that host */
+	bool tls_any_certificate;
+	const char *pool, *server, *director_tag;	/* or there */
+	const char *destuser, *pass, *master;	/* how it logs in there */
+	int64_t delay_ms;		/* to be waited before the client is served */
+	bool is_prompt;			/* a failure is told without delay */
+};
+
 /* One question.  Embedded in its owner; everything pointed to outlives the answer or the cancel. */
 struct auth_request {
 	struct loop *loop;
-	const struct conf_list *chain;	/* of struct auth: the first decides; empty: the server */
+	const struct conf_list *chain;	/* of struct auth, asked in turn; empty: the server decides */
 	const struct credentials *credentials;
 	const struct identity *identity;
+	const char *user;		/* canonical name claimed */
+	struct thread_pool *hashing;	/* for slow passwords; NULL: they are checked at once */
 	/* Called once, perhaps before auth_start returns; may end the session. */
-	void (*on_verdict)(struct auth_request *request, enum auth_verdict verdict);
+	void (*on_verdict)(struct auth_request *request, const struct auth_answer *answer);
 	void (*cancel)(struct auth_request *request);	/* set by a source while its answer is under way */
 	void *work;			/* the source's own, while its answer is under way */
+	size_t next;			/* of the chain, to be asked */
+	const struct auth *stranger;	/* the first source that was asked and did not know the user */
 };
 
 /* A kind of source: one file, one row in AUTH_SOURCES. */
 struct auth_source {
 	const char *name;
 	bool knows_users;		/* false: it only says AUTH_BY_SERVER */
+	bool needs_path;
+	/* Ends in auth_answer or, where the source does not know the user, in auth_pass_on. */
 	void (*start)(struct auth_request *request, const struct auth *auth);
+	/* Nobody knows the user: refuses, and takes as long as with a wrong password.  NULL: at once. */
+	void (*pretend)(struct auth_request *request, const struct auth *auth);
+	/* The rest as auth_open and what follows it; NULL: nothing is to be done. */
+	bool (*open)(struct auth *auth, const struct conf_list *before, struct buf *complaints);
+	void (*close)(struct auth *auth);
+	bool (*refresh)(const struct auth *auth, bool *changed, struct buf *complaints);
 };
 
 bool auth_knows_users(const struct conf_list *chain);	/* false: it leaves every login to the server */
 void auth_start(struct auth_request *request);
 void auth_cancel(struct auth_request *request);		/* no verdict will come; fine when none is awaited */
 
-extern const struct auth_source auth_server;
+/* For sources.  The request may be gone when these return. */
+void auth_answer(struct auth_request *request, const struct auth_answer *answer);
+void auth_pass_on(struct auth_request *request, const struct auth *auth);
+
+/*
+ * Control's.  auth_open reads what the block names, or shares it with a block of `before` (or NULL) that
+ * names the same.  false: `complaints` has lines that tell why; auth_close is fine all the same.
+ */
+bool auth_open(struct auth *auth, const struct conf_list *before, struct buf *complaints);
+void auth_close(struct auth *auth);
+/* Takes what changed; false: it is bad, what was before serves on, and that is said once a change. */
+bool auth_refresh(const struct auth *auth, bool *changed, struct buf *complaints);
+struct slice auth_next_complaint(struct buf *complaints);	/* takes a line off; empty: there is none */
+
+extern const struct auth_source auth_server, auth_file;
 
 #endif

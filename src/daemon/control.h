@@ -28,6 +28,7 @@ struct control {
 	struct signals signals;
 	struct loop_timer upkeep;		/* files are looked at, ticket keys rotate */
 	int64_t tickets_at;			/* when their keys are to rotate, as loop_now */
+	int64_t certificates_at;		/* when they are to be looked at */
 	struct loop_timer drain;		/* the phase is over */
 	enum drain_phase phase;
 	int empty_workers;			/* of those that drain */

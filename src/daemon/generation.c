@@ -7,23 +7,41 @@
 
 #include <string.h>
 
+#include "auth/auth.h"
+#include "base/thread_pool.h"
 #include "base/xalloc.h"
 #include "daemon/descriptors.h"
 #include "daemon/log_block.h"
 #include "daemon/privileges.h"
 #include "proto/proto.h"
+#include "state/affinity.h"
+
+enum { HASHING_THREADS_MAX = 4, HASHING_JOBS_MAX = 4096 };
 
 void
 assets_init(struct assets *assets, int threads)
 {
 	*assets = (struct assets){ .threads = threads };
 	assets->endpoints = endpoint_table_new(threads);
+	assets->hashing = thread_pool_new(threads < HASHING_THREADS_MAX ? threads : HASHING_THREADS_MAX,
+	    HASHING_JOBS_MAX, loop_post);
 	list_init(&assets->generations);
+}
+
+static void
+close_farms(struct generation *g)
+{
+	for (size_t i = 0; i < g->root->farms.count; i++) {
+		struct farm *farm = g->root->farms.items[i];
+
+		affinity_put(&farm->bindings);
+	}
 }
 
 static void
 generation_free(struct generation *g)
 {
+	close_farms(g);
 	for (size_t i = 0; i < g->root->pools.count; i++)
 		if (g->has_pool[i])
 			pool_close(g->root->pools.items[i]);
@@ -35,6 +53,8 @@ generation_free(struct generation *g)
 	for (size_t i = 0; i < g->root->tls.count; i++)
 		if (g->tls[i] != NULL)
 			tls_context_put(&g->tls[i]);
+	for (size_t i = 0; i < g->root->auths.count; i++)
+		auth_close(g->root->auths.items[i]);
 	list_remove(&g->node);
 	xfree(g->tls);
 	xfree(g->has_pool);
@@ -53,6 +73,7 @@ assets_clear(struct assets *assets)
 		generation_free(list_entry(node, struct generation, node));
 	endpoint_table_free(&assets->endpoints);
 	socket_table_free(&assets->sockets);
+	thread_pool_free(&assets->hashing);
 	conf_free(&assets->started);
 }
 
@@ -70,13 +91,16 @@ fill_snapshot(struct generation *g)
 	const struct root *root = g->root;
 	const struct log_block *access = log_block_find(&root->logs, LOG_STREAM_ACCESS);
 
+	g->snapshot.pools = root->pools;
 	g->snapshot.users = root->users;
+	g->snapshot.hashing = g->assets->hashing;
 	g->snapshot.hash_unknown_users = access == NULL || access->unknown_user == LOG_UNKNOWN_USER_HASH;
 	g->snapshot.mask_addresses = access != NULL && access->address == LOG_ADDRESS_MASKED;
 	g->snapshot.events = access != NULL ? access->events : all_events;
 	g->snapshot.control = g->assets->control;
 	g->snapshot.on_unused = on_unused;
 	g->snapshot.workers = g->assets->threads;
+	g->snapshot.threads = g->assets->threads;
 	g->snapshot.shares = xcalloc_aligned((size_t)g->assets->threads * sizeof(g->snapshot.shares[0]));
 }
 
@@ -99,6 +123,25 @@ load_tls(struct generation *g, struct conf_problems *problems)
 	return ok;
 }
 
+/* Each line of what a source complains about is a problem of its own. */
+static bool
+open_auths(struct generation *g, const struct generation *before, struct conf_problems *problems)
+{
+	bool ok = true;
+
+	for (size_t i = 0; i < g->root->auths.count; i++) {
+		struct auth *auth = g->root->auths.items[i];
+		struct buf complaints = { 0 };
+		struct slice line;
+
+		ok &= auth_open(auth, before != NULL ? &before->root->auths : NULL, &complaints);
+		while ((line = auth_next_complaint(&complaints)).len > 0)
+			conf_error_at(problems, &auth->conf, "path", "%.*s", SLICE_ARGS(line));
+		buf_clear(&complaints);
+	}
+	return ok;
+}
+
 static bool
 open_pools(struct generation *g, struct conf_problems *problems)
 {
@@ -111,6 +154,32 @@ open_pools(struct generation *g, struct conf_problems *problems)
 		ok &= g->has_pool[i];
 	}
 	return ok;
+}
+
+static struct affinity *
+find_bindings(const struct generation *g, const char *name)
+{
+	for (size_t i = 0; g != NULL && i < g->root->farms.count; i++) {
+		const struct farm *farm = g->root->farms.items[i];
+
+		if (strcmp(farm->conf.title, name) == 0)
+			return farm->bindings;
+	}
+	return NULL;
+}
+
+/* Who is bound to which server outlives the reload. */
+static void
+open_farms(struct generation *g, const struct generation *before)
+{
+	for (size_t i = 0; i < g->root->farms.count; i++) {
+		struct farm *farm = g->root->farms.items[i];
+		struct affinity *kept = find_bindings(before, farm->conf.title);
+
+		if (farm->affinity.ms == 0)
+			continue;
+		farm->bindings = kept != NULL ? affinity_get(kept) : affinity_new(farm->affinity.ms);
+	}
 }
 
 static struct listener *
@@ -196,7 +265,9 @@ generation_prepare(struct assets *assets, struct conf *conf, const struct genera
 	fill_snapshot(g);
 	/* all of it, whatever fails: the operator wants to see every problem at once */
 	ok = load_tls(g, problems);
+	ok &= open_auths(g, before, problems);
 	ok &= open_pools(g, problems);
+	open_farms(g, before);
 	open_listeners(g, before);
 	ok &= claim_sockets(g, problems);
 	ok &= log_blocks_try(&g->root->logs, assets->in_background, problems);
@@ -265,12 +336,27 @@ bound_sessions(struct generation *g, const struct generation *before)
 		    (long long)wanted, (long long)carried);
 }
 
+/* An endpoint that the new configuration does not name is dropped: its sessions are told to go. */
+static void
+commit_pools(struct generation *g, const struct generation *before)
+{
+	for (size_t i = 0; i < g->root->farms.count; i++) {
+		const struct farm *farm = g->root->farms.items[i];
+
+		if (farm->bindings != NULL)
+			affinity_set_retention(farm->bindings, farm->affinity.ms);
+	}
+	for (size_t i = 0; before != NULL && i < before->root->pools.count; i++)
+		pool_drop(before->root->pools.items[i]);
+	for (size_t i = 0; i < g->root->pools.count; i++)
+		pool_commit(g->root->pools.items[i]);
+}
+
 void
 generation_commit(struct generation *g, const struct generation *before, struct worker **workers)
 {
 	bound_sessions(g, before);
-	for (size_t i = 0; i < g->root->pools.count; i++)
-		pool_commit(g->root->pools.items[i]);
+	commit_pools(g, before);
 	stream_set_memory_limit(g->root->relay_memory.bytes);
 	list_append(&g->assets->generations, &g->node);
 	for (int i = 0; i < g->assets->threads; i++)

@@ -18,6 +18,7 @@
 /* What there is once, over all configurations.  Control's thread only. */
 struct assets {
 	struct loop *control;		/* NULL: files are tried, nothing is to run */
+	struct thread_pool *hashing;	/* of passwords; its threads start when there is work */
 	int threads;
 	struct endpoint_table *endpoints;
 	struct socket_table *sockets;	/* NULL: nothing is bound */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* upkeep.h: what is due from time to time: renewed certificates are taken up, ticket keys change. */
+/*
+ * upkeep.h: what is due from time to time: changed user files and renewed certificates are taken up, ticket
+ * keys change.
+ */
 #ifndef DAEMON_UPKEEP_H
 #define DAEMON_UPKEEP_H
 

@@ -197,13 +197,21 @@ login_route(struct session *s)
 }
 
 static void
-on_verdict(struct auth_request *request, enum auth_verdict verdict)
+on_verdict(struct auth_request *request, const struct auth_answer *answer)
 {
 	struct session *s = loop_owner(request, struct login, auth)->session;
+	enum auth_verdict verdict = answer->verdict;
 
+	/* the server judges nothing where it is not told the password */
+	if (verdict == AUTH_BY_SERVER && s->settings->pool->options.login != LOGIN_PASSWORD)
+		verdict = AUTH_REFUSED;
 	switch (verdict) {
 	case AUTH_OK:
 	case AUTH_BY_SERVER:
+		if (answer->user != NULL) {
+			xfree(s->login->user);
+			s->login->user = xstrdup(answer->user);
+		}
 		login_route(s);
 		break;
 	case AUTH_REFUSED:
@@ -229,6 +237,8 @@ login_begin(struct session *s)
 		.chain = &s->settings->auth,
 		.credentials = &login->dialogue.credentials,
 		.identity = &s->identity,
+		.user = login->user,
+		.hashing = s->snapshot->hashing,
 		.on_verdict = on_verdict,
 	};
 	auth_start(&login->auth);

@@ -32,11 +32,11 @@ struct question {
 };
 
 static void
-on_verdict(struct auth_request *request, enum auth_verdict verdict)
+on_verdict(struct auth_request *request, const struct auth_answer *answer)
 {
 	struct question *question = (struct question *)request;
 
-	question->verdict = verdict;
+	question->verdict = answer->verdict;
 	question->answers++;
 	auth_cancel(request);		/* as a session that ends here does */
 }

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* auth_fields.c: the table of fields, what their values may be, and what comes of them. */
+#include "auth/auth_fields.h"
+
+#include <limits.h>
+#include <string.h>
+#include <time.h>
+
+#include "auth/auth.h"
+#include "base/random.h"
+
+#define USERDB_PREFIX "userdb_"
+
+static bool
+is_any(const char *value)
+{
+	(void)value;
+	return true;
+}
+
+static bool
+is_text(const char *value)
+{
+	return *value != '\0';
+}
+
+static bool
+is_port(const char *value)
+{
+	uint64_t number;
+
+	return slice_to_number(slice_of(value), UINT16_MAX, &number) && number > 0;
+}
+
+static bool
+is_tls(const char *value)
+{
+	static const char *const words[] = { "", "yes", "no", "any-cert" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(value, words[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Takes the text before the separator (or all) off the front of *rest. */
+static struct slice
+take_part(struct slice *rest, char separator)
+{
+	const char *end = rest->len > 0 ? memchr(rest->data, separator, rest->len) : NULL;
+	struct slice part = slice_make(rest->data, end != NULL ? (size_t)(end - rest->data) : rest->len);
+
+	*rest = slice_from(*rest, part.len + (end != NULL ? 1 : 0));
+	return part;
+}
+
+/* As network_parse, but as in Dovecot host bits may be set: 10.1.2.3/8. */
+static bool
+read_network(struct slice text, struct network *network)
+{
+	struct slice rest = text, host = take_part(&rest, '/');
+	struct network found = { 0 };
+	uint64_t bits;
+
+	if (host.len == text.len)
+		return network_parse(text, network);
+	if (!addr_parse(host, 0, &found.addr) ||
+	    !slice_to_number(rest, found.addr.sa.sa_family == AF_INET ? 32 : 128, &bits))
+		return false;
+	found.bits = (int)bits;
+	*network = found;
+	return true;
+}
+
+static bool
+is_networks(const char *value)
+{
+	struct slice rest = slice_of(value);
+	struct network network;
+
+	do {
+		struct slice text = take_part(&rest, ',');
+
+		if (!slice_equals(text, "local") && !read_network(text, &network))
+			return false;
+	} while (rest.len > 0);
+	return true;
+}
+
+/* "seconds since 1970", or that and "+the most to add by chance". */
+static bool
+read_until(const char *value, uint64_t *until, uint64_t *chance)
+{
+	struct slice rest = slice_of(value), first = take_part(&rest, '+');
+
+	*chance = 0;
+	return slice_to_number(first, INT64_MAX / 2, until) &&
+	    (first.len == strlen(value) || slice_to_number(rest, INT_MAX, chance));
+}
+
+static bool
+is_until(const char *value)
+{
+	uint64_t until, chance;
+
+	return read_until(value, &until, &chance);
+}
+
+#define FIELD(name, is_good, wanted) { #name, offsetof(struct auth_fields, name), is_good, wanted }
+
+static const struct field_row {
+	const char *name;
+	size_t offset;
+	bool (*is_good)(const char *value);
+	const char *wanted;
+} rows[] = {
+	/*    name             good           what it is */
+	FIELD(user,            is_text,       "a name"),
+	FIELD(host,            is_text,       "a name or an address"),
+	FIELD(port,            is_port,       "a number from 1 to 65535"),
+	FIELD(destuser,        is_text,       "a name"),
+	FIELD(pass,            is_any,        "a password"),
+	FIELD(master,          is_text,       "a name"),
+	FIELD(pool,            is_text,       "the name of a pool"),
+	FIELD(server,          is_text,       "the name of a server"),
+	FIELD(director_tag,    is_any,        "a tag"),
+	FIELD(starttls,        is_tls,        "yes, no or any-cert"),
+	FIELD(ssl,             is_tls,        "yes, no or any-cert"),
+	FIELD(reason,          is_any,        "a text"),
+	FIELD(allow_nets,      is_networks,   "networks like 192.0.2.0/24,2001:db8::/32"),
+	FIELD(allow_countries, is_text,       "countries like DE,FR"),
+	FIELD(delay_until,     is_until,      "a time in seconds since 1970, or that, + and seconds"),
+	FIELD(nologin,         is_any,        "a flag"),
+	FIELD(nopassword,      is_any,        "a flag"),
+	FIELD(nodelay,         is_any,        "a flag"),
+	FIELD(proxy,           is_any,        "a flag"),
+	FIELD(proxy_maybe,     is_any,        "a flag"),
+};
+
+static const struct field_row *
+find_row(struct slice name)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (slice_equals(name, rows[i].name))
+			return &rows[i];
+	return NULL;
+}
+
+static bool
+read_word(const char *word, struct auth_fields *fields, struct error *error)
+{
+	const char *equals = strchrnul(word, '=');
+	const struct field_row *row = find_row(slice_make(word, (size_t)(equals - word)));
+	const char *value = *equals != '\0' ? equals + 1 : "";
+
+	if (row == NULL)
+		return true;
+	if (!row->is_good(value))
+		return error_set(error, "%s is %s", row->name, row->wanted);
+	*(const char **)(void *)((char *)fields + row->offset) = value;
+	return true;
+}
+
+bool
+auth_fields_read(const char *words, size_t size, struct auth_fields *fields, struct error *error)
+{
+	*fields = (struct auth_fields){ 0 };
+	for (size_t i = 0; i < size; i += strlen(words + i) + 1)
+		if (strncmp(words + i, USERDB_PREFIX, strlen(USERDB_PREFIX)) != 0 &&
+		    !read_word(words + i, fields, error))
+			return false;
+	return true;
+}
+
+static bool
+is_allowed(const char *networks, const struct addr *client)
+{
+	struct slice rest = slice_of(networks);
+
+	do {
+		struct slice text = take_part(&rest, ',');
+		struct network network;
+
+		if (slice_equals(text, "local") && client->sa.sa_family == AF_UNIX)
+			return true;
+		if (read_network(text, &network) && network_has(&network, client))
+			return true;
+	} while (rest.len > 0);
+	return false;
+}
+
+/* A line of some protocol will hold it. */
+static bool
+is_safe(const char *text)
+{
+	for (const char *c = text; *c != '\0'; c++)
+		if (*c < ' ' || *c > '~')
+			return false;
+	return *text != '\0';
+}
+
+static void
+judge_delay(const char *value, struct auth_answer *answer)
+{
+	uint64_t now = (uint64_t)time(NULL), until, chance, wait_ms;
+
+	if (!read_until(value, &until, &chance) || until <= now)
+		return;
+	if (until - now > AUTH_DELAY_MAX_S) {
+		answer->verdict = AUTH_LATER;
+		return;
+	}
+	wait_ms = (until - now) * 1000 + (chance > 0 ? random_number() % (chance * 1000) : 0);
+	answer->delay_ms = (int64_t)(wait_ms < AUTH_DELAY_MAX_S * 1000 ? wait_ms : AUTH_DELAY_MAX_S * 1000);
+}
+
+static bool
+is_tls_wanted(const char *value)
+{
+	return value != NULL && strcmp(value, "no") != 0;
+}
+
+static void
+tell_where(const struct auth_fields *fields, struct auth_answer *answer)
+{
+	const char *tls = is_tls_wanted(fields->ssl) ? fields->ssl : fields->starttls;
+	uint64_t port = 0;
+
+	if (fields->port != NULL)
+		(void)slice_to_number(slice_of(fields->port), UINT16_MAX, &port);
+	answer->port = (uint16_t)port;
+	answer->host = fields->host;
+	answer->destuser = fields->destuser;
+	answer->pass = fields->pass;
+	answer->master = fields->master;
+	answer->pool = fields->pool;
+	answer->server = fields->server;
+	answer->director_tag = fields->director_tag;
+	if (is_tls_wanted(tls)) {
+		answer->tls = tls == fields->ssl ? AUTH_TLS_IMPLICIT : AUTH_TLS_STARTTLS;
+		answer->tls_any_certificate = strcmp(tls, "any-cert") == 0;
+	}
+}
+
+void
+auth_fields_judge(const struct auth_fields *fields, const struct auth_request *request,
+    struct auth_answer *answer)
+{
+	*answer = (struct auth_answer){
+		.verdict = fields->nopassword != NULL ? AUTH_BY_SERVER : AUTH_OK,
+		.user = fields->user,
+		.is_prompt = fields->nodelay != NULL,
+	};
+	if (fields->allow_nets != NULL && !is_allowed(fields->allow_nets, &request->identity->client)) {
+		answer->verdict = AUTH_REFUSED;
+		return;
+	}
+	if (fields->nologin != NULL) {
+		answer->verdict = AUTH_REFUSED;
+		answer->reason = fields->reason != NULL && is_safe(fields->reason) ? fields->reason : NULL;
+		return;
+	}
+	tell_where(fields, answer);
+	if (fields->delay_until != NULL)
+		judge_delay(fields->delay_until, answer);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * auth_fields.h: the extra fields of a user, with Dovecot's names: where the
+ * session goes, how it logs in there, and what stands against the login.
+ */
+#ifndef AUTH_AUTH_FIELDS_H
+#define AUTH_AUTH_FIELDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct auth_request;
+struct auth_answer;
+
+enum auth_tls { AUTH_TLS_POOL, AUTH_TLS_STARTTLS, AUTH_TLS_IMPLICIT };
+
+/* Texts are within what was read; NULL: not said. */
+struct auth_fields {
+	const char *user;
+	const char *host, *port, *destuser, *pass, *master;
+	const char *pool, *server, *director_tag;
+	const char *starttls, *ssl;		/* "", "yes", "no" or "any-cert" */
+	const char *reason, *allow_nets, *allow_countries, *delay_until;
+	const char *nologin, *nopassword, *nodelay, *proxy, *proxy_maybe;	/* said at all: true */
+};
+
+/* The longest wait that delay_until may ask for, as Dovecot's: beyond it the login fails. */
+enum { AUTH_DELAY_MAX_S = 300 };
+
+/*
+ * Reads words "key" and "key=value" with a NUL behind each; all are within `size` bytes, empty ones do not
+ * count.  What is unknown, and what is for Dovecot's userdb, is left alone.  false: a value is no good.
+ */
+bool auth_fields_read(const char *words, size_t size, struct auth_fields *fields, struct error *error);
+/* The answer for a user whose password is right. */
+void auth_fields_judge(const struct auth_fields *fields, const struct auth_request *request,
+    struct auth_answer *answer);
+
+#endif
