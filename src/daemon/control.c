@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "base/thread_pool.h"
 #include "base/xalloc.h"
 #include "daemon/background.h"
 #include "daemon/descriptors.h"
@@ -154,6 +155,8 @@ close_all(struct control *control)
 
 	if (root != NULL)
 		pid_file_remove(root->pid_file, &control->pid_fd);
+	/* before the loops that its threads post to */
+	thread_pool_free(&control->assets.hashing);
 	for (int i = 0; control->workers != NULL && i < control->assets.threads; i++)
 		worker_free(&control->workers[i]);
 	xfree(control->workers);
