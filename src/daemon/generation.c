@@ -14,6 +14,7 @@
 #include "daemon/log_block.h"
 #include "daemon/privileges.h"
 #include "proto/proto.h"
+#include "state/affinity.h"
 
 enum { HASHING_THREADS_MAX = 4, HASHING_JOBS_MAX = 4096 };
 
@@ -28,8 +29,19 @@ assets_init(struct assets *assets, int threads)
 }
 
 static void
+close_farms(struct generation *g)
+{
+	for (size_t i = 0; i < g->root->farms.count; i++) {
+		struct farm *farm = g->root->farms.items[i];
+
+		affinity_put(&farm->bindings);
+	}
+}
+
+static void
 generation_free(struct generation *g)
 {
+	close_farms(g);
 	for (size_t i = 0; i < g->root->pools.count; i++)
 		if (g->has_pool[i])
 			pool_close(g->root->pools.items[i]);
@@ -79,6 +91,7 @@ fill_snapshot(struct generation *g)
 	const struct root *root = g->root;
 	const struct log_block *access = log_block_find(&root->logs, LOG_STREAM_ACCESS);
 
+	g->snapshot.pools = root->pools;
 	g->snapshot.users = root->users;
 	g->snapshot.hashing = g->assets->hashing;
 	g->snapshot.hash_unknown_users = access == NULL || access->unknown_user == LOG_UNKNOWN_USER_HASH;
@@ -87,6 +100,7 @@ fill_snapshot(struct generation *g)
 	g->snapshot.control = g->assets->control;
 	g->snapshot.on_unused = on_unused;
 	g->snapshot.workers = g->assets->threads;
+	g->snapshot.threads = g->assets->threads;
 	g->snapshot.shares = xcalloc_aligned((size_t)g->assets->threads * sizeof(g->snapshot.shares[0]));
 }
 
@@ -140,6 +154,32 @@ open_pools(struct generation *g, struct conf_problems *problems)
 		ok &= g->has_pool[i];
 	}
 	return ok;
+}
+
+static struct affinity *
+find_bindings(const struct generation *g, const char *name)
+{
+	for (size_t i = 0; g != NULL && i < g->root->farms.count; i++) {
+		const struct farm *farm = g->root->farms.items[i];
+
+		if (strcmp(farm->conf.title, name) == 0)
+			return farm->bindings;
+	}
+	return NULL;
+}
+
+/* Who is bound to which server outlives the reload. */
+static void
+open_farms(struct generation *g, const struct generation *before)
+{
+	for (size_t i = 0; i < g->root->farms.count; i++) {
+		struct farm *farm = g->root->farms.items[i];
+		struct affinity *kept = find_bindings(before, farm->conf.title);
+
+		if (farm->affinity.ms == 0)
+			continue;
+		farm->bindings = kept != NULL ? affinity_get(kept) : affinity_new(farm->affinity.ms);
+	}
 }
 
 static struct listener *
@@ -227,6 +267,7 @@ generation_prepare(struct assets *assets, struct conf *conf, const struct genera
 	ok = load_tls(g, problems);
 	ok &= open_auths(g, before, problems);
 	ok &= open_pools(g, problems);
+	open_farms(g, before);
 	open_listeners(g, before);
 	ok &= claim_sockets(g, problems);
 	ok &= log_blocks_try(&g->root->logs, assets->in_background, problems);
@@ -295,12 +336,27 @@ bound_sessions(struct generation *g, const struct generation *before)
 		    (long long)wanted, (long long)carried);
 }
 
+/* An endpoint that the new configuration does not name is dropped: its sessions are told to go. */
+static void
+commit_pools(struct generation *g, const struct generation *before)
+{
+	for (size_t i = 0; i < g->root->farms.count; i++) {
+		const struct farm *farm = g->root->farms.items[i];
+
+		if (farm->bindings != NULL)
+			affinity_set_retention(farm->bindings, farm->affinity.ms);
+	}
+	for (size_t i = 0; before != NULL && i < before->root->pools.count; i++)
+		pool_drop(before->root->pools.items[i]);
+	for (size_t i = 0; i < g->root->pools.count; i++)
+		pool_commit(g->root->pools.items[i]);
+}
+
 void
 generation_commit(struct generation *g, const struct generation *before, struct worker **workers)
 {
 	bound_sessions(g, before);
-	for (size_t i = 0; i < g->root->pools.count; i++)
-		pool_commit(g->root->pools.items[i]);
+	commit_pools(g, before);
 	stream_set_memory_limit(g->root->relay_memory.bytes);
 	list_append(&g->assets->generations, &g->node);
 	for (int i = 0; i < g->assets->threads; i++)

@@ -26,6 +26,7 @@ enum session_events { SESSION_EVENT_LOGIN = 1, SESSION_EVENT_LOGIN_FAILED = 2, S
 
 struct snapshot {
 	struct conf *conf;			/* owns what is pointed to below and by the gates' orders */
+	struct conf_list pools;			/* struct pool, for answers that name one */
 	const struct users *users;
 	struct thread_pool *hashing;		/* NULL: passwords are hashed on the loop */
 	int64_t max_connections;		/* sessions of the whole process; 0: no bound */
@@ -36,6 +37,7 @@ struct snapshot {
 	/* On control's loop, when the last worker let go; may free the snapshot. */
 	void (*on_unused)(struct snapshot *snapshot);
 	int workers;				/* control's: how many still hold it */
+	int threads;				/* workers there are */
 	struct snapshot_share *shares;		/* one a worker, by xcalloc_aligned */
 };
 
