@@ -65,7 +65,7 @@ pick(const struct pool *pool, struct balance_state *state, const struct balance_
 		uint64_t hash = hash_bytes(key->user.data, key->user.len, e->server_hash);
 		struct score score = { negative_log2(hash | 1), (uint64_t)endpoint_weight(e) };
 
-		if (score.weight == 0)
+		if (score.weight == 0 || endpoint_is_down(e))
 			continue;
 		if (best == NULL || is_nearer(&score, &best_score) ||
 		    (is_tie(&score, &best_score) && strcmp(e->server, best->server) < 0)) {

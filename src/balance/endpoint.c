@@ -94,6 +94,37 @@ endpoint_weight(const struct endpoint *e)
 	return read_relaxed(&e->weight);
 }
 
+void
+endpoint_set_down(struct endpoint *e, bool is_down)
+{
+	atomic_store_explicit(&e->is_down, is_down, memory_order_relaxed);
+}
+
+bool
+endpoint_is_down(const struct endpoint *e)
+{
+	return atomic_load_explicit(&e->is_down, memory_order_relaxed);
+}
+
+void
+endpoint_set_dropped(struct endpoint *e, bool is_dropped, int close_spread_ms)
+{
+	atomic_store_explicit(&e->close_spread_ms, close_spread_ms, memory_order_relaxed);
+	atomic_store_explicit(&e->is_dropped, is_dropped, memory_order_relaxed);
+}
+
+bool
+endpoint_is_dropped(const struct endpoint *e)
+{
+	return atomic_load_explicit(&e->is_dropped, memory_order_relaxed);
+}
+
+int
+endpoint_close_spread(const struct endpoint *e)
+{
+	return read_relaxed(&e->close_spread_ms);
+}
+
 static bool
 has_room(const struct endpoint *e)
 {
@@ -115,7 +146,7 @@ endpoint_load(struct endpoint *e)
 bool
 endpoint_is_usable(const struct endpoint *e, const struct balance_key *key)
 {
-	if (endpoint_weight(e) == 0 || (!key->full_too && !has_room(e)))
+	if (endpoint_weight(e) == 0 || endpoint_is_down(e) || (!key->full_too && !has_room(e)))
 		return false;
 	for (int i = 0; i < key->tried_count; i++)
 		if (key->tried[i] == e)

@@ -34,6 +34,9 @@ struct endpoint {
 	uint64_t server_hash;		/* of the name, for rendezvous hashing: equal on every proxy */
 	atomic_int references;
 	atomic_int weight;		/* 0: takes no new sessions */
+	atomic_bool is_down;		/* what its health says; nobody is sent there */
+	atomic_bool is_dropped;		/* no configuration names it any more */
+	atomic_int close_spread_ms;	/* the time over which its sessions are told to go */
 	atomic_int connections;		/* sessions that took it, those still dialling too */
 	atomic_int max_connections;	/* 0: no bound */
 	struct waiter_list queue;	/* who waits for one of max_connections */
@@ -57,6 +60,12 @@ void endpoint_set_addr(struct endpoint *e, const struct addr *addr);
 struct addr endpoint_addr(struct endpoint *e);
 void endpoint_set_weight(struct endpoint *e, int weight);
 void endpoint_set_max_connections(struct endpoint *e, int max);	/* more room goes to those who wait first */
+
+void endpoint_set_down(struct endpoint *e, bool is_down);
+bool endpoint_is_down(const struct endpoint *e);
+void endpoint_set_dropped(struct endpoint *e, bool is_dropped, int close_spread_ms);
+bool endpoint_is_dropped(const struct endpoint *e);
+int endpoint_close_spread(const struct endpoint *e);	/* ms */
 
 struct load endpoint_load(struct endpoint *e);
 int endpoint_weight(const struct endpoint *e);		/* 0: takes no new sessions */

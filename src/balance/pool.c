@@ -6,7 +6,11 @@
  */
 #include "balance/pool.h"
 
+#include <string.h>
+
 #include "balance/balance.h"
+#include "base/digest.h"
+#include "base/secret.h"
 #include "base/xalloc.h"
 #include "conf/conf.h"
 
@@ -120,18 +124,42 @@ open_states(struct pool *pool)
 		pool->states[i] = pool->balancer->new_state(pool, i);
 }
 
-bool
-pool_open(struct pool *pool, struct endpoint_table *table, struct conf_context *context)
+static bool
+open_tls(struct pool *pool, struct conf_context *context)
 {
 	const struct server_tls *tls = pool->options.server_tls;
 	struct error error;
 
-	if (tls != NULL && tls->mode != SERVER_TLS_OFF) {
-		pool->tls_client = tls_client_load(tls->verify, tls->ca, &error);
-		if (pool->tls_client == NULL) {
-			conf_error_at(context->problems, &tls->conf, "ca", "%s", error.text);
-			return false;
-		}
+	if (tls == NULL || tls->mode == SERVER_TLS_OFF)
+		return true;
+	pool->tls_client = tls_client_load(tls->verify, tls->ca, &error);
+	if (pool->tls_client == NULL)
+		conf_error_at(context->problems, &tls->conf, "ca", "%s", error.text);
+	return pool->tls_client != NULL;
+}
+
+static bool
+open_master(struct pool *pool, struct conf_context *context)
+{
+	const char *path = pool->options.master_password_file;
+	struct error error;
+
+	if (path == NULL)
+		return true;
+	pool->master_password = secret_read(path, &error);
+	if (pool->master_password == NULL)
+		conf_error_at(context->problems, &pool->conf, "master_password_file", "%s", error.text);
+	return pool->master_password != NULL;
+}
+
+bool
+pool_open(struct pool *pool, struct endpoint_table *table, struct conf_context *context)
+{
+	if (!open_tls(pool, context))
+		return false;
+	if (!open_master(pool, context)) {
+		tls_client_put(&pool->tls_client);
+		return false;
 	}
 	pool->table = table;
 	pool->balancer = balancers[pool->options.balance];
@@ -156,7 +184,15 @@ pool_commit(struct pool *pool)
 		endpoint_set_addr(e, &addr);
 		endpoint_set_weight(e, (int)server->weight);
 		endpoint_set_max_connections(e, (int)pool->options.max_connections);
+		endpoint_set_dropped(e, false, (int)pool->options.close_spread.ms);
 	}
+}
+
+void
+pool_drop(struct pool *pool)
+{
+	for (size_t i = 0; i < pool->endpoint_count; i++)
+		endpoint_set_dropped(pool->endpoints[i], true, (int)pool->options.close_spread.ms);
 }
 
 void
@@ -174,8 +210,18 @@ pool_close(struct pool *pool)
 	pool->endpoints = NULL;
 	pool->endpoint_count = 0;
 	tls_client_put(&pool->tls_client);
+	secret_free(&pool->master_password);
 	forget_unused(pool->table);
 	pool->table = NULL;
+}
+
+struct endpoint *
+pool_find(const struct pool *pool, const char *server)
+{
+	for (size_t i = 0; i < pool->endpoint_count; i++)
+		if (strcmp(pool->endpoints[i]->server, server) == 0)
+			return pool->endpoints[i];
+	return NULL;
 }
 
 struct endpoint *

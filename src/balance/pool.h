@@ -14,6 +14,7 @@
 #include "conf/directive.h"
 #include "net/tls_context.h"
 
+struct affinity;
 struct endpoint;
 struct balancer;
 struct balance_key;
@@ -36,7 +37,8 @@ struct pool_options {
 	int forward;			/* enum forward_way */
 	struct server_tls *server_tls;
 	struct address_list source;
-	struct duration connect_timeout, login_timeout, queue_timeout;
+	struct duration connect_timeout, login_timeout, queue_timeout, close_spread;
+	const char *master_user, *master_password_file;
 	int64_t retries, max_connections;
 };
 
@@ -49,7 +51,10 @@ struct server {				/* server NAME { … } */
 struct farm {				/* farm NAME { … } */
 	struct conf_block conf;
 	struct pool_options options;
+	struct duration affinity;	/* 0: users are not bound */
 	struct conf_list servers;	/* struct server */
+
+	struct affinity *bindings;	/* one reference, over reloads; NULL without affinity */
 };
 
 struct pool {				/* pool NAME { … } */
@@ -67,6 +72,7 @@ struct pool {				/* pool NAME { … } */
 	size_t endpoint_count;
 	struct balance_state **states;	/* one a worker; NULL: the balancer keeps none */
 	struct tls_client *tls_client;	/* NULL with server_tls off */
+	char *master_password;		/* or what servers want of a trusted peer; NULL: none */
 	bool is_bound;			/* a user belongs on one server: no other because of a failure */
 };
 
@@ -86,8 +92,11 @@ void endpoint_table_free(struct endpoint_table **table);	/* after all pools were
 bool pool_open(struct pool *pool, struct endpoint_table *table, struct conf_context *context);
 void pool_commit(struct pool *pool);		/* addresses, weights and bounds take effect; cannot fail */
 /* Gives back what pool_open took, where it did; the table forgets endpoints that are used no more. */
+void pool_drop(struct pool *pool);		/* its endpoints are dropped, unless a pool_commit that follows has them */
 void pool_close(struct pool *pool);
 
+/* The endpoint of a server by its name; NULL: the pool has none such. */
+struct endpoint *pool_find(const struct pool *pool, const char *server);
 struct endpoint *pool_pick(const struct pool *pool, int worker, const struct balance_key *key);
 
 #endif

@@ -9,6 +9,8 @@ static const struct choice balances[] = { BALANCERS(BALANCER_WORD), { 0 } };
 
 static const struct choice logins[] = {
 	{ "password", LOGIN_PASSWORD },
+	{ "master", LOGIN_MASTER },
+	{ "trusted", LOGIN_TRUSTED },
 	{ "none", LOGIN_NONE },
 	{ 0 }
 };
@@ -72,7 +74,13 @@ static const struct directive option_directives[] = {
 	CONF_CHOICE(struct pool_options, login, "by protocol: password where users log in, else none", logins,
 	    CONF_COMPUTED,
 	    "How users are logged in at the server.  `password`: with the client's own credentials.  "
-	    "`none`: not at all."),
+	    "`master`: as `master_user`, who acts for the user (SASL PLAIN, Dovecot and Cyrus).  `trusted`: "
+	    "as the user, with the password of `master_password_file` or any: for servers that take it from "
+	    "trusted peers only.  `none`: not at all.  All but `password` need an `auth` that knows the users."),
+	CONF_STRING(struct pool_options, master_user, NULL, 0,
+	    "Who logs in for the users, with `login master`."),
+	CONF_PATH(struct pool_options, master_password_file, NULL, 0,
+	    "A file whose first line is the master user's password, or that of trusted logins."),
 	CONF_CHOICE(struct pool_options, forward, "auto", forwards, 0,
 	    "How the server learns the client's address and session.  `auto`: as the server announces.  "
 	    "`id`: by the ID command, announced or not.  `none`: not at all."),
@@ -90,6 +98,9 @@ static const struct directive option_directives[] = {
 	    "user`, at the same one after a second.  0: it fails at once."),
 	CONF_DURATION(struct pool_options, queue_timeout, "10s", "0s", "1h", 0,
 	    "How long a session waits for room where all servers have `max_connections`.  0s: not at all."),
+	CONF_DURATION(struct pool_options, close_spread, "30s", "0s", "1h", 0,
+	    "When sessions are told to go, at a stop or because their pool was dropped, they are told over "
+	    "this time, so that clients do not all connect again in one second; those in IDLE go first."),
 	CONF_NUMBER(struct pool_options, max_connections, "0", "0", "1000000", 0,
 	    "Connections to one server at once, those of this pool; who comes later waits in the order of "
 	    "coming.  0: no bound."),
@@ -112,8 +123,13 @@ static const struct block server_block = {
 	.help = "A machine of the mail farm.  A changed address or weight counts for new sessions.",
 };
 
+static const struct choice affinity_words[] = { { "none", 0 }, { 0 } };
+
 static const struct directive farm_directives[] = {
 	CONF_GROUP(struct farm, options, option_directives),
+	CONF_DURATION_OR(struct farm, affinity, "none", affinity_words, "0s", "7d", 0,
+	    "Binds a user to one server, over all pools of this farm, for as long as any of the user's sessions "
+	    "lives and for this time longer.  `none`: sessions meet by the hash of `balance user` only."),
 	CONF_BLOCKS(struct farm, servers, &server_block, CONF_OWN),
 	{ 0 }
 };
@@ -147,10 +163,34 @@ static const struct directive pool_directives[] = {
 };
 
 static void
+check_login(struct conf_context *context, const struct pool *pool)
+{
+	const struct pool_options *options = &pool->options;
+
+	if (options->login == LOGIN_MASTER && (options->master_user == NULL || options->master_password_file == NULL))
+		conf_error_at(context->problems, &pool->conf, "login",
+		    "login master needs master_user and master_password_file");
+	if (options->login != LOGIN_MASTER && conf_origin(&pool->conf, "master_user") == CONF_ORIGIN_WRITTEN)
+		conf_error_at(context->problems, &pool->conf, "master_user",
+		    "master_user has no meaning without login master");
+}
+
+/* On a farm with affinity all pools must send a user to the same server. */
+static void
+check_affinity(struct conf_context *context, const struct pool *pool)
+{
+	if (pool->farm != NULL && pool->farm->affinity.ms > 0 && pool->options.balance != BALANCER_user)
+		conf_error_at(context->problems, &pool->conf, "balance",
+		    "balance must be user: farm %s binds users to servers (affinity)", pool->farm->conf.title);
+}
+
+static void
 check_pool(struct conf_context *context, void *object)
 {
 	const struct pool *pool = object;
 
+	check_login(context, pool);
+	check_affinity(context, pool);
 	if (pool->farm == NULL && pool->servers.count == 0)
 		conf_error_at(context->problems, &pool->conf, NULL, "pool %s needs a farm or a server",
 		    pool->conf.title);

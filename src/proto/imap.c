@@ -131,6 +131,7 @@ static const char *const replies[] = {
 	[REPLY_SASL_SYNTAX]     = "%t BAD Invalid authentication data.\r\n",
 	[REPLY_SASL_CANCELLED]  = "%t BAD Authentication cancelled.\r\n",
 	[REPLY_AUTH_FAILED]     = "%t NO [AUTHENTICATIONFAILED] Authentication failed.\r\n",
+	[REPLY_REFUSED]         = "%t NO [CONTACTADMIN] %r\r\n",
 	[REPLY_UNAVAILABLE]     = "%t NO [UNAVAILABLE] Account is temporarily unavailable.\r\n",
 	[REPLY_INTERNAL]        = "%t NO [SERVERBUG] Internal error, please try again later.\r\n",
 	[REPLY_TOO_BIG]         = "%t NO [TOOBIG] Literal is too big.\r\n",

@@ -335,6 +335,14 @@ is_quiet(const void *state)
 	return s->is_idle || s->client_tag == s->server_tag;
 }
 
+static bool
+is_blind(const void *state)
+{
+	const struct state *s = state;
+
+	return s->is_blind;
+}
+
 const struct relay_filter imap_relay = {
 	.size = sizeof(struct state),
 	.init = init,
@@ -342,4 +350,5 @@ const struct relay_filter imap_relay = {
 	.server = on_server,
 	.at_boundary = at_boundary,
 	.is_quiet = is_quiet,
+	.is_blind = is_blind,
 };

@@ -6,20 +6,30 @@
 
 #include "base/base64.h"
 
+/* One line of printable ASCII, whatever it was made from. */
 static void
-write_letter(struct dialogue *d, char letter, struct slice challenge)
+write_line(struct buf *out, struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		buf_append(out, text.data[i] >= ' ' && text.data[i] <= '~' ? &text.data[i] : "?", 1);
+}
+
+/* `words`: of the one letter that is not known from the dialogue, %r or %s. */
+static void
+write_letter(struct dialogue *d, char letter, struct slice words)
 {
 	switch (letter) {
 	case 't': buf_append_text(&d->out, d->tag[0] != '\0' ? d->tag : "*"); break;
 	case 'h': buf_append_text(&d->out, d->hostname); break;
 	case 'c': d->proto->write_capabilities(d, &d->out); break;
-	case 's': base64_encode(challenge, &d->out); break;
+	case 'r': write_line(&d->out, words); break;
+	case 's': base64_encode(words, &d->out); break;
 	default: buf_append(&d->out, &letter, 1); break;
 	}
 }
 
 static void
-expand(struct dialogue *d, const char *text, struct slice challenge)
+expand(struct dialogue *d, const char *text, struct slice words)
 {
 	for (;;) {
 		const char *percent = strchr(text, '%');
@@ -27,7 +37,7 @@ expand(struct dialogue *d, const char *text, struct slice challenge)
 		if (percent == NULL || percent[1] == '\0')
 			break;
 		buf_append(&d->out, text, (size_t)(percent - text));
-		write_letter(d, percent[1], challenge);
+		write_letter(d, percent[1], words);
 		text = percent + 2;
 	}
 	buf_append_text(&d->out, text);
@@ -38,6 +48,15 @@ reply_write(struct dialogue *d, enum reply reply)
 {
 	if (d->proto->replies != NULL && d->proto->replies[reply] != NULL)
 		expand(d, d->proto->replies[reply], slice_of(NULL));
+}
+
+void
+reply_write_reason(struct dialogue *d, const char *reason)
+{
+	if (reason == NULL || *reason == '\0')
+		reply_write(d, REPLY_AUTH_FAILED);
+	else
+		expand(d, d->proto->replies[REPLY_REFUSED], slice_of(reason));
 }
 
 void

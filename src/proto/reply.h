@@ -2,7 +2,7 @@
 /*
  * reply.h: the words of shared code in the protocol of the client.  Letters
  * in the texts: %t the tag of the command, or "*" where there is none; %h our
- * host name; %c the capabilities as they are now; %% a percent sign.
+ * host name; %c the capabilities as they are now; %r a reason; %% a percent sign.
  */
 #ifndef PROTO_REPLY_H
 #define PROTO_REPLY_H
@@ -11,6 +11,9 @@
 
 void reply_write(struct dialogue *d, enum reply reply);		/* appends to d->out */
 void reply_write_challenge(struct dialogue *d, struct slice challenge);	/* with proto->sasl_prompt */
+
+/* REPLY_REFUSED with these words, made one printable line; REPLY_AUTH_FAILED where there are none. */
+void reply_write_reason(struct dialogue *d, const char *reason);
 
 /* A text without % letters, for sessions whose dialogue is gone (last words); NULL: say nothing. */
 const char *reply_text(const struct proto *proto, enum reply reply);

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "session/login.h"
 
 enum {
 	PARKED_MAX = 16 * 1024,		/* what a client may pipeline while its login is under way */
@@ -58,13 +59,14 @@ void
 front_begin(struct session *s)
 {
 	s->login = xcalloc(1, sizeof(*s->login));
+	s->login->session = s;
 	if (s->proto->has_login) {
 		begin_dialogue(s);
 		return;
 	}
 	/* nothing to be read before there is somebody to pass it to */
 	stream_pause(&s->front);
-	login_route(s);
+	login_skip(s);
 }
 
 void
@@ -279,6 +281,9 @@ login_free(struct login **login, struct loop *loop)
 		return;
 	dialogue_wipe(&l->dialogue);
 	buf_wipe(&l->in);
+	credentials_wipe(&l->back);
+	xfree(l->server);
+	l->server = NULL;
 	offer_put(&l->offer);
 	xfree(l->user);
 	l->user = NULL;

@@ -203,6 +203,7 @@ static void
 prepare_pool(struct conf_context *context, struct pool *pool, const struct conf_list *listeners)
 {
 	const struct proto *proto;
+	bool is_bound;
 	char port[8];
 
 	proto = proto_find(pool->conf.title);
@@ -217,7 +218,8 @@ prepare_pool(struct conf_context *context, struct pool *pool, const struct conf_
 		snprintf(port, sizeof(port), "%u", proto->port);
 		conf_set_default(context, &pool->conf, "port", port);
 	}
-	conf_set_default(context, &pool->conf, "balance", proto->is_bound ? "user" : "leastconn");
+	is_bound = proto->is_bound || (pool->farm != NULL && pool->farm->affinity.ms > 0);
+	conf_set_default(context, &pool->conf, "balance", is_bound ? "user" : "leastconn");
 	conf_set_default(context, &pool->conf, "login", proto->has_login ? "password" : "none");
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * login.c: from complete credentials to a server that took them: asks who
- * decides, routes, dials, and tells the client the outcome.
+ * decides, has a server chosen, dials, and tells the client the outcome.
  */
-#include "session/session.h"
+#include "session/login.h"
 
 #include <string.h>
 
@@ -11,8 +11,20 @@
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "proto/reply.h"
+#include "session/placement.h"
+#include "session/plan.h"
 
 static void on_back(struct back *back, enum back_event event, void *owner);
+
+static void
+forget_answer(struct login *login)
+{
+	credentials_wipe(&login->back);
+	xfree(login->user);
+	xfree(login->server);
+	login->user = login->server = NULL;
+	login->has_host = false;
+}
 
 /* The login failed for good; the client may try again. */
 static void
@@ -20,10 +32,11 @@ fail(struct session *s)
 {
 	struct login *login = s->login;
 
+	session_drop_back(s);
+	placement_cancel(s);
 	route_cancel(&login->route);
 	dialogue_login_over(&login->dialogue);
-	xfree(login->user);
-	login->user = NULL;
+	forget_answer(login);
 	front_resume(s);
 }
 
@@ -40,8 +53,8 @@ refuse(struct session *s, const char *why)
 		fail(s);
 }
 
-static void
-tell_unavailable(struct session *s, const char *why)
+void
+login_unavailable(struct session *s, const char *why)
 {
 	session_log(s, LOG_WARNING, "no server: %s", why);
 	if (!s->proto->has_login) {
@@ -57,75 +70,22 @@ tell_unavailable(struct session *s, const char *why)
 	fail(s);
 }
 
-static void
-fill_order(struct session *s, struct dial_order *order)
-{
-	const struct pool_options *options = &s->settings->pool->options;
-	int tls = options->server_tls != NULL ? options->server_tls->mode : SERVER_TLS_OFF;
-
-	order->proto = s->proto;
-	order->identity = &s->identity;
-	order->credentials = options->login == LOGIN_PASSWORD ? &s->login->dialogue.credentials : NULL;
-	order->forward = (enum forward_way)options->forward;
-	order->starttls = tls == SERVER_TLS_STARTTLS;
-	order->needs_tls = tls != SERVER_TLS_OFF;
-	order->wants_capabilities = s->login->dialogue.asked_capabilities;
-	order->until_login = false;
-}
-
-/* The pool's source addresses in turn, those of the server's family; NULL: the kernel chooses. */
-static const struct addr *
-pick_source(struct session *s, int family)
-{
-	const struct address_list *sources = &s->settings->pool->options.source;
-
-	for (size_t i = 0; i < sources->count; i++) {
-		const struct addr *source = &sources->items[s->worker->next_source++ % sources->count].addr;
-
-		if (source->sa.sa_family == family)
-			return source;
-	}
-	return NULL;
-}
-
-static void
-fill_plan(struct session *s, struct endpoint *endpoint)
-{
-	struct login *login = s->login;
-	const struct pool *pool = s->settings->pool;
-
-	memset(&login->plan, 0, sizeof(login->plan));
-	fill_order(s, &login->plan.order);
-	login->plan.to = endpoint_addr(endpoint);
-	login->plan.source = pick_source(s, login->plan.to.sa.sa_family);
-	login->plan.connect_timeout_ms = pool->options.connect_timeout.ms;
-	login->plan.deadline = login->route.deadline;
-	if (pool->tls_client == NULL)
-		return;
-	login->tls.client = pool->tls_client;
-	login->tls.name = pool->options.server_tls->name != NULL ? pool->options.server_tls->name :
-	    addr_host(&login->plan.to, login->tls_name);
-	login->tls.alpn = s->proto->alpn;
-	login->plan.tls = &login->tls;
-	login->plan.implicit_tls = pool->options.server_tls->mode == SERVER_TLS_IMPLICIT;
-}
-
-static void
-on_routed(struct route *route, struct endpoint *endpoint, void *owner)
+void
+login_on_routed(struct route *route, struct endpoint *endpoint, void *owner)
 {
 	struct session *s = owner;
 
 	if (endpoint == NULL) {
-		tell_unavailable(s, route->why);
+		login_unavailable(s, route->why);
 		return;
 	}
-	fill_plan(s, endpoint);
+	plan_fill(s, endpoint);
 	s->back = xcalloc(1, sizeof(*s->back));
 	back_start(s->back, s->worker->loop, &s->login->plan, on_back, s);
 }
 
-static void
-succeed(struct session *s)
+void
+login_succeed(struct session *s)
 {
 	struct login *login = s->login;
 
@@ -134,7 +94,6 @@ succeed(struct session *s)
 	s->endpoint = route_claim(&login->route);
 	tally_add(&s->endpoint->counters[s->worker->index].sessions, 1);
 	if (s->proto->has_login) {
-		endpoint_learn(s->endpoint, buf_slice(&s->back->dial->capabilities));
 		s->proto->login_ok(&login->dialogue, s->back->dial);
 		front_flush(s);
 		tally_add(&s->listener->counters[s->worker->index].logins, 1);
@@ -153,7 +112,15 @@ try_again(struct session *s)
 	session_log(s, LOG_WARNING, "server failed: %s while %s", back_reason(s->back, reason),
 	    back_doing(s->back));
 	session_drop_back(s);
+	affinity_cancel(&s->login->binding);
 	route_again(&s->login->route);
+}
+
+static void
+learn(struct session *s, const struct back *back)
+{
+	if (back->dial != NULL)
+		endpoint_learn(s->login->route.endpoint, buf_slice(&back->dial->capabilities));
 }
 
 static void
@@ -163,11 +130,12 @@ on_back(struct back *back, enum back_event event, void *owner)
 
 	switch (event) {
 	case BACK_EVENT_READY:
-		succeed(s);
+		learn(s, back);
+		placement_confirm(s);
 		break;
 	case BACK_EVENT_REFUSED:
+		learn(s, back);
 		tally_add(&s->login->route.endpoint->counters[s->worker->index].refused, 1);
-		endpoint_learn(s->login->route.endpoint, buf_slice(&back->dial->capabilities));
 		s->proto->login_refused(&s->login->dialogue, back->dial);
 		refuse(s, "refused by the server");
 		break;
@@ -178,64 +146,111 @@ on_back(struct back *back, enum back_event event, void *owner)
 	}
 }
 
-void
-login_route(struct session *s)
+static struct pool *
+find_pool(const struct session *s, const char *name)
 {
-	struct slice key = { "", 0 };
+	for (size_t i = 0; i < s->snapshot->pools.count; i++) {
+		struct pool *pool = s->snapshot->pools.items[i];
 
-	session_enter(s, FRONT_ROUTE);
-	if (s->login->user != NULL)
-		key = users_key(s->snapshot->users, s->login->user);
-	s->login->route = (struct route){
-		.loop = s->worker->loop,
-		.pool = s->settings->pool,
-		.user = key,
-		.on_routed = on_routed,
-		.owner = s,
-	};
-	route_start(&s->login->route);
+		if (strcmp(pool->conf.title, name) == 0 && strcmp(pool->protocol, s->proto->name) == 0)
+			return pool;
+	}
+	return NULL;
+}
+
+/* Where the answer sends the session; NULL, or why that cannot be. */
+static const char *
+take_target(struct session *s, const struct auth_answer *answer)
+{
+	struct login *login = s->login;
+
+	login->pool = answer->pool != NULL ? find_pool(s, answer->pool) : s->settings->pool;
+	if (login->pool == NULL)
+		return "there is no pool of the name that the auth source gave";
+	if (answer->tls != AUTH_TLS_POOL && login->pool->tls_client == NULL)
+		return "the auth source wants TLS with the server, and the pool has no server_tls";
+	login->has_host = answer->host != NULL;
+	if (login->has_host && !addr_parse(slice_of(answer->host), answer->port, &login->host))
+		return "the host that the auth source gave is not an address";
+	if (answer->server != NULL)
+		login->server = xstrdup(answer->server);
+	return NULL;
+}
+
+static void
+on_delay_over(struct loop_timer *timer)
+{
+	placement_start(loop_owner(timer, struct login, delay)->session);
+}
+
+static void
+place(struct session *s, const struct auth_answer *answer)
+{
+	struct login *login = s->login;
+	const char *why = take_target(s, answer);
+	int64_t now = loop_now(s->worker->loop);
+
+	if (why != NULL) {
+		login_unavailable(s, why);
+		return;
+	}
+	if (answer->user != NULL && strcmp(answer->user, login->user) != 0) {
+		xfree(login->user);
+		login->user = xstrdup(answer->user);
+	}
+	login->is_judged_by_server = answer->verdict == AUTH_BY_SERVER;
+	login->key = users_key(s->snapshot->users, login->user);
+	plan_take_credentials(s, answer);
+	if (answer->delay_ms == 0) {
+		placement_start(s);
+		return;
+	}
+	/* a user who is being moved: the time is not the client's */
+	loop_timer_set(s->worker->loop, &login->delay, now + answer->delay_ms);
+	session_wake_at(s, now + answer->delay_ms + s->settings->login_timeout.ms);
 }
 
 static void
 on_verdict(struct auth_request *request, const struct auth_answer *answer)
 {
 	struct session *s = loop_owner(request, struct login, auth)->session;
-	enum auth_verdict verdict = answer->verdict;
 
-	/* the server judges nothing where it is not told the password */
-	if (verdict == AUTH_BY_SERVER && s->settings->pool->options.login != LOGIN_PASSWORD)
-		verdict = AUTH_REFUSED;
-	switch (verdict) {
+	switch (answer->verdict) {
 	case AUTH_OK:
 	case AUTH_BY_SERVER:
-		if (answer->user != NULL) {
-			xfree(s->login->user);
-			s->login->user = xstrdup(answer->user);
-		}
-		login_route(s);
+		place(s, answer);
 		break;
 	case AUTH_REFUSED:
-		reply_write(&s->login->dialogue, REPLY_AUTH_FAILED);
-		refuse(s, "refused by the auth source");
+		reply_write_reason(&s->login->dialogue, answer->reason);
+		refuse(s, answer->reason != NULL ? answer->reason : "refused by the auth source");
 		break;
 	case AUTH_LATER:
-		tell_unavailable(s, "the auth source cannot say");
+		login_unavailable(s, "the auth source cannot say");
 		break;
 	}
+}
+
+/* Who the client wants to be: for whom it acts, where it says so. */
+static struct slice
+claimed_user(const struct credentials *credentials)
+{
+	return buf_slice(buf_len(&credentials->authzid) > 0 ? &credentials->authzid : &credentials->user);
 }
 
 void
 login_begin(struct session *s)
 {
 	struct login *login = s->login;
+	const struct credentials *credentials = &login->dialogue.credentials;
 
 	session_enter(s, FRONT_AUTH);
-	login->user = users_canonical(s->snapshot->users, buf_slice(&login->dialogue.credentials.user));
-	login->session = s;
+	forget_answer(login);
+	login->user = users_canonical(s->snapshot->users, claimed_user(credentials));
+	loop_timer_init(&login->delay, on_delay_over);
 	login->auth = (struct auth_request){
 		.loop = s->worker->loop,
 		.chain = &s->settings->auth,
-		.credentials = &login->dialogue.credentials,
+		.credentials = credentials,
 		.identity = &s->identity,
 		.user = login->user,
 		.hashing = s->snapshot->hashing,
@@ -245,11 +260,22 @@ login_begin(struct session *s)
 }
 
 void
+login_skip(struct session *s)
+{
+	s->login->pool = s->settings->pool;
+	placement_start(s);
+}
+
+void
 login_cancel(struct session *s)
 {
-	if (s->login == NULL)
+	struct login *login = s->login;
+
+	if (login == NULL)
 		return;
-	auth_cancel(&s->login->auth);
+	auth_cancel(&login->auth);
+	loop_timer_stop(s->worker->loop, &login->delay);
 	session_drop_back(s);
-	route_cancel(&s->login->route);
+	route_cancel(&login->route);
+	forget_answer(login);
 }

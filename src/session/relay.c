@@ -7,7 +7,11 @@
 
 #include "base/xalloc.h"
 
-enum { SETTLE_MS = 30000 };	/* sessions that last this long are worth keepalive probes */
+enum {
+	SETTLE_MS = 30000,	/* sessions that last this long are worth keepalive probes */
+	QUIET_MS = 1000,	/* where the filter cannot tell: so long nothing has passed */
+	BUSY_MS = 1000		/* how soon to look again at one that is to leave and is busy */
+};
 
 static const struct relay_filter *
 filter_of(const struct session *s)
@@ -31,11 +35,42 @@ look_again(struct session *s, int limit)
 	int shortest = shortest_timeout(s->relay);
 	int64_t look = loop_now(s->worker->loop) + shortest;
 
-	if (shortest == 0)
-		return;
 	if (limit > 0 && s->last_data + limit < look)
 		look = s->last_data + limit;
-	session_wake_at(s, look);
+	if (shortest > 0)
+		session_wake_at(s, look);
+}
+
+bool
+relay_is_quiet(const struct session *s)
+{
+	const struct relay_filter *filter = filter_of(s);
+
+	if (filter != NULL && !filter->is_blind(s->relay->filter))
+		return filter->is_quiet(s->relay->filter);
+	return loop_now(s->worker->loop) >= s->last_data + QUIET_MS;
+}
+
+void
+relay_leave_at(struct session *s, int64_t at_ms)
+{
+	s->relay->leave_at = at_ms;
+	session_wake_at(s, at_ms);
+}
+
+/* True when it has gone, or is looked at again before long. */
+static bool
+leave(struct session *s)
+{
+	int64_t now = loop_now(s->worker->loop);
+
+	if (s->relay->leave_at == 0)
+		return false;
+	if (now >= s->relay->leave_at && relay_is_quiet(s))
+		session_finish(s);
+	else
+		session_wake_at(s, now < s->relay->leave_at ? s->relay->leave_at : now + BUSY_MS);
+	return true;
 }
 
 /* Five system calls that short sessions do not pay for. */
@@ -57,7 +92,7 @@ relay_on_time(struct session *s)
 	settle(s);
 	if (limit > 0 && loop_now(s->worker->loop) >= s->last_data + limit)
 		session_end(s, relay->server_owes ? END_REPLY_TIMEOUT : END_IDLE_TIMEOUT);
-	else
+	else if (!leave(s))
 		look_again(s, limit);
 }
 

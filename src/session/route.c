@@ -84,7 +84,7 @@ take_or_wait(struct route *route, struct endpoint *endpoint)
 }
 
 static void
-choose(struct route *route)
+pick(struct route *route)
 {
 	struct balance_key key = { .user = route->user, .tried = route->tried,
 		.tried_count = route->tried_count, .full_too = route->pool->is_bound };
@@ -99,6 +99,15 @@ choose(struct route *route)
 		give_up(route, route->tried_count > 0 ? "all servers failed" : "no server is usable");
 	else
 		take_or_wait(route, endpoint);
+}
+
+static void
+choose(struct route *route)
+{
+	if (route->fixed != NULL)
+		take_or_wait(route, route->fixed);
+	else
+		pick(route);
 }
 
 void
@@ -140,7 +149,7 @@ route_again(struct route *route)
 	drop_endpoint(route);
 	if (loop_now(route->loop) >= route->deadline)
 		give_up(route, "the login took too long");
-	else if (route->pool->is_bound)
+	else if (route->pool->is_bound || route->fixed != NULL)
 		try_same(route);
 	else
 		try_next(route, failed);
@@ -152,6 +161,7 @@ route_cancel(struct route *route)
 	if (route->loop == NULL)
 		return;
 	drop_endpoint(route);
+	endpoint_put(&route->fixed);
 	loop_timer_stop(route->loop, &route->timer);
 	route->loop = NULL;
 }

@@ -14,6 +14,8 @@
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "proto/reply.h"
+#include "session/login.h"
+#include "session/placement.h"
 
 enum {
 	LINGER_MS = 2000,	/* how long last words may take to arrive */
@@ -40,6 +42,7 @@ static const struct end_row {
 	[END_TOO_MANY_ERRORS] = { "too many errors",    LOG_INFO,    REPLY_TOO_MANY_ERRORS, true,  false },
 	[END_PROTOCOL]        = { "protocol error",     LOG_INFO,    REPLY_NONE,            true,  false },
 	[END_INJECTION]       = { "starttls injection", LOG_WARNING, REPLY_NONE,            true,  false },
+	[END_KICKED]          = { "kicked",             LOG_NOTICE,  REPLY_SHUTDOWN,        true,  false },
 	[END_NO_SERVER]       = { "no server",          LOG_WARNING, REPLY_UNAVAILABLE_BYE, true,  false },
 	[END_SHUTDOWN]        = { "shutdown",           LOG_INFO,    REPLY_SHUTDOWN,        true,  false },
 };
@@ -221,6 +224,7 @@ static void
 give_back(struct session *s)
 {
 	login_cancel(s);
+	placement_cancel(s);
 	session_drop_back(s);
 	if (s->endpoint != NULL)
 		endpoint_release(s->endpoint);

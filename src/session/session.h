@@ -20,6 +20,7 @@
 #include "session/offer.h"
 #include "session/route.h"
 #include "session/worker.h"
+#include "state/affinity.h"
 
 enum front_phase {
 	FRONT_NEW,		/* just accepted */
@@ -47,6 +48,7 @@ enum end_reason {
 	END_TOO_MANY_ERRORS,
 	END_PROTOCOL,		/* the client's input could not be trusted any further; it was told */
 	END_INJECTION,		/* plaintext behind STARTTLS */
+	END_KICKED,		/* the user was moved to another server */
 	END_NO_SERVER,		/* none could be had, and the client was not to stay */
 	END_SHUTDOWN,
 	END_COUNT
@@ -59,12 +61,21 @@ struct login {
 	struct buf in;				/* the client's bytes not consumed yet */
 	struct offer *offer;
 	struct auth_request auth;
+	struct loop_timer delay;		/* the auth source wants the login to wait */
+	struct pool *pool;			/* where it goes: the answer's or the listener's */
+	struct addr host;			/* an address the answer gave, with has_host */
+	char *server;				/* a server's name that it gave; or NULL */
+	struct credentials back;		/* what the server is shown */
+	struct slice key;			/* what of the user decides on the server */
+	struct affinity_request binding;
+	uint64_t replaces;			/* generation of a binding whose server is gone; 0: none */
 	struct route route;
 	struct back_plan plan;
 	struct tls_back tls;
 	char tls_name[ADDR_TEXT_MAX];
 	char *user;				/* canonical name claimed */
 	int errors;
+	bool has_host, is_judged_by_server, is_redirected;
 	bool is_running;			/* commands are being run: no second run within */
 	bool client_closed;			/* it sent its FIN behind what it pipelined */
 };
@@ -74,6 +85,7 @@ struct relay {
 	struct pipe up, down;
 	int idle_timeout_ms, reply_timeout_ms;	/* copies: the snapshot is gone; 0: none */
 	struct tcp_settings tcp;		/* a copy too */
+	int64_t leave_at;			/* told to go when it is quiet from then on; 0: stays */
 	bool is_settled;			/* the server's socket has its keepalive */
 	bool server_owes;			/* the last bytes came from the client */
 	_Alignas(void *) unsigned char filter[];	/* the protocol's filter state */
@@ -89,6 +101,7 @@ struct session {
 	struct stream front;
 	struct back *back;			/* NULL: none */
 	struct endpoint *endpoint;		/* of the back; taken, one reference */
+	struct affinity_lease *lease;		/* of a user who is bound; or NULL */
 	struct login *login;			/* NULL once relaying */
 	struct relay *relay;			/* NULL before */
 	struct loop_timer timer;
@@ -129,15 +142,12 @@ void front_count_error(struct session *s);	/* a bad command, a wrong guess; one 
 void front_resume(struct session *s);		/* after a failed login: runs what was pipelined */
 void login_free(struct login **login, struct loop *loop);	/* wiped now, freed when the turn is over */
 
-/* login.c: from complete credentials to a server that took them. */
-void login_begin(struct session *s);
-void login_cancel(struct session *s);		/* everything under way stops */
-void login_route(struct session *s);
-
 /* relay.c */
 void relay_begin(struct session *s);
 void relay_front_event(struct session *s, enum stream_event event, struct slice data);
 void relay_on_time(struct session *s);
+bool relay_is_quiet(const struct session *s);	/* in IDLE, or nothing under way */
+void relay_leave_at(struct session *s, int64_t at_ms);	/* ends in its first quiet moment from then on */
 void relay_free(struct session *s);		/* adds up its counts; fine without one */
 bool relay_may_speak(const struct session *s);	/* may our last words follow what the client has had? */
 

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "balance/endpoint.h"
 #include "base/hash.h"
 #include "base/random.h"
 #include "base/xalloc.h"
@@ -178,6 +179,42 @@ obey(struct worker *worker, const struct worker_change *change)
 	}
 }
 
+static bool
+is_to_leave(const struct session *s, bool all)
+{
+	return s->phase == FRONT_RELAY && s->relay->leave_at == 0 && (all || endpoint_is_dropped(s->endpoint));
+}
+
+/* Sets the time of all that are quiet, or of the others: number `first` and those behind it, of `count`. */
+static int
+set_times(struct worker *worker, bool all, bool quiet, int first, int count)
+{
+	int64_t now = loop_now(worker->loop);
+
+	list_each(node, &worker->sessions) {
+		struct session *s = list_entry(node, struct session, node);
+
+		if (!is_to_leave(s, all) || relay_is_quiet(s) != quiet)
+			continue;
+		relay_leave_at(s, now + (int64_t)endpoint_close_spread(s->endpoint) * first++ / count);
+	}
+	return first;
+}
+
+/* Has relayed sessions go over their pool's close_spread, those in IDLE first: all, or those without a server. */
+static void
+send_away(struct worker *worker, bool all)
+{
+	int count = 0, first;
+
+	list_each(node, &worker->sessions)
+		count += is_to_leave(list_entry(node, struct session, node), all);
+	if (count == 0)
+		return;
+	first = set_times(worker, all, true, 0, count);
+	set_times(worker, all, false, first, count);
+}
+
 static void
 on_change(struct loop *loop, void *arg)
 {
@@ -204,6 +241,7 @@ on_change(struct loop *loop, void *arg)
 			start_gate(gate);
 	}
 	admit(worker);
+	send_away(worker, false);
 	xfree(change->orders);
 	xfree(change);
 }
@@ -215,6 +253,7 @@ on_drain(struct loop *loop, void *arg)
 
 	(void)loop;
 	worker->is_draining = true;
+	send_away(worker, true);
 	list_each(node, &worker->gates)
 		drop_gate(worker, list_entry(node, struct gate, node));
 	look_whether_empty(worker);

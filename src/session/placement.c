@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* placement.c: the order of DESIGN: answer, binding, balancer; and never one user on two servers. */
+#include "session/placement.h"
+
+#include <string.h>
+
+#include "balance/endpoint.h"
+#include "session/login.h"
+
+static struct affinity *
+bindings_of(const struct session *s)
+{
+	const struct pool *pool = s->login->pool;
+
+	if (s->login->user == NULL || pool->farm == NULL)
+		return NULL;
+	return pool->farm->bindings;
+}
+
+static struct endpoint *
+pick(const struct session *s)
+{
+	struct balance_key key = { .user = s->login->key, .full_too = true };
+
+	return pool_pick(s->login->pool, s->worker->index, &key);
+}
+
+static bool
+is_alive(const struct endpoint *endpoint)
+{
+	return endpoint != NULL && !endpoint_is_down(endpoint);
+}
+
+/* A host that an endpoint has is that endpoint; another is one of this session alone. */
+static struct endpoint *
+find_host(const struct session *s, struct addr *addr)
+{
+	const struct pool *pool = s->login->pool;
+	char name[ADDR_TEXT_MAX];
+	struct endpoint *made;
+
+	if (addr_port(addr) == 0)
+		addr_set_port(addr, (uint16_t)pool->port);
+	for (size_t i = 0; i < pool->endpoint_count; i++) {
+		struct addr known = endpoint_addr(pool->endpoints[i]);
+
+		if (addr_equals(&known, addr))
+			return endpoint_get(pool->endpoints[i]);
+	}
+	made = endpoint_new(pool->conf.title, addr_format(addr, name), s->snapshot->threads);
+	endpoint_set_addr(made, addr);
+	endpoint_set_weight(made, 1);
+	return made;
+}
+
+/* Takes the reference to `endpoint`, or NULL for the balancer's choice. */
+static void
+route(struct session *s, struct endpoint *endpoint)
+{
+	struct login *login = s->login;
+
+	session_enter(s, FRONT_ROUTE);
+	login->route = (struct route){
+		.loop = s->worker->loop,
+		.pool = login->pool,
+		.user = login->key,
+		.fixed = endpoint,
+		.on_routed = login_on_routed,
+		.owner = s,
+	};
+	route_start(&login->route);
+}
+
+static void
+on_kick(void *owner)
+{
+	struct session *s = owner;
+
+	if (s->has_ended)
+		return;
+	if (s->login != NULL)
+		login_unavailable(s, "the user was moved meanwhile");
+	else
+		session_end(s, END_KICKED);
+}
+
+static void on_bound(struct affinity_request *request, enum affinity_answer answer);
+
+static void
+ask(struct session *s, const char *wanted)
+{
+	struct login *login = s->login;
+
+	login->binding = (struct affinity_request){
+		.loop = s->worker->loop,
+		.user = login->key,
+		.wanted = wanted,
+		.replaces = login->replaces,
+		.deadline = loop_now(s->worker->loop) + login->pool->options.login_timeout.ms,
+		.on_answer = on_bound,
+		.on_kick = on_kick,
+		.owner = s,
+	};
+	affinity_open(login->pool->farm->bindings, &login->binding);
+}
+
+/* The user lives elsewhere: there, once; a second time somebody else is faster than we. */
+static void
+redirect(struct session *s)
+{
+	struct login *login = s->login;
+	struct endpoint *endpoint = pool_find(login->pool, login->binding.binding.server);
+
+	session_drop_back(s);
+	route_cancel(&login->route);
+	if (login->is_redirected || !is_alive(endpoint)) {
+		login_unavailable(s, "the user's binding has changed meanwhile");
+		return;
+	}
+	login->is_redirected = true;
+	login->replaces = 0;
+	if (login->is_judged_by_server)
+		route(s, endpoint_get(endpoint));
+	else
+		ask(s, endpoint->server);
+}
+
+static void
+on_bound(struct affinity_request *request, enum affinity_answer answer)
+{
+	struct session *s = request->owner;
+
+	switch (answer) {
+	case AFFINITY_HERE:
+		s->lease = request->lease;
+		if (s->back != NULL)
+			login_succeed(s);
+		else
+			route(s, endpoint_get(pool_find(s->login->pool, request->wanted)));
+		break;
+	case AFFINITY_ELSEWHERE:
+		redirect(s);
+		break;
+	case AFFINITY_LATER:
+		login_unavailable(s, "the user's sessions on the old server do not end");
+		break;
+	}
+}
+
+/* Where a user of a farm with affinity belongs; NULL: nowhere that can be had. */
+static struct endpoint *
+find_wanted(struct session *s, struct affinity *bindings)
+{
+	struct login *login = s->login;
+	struct affinity_binding binding;
+	struct endpoint *endpoint = NULL;
+
+	login->replaces = 0;
+	if (affinity_peek(bindings, login->key, loop_now(s->worker->loop), &binding)) {
+		endpoint = pool_find(login->pool, binding.server);
+		if (is_alive(endpoint))
+			return endpoint;
+		login->replaces = binding.generation;
+	}
+	if (login->server != NULL)
+		endpoint = pool_find(login->pool, login->server);
+	return is_alive(endpoint) ? endpoint : pick(s);
+}
+
+static void
+place_bound(struct session *s, struct affinity *bindings)
+{
+	struct endpoint *wanted = find_wanted(s, bindings);
+
+	if (wanted == NULL)
+		login_unavailable(s, "no server is usable");
+	else if (s->login->is_judged_by_server)
+		route(s, endpoint_get(wanted));
+	else
+		ask(s, wanted->server);
+}
+
+void
+placement_start(struct session *s)
+{
+	struct login *login = s->login;
+	struct affinity *bindings = bindings_of(s);
+	struct endpoint *endpoint;
+
+	session_enter(s, FRONT_ROUTE);
+	login->is_redirected = false;
+	if (login->has_host) {
+		route(s, find_host(s, &login->host));
+	} else if (bindings != NULL) {
+		place_bound(s, bindings);
+	} else if (login->server == NULL) {
+		route(s, NULL);
+	} else {
+		endpoint = pool_find(login->pool, login->server);
+		if (endpoint == NULL)
+			login_unavailable(s, "the pool has no server of the name that the auth source gave");
+		else
+			route(s, endpoint_get(endpoint));
+	}
+}
+
+void
+placement_confirm(struct session *s)
+{
+	struct affinity *bindings = s->login->has_host ? NULL : bindings_of(s);
+
+	if (bindings != NULL && s->lease == NULL)
+		ask(s, s->login->route.endpoint->server);
+	else if (affinity_is_kicked(s->lease))
+		login_unavailable(s, "the user was moved meanwhile");
+	else
+		login_succeed(s);
+}
+
+void
+placement_cancel(struct session *s)
+{
+	if (s->login != NULL)
+		affinity_cancel(&s->login->binding);
+	affinity_close(&s->lease);
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * plan.c: how a login is presented to its server: with whose credentials,
+ * from which address, with which TLS.
+ */
+#include "session/plan.h"
+
+#include <string.h>
+
+#include "balance/endpoint.h"
+
+/* What a server is told where it takes any password from us: it must not be empty. */
+static const char trusted_password[] = "trusted";
+
+static void
+set_text(struct buf *buf, const char *text)
+{
+	buf_wipe(buf);
+	buf_append_text(buf, text);
+}
+
+static void
+set_slice(struct buf *buf, struct slice slice)
+{
+	buf_wipe(buf);
+	buf_append_slice(buf, slice);
+}
+
+/* In the words of the auth source, or else with the client's own password. */
+static void
+take_password(struct login *login, const struct auth_answer *answer)
+{
+	const struct credentials *client = &login->dialogue.credentials;
+	struct credentials *back = &login->back;
+
+	if (answer->pass != NULL)
+		set_text(&back->password, answer->pass);
+	else
+		set_slice(&back->password, buf_slice(&client->password));
+	if (answer->verdict == AUTH_BY_SERVER) {
+		/* as it was written: the server judges all of it */
+		set_slice(&back->user, buf_slice(&client->user));
+		set_slice(&back->authzid, buf_slice(&client->authzid));
+	}
+}
+
+static void
+act_for(struct credentials *back, const char *user, const char *master, const char *password)
+{
+	set_text(&back->authzid, user);
+	set_text(&back->user, master);
+	set_text(&back->password, password);
+}
+
+void
+plan_take_credentials(struct session *s, const struct auth_answer *answer)
+{
+	struct login *login = s->login;
+	const struct pool *pool = login->pool;
+	const char *user = answer->destuser != NULL ? answer->destuser : login->user;
+
+	credentials_wipe(&login->back);
+	login->back.mechanism = "PLAIN";
+	set_text(&login->back.user, user);
+	if (answer->master != NULL && answer->pass != NULL)
+		act_for(&login->back, user, answer->master, answer->pass);
+	else if (answer->pass == NULL && pool->options.login == LOGIN_MASTER)
+		act_for(&login->back, user, pool->options.master_user, pool->master_password);
+	else if (answer->pass == NULL && pool->options.login == LOGIN_TRUSTED)
+		set_text(&login->back.password,
+		    pool->master_password != NULL ? pool->master_password : trusted_password);
+	else
+		take_password(login, answer);
+}
+
+static void
+fill_order(struct session *s, struct dial_order *order)
+{
+	const struct pool_options *options = &s->login->pool->options;
+	int tls = options->server_tls != NULL ? options->server_tls->mode : SERVER_TLS_OFF;
+
+	order->proto = s->proto;
+	order->identity = &s->identity;
+	order->credentials = options->login == LOGIN_NONE ? NULL : &s->login->back;
+	order->forward = (enum forward_way)options->forward;
+	order->starttls = tls == SERVER_TLS_STARTTLS;
+	order->needs_tls = tls != SERVER_TLS_OFF;
+	order->wants_capabilities = s->login->dialogue.asked_capabilities;
+	order->until_login = false;
+}
+
+/* The pool's source addresses in turn, those of the server's family; NULL: the kernel chooses. */
+static const struct addr *
+pick_source(struct session *s, int family)
+{
+	const struct address_list *sources = &s->login->pool->options.source;
+
+	for (size_t i = 0; i < sources->count; i++) {
+		const struct addr *source = &sources->items[s->worker->next_source++ % sources->count].addr;
+
+		if (source->sa.sa_family == family)
+			return source;
+	}
+	return NULL;
+}
+
+void
+plan_fill(struct session *s, struct endpoint *endpoint)
+{
+	struct login *login = s->login;
+	const struct pool *pool = login->pool;
+
+	memset(&login->plan, 0, sizeof(login->plan));
+	fill_order(s, &login->plan.order);
+	login->plan.to = endpoint_addr(endpoint);
+	login->plan.source = pick_source(s, login->plan.to.sa.sa_family);
+	login->plan.connect_timeout_ms = pool->options.connect_timeout.ms;
+	login->plan.deadline = login->route.deadline;
+	if (pool->tls_client == NULL)
+		return;
+	login->tls.client = pool->tls_client;
+	login->tls.name = pool->options.server_tls->name != NULL ? pool->options.server_tls->name :
+	    addr_host(&login->plan.to, login->tls_name);
+	login->tls.alpn = s->proto->alpn;
+	login->plan.tls = &login->tls;
+	login->plan.implicit_tls = pool->options.server_tls->mode == SERVER_TLS_IMPLICIT;
+}
