@@ -41,14 +41,12 @@ void tls_context_put(struct tls_context **context);
  */
 bool tls_context_refresh(struct tls_context *context, bool *changed, struct error *error);
 
-/* What a listener wants of a handshake.  Constant, outlives every stream that uses it. */
+/* What a listener wants of a handshake.  Constant, outlives every handshake that uses it. */
 struct tls_front {
 	struct tls_context *context;
 	const char *alpn;		/* the protocol's ALPN name; NULL: ALPN is ignored */
 	uint64_t ticket_tag;		/* of the listener: a ticket of one listener is no good at another */
 };
-
-enum tls_verify { TLS_VERIFY_OFF, TLS_VERIFY_ON };
 
 /* What a pool wants of a handshake with its servers. */
 struct tls_back {
