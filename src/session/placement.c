@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* placement.c: the order of DESIGN: answer, binding, balancer; and never one user on two servers. */
+/* placement.c: the answer's word, the living binding, the balancer; and never one user on two servers. */
 #include "session/placement.h"
 
 #include <string.h>
