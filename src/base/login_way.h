@@ -12,7 +12,7 @@ enum login_way {
 
 enum forward_way {
 	FORWARD_AUTO,		/* what the server announces */
-	FORWARD_ID,		/* IMAP ID, whether announced or not */
+	FORWARD_ID,		/* by the protocol's command for it, announced or not */
 	FORWARD_NONE
 };
 
