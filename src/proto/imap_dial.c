@@ -12,8 +12,10 @@
 #include "proto/capability.h"
 #include "proto/dial.h"
 
-/* Proxies between here and the server that may hand a client on yet: a loop ends. */
-enum { PROXY_TTL = 4 };
+enum {
+	PROXY_TTL = 4,			/* proxies between here and the server that may hand a client on yet */
+	CAPABILITIES_MAX = 250		/* more than any server has; sorting thousands would take its time */
+};
 
 static bool
 has(const struct dial *dial, const char *capability)
@@ -32,8 +34,8 @@ learn(struct buf *list, struct slice text)
 		return false;
 	buf_clear(list);
 	rest = buf_slice(&words);
-	for (struct slice word = slice_word(&rest); word.len > 0; word = slice_word(&rest))
-		capability_add(list, word);
+	for (int i = 0; i < CAPABILITIES_MAX && rest.len > 0; i++)
+		capability_add(list, slice_word(&rest));
 	buf_clear(&words);
 	return true;
 }

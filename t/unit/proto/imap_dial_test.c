@@ -352,6 +352,31 @@ bytes_behind_the_login_are_left(void **state)
 }
 
 static void
+of_thousands_of_capabilities_few_are_kept(void **state)
+{
+	struct credentials credentials;
+	struct dial_order order = make_order(0, &credentials);
+	struct buf text = { 0 };
+	struct dial dial;
+	size_t used;
+
+	(void)state;
+	buf_append_text(&text, "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR");
+	for (int i = 0; i < 1200; i++)
+		buf_printf(&text, " X%04d", i);
+	buf_append_text(&text, "] hi\r\n");
+	dial_init(&dial, &order);
+	dial_start(&dial);
+	assert_int_equal(dial_feed(&dial, buf_slice(&text), &used), DIAL_MORE);
+	assert_true(capability_has(buf_slice(&dial.capabilities), "SASL-IR"));
+	assert_true(capability_has(buf_slice(&dial.capabilities), "X0100"));
+	assert_false(capability_has(buf_slice(&dial.capabilities), "X1000"));
+	dial_wipe(&dial);
+	credentials_wipe(&credentials);
+	buf_clear(&text);
+}
+
+static void
 floods_are_bounded(void **state)
 {
 	struct buf text = { 0 };
@@ -431,6 +456,7 @@ main(void)
 		cmocka_unit_test(replies_before_their_commands),
 		cmocka_unit_test(plaintext_behind_starttls),
 		cmocka_unit_test(bytes_behind_the_login_are_left),
+		cmocka_unit_test(of_thousands_of_capabilities_few_are_kept),
 		cmocka_unit_test(floods_are_bounded),
 		cmocka_unit_test(random_servers),
 	};
