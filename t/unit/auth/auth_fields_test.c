@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* auth_fields_test.c: what Dovecot's extra fields say, what they may not say, and what comes of it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "auth/auth.h"
+
+enum { WORDS_MAX = 512 };
+
+/* "a b" as the words of a line: with a NUL behind each. */
+static bool
+read_words(const char *text, char words[WORDS_MAX], struct auth_fields *fields, struct error *error)
+{
+	size_t len = strlen(text);
+
+	assert_true(len < WORDS_MAX);
+	memcpy(words, text, len + 1);
+	for (char *c = words; *c != '\0'; c++)
+		if (*c == ' ')
+			*c = '\0';
+	return auth_fields_read(words, len, fields, error);
+}
+
+/* The words must outlive the answer, so that these are static. */
+static struct auth_answer
+judge(const char *text, const char *client)
+{
+	static char words[WORDS_MAX];
+	struct identity identity = { 0 };
+	const struct auth_request request = { .identity = &identity };
+	struct auth_answer answer;
+	struct auth_fields fields;
+	struct error error;
+
+	if (client != NULL)
+		assert_true(addr_parse(slice_of(client), 4711, &identity.client));
+	if (!read_words(text, words, &fields, &error))
+		fail_msg("%s: %s", text, error.text);
+	auth_fields_judge(&fields, &request, &answer);
+	return answer;
+}
+
+static void
+nothing_is_said(void **state)
+{
+	const struct auth_answer nothing = { .verdict = AUTH_OK };
+	struct auth_answer answer = judge("  userdb_quota=5 userdb_host=no unknown=1 =x", NULL);
+
+	(void)state;
+	assert_int_equal(answer.verdict, AUTH_OK);
+	assert_memory_equal(&answer, &nothing, sizeof(answer));
+}
+
+static void
+says_where_and_how(void **state)
+{
+	static const char text[] =
+	    "proxy host=10.0.0.5 port=1143  destuser=u=1 pass=p master=m pool=a server=d01 director_tag=t "
+	    "user=bob@example.org nodelay";
+	struct auth_answer answer = judge(text, NULL);
+
+	(void)state;
+	assert_int_equal(answer.verdict, AUTH_OK);
+	assert_string_equal(answer.host, "10.0.0.5");
+	assert_int_equal(answer.port, 1143);
+	assert_string_equal(answer.destuser, "u=1");
+	assert_string_equal(answer.pass, "p");
+	assert_string_equal(answer.master, "m");
+	assert_string_equal(answer.pool, "a");
+	assert_string_equal(answer.server, "d01");
+	assert_string_equal(answer.director_tag, "t");
+	assert_string_equal(answer.user, "bob@example.org");
+	assert_true(answer.is_prompt);
+	assert_int_equal(answer.tls, AUTH_TLS_POOL);
+	assert_int_equal(answer.delay_ms, 0);
+}
+
+static void
+says_how_tls_is_spoken(void **state)
+{
+	static const struct {
+		const char *text;
+		enum auth_tls tls;
+		bool any;
+	} rows[] = {
+		{ "ssl", AUTH_TLS_IMPLICIT, false }, { "ssl=yes", AUTH_TLS_IMPLICIT, false },
+		{ "ssl=any-cert", AUTH_TLS_IMPLICIT, true }, { "ssl=no", AUTH_TLS_POOL, false },
+		{ "starttls=yes", AUTH_TLS_STARTTLS, false },
+		{ "starttls=any-cert", AUTH_TLS_STARTTLS, true },
+		{ "starttls=yes ssl=no", AUTH_TLS_STARTTLS, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct auth_answer answer = judge(rows[i].text, NULL);
+
+		assert_int_equal(answer.tls, rows[i].tls);
+		assert_int_equal(answer.tls_any_certificate, rows[i].any);
+	}
+}
+
+static void
+only_some_networks_are_allowed(void **state)
+{
+	static const struct {
+		const char *nets, *client;
+		enum auth_verdict verdict;
+	} rows[] = {
+		{ "192.0.2.0/24", "192.0.2.7", AUTH_OK },
+		{ "192.0.2.9/24", "192.0.2.7", AUTH_OK },
+		{ "192.0.2.0/24", "192.0.3.7", AUTH_REFUSED },
+		{ "10.0.0.1,192.0.3.7", "192.0.3.7", AUTH_OK },
+		{ "10.0.0.1,192.0.3.8", "192.0.3.7", AUTH_REFUSED },
+		{ "2001:db8::/32,10.0.0.0/8", "2001:db8:1::1", AUTH_OK },
+		{ "2001:db8::/32,10.0.0.0/8", "2001:db9::1", AUTH_REFUSED },
+		{ "0.0.0.0/0", "2001:db9::1", AUTH_REFUSED },
+		{ "local", "127.0.0.1", AUTH_REFUSED },
+		{ "192.0.2.0/24", NULL, AUTH_REFUSED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char text[128];
+		struct auth_answer answer;
+
+		snprintf(text, sizeof(text), "allow_nets=%s reason=x host=h", rows[i].nets);
+		answer = judge(text, rows[i].client);
+		if (answer.verdict != rows[i].verdict)
+			fail_msg("%s for %s", rows[i].nets, rows[i].client);
+		if (answer.verdict == AUTH_REFUSED)
+			assert_true(answer.reason == NULL && answer.host == NULL);
+	}
+}
+
+static void
+nologin_refuses_and_tells_why(void **state)
+{
+	struct auth_answer answer = judge("nologin reason=Moved!", NULL);
+
+	(void)state;
+	assert_int_equal(answer.verdict, AUTH_REFUSED);
+	assert_string_equal(answer.reason, "Moved!");
+	answer = judge("nologin", NULL);
+	assert_int_equal(answer.verdict, AUTH_REFUSED);
+	assert_null(answer.reason);
+	answer = judge("nologin reason=\xc3\xa4", NULL);	/* no line of a protocol should have it */
+	assert_null(answer.reason);
+	answer = judge("nologin nopassword", NULL);
+	assert_int_equal(answer.verdict, AUTH_REFUSED);
+	answer = judge("nopassword", NULL);
+	assert_int_equal(answer.verdict, AUTH_BY_SERVER);
+}
+
+static void
+delay_until_waits_or_fails(void **state)
+{
+	long long now = (long long)time(NULL);
+	struct auth_answer answer;
+	char text[128];
+
+	(void)state;
+	snprintf(text, sizeof(text), "delay_until=%lld+100", now - 1);
+	assert_int_equal(judge(text, NULL).delay_ms, 0);
+	snprintf(text, sizeof(text), "delay_until=%lld", now + 100);
+	answer = judge(text, NULL);
+	assert_int_equal(answer.verdict, AUTH_OK);
+	assert_in_range(answer.delay_ms, 90 * 1000, 100 * 1000);
+	snprintf(text, sizeof(text), "delay_until=%lld+100", now + 100);
+	assert_in_range(judge(text, NULL).delay_ms, 90 * 1000, 200 * 1000);
+	snprintf(text, sizeof(text), "delay_until=%lld+2147483647", now + 299);
+	assert_in_range(judge(text, NULL).delay_ms, 289 * 1000, 300 * 1000);
+	snprintf(text, sizeof(text), "delay_until=%lld", now + 400);
+	answer = judge(text, NULL);
+	assert_int_equal(answer.verdict, AUTH_LATER);
+	assert_int_equal(answer.delay_ms, 0);
+}
+
+static void
+bad_values_are_told(void **state)
+{
+	static const char *const texts[] = {
+		"port=0", "port=65536", "port", "port=x", "host=", "host", "user=", "destuser=", "pool=",
+		"server=", "ssl=maybe", "starttls=1", "allow_nets=", "allow_nets=10.0.0.0/33",
+		"allow_nets=10.0.0.1,,10.0.0.2", "allow_nets=example.com",
+		"delay_until=", "delay_until=soon", "delay_until=1+", "delay_until=1+x", "delay_until=+1",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct auth_fields fields;
+		struct error error = { "" };
+		char words[WORDS_MAX];
+		size_t name = strcspn(texts[i], "=");
+
+		if (read_words(texts[i], words, &fields, &error))
+			fail_msg("%s is taken", texts[i]);
+		assert_memory_equal(error.text, texts[i], name);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_is_said),
+		cmocka_unit_test(says_where_and_how),
+		cmocka_unit_test(says_how_tls_is_spoken),
+		cmocka_unit_test(only_some_networks_are_allowed),
+		cmocka_unit_test(nologin_refuses_and_tells_why),
+		cmocka_unit_test(delay_until_waits_or_fails),
+		cmocka_unit_test(bad_values_are_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
