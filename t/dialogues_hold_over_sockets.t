@@ -1,0 +1,159 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# The transcripts of t/dialogue with a running gatepost and a scripted server:
+# what the client says in a row in one piece, and in pieces of one byte.
+# t/dialogue/README tells how they are written.
+use v5.36;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Gatepost::Cert qw(make_cert);
+use Gatepost::Fake qw(refusing_port);
+use Gatepost::Gatepost;
+use Gatepost::Imap;
+use Gatepost::Process qw(read_file wait_for);
+use MIME::Base64 qw(decode_base64);
+use Test::More;
+
+# What the server says to a login; behind one that works, also to a NOOP.
+my %outcomes = (
+	ok => [[send => sub ($tag) { "$tag OK [CAPABILITY IMAP4rev1 IDLE MOVE] Logged in\r\n" }],
+	    [expect => qr/^(\S+) NOOP\r\n/m], [send => sub ($tag) { "$tag OK NOOP completed.\r\n" }], ['hold']],
+	refused => [[send => sub ($tag) { "$tag NO [AUTHENTICATIONFAILED] No such user here\r\n" }], ['hold']],
+	later => [[send => sub ($tag) { "$tag NO [UNAVAILABLE] Try later\r\n" }], ['hold']],
+);
+my @login = ([send => "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hi\r\n"],
+    [expect => qr/^(\S+) AUTHENTICATE PLAIN [^\r\n]+\r\n/m]);
+
+# \xHH, \\ and \*N{text}
+sub unescape ($text) {
+	return $text =~ s{\\x([0-9a-f]{2})|\\\*(\d+)\{([^\}]*)\}|\\(.)}
+	    {defined $1 ? chr hex $1 : defined $2 ? $3 x $2 : $4}gesr;
+}
+
+sub read_transcript ($path) {
+	my %transcript = (name => $path =~ s{.*/(.*)\.txt$}{$1}r, proto => 'imap', tls => 'active', login => '',
+	    end => 'open', pieces => '', plaintext_login => 'no', lines => []);
+
+	for my $line (split /\n/, read_file($path)) {
+		if ($line =~ /^([CSTA])([:~-])(?: (.*))?$/) {
+			my ($kind, $mark, $text) = ($1, $2, $3 // '');
+			$text = unescape($text) if $kind =~ /[CA]/;
+			$text .= "\r\n" if "$kind$mark" eq 'C:';
+			push @{ $transcript{lines} }, [$mark eq '~' ? '~' : $kind, $text];
+		} elsif ($line =~ /^(\w+): (.*)$/ && exists $transcript{$1}) {
+			$transcript{$1} = $2;
+		} elsif ($line !~ /^(?:#|$)/) {
+			die "$path: cannot read: $line\n";
+		}
+	}
+	return \%transcript;
+}
+
+# Each transcript has its server and its listener; without TLS and without passwords there can be none.
+my @transcripts = grep { $_->{tls} ne 'no' || $_->{plaintext_login} eq 'yes' }
+    map { read_transcript($_) } glob "$FindBin::Bin/dialogue/*.txt";
+my %values = (CERT => make_cert(), NOBODY => refusing_port());
+my $config = "hostname mail.example\ntls main { certificate \@CERT\@ }\n";
+my %place = (active => 'bind_tls', offered => 'bind', no => 'starttls off; bind');
+for my $transcript (@transcripts) {
+	my $name = $transcript->{name};
+	# once for each way to send
+	my @scripts = map { [@login, @{ $outcomes{$_} }] } (split ' ', $transcript->{login}) x 2;
+
+	$transcript->{server} = Gatepost::Fake->new(name => $name, scripts => \@scripts)->start if @scripts;
+	$values{"SERVER_$name"} = $transcript->{server} ? $transcript->{server}->port : $values{NOBODY};
+	$config .= <<~"END";
+		pool $name {
+		    protocol $transcript->{proto}; port \@SERVER_$name\@; retries 0; queue_timeout 0s
+		    server s { address 127.0.0.1 }
+		}
+		listener $name {
+		    protocol $transcript->{proto}; tls main; pool $name; max_errors 100
+		    plaintext_login $transcript->{plaintext_login}; $place{ $transcript->{tls} } 127.0.0.1:\@PORT{$name}\@
+		}
+		END
+}
+my $gatepost = Gatepost::Gatepost->new(values => \%values, config => $config)->start;
+
+# Waits for a login with these credentials, behind the last that was looked for.
+sub expect_credentials ($run, $wanted) {
+	my $server = $run->{transcript}{server};
+	my @seen;
+
+	return if eval {
+		wait_for(sub {
+			@seen = map { join '|', (split /\0/, decode_base64($_ // ''), -1)[1, 2] }
+			    map { $server->received($_) =~ /AUTHENTICATE PLAIN (\S+)\r\n/ ? $1 : '' }
+			    $run->{transcript}{logins} + 1 .. $server->connections;
+			for my $i (0 .. $#seen) {
+				next if $seen[$i] ne $wanted;
+				$run->{transcript}{logins} += $i + 1;
+				return 1;
+			}
+			return 0;
+		}, 10, 'the login');
+	};
+	die "credentials: @seen instead of $wanted\n";
+}
+
+sub play_line ($run, $kind, $text) {
+	my $client = $run->{client};
+
+	if ($kind eq 'C') {
+		my $send = $run->{send};
+		# what ends in the middle of it is told by the lines that follow
+		eval { $client->$send($text) } or $run->{transcript}{end} eq 'closed' or die $@;
+	} elsif ($kind eq 'T') {
+		$client->start_tls;
+	} elsif ($kind eq 'A') {
+		expect_credentials($run, $text);
+	} else {
+		my $line = $client->line // 'the end';
+		die "there is '$line' instead of '$text'\n" unless $kind eq '~' ? $line =~ /$text/ : $line eq $text;
+	}
+	return;
+}
+
+# Nothing more was said, and the connection is open, or not.
+sub play_end ($run) {
+	my ($client, $transcript) = @$run{qw(client transcript)};
+
+	if ($transcript->{end} eq 'open') {
+		$client->send_bytes("zz NOOP\r\n");
+		play_line($run, 'S', 'zz OK NOOP completed.');
+	} else {
+		my $rest = $client->rest;
+		die "more was said: $rest\n" if length $rest;
+		die "the connection is open\n" unless $client->{ended};
+	}
+	return;
+}
+
+sub play ($transcript, $send) {
+	my $client = Gatepost::Imap->new(port => $gatepost->port($transcript->{name}), greeting => 0, timeout => 10,
+	    tls => $transcript->{tls} eq 'active');
+	my $run = { client => $client, transcript => $transcript, send => $send };
+	my @lines = @{ $transcript->{lines} };
+
+	while (my ($kind, $text) = @{ shift @lines // [] }) {
+		# in one piece what is said in a row
+		$text .= (shift @lines)->[1] while $kind eq 'C' && @lines && $lines[0][0] eq 'C';
+		play_line($run, $kind, $text);
+	}
+	play_end($run);
+	$client->close;
+	return 1;
+}
+
+for my $transcript (@transcripts) {
+	my $name = $transcript->{name};
+	$transcript->{logins} = 0;
+	ok(eval { play($transcript, 'send_bytes') }, "$name: at once") or diag($@);
+	$transcript->{logins} = split ' ', $transcript->{login};
+	next if $transcript->{pieces} eq 'whole';
+	ok(eval { play($transcript, 'send_slowly') }, "$name: in pieces of one byte") or diag($@);
+}
+
+$gatepost->stop;
+done_testing;
