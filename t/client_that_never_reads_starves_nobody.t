@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # A client that never reads what it is sent, before the login or in the
-# relay, costs a bounded amount of memory, and two hundred of them together
-# do not keep other sessions from going on.
+# relay, and a server that never reads cost a bounded amount of memory, and
+# two hundred of them together do not keep other sessions from going on.
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -24,15 +24,19 @@ my $imap = Gatepost::Fake->new(name => 'imap', script => [
 	[send => sub ($tag) { "$tag OK [CAPABILITY IMAP4rev1] in\r\n" }],
 	[expect => qr/^(\S+) NOOP\r\n/m], [send => sub ($tag) { "$tag OK done\r\n" }], ['hold'] ])->start;
 my $flood = Gatepost::Fake->new(name => 'flood', script => [[flood => 'x' x 1000, 200], ['hold']])->start;
+my $deaf_server = Gatepost::Fake->new(name => 'deaf', script => [['deaf']])->start;
 
 sub start_gatepost ($name, $relay_memory) {
 	return Gatepost::Gatepost->new(name => $name,
-		values => { IMAP => $imap->port, FLOOD => $flood->port, RELAY_MEMORY => $relay_memory },
+		values => { IMAP => $imap->port, FLOOD => $flood->port, DEAF => $deaf_server->port,
+			RELAY_MEMORY => $relay_memory },
 		env => { ASAN_OPTIONS => ($ENV{ASAN_OPTIONS} // '') . ':quarantine_size_mb=1' },
 		config => <<'END')->start;
 relay_memory @RELAY_MEMORY@
 pool imap { port @IMAP@; server s1 { address 127.0.0.1 } }
 pool flood { protocol tcp; port @FLOOD@; server s1 { address 127.0.0.1 } }
+pool deaf { protocol tcp; port @DEAF@; server s1 { address 127.0.0.1 } }
+listener deaf { protocol tcp; bind 127.0.0.1:@PORT{deaf}@; pool deaf }
 listener imap { bind 127.0.0.1:@PORT{imap}@; starttls off; plaintext_login yes; pool imap }
 listener flood { protocol tcp; bind 127.0.0.1:@PORT{flood}@; pool flood }
 END
@@ -58,12 +62,12 @@ sub deaf_socket ($port) {
 	return IO::Socket::INET->new_from_fd($socket, '+<');
 }
 
-# Writes until nothing is taken any more for a second, or MAX bytes were; returns the bytes.
+# Writes until nothing is taken any more for a moment, or MAX bytes were; returns the bytes.
 sub push_bytes ($socket, $block, $max) {
 	my ($sent, $select) = (0, IO::Select->new($socket));
 
 	$socket->blocking(0);
-	while ($sent < $max && $select->can_write(1)) {
+	while ($sent < $max && $select->can_write(0.5)) {
 		$sent += syswrite($socket, $block) // 0;
 	}
 	return $sent;
@@ -100,5 +104,11 @@ while ($got < 2_000_000 && time < $deadline && $select->can_read(5)) {
 cmp_ok($got, '>=', 2_000_000, 'one of them that reads again is served, though the others are still there');
 close $_ for @deaf;
 
+# The other way round.
+my @pushing = map { deaf_socket($gatepost->port('deaf')) } 1 .. 5;
+my @sent = map { push_bytes($_, 'x' x 16_384, 64 * 1_048_576) } @pushing;
+is(scalar(grep { $_ > 32 * 1_048_576 } @sent), 0, 'little is read for a server that never reads');
+goes_on('sessions with a server that never reads');
+close $_ for @pushing;
 $gatepost->stop;
 done_testing;

@@ -25,6 +25,7 @@ our @EXPORT_OK = qw(refusing_port black_hole);
 #   [starttls => PEM]      a TLS handshake as server
 #   [half_close]           no more from us; goes on reading
 #   [hold]                 reads on, says nothing, until the other side closes
+#   [deaf]                 reads nothing any more, up to the end of the test
 #   [close], [reset]       the end; the end of the script is a close
 # A fake is given `script` for every connection, or `scripts` for the first, the second …,
 # the last one repeating.
@@ -36,6 +37,7 @@ my %steps = (
 	starttls => \&step_starttls,
 	half_close => sub ($c) { shutdown $c->{socket}, SHUT_WR },
 	hold => sub ($c) { 1 while get($c) },
+	deaf => sub ($c) { sleep },
 	close => sub ($c) { _exit(0) },
 	reset => sub ($c) { setsockopt $c->{socket}, SOL_SOCKET, SO_LINGER, pack 'ii', 1, 0; _exit(0) },
 );
