@@ -33,6 +33,7 @@ sub start_gatepost ($name, $relay_memory) {
 		env => { ASAN_OPTIONS => ($ENV{ASAN_OPTIONS} // '') . ':quarantine_size_mb=1' },
 		config => <<'END')->start;
 relay_memory @RELAY_MEMORY@
+shutdown_timeout 1s
 pool imap { port @IMAP@; server s1 { address 127.0.0.1 } }
 pool flood { protocol tcp; port @FLOOD@; server s1 { address 127.0.0.1 } }
 pool deaf { protocol tcp; port @DEAF@; server s1 { address 127.0.0.1 } }
