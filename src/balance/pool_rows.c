@@ -76,7 +76,8 @@ static const struct directive option_directives[] = {
 	    "How users are logged in at the server.  `password`: with the client's own credentials.  "
 	    "`master`: as `master_user`, who acts for the user (SASL PLAIN, Dovecot and Cyrus).  `trusted`: "
 	    "as the user, with the password of `master_password_file` or any: for servers that take it from "
-	    "trusted peers only.  `none`: not at all.  All but `password` need an `auth` that knows the users."),
+	    "trusted peers only.  `none`: not at all.  All but `password` need an `auth` that knows the "
+	    "users."),
 	CONF_STRING(struct pool_options, master_user, NULL, 0,
 	    "Who logs in for the users, with `login master`."),
 	CONF_PATH(struct pool_options, master_password_file, NULL, 0,
@@ -128,8 +129,9 @@ static const struct choice affinity_words[] = { { "none", 0 }, { 0 } };
 static const struct directive farm_directives[] = {
 	CONF_GROUP(struct farm, options, option_directives),
 	CONF_DURATION_OR(struct farm, affinity, "none", affinity_words, "0s", "7d", 0,
-	    "Binds a user to one server, over all pools of this farm, for as long as any of the user's sessions "
-	    "lives and for this time longer.  `none`: sessions meet by the hash of `balance user` only."),
+	    "Binds a user to one server, over all pools of this farm, for as long as any of the user's "
+	    "sessions lives and for this time longer.  `none`: sessions meet by the hash of "
+	    "`balance user` only."),
 	CONF_BLOCKS(struct farm, servers, &server_block, CONF_OWN),
 	{ 0 }
 };
@@ -167,7 +169,8 @@ check_login(struct conf_context *context, const struct pool *pool)
 {
 	const struct pool_options *options = &pool->options;
 
-	if (options->login == LOGIN_MASTER && (options->master_user == NULL || options->master_password_file == NULL))
+	if (options->login == LOGIN_MASTER &&
+	    (options->master_user == NULL || options->master_password_file == NULL))
 		conf_error_at(context->problems, &pool->conf, "login",
 		    "login master needs master_user and master_password_file");
 	if (options->login != LOGIN_MASTER && conf_origin(&pool->conf, "master_user") == CONF_ORIGIN_WRITTEN)
@@ -181,7 +184,8 @@ check_affinity(struct conf_context *context, const struct pool *pool)
 {
 	if (pool->farm != NULL && pool->farm->affinity.ms > 0 && pool->options.balance != BALANCER_user)
 		conf_error_at(context->problems, &pool->conf, "balance",
-		    "balance must be user: farm %s binds users to servers (affinity)", pool->farm->conf.title);
+		    "balance must be user: farm %s binds users to servers (affinity)",
+		    pool->farm->conf.title);
 }
 
 static void
