@@ -125,7 +125,8 @@ refuse_own(struct conf *conf, const struct conf_block *block)
 		const struct conf_value *value = &block->values[row.index];
 
 		if ((row.directive->flags & CONF_OWN) && value->origin == CONF_ORIGIN_WRITTEN)
-			problem_add(conf->problems, value->where, "%s cannot be a default: each %s has its own",
+			problem_add(conf->problems, value->where,
+			    "%s cannot be a default: each %s has its own",
 			    row_name(row.directive), block->kind->name);
 	}
 }
