@@ -26,8 +26,8 @@ static const struct directive root_directives[] = {
 	    "The name that clients are greeted with and that servers are told."),
 	CONF_STRING(struct root, user, NULL, CONF_RESTART,
 	    "The user to become when started as root, keeping nothing but the right to open ports "
-	    "below 1024. All files, this one too, are opened and all ports are bound as this user. Without it, "
-	    "gatepost stays the user that it was started as."),
+	    "below 1024. All files, this one too, are opened and all ports are bound as this user. Without "
+	    "it, gatepost stays the user that it was started as."),
 	CONF_NUMBER_OR(struct root, threads, "auto", auto_word, "1", "256", CONF_RESTART,
 	    "How many threads serve clients; `auto` is one for each core. Each session stays on one thread."),
 	CONF_SIZE(struct root, relay_memory, "256m", "1m", "1t", 0,
