@@ -100,7 +100,7 @@ waiter_wake_one(struct waiter_list *list)
 		list_remove(&waiter->node);
 		list->count--;
 		waiter->is_woken = true;
-		/* under the lock: who finds it woken knows that the message is on its way, before any of its own */
+		/* under the lock: who finds it woken knows that the message comes before any of its own */
 		loop_post(waiter->loop, on_message, waiter);
 	}
 	pthread_mutex_unlock(&list->lock);

@@ -34,7 +34,7 @@ void waiter_list_clear(struct waiter_list *list);
  */
 void waiter_add(struct waiter_list *list, struct loop *loop, void (*on_wake)(void *owner), void *owner,
     struct waiter **slot);
-/* On the waiter's own loop.  False: a wake is under way, and goes to unclaimed.  With *slot NULL it does nothing. */
+/* On the waiter's own loop; fine with *slot NULL.  False: a wake is under way, and goes to unclaimed. */
 bool waiter_cancel(struct waiter **slot);
 /* Hands out to the oldest; false: nobody waits.  From any thread. */
 bool waiter_wake_one(struct waiter_list *list);
