@@ -46,7 +46,7 @@ enum reply {
 	REPLY_SASL_SYNTAX,	/* not base64, or not what the mechanism wants */
 	REPLY_SASL_CANCELLED,
 	REPLY_AUTH_FAILED,
-	REPLY_REFUSED,		/* the user may not log in now, whatever the password: the auth source says why */
+	REPLY_REFUSED,		/* no login now, whatever the password: the auth source says why */
 	REPLY_UNAVAILABLE,	/* no server can be had now; the client may stay and try again */
 	REPLY_INTERNAL,		/* a configuration fault on our side */
 	REPLY_TOO_BIG,		/* a literal that is refused before it is read */

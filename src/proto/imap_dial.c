@@ -13,7 +13,7 @@
 #include "proto/dial.h"
 
 enum {
-	PROXY_TTL = 4,			/* proxies between here and the server that may hand a client on yet */
+	PROXY_TTL = 4,			/* proxies between here and the server that may pass a client on */
 	CAPABILITIES_MAX = 250		/* more than any server has; sorting thousands would take its time */
 };
 
