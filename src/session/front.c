@@ -13,7 +13,7 @@
 
 enum {
 	PARKED_MAX = 16 * 1024,		/* what a client may pipeline while its login is under way */
-	FLUSH_AT = 4096			/* answers to pipelined commands are written when they are so many bytes */
+	FLUSH_AT = 4096			/* bytes of answers to pipelined commands that are written at once */
 };
 
 static void

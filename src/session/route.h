@@ -25,7 +25,7 @@ struct route {
 	struct loop *loop;
 	const struct pool *pool;
 	struct slice user;			/* the key; outlives the route; empty: there is none */
-	struct endpoint *fixed;			/* no other will do; the reference becomes the route's; or NULL */
+	struct endpoint *fixed;			/* no other will do, or NULL; the route takes the reference */
 	route_callback *on_routed;
 	void *owner;
 

@@ -182,7 +182,8 @@ obey(struct worker *worker, const struct worker_change *change)
 static bool
 is_to_leave(const struct session *s, bool all)
 {
-	return s->phase == FRONT_RELAY && s->relay->leave_at == 0 && (all || endpoint_is_dropped(s->endpoint));
+	return s->phase == FRONT_RELAY && s->relay->leave_at == 0 &&
+	    (all || endpoint_is_dropped(s->endpoint));
 }
 
 /* Sets the time of all that are quiet, or of the others: number `first` and those behind it, of `count`. */
@@ -201,7 +202,7 @@ set_times(struct worker *worker, bool all, bool quiet, int first, int count)
 	return first;
 }
 
-/* Has relayed sessions go over their pool's close_spread, those in IDLE first: all, or those without a server. */
+/* Has relayed sessions go over the pool's close_spread, quiet ones first: all, or those without a server. */
 static void
 send_away(struct worker *worker, bool all)
 {
