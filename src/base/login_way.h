@@ -5,7 +5,7 @@
 
 enum login_way {
 	LOGIN_PASSWORD,		/* with the client's own credentials */
-	LOGIN_MASTER,		/* SASL PLAIN: the user as authorization identity, a master user's credentials */
+	LOGIN_MASTER,		/* with a master user's, and the user as authorization identity */
 	LOGIN_TRUSTED,		/* as the user, with a password that servers take from trusted peers only */
 	LOGIN_NONE		/* not at all */
 };

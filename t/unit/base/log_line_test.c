@@ -110,7 +110,8 @@ static const struct log_field fields[] = {
 
 #define TEXT_FIELDS "user=\"bob \\\"the\\\\x\\\"\" empty=\"\" line=\"a\\x0aevent\" in=-5 out=0 seconds=12.045"
 #define JSON_FIELDS \
-	"\"user\":\"bob \\\"the\\\\x\\\"\",\"empty\":\"\",\"line\":\"a\\u000aevent\",\"in\":-5,\"out\":0,\"seconds\":12.045"
+	"\"user\":\"bob \\\"the\\\\x\\\"\",\"empty\":\"\",\"line\":\"a\\u000aevent\",\"in\":-5," \
+	"\"out\":0,\"seconds\":12.045"
 
 static void
 check_event(enum log_format format, const char *expected)
