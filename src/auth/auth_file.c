@@ -112,7 +112,6 @@ cancel_check(struct auth_request *request)
 {
 	struct check *check = request->work;
 
-	check->request = NULL;
 	thread_job_cancel(&check->job);
 }
 
