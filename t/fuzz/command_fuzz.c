@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * command_fuzz.c: a client's commands up to the login: the same steps, names
+ * and answers, however the input is cut, and no secrets where they are not
+ * allowed.
+ */
+#include "fuzz.h"
+
+#include "proto/command.h"
+
+struct run {
+	struct dialogue dialogue;
+	size_t start;			/* of what is not consumed yet */
+	size_t len;			/* of all that will come */
+	bool is_over;
+	struct buf trace;
+};
+
+static void
+log_in(struct run *run)
+{
+	struct dialogue *d = &run->dialogue;
+	const struct credentials *c = &d->credentials;
+
+	must(d->secrets_allowed, "no login without TLS");
+	must(buf_len(&c->user) > 0, "who logs in has a name");
+	must(credential_is_valid(buf_slice(&c->user)), "names are valid");
+	must(credential_is_valid(buf_slice(&c->authzid)), "authorization identities are valid");
+	must(credential_is_valid(buf_slice(&c->password)), "passwords are valid");
+	must(c->mechanism != NULL, "there is a mechanism");
+	buf_printf(&run->trace, "[%s|%.*s|%.*s|%.*s]", c->mechanism, SLICE_ARGS(buf_slice(&c->user)),
+	    SLICE_ARGS(buf_slice(&c->authzid)), SLICE_ARGS(buf_slice(&c->password)));
+	dialogue_login_over(d);
+}
+
+static void
+perform(struct run *run, enum step step, const char *name)
+{
+	/* whether something comes behind STARTTLS is all that may depend on how the input comes */
+	if (name != NULL && strcmp(name, "STARTTLS") == 0 && run->start < run->len) {
+		run->is_over = true;
+		buf_clear(&run->dialogue.out);
+		return;
+	}
+	buf_append_slice(&run->trace, buf_slice(&run->dialogue.out));
+	buf_clear(&run->dialogue.out);
+	if (step == STEP_MORE)
+		return;
+	/* an endless command is not named again where its literal was asked for before */
+	buf_printf(&run->trace, "<%d %s>", (int)step, name != NULL && step != STEP_FATAL ? name : "");
+	if (step == STEP_LOGIN)
+		log_in(run);
+	if (step == STEP_STARTTLS)
+		dialogue_tls_started(&run->dialogue);
+	run->is_over = step == STEP_QUIT || step == STEP_FATAL || step == STEP_INJECTION;
+}
+
+static void
+feed(struct run *run, struct slice all)
+{
+	while (!run->is_over && run->start < all.len) {
+		struct slice in = slice_from(all, run->start);
+		char *copy = exact(in);
+		const char *name;
+		size_t used;
+		enum step step = command_run(&run->dialogue, slice_make(copy, in.len), &used, &name);
+
+		xfree(copy);
+		must(used <= in.len && (used > 0) == (step != STEP_MORE), "every step consumes its command");
+		run->start += used;
+		perform(run, step, name);
+		if (step == STEP_MORE)
+			break;
+	}
+}
+
+static void
+run_init(struct run *run, const struct input *input)
+{
+	memset(run, 0, sizeof(*run));
+	dialogue_init(&run->dialogue, &proto_imap, NULL, "mail.example");
+	run->dialogue.offer = slice_of("IDLE\nMOVE\n");
+	run->dialogue.tls_offered = has_option(input, 0);
+	run->dialogue.secrets_allowed = !has_option(input, 1);
+	run->len = input->body.len;
+	dialogue_greet(&run->dialogue);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct input input;
+	struct run whole, pieces;
+
+	if (!input_read(data, size, &input))
+		return 0;
+	run_init(&whole, &input);
+	run_init(&pieces, &input);
+	feed(&whole, input.body);
+	for (size_t at = 0; at < input.body.len;) {
+		at += cut_next(&input.cut, input.body.len - at);
+		feed(&pieces, slice_make(input.body.data, at));
+	}
+	must_equal(buf_slice(&pieces.trace), buf_slice(&whole.trace), "cutting changes no answer");
+	dialogue_wipe(&whole.dialogue);
+	dialogue_wipe(&pieces.dialogue);
+	buf_clear(&whole.trace);
+	buf_clear(&pieces.trace);
+	return 0;
+}

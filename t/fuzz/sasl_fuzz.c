@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* sasl_fuzz.c: base64 there and back, and mechanisms with any responses. */
+#include "fuzz.h"
+
+#include "base/base64.h"
+#include "proto/sasl.h"
+
+static void
+code(struct slice data)
+{
+	struct buf there = { 0 }, back = { 0 };
+
+	base64_encode(data, &there);
+	must(base64_decode(buf_slice(&there), &back), "what was encoded is base64");
+	must_equal(buf_slice(&back), data, "and decodes to the same");
+	buf_clear(&there);
+	buf_clear(&back);
+
+	/* strict: one text for each content */
+	if (base64_decode(data, &back)) {
+		base64_encode(buf_slice(&back), &there);
+		must_equal(buf_slice(&there), data, "base64 is strict");
+	} else {
+		must(buf_len(&back) == 0, "nothing comes of what is not base64");
+	}
+	buf_clear(&there);
+	buf_clear(&back);
+}
+
+static void
+authenticate(const struct input *input)
+{
+	struct sasl sasl = { 0 };
+	struct credentials credentials = { 0 };
+	struct buf challenge = { 0 };
+	struct slice script = input->body, text;
+	enum sasl_result result;
+	char letter;
+
+	result = sasl_start(&sasl, slice_of(has_option(input, 1) ? "login" : "PLAIN"), NULL, &credentials,
+	    &challenge);
+	while (result == SASL_CHALLENGE && script_next(&script, &letter, &text)) {
+		char *copy = exact(text);
+
+		buf_clear(&challenge);
+		result = sasl_step(&sasl, slice_make(copy, text.len), &credentials, &challenge);
+		xfree(copy);
+	}
+	if (result == SASL_DONE) {
+		must(buf_len(&credentials.user) > 0, "who logs in has a name");
+		must(credential_is_valid(buf_slice(&credentials.user)), "names are valid");
+		must(credential_is_valid(buf_slice(&credentials.authzid)), "authzids are valid");
+		must(credential_is_valid(buf_slice(&credentials.password)), "passwords are valid");
+	}
+	must((result == SASL_CHALLENGE) == (sasl.mechanism != NULL), "what is over is forgotten");
+	if (result == SASL_MALFORMED)
+		must(buf_len(&credentials.user) + buf_len(&credentials.password) == 0, "nothing is left");
+	credentials_wipe(&credentials);
+	buf_clear(&challenge);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct input input;
+
+	if (!input_read(data, size, &input))
+		return 0;
+	if (has_option(&input, 0))
+		code(input.body);
+	else
+		authenticate(&input);
+	return 0;
+}
