@@ -1,9 +1,10 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# A reload with 200 sessions open, some in IDLE, some on a server that the new
-# configuration drops: all live on; new clients see the new certificate, the
-# new listener and only the server that is left.  A bad file changes nothing.
+# A reload with 200 sessions open, some in IDLE: those on a server that the new
+# configuration drops are told to go, all others live on; new clients see the
+# new certificate, the new listener and only the server that is left.  A bad
+# file changes nothing.
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -13,9 +14,9 @@ use Gatepost::Process qw(wait_for);
 use Gatepost::Setup qw(imap_config start_imap_farm tls_client);
 use Test::More;
 
-use constant SESSIONS => 200;
+use constant { SESSIONS => 200, CLOSE => 'close_spread 1s' };
 
-my $farm = start_imap_farm(users => SESSIONS);
+my $farm = start_imap_farm(users => SESSIONS, pool => CLOSE);
 my ($gatepost, $cert) = @$farm{qw(gatepost cert)};
 my $old = cert_fingerprint($cert);
 
@@ -48,7 +49,7 @@ sub answering {
 }
 
 # A file with an error: refused, and nothing has changed.
-$gatepost->configure(imap_config(listener => 'no_such_directive 1'));
+$gatepost->configure(imap_config(pool => CLOSE, listener => 'no_such_directive 1'));
 ok(!$gatepost->reload, 'a bad file is refused');
 ok($gatepost->log_lines(qr/\Q$gatepost->{conf}\E:\d+:\d+: .*no_such_directive/), 'with its place');
 is(tls_client($gatepost)->fingerprint, $old, 'and the old configuration still serves');
@@ -56,7 +57,7 @@ is(tls_client($gatepost)->fingerprint, $old, 'and the old configuration still se
 make_cert(path => $cert, names => [qw(mail.example.com localhost 127.0.0.1)], kind => 'rsa');
 my $new = cert_fingerprint($cert);
 isnt($new, $old, 'there is a new certificate');
-$gatepost->configure(imap_config(dovecots => 1)
+$gatepost->configure(imap_config(dovecots => 1, pool => CLOSE)
     . 'listener late { protocol imap; bind_tls 127.0.0.1:@PORT{late}@; tls main; pool imap }');
 ok($gatepost->reload, 'a good file is taken');
 $gatepost->wait_for_port('late');
@@ -74,15 +75,20 @@ for my $n (1 .. 20) {
 }
 is(scalar(my @now = $farm->{dovecots}[1]->log_lines(qr/Login: user=/)), scalar @on_second,
     'no new session on the dropped server');
-is(answering(), SESSIONS, 'all open sessions answer');
+my %is_dropped = map { $_ => 1 } map { /user=<user(\d+)>/ } @on_second;
+my @dropped = @clients[map { $_ - 1 } keys %is_dropped];
+@clients = @clients[map { $_ - 1 } grep { !$is_dropped{$_} } 1 .. SESSIONS];
+is(scalar(grep { $_->rest(10) =~ /^\* BYE [^\r\n]*\r\n\z/m } @dropped), scalar @on_second,
+    'all sessions on the dropped server are told to go');
+is(answering(), SESSIONS - @on_second, 'all others answer');
 
 # With the last one gone, the listener goes too, while its sessions stay.
-$gatepost->configure(imap_config());
+$gatepost->configure(imap_config(pool => CLOSE));
 ok($gatepost->reload, 'back to the first configuration');
 ok(wait_for(sub { !defined Gatepost::Imap->new(port => $gatepost->port('late'), greeting => 0) }, 10,
     'the dropped listener to close'), 'a dropped listener closes');
 like($late->cmd('NOOP'), qr/ OK/, 'its session goes on');
-is(answering(), SESSIONS, 'all open sessions still answer');
+is(answering(), SESSIONS - @on_second, 'all others still answer');
 
 $_->close for @clients, $late;
 $gatepost->stop;
