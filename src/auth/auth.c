@@ -52,9 +52,13 @@ const struct block auth_block = {
 bool
 auth_knows_users(const struct conf_list *chain)
 {
-	const struct auth *first = chain->count > 0 ? chain->items[0] : NULL;
+	for (size_t i = 0; i < chain->count; i++) {
+		const struct auth *auth = chain->items[i];
 
-	return first != NULL && sources[first->source]->knows_users;
+		if (!sources[auth->source]->knows_users)
+			return false;
+	}
+	return chain->count > 0;
 }
 
 static bool

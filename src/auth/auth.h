@@ -81,7 +81,7 @@ struct auth_source {
 	bool (*refresh)(const struct auth *auth, bool *changed, struct buf *complaints);
 };
 
-bool auth_knows_users(const struct conf_list *chain);	/* false: it leaves every login to the server */
+bool auth_knows_users(const struct conf_list *chain);	/* false: it leaves some logins to the server */
 void auth_start(struct auth_request *request);
 void auth_cancel(struct auth_request *request);		/* no verdict will come; fine when none is awaited */
 

@@ -280,10 +280,11 @@ check_pool_of(struct conf_problems *problems, const struct listener_settings *l)
 	if (pool->protocol != NULL && strcmp(pool->protocol, l->protocol) != 0)
 		conf_error_at(problems, &l->conf, "pool", "pool %s speaks %s, this listener %s",
 		    pool->conf.title, pool->protocol, l->protocol);
-	else if (l->proto->has_login && pool->options.login == LOGIN_NONE && !auth_knows_users(&l->auth))
+	else if (l->proto->has_login && pool->options.login != LOGIN_PASSWORD && !auth_knows_users(&l->auth))
 		conf_error_at(problems, &l->conf, "pool",
-		    "nobody would check the password: pool %s has `login none`, and no `auth` decides",
-		    pool->conf.title);
+		    "nobody would check the password: `login` of pool %s keeps it from the server, and %s",
+		    pool->conf.title, l->auth.count == 0 ? "there is no `auth`" :
+		    "`auth` leaves it to the server");
 }
 
 bool

@@ -138,8 +138,6 @@ what_is_written_wins(void **state)
 }
 
 #define POOL "pool imap { " SERVER " }\n"
-#define OPEN_POOL "pool imap { " SERVER "; login none }\n"
-#define AUTH "auth farm { source server }\n"
 #define TLS "tls main { certificate /c.pem }\n"
 
 static void
@@ -178,11 +176,32 @@ tells_what_does_not_fit(void **state)
 static void
 somebody_must_check_the_password(void **state)
 {
+	static const char *const logins[] = {
+		"login none", "login trusted", "login master; master_user m; master_password_file /m"
+	};
+	static const struct {
+		const char *auth, *problem;
+	} rows[] = {
+		{ "", "keeps it from the server, and there is no `auth`" },
+		{ "; auth farm", "keeps it from the server, and `auth` leaves it to the server" },
+		/* who is not in the file would be anybody */
+		{ "; auth staff farm", "keeps it from the server, and `auth` leaves it to the server" },
+		{ "; auth staff", NULL },
+	};
+	char text[1024];
+
 	(void)state;
-	expect_problem(TLS OPEN_POOL "listener imap { bind *:143; tls main; pool imap }",
-	    "conf:3:39: nobody would check the password: pool imap has `login none`, and no `auth` decides");
-	expect_problem(TLS AUTH OPEN_POOL "listener imap { bind *:143; tls main; pool imap; auth farm }",
-	    "nobody would check the password");
+	for (size_t i = 0; i < sizeof(logins) / sizeof(logins[0]); i++) {
+		for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
+			snprintf(text, sizeof(text), TLS "pool imap { " SERVER "; %s }\n"
+			    "auth staff { source file; path /u }\nauth farm { source server }\n"
+			    "listener imap { bind *:143; tls main; pool imap%s }", logins[i], rows[k].auth);
+			expect_problem(text, rows[k].problem);
+		}
+	}
+	expect_problem(TLS "pool imap { " SERVER "; login none }\n"
+	    "listener imap { bind *:143; tls main; pool imap }",
+	    "conf:3:39: nobody would check the password");
 }
 
 static void
