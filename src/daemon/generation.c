@@ -336,6 +336,18 @@ bound_sessions(struct generation *g, const struct generation *before)
 		    (long long)wanted, (long long)carried);
 }
 
+static const struct pool *
+find_pool(const struct generation *g, const char *name)
+{
+	for (size_t i = 0; i < g->root->pools.count; i++) {
+		const struct pool *pool = g->root->pools.items[i];
+
+		if (strcmp(pool->conf.title, name) == 0)
+			return pool;
+	}
+	return NULL;
+}
+
 /* An endpoint that the new configuration does not name is dropped: its sessions are told to go. */
 static void
 commit_pools(struct generation *g, const struct generation *before)
@@ -346,10 +358,13 @@ commit_pools(struct generation *g, const struct generation *before)
 		if (farm->bindings != NULL)
 			affinity_set_retention(farm->bindings, farm->affinity.ms);
 	}
-	for (size_t i = 0; before != NULL && i < before->root->pools.count; i++)
-		pool_drop(before->root->pools.items[i]);
 	for (size_t i = 0; i < g->root->pools.count; i++)
 		pool_commit(g->root->pools.items[i]);
+	for (size_t i = 0; before != NULL && i < before->root->pools.count; i++) {
+		struct pool *pool = before->root->pools.items[i];
+
+		pool_drop(pool, find_pool(g, pool->conf.title));
+	}
 }
 
 void
