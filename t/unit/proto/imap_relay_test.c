@@ -295,6 +295,90 @@ random_streams_in_random_chunks(void **state)
 	}
 }
 
+/* What is said in turns, and what holds behind each; %s is the exchange's tag. */
+struct turn {
+	char from;
+	const char *text;
+	bool at_boundary, is_quiet;
+};
+
+enum { TURNS_MAX = 7 };
+
+static const struct turn exchanges[][TURNS_MAX] = {
+	{ { 'C', "%s NOOP\r\n", true, false }, { 'S', "%s OK\r\n", true, true } },
+	{ { 'C', "%s FETCH 1 BODY[]\r\n", true, false },
+	    { 'S', "* 1 FETCH (BODY[] {12}\r\n{5}\r\n01\r\n+ {", false, false },
+	    { 'S', " X ~{2}\r\n\r\n)\r\n* 2 FETCH ({0}\r\n)\r\n", true, false },
+	    { 'S', "%s OK done {5}\r\n", true, true } },
+	{ { 'C', "%s IDLE\r\n", true, false }, { 'S', "+ idling {3}\r\n", true, true },
+	    { 'S', "* 3 EX", false, true }, { 'S', "ISTS\r\n", true, true },
+	    { 'C', "DONE\r\n", true, false }, { 'S', "%s OK\r\n", true, true } },
+	{ { 'C', "%s idle\r\n", true, false }, { 'S', "%s NO not now\r\n", true, true } },
+	{ { 'C', "%s APPEND x {20}\r\n", true, false }, { 'S', "+ go\r\n", true, false },
+	    { 'C', "b COMPRESS DEFLATE\r\n", true, false }, { 'S', "* 4 EXISTS\r\n", true, false },
+	    { 'C', "\r\n", true, false }, { 'S', "%s OK\r\n", true, true } },
+	{ { 'C', "%s APPEND x {20}\r\n", true, false }, { 'S', "%s NO [TOOBIG]\r\n", true, true } },
+	{ { 'C', "%s APPEND x {3+}\r\n{9\r\n", true, false }, { 'S', "%s OK\r\n", true, true } },
+	{ { 'C', "%s COMPRESS DEFLATE\r\n", true, false }, { 'S', "* 5 EXISTS\r\n", true, false },
+	    { 'S', "%s NO not here\r\n", true, true } },
+	/* the last of all: nothing is known behind it */
+	{ { 'C', "%s COMPRESS DEFLATE\r\n", true, false }, { 'S', "%s OK\r\n", false, false },
+	    { 'S', "\x01\r\n* OK\r\n", false, false }, { 'C', "x NOOP\r\n", false, false } },
+};
+
+enum { EXCHANGES = sizeof(exchanges) / sizeof(exchanges[0]) };
+
+/* One turn in random pieces; a second filter gets it byte by byte. */
+static void
+take_turn(const struct turn *turn, const char *tag, void *second)
+{
+	void (*pass)(void *state, struct slice data) =
+	    turn->from == 'C' ? imap_relay.client : imap_relay.server;
+	struct buf text = { 0 };
+	const char *at = strstr(turn->text, "%s");
+	size_t chunk;
+
+	if (at != NULL)
+		buf_append_text(&text, tag);
+	buf_append_text(&text, at != NULL ? at + 2 : turn->text);
+	for (struct slice rest = buf_slice(&text); rest.len > 0; rest = slice_from(rest, chunk)) {
+		chunk = 1 + (size_t)random() % (random() % 2 ? 3 : rest.len);
+		chunk = chunk < rest.len ? chunk : rest.len;
+		pass(memory, slice_make(rest.data, chunk));
+		for (size_t i = 0; i < chunk; i++)
+			pass(second, slice_make(rest.data + i, 1));
+		assert_int_equal(imap_relay.at_boundary(memory), imap_relay.at_boundary(second));
+		assert_int_equal(imap_relay.is_quiet(memory), imap_relay.is_quiet(second));
+	}
+	buf_clear(&text);
+	if (imap_relay.at_boundary(memory) != turn->at_boundary ||
+	    imap_relay.is_quiet(memory) != turn->is_quiet)
+		fail_msg("behind %s", turn->text);
+}
+
+static void
+random_exchanges_in_random_chunks(void **state)
+{
+	enum { EXCHANGES_MAX = 30 };
+	static max_align_t second[8];
+	char tag[16];
+
+	(void)state;
+	srandom(17);
+	for (int round = 0; round < 500; round++) {
+		filter_new();
+		imap_relay.init(second);
+		for (int i = 0; i <= EXCHANGES_MAX; i++) {
+			const struct turn *turns =
+			    exchanges[i == EXCHANGES_MAX ? EXCHANGES - 1 : random() % (EXCHANGES - 1)];
+
+			snprintf(tag, sizeof(tag), "t%d", i);
+			for (int k = 0; k < TURNS_MAX && turns[k].text != NULL; k++)
+				take_turn(&turns[k], tag, second);
+		}
+	}
+}
+
 /* Any bytes both ways, for the sanitizers; once blind, it stays so. */
 static void
 noise(void **state)
@@ -372,6 +456,7 @@ main(void)
 		cmocka_unit_test(compress),
 		cmocka_unit_test(out_of_step),
 		cmocka_unit_test(random_streams_in_random_chunks),
+		cmocka_unit_test(random_exchanges_in_random_chunks),
 		cmocka_unit_test(noise),
 		cmocka_unit_test(cost),
 	};
