@@ -93,6 +93,7 @@ my @deaf = map { deaf_socket($gatepost->port('flood')) } 1 .. 200;
 ok(eval { wait_for(sub { $flood->connections >= 200 }, 20, '200 relayed sessions') },
     '200 sessions are relayed');
 goes_on('200 deaf clients of a server that sends 200 MiB each') for 1 .. 3;
+is(scalar(() = $gatepost->log_lines(qr/relay_memory is used up/)), 1, 'the log tells, once');
 cmp_ok($gatepost->memory - $before, '<', 60_000, 'what is kept for them stays small');
 
 # One of them wakes up, and gets all there is.

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/xalloc.h"
 #include "net/connect.h"
 
@@ -30,6 +31,7 @@ enum state {
 
 enum {
 	HUNGRY_MS = 50,		/* how soon memory given back by another thread is noticed */
+	COMPLAIN_MS = 60 * 1000,
 	SHORT_READ = 4096	/* while memory is short; a writable socket takes it as a whole */
 };
 
@@ -126,6 +128,17 @@ on_hungry(struct loop_timer *timer)
 		return;
 	loop = list_entry(hungry->streams.next, struct stream, hungry)->loop;
 	loop_timer_set(loop, timer, loop_now(loop) + HUNGRY_MS);
+}
+
+static void
+complain(const struct loop *loop)
+{
+	/* of the whole process: all threads run short together, and one line says it */
+	static _Atomic int64_t silent_until;
+	int64_t now = loop_now(loop), until = atomic_load(&silent_until);
+
+	if (now >= until && atomic_compare_exchange_strong(&silent_until, &until, now + COMPLAIN_MS))
+		log_write(LOG_WARNING, "relay_memory is used up by peers that do not read: others are slow");
 }
 
 static void
@@ -239,6 +252,8 @@ read_once(struct stream *stream)
 	bool is_short = is_memory_short();
 	size_t n = 0, size = is_short ? SHORT_READ : stream->read_size;
 
+	if (is_short)
+		complain(stream->loop);
 	if (is_short && !is_sink_free(stream)) {
 		starve(stream);
 		return;
