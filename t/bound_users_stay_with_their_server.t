@@ -62,7 +62,8 @@ my $begin = time;
 like($client->cmd("LOGIN $user x"), qr/^\S+ NO \[UNAVAILABLE\]/,
     'full: unavailable when the queue took too long');
 cmp_ok(time - $begin, '>=', 1.4, 'full: and not before');
-like($gatepost->wait_for_log(qr/ full 127\.0\.0\.1.*no server: /), qr/the queue took too long/, 'full: the log says so');
+like($gatepost->wait_for_log(qr/ full 127\.0\.0\.1.*no server: /), qr/the queue took too long/,
+    'full: the log says so');
 $client->send_bytes("w LOGIN $user x\r\n");
 is(eval { $client->line(0.3) }, undef, 'full: in the same session it waits again');
 $first->close;
@@ -76,11 +77,13 @@ is(scalar(grep { $_->{user} eq $user && $_->{server} !~ m{/$own$} } $gatepost->e
 $fakes{$own}->kill_now;
 my $asked = $fakes{$other}->connections;
 $begin = time;
-like(client('hasty')->cmd("LOGIN $user x"), qr/^\S+ NO \[UNAVAILABLE\]/, 'away: unavailable after a second try');
+like(client('hasty')->cmd("LOGIN $user x"), qr/^\S+ NO \[UNAVAILABLE\]/,
+    'away: unavailable after a second try');
 cmp_ok(time - $begin, '>=', 0.9, 'away: a second later');
 $client = client('patient');
 $client->send_bytes("w LOGIN $user x\r\n");
-$gatepost->wait_for_log(qr/ patient 127\.0\.0\.1 back=patient\/$own: server failed: connection refused/, 10, 2);
+$gatepost->wait_for_log(qr/ patient 127\.0\.0\.1 back=patient\/$own: server failed: connection refused/,
+    10, 2);
 $fakes{$own}->start;
 like($client->line, qr/^w OK/, 'away: served by a later try, when it is back');
 is($fakes{$other}->connections, $asked, 'away: the other server was never asked');

@@ -176,6 +176,8 @@ sub kill_now ($self) {
 	return unless defined $self->{pid};
 	kill 'CONT', -$self->{pid} if $self->is_running;
 	kill 'KILL', -$self->{pid};
+	# a child that has just been forked leads no group yet
+	kill 'KILL', $self->{pid} if $self->is_running;
 	waitpid $self->{pid}, 0 if $self->is_running;
 	$self->{status} //= $?;
 	return;
