@@ -92,10 +92,11 @@ hex_decode(struct slice in, struct buf *out)
 {
 	for (size_t i = 0; i + 1 < in.len; i += 2) {
 		int high = hex_digit(in.data[i]), low = hex_digit(in.data[i + 1]);
-		char byte = (char)(high << 4 | low);
+		char byte;
 
 		if (high < 0 || low < 0)
 			return false;
+		byte = (char)(high << 4 | low);
 		buf_append(out, &byte, 1);
 	}
 	return in.len % 2 == 0;
