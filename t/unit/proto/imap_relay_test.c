@@ -318,6 +318,8 @@ static const struct turn exchanges[][TURNS_MAX] = {
 	    { 'C', "b COMPRESS DEFLATE\r\n", true, false }, { 'S', "* 4 EXISTS\r\n", true, false },
 	    { 'C', "\r\n", true, false }, { 'S', "%s OK\r\n", true, true } },
 	{ { 'C', "%s APPEND x {20}\r\n", true, false }, { 'S', "%s NO [TOOBIG]\r\n", true, true } },
+	{ { 'C', "%s APPEND x {4}\r\n01", true, false }, { 'S', "%s NO [TOOBIG]\r\n", true, false },
+	    { 'C', "23\r\n", true, true } },
 	{ { 'C', "%s APPEND x {3+}\r\n{9\r\n", true, false }, { 'S', "%s OK\r\n", true, true } },
 	{ { 'C', "%s COMPRESS DEFLATE\r\n", true, false }, { 'S', "* 5 EXISTS\r\n", true, false },
 	    { 'S', "%s NO not here\r\n", true, true } },
