@@ -81,9 +81,19 @@ enum step
 command_refuse(struct dialogue *d, enum reply reply)
 {
 	reply_write(d, reply);
-	if (reply == REPLY_INJECTION)
+	switch (reply) {
+	case REPLY_INJECTION:
+		d->doing = "starting TLS";
 		return STEP_INJECTION;
-	return reply == REPLY_FOREIGN || reply == REPLY_TOO_LONG ? STEP_FATAL : STEP_BAD;
+	case REPLY_FOREIGN:
+		d->doing = "reading another protocol";
+		return STEP_FATAL;
+	case REPLY_TOO_LONG:
+		d->doing = "reading an endless command";
+		return STEP_FATAL;
+	default:
+		return STEP_BAD;
+	}
 }
 
 /* Is this not text at all, or HTTP?  Then whoever sends it must not be answered as if it were a client. */

@@ -86,6 +86,8 @@ front_count_error(struct session *s)
 	if (++s->login->errors < s->settings->max_errors)
 		return;
 	front_flush(s);
+	if (s->phase != FRONT_COMMAND)
+		session_enter(s, FRONT_COMMAND);	/* a wrong guess is nothing that a server has done */
 	session_end(s, END_TOO_MANY_ERRORS);
 }
 
