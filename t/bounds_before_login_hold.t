@@ -17,17 +17,21 @@ use Time::HiRes qw(sleep time);
 
 use constant { LINE => 8_192, LITERALS => 4_096, LOGIN_TIMEOUT => 3 };
 
-my $gatepost = Gatepost::Gatepost->new(values => { CERT => make_cert(), SERVER => free_port(), TIMEOUT => LOGIN_TIMEOUT },
-    config => <<'END')->start;
+my $gatepost = Gatepost::Gatepost->new(values => { CERT => make_cert(), SERVER => free_port(),
+    TIMEOUT => LOGIN_TIMEOUT }, config => <<'END')->start;
 tls main { certificate @CERT@ }
 pool imap { port @SERVER@; server s { address 127.0.0.1 } }
 default listener { tls main; pool imap; starttls optional; plaintext_login yes }
 listener imap { bind 127.0.0.1:@PORT{imap}@; bind_tls 127.0.0.1:@PORT{imaps}@ }
-listener brief { protocol imap; bind 127.0.0.1:@PORT{brief}@; bind_tls 127.0.0.1:@PORT{briefs}@; login_timeout @TIMEOUT@s }
+listener brief {
+    protocol imap; bind 127.0.0.1:@PORT{brief}@; bind_tls 127.0.0.1:@PORT{briefs}@
+    login_timeout @TIMEOUT@s
+}
 END
 
 sub client ($name = 'imap') {
-	return Gatepost::Imap->new(port => $gatepost->port($name), tls => scalar($name =~ /s$/), timeout => 20);
+	return Gatepost::Imap->new(port => $gatepost->port($name), tls => scalar($name =~ /s$/),
+	    timeout => 20);
 }
 
 # The whole of what is said to BYTES, with a NOOP behind it where the session is to go on.
@@ -66,11 +70,15 @@ my $bad = qr/a (?:BAD|NO) [^\n]*\n/;
 my $all = 'x' x LITERALS;
 goes_on("a XYZZY {${\LITERALS}+}\r\n$all\r\n", $bad, 'the largest literal');
 for my $size (LITERALS + 1, 2**31, 2**32 + 5, '9223372036854775808', '9' x 40) {
-	goes_on("a LOGIN {$size}\r\n", qr/a NO \[TOOBIG\][^\n]*\n/, "a literal of $size is refused before it is sent");
-	ends("a LOGIN {$size+}\r\n", qr/\* BYE [^\r\n]*\r\n/, "one of $size that is sent at once ends the session");
+	goes_on("a LOGIN {$size}\r\n", qr/a NO \[TOOBIG\][^\n]*\n/,
+	    "a literal of $size is refused before it is sent");
+	ends("a LOGIN {$size+}\r\n", qr/\* BYE [^\r\n]*\r\n/,
+	    "one of $size that is sent at once ends the session");
 }
-goes_on("a LOGIN {4000+}\r\n${\('u' x 4000)} {97}\r\n", qr/a NO \[TOOBIG\][^\n]*\n/, 'all literals of a command count');
-ends("a LOGIN {4000+}\r\n${\('u' x 4000)} {97+}\r\n", qr/\* BYE [^\r\n]*\r\n/, 'also those that are sent at once');
+goes_on("a LOGIN {4000+}\r\n${\('u' x 4000)} {97}\r\n", qr/a NO \[TOOBIG\][^\n]*\n/,
+    'all literals of a command count');
+ends("a LOGIN {4000+}\r\n${\('u' x 4000)} {97+}\r\n", qr/\* BYE [^\r\n]*\r\n/,
+    'also those that are sent at once');
 ends('a XYZZY' . " {1+}\r\nx" x 10_000, qr/\* BYE [^\r\n]*\r\n/, 'many small ones count as well');
 ends('a XYZZY' . " {0+}\r\n" x 10_000, qr/\* BYE [^\r\n]*\r\n/, 'so do the lines between empty ones');
 
@@ -107,11 +115,15 @@ my %slow = (
 	'sends a byte now and then' => ['brief', sub ($client, $i) { $client->send_bytes('x') }],
 	'sends a byte now and then on TLS' => ['briefs', sub ($client, $i) { $client->send_bytes('x') }],
 	'sends commands' => ['brief', sub ($client, $i) { $client->send_bytes("c$i NOOP\r\n") }],
-	'sends a literal slowly' => ['brief', sub ($client, $i) { $client->send_bytes($i ? 'x' : "a LOGIN {4000+}\r\n") }],
-	'thinks about its password' => ['brief', sub ($client, $i) { $client->send_bytes("a AUTHENTICATE PLAIN\r\n") unless $i }],
+	'sends a literal slowly' => ['brief',
+	    sub ($client, $i) { $client->send_bytes($i ? 'x' : "a LOGIN {4000+}\r\n") }],
+	'thinks about its password' => ['brief',
+	    sub ($client, $i) { $client->send_bytes("a AUTHENTICATE PLAIN\r\n") unless $i }],
 	'never begins its handshake' => ['briefs', undef],
-	'sends its handshake slowly' => ['briefs', undef, "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" . 'r' x 100],
-	'begins TLS and stops' => ['brief', sub ($client, $i) { $client->send_bytes("s STARTTLS\r\n") unless $i }],
+	'sends its handshake slowly' => ['briefs', undef,
+	    "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" . 'r' x 100],
+	'begins TLS and stops' => ['brief',
+	    sub ($client, $i) { $client->send_bytes("s STARTTLS\r\n") unless $i }],
 );
 my %at;
 for my $what (sort keys %slow) {
@@ -126,7 +138,8 @@ for (my $i = 0; grep { !exists $_->{took} } values %at; $i++) {
 		my $client = $slow->{client};
 		my $went = eval {
 			$slow->{act}->($client, $i) if $slow->{act};
-			$client->send_bytes(substr $slow->{raw}, $i, 1) if defined $slow->{raw} && $i < length $slow->{raw};
+			$client->send_bytes(substr $slow->{raw}, $i, 1) if defined $slow->{raw}
+			    && $i < length $slow->{raw};
 			1;
 		};
 		1 while $client->fill(time + 0.001);

@@ -55,21 +55,24 @@ for my $case ([2, $imap, ''], [3, $imaps, 'ssl = "auto",']) {
 	my ($n, $port, $ssl) = @$case;
 	write_file("$dir/imapfilter.lua", <<~"END");
 		options.timeout = 30
-		account = IMAP { server = "localhost", port = $port, username = "user$n", password = "pass-$n", $ssl }
+		account = IMAP { server = "localhost", port = $port, $ssl
+		    username = "user$n", password = "pass-$n" }
 		account:create_mailbox("Filtered")
 		found = account.INBOX:contain_subject("through the gate")
 		found:move_messages(account.Filtered)
 		exist = account.Filtered:check_status()
 		print("filtered " .. exist)
 		END
-	($status, $out) = run_command("imapfilter-$n", ['imapfilter', '-v', '-t', $cert, '-c', "$dir/imapfilter.lua"],
+	($status, $out) = run_command("imapfilter-$n",
+	    ['imapfilter', '-v', '-t', $cert, '-c', "$dir/imapfilter.lua"],
 	    env => { HOME => $dir });
 	is($status, 0, "imapfilter at $port: works") or diag($out);
 	like($out, qr/^filtered 1$/m, "imapfilter at $port: moved the message") or diag($out);
 }
 
 # mutt: sends, and keeps its copy in a folder of the server.
-for my $case ([4, "imap://user4\@localhost:$imap", 'plain:login'], [5, "imaps://user5\@localhost:$imaps", 'login']) {
+for my $case ([4, "imap://user4\@localhost:$imap", 'plain:login'],
+    [5, "imaps://user5\@localhost:$imaps", 'login']) {
 	my ($n, $url, $authenticators) = @$case;
 	write_file("$dir/muttrc", <<~"END");
 		set folder = "$url/"
@@ -91,7 +94,8 @@ for my $case ([4, "imap://user4\@localhost:$imap", 'plain:login'], [5, "imaps://
 	is($status, 0, "mutt at $url: sends") or diag($out);
 	my $client = tls_client($gatepost);
 	$client->login_as($n);
-	like(join("\n", $client->cmd('SELECT INBOX')), qr/^\* 2 EXISTS$/m, "mutt at $url: its copy is on the server");
+	like(join("\n", $client->cmd('SELECT INBOX')), qr/^\* 2 EXISTS$/m,
+	    "mutt at $url: its copy is on the server");
 	like($client->fetch_body(2), qr/^Written with mutt\.\r\n/m, "mutt at $url: and whole");
 	$client->close;
 }
@@ -127,9 +131,11 @@ for my $case ([6, $imap, 'STARTTLS'], [7, $imaps, 'IMAPS']) {
 		Sync All
 		SyncState *
 		END
-	($status, $out) = run_command("mbsync-$n", ['mbsync', '-c', "$dir/mbsyncrc", '-a'], env => { HOME => $dir });
+	($status, $out) = run_command("mbsync-$n", ['mbsync', '-c', "$dir/mbsyncrc", '-a'],
+	    env => { HOME => $dir });
 	is($status, 0, "mbsync with $type: works") or diag($out);
-	is(scalar(grep { read_file($_) =~ /^A line\./m } glob "$near/INBOX/{new,cur}/*"), 1, "mbsync with $type: pulls");
+	is(scalar(grep { read_file($_) =~ /^A line\./m } glob "$near/INBOX/{new,cur}/*"), 1,
+	    "mbsync with $type: pulls");
 	my $client = tls_client($gatepost);
 	$client->login_as($n);
 	$client->cmd('SELECT INBOX');
@@ -153,7 +159,8 @@ for my $case ([8, 'LOGIN'], [9, 'PLAIN'], [10, undef]) {
 # No user has been on two servers.
 my %servers_of;
 for my $dovecot (@{ $farm->{dovecots} }) {
-	$servers_of{$_}{ $dovecot->{name} } = 1 for map { /user=<([^>]+)>/ } $dovecot->log_lines(qr/Login: user=</);
+	$servers_of{$_}{ $dovecot->{name} } = 1
+	    for map { /user=<([^>]+)>/ } $dovecot->log_lines(qr/Login: user=</);
 }
 is(scalar keys %servers_of, 10, 'all users have been there') or diag(explain(\%servers_of));
 is(scalar(grep { keys %$_ != 1 } values %servers_of), 0, 'each on one server') or diag(explain(\%servers_of));

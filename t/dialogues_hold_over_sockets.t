@@ -18,8 +18,10 @@ use Test::More;
 # What the server says to a login; behind one that works, also to a NOOP.
 my %outcomes = (
 	ok => [[send => sub ($tag) { "$tag OK [CAPABILITY IMAP4rev1 IDLE MOVE] Logged in\r\n" }],
-	    [expect => qr/^(\S+) NOOP\r\n/m], [send => sub ($tag) { "$tag OK NOOP completed.\r\n" }], ['hold']],
-	refused => [[send => sub ($tag) { "$tag NO [AUTHENTICATIONFAILED] No such user here\r\n" }], ['hold']],
+	    [expect => qr/^(\S+) NOOP\r\n/m], [send => sub ($tag) { "$tag OK NOOP completed.\r\n" }],
+	    ['hold']],
+	refused => [[send => sub ($tag) { "$tag NO [AUTHENTICATIONFAILED] No such user here\r\n" }],
+	    ['hold']],
 	later => [[send => sub ($tag) { "$tag NO [UNAVAILABLE] Try later\r\n" }], ['hold']],
 );
 my @login = ([send => "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hi\r\n"],
@@ -32,8 +34,8 @@ sub unescape ($text) {
 }
 
 sub read_transcript ($path) {
-	my %transcript = (name => $path =~ s{.*/(.*)\.txt$}{$1}r, proto => 'imap', tls => 'active', login => '',
-	    end => 'open', pieces => '', plaintext_login => 'no', lines => []);
+	my %transcript = (name => $path =~ s{.*/(.*)\.txt$}{$1}r, proto => 'imap', tls => 'active',
+	    login => '', end => 'open', pieces => '', plaintext_login => 'no', lines => []);
 
 	for my $line (split /\n/, read_file($path)) {
 		if ($line =~ /^([CSTA])([:~-])(?: (.*))?$/) {
@@ -70,7 +72,8 @@ for my $transcript (@transcripts) {
 		}
 		listener $name {
 		    protocol $transcript->{proto}; tls main; pool $name; max_errors 100
-		    plaintext_login $transcript->{plaintext_login}; $place{ $transcript->{tls} } 127.0.0.1:\@PORT{$name}\@
+		    plaintext_login $transcript->{plaintext_login}
+		    $place{ $transcript->{tls} } 127.0.0.1:\@PORT{$name}\@
 		}
 		END
 }
@@ -110,7 +113,8 @@ sub play_line ($run, $kind, $text) {
 		expect_credentials($run, $text);
 	} else {
 		my $line = $client->line // 'the end';
-		die "there is '$line' instead of '$text'\n" unless $kind eq '~' ? $line =~ /$text/ : $line eq $text;
+		die "there is '$line' instead of '$text'\n"
+		    unless $kind eq '~' ? $line =~ /$text/ : $line eq $text;
 	}
 	return;
 }
@@ -131,8 +135,8 @@ sub play_end ($run) {
 }
 
 sub play ($transcript, $send) {
-	my $client = Gatepost::Imap->new(port => $gatepost->port($transcript->{name}), greeting => 0, timeout => 10,
-	    tls => $transcript->{tls} eq 'active');
+	my $client = Gatepost::Imap->new(port => $gatepost->port($transcript->{name}), greeting => 0,
+	    timeout => 10, tls => $transcript->{tls} eq 'active');
 	my $run = { client => $client, transcript => $transcript, send => $send };
 	my @lines = @{ $transcript->{lines} };
 

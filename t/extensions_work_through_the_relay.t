@@ -35,7 +35,7 @@ protocol imap {
 }
 END
 	top => 'pool modern { protocol imap; server m { address 127.0.0.1:' . $modern->port . ' } }'
-	    . "\nlistener modern { protocol imap; bind_tls 127.0.0.1:\@PORT{modern}\@; tls main; pool modern }",
+	    . "\nlistener modern { protocol imap; pool modern; tls main\nbind_tls 127.0.0.1:\@PORT{modern}\@ }",
 );
 my ($gatepost, @dovecots) = ($farm->{gatepost}, @{ $farm->{dovecots} });
 
@@ -49,8 +49,10 @@ package Deflating {
 		my $reply = $self->cmd('COMPRESS DEFLATE');
 		return $reply unless $reply =~ / OK/;
 		die "plain text behind the OK: $self->{in}" if length $self->{in};
-		$self->{deflate} = Compress::Raw::Zlib::Deflate->new(-WindowBits => -MAX_WBITS(), -AppendOutput => 1);
-		$self->{inflate} = Compress::Raw::Zlib::Inflate->new(-WindowBits => -MAX_WBITS(), -AppendOutput => 1,
+		$self->{deflate} = Compress::Raw::Zlib::Deflate->new(-WindowBits => -MAX_WBITS(),
+		    -AppendOutput => 1);
+		$self->{inflate} = Compress::Raw::Zlib::Inflate->new(-WindowBits => -MAX_WBITS(),
+		    -AppendOutput => 1,
 		    -ConsumeInput => 1);
 		return $reply;
 	}
@@ -80,20 +82,24 @@ for my $name (qw(imap imaps)) {
 	my $client = bless tls_client($gatepost, $name), 'Deflating';
 
 	$client->login_as(1);
-	like(join(' ', $client->cmd('CAPABILITY')), qr/\bCOMPRESS=DEFLATE\b/, "$name: COMPRESS is offered behind the login");
+	like(join(' ', $client->cmd('CAPABILITY')), qr/\bCOMPRESS=DEFLATE\b/,
+	    "$name: COMPRESS is offered behind the login");
 	like($client->compress, qr/ OK/, "$name: COMPRESS");
 	# as large as it is, it does not compress well
 	srand 17;
-	my $message = "Subject: $name\r\n\r\n" . join '', map { join('', map { chr 33 + rand 90 } 1 .. 70) . "\r\n" } 1 .. 15_000;
+	my $message = "Subject: $name\r\n\r\n" . join '',
+	    map { join('', map { chr 33 + rand 90 } 1 .. 70) . "\r\n" } 1 .. 15_000;
 	like($client->append('INBOX', $message), qr/ OK/, "$name: APPEND of 1 MiB, deflated");
 	my ($exists) = map { /^\* (\d+) EXISTS/ } $client->cmd('SELECT INBOX');
 	ok($client->fetch_body($exists) eq $message, "$name: FETCH of the same");
-	like($client->cmd('COMPRESS DEFLATE'), qr/ (?:NO|BAD) /, "$name: a second COMPRESS is the server's to refuse");
+	like($client->cmd('COMPRESS DEFLATE'), qr/ (?:NO|BAD) /,
+	    "$name: a second COMPRESS is the server's to refuse");
 	$client->send_bytes("i IDLE\r\n");
 	like($client->line, qr/^\+/, "$name: IDLE, deflated");
 	my ($home) = grep { $_->log_lines(qr/Login: user=<user1>/) } @dovecots;
 	$home->deliver('user1', "Subject: late\n\nHello\n");
-	ok(eval { $client->lines_until(qr/^\* @{[$exists + 1]} EXISTS/) }, "$name: hears of mail, deflated") or diag($@);
+	ok(eval { $client->lines_until(qr/^\* @{[$exists + 1]} EXISTS/) }, "$name: hears of mail, deflated")
+	    or diag($@);
 	$client->send_bytes("DONE\r\n");
 	like(($client->lines_until(qr/^i /))[-1], qr/^i OK/, "$name: DONE");
 	like($client->cmd('LOGOUT'), qr/ OK/, "$name: LOGOUT, deflated");
@@ -109,7 +115,8 @@ $deflate->flush($first, Z_SYNC_FLUSH);
 $client->send_bytes("a COMPRESS DEFLATE\r\n$first");
 like($client->line, qr/^a OK/, 'COMPRESS with more behind it');
 @$client{qw(deflate inflate)} = ($deflate,
-    scalar Compress::Raw::Zlib::Inflate->new(-WindowBits => -MAX_WBITS(), -AppendOutput => 1, -ConsumeInput => 1));
+    scalar Compress::Raw::Zlib::Inflate->new(-WindowBits => -MAX_WBITS(), -AppendOutput => 1,
+	-ConsumeInput => 1));
 like($client->cmd('NOOP'), qr/ OK/, 'is understood');
 $client->close;
 
@@ -118,13 +125,15 @@ $client = tls_client($gatepost);
 $client->login_as(3);
 $client->cmd('CREATE Other');
 $client->cmd('SELECT Other');
-like($client->cmd('NOTIFY SET STATUS (SELECTED (MessageNew MessageExpunge)) (PERSONAL (MessageNew MessageExpunge))'),
-    qr/ OK/, 'NOTIFY');
+my $what = '(MessageNew MessageExpunge)';
+like($client->cmd("NOTIFY SET STATUS (SELECTED $what) (PERSONAL $what)"), qr/ OK/, 'NOTIFY');
 my $second = tls_client($gatepost);
 $second->login_as(3);
-like($second->append('INBOX', "Subject: elsewhere\r\n\r\nHello\r\n"), qr/ OK/, 'a message by another session');
+like($second->append('INBOX', "Subject: elsewhere\r\n\r\nHello\r\n"), qr/ OK/,
+    'a message by another session');
 $second->close;
-ok(eval { $client->lines_until(qr/^\* STATUS "?INBOX"? \(MESSAGES 1\b/) }, 'tells of mail that arrives elsewhere') or diag($@);
+ok(eval { $client->lines_until(qr/^\* STATUS "?INBOX"? \(MESSAGES 1\b/) },
+    'tells of mail that arrives elsewhere') or diag($@);
 like($client->cmd('NOTIFY NONE'), qr/ OK/, 'until it is switched off');
 $client->close;
 

@@ -29,10 +29,13 @@ my $literal = substr "\r\n* 1 EXISTS\r\nx OK done\r\n" x 10, 0, LITERAL;
 my @trickle = map { my $byte = $_; [send => sub { sleep 0.1; $byte }] } split //, $literal;
 my %scripts = (
 	idle => [@login, [expect => qr/IDLE\r\n/], [send => "+ idling\r\n"], [expect => qr/DONE\r\n/],
-	    [send => "i OK done\r\n"], [expect => qr/^(\S+) NOOP\r\n/m], [send => sub ($tag) { "$tag OK noop\r\n" }], ['hold']],
-	literal => [@login, [expect => qr/FETCH[^\r\n]*\r\n/], [send => sprintf("* 1 FETCH (BODY[] {%d}\r\n", LITERAL)],
+	    [send => "i OK done\r\n"], [expect => qr/^(\S+) NOOP\r\n/m],
+	    [send => sub ($tag) { "$tag OK noop\r\n" }], ['hold']],
+	literal => [@login, [expect => qr/FETCH[^\r\n]*\r\n/],
+	    [send => sprintf("* 1 FETCH (BODY[] {%d}\r\n", LITERAL)],
 	    @trickle, [send => ")\r\nf OK done\r\n"], ['hold']],
-	owing => [@login, [expect => qr/SEARCH[^\r\n]*\r\n/], [send => sub { sleep SPREAD + 2; "* SEARCH 1\r\ns OK done\r\n" }],
+	owing => [@login, [expect => qr/SEARCH[^\r\n]*\r\n/],
+	    [send => sub { sleep SPREAD + 2; "* SEARCH 1\r\ns OK done\r\n" }],
 	    ['hold']],
 	half => [@login, [expect => qr/NOOP\r\n/], [send => "* 2 EXI"], ['hold']],
 	blind => [@login, [expect => qr/COMPRESS DEFLATE\r\n/], [send => "c OK deflating\r\n"], ['hold']],
@@ -42,7 +45,8 @@ my %values = (CERT => $cert, SPREAD => SPREAD, A => own_address(0), B => own_add
 $values{"SERVER_$_"} = free_port() for sort keys %scripts;
 for my $kind (sort keys %scripts) {
 	for my $place ('A', $kind eq 'idle' ? 'B' : ()) {
-		Gatepost::Fake->new(name => "$kind$place", address => $values{$place}, port => $values{"SERVER_$kind"},
+		Gatepost::Fake->new(name => "$kind$place", address => $values{$place},
+		    port => $values{"SERVER_$kind"},
 		    script => $scripts{$kind})->start;
 	}
 }
@@ -54,10 +58,15 @@ sub config ($settings, %pools) {
 		my ($kind, @places) = @{ $pools{$name} };
 		my $servers = join "\n", map { "server $_ { address \@$_\@ }" } @places;
 		$config .= <<~"END";
-			pool $name { protocol imap; port \@SERVER_$kind\@; close_spread \@SPREAD\@s; balance leastconn
+			pool $name {
+			    protocol imap; port \@SERVER_$kind\@; balance leastconn
+			    close_spread \@SPREAD\@s
 			    $servers
 			}
-			listener $name { protocol imap; bind_tls 127.0.0.1:\@PORT{$name}\@; tls main; pool $name }
+			listener $name {
+			    protocol imap; bind_tls 127.0.0.1:\@PORT{$name}\@; tls main
+			    pool $name
+			}
 			END
 	}
 	return $config;
@@ -99,7 +108,8 @@ sub are_told ($clients, $name) {
 	my @after = sort { $a <=> $b } map { $_->{after} // 999 } @$clients;
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	is(scalar(grep { $_->{in} =~ /\A\* BYE [^\r\n]*\r\n\z/ } @$clients), scalar @$clients, "$name: each is told, and nothing else")
+	is(scalar(grep { $_->{in} =~ /\A\* BYE [^\r\n]*\r\n\z/ } @$clients), scalar @$clients,
+	    "$name: each is told, and nothing else")
 	    or diag(explain([map { $_->{in} } @$clients]));
 	cmp_ok($after[-1], '<', SPREAD + 2, "$name: all within close_spread, or a little more");
 	cmp_ok($after[-1] - $after[0], '>', SPREAD / 2, "$name: not all at once");
@@ -112,7 +122,8 @@ sub are_told ($clients, $name) {
 }
 
 # A reload drops one of the listeners, its pool, and one server of another.
-my %pools = (kept => ['idle', 'A'], dropped => ['idle', 'A'], shrunk => ['idle', 'A', 'B'], owing => ['owing', 'A']);
+my %pools = (kept => ['idle', 'A'], dropped => ['idle', 'A'], shrunk => ['idle', 'A', 'B'],
+    owing => ['owing', 'A']);
 $gatepost = Gatepost::Gatepost->new(name => 'reloaded', values => \%values,
     config => config('shutdown_timeout 1s', %pools))->start;
 my %clients = map { my $name = $_; $name => [map { idle_client($name) } 1 .. IDLE] } qw(kept dropped shrunk);
@@ -129,7 +140,8 @@ my %is_moved = map { $_ => 1 } @moved;
 is(scalar @moved, IDLE / 2, 'half of the sessions were on the server that went');
 watch_ends($began, SPREAD + 10, @{ $clients{dropped} }, @moved, $owing);
 are_told([@{ $clients{dropped} }, @moved], 'a dropped pool and a dropped server');
-like($owing->{in}, qr/\A\* SEARCH 1\r\ns OK done\r\n\* BYE [^\r\n]*\r\n\z/, 'a command under way is answered first');
+like($owing->{in}, qr/\A\* SEARCH 1\r\ns OK done\r\n\* BYE [^\r\n]*\r\n\z/,
+    'a command under way is answered first');
 ok(!defined Gatepost::Imap->new(port => $gatepost->port('dropped'), greeting => 0), 'nobody new is taken');
 is(scalar(grep { $_->{reason} eq 'shutdown' } $gatepost->events('session')), IDLE + @moved + 1,
     'the log tells of these and of no others');
@@ -143,7 +155,8 @@ $_->close for map { @$_ } values %clients;
 $gatepost->stop;
 
 # SIGTERM, with all kinds of sessions.
-$gatepost = Gatepost::Gatepost->new(name => 'stopped', values => \%values, config => config('shutdown_timeout 9s',
+$gatepost = Gatepost::Gatepost->new(name => 'stopped', values => \%values,
+    config => config('shutdown_timeout 9s',
     map { $_ => [$_, 'A'] } keys %scripts))->start;
 my @idle = map { idle_client('idle') } 1 .. IDLE;
 my $literal_client = client('literal', 'f FETCH 1 BODY[]');
@@ -156,9 +169,12 @@ $began = time;
 $gatepost->signal('TERM');
 watch_ends($began, 40, @idle, $literal_client, $owing, $half, $blind);
 are_told(\@idle, 'SIGTERM');
-like($literal_client->{in}, qr/\A\Q$literal)\E\r\nf OK done\r\n\* BYE [^\r\n]*\r\n\z/, 'SIGTERM: a literal comes whole, then the BYE');
-like($owing->{in}, qr/\A\* SEARCH 1\r\ns OK done\r\n\* BYE [^\r\n]*\r\n\z/, 'SIGTERM: a command under way is answered first');
-cmp_ok($_->{after} // 999, '<', 9, 'SIGTERM: and the session does not wait for shutdown_timeout') for $literal_client, $owing;
+like($literal_client->{in}, qr/\A\Q$literal)\E\r\nf OK done\r\n\* BYE [^\r\n]*\r\n\z/,
+    'SIGTERM: a literal comes whole, then the BYE');
+like($owing->{in}, qr/\A\* SEARCH 1\r\ns OK done\r\n\* BYE [^\r\n]*\r\n\z/,
+    'SIGTERM: a command under way is answered first');
+cmp_ok($_->{after} // 999, '<', 9, 'SIGTERM: and the session does not wait for shutdown_timeout')
+    for $literal_client, $owing;
 for my $case (['half a response', $half], ['COMPRESS', $blind]) {
 	my ($what, $client) = @$case;
 	is($client->{in}, '', "SIGTERM: behind $what not a word");

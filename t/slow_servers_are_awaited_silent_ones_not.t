@@ -30,7 +30,8 @@ my %silent = (
 	handshake => [[['hold']], 'server_tls implicit { verify no }', qr/TLS/],
 	login => [[@login, ['hold']], '', qr/logg?ing in|authenticat|password/i],
 );
-my %values = (CERT => $cert, TIMEOUT => LOGIN_TIMEOUT, SLOW => Gatepost::Fake->new(name => 'slow', script => [@login,
+my %values = (CERT => $cert, TIMEOUT => LOGIN_TIMEOUT,
+    SLOW => Gatepost::Fake->new(name => 'slow', script => [@login,
     [send => sub ($tag) { sleep SLOW; "$tag OK [CAPABILITY IMAP4rev1] in\r\n" }],
     [expect => qr/^(\S+) NOOP\r\n/m], [send => sub ($tag) { "$tag OK done\r\n" }], ['hold']])->start->port);
 my $config = <<'END';
@@ -69,7 +70,8 @@ for my $stage (sort keys %waiting) {
 	my $took = time - $asked;
 
 	like($reply, qr/^a NO \[UNAVAILABLE\]/, "$stage: the server is unavailable");
-	cmp_ok($took, '<', LOGIN_TIMEOUT + 5, "$stage: after the pool's login_timeout, not after one for each try");
+	cmp_ok($took, '<', LOGIN_TIMEOUT + 5,
+	    "$stage: after the pool's login_timeout, not after one for each try");
 	cmp_ok($took, '>', LOGIN_TIMEOUT - 0.5, "$stage: and not before");
 	ok($gatepost->log_lines(qr{back=$stage/$stage: server failed: .* while .*$silent{$stage}[2]}),
 	    "$stage: the log tells while doing what");

@@ -49,7 +49,8 @@ make_cert(name => 'renewed.example.com', path => $cert{renewed});
 my %new = map { $_ => cert_fingerprint($cert{$_}) } @names;
 
 ok(!$gatepost->reload, 'a reload that cannot read one fails');
-ok($gatepost->log_lines(qr/ error: \Q$gatepost->{conf}\E:\d+:\d+: \Q$cert{$_}\E: Permission denied/), "$_: and is named")
+ok($gatepost->log_lines(qr/ error: \Q$gatepost->{conf}\E:\d+:\d+: \Q$cert{$_}\E: Permission denied/),
+    "$_: and is named")
     for @unreadable;
 is(shown($_), $old{$_}, "$_: the old one serves after the failed reload") for @names;
 chmod 0644, $cert{mended} or die "$cert{mended}: $!";

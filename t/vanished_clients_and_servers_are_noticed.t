@@ -31,12 +31,15 @@ my @login = ([send => "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] ready\r\n"
     [expect => qr/^(\S+) (?:LOGIN|AUTHENTICATE)[^\r\n]*\r\n/m],
     [send => sub ($tag) { "$tag OK [CAPABILITY IMAP4rev1] in\r\n" }]);
 my @speak = [send => sub { wait_for(sub { -e $cue }, 60, 'the cue'); "* 1 EXISTS\r\n" }];
-my $near = Gatepost::Fake->new(name => 'near', script => [@login, [expect => qr/PUSH\r\n/], @speak, ['hold']])->start;
+my $near = Gatepost::Fake->new(name => 'near',
+    script => [@login, [expect => qr/PUSH\r\n/], @speak, ['hold']])->start;
 my $far = $far_network->run_inside(sub {
-	return Gatepost::Fake->new(name => 'far', address => $far_network->address, script => [@login, ['hold']])->start;
+	return Gatepost::Fake->new(name => 'far', address => $far_network->address,
+	    script => [@login, ['hold']])->start;
 });
 
-my %values = (CERT => make_cert(), NEAR => $near->port, FAR => $far->port, FAR_ADDRESS => $far_network->address,
+my %values = (CERT => make_cert(), NEAR => $near->port, FAR => $far->port,
+    FAR_ADDRESS => $far_network->address,
     SWALLOWED => $far_network->swallowing_address);
 my $config = <<'END_CONFIG';
 tls main { certificate @CERT@ }
@@ -54,26 +57,31 @@ my %means = (
 	timed => 'tcp_keepalive 1h 1h 4; tcp_user_timeout 4s',
 );
 for my $means (sort keys %means) {
-	$config .= "listener ${means}_$_ { protocol imap; tls main; bind_tls 0.0.0.0:\@PORT{${means}_$_}\@; $means{$means}; pool $_ }\n" for qw(near far);
+	$config .= "listener ${means}_$_ { bind_tls 0.0.0.0:\@PORT{${means}_$_}\@; tls main\n"
+	    . "protocol imap; pool $_; $means{$means} }\n" for qw(near far);
 }
 my $gatepost = Gatepost::Gatepost->new(values => \%values, config => $config)->start;
 
 # What the defaults come to.
-my ($status, $text) = run_command('default', [$ENV{GATEPOST}, '-T', '-c', Gatepost::Gatepost->new(name => 'plain',
+my ($status, $text) = run_command('default',
+    [$ENV{GATEPOST}, '-T', '-c', Gatepost::Gatepost->new(name => 'plain',
     values => \%values, config => 'pool t { protocol tcp; server s { address 127.0.0.1:@NEAR@ } }'
     . "\nlistener t { protocol tcp; bind 127.0.0.1:\@PORT{t}\@; pool t }")->{conf}]);
-like($text, qr/^\s*tcp_keepalive\s+2m 30s 4\b/m, 'a silent client is gone after 2 minutes and 4 probes of 30 s');
+like($text, qr/^\s*tcp_keepalive\s+2m 30s 4\b/m,
+    'a silent client is gone after 2 minutes and 4 probes of 30 s');
 like($text, qr/^\s*tcp_user_timeout\s+3m\b/m, 'one that is sent to after 3 minutes');
 
 sub client ($listener, $address = '127.0.0.1') {
-	my $client = Gatepost::Imap->new(address => $address, port => $gatepost->port($listener), tls => 1, timeout => 60);
+	my $client = Gatepost::Imap->new(address => $address, port => $gatepost->port($listener), tls => 1,
+	    timeout => 60);
 	$client->login('user1', 'x');
 	return $client;
 }
 
 sub wait_for_end ($listener, $reason, $seconds = NOTICED_WITHIN) {
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	my $event = eval { $gatepost->wait_for_event(session => { listener => $listener, user => 'user1' }, $seconds) };
+	my $event = eval { $gatepost->wait_for_event(session => { listener => $listener, user => 'user1' },
+	    $seconds) };
 	is($event->{reason}, $reason, "$listener: the session's end is known: $reason") or diag($@);
 }
 
@@ -100,7 +108,8 @@ my %vanishing = $network->run_inside(sub {
 $vanishing{timed}->send_bytes("a PUSH\r\n");
 $near->wait_for_received(qr/PUSH/, $_) for grep { $near->received($_) =~ /PUSH/ } 1 .. 2;
 # All it was sent is acknowledged: else it were not silent.
-wait_for(sub { shows('src :' . $gatepost->port('probed_near'), qr/keepalive/) }, 10, 'the keepalive of the client side');
+wait_for(sub { shows('src :' . $gatepost->port('probed_near'), qr/keepalive/) }, 10,
+    'the keepalive of the client side');
 $network->unplug;
 write_file($cue, '');
 wait_for_end("${_}_near", 'client lost') for sort keys %means;

@@ -53,7 +53,8 @@ sub plug_in ($self) { return $self->ip('-n', $self->{name}, 'link', 'set', $self
 
 # An address where every packet is swallowed, without an answer.
 sub swallowing_address ($self) {
-	my $address = $self->{address} =~ s/^10\.2\d\d/198.18/r;	# for measurements, nobody's on the Internet
+	# a network for measurements, nobody's on the Internet
+	my $address = $self->{address} =~ s/^10\.2\d\d/198.18/r;
 
 	$self->ip('-n', $self->{name}, 'route', 'replace', 'blackhole', "$address/32");
 	$self->ip('route', 'replace', "$address/32", 'via', $self->{address});
