@@ -224,8 +224,9 @@ static void
 give_back(struct session *s)
 {
 	login_cancel(s);
-	placement_cancel(s);
 	session_drop_back(s);
+	/* who waits for the user's sessions on this server to be gone is let in by this */
+	placement_cancel(s);
 	if (s->endpoint != NULL)
 		endpoint_release(s->endpoint);
 	s->endpoint = NULL;
