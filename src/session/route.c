@@ -173,5 +173,6 @@ route_claim(struct route *route)
 
 	assert(endpoint != NULL && !route->is_queued);
 	route->endpoint = NULL;
+	endpoint_put(&route->fixed);
 	return endpoint;
 }
