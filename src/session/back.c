@@ -9,6 +9,8 @@
 #include "base/base64.h"
 #include "base/xalloc.h"
 
+enum { KEPT_MAX = 64 * 1024 };		/* of what a server says before its words are relayed */
+
 static void
 finish(struct back *back, enum back_event event)
 {
@@ -98,6 +100,8 @@ on_data(struct back *back, struct slice data)
 
 	if (back->phase != BACK_DIAL) {
 		buf_append_slice(&back->in, data);
+		if (buf_len(&back->in) > KEPT_MAX)
+			stream_pause(&back->stream);
 		return;
 	}
 	if (buf_len(&back->in) == 0) {
