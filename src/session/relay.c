@@ -5,6 +5,7 @@
  */
 #include "session/session.h"
 
+#include "balance/endpoint.h"
 #include "base/xalloc.h"
 
 enum {
@@ -236,6 +237,8 @@ relay_begin(struct session *s)
 	s->settings = NULL;
 	first = shortest_timeout(s->relay);
 	session_wake_at(s, s->last_data + (first > 0 && first < SETTLE_MS ? first : SETTLE_MS));
+	if (endpoint_is_dropped(s->endpoint))	/* while we dialled: the others were told then */
+		relay_leave_at(s, s->last_data + endpoint_close_spread(s->endpoint));
 	prime(s, login);
 	login_free(&login, s->worker->loop);
 }
