@@ -167,6 +167,9 @@ take_target(struct session *s, const struct auth_answer *answer)
 	login->pool = answer->pool != NULL ? find_pool(s, answer->pool) : s->settings->pool;
 	if (login->pool == NULL)
 		return "there is no pool of the name that the auth source gave";
+	if (answer->verdict == AUTH_BY_SERVER &&
+	    (login->pool->options.login != LOGIN_PASSWORD || answer->pass != NULL))
+		return "nobody would check the password: the server is not shown the client's";
 	if (answer->tls != AUTH_TLS_POOL && login->pool->tls_client == NULL)
 		return "the auth source wants TLS with the server, and the pool has no server_tls";
 	login->has_host = answer->host != NULL;
@@ -276,6 +279,7 @@ login_cancel(struct session *s)
 	auth_cancel(&login->auth);
 	loop_timer_stop(s->worker->loop, &login->delay);
 	session_drop_back(s);
+	affinity_cancel(&login->binding);
 	route_cancel(&login->route);
 	forget_answer(login);
 }

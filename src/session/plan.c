@@ -37,7 +37,7 @@ take_password(struct login *login, const struct auth_answer *answer)
 		set_text(&back->password, answer->pass);
 	else
 		set_slice(&back->password, buf_slice(&client->password));
-	if (answer->verdict == AUTH_BY_SERVER) {
+	if (answer->verdict == AUTH_BY_SERVER && answer->user == NULL && answer->destuser == NULL) {
 		/* as it was written: the server judges all of it */
 		set_slice(&back->user, buf_slice(&client->user));
 		set_slice(&back->authzid, buf_slice(&client->authzid));
@@ -45,11 +45,10 @@ take_password(struct login *login, const struct auth_answer *answer)
 }
 
 static void
-act_for(struct credentials *back, const char *user, const char *master, const char *password)
+act_for(struct credentials *back, const char *user, const char *master)
 {
 	set_text(&back->authzid, user);
 	set_text(&back->user, master);
-	set_text(&back->password, password);
 }
 
 void
@@ -62,15 +61,17 @@ plan_take_credentials(struct session *s, const struct auth_answer *answer)
 	credentials_wipe(&login->back);
 	login->back.mechanism = "PLAIN";
 	set_text(&login->back.user, user);
-	if (answer->master != NULL && answer->pass != NULL)
-		act_for(&login->back, user, answer->master, answer->pass);
-	else if (answer->pass == NULL && pool->options.login == LOGIN_MASTER)
-		act_for(&login->back, user, pool->options.master_user, pool->master_password);
-	else if (answer->pass == NULL && pool->options.login == LOGIN_TRUSTED)
+	if (answer->pass != NULL || answer->master != NULL || pool->options.login == LOGIN_PASSWORD) {
+		take_password(login, answer);
+		if (answer->master != NULL)
+			act_for(&login->back, user, answer->master);
+	} else if (pool->options.login == LOGIN_MASTER) {
+		set_text(&login->back.password, pool->master_password);
+		act_for(&login->back, user, pool->options.master_user);
+	} else if (pool->options.login == LOGIN_TRUSTED) {
 		set_text(&login->back.password,
 		    pool->master_password != NULL ? pool->master_password : trusted_password);
-	else
-		take_password(login, answer);
+	}
 }
 
 static void
