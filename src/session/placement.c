@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "balance/endpoint.h"
+#include "base/xalloc.h"
 #include "session/login.h"
 
 static struct affinity *
@@ -31,26 +32,39 @@ is_alive(const struct endpoint *endpoint)
 	return endpoint != NULL && !endpoint_is_down(endpoint);
 }
 
-/* A host that an endpoint has is that endpoint; another is one of this session alone. */
+/* An endpoint of this session alone, under the settings of the pool. */
 static struct endpoint *
-find_host(const struct session *s, struct addr *addr)
+make_endpoint(const struct session *s)
 {
 	const struct pool *pool = s->login->pool;
 	char name[ADDR_TEXT_MAX];
 	struct endpoint *made;
 
-	if (addr_port(addr) == 0)
-		addr_set_port(addr, (uint16_t)pool->port);
+	made = endpoint_new(pool->conf.title, addr_format(&s->login->host, name), s->snapshot->threads);
+	endpoint_set_addr(made, &s->login->host);
+	endpoint_set_weight(made, 1);
+	endpoint_set_dropped(made, false, (int)pool->options.close_spread.ms);
+	return made;
+}
+
+/* A host that an endpoint has is that endpoint: its server is what the auth source wants. */
+static void
+find_host(struct login *login)
+{
+	const struct pool *pool = login->pool;
+
+	if (addr_port(&login->host) == 0)
+		addr_set_port(&login->host, (uint16_t)pool->port);
 	for (size_t i = 0; i < pool->endpoint_count; i++) {
 		struct addr known = endpoint_addr(pool->endpoints[i]);
 
-		if (addr_equals(&known, addr))
-			return endpoint_get(pool->endpoints[i]);
+		if (!addr_equals(&known, &login->host))
+			continue;
+		xfree(login->server);
+		login->server = xstrdup(pool->endpoints[i]->server);
+		login->has_host = false;
+		return;
 	}
-	made = endpoint_new(pool->conf.title, addr_format(addr, name), s->snapshot->threads);
-	endpoint_set_addr(made, addr);
-	endpoint_set_weight(made, 1);
-	return made;
 }
 
 /* Takes the reference to `endpoint`, or NULL for the balancer's choice. */
@@ -147,33 +161,54 @@ on_bound(struct affinity_request *request, enum affinity_answer answer)
 	}
 }
 
-/* Where a user of a farm with affinity belongs; NULL: nowhere that can be had. */
+/* Where the auth source or else the balancer wants the user; NULL: nowhere, and `why` tells. */
 static struct endpoint *
-find_wanted(struct session *s, struct affinity *bindings)
+find_new(const struct session *s, const char **why)
+{
+	const struct login *login = s->login;
+	struct endpoint *endpoint;
+
+	if (login->server == NULL) {
+		*why = "no server is usable";
+		return pick(s);
+	}
+	endpoint = pool_find(login->pool, login->server);
+	*why = endpoint == NULL ? "the pool has no server of the name that the auth source gave" :
+	    "the server that the auth source gave is down";
+	return is_alive(endpoint) ? endpoint : NULL;
+}
+
+/* Where a user of a farm with affinity belongs; NULL: nowhere that can be had, and `why` tells. */
+static struct endpoint *
+find_wanted(struct session *s, struct affinity *bindings, const char **why)
 {
 	struct login *login = s->login;
 	struct affinity_binding binding;
-	struct endpoint *endpoint = NULL;
+	struct endpoint *endpoint;
 
 	login->replaces = 0;
-	if (affinity_peek(bindings, login->key, loop_now(s->worker->loop), &binding)) {
-		endpoint = pool_find(login->pool, binding.server);
-		if (is_alive(endpoint))
-			return endpoint;
-		login->replaces = binding.generation;
+	if (!affinity_peek(bindings, login->key, loop_now(s->worker->loop), &binding))
+		return find_new(s, why);
+	endpoint = pool_find(login->pool, binding.server);
+	if (is_alive(endpoint))
+		return endpoint;
+	if (endpoint == NULL && s->snapshot != s->worker->snapshot) {
+		/* perhaps a server of the newer configuration: not ours to replace */
+		*why = "the user's server is not of the configuration that the client came under";
+		return NULL;
 	}
-	if (login->server != NULL)
-		endpoint = pool_find(login->pool, login->server);
-	return is_alive(endpoint) ? endpoint : pick(s);
+	login->replaces = binding.generation;
+	return find_new(s, why);
 }
 
 static void
 place_bound(struct session *s, struct affinity *bindings)
 {
-	struct endpoint *wanted = find_wanted(s, bindings);
+	const char *why = NULL;
+	struct endpoint *wanted = find_wanted(s, bindings, &why);
 
 	if (wanted == NULL)
-		login_unavailable(s, "no server is usable");
+		login_unavailable(s, why);
 	else if (s->login->is_judged_by_server)
 		route(s, endpoint_get(wanted));
 	else
@@ -189,8 +224,10 @@ placement_start(struct session *s)
 
 	session_enter(s, FRONT_ROUTE);
 	login->is_redirected = false;
+	if (login->has_host)
+		find_host(login);
 	if (login->has_host) {
-		route(s, find_host(s, &login->host));
+		route(s, make_endpoint(s));
 	} else if (bindings != NULL) {
 		place_bound(s, bindings);
 	} else if (login->server == NULL) {

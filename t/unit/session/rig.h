@@ -13,8 +13,15 @@
 #include "balance/endpoint.h"
 #include "base/xalloc.h"
 #include "session/session.h"
+#include "state/affinity.h"
 
 enum { SERVERS_MAX = 2 };
+
+/* What the configuration says; NULL: nothing. */
+struct rig_text {
+	const char *protocol, *top, *pool, *listener;
+	const char *farm;		/* the servers are those of farm `f`, with these lines; NULL: the pool's own */
+};
 
 struct rig {
 	struct door doors[SERVERS_MAX];
@@ -22,7 +29,8 @@ struct rig {
 	struct conf *conf;
 	struct language *language;
 	struct endpoint_table *table;
-	struct pool *pool;
+	struct pool *pool;			/* the last one: those of rig_text.top stand before it */
+	struct affinity *bindings;		/* of farm `f`; or NULL */
 	struct listener_settings *settings;
 	struct snapshot snapshot;
 	struct worker *worker;
@@ -45,30 +53,56 @@ on_unused(struct snapshot *snapshot)
 	snapshot->on_unused = NULL;		/* said once */
 }
 
-static inline void
-rig_load(struct rig *rig, const char *protocol, const char *pool, const char *listener)
+static inline const char *
+text_or_none(const char *text)
 {
-	struct conf_problems problems = { 0 };
-	struct buf text = { 0 };
-	char addr[ADDR_TEXT_MAX];
-
-	buf_printf(&text, "pool %s {\n%s\n", protocol, pool);
-	for (int i = 0; i < rig->server_count; i++)
-		buf_printf(&text, "server d%02d { address %s }\n", i, addr_format(&rig->doors[i].addr, addr));
-	buf_printf(&text, "}\nlistener %s { bind *:1; starttls off; plaintext_login yes; pool %s\n%s\n}\n",
-	    protocol, protocol, listener);
-	buf_append(&text, "", 1);
-	rig->conf = load(buf_slice(&text).data, &rig->language);
-	buf_clear(&text);
-	rig->pool = rig->language->pools.items[0];
-	rig->settings = rig->language->listeners.items[0];
-	assert_true(pool_open(rig->pool, rig->table, &(struct conf_context){ .problems = &problems }));
-	pool_commit(rig->pool);
-	rig->settings->listener = listener_new(protocol, 1);
+	return text != NULL ? text : "";
 }
 
 static inline void
-rig_open(struct rig *rig, int servers, const char *protocol, const char *pool, const char *listener)
+rig_write(const struct rig *rig, const struct rig_text *text, struct buf *out)
+{
+	char addr[ADDR_TEXT_MAX];
+
+	buf_printf(out, "%s\n", text_or_none(text->top));
+	if (text->farm != NULL)
+		buf_printf(out, "farm f {\n%s\n", text->farm);
+	else
+		buf_printf(out, "pool %s {\n%s\n", text->protocol, text_or_none(text->pool));
+	for (int i = 0; i < rig->server_count; i++)
+		buf_printf(out, "server d%02d { address %s }\n", i, addr_format(&rig->doors[i].addr, addr));
+	if (text->farm != NULL)
+		buf_printf(out, "}\npool %s { farm f\n%s\n", text->protocol, text_or_none(text->pool));
+	buf_printf(out, "}\nlistener %s { bind *:1; starttls off; plaintext_login yes; pool %s\n%s\n}\n",
+	    text->protocol, text->protocol, text_or_none(text->listener));
+	buf_append(out, "", 1);
+}
+
+static inline void
+rig_load(struct rig *rig, const struct rig_text *text)
+{
+	struct conf_problems problems = { 0 };
+	struct conf_context context = { .problems = &problems };
+	struct buf written = { 0 }, complaints = { 0 };
+
+	rig_write(rig, text, &written);
+	rig->conf = load(buf_slice(&written).data, &rig->language);
+	buf_clear(&written);
+	rig->settings = rig->language->listeners.items[0];
+	rig->pool = rig->settings->pool;
+	for (size_t i = 0; i < rig->language->pools.count; i++) {
+		assert_true(pool_open(rig->language->pools.items[i], rig->table, &context));
+		pool_commit(rig->language->pools.items[i]);
+	}
+	for (size_t i = 0; i < rig->language->auths.count; i++)
+		assert_true(auth_open(rig->language->auths.items[i], NULL, &complaints));
+	if (rig->pool->farm != NULL && rig->pool->farm->affinity.ms > 0)
+		rig->bindings = rig->pool->farm->bindings = affinity_new(rig->pool->farm->affinity.ms);
+	rig->settings->listener = listener_new(text->protocol, 1);
+}
+
+static inline void
+rig_open_text(struct rig *rig, int servers, const struct rig_text *text)
 {
 	memset(rig, 0, sizeof(*rig));
 	empties = 0;
@@ -77,10 +111,12 @@ rig_open(struct rig *rig, int servers, const char *protocol, const char *pool, c
 	for (rig->server_count = 0; rig->server_count < servers; rig->server_count++)
 		door_open(&rig->doors[rig->server_count], rig->loop);
 	rig->table = endpoint_table_new(1);
-	rig_load(rig, protocol, pool, listener);
+	rig_load(rig, text);
+	rig->snapshot.pools = rig->language->pools;
 	rig->snapshot.users = rig->language->users;
 	rig->snapshot.control = rig->loop;
 	rig->snapshot.workers = 1;
+	rig->snapshot.threads = 1;
 	rig->snapshot.on_unused = on_unused;
 	rig->snapshot.hash_unknown_users = true;
 	rig->snapshot.events = SESSION_EVENT_LOGIN | SESSION_EVENT_LOGIN_FAILED | SESSION_EVENT_SESSION;
@@ -90,6 +126,13 @@ rig_open(struct rig *rig, int servers, const char *protocol, const char *pool, c
 	rig->gate.worker = rig->worker;
 	rig->gate.settings = rig->settings;
 	turn_a_little(rig->loop);
+}
+
+static inline void
+rig_open(struct rig *rig, int servers, const char *protocol, const char *pool, const char *listener)
+{
+	rig_open_text(rig, servers, &(struct rig_text){ .protocol = protocol, .pool = pool,
+	    .listener = listener });
 }
 
 /* Waits until the last session is gone. */
@@ -127,7 +170,11 @@ rig_close(struct rig *rig)
 	assert_true((rig->snapshot.on_unused == NULL) == (rig->worker->snapshot == NULL));
 	offers_forget(rig->worker);
 	listener_put(&rig->settings->listener);
-	pool_close(rig->pool);
+	for (size_t i = 0; i < rig->language->pools.count; i++)
+		pool_close(rig->language->pools.items[i]);
+	for (size_t i = 0; i < rig->language->auths.count; i++)
+		auth_close(rig->language->auths.items[i]);
+	affinity_put(&rig->bindings);
 	endpoint_table_free(&rig->table);
 	conf_free(&rig->conf);
 	xfree(rig->snapshot.shares);

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * placement_test.c: one user, one server, where the server judges the
+ * password: what is bound when, who is sent where, and that nothing is held
+ * by those who have left.
+ */
+#include "bound.h"
+
+static void
+nothing_is_bound_before_the_servers_ok(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+	struct session *s;
+	size_t home;
+
+	(void)state;
+	bound_open(&rig, "");
+	home = home_of_bob(&rig);
+	s = ask_in(&rig, &client);
+	server = serve(&rig, home);
+	expect_unbound(&rig);
+	peer_say(server, "L NO wrong\r\n");
+	peer_expect(&client, "a NO [AUTHENTICATIONFAILED] Authentication failed.\r\n");
+	expect_unbound(&rig);
+	peer_say(&client, "a LOGIN bob secret\r\n");
+	server = serve(&rig, home);
+	expect_unbound(&rig);
+	agree(server, &client);
+	expect_bound(&rig, home);
+	assert_non_null(s->lease);
+	assert_int_equal(affinity_count(rig.bindings), 1);
+	peer_close(&client);
+	all_leave(&rig);
+	expect_bound(&rig, home);
+	bound_close(&rig);
+}
+
+static void
+a_living_binding_wins_over_the_hash(void **state)
+{
+	struct rig rig;
+	struct guest guest;
+	struct peer clients[3], *server;
+	size_t home;
+
+	(void)state;
+	bound_open(&rig, "");
+	home = home_of_bob(&rig);
+	guest_come(&guest, &rig, name_of(&rig, !home));
+	ask_in(&rig, &clients[0]);
+	agree(serve(&rig, !home), &clients[0]);
+	/* drained, it keeps the living; and what is retained lives */
+	endpoint_set_weight(endpoint_at(&rig, !home), 0);
+	ask_in(&rig, &clients[1]);
+	agree(serve(&rig, !home), &clients[1]);
+	affinity_close(&guest.lease);
+	peer_close(&clients[0]);
+	peer_close(&clients[1]);
+	all_leave(&rig);
+	expect_bound(&rig, !home);
+	ask_in(&rig, &clients[2]);
+	server = serve(&rig, !home);
+	assert_int_equal(rig.doors[home].count, 0);
+	agree(server, &clients[2]);
+	peer_close(&clients[2]);
+	bound_close(&rig);
+}
+
+static void
+nobody_new_is_bound_to_a_drained_server(void **state)
+{
+	struct rig rig;
+	struct peer client;
+	size_t home;
+
+	(void)state;
+	bound_open(&rig, "");
+	home = home_of_bob(&rig);
+	endpoint_set_weight(endpoint_at(&rig, home), 0);
+	ask_in(&rig, &client);
+	agree(serve(&rig, !home), &client);
+	expect_bound(&rig, !home);
+	peer_close(&client);
+	bound_close(&rig);
+}
+
+/* Two first logins at once, on two workers: the later one follows before its client hears of it. */
+static void
+who_is_bound_elsewhere_meanwhile_goes_there(void **state)
+{
+	struct rig rig;
+	struct guest guest;
+	struct peer client, *first, *second;
+	struct session *s;
+	size_t home;
+
+	(void)state;
+	bound_open(&rig, "");
+	home = home_of_bob(&rig);
+	s = ask_in(&rig, &client);
+	first = serve(&rig, home);
+	guest_come(&guest, &rig, name_of(&rig, !home));
+	peer_say(first, "L OK done\r\n");
+	second = serve(&rig, !home);
+	peer_expect_end(first);
+	assert_int_equal(buf_len(&client.heard), 0);
+	assert_int_equal(atomic_load(&endpoint_at(&rig, home)->connections), 0);
+	agree(second, &client);
+	assert_ptr_equal(s->endpoint, endpoint_at(&rig, !home));
+	assert_int_equal(guest.kicks, 0);
+	affinity_close(&guest.lease);
+	peer_close(&client);
+	bound_close(&rig);
+}
+
+static void
+and_is_told_to_come_later_when_that_happens_twice(void **state)
+{
+	struct rig rig;
+	struct guest guest;
+	struct peer client, *first, *second;
+	struct session *s;
+	size_t home;
+
+	(void)state;
+	bound_open(&rig, "");
+	home = home_of_bob(&rig);
+	s = ask_in(&rig, &client);
+	first = serve(&rig, home);
+	guest_come(&guest, &rig, name_of(&rig, !home));
+	peer_say(first, "L OK done\r\n");
+	second = serve(&rig, !home);
+	assert_true(affinity_move(rig.bindings, bob, name_of(&rig, home), loop_now(rig.loop)));
+	peer_say(second, "L OK done\r\n");
+	peer_expect(&client, unavailable);
+	peer_expect_end(second);
+	await(rig.loop, &guest.kicks, 1);
+	assert_null(s->lease);
+	affinity_close(&guest.lease);
+	expect_nobody_holds(&rig);
+	/* in the same connection there is another first time */
+	peer_say(&client, "a LOGIN bob secret\r\n");
+	agree(serve(&rig, home), &client);
+	peer_close(&client);
+	bound_close(&rig);
+}
+
+static void
+a_server_that_is_down_is_replaced_after_a_kick(void **state)
+{
+	struct rig rig;
+	struct affinity_binding before, after;
+	struct peer old, client, *old_server, *server;
+	size_t home;
+
+	(void)state;
+	bound_open(&rig, "");
+	home = home_of_bob(&rig);
+	ask_in(&rig, &old);
+	old_server = serve(&rig, home);
+	agree(old_server, &old);
+	assert_true(affinity_peek(rig.bindings, bob, loop_now(rig.loop), &before));
+	endpoint_set_down(endpoint_at(&rig, home), true);
+	ask_in(&rig, &client);
+	server = serve(&rig, !home);
+	turn_a_little(rig.loop);
+	assert_int_equal(old.is_gone, 0);
+	agree(server, &client);
+	peer_expect_end(old_server);
+	peer_expect(&old, "* BYE ");
+	assert_true(affinity_peek(rig.bindings, bob, loop_now(rig.loop), &after));
+	assert_true(after.generation > before.generation);
+	expect_bound(&rig, !home);
+	/* back again, it is not the user's any more */
+	endpoint_set_down(endpoint_at(&rig, home), false);
+	peer_close(&old);
+	ask_in(&rig, &old);
+	agree(serve(&rig, !home), &old);
+	peer_close(&old);
+	peer_close(&client);
+	bound_close(&rig);
+}
+
+static void
+a_login_waits_for_the_kicked_to_go(void **state)
+{
+	struct rig rig;
+	struct guest guest;
+	struct peer client, *server;
+	struct session *s;
+	size_t home;
+
+	(void)state;
+	bound_open(&rig, "");
+	home = home_of_bob(&rig);
+	guest_come(&guest, &rig, name_of(&rig, home));
+	endpoint_set_down(endpoint_at(&rig, home), true);
+	s = ask_in(&rig, &client);
+	server = serve(&rig, !home);
+	peer_say(server, "L OK [CAPABILITY IMAP4rev1] done\r\n* 1 EXISTS\r\n");
+	await(rig.loop, &guest.kicks, 1);
+	turn_a_little(rig.loop);
+	assert_int_equal(s->phase, FRONT_ROUTE);
+	assert_int_equal(buf_len(&client.heard), 0);
+	affinity_close(&guest.lease);
+	peer_expect(&client, "a OK [CAPABILITY IMAP4rev1] done\r\n* 1 EXISTS\r\n");
+	assert_int_equal(s->phase, FRONT_RELAY);
+	peer_close(&client);
+	bound_close(&rig);
+}
+
+static void
+but_not_for_ever(void **state)
+{
+	struct rig rig;
+	struct guest guest;
+	struct peer client;
+	size_t home;
+
+	(void)state;
+	bound_open(&rig, "login_timeout 1s");
+	home = home_of_bob(&rig);
+	guest_come(&guest, &rig, name_of(&rig, home));
+	endpoint_set_down(endpoint_at(&rig, home), true);
+	ask_in(&rig, &client);
+	peer_say(serve(&rig, !home), "L OK done\r\n");
+	peer_expect(&client, unavailable);
+	assert_int_equal(atomic_load(&endpoint_at(&rig, !home)->connections), 0);
+	affinity_close(&guest.lease);
+	peer_close(&client);
+	bound_close(&rig);
+}
+
+/* The server that took the login is lost, or the client, while the kicked are waited for. */
+static void
+who_leaves_while_it_waits_holds_nothing(void **state)
+{
+	struct rig rig;
+	struct guest guest;
+	struct peer client, *server;
+	size_t home;
+
+	(void)state;
+	bound_open(&rig, "");
+	home = home_of_bob(&rig);
+	guest_come(&guest, &rig, name_of(&rig, home));
+	endpoint_set_down(endpoint_at(&rig, home), true);
+	ask_in(&rig, &client);
+	server = serve(&rig, !home);
+	peer_say(server, "L OK done\r\n");
+	await(rig.loop, &guest.kicks, 1);
+	peer_close(server);
+	server = serve(&rig, !home);
+	peer_say(server, "L OK done\r\n");
+	turn_a_little(rig.loop);
+	assert_int_equal(buf_len(&client.heard), 0);
+	session_stop(list_entry(rig.worker->sessions.next, struct session, node));
+	peer_expect_end(server);
+	affinity_close(&guest.lease);
+	peer_close(&client);
+	bound_close(&rig);
+}
+
+static void
+a_server_that_is_no_more_is_replaced(void **state)
+{
+	struct rig rig;
+	struct guest guest;
+	struct peer client;
+	size_t home;
+
+	(void)state;
+	bound_open(&rig, "");
+	home = home_of_bob(&rig);
+	guest_come(&guest, &rig, "d99");
+	ask_in(&rig, &client);
+	peer_say(serve(&rig, home), "L OK [CAPABILITY IMAP4rev1] done\r\n");
+	await(rig.loop, &guest.kicks, 1);
+	affinity_close(&guest.lease);
+	peer_expect(&client, "a OK [CAPABILITY IMAP4rev1] done\r\n");
+	expect_bound(&rig, home);
+	peer_close(&client);
+	bound_close(&rig);
+}
+
+/* Its client came before the reload that brought the user's server. */
+static void
+an_old_session_replaces_no_new_server(void **state)
+{
+	struct snapshot newer;
+	struct rig rig;
+	struct guest guest;
+	struct peer client;
+
+	(void)state;
+	bound_open(&rig, "");
+	guest_come(&guest, &rig, "d99");
+	ask_in(&rig, &client);
+	rig.worker->snapshot = &newer;
+	peer_expect(&client, unavailable);
+	rig.worker->snapshot = &rig.snapshot;
+	assert_int_equal(rig.doors[0].count + rig.doors[1].count, 0);
+	turn_a_little(rig.loop);
+	assert_int_equal(guest.kicks, 0);
+	affinity_close(&guest.lease);
+	peer_close(&client);
+	bound_close(&rig);
+}
+
+static void
+a_failed_connect_sends_nobody_elsewhere(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+	size_t home;
+
+	(void)state;
+	bound_open(&rig, "retries 1");
+	home = home_of_bob(&rig);
+	ask_in(&rig, &client);
+	server = door_accept(&rig.doors[home]);
+	peer_say(server, "* BYE not now\r\n");
+	/* the same one, a second later */
+	agree(serve(&rig, home), &client);
+	peer_close(&client);
+	all_leave(&rig);
+	door_refuse(&rig.doors[home]);
+	ask_in(&rig, &client);
+	peer_expect(&client, unavailable);
+	assert_int_equal(rig.doors[!home].count, 0);
+	expect_bound(&rig, home);
+	peer_close(&client);
+	bound_close(&rig);
+}
+
+static void
+a_full_server_is_waited_for(void **state)
+{
+	struct rig rig;
+	struct peer first, second, third, *server;
+	size_t home;
+
+	(void)state;
+	bound_open(&rig, "max_connections 1");
+	home = home_of_bob(&rig);
+	ask_in(&rig, &first);
+	server = serve(&rig, home);
+	agree(server, &first);
+	ask_in(&rig, &second);
+	ask_in(&rig, &third);
+	while (waiter_count(&endpoint_at(&rig, home)->queue) < 2)
+		turn_a_little(rig.loop);
+	peer_close(&second);
+	while (waiter_count(&endpoint_at(&rig, home)->queue) > 1)
+		turn_a_little(rig.loop);
+	peer_close(&first);
+	peer_close(server);
+	agree(serve(&rig, home), &third);
+	assert_int_equal(rig.doors[!home].count, 0);
+	peer_close(&third);
+	bound_close(&rig);
+}
+
+/* Of all that are relayed on that farm: each hears it in its own words. */
+static void
+a_kick_ends_the_session(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+	size_t home;
+
+	(void)state;
+	bound_open(&rig, "");
+	home = home_of_bob(&rig);
+	ask_in(&rig, &client);
+	server = serve(&rig, home);
+	agree(server, &client);
+	assert_int_equal(affinity_kick(rig.bindings, bob, loop_now(rig.loop)), 1);
+	peer_expect(&client, "* BYE ");
+	peer_expect_end(server);
+	peer_close(&client);
+	bound_close(&rig);
+}
+
+/* In the middle of a literal nothing can be said, but it ends all the same. */
+static void
+a_kick_writes_into_no_literal(void **state)
+{
+	static const char part[] = "* 1 FETCH (BODY[] {100}\r\nbegun";
+	struct rig rig;
+	struct peer client, *server;
+
+	(void)state;
+	bound_open(&rig, "");
+	ask_in(&rig, &client);
+	server = serve(&rig, home_of_bob(&rig));
+	agree(server, &client);
+	peer_say(server, part);
+	peer_expect(&client, part);
+	affinity_kick(rig.bindings, bob, loop_now(rig.loop));
+	peer_expect_end(server);
+	peer_expect_end(&client);
+	peer_close(&client);
+	bound_close(&rig);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_is_bound_before_the_servers_ok),
+		cmocka_unit_test(a_living_binding_wins_over_the_hash),
+		cmocka_unit_test(nobody_new_is_bound_to_a_drained_server),
+		cmocka_unit_test(who_is_bound_elsewhere_meanwhile_goes_there),
+		cmocka_unit_test(and_is_told_to_come_later_when_that_happens_twice),
+		cmocka_unit_test(a_server_that_is_down_is_replaced_after_a_kick),
+		cmocka_unit_test(a_login_waits_for_the_kicked_to_go),
+		cmocka_unit_test(but_not_for_ever),
+		cmocka_unit_test(who_leaves_while_it_waits_holds_nothing),
+		cmocka_unit_test(a_server_that_is_no_more_is_replaced),
+		cmocka_unit_test(an_old_session_replaces_no_new_server),
+		cmocka_unit_test(a_failed_connect_sends_nobody_elsewhere),
+		cmocka_unit_test(a_full_server_is_waited_for),
+		cmocka_unit_test(a_kick_ends_the_session),
+		cmocka_unit_test(a_kick_writes_into_no_literal),
+	};
+
+	return cmocka_run_group_tests(tests, quiet_log, end_log);
+}
