@@ -3,7 +3,8 @@
 #
 # A reload gives an address to another listener, drops a listener where
 # clients wait to be accepted, and changes the servers of a pool: nobody who
-# is connected or waits loses his connection, and who comes later gets the new.
+# is connected or waits loses his connection, and who comes later gets the
+# new, keepalive of an open address included.
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -11,7 +12,7 @@ use Gatepost::Cert qw(make_cert);
 use Gatepost::Fake;
 use Gatepost::Gatepost;
 use Gatepost::Imap;
-use Gatepost::Process qw(wait_for);
+use Gatepost::Process qw(run_command wait_for);
 use Test::More;
 
 my %fakes = map {
@@ -32,13 +33,14 @@ sub answers ($client, $what) {
 
 sub reload_with ($config) {
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	ok($gatepost->configure("threads 1\ntls main { certificate \@CERT\@ }\ndefault listener { protocol tcp }\n"
+	ok($gatepost->configure("threads 1\nshutdown_timeout 0s\ntls main { certificate \@CERT\@ }\ndefault listener { protocol tcp }\n"
 	    . $config)->reload, 'reloaded');
 	return;
 }
 
 $gatepost->configure(<<'END')->start;
 threads 1
+shutdown_timeout 0s
 default listener { protocol tcp }
 pool one { server a { address 127.0.0.1:@A@ } }
 pool two { server b { address 127.0.0.1:@B@ } }
@@ -92,6 +94,21 @@ listener two { bind 127.0.0.1:@PORT{two}@; pool two }
 END
 is(connect_to('two')->greeting, 'a', 'the same server at another address');
 answers($on_b, 'the session at the server that went stays');
+
+# The options of TCP, which clients inherit from the listening socket.
+sub keepalive_of ($client) {
+	my $port = $client->socket->sockport;
+	my ($status, $text) = run_command('ss', ['ss', '-Htno', "dport = :$port"]);
+	unlink $gatepost->{dir} . '/ss.log';
+	return $text =~ /timer:\(keepalive,([\d.]+(?:min|sec))/ ? $1 : "none: $text";
+}
+
+reload_with(<<'END');
+pool two { server b { address 127.0.0.1:@B@ } }
+listener two { bind 127.0.0.1:@PORT{two}@; pool two; tcp_keepalive 1h 30s 4 }
+END
+like(keepalive_of(my $patient = connect_to('two')), qr/^(?:59|60)min$/, 'another tcp_keepalive');
+
 ok($gatepost->log_lines(qr/reloaded: listeners: 2 kept, old dropped; pools: 2 kept; tls: 0 kept, main new/),
     'the log tells what became of it');
 

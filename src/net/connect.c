@@ -28,8 +28,7 @@ set_tcp_options(int fd, const struct tcp_settings *tcp)
 		if (tcp->keepalive_count > 0)
 			set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, tcp->keepalive_count);
 	}
-	if (tcp->user_timeout_ms > 0)
-		set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, tcp->user_timeout_ms);
+	set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, tcp->user_timeout_ms);
 }
 
 void

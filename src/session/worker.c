@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/random.h"
 #include "base/xalloc.h"
+#include "net/connect.h"
 #include "session/offer.h"
 #include "session/session.h"
 
@@ -176,6 +177,7 @@ obey(struct worker *worker, const struct worker_change *change)
 		}
 		gate->settings = order->settings;
 		gate->is_tls = order->is_tls;
+		connect_set_options(gate->fd, &gate->settings->tcp);
 	}
 }
 
