@@ -209,15 +209,13 @@ start(struct auth_request *request, const struct auth *auth)
 	/* both were good when the file was read */
 	if (buf_len(&request->credentials->password) == 0 || wants_another(request->credentials) ||
 	    !password_read(check->user->password, &check->password, &error) ||
-	    !auth_fields_read(check->user->fields, check->user->fields_size, &fields, &error)) {
+	    !auth_fields_read(check->user->fields, check->user->fields_size, &fields, &error) ||
+	    (fields.nopassword == NULL && check->password.scheme == NULL)) {
 		check_free(check);
 		pretend(request, auth);
 	} else if (fields.nopassword != NULL) {
 		check->matches = true;
 		conclude(check);
-	} else if (check->password.scheme == NULL) {
-		check_free(check);
-		pretend(request, auth);
 	} else {
 		begin_check(check);
 	}
