@@ -193,24 +193,30 @@ wants_another(const struct credentials *credentials)
 	return other.len != 0 && (other.len != user.len || memcmp(other.data, user.data, user.len) != 0);
 }
 
+/* Could any password be right here?  What is read was good when the file was read. */
+static bool
+can_be_right(struct check *check, struct auth_fields *fields)
+{
+	const struct credentials *credentials = check->request->credentials;
+	struct error error;
+
+	return buf_len(&credentials->password) > 0 && !wants_another(credentials) &&
+	    password_read(check->user->password, &check->password, &error) &&
+	    auth_fields_read(check->user->fields, check->user->fields_size, fields, &error) &&
+	    (check->password.scheme != NULL || fields->nopassword != NULL);
+}
+
 static void
 start(struct auth_request *request, const struct auth *auth)
 {
 	struct check *check = check_new(request, auth);
 	struct auth_fields fields;
-	struct error error;
 
 	check->user = find_user(check->users, request);
 	if (check->user == NULL) {
 		check_free(check);
 		auth_pass_on(request, auth);
-		return;
-	}
-	/* both were good when the file was read */
-	if (buf_len(&request->credentials->password) == 0 || wants_another(request->credentials) ||
-	    !password_read(check->user->password, &check->password, &error) ||
-	    !auth_fields_read(check->user->fields, check->user->fields_size, &fields, &error) ||
-	    (fields.nopassword == NULL && check->password.scheme == NULL)) {
+	} else if (!can_be_right(check, &fields)) {
 		check_free(check);
 		pretend(request, auth);
 	} else if (fields.nopassword != NULL) {

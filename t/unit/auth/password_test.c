@@ -56,10 +56,12 @@ static const struct {
 	    "ktCcmZl", true },
 	{ "{PLAIN.B64}R2VoZWltLzk=", false },
 	{ "{PLAIN.HEX}47656865696d2f39", false },
+#ifdef HAVE_LIBARGON2
 	{ "{ARGON2I}$argon2i$v=19$m=32768,t=4,p=1$eiV00mQPdku19WmwIisV8w$Ey2mjsioWjlE1Xt3JUFG/w"
 	    "BQDax7Y+kEATAMfFl0/Hg", true },
 	{ "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$C8yxpfPDQprWbaUWzpbGIQ$6IPZns3MV7FyezKMhyhK"
 	    "Olw2elImI4/NRR9OhgUwMyI", true },
+#endif
 	{ "{CRYPT}$y$j75$q2hKzTq1x8m1T0eS5v4kS/$0xjywmY3.sTnjX1vFO8GJhVZvrUaAoZMGO3YoJxNbaC", true },
 	{ "$y$j75$q2hKzTq1x8m1T0eS5v4kS/$0xjywmY3.sTnjX1vFO8GJhVZvrUaAoZMGO3YoJxNbaC", true },
 };
