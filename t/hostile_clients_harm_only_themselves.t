@@ -167,6 +167,12 @@ for my $bytes ("a NOOP\r\n", "GET / HTTP/1.1\r\n\r\n", "\0" x 1000, "\x16\x03\x0
 }
 is($wrong, 0, 'what is no TLS hello ends the connection without a word in the clear');
 is_alive('after broken hellos');
+for my $words (qr/TLS failed: \S.* while starting TLS with the client/,
+	qr/client lost: connection reset by peer while waiting for a command/,
+	qr/protocol error while reading an endless command/, qr/protocol error while reading another protocol/,
+	qr/too many errors while waiting for a command/, qr/too many errors while logging in/) {
+	ok(eval { $gatepost->wait_for_log($words) }, "the log tells how a connection broke: $words") or diag($@);
+}
 
 ok(eval { wait_for(sub { $gatepost->fd_count <= $descriptors + 2 }, 10, 'descriptors') },
     'no descriptor is left behind') or diag($gatepost->fd_count . " of $descriptors");

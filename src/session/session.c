@@ -238,6 +238,22 @@ give_back(struct session *s)
 	s->settings = NULL;
 }
 
+/* "client lost: connection reset by peer while relaying" */
+static void
+log_end(const struct session *s, const struct end_row *row)
+{
+	const struct stream *broken = row->is_gone ? &s->front : NULL;
+	char reason[STREAM_REASON_MAX];
+
+	if (row == &ends[END_SERVER_LOST])
+		broken = &s->back->stream;
+	if (broken != NULL)
+		session_log(s, row->level, "%s: %s while %s", row->text, stream_reason(broken, reason),
+		    session_doing(s));
+	else
+		session_log(s, row->level, "%s while %s", row->text, session_doing(s));
+}
+
 void
 session_end(struct session *s, enum end_reason reason)
 {
@@ -248,7 +264,7 @@ session_end(struct session *s, enum end_reason reason)
 		return;
 	s->has_ended = true;
 	if (log_wants(row->level))
-		session_log(s, row->level, "%s while %s", row->text, session_doing(s));
+		log_end(s, row);
 	session_event(s, SESSION_EVENT_SESSION, row->text);
 	lingers = say_last_words(s, row) && !has_client_closed(s) && !s->worker->is_stopping;
 	give_back(s);
@@ -306,8 +322,10 @@ session_doing(const struct session *s)
 {
 	if (s->phase == FRONT_ROUTE && s->back != NULL)
 		return back_doing(s->back);
+	if (s->phase == FRONT_ROUTE && s->login->route.is_queued)
+		return "waiting in the queue";
 	if (s->phase == FRONT_ROUTE)
-		return s->login->route.is_queued ? "waiting in the queue" : "choosing a server";
+		return loop_timer_is_set(&s->login->route.timer) ? "waiting to try again" : "choosing a server";
 	if (s->phase == FRONT_COMMAND && s->login->dialogue.doing != NULL)
 		return s->login->dialogue.doing;
 	if (phases[s->phase].doing != NULL)
