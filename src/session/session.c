@@ -324,8 +324,10 @@ session_doing(const struct session *s)
 		return back_doing(s->back);
 	if (s->phase == FRONT_ROUTE && s->login->route.is_queued)
 		return "waiting in the queue";
+	if (s->phase == FRONT_ROUTE && loop_timer_is_set(&s->login->route.timer))
+		return "waiting to try again";
 	if (s->phase == FRONT_ROUTE)
-		return loop_timer_is_set(&s->login->route.timer) ? "waiting to try again" : "choosing a server";
+		return "choosing a server";
 	if (s->phase == FRONT_COMMAND && s->login->dialogue.doing != NULL)
 		return s->login->dialogue.doing;
 	if (phases[s->phase].doing != NULL)
