@@ -102,7 +102,7 @@ rig_load(struct rig *rig, const struct rig_text *text)
 }
 
 static inline void
-rig_open_text(struct rig *rig, int servers, const struct rig_text *text)
+rig_open_doors(struct rig *rig, int servers)
 {
 	memset(rig, 0, sizeof(*rig));
 	empties = 0;
@@ -110,6 +110,12 @@ rig_open_text(struct rig *rig, int servers, const struct rig_text *text)
 	rig->loop = rig->worker->control = rig->worker->loop;
 	for (rig->server_count = 0; rig->server_count < servers; rig->server_count++)
 		door_open(&rig->doors[rig->server_count], rig->loop);
+}
+
+/* The doors are open. */
+static inline void
+rig_open_text(struct rig *rig, const struct rig_text *text)
+{
 	rig->table = endpoint_table_new(1);
 	rig_load(rig, text);
 	rig->snapshot.pools = rig->language->pools;
@@ -131,8 +137,8 @@ rig_open_text(struct rig *rig, int servers, const struct rig_text *text)
 static inline void
 rig_open(struct rig *rig, int servers, const char *protocol, const char *pool, const char *listener)
 {
-	rig_open_text(rig, servers, &(struct rig_text){ .protocol = protocol, .pool = pool,
-	    .listener = listener });
+	rig_open_doors(rig, servers);
+	rig_open_text(rig, &(struct rig_text){ .protocol = protocol, .pool = pool, .listener = listener });
 }
 
 /* Waits until the last session is gone. */

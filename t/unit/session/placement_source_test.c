@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * placement_source_test.c: placement where an auth source decides: bound
+ * before the dial, sent where the source says, and nothing held by those who
+ * leave at any stage.
+ */
+#include "bound.h"
+
+static const struct rig_text farm_text = { .farm = "affinity 15m" };
+static const char plain_bob[] = "bob:{PLAIN}secret\n";
+
+static void
+a_source_that_decides_binds_before_the_dial(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+	size_t home;
+
+	(void)state;
+	decided_open(&rig, plain_bob, &farm_text);
+	home = home_of_bob(&rig);
+	rig_client(&rig, &client);
+	peer_expect(&client, client_greeting);
+	peer_say(&client, "a LOGIN bob wrong\r\n");
+	peer_expect(&client, "a NO [AUTHENTICATIONFAILED] Authentication failed.\r\n");
+	expect_unbound(&rig);
+	peer_say(&client, "a LOGIN bob secret\r\n");
+	server = door_accept(&rig.doors[home]);
+	expect_bound(&rig, home);
+	peer_say(server, server_greeting);
+	peer_expect(server, login_line);
+	agree(server, &client);
+	assert_int_equal(rig.doors[0].count + rig.doors[1].count, 1);
+	peer_close(&client);
+	bound_close(&rig);
+}
+
+static void
+what_the_server_does_not_take_is_given_back(void **state)
+{
+	struct rig rig;
+	struct peer client;
+	struct session *s;
+	size_t home;
+
+	(void)state;
+	decided_open(&rig, plain_bob, &farm_text);
+	home = home_of_bob(&rig);
+	s = ask_in(&rig, &client);
+	peer_say(serve(&rig, home), "L NO gatepost is not trusted here\r\n");
+	peer_expect(&client, "a NO [AUTHENTICATIONFAILED] Authentication failed.\r\n");
+	assert_null(s->lease);
+	expect_nobody_holds(&rig);
+	peer_close(&client);
+	bound_close(&rig);
+}
+
+/* While it dials, and when its server has just agreed. */
+static void
+who_is_kicked_before_the_ok_hears_none(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+	struct session *s;
+	size_t home;
+
+	(void)state;
+	decided_open(&rig, plain_bob, &farm_text);
+	home = home_of_bob(&rig);
+	s = ask_in(&rig, &client);
+	for (int agreed = 0; agreed < 2; agreed++) {
+		server = serve(&rig, home);
+		if (agreed)
+			peer_say(server, "L OK done\r\n");
+		assert_int_equal(affinity_kick(rig.bindings, bob, loop_now(rig.loop)), 1);
+		peer_expect(&client, unavailable);
+		peer_expect_end(server);
+		assert_null(s->lease);
+		expect_nobody_holds(&rig);
+		peer_say(&client, "a LOGIN bob secret\r\n");
+	}
+	/* moved is kicked too, and there it goes next */
+	server = serve(&rig, home);
+	assert_true(affinity_move(rig.bindings, bob, name_of(&rig, !home), loop_now(rig.loop)));
+	peer_expect(&client, unavailable);
+	peer_say(&client, "a LOGIN bob secret\r\n");
+	agree(serve(&rig, !home), &client);
+	peer_close(&client);
+	bound_close(&rig);
+}
+
+/* The flag is seen although the message about it has not come yet. */
+static void
+a_kick_that_is_on_its_way_counts(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+	struct session *s;
+	size_t home;
+
+	(void)state;
+	decided_open(&rig, plain_bob, &farm_text);
+	home = home_of_bob(&rig);
+	s = ask_in(&rig, &client);
+	server = serve(&rig, home);
+	affinity_kick(rig.bindings, bob, loop_now(rig.loop));
+	s->back->on_event(s->back, BACK_EVENT_READY, s);
+	assert_int_equal(s->phase, FRONT_COMMAND);
+	peer_expect(&client, unavailable);
+	peer_expect_end(server);
+	peer_close(&client);
+	bound_close(&rig);
+}
+
+static void
+decided_logins_dial_when_the_kicked_are_gone(void **state)
+{
+	struct rig rig;
+	struct guest guest;
+	struct peer client;
+	size_t home;
+
+	(void)state;
+	decided_open(&rig, plain_bob, &farm_text);
+	home = home_of_bob(&rig);
+	guest_come(&guest, &rig, name_of(&rig, home));
+	endpoint_set_down(endpoint_at(&rig, home), true);
+	ask_in(&rig, &client);
+	await(rig.loop, &guest.kicks, 1);
+	turn_a_little(rig.loop);
+	assert_int_equal(rig.doors[0].count + rig.doors[1].count, 0);
+	affinity_close(&guest.lease);
+	agree(serve(&rig, !home), &client);
+	peer_close(&client);
+	bound_close(&rig);
+}
+
+static void
+a_lease_is_held_over_the_tries(void **state)
+{
+	struct rig rig;
+	struct peer client;
+	struct session *s;
+	size_t home;
+
+	(void)state;
+	decided_open(&rig, plain_bob, &farm_text);
+	home = home_of_bob(&rig);
+	s = ask_in(&rig, &client);
+	peer_say(door_accept(&rig.doors[home]), "* BYE not now\r\n");
+	while (s->back != NULL)
+		turn_a_little(rig.loop);
+	assert_non_null(s->lease);
+	assert_string_equal(server_of_bob(&rig, INT64_MAX - 1), name_of(&rig, home));
+	agree(serve(&rig, home), &client);
+	peer_close(&client);
+	bound_close(&rig);
+}
+
+/* How far a login has come when its session ends. */
+enum stage { STAGE_DELAY, STAGE_KICK, STAGE_QUEUE, STAGE_CONNECT, STAGE_DIAL, STAGE_RETRY, STAGE_RELAY, STAGES };
+
+static void
+reach(struct rig *rig, enum stage stage, struct guest *guest, struct session *s, struct peer *client)
+{
+	size_t home = home_of_bob(rig);
+	struct peer *server;
+
+	switch (stage) {
+	case STAGE_DELAY:
+		while (!loop_timer_is_set(&s->login->delay))
+			turn_a_little(rig->loop);
+		break;
+	case STAGE_KICK:
+		await(rig->loop, &guest->kicks, 1);
+		break;
+	case STAGE_QUEUE:
+		while (!s->login->route.is_queued)
+			turn_a_little(rig->loop);
+		break;
+	case STAGE_CONNECT:
+		door_accept(&rig->doors[home]);
+		break;
+	case STAGE_DIAL:
+		serve(rig, home);
+		break;
+	case STAGE_RETRY:
+		peer_say(door_accept(&rig->doors[home]), "* BYE not now\r\n");
+		while (!loop_timer_is_set(&s->login->route.timer))
+			turn_a_little(rig->loop);
+		break;
+	default:
+		server = serve(rig, home);
+		agree(server, client);
+		break;
+	}
+}
+
+static void
+leaves_nothing_behind_at(enum stage stage, bool is_stopped)
+{
+	const char *line = stage == STAGE_DELAY ? "bob:{PLAIN}secret:delay_until=%3$lld\n" : plain_bob;
+	struct rig rig;
+	struct guest guest = { 0 };
+	struct peer client;
+	struct session *s;
+	size_t home;
+
+	decided_open(&rig, line, &(struct rig_text){ .farm = "affinity 15m", .pool = "max_connections 1" });
+	home = home_of_bob(&rig);
+	if (stage == STAGE_KICK) {
+		guest_come(&guest, &rig, name_of(&rig, !home));
+		endpoint_set_down(endpoint_at(&rig, !home), true);
+	}
+	if (stage == STAGE_QUEUE)
+		assert_true(endpoint_take(endpoint_at(&rig, home)));
+	s = ask_in(&rig, &client);
+	reach(&rig, stage, &guest, s, &client);
+	if (is_stopped)
+		session_stop(s);
+	peer_close(&client);
+	if (!is_stopped && stage != STAGE_RELAY)
+		session_end(s, END_CLIENT_LOST);
+	all_leave(&rig);
+	affinity_close(&guest.lease);
+	if (stage == STAGE_QUEUE)
+		endpoint_release(endpoint_at(&rig, home));
+	bound_close(&rig);
+}
+
+static void
+nothing_is_left_behind_at_any_stage(void **state)
+{
+	(void)state;
+	for (int stage = 0; stage < STAGES; stage++) {
+		leaves_nothing_behind_at((enum stage)stage, false);
+		leaves_nothing_behind_at((enum stage)stage, true);
+	}
+}
+
+static void
+the_sources_server_is_the_first_choice(void **state)
+{
+	struct rig rig;
+	struct peer client;
+	size_t home;
+
+	(void)state;
+	for (size_t wanted = 0; wanted < 2; wanted++) {
+		/* its name, or its address: one endpoint */
+		decided_open(&rig, wanted ? "bob:{PLAIN}secret:server=d01\n" :
+		    "bob:{PLAIN}secret:host=127.0.0.1 port=%1$d\n", &farm_text);
+		ask_in(&rig, &client);
+		agree(serve(&rig, wanted), &client);
+		expect_bound(&rig, wanted);
+		peer_close(&client);
+		all_leave(&rig);
+		/* the living binding wins over it */
+		assert_true(affinity_move(rig.bindings, bob, name_of(&rig, !wanted), loop_now(rig.loop)));
+		ask_in(&rig, &client);
+		agree(serve(&rig, !wanted), &client);
+		peer_close(&client);
+		bound_close(&rig);
+	}
+	/* another store than the source's would be empty */
+	decided_open(&rig, "bob:{PLAIN}secret:server=d01\n", &farm_text);
+	home = home_of_bob(&rig);
+	endpoint_set_down(endpoint_at(&rig, 1), true);
+	ask_in(&rig, &client);
+	peer_expect(&client, unavailable);
+	assert_int_equal(rig.doors[home].count, 0);
+	expect_unbound(&rig);
+	peer_close(&client);
+	bound_close(&rig);
+}
+
+/* No server's of the pool: dialled for this session alone, and bound to nothing. */
+static void
+another_host_is_of_this_session_alone(void **state)
+{
+	static const char line[] = "bob:{PLAIN}secret:host=127.0.0.1 port=%2$d\n";
+	struct rig rig;
+	struct peer clients[2], *server;
+	struct session *s;
+	struct addr elsewhere;
+
+	(void)state;
+	decided_open(&rig, line, &farm_text);
+	assert_true(addr_parse(slice_of("192.0.2.1"), 143, &elsewhere));
+	endpoint_set_addr(endpoint_at(&rig, 1), &elsewhere);
+	s = ask_in(&rig, &clients[0]);
+	/* tried again as a bound one is */
+	peer_say(door_accept(&rig.doors[1]), "* BYE not now\r\n");
+	server = serve(&rig, 1);
+	agree(server, &clients[0]);
+	assert_null(strstr(s->endpoint->name, "d01"));
+	assert_non_null(strstr(s->endpoint->name, "imap/127.0.0.1:"));
+	assert_int_equal(atomic_load(&s->endpoint->connections), 1);
+	assert_int_equal(atomic_load(&endpoint_at(&rig, 1)->connections), 0);
+	expect_unbound(&rig);
+	assert_int_equal(endpoint_close_spread(s->endpoint), 30000);
+	ask_in(&rig, &clients[1]);
+	server = serve(&rig, 1);
+	peer_say(server, "L NO no\r\n");
+	peer_expect(&clients[1], "a NO ");
+	peer_close(&clients[0]);
+	peer_close(&clients[1]);
+	bound_close(&rig);
+}
+
+static void
+the_sources_pool_is_of_the_same_farm(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+
+	(void)state;
+	decided_open(&rig, "bob:{PLAIN}secret:pool=second\n", &(struct rig_text){ .farm = "affinity 15m",
+	    .top = "pool second { protocol imap; farm f; login trusted }" });
+	ask_in(&rig, &client);
+	server = door_accept(&rig.doors[home_of_bob(&rig)]);
+	peer_say(server, server_greeting);
+	expect_login(server, "", "bob", "trusted");
+	agree(server, &client);
+	expect_bound(&rig, home_of_bob(&rig));
+	assert_int_equal(atomic_load(&endpoint_at(&rig, home_of_bob(&rig))->connections), 0);
+	peer_close(&client);
+	bound_close(&rig);
+}
+
+static void
+what_cannot_be_is_unavailable(void **state)
+{
+	static const char *const lines[] = {
+		"bob:{PLAIN}secret:server=d77\n",
+		"bob:{PLAIN}secret:pool=none\n",
+		"bob:{PLAIN}secret:host=mail.example.com\n",
+		"bob:{PLAIN}secret:host=127.0.0.1 port=%1$d ssl=yes\n",
+		"bob:{PLAIN}secret:host=127.0.0.1 port=%1$d starttls=any-cert\n",
+		"bob:{PLAIN}secret:delay_until=%3$lld000\n",
+	};
+	struct rig rig;
+	struct peer client;
+
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof(lines) / sizeof(lines[0]); i++) {
+		decided_open(&rig, lines[i / 2], i % 2 ? &farm_text : &(struct rig_text){ 0 });
+		ask_in(&rig, &client);
+		peer_expect(&client, unavailable);
+		assert_int_equal(rig.doors[0].count + rig.doors[1].count, 0);
+		peer_close(&client);
+		bound_close(&rig);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_source_that_decides_binds_before_the_dial),
+		cmocka_unit_test(what_the_server_does_not_take_is_given_back),
+		cmocka_unit_test(who_is_kicked_before_the_ok_hears_none),
+		cmocka_unit_test(a_kick_that_is_on_its_way_counts),
+		cmocka_unit_test(decided_logins_dial_when_the_kicked_are_gone),
+		cmocka_unit_test(a_lease_is_held_over_the_tries),
+		cmocka_unit_test(nothing_is_left_behind_at_any_stage),
+		cmocka_unit_test(the_sources_server_is_the_first_choice),
+		cmocka_unit_test(another_host_is_of_this_session_alone),
+		cmocka_unit_test(the_sources_pool_is_of_the_same_farm),
+		cmocka_unit_test(what_cannot_be_is_unavailable),
+	};
+
+	return cmocka_run_group_tests(tests, quiet_log, end_log);
+}

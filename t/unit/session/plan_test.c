@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* plan_test.c: what a server is shown of a user, by the pool's `login` and the words of the auth source. */
+#include "bound.h"
+
+static char secret_path[] = "/tmp/gatepost-secret.XXXXXX";
+
+static int
+write_secret(void **state)
+{
+	int fd = mkstemp(secret_path);
+
+	if (fd < 0 || dprintf(fd, "master-pass\r\nsecond line\n") < 0)
+		return -1;
+	close(fd);
+	return quiet_log(state);
+}
+
+static int
+remove_secret(void **state)
+{
+	unlink(secret_path);
+	return end_log(state);
+}
+
+/* What the first server hears when the client says `command`. */
+static void
+expect_shown(const char *line, const char *pool, const char *command, const char *const shown[3])
+{
+	struct rig_text text = { .pool = pool, .farm = "" };
+	struct rig rig;
+	struct peer client, *server;
+	struct session *s;
+
+	decided_open(&rig, line, &text);
+	endpoint_set_weight(endpoint_at(&rig, 1), 0);
+	s = rig_client(&rig, &client);
+	peer_expect(&client, client_greeting);
+	peer_say(&client, command);
+	server = door_accept(&rig.doors[0]);
+	peer_say(server, server_greeting);
+	expect_login(server, shown[0], shown[1], shown[2]);
+	agree(server, &client);
+	assert_string_equal(s->identity.user, "bob");
+	peer_close(&client);
+	bound_close(&rig);
+}
+
+static void
+shows_whom_the_pool_and_the_source_say(void **state)
+{
+	char master[256], trusted[256];
+	const struct {
+		const char *fields, *pool, *authzid, *user, *password;
+	} rows[] = {
+		{ "{PLAIN}secret", "", "", "bob", "secret" },
+		{ "{PLAIN}secret:destuser=b2", "", "", "b2", "secret" },
+		{ "{PLAIN}secret:pass=other", "", "", "bob", "other" },
+		{ "{PLAIN}secret:destuser=b2 pass=other", "", "", "b2", "other" },
+		{ "{PLAIN}secret:master=m pass=other", "", "bob", "m", "other" },
+		{ "{PLAIN}secret:master=m", "", "bob", "m", "secret" },
+		{ "{PLAIN}secret:master=m destuser=b2 pass=x", master, "b2", "m", "x" },
+		{ "{PLAIN}secret", master, "bob", "proxy", "master-pass" },
+		{ "{PLAIN}secret:destuser=b2", master, "b2", "proxy", "master-pass" },
+		{ "{PLAIN}secret:pass=other", master, "", "bob", "other" },
+		{ "{PLAIN}secret", trusted, "", "bob", "master-pass" },
+		{ "{PLAIN}secret:destuser=b2", trusted, "", "b2", "master-pass" },
+		{ "{PLAIN}secret", "login trusted", "", "bob", "trusted" },
+		{ ":nopassword", "", "", "Bob", "secret" },
+		{ ":nopassword destuser=b2", "", "", "b2", "secret" },
+		{ ":nopassword user=bob", "", "", "bob", "secret" },
+		{ ":nopassword master=m", "", "bob", "m", "secret" },
+	};
+	char line[256];
+
+	(void)state;
+	snprintf(master, sizeof(master), "login master; master_user proxy; master_password_file %s",
+	    secret_path);
+	snprintf(trusted, sizeof(trusted), "login trusted; master_password_file %s", secret_path);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *const shown[] = { rows[i].authzid, rows[i].user, rows[i].password };
+
+		snprintf(line, sizeof(line), "bob:%s\n", rows[i].fields);
+		expect_shown(line, rows[i].pool, "a LOGIN Bob secret\r\n", shown);
+	}
+}
+
+/* A source that leaves it to the server, and a server that is not shown what the client said. */
+static void
+an_unchecked_password_opens_nothing(void **state)
+{
+	char master[256];
+	const struct {
+		const char *line, *pool, *top;
+	} rows[] = {
+		{ "bob::nopassword\n", master, "" },
+		{ "bob::nopassword\n", "login trusted", "" },
+		{ "bob::nopassword\n", "login none", "" },
+		{ "bob::nopassword pass=secret\n", "", "" },
+		{ "bob::nopassword master=m pass=secret\n", "", "" },
+		{ "bob::nopassword pool=open\n", "",
+		    "pool open { protocol imap; login trusted; server x { address 127.0.0.1 } }" },
+	};
+	struct rig rig;
+	struct peer client;
+
+	(void)state;
+	snprintf(master, sizeof(master), "login master; master_user proxy; master_password_file %s",
+	    secret_path);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		decided_open(&rig, rows[i].line, &(struct rig_text){ .pool = rows[i].pool, .top = rows[i].top });
+		ask_in(&rig, &client);
+		peer_expect(&client, unavailable);
+		assert_int_equal(rig.doors[0].count + rig.doors[1].count, 0);
+		peer_close(&client);
+		bound_close(&rig);
+	}
+}
+
+static void
+refusals_are_told_with_their_reason(void **state)
+{
+	static const struct {
+		const char *line, *answer;
+	} rows[] = {
+		{ "bob:{PLAIN}secret:nologin\n", "a NO [AUTHENTICATIONFAILED] Authentication failed.\r\n" },
+		{ "bob:{PLAIN}secret:nologin reason=Pay\n", "a NO [CONTACTADMIN] Pay\r\n" },
+		/* who has not shown to be bob learns nothing */
+		{ "bob:{PLAIN}other:nologin reason=Pay\n",
+		    "a NO [AUTHENTICATIONFAILED] Authentication failed.\r\n" },
+		{ "bob:{PLAIN}secret:allow_nets=10.0.0.0/8\n",
+		    "a NO [AUTHENTICATIONFAILED] Authentication failed.\r\n" },
+	};
+	struct rig rig;
+	struct peer client;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		decided_open(&rig, rows[i].line, &(struct rig_text){ .farm = "affinity 15m" });
+		ask_in(&rig, &client);
+		peer_expect(&client, rows[i].answer);
+		assert_int_equal(rig.doors[0].count + rig.doors[1].count, 0);
+		expect_unbound(&rig);
+		peer_close(&client);
+		bound_close(&rig);
+	}
+}
+
+/* The time that the source wants is not the client's. */
+static void
+a_delay_is_waited_for(void **state)
+{
+	struct rig rig;
+	struct peer client;
+	struct session *s;
+
+	(void)state;
+	decided_open(&rig, "bob:{PLAIN}secret:delay_until=%3$lld\n", &(struct rig_text){
+	    .listener = "auth staff\nlogin_timeout 1s" });
+	endpoint_set_weight(endpoint_at(&rig, 1), 0);
+	s = ask_in(&rig, &client);
+	while (!loop_timer_is_set(&s->login->delay))
+		turn_a_little(rig.loop);
+	assert_int_equal(rig.doors[0].count, 0);
+	for (int64_t until = loop_now(rig.loop) + 1200; loop_now(rig.loop) < until; )
+		turn_a_little(rig.loop);
+	assert_int_equal(s->phase, FRONT_AUTH);
+	loop_timer_set(rig.loop, &s->login->delay, loop_now(rig.loop));
+	agree(serve(&rig, 0), &client);
+	peer_close(&client);
+	bound_close(&rig);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(shows_whom_the_pool_and_the_source_say),
+		cmocka_unit_test(an_unchecked_password_opens_nothing),
+		cmocka_unit_test(refusals_are_told_with_their_reason),
+		cmocka_unit_test(a_delay_is_waited_for),
+	};
+
+	return cmocka_run_group_tests(tests, write_secret, remove_secret);
+}
