@@ -34,8 +34,8 @@ protocol imap {
   mail_plugins = zlib imap_zlib
 }
 END
-	top => 'pool modern { protocol imap; server m { address 127.0.0.1:' . $modern->port . ' } }'
-	    . "\nlistener modern { protocol imap; pool modern; tls main\nbind_tls 127.0.0.1:\@PORT{modern}\@ }",
+	top => join("\n", 'pool modern { protocol imap; server m { address 127.0.0.1:' . $modern->port . ' } }',
+	    'listener modern { protocol imap; pool modern; tls main; bind_tls 127.0.0.1:@PORT{modern}@ }'),
 );
 my ($gatepost, @dovecots) = ($farm->{gatepost}, @{ $farm->{dovecots} });
 

@@ -28,6 +28,7 @@ my %silent = (
 	starttls => [[[send => "* OK [CAPABILITY IMAP4rev1 STARTTLS SASL-IR AUTH=PLAIN] ready\r\n"],
 	    [expect => qr/STARTTLS\r\n/], ['hold']], 'server_tls starttls { verify no }', qr/TLS/],
 	handshake => [[['hold']], 'server_tls implicit { verify no }', qr/TLS/],
+	closing_late => [[[send => sub { sleep 1; '' }], ['close']], 'retries 20', qr/reading greeting/],
 	login => [[@login, ['hold']], '', qr/logg?ing in|authenticat|password/i],
 );
 my %values = (CERT => $cert, TIMEOUT => LOGIN_TIMEOUT,
