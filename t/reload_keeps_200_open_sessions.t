@@ -1,10 +1,9 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# A reload with 200 sessions open, some in IDLE: those on a server that the new
-# configuration drops are told to go, all others live on; new clients see the
-# new certificate, the new listener and only the server that is left.  A bad
-# file changes nothing.
+# A reload with 200 sessions open, some in IDLE: all live on, those on a server
+# that the new configuration drops too; new clients see the new certificate, the
+# new listener and only the server that is left.  A bad file changes nothing.
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -34,7 +33,7 @@ for my $n (1 .. SESSIONS) {
 }
 is($clients[0]->fingerprint, $old, 'the first certificate is shown');
 my @on_second = $farm->{dovecots}[1]->log_lines(qr/Login: user=/);
-cmp_ok(scalar @on_second, '>', 0, 'some sessions are on the server to be dropped');
+cmp_ok(scalar @on_second, '>', 0, 'some sessions are on the server that will be dropped');
 
 sub answering {
 	my $count = 0;
@@ -75,12 +74,7 @@ for my $n (1 .. 20) {
 }
 is(scalar(my @now = $farm->{dovecots}[1]->log_lines(qr/Login: user=/)), scalar @on_second,
     'no new session on the dropped server');
-my %is_dropped = map { $_ => 1 } map { /user=<user(\d+)>/ } @on_second;
-my @dropped = @clients[map { $_ - 1 } keys %is_dropped];
-@clients = @clients[map { $_ - 1 } grep { !$is_dropped{$_} } 1 .. SESSIONS];
-is(scalar(grep { $_->rest(10) =~ /^\* BYE [^\r\n]*\r\n\z/m } @dropped), scalar @on_second,
-    'all sessions on the dropped server are told to go');
-is(answering(), SESSIONS - @on_second, 'all others answer');
+is(answering(), SESSIONS, 'all sessions answer, those on the dropped server too');
 
 # With the last one gone, the listener goes too, while its sessions stay.
 $gatepost->configure(imap_config(pool => CLOSE));
@@ -88,7 +82,7 @@ ok($gatepost->reload, 'back to the first configuration');
 ok(wait_for(sub { !defined Gatepost::Imap->new(port => $gatepost->port('late'), greeting => 0) }, 10,
     'the dropped listener to close'), 'a dropped listener closes');
 like($late->cmd('NOOP'), qr/ OK/, 'its session goes on');
-is(answering(), SESSIONS - @on_second, 'all others still answer');
+is(answering(), SESSIONS, 'all others still answer');
 
 $_->close for @clients, $late;
 $gatepost->stop;

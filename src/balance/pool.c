@@ -189,14 +189,10 @@ pool_commit(struct pool *pool)
 }
 
 void
-pool_drop(struct pool *pool, const struct pool *successor)
+pool_drop(struct pool *pool)
 {
-	for (size_t i = 0; i < pool->endpoint_count; i++) {
-		struct endpoint *e = pool->endpoints[i];
-
-		if (successor == NULL || pool_find(successor, e->server) != e)
-			endpoint_set_dropped(e, true, (int)pool->options.close_spread.ms);
-	}
+	for (size_t i = 0; i < pool->endpoint_count; i++)
+		endpoint_set_dropped(pool->endpoints[i], true, (int)pool->options.close_spread.ms);
 }
 
 void

@@ -348,7 +348,6 @@ find_pool(const struct generation *g, const char *name)
 	return NULL;
 }
 
-/* An endpoint that the new configuration does not name is dropped: its sessions are told to go. */
 static void
 commit_pools(struct generation *g, const struct generation *before)
 {
@@ -363,7 +362,9 @@ commit_pools(struct generation *g, const struct generation *before)
 	for (size_t i = 0; before != NULL && i < before->root->pools.count; i++) {
 		struct pool *pool = before->root->pools.items[i];
 
-		pool_drop(pool, find_pool(g, pool->conf.title));
+		/* a server that left its pool keeps the sessions it has: only a dropped pool sends them away */
+		if (find_pool(g, pool->conf.title) == NULL)
+			pool_drop(pool);
 	}
 }
 
