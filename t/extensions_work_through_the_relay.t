@@ -34,8 +34,10 @@ protocol imap {
   mail_plugins = zlib imap_zlib
 }
 END
-	top => join("\n", 'pool modern { protocol imap; server m { address 127.0.0.1:' . $modern->port . ' } }',
-	    'listener modern { protocol imap; pool modern; tls main; bind_tls 127.0.0.1:@PORT{modern}@ }'),
+	top => sprintf(<<'END', $modern->port),
+pool modern { protocol imap; server m { address 127.0.0.1:%d } }
+listener modern { protocol imap; pool modern; tls main; bind_tls 127.0.0.1:@PORT{modern}@ }
+END
 );
 my ($gatepost, @dovecots) = ($farm->{gatepost}, @{ $farm->{dovecots} });
 
