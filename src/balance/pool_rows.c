@@ -176,6 +176,10 @@ check_login(struct conf_context *context, const struct pool *pool)
 	if (options->login != LOGIN_MASTER && conf_origin(&pool->conf, "master_user") == CONF_ORIGIN_WRITTEN)
 		conf_error_at(context->problems, &pool->conf, "master_user",
 		    "master_user has no meaning without login master");
+	if (options->login != LOGIN_MASTER && options->login != LOGIN_TRUSTED &&
+	    conf_origin(&pool->conf, "master_password_file") == CONF_ORIGIN_WRITTEN)
+		conf_error_at(context->problems, &pool->conf, "master_password_file",
+		    "master_password_file has no meaning without login master or trusted");
 }
 
 /* On a farm with affinity all pools must send a user to the same server. */

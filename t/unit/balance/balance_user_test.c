@@ -157,6 +157,28 @@ neither_fullness_nor_a_try_sends_elsewhere(void **state)
 	fixture_close(&f);
 }
 
+/* As for a weight of 0: its own users only, and they come back. */
+static void
+a_server_that_is_down_loses_its_own_users_only(void **state)
+{
+	struct fixture f;
+	int before[100];
+
+	(void)state;
+	fixture_open(&f, BALANCER_user, (const int[]){ 1, 2, 1 }, 3);
+	for (int i = 0; i < 100; i++)
+		before[i] = pick_user(&f, i);
+	endpoint_set_down(f.pool.endpoints[1], true);
+	for (int i = 0; i < 100; i++) {
+		assert_int_not_equal(pick_user(&f, i), 1);
+		assert_true(before[i] == 1 || pick_user(&f, i) == before[i]);
+	}
+	endpoint_set_down(f.pool.endpoints[1], false);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(pick_user(&f, i), before[i]);
+	fixture_close(&f);
+}
+
 int
 main(void)
 {
@@ -167,6 +189,7 @@ main(void)
 		cmocka_unit_test(the_order_of_the_file_does_not_matter),
 		cmocka_unit_test(releases_and_machines_agree),
 		cmocka_unit_test(neither_fullness_nor_a_try_sends_elsewhere),
+		cmocka_unit_test(a_server_that_is_down_loses_its_own_users_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,6 +62,9 @@ usable_depends_on_the_key(void **state)
 	endpoint_set_weight(e, 7);
 	assert_int_equal(endpoint_load(e).weight, 7);
 	assert_true(endpoint_is_usable(e, &key));
+	endpoint_set_down(e, true);
+	assert_false(endpoint_is_usable(e, &key));
+	endpoint_set_down(e, false);
 	endpoint_set_max_connections(e, 1);
 	assert_true(endpoint_take(e));
 	assert_false(endpoint_is_usable(e, &key));

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -216,6 +217,73 @@ refuses_what_makes_no_sense(void **state)
 	    "name has no meaning with server_tls off");
 	must_refuse("pool imap { server_tls starttls { verify no; ca x.pem }; server d01 { address ::1 } }",
 	    "ca has no meaning with verify no");
+	must_refuse("pool imap { login master; server d01 { address ::1 } }",
+	    "text:1:13: login master needs master_user and master_password_file");
+	must_refuse("pool imap { login master; master_user m; server d01 { address ::1 } }",
+	    "login master needs master_user and master_password_file");
+	must_refuse("pool imap { login trusted; master_user m; server d01 { address ::1 } }",
+	    "text:1:28: master_user has no meaning without login master");
+	must_refuse("pool imap { login password; master_password_file /m; server d01 { address ::1 } }",
+	    "text:1:29: master_password_file has no meaning without login master or trusted");
+	must_refuse("farm far { affinity 15m; server d01 { address ::1 } }\n"
+		    "pool imap { farm far; balance leastconn }",
+	    "text:2:23: balance must be user: farm far binds users to servers (affinity)");
+	must_refuse("farm far { affinity 8d; server d01 { address ::1 } }", "0s to 7d");
+}
+
+/* What a farm says of `login` may be unsaid by a pool, and affinity by the farm. */
+static void
+masters_and_affinity_are_inherited(void **state)
+{
+	struct loaded l;
+
+	(void)state;
+	load(&l, "farm far { affinity 15m; balance user; login master; master_user m\n"
+		 "  master_password_file /m; server d01 { address ::1 } }\n"
+		 "pool imap { farm far }\npool sieve { farm far; login password }\n"
+		 "farm near { affinity none; server d01 { address ::1 } }\n"
+		 "pool pop3 { farm near; balance leastconn }");
+	assert_int_equal(pool_at(&l, 0)->options.login, LOGIN_MASTER);
+	assert_string_equal(pool_at(&l, 0)->options.master_user, "m");
+	assert_string_equal(pool_at(&l, 0)->options.master_password_file, "/m");
+	assert_int_equal(pool_at(&l, 0)->farm->affinity.ms, 15 * 60 * 1000);
+	assert_int_equal(pool_at(&l, 1)->options.login, LOGIN_PASSWORD);
+	assert_int_equal(pool_at(&l, 2)->farm->affinity.ms, 0);
+	unload(&l);
+}
+
+static void
+the_masters_password_is_read_from_its_file(void **state)
+{
+	static const char shape[] = "pool imap { balance user; login master; master_user m\n"
+				    "  master_password_file %s; server d01 { address ::1 } }";
+	struct endpoint_table *table = endpoint_table_new(1);
+	char path[] = "/tmp/gatepost-secret.XXXXXX", text[256], *said;
+	int fd = mkstemp(path);
+	struct loaded l;
+
+	(void)state;
+	assert_true(fd >= 0);
+	snprintf(text, sizeof(text), shape, path);
+	load(&l, text);
+	assert_false(open_pool(&l, table));	/* empty */
+	said = text_of(&l.problems);
+	assert_non_null(strstr(said, "text:2:3: "));
+	assert_non_null(strstr(said, path));
+	free(said);
+	assert_null(pool_at(&l, 0)->endpoints);
+	unload(&l);
+	assert_true(dprintf(fd, "s3cret word\n") > 0);
+	load(&l, text);
+	assert_true(open_pool(&l, table));
+	assert_string_equal(pool_at(&l, 0)->master_password, "s3cret word");
+	unload(&l);
+	unlink(path);
+	close(fd);
+	load(&l, text);
+	assert_false(open_pool(&l, table));
+	unload(&l);
+	endpoint_table_free(&table);
 }
 
 static const char *
@@ -299,6 +367,42 @@ a_reload_keeps_endpoints(void **state)
 }
 
 static void
+a_dropped_pool_has_its_sessions_leave(void **state)
+{
+	struct endpoint_table *table = endpoint_table_new(1);
+	struct loaded old, now;
+	struct endpoint *imap, *pop3;
+
+	(void)state;
+	load(&old, "default pool { balance user; close_spread 7s }\nfarm f { server d01 { address ::1 } }\n"
+		   "pool imap { port 143; farm f }\npool pop3 { port 110; farm f }");
+	assert_true(open_pool(&old, table));
+	assert_true(pool_open(pool_at(&old, 1), table, &old.context));
+	pool_commit(pool_at(&old, 0));
+	pool_commit(pool_at(&old, 1));
+	imap = endpoint_get(pool_at(&old, 0)->endpoints[0]);
+	pop3 = endpoint_get(pool_at(&old, 1)->endpoints[0]);
+	assert_false(endpoint_is_dropped(pop3));
+	assert_int_equal(endpoint_close_spread(pop3), 7000);
+	pool_drop(pool_at(&old, 1));
+	assert_true(endpoint_is_dropped(pop3));
+	assert_false(endpoint_is_dropped(imap));
+	unload(&old);
+	/* back again while a session lives */
+	load(&now, "pool pop3 { balance user; port 110; close_spread 9s; server d01 { address ::3 } }");
+	assert_true(open_pool(&now, table));
+	assert_ptr_equal(pool_at(&now, 0)->endpoints[0], pop3);
+	assert_true(endpoint_is_dropped(pop3));
+	pool_commit(pool_at(&now, 0));
+	assert_false(endpoint_is_dropped(pop3));
+	assert_int_equal(endpoint_close_spread(pop3), 9000);
+	endpoint_put(&imap);
+	endpoint_put(&pop3);
+	unload(&now);
+	endpoint_table_free(&table);
+}
+
+static void
 pools_of_a_farm_have_endpoints_of_their_own(void **state)
 {
 	struct endpoint_table *table = endpoint_table_new(1);
@@ -361,6 +465,9 @@ main(void)
 		cmocka_unit_test(refuses_what_makes_no_sense),
 		cmocka_unit_test(commit_sets_addresses_weights_and_bounds),
 		cmocka_unit_test(a_reload_keeps_endpoints),
+		cmocka_unit_test(masters_and_affinity_are_inherited),
+		cmocka_unit_test(the_masters_password_is_read_from_its_file),
+		cmocka_unit_test(a_dropped_pool_has_its_sessions_leave),
 		cmocka_unit_test(pools_of_a_farm_have_endpoints_of_their_own),
 		cmocka_unit_test(a_failed_open_changes_nothing),
 	};
