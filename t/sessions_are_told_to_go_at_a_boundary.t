@@ -1,11 +1,11 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# SIGTERM, and a reload that drops a listener and its pool, or a server: the
-# sessions concerned hear a BYE, spread over close_spread, those in IDLE and
-# those with nothing under way first; one in the middle of an answer hears the
-# rest of it before; where there is no boundary the end comes without words.
-# Nobody else is disturbed.
+# SIGTERM, and a reload that drops a listener and its pool: the sessions
+# concerned hear a BYE, spread over close_spread, those in IDLE and those with
+# nothing under way first; one in the middle of an answer hears the rest of it
+# before; where there is no boundary the end comes without words.  Nobody else
+# is disturbed.
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
