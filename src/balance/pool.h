@@ -91,7 +91,7 @@ void endpoint_table_free(struct endpoint_table **table);	/* after all pools were
  */
 bool pool_open(struct pool *pool, struct endpoint_table *table, struct conf_context *context);
 void pool_commit(struct pool *pool);		/* addresses, weights and bounds take effect; cannot fail */
-void pool_drop(struct pool *pool);		/* no configuration names it any more: its sessions are to go */
+void pool_drop(struct pool *pool);		/* nothing names it any more: its sessions are to go */
 /* Gives back what pool_open took, where it did; the table forgets endpoints that are used no more. */
 void pool_close(struct pool *pool);
 

@@ -54,8 +54,8 @@ enter(struct control *control, enum drain_phase phase)
 		set_timer(control, root->shutdown_delay.ms);
 		break;
 	case DRAIN_WAIT:
-		log_write(LOG_NOTICE, "draining: %s may go on for %lld s", say_sessions(control, count),
-		    (long long)root->shutdown_timeout.ms / 1000);
+		log_write(LOG_NOTICE, "draining: %s; idle ones are told to go, others have %lld s",
+		    say_sessions(control, count), (long long)root->shutdown_timeout.ms / 1000);
 		tell_workers(control, worker_drain);
 		set_timer(control, root->shutdown_timeout.ms);
 		break;

@@ -362,7 +362,7 @@ commit_pools(struct generation *g, const struct generation *before)
 	for (size_t i = 0; before != NULL && i < before->root->pools.count; i++) {
 		struct pool *pool = before->root->pools.items[i];
 
-		/* a server that left its pool keeps the sessions it has: only a dropped pool sends them away */
+		/* a server that left its pool keeps its sessions: only a dropped pool sends them away */
 		if (find_pool(g, pool->conf.title) == NULL)
 			pool_drop(pool);
 	}

@@ -3,6 +3,7 @@
 #include "session/back.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -194,6 +195,22 @@ back_close(struct back *back)
 	back_forget_dial(back);
 	buf_wipe(&back->in);
 	back->phase = BACK_IDLE;
+}
+
+bool
+back_is_own_fault(const struct back *back)
+{
+	switch (back->stream.error) {
+	case EMFILE:
+	case ENFILE:
+	case EADDRNOTAVAIL:
+	case EADDRINUSE:
+	case ENOBUFS:
+	case ENOMEM:
+		return true;
+	default:
+		return false;
+	}
 }
 
 const char *

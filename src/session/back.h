@@ -53,6 +53,7 @@ void back_start(struct back *back, struct loop *loop, const struct back_plan *pl
     void *owner);
 void back_forget_dial(struct back *back);	/* wipes the dial, once its words were read */
 void back_close(struct back *back);		/* at once, in any phase; no event comes; twice is fine */
+bool back_is_own_fault(const struct back *back);	/* something is short here, not there */
 const char *back_doing(const struct back *back);	/* "connecting", "reading greeting" */
 enum { BACK_REASON_MAX = 320 };
 const char *back_reason(const struct back *back, char out[BACK_REASON_MAX]);	/* "connection refused" */

@@ -14,6 +14,8 @@
 #include "session/placement.h"
 #include "session/plan.h"
 
+enum { TRIES_MAX = 20 };	/* logins of one connection, also where no server can be had */
+
 static void on_back(struct back *back, enum back_event event, void *owner);
 
 static void
@@ -62,7 +64,7 @@ login_unavailable(struct session *s, const char *why)
 		return;
 	}
 	session_event(s, SESSION_EVENT_LOGIN_FAILED, why);
-	if (s->settings->unavailable == UNAVAILABLE_BYE) {
+	if (s->settings->unavailable == UNAVAILABLE_BYE || s->login->tries >= TRIES_MAX) {
 		session_end(s, END_NO_SERVER);
 		return;
 	}
@@ -108,7 +110,8 @@ try_again(struct session *s)
 {
 	char reason[BACK_REASON_MAX];
 
-	tally_add(&s->login->route.endpoint->counters[s->worker->index].connect_failures, 1);
+	if (!back_is_own_fault(s->back))
+		tally_add(&s->login->route.endpoint->counters[s->worker->index].connect_failures, 1);
 	session_log(s, LOG_WARNING, "server failed: %s while %s", back_reason(s->back, reason),
 	    back_doing(s->back));
 	session_drop_back(s);
@@ -247,6 +250,7 @@ login_begin(struct session *s)
 	const struct credentials *credentials = &login->dialogue.credentials;
 
 	session_enter(s, FRONT_AUTH);
+	login->tries++;
 	forget_answer(login);
 	login->user = users_canonical(s->snapshot->users, claimed_user(credentials));
 	loop_timer_init(&login->delay, on_delay_over);

@@ -1,13 +1,49 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* login.h: from complete credentials to a server that took them.  Each of these may end the session. */
+/*
+ * login.h: a session until it relays: its dialogue, its credentials, its way
+ * to a server that took them.  Each function may end the session.
+ */
 #ifndef SESSION_LOGIN_H
 #define SESSION_LOGIN_H
 
+#include "auth/auth.h"
+#include "proto/command.h"
+#include "session/back.h"
+#include "session/offer.h"
+#include "session/route.h"
 #include "session/session.h"
+#include "state/affinity.h"
+
+/* What is needed until the login succeeded, and wiped then. */
+struct login {
+	struct session *session;
+	struct dialogue dialogue;
+	struct buf in;				/* the client's bytes not consumed yet */
+	struct offer *offer;
+	struct auth_request auth;
+	struct loop_timer delay;		/* the auth source wants the login to wait */
+	struct pool *pool;			/* where it goes: the answer's or the listener's */
+	struct addr host;			/* an address the answer gave, with has_host */
+	char *server;				/* a server's name that it gave; or NULL */
+	struct credentials back;		/* what the server is shown */
+	struct slice key;			/* what of the user decides on the server */
+	struct affinity_request binding;
+	uint64_t replaces;			/* generation of a binding whose server is gone; 0: none */
+	struct route route;
+	struct back_plan plan;
+	struct tls_back tls;
+	char tls_name[ADDR_TEXT_MAX];
+	char *user;				/* canonical name claimed */
+	int errors, tries;			/* bad commands and wrong guesses; logins begun */
+	bool has_host, is_judged_by_server, is_redirected;
+	bool is_running;			/* commands are being run: no second run within */
+	bool client_closed;			/* it sent its FIN behind what it pipelined */
+};
 
 void login_begin(struct session *s);		/* the credentials in the dialogue are complete */
 void login_skip(struct session *s);		/* a protocol without logins: straight to a server */
 void login_cancel(struct session *s);		/* everything under way stops; nothing is said */
+void login_free(struct login **login, struct loop *loop);	/* wiped now, freed when the turn is over */
 
 /* For placement.c. */
 void login_on_routed(struct route *route, struct endpoint *endpoint, void *owner);	/* a route_callback */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "balance/endpoint.h"
+#include "session/login.h"
 
 /* What a server is told where it takes any password from us: it must not be empty. */
 static const char trusted_password[] = "trusted";

@@ -3,7 +3,7 @@
 #ifndef SESSION_PLAN_H
 #define SESSION_PLAN_H
 
-#include "session/session.h"
+#include "session/login.h"
 
 /* login->back from the answer, the pool's `login` and the client's own words; before placement_start. */
 void plan_take_credentials(struct session *s, const struct auth_answer *answer);

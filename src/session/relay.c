@@ -7,6 +7,7 @@
 
 #include "balance/endpoint.h"
 #include "base/xalloc.h"
+#include "session/login.h"
 
 enum {
 	SETTLE_MS = 30000,	/* sessions that last this long are worth keepalive probes */

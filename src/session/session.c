@@ -33,7 +33,7 @@ static const struct end_row {
 	[END_DONE]            = { "done",               LOG_INFO,    REPLY_NONE,            true,  false },
 	[END_CLIENT_LEFT]     = { "client left",        LOG_INFO,    REPLY_NONE,            false, false },
 	[END_CLIENT_LOST]     = { "client lost",        LOG_INFO,    REPLY_NONE,            false, true },
-	[END_CLIENT_TLS]      = { "TLS failed",         LOG_INFO,    REPLY_NONE,            true,  true },
+	[END_CLIENT_TLS]      = { "TLS failed",         LOG_INFO,    REPLY_NONE,            false, true },
 	[END_SERVER_CLOSED]   = { "server closed",      LOG_INFO,    REPLY_NONE,            true,  false },
 	[END_SERVER_LOST]     = { "server lost",        LOG_WARNING, REPLY_UNAVAILABLE_BYE, true,  false },
 	[END_LOGIN_TIMEOUT]   = { "login timeout",      LOG_INFO,    REPLY_TIMEOUT,         false, false },
@@ -43,7 +43,7 @@ static const struct end_row {
 	[END_PROTOCOL]        = { "protocol error",     LOG_INFO,    REPLY_NONE,            true,  false },
 	[END_INJECTION]       = { "starttls injection", LOG_WARNING, REPLY_NONE,            true,  false },
 	[END_KICKED]          = { "kicked",             LOG_NOTICE,  REPLY_SHUTDOWN,        true,  false },
-	[END_NO_SERVER]       = { "no server",          LOG_WARNING, REPLY_UNAVAILABLE_BYE, true,  false },
+	[END_NO_SERVER]       = { "no server",          LOG_INFO,    REPLY_UNAVAILABLE_BYE, true,  false },
 	[END_SHUTDOWN]        = { "shutdown",           LOG_INFO,    REPLY_SHUTDOWN,        true,  false },
 };
 static_assert(sizeof(ends) / sizeof(ends[0]) == END_COUNT, "one row per reason");

@@ -10,17 +10,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "auth/auth.h"
 #include "base/identity.h"
 #include "base/list.h"
 #include "net/pipe.h"
 #include "net/stream.h"
-#include "proto/command.h"
 #include "session/back.h"
-#include "session/offer.h"
-#include "session/route.h"
 #include "session/worker.h"
 #include "state/affinity.h"
+
+struct login;
 
 enum front_phase {
 	FRONT_NEW,		/* just accepted */
@@ -54,32 +52,6 @@ enum end_reason {
 	END_COUNT
 };
 
-/* What is needed until the login succeeded, and wiped then. */
-struct login {
-	struct session *session;
-	struct dialogue dialogue;
-	struct buf in;				/* the client's bytes not consumed yet */
-	struct offer *offer;
-	struct auth_request auth;
-	struct loop_timer delay;		/* the auth source wants the login to wait */
-	struct pool *pool;			/* where it goes: the answer's or the listener's */
-	struct addr host;			/* an address the answer gave, with has_host */
-	char *server;				/* a server's name that it gave; or NULL */
-	struct credentials back;		/* what the server is shown */
-	struct slice key;			/* what of the user decides on the server */
-	struct affinity_request binding;
-	uint64_t replaces;			/* generation of a binding whose server is gone; 0: none */
-	struct route route;
-	struct back_plan plan;
-	struct tls_back tls;
-	char tls_name[ADDR_TEXT_MAX];
-	char *user;				/* canonical name claimed */
-	int errors;
-	bool has_host, is_judged_by_server, is_redirected;
-	bool is_running;			/* commands are being run: no second run within */
-	bool client_closed;			/* it sent its FIN behind what it pipelined */
-};
-
 /* What relaying needs: no more than this stays of an idle session. */
 struct relay {
 	struct pipe up, down;
@@ -102,7 +74,7 @@ struct session {
 	struct back *back;			/* NULL: none */
 	struct endpoint *endpoint;		/* of the back; taken, one reference */
 	struct affinity_lease *lease;		/* of a user who is bound; or NULL */
-	struct login *login;			/* NULL once relaying */
+	struct login *login;			/* login.h; NULL once relaying */
 	struct relay *relay;			/* NULL before */
 	struct loop_timer timer;
 	int64_t accepted_at, last_data;		/* loop_now */
@@ -140,7 +112,6 @@ void front_event(struct session *s, enum stream_event event, struct slice data);
 void front_flush(struct session *s);		/* writes what the dialogue has to say */
 void front_count_error(struct session *s);	/* a bad command, a wrong guess; one too many ends it */
 void front_resume(struct session *s);		/* after a failed login: runs what was pipelined */
-void login_free(struct login **login, struct loop *loop);	/* wiped now, freed when the turn is over */
 
 /* relay.c */
 void relay_begin(struct session *s);

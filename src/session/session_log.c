@@ -9,6 +9,7 @@
 #include "balance/endpoint.h"
 #include "base/digest.h"
 #include "base/log.h"
+#include "session/login.h"
 
 enum { LINE_MAX_SIZE = 1024 };
 

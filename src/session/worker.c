@@ -3,6 +3,7 @@
 #include "session/worker.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "balance/endpoint.h"
 #include "base/hash.h"
@@ -65,18 +66,36 @@ is_listener_full(const struct gate *gate)
 	    atomic_load_explicit(&gate->settings->listener->connections, memory_order_relaxed) >= max;
 }
 
-/* Stops or goes on accepting, gate by gate; clients wait in the backlog meanwhile. */
+static void
+open_parked(struct gate *gate)
+{
+	int fd = gate->parked;
+
+	gate->parked = -1;
+	if (fd >= 0)
+		session_open(gate, fd, &gate->parked_peer);
+}
+
+static bool
+has_room(const struct gate *gate)
+{
+	return !is_process_full(gate->worker) && !is_listener_full(gate);
+}
+
+/* Stops or goes on accepting, gate by gate; clients wait in the backlog meanwhile, one a gate beside it. */
 static void
 admit(struct worker *worker)
 {
-	bool full = is_process_full(worker), waits = false;
+	bool waits = false;
 
 	list_each(node, &worker->gates) {
 		struct gate *gate = list_entry(node, struct gate, node);
 
 		if (!gate->is_started || gate->held != NULL)
 			continue;
-		if (full || is_listener_full(gate)) {
+		if (has_room(gate))
+			open_parked(gate);
+		if (!has_room(gate)) {
 			acceptor_pause(&gate->acceptor);
 			waits = true;
 		} else if (worker->is_full) {
@@ -99,8 +118,14 @@ on_client(struct acceptor *acceptor, int fd, const struct addr *peer)
 {
 	struct gate *gate = acceptor->owner;
 
-	session_open(gate, fd, peer);
-	if (is_process_full(gate->worker) || is_listener_full(gate))
+	if (gate->held == NULL && !has_room(gate)) {
+		/* another worker has taken the last place meanwhile */
+		gate->parked = fd;
+		gate->parked_peer = *peer;
+	} else {
+		session_open(gate, fd, peer);
+	}
+	if (gate->held == NULL && !has_room(gate))
 		admit(gate->worker);
 }
 
@@ -141,6 +166,7 @@ drop_gate(struct worker *worker, struct gate *gate)
 		return;
 	gate->held = worker->snapshot;
 	snapshot_get(gate->held, worker->index);
+	open_parked(gate);
 	acceptor_resume(&gate->acceptor);
 	acceptor_drop(&gate->acceptor);
 }
@@ -149,6 +175,7 @@ static void
 start_gate(struct gate *gate)
 {
 	gate->is_started = true;
+	gate->parked = -1;
 	gate->acceptor.on_client = on_client;
 	gate->acceptor.on_gone = on_gate_gone;
 	gate->acceptor.owner = gate;
@@ -291,6 +318,8 @@ on_stop(struct loop *loop, void *arg)
 		struct gate *gate = list_entry(node, struct gate, node);
 
 		acceptor_close(&gate->acceptor);
+		if (gate->is_started && gate->parked >= 0)
+			close(gate->parked);
 		if (gate->held != NULL)
 			snapshot_put(gate->held, worker->index);
 		list_remove(&gate->node);

@@ -51,6 +51,8 @@ struct gate {
 	int socket;				/* number of the bound address, over all reloads */
 	const struct listener_settings *settings;	/* of the worker's current snapshot */
 	bool is_tls;				/* TLS from the first byte */
+	int parked;				/* a client accepted though there is no room; -1 */
+	struct addr parked_peer;
 	struct snapshot *held;			/* dropped: whose settings clients in the backlog get */
 };
 
