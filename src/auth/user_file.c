@@ -15,12 +15,13 @@
 
 enum { SETTLE_S = 1, SIZE_MAX_BYTES = 1024 * 1024 * 1024 };
 
-/* What of a file changes with its content. */
+/* What of a file changes with its content, and with who may read it. */
 struct stamp {
 	dev_t device;
 	ino_t inode;
 	off_t size;
 	struct timespec time;
+	struct timespec changed;
 	bool is_there;
 };
 
@@ -41,14 +42,15 @@ stamp_file(const char *path)
 
 	if (stat(path, &st) != 0)
 		return stamp;
-	return (struct stamp){ st.st_dev, st.st_ino, st.st_size, st.st_mtim, true };
+	return (struct stamp){ st.st_dev, st.st_ino, st.st_size, st.st_mtim, st.st_ctim, true };
 }
 
 static bool
 is_same(const struct stamp *a, const struct stamp *b)
 {
 	return a->is_there == b->is_there && a->device == b->device && a->inode == b->inode &&
-	    a->size == b->size && a->time.tv_sec == b->time.tv_sec && a->time.tv_nsec == b->time.tv_nsec;
+	    a->size == b->size && a->time.tv_sec == b->time.tv_sec && a->time.tv_nsec == b->time.tv_nsec &&
+	    a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
 }
 
 /* A time that is to come does not count: it may not pass for years. */

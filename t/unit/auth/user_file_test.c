@@ -259,6 +259,45 @@ a_changed_file_is_taken(void **state)
 	buf_clear(&complaints);
 }
 
+/* As a service user meets a file that root renewed; whoever is not root cannot read a mode of 0. */
+static bool
+refresh_as_other(struct user_file *file, bool *changed, struct buf *complaints)
+{
+	enum { OTHER = 65534 };
+	bool is_root = geteuid() == 0, ok;
+
+	if (is_root)
+		assert_int_equal(seteuid(OTHER), 0);
+	ok = user_file_refresh(file, false, changed, complaints);
+	if (is_root)
+		assert_int_equal(seteuid(0), 0);
+	return ok;
+}
+
+static void
+a_file_that_becomes_readable_is_taken(void **state)
+{
+	const struct place *place = *state;
+	struct buf complaints = { 0 };
+	struct user_file *file;
+	bool changed;
+
+	assert_int_equal(chmod(place->folder, 0711), 0);
+	write_file(place, "a:{PLAIN}x\n", 100);
+	file = user_file_open(place->path, &complaints);
+	assert_non_null(file);
+	write_file(place, "b:{PLAIN}x\n", 50);
+	assert_int_equal(chmod(place->path, 0), 0);
+	assert_false(refresh_as_other(file, &changed, &complaints));
+	assert_non_null(strstr(text_of(&complaints), "Permission denied"));
+	assert_true(knows(file, "a"));
+	assert_int_equal(chmod(place->path, 0644), 0);
+	assert_true(refresh_as_other(file, &changed, &complaints));
+	assert_true(changed && knows(file, "b"));
+	user_file_put(&file);
+	buf_clear(&complaints);
+}
+
 static void
 a_bad_change_is_said_once_and_left(void **state)
 {
@@ -341,6 +380,7 @@ main(void)
 		cmocka_unit_test(the_typical_password_is_that_of_most),
 		cmocka_unit_test(a_hundred_thousand_users_are_read_quickly),
 		cmocka_unit_test_setup_teardown(a_changed_file_is_taken, make_place, remove_place),
+		cmocka_unit_test_setup_teardown(a_file_that_becomes_readable_is_taken, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(a_bad_change_is_said_once_and_left, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(what_is_being_written_is_left_for_the_next_look, make_place,
 		    remove_place),
