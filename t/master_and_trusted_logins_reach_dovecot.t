@@ -93,7 +93,7 @@ sub log_in ($name, $n, $mailbox = "user$n", $password = "gate-$n") {
 	return $reply unless $reply =~ / OK/;
 	wait_for(sub { servers_that_saw($mailbox) > $before }, 10, "the login of $mailbox");
 	my $server = $gatepost->wait_for_event(login => {
-	    user => "user$n", client_port => $client->socket->sockport })->{server};
+	    listener => $name, user => "user$n", client_port => $client->socket->sockport })->{server};
 	$client->close;
 	return $server =~ s{.*/}{}r;
 }
