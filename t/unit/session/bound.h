@@ -10,6 +10,7 @@
 
 #include <time.h>
 
+#include "balance/balance.h"
 #include "base/base64.h"
 
 enum { RETENTION_MS = 15 * 60 * 1000 };

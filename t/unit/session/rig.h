@@ -12,7 +12,7 @@
 
 #include "balance/endpoint.h"
 #include "base/xalloc.h"
-#include "session/session.h"
+#include "session/login.h"
 #include "state/affinity.h"
 
 enum { SERVERS_MAX = 2 };
