@@ -6,13 +6,25 @@
 #include "auth/password_scheme.h"
 #include "base/xalloc.h"
 
+/* As libcrypt looks at salts only: is there a hash behind it? */
+static bool
+has_hash(struct slice hash)
+{
+	enum { SHORTEST = 22, DES = 13, DES_EXTENDED = 20 };	/* that of $1$; a bare hash has one length */
+	const char *dollar = memrchr(hash.data, '$', hash.len);
+
+	if (dollar != NULL)
+		return hash.len - (size_t)(dollar + 1 - hash.data) >= SHORTEST;
+	return hash.len == (hash.data[0] == '_' ? DES_EXTENDED : DES);
+}
+
 bool
 crypt_is_sound(const struct password_scheme *scheme, struct slice hash)
 {
 	int result = crypt_checksalt(hash.data);
 
 	(void)scheme;
-	return strlen(hash.data) == hash.len && result != CRYPT_SALT_INVALID &&
+	return strlen(hash.data) == hash.len && has_hash(hash) && result != CRYPT_SALT_INVALID &&
 	    result != CRYPT_SALT_METHOD_DISABLED;
 }
 

@@ -159,6 +159,8 @@ what_is_no_password_is_told(void **state)
 		{ "{SHA256}not base64", "scheme SHA256" },
 		{ "{CRYPT}$99$x", "scheme CRYPT" },
 		{ "plain text", "scheme CRYPT" },
+		{ "secret", "scheme CRYPT" },
+		{ "{CRYPT}$6$salt$tooshort", "scheme CRYPT" },
 		{ "{PBKDF2}$2$salt$5000$a8d0ba82ed9655ca153237dec157edb1b48bd6df", "scheme PBKDF2" },
 		{ "{PBKDF2}$1$salt$0$a8d0ba82ed9655ca153237dec157edb1b48bd6df", "scheme PBKDF2" },
 		{ "{PBKDF2}$1$salt$5000$a8d0", "scheme PBKDF2" },
@@ -184,8 +186,8 @@ classes_are_what_costs_the_same(void **state)
 {
 	static const char *const rows[][2] = {
 		{ "{PLAIN}x$y$z", "{PLAIN}" },
-		{ "$6$salt$hash", "$6" },
-		{ "{CRYPT}$y$j75$q2hKzTq1x8m1T0eS5v4kS/$0xjywmY3", "{CRYPT}$y" },
+		{ "$6$salt$a.hash.of.some.length.", "$6" },
+		{ "{CRYPT}$y$j75$q2hKzTq1x8m1T0eS5v4kS/$0xjywmY3.sTnjX1vFO8GJh", "{CRYPT}$y" },
 		{ "{BLF-CRYPT}$2y$05$cet7eTOGqEvekwmU/R2pxOQ1rfFL2aFdafag6Ao.3uCYKkiwKNQPW",
 		    "{BLF-CRYPT}$2y$05" },
 	};
