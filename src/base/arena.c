@@ -6,6 +6,7 @@
 #include "base/arena.h"
 
 #include <stdalign.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,15 +20,8 @@ struct chunk {
 	alignas(max_align_t) char data[];
 };
 
-struct cleanup {
-	struct cleanup *older;
-	void (*run)(void *object);
-	void *object;
-};
-
 struct arena {
 	struct chunk *chunks;
-	struct cleanup *newest;
 	char *free_data;		/* what is left of the chunk in use */
 	size_t free_size;
 };
@@ -59,12 +53,6 @@ arena_free(struct arena **arena)
 	*arena = NULL;
 	if (a == NULL)
 		return;
-	while (a->newest != NULL) {
-		struct cleanup *cleanup = a->newest;
-
-		a->newest = cleanup->older;
-		cleanup->run(cleanup->object);
-	}
 	while (a->chunks != NULL) {
 		struct chunk *chunk = a->chunks;
 
@@ -115,29 +103,12 @@ char *
 arena_printf(struct arena *arena, const char *format, ...)
 {
 	va_list args;
-	char *text;
+	char *formatted, *text;
 
 	va_start(args, format);
-	text = arena_vprintf(arena, format, args);
+	formatted = xvasprintf(format, args);
 	va_end(args);
-	return text;
-}
-
-char *
-arena_vprintf(struct arena *arena, const char *format, va_list args)
-{
-	char *formatted = xvasprintf(format, args);
-	char *text = arena_strdup(arena, formatted);
-
+	text = arena_strdup(arena, formatted);
 	xfree(formatted);
 	return text;
-}
-
-void
-arena_on_free(struct arena *arena, void (*cleanup)(void *object), void *object)
-{
-	struct cleanup *entry = arena_alloc(arena, sizeof(*entry));
-
-	*entry = (struct cleanup){ .older = arena->newest, .run = cleanup, .object = object };
-	arena->newest = entry;
 }

@@ -6,22 +6,16 @@
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 
-#include <stdarg.h>
 #include <stddef.h>
 
 struct arena;
 
 struct arena *arena_new(void);
-void arena_free(struct arena **arena);		/* runs the cleanups, newest first; NULL inside is fine */
+void arena_free(struct arena **arena);		/* NULL inside is fine */
 
 void *arena_alloc(struct arena *arena, size_t n);	/* zeroed, aligned for any type */
 char *arena_strdup(struct arena *arena, const char *s);
 char *arena_strndup(struct arena *arena, const char *s, size_t n);
 char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
-char *arena_vprintf(struct arena *arena, const char *format, va_list args)
-    __attribute__((format(printf, 2, 0)));
-
-/* Have `cleanup(object)` called when the arena is freed. */
-void arena_on_free(struct arena *arena, void (*cleanup)(void *object), void *object);
 
 #endif

@@ -52,7 +52,6 @@ static struct {
 	bool is_running, is_stopping, is_finished, wants_reopen;
 	pthread_t writer;
 	_Atomic int64_t stop_by_ms;	/* the writer waits for no sink any longer than that */
-	_Atomic uint64_t dropped;
 	struct stream streams[STREAM_COUNT];
 } state = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
@@ -87,7 +86,6 @@ static void
 count_lost(struct stream *stream)
 {
 	stream->lost++;
-	atomic_fetch_add_explicit(&state.dropped, 1, memory_order_relaxed);
 }
 
 static int64_t
@@ -421,22 +419,15 @@ log_wants_access(void)
 void
 log_write(int level, const char *format, ...)
 {
-	va_list args;
-
-	va_start(args, format);
-	log_vwrite(level, format, args);
-	va_end(args);
-}
-
-void
-log_vwrite(int level, const char *format, va_list args)
-{
 	struct buf text = { 0 };
 	struct log_line *line;
+	va_list args;
 
 	if (!log_wants(level))
 		return;
+	va_start(args, format);
 	buf_vprintf(&text, format, args);
+	va_end(args);
 	line = log_line_new(LOG_STREAM_MAIN, format_of(LOG_STREAM_MAIN), level);
 	log_line_set_message(line, buf_slice(&text));
 	buf_clear(&text);
@@ -454,10 +445,4 @@ log_event(const char *event, const struct log_field *fields, int count)
 	line = log_line_new(stream, format_of(stream), LOG_INFO);
 	log_line_set_event(line, event, fields, count);
 	submit(line);
-}
-
-uint64_t
-log_dropped(void)
-{
-	return atomic_load_explicit(&state.dropped, memory_order_relaxed);
 }

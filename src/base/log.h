@@ -48,7 +48,6 @@ void log_reopen(void);			/* files are opened anew (log rotation); safe from any 
 bool log_wants(int level);		/* would the main stream write it?  Ask before formatting. */
 bool log_wants_access(void);
 void log_write(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void log_vwrite(int level, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 
 /*
  * An event of the access stream (or, where that is not configured, of the
@@ -59,6 +58,5 @@ void log_vwrite(int level, const char *format, va_list args) __attribute__((form
 #define LOG_FIELD_UNSET INT64_MIN
 void log_event(const char *event, const struct log_field *fields, int count);
 
-uint64_t log_dropped(void);		/* lines lost to full sinks since start */
 
 #endif

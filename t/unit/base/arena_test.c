@@ -51,45 +51,12 @@ neighbours_do_not_overlap(void **state)
 	arena_free(&arena);
 }
 
-struct trace {
-	char text[8];
-	const char *in_arena;
-};
-
-static void
-note_first(void *object)
-{
-	strncat(((struct trace *)object)->text, "1", 2);
-}
-
-static void
-note_second(void *object)
-{
-	struct trace *trace = object;
-
-	strncat(trace->text, trace->in_arena, 2);
-}
-
-static void
-cleanups_run_newest_first(void **state)
-{
-	struct arena *arena = arena_new();
-	struct trace trace = { .in_arena = arena_strdup(arena, "2") };
-
-	(void)state;
-	arena_on_free(arena, note_first, &trace);
-	arena_on_free(arena, note_second, &trace);
-	arena_free(&arena);
-	assert_string_equal(trace.text, "21");
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(memory_is_zeroed_and_aligned),
 		cmocka_unit_test(neighbours_do_not_overlap),
-		cmocka_unit_test(cleanups_run_newest_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
