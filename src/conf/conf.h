@@ -58,12 +58,6 @@ void conf_set_default(struct conf_context *context, struct conf_block *block, co
 /* In prepare and check: as if the directive had never been written (it gets the row's default). */
 void conf_unset(struct conf_context *context, struct conf_block *block, const char *directive);
 
-/* One value by its row, as the file would read it, for setting at run time; `field` is zeroed first. */
-bool conf_parse_value(const struct directive *row, const char *text, void *field, struct arena *arena,
-    struct error *error);
-/* The row of a directive, those in groups too, and the field's offset in the block's struct; NULL: none. */
-const struct directive *conf_find_row(const struct block *block, const char *name, size_t *offset);
-
 /* The effective configuration: valid syntax, defaults marked, secrets masked. */
 void conf_print(const struct conf *conf, FILE *out);
 

@@ -131,7 +131,5 @@ void resolve_all(struct conf *conf);
 /* problem.c */
 void problem_add(struct conf_problems *problems, struct conf_where where, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-void problem_vadd(struct conf_problems *problems, struct conf_where where, const char *format, va_list args)
-    __attribute__((format(printf, 3, 0)));
 
 #endif

@@ -280,24 +280,3 @@ object_named(const struct conf *conf, const struct block *kind, const char *titl
 {
 	return map_get(conf->names, slice_of(name_key(conf, conf->root, kind->name, title)));
 }
-
-bool
-conf_parse_value(const struct directive *row, const char *text, void *field, struct arena *arena,
-    struct error *error)
-{
-	struct conf_problems problems = { 0 };
-	struct conf_line *line = line_of_text(arena, text, &problems);
-	struct conf_words words = { .arena = arena };
-
-	conf_problems_clear(&problems);
-	if (line == NULL)
-		return error_set(error, "%s cannot be read as the words of a directive", text);
-	memset(field, 0, row->size);
-	if (is_plain_none(row, line)) {
-		if (is_empty_by_none(row) || row->value == NULL || (row->flags & CONF_COMPUTED))
-			return true;
-		line = line_of_text(arena, row->value, &problems);
-		assert(line != NULL);
-	}
-	return apply_line(row, line, field, &words, error);
-}

@@ -120,8 +120,8 @@ is_known(const struct conf_problems *problems, const char *text)
 	return false;
 }
 
-void
-problem_vadd(struct conf_problems *problems, struct conf_where where, const char *format, va_list args)
+static void __attribute__((format(printf, 3, 0)))
+vadd(struct conf_problems *problems, struct conf_where where, const char *format, va_list args)
 {
 	struct conf_problem problem = { .line = where.line, .column = where.column };
 	size_t i = problems->count;
@@ -152,7 +152,7 @@ problem_add(struct conf_problems *problems, struct conf_where where, const char 
 	va_list args;
 
 	va_start(args, format);
-	problem_vadd(problems, where, format, args);
+	vadd(problems, where, format, args);
 	va_end(args);
 }
 
@@ -179,7 +179,7 @@ conf_error_at(struct conf_problems *problems, const struct conf_block *block, co
 	va_list args;
 
 	va_start(args, format);
-	problem_vadd(problems, conf_where(block, directive), format, args);
+	vadd(problems, conf_where(block, directive), format, args);
 	va_end(args);
 }
 
@@ -206,6 +206,6 @@ conf_error_at_value(struct conf_problems *problems, const struct conf_block *blo
 	va_list args;
 
 	va_start(args, format);
-	problem_vadd(problems, find_value(block, directive, i), format, args);
+	vadd(problems, find_value(block, directive, i), format, args);
 	va_end(args);
 }

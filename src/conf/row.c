@@ -94,15 +94,3 @@ row_is_field_written(const struct row *row, const struct conf_block *block)
 			return true;
 	return false;
 }
-
-const struct directive *
-conf_find_row(const struct block *block, const char *name, size_t *offset)
-{
-	struct row row;
-
-	if (!row_find(block, name, &row))
-		return NULL;
-	if (offset != NULL)
-		*offset = row.offset;
-	return row.directive;
-}

@@ -286,33 +286,6 @@ tells_what_needs_a_restart(void **state)
 }
 
 static void
-reads_one_value_by_its_row(void **state)
-{
-	struct arena *arena = arena_new();
-	struct error error;
-	struct duration value = { 7 };
-	size_t offset;
-	const struct directive *row = conf_find_row(&pool_block, "connect_timeout", &offset);
-
-	(void)state;
-	assert_non_null(row);
-	assert_int_equal(offset, offsetof(struct pool, settings.connect_timeout));
-	assert_null(conf_find_row(&pool_block, "connect", NULL));
-	assert_true(conf_parse_value(row, "20s", &value, arena, &error));
-	assert_int_equal(value.ms, 20000);
-	assert_true(conf_parse_value(row, "none", &value, arena, &error));
-	assert_int_equal(value.ms, 5000);
-	assert_false(conf_parse_value(row, "2h", &value, arena, &error));
-	assert_string_equal(error.text, "2h is outside 100ms to 1m");
-	assert_false(conf_parse_value(row, "\"2h", &value, arena, &error));
-	assert_false(conf_parse_value(row, "1s; x", &value, arena, &error));
-	assert_false(conf_parse_value(row, "", &value, arena, &error));
-	row = conf_find_row(&pool_block, "farm", NULL);
-	assert_false(conf_parse_value(row, "d", &(void *){ NULL }, arena, &error));
-	arena_free(&arena);
-}
-
-static void
 writes_an_error_after_loading(void **state)
 {
 	struct conf *conf = must_read("tls a {\n\tcertificate x y\n}\n");
@@ -350,7 +323,6 @@ main(void)
 		cmocka_unit_test(reads_line_ends_of_windows_and_a_byte_order_mark),
 		cmocka_unit_test(ends_directives_at_braces_and_takes_hash_within_words),
 		cmocka_unit_test(tells_what_needs_a_restart),
-		cmocka_unit_test(reads_one_value_by_its_row),
 		cmocka_unit_test(writes_an_error_after_loading),
 	};
 

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "conf/load.h"
 #include "sample.h"
 
 static struct arena *arena;
@@ -15,8 +16,18 @@ static struct error error;
 static bool
 read_value(const struct block *block, const char *name, const char *text, void *field)
 {
+	const char *all[8];
+	bool quoted[8] = { false };
+	struct conf_words words = { .words = all, .quoted = quoted, .arena = arena };
+	char *rest = arena_strdup(arena, text);
+	struct row row;
+
+	assert_true(row_find(block, name, &row));
+	for (char *word; (word = strsep(&rest, " ")) != NULL;)
+		all[words.count++] = word;
+	memset(field, 0, row.directive->size);
 	error.text[0] = '\0';
-	return conf_parse_value(conf_find_row(block, name, NULL), text, field, arena, &error);
+	return value_set(row.directive, &words, field, &error);
 }
 
 static void
@@ -28,7 +39,7 @@ reads_durations(void **state)
 	};
 	static const char *const bad[] = {
 		"5", "5x", "5 s", "-5s", "1.5s", "1h30m", "s", "5S", "106751991168d", "99999999999999999999d",
-		"\"\"", "0x5s", "+5s",
+		"", "0x5s", "+5s",
 	};
 	struct duration value;
 
@@ -138,8 +149,6 @@ reads_lists(void **state)
 	    &networks));
 	assert_int_equal(networks.count, 5);
 	assert_int_equal(networks.items[3].bits, 32);
-	assert_true(read_value(&listener_block, "trusted", "none", &networks));
-	assert_int_equal(networks.count, 0);
 	assert_false(read_value(&listener_block, "trusted", "none 10.0.0.0/8", &networks));
 	assert_false(read_value(&pool_block, "source", "name.example.com", &addresses));
 	assert_true(read_value(&listener_block, "mechanisms", "LOGIN PLAIN", &mask));
