@@ -158,7 +158,7 @@ pool_open(struct pool *pool, struct endpoint_table *table, struct conf_context *
 	if (!open_tls(pool, context))
 		return false;
 	if (!open_master(pool, context)) {
-		tls_client_put(&pool->tls_client);
+		tls_client_free(&pool->tls_client);
 		return false;
 	}
 	pool->table = table;
@@ -209,7 +209,7 @@ pool_close(struct pool *pool)
 	xfree(pool->endpoints);
 	pool->endpoints = NULL;
 	pool->endpoint_count = 0;
-	tls_client_put(&pool->tls_client);
+	tls_client_free(&pool->tls_client);
 	secret_free(&pool->master_password);
 	forget_unused(pool->table);
 	pool->table = NULL;

@@ -16,7 +16,6 @@ struct identity {
 	const char *tls_version;	/* "TLSv1.3"; a constant; NULL without TLS */
 	const char *tls_cipher;
 	char session[SESSION_ID_SIZE];
-	bool tls_resumed;
 };
 
 #endif

@@ -52,7 +52,7 @@ generation_free(struct generation *g)
 	}
 	for (size_t i = 0; i < g->root->tls.count; i++)
 		if (g->tls[i] != NULL)
-			tls_context_put(&g->tls[i]);
+			tls_context_free(&g->tls[i]);
 	for (size_t i = 0; i < g->root->auths.count; i++)
 		auth_close(g->root->auths.items[i]);
 	list_remove(&g->node);

@@ -53,9 +53,6 @@ struct loop {
 	struct entries messages;
 };
 
-/* Each thread runs at most one loop; callees far from it ask for it here. */
-static _Thread_local struct loop *current;
-
 static void
 entries_add(struct entries *entries, struct entry entry)
 {
@@ -145,8 +142,6 @@ loop_free(struct loop **loop)
 	xfree(l->messages.all);
 	xfree(l->deferred.all);
 	xfree(l->scratch);
-	if (current == l)
-		current = NULL;
 	xfree(l);
 	*loop = NULL;
 }
@@ -175,7 +170,6 @@ run_again(struct loop *loop)
 void
 loop_run(struct loop *loop)
 {
-	current = loop;
 	loop->is_stopped = false;
 	run_deferred(loop);
 	while (!loop->is_stopped) {
@@ -199,12 +193,6 @@ int
 loop_index(const struct loop *loop)
 {
 	return loop->index;
-}
-
-struct loop *
-loop_current(void)
-{
-	return current;
 }
 
 int64_t

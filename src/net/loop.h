@@ -38,10 +38,9 @@ struct loop_timer {
 
 struct loop *loop_new(int index);		/* aborts where the kernel refuses an epoll or an eventfd */
 void loop_free(struct loop **loop);		/* runs what was deferred, drops messages not handled */
-void loop_run(struct loop *loop);		/* until loop_stop; sets loop_current() for this thread */
+void loop_run(struct loop *loop);		/* until loop_stop */
 void loop_stop(struct loop *loop);		/* from its own thread: loop_run returns after this turn */
 int loop_index(const struct loop *loop);
-struct loop *loop_current(void);		/* this thread's, or NULL */
 int64_t loop_now(const struct loop *loop);	/* monotonic ms at the start of this turn */
 uint64_t loop_turn(const struct loop *loop);	/* counts the turns */
 

@@ -224,7 +224,6 @@ fail_later(struct stream *stream)
 static void
 raise_data(struct stream *stream, size_t n)
 {
-	stream->bytes_in += n;
 	stream->on_event(stream, STREAM_DATA, slice_make(loop_scratch(stream->loop), n), stream->owner);
 }
 
@@ -288,7 +287,6 @@ flush(struct stream *stream)
 
 	switch (ops->write(stream, buf_data(&stream->out), buf_len(&stream->out), &done)) {
 	case STREAM_IO_OK:
-		stream->bytes_out += done;
 		buf_consume(&stream->out, done);
 		break;
 	case STREAM_IO_AGAIN:
@@ -481,7 +479,6 @@ stream_write(struct stream *stream, struct slice data)
 		fail_later(stream);
 		return 0;
 	}
-	stream->bytes_out += done;
 	if (done < data.len) {
 		keep(stream, slice_from(data, done));
 		update_watch(stream);
@@ -550,25 +547,6 @@ stream_close(struct stream *stream)
 	stream->fd = -1;
 	stop_starving(stream);
 	free_kept(stream);
-}
-
-void
-stream_reset(struct stream *stream)
-{
-	struct linger at_once = { .l_onoff = 1 };
-
-	if (stream->state == STATE_CLOSED)
-		return;
-	if (stream->fd >= 0)
-		(void)setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
-	stream->shut_asked = true;	/* without a farewell */
-	stream_close(stream);
-}
-
-bool
-stream_is_open(const struct stream *stream)
-{
-	return stream->state != STATE_CLOSED;
 }
 
 bool

@@ -59,7 +59,6 @@ struct stream {
 	struct buf out;			/* what the peer has not taken yet */
 	struct stream *sink;		/* keeps what was read here and not taken; NULL: itself does */
 	struct list hungry;		/* in the loop's list while is_starved */
-	uint64_t bytes_in, bytes_out;	/* payload, without TLS */
 	uint32_t read_size;		/* the most one read takes: 16 KiB up to LOOP_SCRATCH_SIZE */
 	int fd;				/* -1 when closed */
 	int error;			/* errno of the failure, or 0 */
@@ -114,9 +113,7 @@ void stream_resume(struct stream *stream);
 void stream_shut(struct stream *stream);	/* half-close, behind what is kept */
 /* At once, kept bytes are lost; no event comes any more.  Twice is fine, a zeroed stream too. */
 void stream_close(struct stream *stream);
-void stream_reset(struct stream *stream);	/* stream_close with a RST */
 
-bool stream_is_open(const struct stream *stream);
 bool stream_has_tls(const struct stream *stream);
 /* "connection reset by peer", "certificate has expired"; returns out. */
 const char *stream_reason(const struct stream *stream, char out[STREAM_REASON_MAX]);

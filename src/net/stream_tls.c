@@ -354,12 +354,3 @@ tls_facts_read(const struct stream *stream, struct tls_facts *facts)
 	facts->cipher = SSL_get_cipher_name(tls->ssl);
 	facts->resumed = SSL_session_reused(tls->ssl);
 }
-
-void
-tls_name_read(const struct stream *stream, char *out, unsigned size)
-{
-	const struct tls *tls = stream->tls;
-	const char *name = tls != NULL ? SSL_get_servername(tls->ssl, TLSEXT_NAMETYPE_host_name) : NULL;
-
-	snprintf(out, size, "%s", name != NULL ? name : "");
-}

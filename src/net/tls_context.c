@@ -74,7 +74,6 @@ const struct block tls_block = {
 };
 
 struct tls_context {
-	atomic_int references;
 	pthread_mutex_t lock;		/* of server, for a few instructions */
 	struct tls_server *server;
 	struct tls_settings settings;	/* a copy: the configuration that made the context may be gone */
@@ -224,7 +223,6 @@ tls_context_load(const struct tls_settings *settings, struct error *error)
 {
 	struct tls_context *context = xcalloc(1, sizeof(*context));
 
-	atomic_init(&context->references, 1);
 	pthread_mutex_init(&context->lock, NULL);
 	context->arena = arena_new();
 	copy_settings(context, settings);
@@ -233,26 +231,19 @@ tls_context_load(const struct tls_settings *settings, struct error *error)
 	context->stamp = stamp_files(settings);
 	context->server = tls_server_load(settings, error);
 	if (context->server == NULL)
-		tls_context_put(&context);
+		tls_context_free(&context);
 	else
 		warn_of_expiry(context);
 	return context;
 }
 
-struct tls_context *
-tls_context_get(struct tls_context *context)
-{
-	atomic_fetch_add_explicit(&context->references, 1, memory_order_relaxed);
-	return context;
-}
-
 void
-tls_context_put(struct tls_context **context)
+tls_context_free(struct tls_context **context)
 {
 	struct tls_context *c = *context;
 
 	*context = NULL;
-	if (c == NULL || atomic_fetch_sub(&c->references, 1) != 1)
+	if (c == NULL)
 		return;
 	if (c->server != NULL)
 		tls_server_put(c->server);
@@ -302,7 +293,6 @@ tls_context_identity(const struct tls_context *context)
 }
 
 struct tls_client {
-	atomic_int references;
 	SSL_CTX *ctx;
 };
 
@@ -337,25 +327,17 @@ tls_client_load(bool verify, const char *ca, struct error *error)
 	}
 	SSL_CTX_set_verify(ctx, verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
 	client = xcalloc(1, sizeof(*client));
-	atomic_init(&client->references, 1);
 	client->ctx = ctx;
 	return client;
 }
 
-struct tls_client *
-tls_client_get(struct tls_client *client)
-{
-	atomic_fetch_add_explicit(&client->references, 1, memory_order_relaxed);
-	return client;
-}
-
 void
-tls_client_put(struct tls_client **client)
+tls_client_free(struct tls_client **client)
 {
 	struct tls_client *c = *client;
 
 	*client = NULL;
-	if (c == NULL || atomic_fetch_sub(&c->references, 1) != 1)
+	if (c == NULL)
 		return;
 	SSL_CTX_free(c->ctx);
 	xfree(c);

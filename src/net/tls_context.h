@@ -29,10 +29,9 @@ enum tls_unknown_name { TLS_UNKNOWN_DEFAULT, TLS_UNKNOWN_REFUSE };
 
 struct tls_context;
 
-/* Reads all files; the caller has the one reference.  NULL and an error naming the file. */
+/* Reads all files.  NULL and an error naming the file. */
 struct tls_context *tls_context_load(const struct tls_settings *settings, struct error *error);
-struct tls_context *tls_context_get(struct tls_context *context);	/* one reference more; any thread */
-void tls_context_put(struct tls_context **context);
+void tls_context_free(struct tls_context **context);	/* no handshake uses it any more */
 /*
  * Looks at the files' names, times and sizes; where any changed, loads them all and, if good, uses them for
  * new handshakes.  false and an error: they changed but are bad, and the old ones serve on (said once per
@@ -56,10 +55,9 @@ struct tls_back {
 };
 
 struct tls_client;
-/* A context for connecting: verification against `ca` (NULL: the system's); counted like a tls_context. */
+/* A context for connecting: verification against `ca` (NULL: the system's). */
 struct tls_client *tls_client_load(bool verify, const char *ca, struct error *error);
-struct tls_client *tls_client_get(struct tls_client *client);
-void tls_client_put(struct tls_client **client);
+void tls_client_free(struct tls_client **client);
 
 /* Facts of a finished handshake, for logs and identity. */
 struct tls_facts {
@@ -69,8 +67,6 @@ struct tls_facts {
 };
 struct stream;
 void tls_facts_read(const struct stream *stream, struct tls_facts *facts);
-/* The name the client asked for (SNI), copied into out; "" for none. */
-void tls_name_read(const struct stream *stream, char *out, unsigned size);
 
 /* A new key for tickets; the one before still decrypts.  Control's, each 12 hours; not for the first key. */
 void tls_tickets_rotate(void);

@@ -95,7 +95,7 @@ on_client_hello(SSL *ssl, int *alert, void *arg)
 	return SSL_CLIENT_HELLO_SUCCESS;
 }
 
-/* Keeps the name with the session, where tls_name_read finds it. */
+/* RFC 6066, section 3: the client hears that its name was heeded. */
 static int	/* NOLINTNEXTLINE(readability-non-const-parameter): the shape is OpenSSL's */
 on_server_name(SSL *ssl, int *alert, void *arg)
 {

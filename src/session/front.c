@@ -34,7 +34,6 @@ learn_tls(struct session *s)
 	tls_facts_read(&s->front, &facts);
 	s->identity.tls_version = facts.version;
 	s->identity.tls_cipher = facts.cipher;
-	s->identity.tls_resumed = facts.resumed;
 }
 
 static void

@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include <pthread.h>
+
 #include "auth/auth.h"
 #include "base/xalloc.h"
 #include "conf/conf.h"
@@ -47,6 +49,7 @@ struct question {
 	struct credentials credentials;
 	struct identity identity;
 	struct loop *loop;
+	pthread_t thread;
 	enum auth_verdict verdict;
 	char user[64], reason[64];
 	int answers;
@@ -151,7 +154,7 @@ on_verdict(struct auth_request *request, const struct auth_answer *answer)
 	snprintf(question->reason, sizeof(question->reason), "%s",
 	    answer->reason != NULL ? answer->reason : "");
 	question->answers++;
-	question->was_on_loop = loop_current() == question->loop;
+	question->was_on_loop = pthread_equal(pthread_self(), question->thread) != 0;
 	auth_cancel(request);		/* as a session that ends here does */
 	loop_stop(question->loop);
 }
@@ -166,6 +169,7 @@ question_begin(struct question *question, const struct rig *rig, const char *use
 			.hashing = rig->hashing,
 		},
 		.loop = rig->loop,
+		.thread = pthread_self(),
 	};
 	assert_true(addr_parse(slice_of("192.0.2.7"), 4711, &question->identity.client));
 	buf_append_text(&question->credentials.user, user);

@@ -38,7 +38,6 @@ data_then_the_end_are_told_and_writing_goes_on(void **state)
 	(void)state;
 	make_pair(fds);
 	open_tape(&tape, loop, fds[0]);
-	assert_true(stream_is_open(&tape.stream));
 	assert_int_equal(write(fds[1], "hello", 5), 5);
 	shutdown(fds[1], SHUT_WR);
 	tape_await(&tape, STREAM_CLOSED, 1);
@@ -47,11 +46,8 @@ data_then_the_end_are_told_and_writing_goes_on(void **state)
 	assert_int_equal(read(fds[1], answer, sizeof(answer)), 3);
 	turn_a_little(loop);
 	assert_int_equal(tape.counts[STREAM_CLOSED], 1);
-	assert_int_equal(tape.stream.bytes_in, 5);
-	assert_int_equal(tape.stream.bytes_out, 3);
 	tape_close(&tape);
 	tape_close(&tape);
-	assert_false(stream_is_open(&tape.stream));
 	close(fds[1]);
 	loop_free(&loop);
 }
@@ -61,16 +57,17 @@ what_is_not_taken_is_kept_counted_and_drained_before_the_fin(void **state)
 {
 	struct loop *loop = loop_new(0);
 	struct tape tape = { 0 };
-	size_t kept, got;
+	size_t kept, got, written = 0;
 	int fds[2];
 	char end;
 
 	(void)state;
 	make_pair(fds);
 	open_tape(&tape, loop, fds[0]);
-	do
+	do {
 		kept = stream_write(&tape.stream, slice_make(block, BLOCK));
-	while (kept == 0);
+		written += BLOCK;
+	} while (kept == 0);
 	assert_int_equal(stream_kept(&tape.stream), kept);
 	assert_int_equal(stream_memory_used(), kept);	/* just what it needs */
 	stream_shut(&tape.stream);
@@ -80,8 +77,7 @@ what_is_not_taken_is_kept_counted_and_drained_before_the_fin(void **state)
 		got += drain(fds[1]);
 	}
 	assert_int_equal(stream_memory_used(), 0);
-	assert_int_equal(got, tape.stream.bytes_out);
-	assert_int_equal(got % BLOCK, 0);
+	assert_int_equal(got, written);
 	assert_int_equal(read(fds[1], &end, 1), 0);
 	tape_close(&tape);
 	close(fds[1]);
@@ -89,18 +85,10 @@ what_is_not_taken_is_kept_counted_and_drained_before_the_fin(void **state)
 }
 
 static void
-on_time_out(struct loop_timer *timer)
-{
-	(void)timer;
-	loop_stop(loop_current());
-}
-
-static void
 a_half_closed_stream_lets_the_loop_sleep(void **state)
 {
 	struct loop *loop = loop_new(0);
 	struct tape tape = { 0 };
-	struct loop_timer timer;
 	uint64_t turn;
 	int fds[2];
 
@@ -110,10 +98,7 @@ a_half_closed_stream_lets_the_loop_sleep(void **state)
 	shutdown(fds[1], SHUT_WR);
 	tape_await(&tape, STREAM_CLOSED, 1);
 	turn = loop_turn(loop);
-	loop_timer_init(&timer, on_time_out);
-	loop_timer_set(loop, &timer, loop_now(loop) + 20);
-	while (loop_timer_is_set(&timer))
-		loop_run(loop);
+	wait_ms(loop, 20);
 	assert_true(loop_turn(loop) - turn < 10);
 	tape_close(&tape);
 	close(fds[1]);
@@ -197,7 +182,7 @@ a_stream_may_close_itself_in_any_event(void **state)
 		tape_await(&tape, events[i], 1);
 		turn_a_little(loop);
 		assert_int_equal(tape.counts[events[i]], 1);
-		assert_false(stream_is_open(&tape.stream));
+		assert_int_equal(tape.stream.fd, -1);
 		tape_close(&tape);
 		loop_free(&loop);
 	}
@@ -260,7 +245,6 @@ a_refused_connection_is_told_as_an_event(void **state)
 
 	stream_connect(&impossible.stream, loop, &(struct stream_target){ .to = &nowhere },
 	    tape_record, &impossible);
-	assert_true(stream_is_open(&impossible.stream));
 	assert_int_equal(impossible.counts[STREAM_FAILED], 0);
 	tape_await(&impossible, STREAM_FAILED, 1);
 	assert_string_equal(impossible.reason, "no such file or directory");
@@ -273,7 +257,6 @@ static void
 a_connection_that_hangs_is_ended_by_the_callers_timer(void **state)
 {
 	struct loop *loop = loop_new(0);
-	struct loop_timer timer;
 	struct tape tape[4] = { 0 };
 	struct addr to;
 	int listening = listen_local(&to);
@@ -283,10 +266,7 @@ a_connection_that_hangs_is_ended_by_the_callers_timer(void **state)
 	for (int i = 0; i < 4; i++)
 		stream_connect(&tape[i].stream, loop, &(struct stream_target){ .to = &to },
 		    tape_record, &tape[i]);
-	loop_timer_init(&timer, on_time_out);
-	loop_timer_set(loop, &timer, loop_now(loop) + 50);
-	while (loop_timer_is_set(&timer))
-		loop_run(loop);
+	wait_ms(loop, 50);
 	assert_int_equal(tape[3].counts[STREAM_CONNECTED] + tape[3].counts[STREAM_FAILED], 0);
 	for (int i = 0; i < 4; i++)
 		tape_close(&tape[i]);
@@ -296,7 +276,7 @@ a_connection_that_hangs_is_ended_by_the_callers_timer(void **state)
 }
 
 static void
-reset_reaches_the_peer_as_a_reset(void **state)
+a_reset_is_told_as_such(void **state)
 {
 	struct loop *loop = loop_new(0);
 	struct tape near = { 0 }, far = { 0 };
@@ -414,7 +394,7 @@ main(void)
 		cmocka_unit_test(a_connection_is_told_and_what_was_written_before_goes_first),
 		cmocka_unit_test(a_refused_connection_is_told_as_an_event),
 		cmocka_unit_test(a_connection_that_hangs_is_ended_by_the_callers_timer),
-		cmocka_unit_test(reset_reaches_the_peer_as_a_reset),
+		cmocka_unit_test(a_reset_is_told_as_such),
 		cmocka_unit_test(beyond_the_memory_limit_reads_stop_until_memory_is_given_back),
 		cmocka_unit_test(beyond_the_memory_limit_small_blocks_go_to_who_takes_them),
 	};

@@ -28,7 +28,7 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-	tls_context_put(&context);
+	tls_context_free(&context);
 	return remove_folder(state);
 }
 
@@ -68,7 +68,7 @@ close_duo(struct duo *duo)
 {
 	tape_close(&duo->front);
 	tape_close(&duo->back);
-	tls_client_put(&duo->back_tls.client);
+	tls_client_free(&duo->back_tls.client);
 	loop_free(&duo->loop);
 }
 
@@ -77,7 +77,6 @@ both_ends_shake_hands_and_talk(void **state)
 {
 	struct tls_facts facts;
 	struct duo duo;
-	char name[64];
 
 	(void)state;
 	open_duo(&duo);
@@ -90,8 +89,6 @@ both_ends_shake_hands_and_talk(void **state)
 	tls_facts_read(&duo.front.stream, &facts);
 	assert_string_equal(facts.version, "TLSv1.3");
 	assert_false(facts.resumed);
-	tls_name_read(&duo.front.stream, name, sizeof(name));
-	assert_string_equal(name, "mail.example.com");
 
 	assert_int_equal(stream_write(&duo.front.stream, slice_of("* OK")), 0);
 	tape_await(&duo.back, STREAM_DATA, 1);
@@ -273,7 +270,7 @@ servers_are_verified_by_authority_and_name(void **state)
 	(void)state;
 	for (int i = 0; i < 3; i++) {
 		open_duo(&duo);
-		tls_client_put(&duo.back_tls.client);
+		tls_client_free(&duo.back_tls.client);
 		/* the third server's authority is none of the client's */
 		if (i == 2)
 			write_pem("DNS:mail.example.com", "other.pem");

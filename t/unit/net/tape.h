@@ -55,6 +55,31 @@ await(struct loop *loop, const int *count, int wanted)
 	loop_timer_stop(loop, &watchdog);
 }
 
+struct wait {
+	struct loop_timer timer;
+	struct loop *loop;
+};
+
+static inline void
+on_waited(struct loop_timer *timer)
+{
+	loop_stop(loop_owner(timer, struct wait, timer)->loop);
+}
+
+/* Lets the loop run for a time: for what only time brings. */
+static inline void
+wait_ms(struct loop *loop, int ms)
+{
+	struct wait wait = { .loop = loop };
+	int64_t until = loop_now(loop) + ms;
+
+	loop_timer_init(&wait.timer, on_waited);
+	loop_timer_set(loop, &wait.timer, until);
+	while (loop_now(loop) < until)
+		loop_run(loop);
+	loop_timer_stop(loop, &wait.timer);
+}
+
 static inline void
 tape_record(struct stream *stream, enum stream_event event, struct slice data, void *owner)
 {
@@ -81,6 +106,16 @@ tape_close(struct tape *tape)
 {
 	stream_close(&tape->stream);
 	buf_clear(&tape->data);
+}
+
+/* Closes it, and the other side sees a reset. */
+static inline void
+stream_reset(struct stream *stream)
+{
+	const struct linger at_once = { .l_onoff = 1 };
+
+	assert_int_equal(setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
+	stream_close(stream);
 }
 
 static inline void

@@ -264,7 +264,7 @@ bounds_the_connect_apart(void **state)
 	assert_string_equal(rig.reason, "timed out");
 	assert_string_equal(back_doing(rig.back), "starting TLS with the server");
 	assert_true(buf_len(&peer->heard) > 0);
-	tls_client_put(&tls.client);
+	tls_client_free(&tls.client);
 	rig_close(&rig);
 }
 
@@ -354,7 +354,7 @@ logs_in_through_tls(struct tls_context *context, bool implicit)
 	peer_say(peer, "L OK done\r\n* 2 EXISTS\r\n");
 	expect_event(&rig, BACK_EVENT_READY);
 	assert_true(slice_equals(buf_slice(&rig.back->in), "* 2 EXISTS\r\n"));
-	tls_client_put(&tls.client);
+	tls_client_free(&tls.client);
 	rig_close(&rig);
 }
 
@@ -370,7 +370,7 @@ logs_in_through_either_tls(void **state)
 	context = load_block(&block);
 	logs_in_through_tls(context, true);
 	logs_in_through_tls(context, false);
-	tls_context_put(&context);
+	tls_context_free(&context);
 }
 
 static void

@@ -236,26 +236,6 @@ says_nothing_within_a_literal(void **state)
 	rig_close(&rig);
 }
 
-static void
-on_time_is_up(struct loop_timer *timer)
-{
-	(void)timer;
-	loop_stop(loop_current());
-}
-
-static void
-wait_ms(struct loop *loop, int ms)
-{
-	struct loop_timer timer;
-	int64_t until = loop_now(loop) + ms;
-
-	loop_timer_init(&timer, on_time_is_up);
-	loop_timer_set(loop, &timer, until);
-	while (loop_now(loop) < until)
-		loop_run(loop);
-	loop_timer_stop(loop, &timer);
-}
-
 /* The server falls silent long after the session began: the timer must have looked for that. */
 static void
 a_reply_that_never_comes_is_noticed_late_in_a_session(void **state)

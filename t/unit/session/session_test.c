@@ -27,7 +27,7 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-	tls_context_put(&context);
+	tls_context_free(&context);
 	end_log(state);
 	return remove_folder(state);
 }
@@ -281,7 +281,7 @@ logs_in_through_tls(void **state)
 		peer_close(&client);
 		peer_close(server);
 		rig_close(&rig);
-		tls_client_put(&tls.client);
+		tls_client_free(&tls.client);
 	}
 }
 
