@@ -39,15 +39,14 @@ enum auth_verdict {
 struct auth_answer {
 	enum auth_verdict verdict;
 	const char *user;		/* the canonical name to use instead of the one claimed */
-	const char *reason;		/* of a refusal, safe to be told to the client */
+	const char *why;		/* of a refusal, for the log */
+	const char *reason;		/* the same, safe to be told to the client */
 	const char *host;		/* where the session goes: a name or an address */
 	uint16_t port;
 	enum auth_tls tls;		/* to that host */
-	bool tls_any_certificate;
-	const char *pool, *server, *director_tag;	/* or there */
+	const char *pool, *server;	/* or there */
 	const char *destuser, *pass, *master;	/* how it logs in there */
 	int64_t delay_ms;		/* to be waited before the client is served */
-	bool is_prompt;			/* a failure is told without delay */
 };
 
 /* One question.  Embedded in its owner; everything pointed to outlives the answer or the cancel. */

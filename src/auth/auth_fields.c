@@ -123,7 +123,6 @@ static const struct field_row {
 	FIELD(master,          is_text,       "a name"),
 	FIELD(pool,            is_text,       "the name of a pool"),
 	FIELD(server,          is_text,       "the name of a server"),
-	FIELD(director_tag,    is_any,        "a tag"),
 	FIELD(starttls,        is_tls,        "yes, no or any-cert"),
 	FIELD(ssl,             is_tls,        "yes, no or any-cert"),
 	FIELD(reason,          is_any,        "a text"),
@@ -132,9 +131,6 @@ static const struct field_row {
 	FIELD(delay_until,     is_until,      "a time in seconds since 1970, or that, + and seconds"),
 	FIELD(nologin,         is_any,        "a flag"),
 	FIELD(nopassword,      is_any,        "a flag"),
-	FIELD(nodelay,         is_any,        "a flag"),
-	FIELD(proxy,           is_any,        "a flag"),
-	FIELD(proxy_maybe,     is_any,        "a flag"),
 };
 
 static const struct field_row *
@@ -235,11 +231,15 @@ tell_where(const struct auth_fields *fields, struct auth_answer *answer)
 	answer->master = fields->master;
 	answer->pool = fields->pool;
 	answer->server = fields->server;
-	answer->director_tag = fields->director_tag;
-	if (is_tls_wanted(tls)) {
+	if (is_tls_wanted(tls))
 		answer->tls = tls == fields->ssl ? AUTH_TLS_IMPLICIT : AUTH_TLS_STARTTLS;
-		answer->tls_any_certificate = strcmp(tls, "any-cert") == 0;
-	}
+}
+
+static void
+refuse(struct auth_answer *answer, const char *why)
+{
+	answer->verdict = AUTH_REFUSED;
+	answer->why = why;
 }
 
 void
@@ -249,14 +249,18 @@ auth_fields_judge(const struct auth_fields *fields, const struct auth_request *r
 	*answer = (struct auth_answer){
 		.verdict = fields->nopassword != NULL ? AUTH_BY_SERVER : AUTH_OK,
 		.user = fields->user,
-		.is_prompt = fields->nodelay != NULL,
 	};
 	if (fields->allow_nets != NULL && !is_allowed(fields->allow_nets, &request->identity->client)) {
-		answer->verdict = AUTH_REFUSED;
+		refuse(answer, "the client is not in the user's allow_nets");
+		return;
+	}
+	if (fields->allow_countries != NULL) {
+		/* a restriction that cannot be checked lets nobody in */
+		refuse(answer, "the user's allow_countries cannot be checked: countries are not known");
 		return;
 	}
 	if (fields->nologin != NULL) {
-		answer->verdict = AUTH_REFUSED;
+		refuse(answer, "the user has nologin");
 		answer->reason = fields->reason != NULL && is_safe(fields->reason) ? fields->reason : NULL;
 		return;
 	}

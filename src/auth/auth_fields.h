@@ -21,10 +21,10 @@ enum auth_tls { AUTH_TLS_POOL, AUTH_TLS_STARTTLS, AUTH_TLS_IMPLICIT };
 struct auth_fields {
 	const char *user;
 	const char *host, *port, *destuser, *pass, *master;
-	const char *pool, *server, *director_tag;
+	const char *pool, *server;
 	const char *starttls, *ssl;		/* "", "yes", "no" or "any-cert" */
 	const char *reason, *allow_nets, *allow_countries, *delay_until;
-	const char *nologin, *nopassword, *nodelay, *proxy, *proxy_maybe;	/* said at all: true */
+	const char *nologin, *nopassword;	/* said at all: true */
 };
 
 /* The longest wait that delay_until may ask for, as Dovecot's: beyond it the login fails. */

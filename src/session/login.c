@@ -220,6 +220,7 @@ static void
 on_verdict(struct auth_request *request, const struct auth_answer *answer)
 {
 	struct session *s = loop_owner(request, struct login, auth)->session;
+	const char *why = answer->reason != NULL ? answer->reason : answer->why;
 
 	switch (answer->verdict) {
 	case AUTH_OK:
@@ -228,7 +229,7 @@ on_verdict(struct auth_request *request, const struct auth_answer *answer)
 		break;
 	case AUTH_REFUSED:
 		reply_write_reason(&s->login->dialogue, answer->reason);
-		refuse(s, answer->reason != NULL ? answer->reason : "refused by the auth source");
+		refuse(s, why != NULL ? why : "refused by the auth source");
 		break;
 	case AUTH_LATER:
 		login_unavailable(s, "the auth source cannot say");
