@@ -30,9 +30,6 @@ static const struct directive users_directives[] = {
 	CONF_STRING(struct users, default_domain, NULL, 0,
 	    "The domain of names without one: with `example.com`, bob and bob@example.com are one user.  "
 	    "Default: names stay without."),
-	CONF_STRING(struct users, recipient_delimiter, NULL, 0,
-	    "Characters that begin the detail of a recipient's address: with `+`, mail for "
-	    "bob+lists@example.com is bob@example.com's.  Default: none."),
 	CONF_STRING(struct users, master_separator, NULL, 0,
 	    "The character between a user and the master user who logs in for them: with `*`, bob*admin is "
 	    "bob.  Default: none."),
@@ -50,10 +47,6 @@ check_users(struct conf_context *context, void *object)
 	    (*users->default_domain == '\0' || strchr(users->default_domain, '@') != NULL))
 		conf_error_at(context->problems, &users->conf, "default_domain",
 		    "default_domain is a name like example.com");
-	if (users->recipient_delimiter != NULL &&
-	    (*users->recipient_delimiter == '\0' || strchr(users->recipient_delimiter, '@') != NULL))
-		conf_error_at(context->problems, &users->conf, "recipient_delimiter",
-		    "recipient_delimiter is one or more characters other than @");
 	if (users->master_separator != NULL &&
 	    (strlen(users->master_separator) != 1 || *users->master_separator == '@'))
 		conf_error_at(context->problems, &users->conf, "master_separator",
@@ -110,17 +103,6 @@ users_canonical(const struct users *users, struct slice login)
 		login.len = (size_t)(separator - login.data);
 	domain = split_domain(&login);
 	return canonical_name(users, login, domain);
-}
-
-char *
-users_canonical_recipient(const struct users *users, struct slice address)
-{
-	struct slice domain = split_domain(&address);
-
-	for (size_t i = 1; users->recipient_delimiter != NULL && i < address.len; i++)
-		if (strchr(users->recipient_delimiter, address.data[i]) != NULL)
-			address.len = i;
-	return canonical_name(users, address, domain);
 }
 
 struct slice

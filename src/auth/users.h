@@ -13,7 +13,6 @@ struct users {
 	struct conf_block conf;
 	int letter_case;		/* enum users_case; the directive is `case` */
 	const char *default_domain;	/* NULL: none is added */
-	const char *recipient_delimiter;	/* any of these characters; NULL: none */
 	const char *master_separator;	/* one character; NULL: none */
 	int key;			/* enum users_key */
 };
@@ -24,8 +23,6 @@ extern const struct block users_block;
  * in lower case.  The caller xfrees it.
  */
 char *users_canonical(const struct users *users, struct slice login);
-/* The same of the address of a recipient: less what is behind the delimiter, with no master user. */
-char *users_canonical_recipient(const struct users *users, struct slice address);
 /* The part of a canonical name that decides on the server: all of it, or the domain where it has one. */
 struct slice users_key(const struct users *users, const char *canonical);
 

@@ -52,15 +52,6 @@ assert_login(const struct users *users, const char *login, const char *canonical
 }
 
 static void
-assert_recipient(const struct users *users, const char *address, const char *canonical)
-{
-	char *found = users_canonical_recipient(users, slice_of(address));
-
-	assert_string_equal(found, canonical);
-	xfree(found);
-}
-
-static void
 is_lower_case_without_a_block(void **state)
 {
 	const struct users *users = load("");
@@ -75,7 +66,6 @@ is_lower_case_without_a_block(void **state)
 	found = users_canonical(users, slice_make("Bobby", 3));
 	assert_string_equal(found, "bob");
 	xfree(found);
-	assert_recipient(users, "Bob+Lists@Example.com", "bob+lists@example.com");
 	conf_free(&conf);
 }
 
@@ -100,7 +90,6 @@ adds_the_default_domain(void **state)
 	assert_login(users, "bob@x.org", "bob@x.org");
 	assert_login(users, "bob@", "bob@");
 	assert_login(users, "", "");
-	assert_recipient(users, "Bob", "bob@example.com");
 	conf_free(&conf);
 }
 
@@ -115,22 +104,6 @@ leaves_out_the_master_user(void **state)
 	assert_login(users, "bob*master@y.org", "bob@example.com");	/* the domain is the master's */
 	assert_login(users, "bob*", "bob@example.com");
 	assert_login(users, "*master", "*master@example.com");
-	assert_recipient(users, "bob*master@x.org", "bob*master@x.org");
-	conf_free(&conf);
-}
-
-static void
-leaves_out_the_detail_of_recipients_only(void **state)
-{
-	const struct users *users = load("users { recipient_delimiter +-; default_domain example.com }");
-
-	(void)state;
-	assert_recipient(users, "Bob+Lists@x.org", "bob@x.org");
-	assert_recipient(users, "bob-lists+a", "bob@example.com");
-	assert_recipient(users, "bob@x-y.org", "bob@x-y.org");
-	assert_recipient(users, "+bob@x.org", "+bob@x.org");
-	assert_recipient(users, "\"a@b\"@x.org", "\"a@b\"@x.org");
-	assert_login(users, "bob+lists@x.org", "bob+lists@x.org");
 	conf_free(&conf);
 }
 
@@ -154,7 +127,6 @@ refuses_what_makes_no_sense(void **state)
 	static const char *const texts[] = {
 		"users { master_separator ** }", "users { master_separator @ }",
 		"users { master_separator \"\" }",
-		"users { recipient_delimiter @ }", "users { recipient_delimiter \"\" }",
 		"users { default_domain bob@x.org }", "users { default_domain \"\" }",
 		"users { case upper }", "users { key address }",
 	};
@@ -178,7 +150,6 @@ main(void)
 		cmocka_unit_test(keeps_the_case_where_told),
 		cmocka_unit_test(adds_the_default_domain),
 		cmocka_unit_test(leaves_out_the_master_user),
-		cmocka_unit_test(leaves_out_the_detail_of_recipients_only),
 		cmocka_unit_test(key_is_the_user_or_the_domain),
 		cmocka_unit_test(refuses_what_makes_no_sense),
 	};
