@@ -62,8 +62,9 @@ take_literal(struct slice *rest, struct buf *out)
 	return true;
 }
 
-bool
-imap_take_string(struct slice *rest, struct buf *out)
+/* Quoted or a literal; appends the content. */
+static bool
+take_string(struct slice *rest, struct buf *out)
 {
 	if (rest->len == 0)
 		return false;
@@ -78,7 +79,7 @@ imap_take_astring(struct slice *rest, struct buf *out)
 	size_t i = 0;
 
 	if (rest->len > 0 && (rest->data[0] == '"' || rest->data[0] == '{'))
-		return imap_take_string(rest, out);
+		return take_string(rest, out);
 	/* "%", "*" and "\" belong in quotes, but clients are about that do not know, and nothing is lost */
 	while (i < rest->len && rest->data[i] > ' ' && rest->data[i] <= '~' &&
 	    strchr("(){\"", rest->data[i]) == NULL)
@@ -100,8 +101,8 @@ take_nil(struct slice *rest)
 static bool
 take_pair(struct slice *rest, struct buf *content)
 {
-	return imap_take_string(rest, content) && imap_take_blank(rest) &&
-	    (take_nil(rest) || imap_take_string(rest, content));
+	return take_string(rest, content) && imap_take_blank(rest) &&
+	    (take_nil(rest) || take_string(rest, content));
 }
 
 bool
