@@ -238,6 +238,25 @@ give_back(struct session *s)
 	s->settings = NULL;
 }
 
+/* "… while reading greeting": the phase's and the back's own words. */
+static const char *
+doing(const struct session *s)
+{
+	if (s->phase == FRONT_ROUTE && s->back != NULL)
+		return back_doing(s->back);
+	if (s->phase == FRONT_ROUTE && s->login->route.is_queued)
+		return "waiting in the queue";
+	if (s->phase == FRONT_ROUTE && loop_timer_is_set(&s->login->route.timer))
+		return "waiting to try again";
+	if (s->phase == FRONT_ROUTE)
+		return "choosing a server";
+	if (s->phase == FRONT_COMMAND && s->login->dialogue.doing != NULL)
+		return s->login->dialogue.doing;
+	if (phases[s->phase].doing != NULL)
+		return phases[s->phase].doing;
+	return "waiting for a command";
+}
+
 /* "client lost: connection reset by peer while relaying" */
 static void
 log_end(const struct session *s, const struct end_row *row)
@@ -249,9 +268,9 @@ log_end(const struct session *s, const struct end_row *row)
 		broken = &s->back->stream;
 	if (broken != NULL)
 		session_log(s, row->level, "%s: %s while %s", row->text, stream_reason(broken, reason),
-		    session_doing(s));
+		    doing(s));
 	else
-		session_log(s, row->level, "%s while %s", row->text, session_doing(s));
+		session_log(s, row->level, "%s while %s", row->text, doing(s));
 }
 
 void
@@ -315,22 +334,4 @@ session_endpoint(const struct session *s)
 	if (s->endpoint != NULL)
 		return s->endpoint;
 	return s->login != NULL ? s->login->route.endpoint : NULL;
-}
-
-const char *
-session_doing(const struct session *s)
-{
-	if (s->phase == FRONT_ROUTE && s->back != NULL)
-		return back_doing(s->back);
-	if (s->phase == FRONT_ROUTE && s->login->route.is_queued)
-		return "waiting in the queue";
-	if (s->phase == FRONT_ROUTE && loop_timer_is_set(&s->login->route.timer))
-		return "waiting to try again";
-	if (s->phase == FRONT_ROUTE)
-		return "choosing a server";
-	if (s->phase == FRONT_COMMAND && s->login->dialogue.doing != NULL)
-		return s->login->dialogue.doing;
-	if (phases[s->phase].doing != NULL)
-		return phases[s->phase].doing;
-	return "waiting for a command";
 }

@@ -100,8 +100,6 @@ void session_end(struct session *s, enum end_reason reason);
 void session_finish(struct session *s);		/* told to go: ends at once or at the next boundary */
 void session_stop(struct session *s);		/* ends at once, last words unread if need be */
 
-/* "… while reading greeting": the phase's and the back's own words. */
-const char *session_doing(const struct session *s);
 void session_log(const struct session *s, int level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void session_event(const struct session *s, enum session_events event, const char *reason);
