@@ -293,6 +293,31 @@ traffic_puts_the_timeout_off(void **state)
 	rig_close(&rig);
 }
 
+/* The pool was dropped while it dialled, and all others had been told already. */
+static void
+who_reaches_a_dropped_server_is_told_to_go(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+
+	(void)state;
+	rig_open(&rig, 1, "imap", "", "");
+	rig_client(&rig, &client);
+	peer_expect(&client, client_greeting);
+	peer_say(&client, "a LOGIN bob secret\r\n");
+	server = door_accept(&rig.doors[0]);
+	peer_say(server, server_greeting);
+	peer_expect(server, login_line);
+	endpoint_set_dropped(endpoint_at(&rig, 0), true, 50);
+	peer_say(server, "L OK [CAPABILITY IMAP4rev1] done\r\n");
+	peer_expect(&client, "a OK [CAPABILITY IMAP4rev1] done\r\n");
+	peer_expect(&client, "* BYE ");
+	peer_expect_end(server);
+	peer_close(server);
+	peer_close(&client);
+	rig_close(&rig);
+}
+
 int
 main(void)
 {
@@ -309,6 +334,7 @@ main(void)
 		cmocka_unit_test(a_reply_that_never_comes_is_noticed_late_in_a_session),
 		cmocka_unit_test(an_idle_client_is_noticed_behind_a_late_reply),
 		cmocka_unit_test(traffic_puts_the_timeout_off),
+		cmocka_unit_test(who_reaches_a_dropped_server_is_told_to_go),
 	};
 
 	return cmocka_run_group_tests(tests, quiet_log, end_log);
