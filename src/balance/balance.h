@@ -7,7 +7,6 @@
 #define BALANCE_BALANCE_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "balance/endpoint.h"
 #include "balance/pool.h"

@@ -8,7 +8,6 @@
 #define BASE_BUF_H
 
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/slice.h"

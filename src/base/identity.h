@@ -3,8 +3,6 @@
 #ifndef BASE_IDENTITY_H
 #define BASE_IDENTITY_H
 
-#include <stdbool.h>
-
 #include "base/addr.h"
 
 enum { SESSION_ID_SIZE = 17 };		/* 16 characters and a NUL */

@@ -8,13 +8,11 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <syslog.h>
 
 #include "base/error.h"
-#include "base/slice.h"
 
 enum log_target { LOG_TARGET_STDERR, LOG_TARGET_SYSLOG, LOG_TARGET_JOURNAL, LOG_TARGET_FILE };
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
@@ -57,6 +55,5 @@ void log_write(int level, const char *format, ...) __attribute__((format(printf,
  */
 #define LOG_FIELD_UNSET INT64_MIN
 void log_event(const char *event, const struct log_field *fields, int count);
-
 
 #endif

@@ -6,7 +6,6 @@
 #ifndef BASE_MAP_H
 #define BASE_MAP_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/slice.h"

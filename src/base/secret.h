@@ -3,8 +3,6 @@
 #ifndef BASE_SECRET_H
 #define BASE_SECRET_H
 
-#include <stdbool.h>
-
 #include "base/error.h"
 
 /*

@@ -6,7 +6,6 @@
 #ifndef CONF_LOAD_H
 #define CONF_LOAD_H
 
-#include <stdarg.h>
 #include <sys/types.h>
 
 #include "base/map.h"

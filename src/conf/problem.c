@@ -5,8 +5,7 @@
  */
 #include "conf/load.h"
 
-#include <inttypes.h>
-#include <stdlib.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "base/buf.h"

@@ -3,7 +3,6 @@
  * resolve.c: what needs the whole configuration read: references, `default` blocks, inheritance, defaults
  * that depend on other values, and the checks of the blocks.
  */
-#include <assert.h>
 #include <string.h>
 
 #include "conf/load.h"

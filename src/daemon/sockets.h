@@ -7,8 +7,6 @@
 #ifndef DAEMON_SOCKETS_H
 #define DAEMON_SOCKETS_H
 
-#include <stdbool.h>
-
 #include "base/error.h"
 #include "net/listener.h"
 

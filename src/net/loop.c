@@ -6,7 +6,6 @@
  */
 #include "net/loop.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <ev.h>
 #include <pthread.h>

@@ -8,7 +8,6 @@
 #include "net/stream.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>

@@ -6,7 +6,6 @@
 #ifndef PROTO_FRAME_H
 #define PROTO_FRAME_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

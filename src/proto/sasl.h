@@ -3,8 +3,6 @@
 #ifndef PROTO_SASL_H
 #define PROTO_SASL_H
 
-#include <stdbool.h>
-
 #include "base/buf.h"
 #include "base/credentials.h"
 #include "base/slice.h"

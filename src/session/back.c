@@ -2,7 +2,6 @@
 /* back.c: one conversation with a server, from the connect to a finished dial. */
 #include "session/back.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

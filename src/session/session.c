@@ -6,7 +6,6 @@
 #include "session/session.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -6,7 +6,6 @@
  */
 #include "state/affinity.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
