@@ -174,7 +174,6 @@ const struct proto proto_imap = {
 	.name = "imap",
 	.alpn = "imap",
 	.port = 143,
-	.tls_port = 993,
 	.has_login = true,
 	.is_tagged = true,
 	.is_bound = true,

@@ -59,7 +59,7 @@ struct relay_filter {
 
 struct proto {
 	const char *name, *alpn;		/* alpn NULL: none */
-	uint16_t port, tls_port;		/* 0: none of its own */
+	uint16_t port;				/* 0: none of its own */
 	bool has_login;				/* false: routed right after accept, relayed blindly */
 	bool is_tagged;				/* replies repeat the command's tag */
 	bool is_bound;				/* one user belongs on one server: balance user by default */
