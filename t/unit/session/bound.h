@@ -27,24 +27,54 @@ bound_open(struct rig *rig, const char *pool)
 	rig_open_text(rig, &(struct rig_text){ .protocol = "imap", .farm = "affinity 15m", .pool = pool });
 }
 
+/* Appends the line; for PORT1 and PORT2 come the servers' ports, for SOON a time that comes in 100 s. */
+static inline void
+fill_line(const struct rig *rig, const char *line, struct buf *out)
+{
+	const struct {
+		const char *name;
+		long long value;
+	} words[] = {
+		{ "PORT1", addr_port(&rig->doors[0].addr) },
+		{ "PORT2", addr_port(&rig->doors[1].addr) },
+		{ "SOON", (long long)time(NULL) + 100 },
+	};
+	enum { COUNT = sizeof(words) / sizeof(words[0]) };
+
+	while (*line != '\0') {
+		size_t i = 0;
+
+		while (i < COUNT && strncmp(line, words[i].name, strlen(words[i].name)) != 0)
+			i++;
+		if (i == COUNT) {
+			buf_append(out, line++, 1);
+			continue;
+		}
+		buf_printf(out, "%lld", words[i].value);
+		line += strlen(words[i].name);
+	}
+}
+
 /*
- * A file of users decides, with this line for bob: %1$d and %2$d are the servers' ports, %3$lld a time
- * that comes in 100 s.
- * Where `top` has no farm, the servers are the pool's own.
+ * A file of users decides, with this line for bob, see fill_line.  Where `top` has no farm, the servers are
+ * the pool's own.
  */
 static inline void
 decided_open(struct rig *rig, const char *line, const struct rig_text *text)
 {
 	struct rig_text whole = *text;
+	struct buf file = { 0 };
 	char top[1024];
 	int fd;
 
 	rig_open_doors(rig, 2);
 	snprintf(users_path, sizeof(users_path), "/tmp/gatepost-users.XXXXXX");
 	fd = mkstemp(users_path);
-	assert_true(fd >= 0 && dprintf(fd, line, addr_port(&rig->doors[0].addr), addr_port(&rig->doors[1].addr),
-	    (long long)time(NULL) + 100) > 0);
+	assert_true(fd >= 0);
+	fill_line(rig, line, &file);
+	assert_int_equal(write(fd, buf_data(&file), buf_len(&file)), buf_len(&file));
 	close(fd);
+	buf_clear(&file);
 	snprintf(top, sizeof(top), "auth staff { source file; path %s }\n%s", users_path,
 	    text_or_none(text->top));
 	whole.protocol = "imap";
@@ -141,10 +171,16 @@ on_guest_kicked(void *owner)
 static inline void
 guest_come(struct guest *guest, const struct rig *rig, const char *server)
 {
-	*guest = (struct guest){ .request = {
-		.loop = rig->loop, .user = bob, .wanted = server, .on_answer = on_guest,
-		.deadline = loop_now(rig->loop) + TAPE_PATIENCE_MS, .on_kick = on_guest_kicked, .owner = guest,
-	} };
+	*guest = (struct guest){ 0 };
+	guest->request = (struct affinity_request){
+		.loop = rig->loop,
+		.user = bob,
+		.wanted = server,
+		.deadline = loop_now(rig->loop) + TAPE_PATIENCE_MS,
+		.on_answer = on_guest,
+		.on_kick = on_guest_kicked,
+		.owner = guest,
+	};
 	affinity_open(rig->bindings, &guest->request);
 	assert_int_equal(guest->answers, 1);
 }
@@ -193,9 +229,10 @@ static inline struct session *
 ask_in(struct rig *rig, struct peer *client)
 {
 	struct session *s = rig_client(rig, client);
+	const struct buf *heard = &client->heard;
 
 	peer_expect(client, "* OK ");
-	while (buf_len(&client->heard) == 0 || buf_slice(&client->heard).data[buf_len(&client->heard) - 1] != '\n')
+	while (buf_len(heard) == 0 || buf_slice(heard).data[buf_len(heard) - 1] != '\n')
 		loop_run(rig->loop);
 	buf_clear(&client->heard);
 	peer_say(client, "a LOGIN bob secret\r\n");

@@ -158,7 +158,9 @@ a_lease_is_held_over_the_tries(void **state)
 }
 
 /* How far a login has come when its session ends. */
-enum stage { STAGE_DELAY, STAGE_KICK, STAGE_QUEUE, STAGE_CONNECT, STAGE_DIAL, STAGE_RETRY, STAGE_RELAY, STAGES };
+enum stage {
+	STAGE_DELAY, STAGE_KICK, STAGE_QUEUE, STAGE_CONNECT, STAGE_DIAL, STAGE_RETRY, STAGE_RELAY, STAGES
+};
 
 static void
 reach(struct rig *rig, enum stage stage, struct guest *guest, struct session *s, struct peer *client)
@@ -199,7 +201,7 @@ reach(struct rig *rig, enum stage stage, struct guest *guest, struct session *s,
 static void
 leaves_nothing_behind_at(enum stage stage, bool is_stopped)
 {
-	const char *line = stage == STAGE_DELAY ? "bob:{PLAIN}secret:delay_until=%3$lld\n" : plain_bob;
+	const char *line = stage == STAGE_DELAY ? "bob:{PLAIN}secret:delay_until=SOON\n" : plain_bob;
 	struct rig rig;
 	struct guest guest = { 0 };
 	struct peer client;
@@ -249,7 +251,7 @@ the_sources_server_is_the_first_choice(void **state)
 	for (size_t wanted = 0; wanted < 2; wanted++) {
 		/* its name, or its address: one endpoint */
 		decided_open(&rig, wanted ? "bob:{PLAIN}secret:server=d01\n" :
-		    "bob:{PLAIN}secret:host=127.0.0.1 port=%1$d\n", &farm_text);
+		    "bob:{PLAIN}secret:host=127.0.0.1 port=PORT1\n", &farm_text);
 		ask_in(&rig, &client);
 		agree(serve(&rig, wanted), &client);
 		expect_bound(&rig, wanted);
@@ -278,7 +280,7 @@ the_sources_server_is_the_first_choice(void **state)
 static void
 another_host_is_of_this_session_alone(void **state)
 {
-	static const char line[] = "bob:{PLAIN}secret:host=127.0.0.1 port=%2$d\n";
+	static const char line[] = "bob:{PLAIN}secret:host=127.0.0.1 port=PORT2\n";
 	struct rig rig;
 	struct peer clients[2], *server;
 	struct session *s;
@@ -335,9 +337,9 @@ what_cannot_be_is_unavailable(void **state)
 		"bob:{PLAIN}secret:server=d77\n",
 		"bob:{PLAIN}secret:pool=none\n",
 		"bob:{PLAIN}secret:host=mail.example.com\n",
-		"bob:{PLAIN}secret:host=127.0.0.1 port=%1$d ssl=yes\n",
-		"bob:{PLAIN}secret:host=127.0.0.1 port=%1$d starttls=any-cert\n",
-		"bob:{PLAIN}secret:delay_until=%3$lld000\n",
+		"bob:{PLAIN}secret:host=127.0.0.1 port=PORT1 ssl=yes\n",
+		"bob:{PLAIN}secret:host=127.0.0.1 port=PORT1 starttls=any-cert\n",
+		"bob:{PLAIN}secret:delay_until=SOON000\n",
 	};
 	struct rig rig;
 	struct peer client;

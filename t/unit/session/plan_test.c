@@ -107,7 +107,8 @@ an_unchecked_password_opens_nothing(void **state)
 	snprintf(master, sizeof(master), "login master; master_user proxy; master_password_file %s",
 	    secret_path);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		decided_open(&rig, rows[i].line, &(struct rig_text){ .pool = rows[i].pool, .top = rows[i].top });
+		decided_open(&rig, rows[i].line,
+		    &(struct rig_text){ .pool = rows[i].pool, .top = rows[i].top });
 		ask_in(&rig, &client);
 		peer_expect(&client, unavailable);
 		assert_int_equal(rig.doors[0].count + rig.doors[1].count, 0);
@@ -154,14 +155,14 @@ a_delay_is_waited_for(void **state)
 	struct session *s;
 
 	(void)state;
-	decided_open(&rig, "bob:{PLAIN}secret:delay_until=%3$lld\n", &(struct rig_text){
+	decided_open(&rig, "bob:{PLAIN}secret:delay_until=SOON\n", &(struct rig_text){
 	    .listener = "auth staff\nlogin_timeout 1s" });
 	endpoint_set_weight(endpoint_at(&rig, 1), 0);
 	s = ask_in(&rig, &client);
 	while (!loop_timer_is_set(&s->login->delay))
 		turn_a_little(rig.loop);
 	assert_int_equal(rig.doors[0].count, 0);
-	for (int64_t until = loop_now(rig.loop) + 1200; loop_now(rig.loop) < until; )
+	for (int64_t until = loop_now(rig.loop) + 1200; loop_now(rig.loop) < until;)
 		turn_a_little(rig.loop);
 	assert_int_equal(s->phase, FRONT_AUTH);
 	loop_timer_set(rig.loop, &s->login->delay, loop_now(rig.loop));
