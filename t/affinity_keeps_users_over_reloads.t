@@ -36,8 +36,9 @@ my %dovecot = map { $_ => Gatepost::Dovecot->new(name => "d$_", address => own_a
 
 # Servers and their weights.
 sub config (%weights) {
-	my $servers = join "\n",
-	    map { "    server d$_ { address \@D$_\@:\@SERVER_PORT\@; weight $weights{$_} }" } sort keys %weights;
+	my $servers = join "\n", map {
+		"    server d$_ { address \@D$_\@:\@SERVER_PORT\@; weight $weights{$_} }"
+	} sort keys %weights;
 
 	return <<~"END";
 		users { default_domain example.com; master_separator "*" }

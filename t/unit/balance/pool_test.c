@@ -374,7 +374,8 @@ a_dropped_pool_has_its_sessions_leave(void **state)
 	struct endpoint *imap, *pop3;
 
 	(void)state;
-	load(&old, "default pool { balance user; close_spread 7s }\nfarm f { server d01 { address ::1 } }\n"
+	load(&old, "default pool { balance user; close_spread 7s }\n"
+		   "farm f { server d01 { address ::1 } }\n"
 		   "pool imap { port 143; farm f }\npool pop3 { port 110; farm f }");
 	assert_true(open_pool(&old, table));
 	assert_true(pool_open(pool_at(&old, 1), table, &old.context));

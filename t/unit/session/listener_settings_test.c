@@ -188,14 +188,15 @@ somebody_must_check_the_password(void **state)
 		{ "; auth staff farm", "keeps it from the server, and `auth` leaves it to the server" },
 		{ "; auth staff", NULL },
 	};
+	static const char any_auth[] = "auth staff { source file; path /u }\nauth farm { source server }\n"
+	    "listener imap { bind *:143; tls main";
 	char text[1024];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(logins) / sizeof(logins[0]); i++) {
 		for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
-			snprintf(text, sizeof(text), TLS "pool imap { " SERVER "; %s }\n"
-			    "auth staff { source file; path /u }\nauth farm { source server }\n"
-			    "listener imap { bind *:143; tls main; pool imap%s }", logins[i], rows[k].auth);
+			snprintf(text, sizeof(text), "%s; %s }\n%s; pool imap%s }",
+			    TLS "pool imap { " SERVER, logins[i], any_auth, rows[k].auth);
 			expect_problem(text, rows[k].problem);
 		}
 	}
