@@ -189,7 +189,7 @@ somebody_must_check_the_password(void **state)
 		{ "; auth staff", NULL },
 	};
 	static const char any_auth[] = "auth staff { source file; path /u }\nauth farm { source server }\n"
-	    "listener imap { bind *:143; tls main";
+				       "listener imap { bind *:143; tls main";
 	char text[1024];
 
 	(void)state;
@@ -200,8 +200,8 @@ somebody_must_check_the_password(void **state)
 			expect_problem(text, rows[k].problem);
 		}
 	}
-	expect_problem(TLS "pool imap { " SERVER "; login none }\n"
-	    "listener imap { bind *:143; tls main; pool imap }",
+	expect_problem(
+	    TLS "pool imap { " SERVER "; login none }\nlistener imap { bind *:143; tls main; pool imap }",
 	    "conf:3:39: nobody would check the password");
 }
 
