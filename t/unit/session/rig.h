@@ -20,7 +20,7 @@ enum { SERVERS_MAX = 2 };
 /* What the configuration says; NULL: nothing. */
 struct rig_text {
 	const char *protocol, *top, *pool, *listener;
-	const char *farm;		/* lines of farm `f`, which has the servers; NULL: the pool has them */
+	const char *farm;	/* lines of farm `f`, which has the servers; NULL: the pool has them */
 };
 
 struct rig {
