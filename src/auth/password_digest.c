@@ -21,11 +21,15 @@ bool
 plain_matches(const struct password_scheme *scheme, struct slice hash, struct slice given)
 {
 	uint8_t ours[DIGEST_SHA256_SIZE], theirs[DIGEST_SHA256_SIZE];
+	bool ok;
 
 	(void)scheme;
 	digest_sha256(hash.data, hash.len, ours);
 	digest_sha256(given.data, given.len, theirs);
-	return secret_equals(ours, theirs, sizeof(ours));
+	ok = secret_equals(ours, theirs, sizeof(ours));
+	secret_wipe(ours, sizeof(ours));
+	secret_wipe(theirs, sizeof(theirs));
+	return ok;
 }
 
 bool
@@ -46,9 +50,12 @@ salted_matches(const struct password_scheme *scheme, struct slice hash, struct s
 {
 	uint8_t out[DIGEST_SIZE_MAX];
 	size_t size = digest_size(scheme->digest);
+	bool ok;
 
-	return digest_both(scheme->digest, given, slice_from(hash, size), out) &&
+	ok = digest_both(scheme->digest, given, slice_from(hash, size), out) &&
 	    secret_equals(out, hash.data, size);
+	secret_wipe(out, sizeof(out));
+	return ok;
 }
 
 /* Takes what is before the separator (or all) off the front of *rest. */
