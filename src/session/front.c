@@ -7,6 +7,7 @@
 
 #include <sys/socket.h>
 
+#include "base/digest.h"
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "session/login.h"
@@ -262,6 +263,8 @@ front_event(struct session *s, enum stream_event event, struct slice data)
 		break;
 	case STREAM_DATA:
 		on_data(s, data);
+		/* where it was read; a password may be in it */
+		secret_wipe(loop_scratch(s->worker->loop), data.len);
 		break;
 	case STREAM_CLOSED:
 		on_closed(s);

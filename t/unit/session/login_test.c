@@ -277,6 +277,27 @@ reads_no_endless_pipeline(void **state)
 	rig_close(&rig);
 }
 
+/* The answer is shorter than what was read, and nothing is read after it. */
+static void
+what_is_read_before_the_login_does_not_stay(void **state)
+{
+	static const char line[] = "a XLOGIN bob %0200d\r\n";
+	char command[256];
+	struct rig rig;
+	struct peer client;
+
+	(void)state;
+	snprintf(command, sizeof(command), line, 7);
+	rig_open(&rig, 1, "imap", "", "");
+	rig_client(&rig, &client);
+	peer_expect(&client, client_greeting);
+	peer_say(&client, command);
+	peer_expect(&client, "a BAD ");
+	assert_null(memmem(loop_scratch(rig.loop), LOOP_SCRATCH_SIZE, "00007", 5));
+	peer_close(&client);
+	rig_close(&rig);
+}
+
 static void
 waits_in_the_queue_or_leaves_it(void **state)
 {
@@ -328,6 +349,7 @@ main(void)
 		cmocka_unit_test(guesses_are_bounded_too),
 		cmocka_unit_test(the_login_has_its_time),
 		cmocka_unit_test(reads_no_endless_pipeline),
+		cmocka_unit_test(what_is_read_before_the_login_does_not_stay),
 		cmocka_unit_test(waits_in_the_queue_or_leaves_it),
 	};
 
