@@ -52,12 +52,15 @@ static void
 find_host(struct login *login)
 {
 	const struct pool *pool = login->pool;
+	bool has_port = addr_port(&login->host) != 0;
 
-	if (addr_port(&login->host) == 0)
+	if (!has_port)
 		addr_set_port(&login->host, (uint16_t)pool->port);
 	for (size_t i = 0; i < pool->endpoint_count; i++) {
 		struct addr known = endpoint_addr(pool->endpoints[i]);
 
+		if (!has_port)	/* its server may have a port of its own */
+			addr_set_port(&known, (uint16_t)pool->port);
 		if (!addr_equals(&known, &login->host))
 			continue;
 		xfree(login->server);

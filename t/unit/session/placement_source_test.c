@@ -276,6 +276,25 @@ the_sources_server_is_the_first_choice(void **state)
 	bound_close(&rig);
 }
 
+/* A host without a port, as old databases have it, whose server has a port of its own. */
+static void
+a_host_without_a_port_is_its_server(void **state)
+{
+	struct rig rig;
+	struct peer client;
+	struct addr elsewhere;
+
+	(void)state;
+	decided_open(&rig, "bob:{PLAIN}secret:host=127.0.0.1\n", &farm_text);
+	assert_true(addr_parse(slice_of("192.0.2.1"), 143, &elsewhere));
+	endpoint_set_addr(endpoint_at(&rig, 0), &elsewhere);
+	ask_in(&rig, &client);
+	agree(serve(&rig, 1), &client);
+	expect_bound(&rig, 1);
+	peer_close(&client);
+	bound_close(&rig);
+}
+
 /* No server's of the pool: dialled for this session alone, and bound to nothing. */
 static void
 another_host_is_of_this_session_alone(void **state)
@@ -367,6 +386,7 @@ main(void)
 		cmocka_unit_test(a_lease_is_held_over_the_tries),
 		cmocka_unit_test(nothing_is_left_behind_at_any_stage),
 		cmocka_unit_test(the_sources_server_is_the_first_choice),
+		cmocka_unit_test(a_host_without_a_port_is_its_server),
 		cmocka_unit_test(another_host_is_of_this_session_alone),
 		cmocka_unit_test(the_sources_pool_is_of_the_same_farm),
 		cmocka_unit_test(what_cannot_be_is_unavailable),
