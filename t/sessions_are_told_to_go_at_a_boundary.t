@@ -171,11 +171,10 @@ like($owing->{in}, qr/\A\* SEARCH 1\r\ns OK done\r\n\* BYE [^\r\n]*\r\n\z/,
     'SIGTERM: a command under way is answered first');
 cmp_ok($_->{after} // 999, '<', 9, 'SIGTERM: and the session does not wait for shutdown_timeout')
     for $literal_client, $owing;
-for my $case (['half a response', $half], ['COMPRESS', $blind]) {
-	my ($what, $client) = @$case;
-	is($client->{in}, '', "SIGTERM: behind $what not a word");
-	ok($client->{ended} && $client->{after} >= 9, "SIGTERM: with $what it ends when time is up");
-}
+is($_->[1]{in}, '', "SIGTERM: behind $_->[0] not a word")
+    for ['half a response', $half], ['COMPRESS', $blind];
+ok($half->{ended} && $half->{after} >= 9, 'SIGTERM: with half a response it ends when time is up');
+ok($blind->{ended} && $blind->{after} < 9, 'SIGTERM: with COMPRESS it ends when nothing passes');
 is($gatepost->wait_for_end(20), 0, 'gatepost ends well');
 $gatepost->check_reports;
 done_testing;

@@ -104,6 +104,15 @@ relay_may_speak(const struct session *s)
 	return filter_of(s) != NULL && filter_of(s)->at_boundary(s->relay->filter);
 }
 
+/* Behind COMPRESS no boundary is ever seen: a silence is the best that will come. */
+bool
+relay_may_leave(const struct session *s)
+{
+	if (filter_of(s) == NULL)
+		return true;
+	return filter_of(s)->is_blind(s->relay->filter) ? relay_is_quiet(s) : relay_may_speak(s);
+}
+
 static void
 pass_up(struct session *s, struct slice data)
 {
@@ -238,7 +247,8 @@ relay_begin(struct session *s)
 	s->settings = NULL;
 	first = shortest_timeout(s->relay);
 	session_wake_at(s, s->last_data + (first > 0 && first < SETTLE_MS ? first : SETTLE_MS));
-	if (endpoint_is_dropped(s->endpoint))	/* while we dialled: the others were told then */
+	/* while we dialled: the others were told then */
+	if (endpoint_is_dropped(s->endpoint) || s->worker->is_draining)
 		relay_leave_at(s, s->last_data + endpoint_close_spread(s->endpoint));
 	prime(s, login);
 	login_free(&login, s->worker->loop);

@@ -301,7 +301,7 @@ session_finish(struct session *s)
 {
 	if (s->has_ended || s->phase == FRONT_DRAIN)
 		return;
-	if (s->phase == FRONT_RELAY && s->proto->filter != NULL && !relay_may_speak(s)) {
+	if (s->phase == FRONT_RELAY && !relay_may_leave(s)) {
 		session_enter(s, FRONT_DRAIN);
 		session_wake_at(s, loop_now(s->worker->loop) + SESSION_DRAIN_MS);
 		return;

@@ -119,5 +119,6 @@ bool relay_is_quiet(const struct session *s);	/* in IDLE, or nothing under way *
 void relay_leave_at(struct session *s, int64_t at_ms);	/* ends in its first quiet moment from then on */
 void relay_free(struct session *s);		/* adds up its counts; fine without one */
 bool relay_may_speak(const struct session *s);	/* may our last words follow what the client has had? */
+bool relay_may_leave(const struct session *s);	/* is this as good a moment to end as any to come? */
 
 #endif

@@ -318,6 +318,56 @@ who_reaches_a_dropped_server_is_told_to_go(void **state)
 	rig_close(&rig);
 }
 
+/* So is one whose login was under way when the worker began to drain. */
+static void
+who_logs_in_while_draining_is_told_to_go(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+
+	(void)state;
+	rig_open(&rig, 1, "imap", "close_spread 50ms", "");
+	rig_client(&rig, &client);
+	peer_expect(&client, client_greeting);
+	worker_drain(rig.worker);
+	turn_a_little(rig.loop);
+	server = rig_log_in(&rig, &client);
+	peer_expect(&client, "* BYE ");
+	peer_expect_end(server);
+	peer_close(server);
+	peer_close(&client);
+	rig_close(&rig);
+}
+
+/* No boundary will ever be seen there: it ends in a silence, and not later in the middle of something. */
+static void
+who_compresses_leaves_without_words_in_a_silence(void **state)
+{
+	enum { WELL_BEFORE_DRAIN_IS_OVER_MS = 5000 };
+	struct rig rig;
+	struct peer client, *server;
+	struct session *s;
+	int64_t asked;
+
+	(void)state;
+	open_relay(&rig, &client, &server, "");
+	peer_say(&client, "c COMPRESS DEFLATE\r\n");
+	peer_expect(server, "c COMPRESS DEFLATE\r\n");
+	peer_say(server, "c OK deflating\r\n");
+	peer_expect(&client, "c OK deflating\r\n");
+	s = list_entry(rig.worker->sessions.next, struct session, node);
+	asked = loop_now(rig.loop);
+	relay_leave_at(s, asked);
+	wait_ms(rig.loop, 300);
+	peer_say(server, "zzz");
+	peer_expect(&client, "zzz");
+	peer_expect_end(&client);
+	assert_true(loop_now(rig.loop) - asked < WELL_BEFORE_DRAIN_IS_OVER_MS);
+	assert_int_equal(buf_len(&client.heard), 0);
+	peer_close(&client);
+	rig_close(&rig);
+}
+
 int
 main(void)
 {
@@ -335,6 +385,8 @@ main(void)
 		cmocka_unit_test(an_idle_client_is_noticed_behind_a_late_reply),
 		cmocka_unit_test(traffic_puts_the_timeout_off),
 		cmocka_unit_test(who_reaches_a_dropped_server_is_told_to_go),
+		cmocka_unit_test(who_logs_in_while_draining_is_told_to_go),
+		cmocka_unit_test(who_compresses_leaves_without_words_in_a_silence),
 	};
 
 	return cmocka_run_group_tests(tests, quiet_log, end_log);
