@@ -84,6 +84,8 @@ run_init(struct run *run, const struct input *input)
 	run->dialogue.secrets_allowed = !has_option(input, 1);
 	run->len = input->body.len;
 	dialogue_greet(&run->dialogue);
+	buf_append_slice(&run->trace, buf_slice(&run->dialogue.out));
+	buf_clear(&run->dialogue.out);
 }
 
 int
