@@ -51,12 +51,23 @@ perform(struct back *back, enum dial_result result)
 	}
 }
 
+/* Nothing is said to the server, so that no dial looks whether the client's bytes may pass. */
+static void
+finish_silent(struct back *back)
+{
+	bool is_safe = !back->plan->order.needs_tls || stream_has_tls(&back->stream);
+
+	if (!is_safe)
+		back->why = "no TLS with the server";
+	finish(back, is_safe ? BACK_EVENT_READY : BACK_EVENT_FAILED);
+}
+
 static void
 begin_dial(struct back *back)
 {
 	back->phase = BACK_DIAL;
 	if (back->plan->order.proto->dial == NULL) {
-		finish(back, BACK_EVENT_READY);
+		finish_silent(back);
 		return;
 	}
 	/* the connect is over; what is left is the login's time */

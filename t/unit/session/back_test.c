@@ -386,6 +386,21 @@ is_ready_when_connected_without_a_dialogue(void **state)
 	rig_close(&rig);
 }
 
+static void
+fails_without_a_dialogue_and_the_tls_it_needs(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig);
+	rig.plan.order.proto = &proto_tcp;
+	rig.plan.order.starttls = rig.plan.order.needs_tls = true;
+	dial(&rig);
+	expect_event(&rig, BACK_EVENT_FAILED);
+	assert_string_equal(rig.reason, "no TLS with the server");
+	rig_close(&rig);
+}
+
 int
 main(void)
 {
@@ -402,6 +417,7 @@ main(void)
 		cmocka_unit_test(refuses_plaintext_behind_starttls),
 		cmocka_unit_test(logs_in_through_either_tls),
 		cmocka_unit_test(is_ready_when_connected_without_a_dialogue),
+		cmocka_unit_test(fails_without_a_dialogue_and_the_tls_it_needs),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
