@@ -13,6 +13,7 @@
 #include "balance/pool.h"
 #include "base/buf.h"
 #include "proto/proto.h"
+#include "session/pool_fit.h"
 
 static const struct choice starttls_choices[] = {
 	{ "off", STARTTLS_OFF }, { "optional", STARTTLS_OPTIONAL }, { "required", STARTTLS_REQUIRED }, { 0 }
@@ -316,6 +317,18 @@ check_listener(struct conf_problems *problems, const struct listener_settings *l
 		check_pool_of(problems, l);
 }
 
+static void
+check_pool(struct conf_problems *problems, const struct pool *pool)
+{
+	const struct proto *proto = pool->protocol != NULL ? proto_find(pool->protocol) : NULL;
+
+	if (pool->conf.broken)
+		return;
+	check_protocol_of(problems, &pool->conf, pool->protocol);
+	if (proto != NULL)
+		pool_fit_check(problems, pool, proto);
+}
+
 void
 listener_settings_check(struct conf_context *context, const struct conf_list *listeners,
     const struct conf_list *pools)
@@ -326,10 +339,6 @@ listener_settings_check(struct conf_context *context, const struct conf_list *li
 		if (!l->conf.broken)
 			check_listener(context->problems, l);
 	}
-	for (size_t i = 0; i < pools->count; i++) {
-		const struct pool *pool = pools->items[i];
-
-		if (!pool->conf.broken)
-			check_protocol_of(context->problems, &pool->conf, pool->protocol);
-	}
+	for (size_t i = 0; i < pools->count; i++)
+		check_pool(context->problems, pools->items[i]);
 }
