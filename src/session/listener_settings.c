@@ -158,13 +158,29 @@ bind_spec(const struct bind_settings *bind)
 	return spec;
 }
 
+/* TLS within the protocol is begun by a command. */
+static bool
+has_starttls(const struct proto *proto)
+{
+	return proto->verbs != NULL;
+}
+
+static void
+unset_default(struct conf_context *context, struct conf_block *conf, const char *directive)
+{
+	if (conf_origin(conf, directive) == CONF_ORIGIN_DEFAULT_BLOCK)
+		conf_unset(context, conf, directive);
+}
+
 static void
 default_by_protocol(struct conf_context *context, struct listener_settings *l, const char *hostname)
 {
 	const struct proto *proto = l->proto;
 
-	if (!proto->has_login && conf_origin(&l->conf, "auth") == CONF_ORIGIN_DEFAULT_BLOCK)
-		conf_unset(context, &l->conf, "auth");
+	if (!proto->has_login)
+		unset_default(context, &l->conf, "auth");
+	if (!has_starttls(proto))
+		unset_default(context, &l->conf, "starttls");
 	conf_set_default(context, &l->conf, "starttls", proto->default_starttls);
 	conf_set_default(context, &l->conf, "login_timeout", proto->has_login ? "60s" : "none");
 	conf_set_default(context, &l->conf, "idle_timeout", proto->default_idle_timeout);
@@ -239,15 +255,20 @@ check_tls(struct conf_problems *problems, const struct listener_settings *l)
 {
 	if (l->tls == NULL && l->bind_tls.count > 0)
 		conf_error_at(problems, &((struct bind_settings *)l->bind_tls.items[0])->conf, NULL,
-		    "bind_tls needs `tls NAME` in this listener");
+		    "bind_tls needs `tls NAME` in listener %s", l->conf.title);
+	else if (l->starttls != STARTTLS_OFF && !has_starttls(l->proto))
+		conf_error_at(problems, &l->conf, "starttls",
+		    "starttls %s: %s, which listener %s speaks, has no STARTTLS",
+		    starttls_choices[l->starttls].word, l->protocol, l->conf.title);
 	else if (l->tls == NULL && l->starttls != STARTTLS_OFF)
 		conf_error_at(problems, &l->conf, "starttls",
-		    "starttls %s needs `tls NAME` in this listener, or say `starttls off`",
-		    starttls_choices[l->starttls].word);
+		    "starttls %s needs `tls NAME` in listener %s, or say `starttls off`",
+		    starttls_choices[l->starttls].word, l->conf.title);
 	else if (l->proto->has_login && l->starttls == STARTTLS_OFF && l->bind.count > 0 &&
 	    !l->plaintext_login)
 		conf_error_at(problems, &l->conf, "starttls",
-		    "nobody can log in at `bind`: there is no TLS, and plaintext_login is no");
+		    "nobody can log in at `bind` of listener %s: there is no TLS, and plaintext_login is no",
+		    l->conf.title);
 }
 
 static void
@@ -279,12 +300,13 @@ check_pool_of(struct conf_problems *problems, const struct listener_settings *l)
 	const struct pool *pool = l->pool;
 
 	if (pool->protocol != NULL && strcmp(pool->protocol, l->protocol) != 0)
-		conf_error_at(problems, &l->conf, "pool", "pool %s speaks %s, this listener %s",
-		    pool->conf.title, pool->protocol, l->protocol);
+		conf_error_at(problems, &l->conf, "pool", "pool %s speaks %s, and listener %s speaks %s",
+		    pool->conf.title, pool->protocol, l->conf.title, l->protocol);
 	else if (l->proto->has_login && pool->options.login != LOGIN_PASSWORD && !auth_knows_users(&l->auth))
 		conf_error_at(problems, &l->conf, "pool",
-		    "nobody would check the password: `login` of pool %s keeps it from the server, and %s",
-		    pool->conf.title, l->auth.count == 0 ? "there is no `auth`" :
+		    "nobody would check the password at listener %s: `login` of pool %s keeps it from the "
+		    "server, and %s",
+		    l->conf.title, pool->conf.title, l->auth.count == 0 ? "there is no `auth`" :
 		    "`auth` leaves it to the server");
 }
 

@@ -145,13 +145,14 @@ tells_what_does_not_fit(void **state)
 {
 	(void)state;
 	expect_problem(POOL "listener imap { bind_tls *:993; pool imap }",
-	    "conf:2:17: bind_tls needs `tls NAME` in this listener");
+	    "conf:2:17: bind_tls needs `tls NAME` in listener imap");
 	expect_problem(POOL "listener imap { bind *:143; pool imap }",
-	    "starttls required needs `tls NAME` in this listener, or say `starttls off`");
+	    "starttls required needs `tls NAME` in listener imap, or say `starttls off`");
 	expect_problem(POOL "listener imap { bind *:143; pool imap; starttls optional }",
 	    "conf:2:40: starttls optional needs `tls NAME`");
 	expect_problem(POOL "listener imap { bind *:143; pool imap; starttls off }",
-	    "conf:2:40: nobody can log in at `bind`: there is no TLS, and plaintext_login is no");
+	    "conf:2:40: nobody can log in at `bind` of listener imap: there is no TLS, and "
+	    "plaintext_login is no");
 	expect_problem(POOL "listener imap { bind *:143; pool imap; starttls off; plaintext_login yes }",
 	    NULL);
 	expect_problem(TLS POOL "listener imap { bind_tls *:993; tls main; pool imap; starttls off }", NULL);
@@ -164,12 +165,50 @@ tells_what_does_not_fit(void **state)
 	expect_problem(TLS POOL "listener imap { protocol gopher; bind *:143; tls main; pool imap }",
 	    "conf:3:17: there is no protocol gopher: imap or tcp");
 	expect_problem(POOL "listener raw { protocol tcp; bind *:143; pool imap }",
-	    "conf:2:42: pool imap speaks imap, this listener tcp");
+	    "conf:2:42: pool imap speaks imap, and listener raw speaks tcp");
 	expect_problem(
 	    "auth farm { source server }\npool raw { " SERVER "; port 7 }\n"
 	    "listener raw { protocol tcp; bind *:7; pool raw; auth farm }",
 	    "conf:3:50: tcp knows no logins");
 	expect_problem("pool lonely { " SERVER " }", "`protocol` is missing: the name lonely is not one");
+}
+
+/* What a `default` block says is wrong for some of its listeners: they are named. */
+static void
+names_the_listeners_that_a_default_does_not_fit(void **state)
+{
+	(void)state;
+	expect_problem(POOL "default listener { starttls required; plaintext_login yes; pool imap }\n"
+			    "listener a { protocol imap; bind *:143 }\n"
+			    "listener b { protocol imap; bind *:144; starttls off }\n",
+	    "conf:2:20: starttls required needs `tls NAME` in listener a");
+	expect_problem(POOL "default listener { starttls off; pool imap }\n"
+			    "listener a { protocol imap; bind *:143 }",
+	    "conf:2:20: nobody can log in at `bind` of listener a");
+	expect_problem(POOL "default listener { pool imap }\n"
+			    "listener a { protocol tcp; bind *:143 }",
+	    "conf:2:20: pool imap speaks imap, and listener a speaks tcp");
+}
+
+/* Nobody would be offered it there: TLS would be believed where there is none. */
+static void
+starttls_needs_a_protocol_that_has_it(void **state)
+{
+	static const char raw[] = TLS "pool raw { " SERVER "; port 7 }\n"
+				      "default listener { tls main; starttls required }\n"
+				      "listener raw { protocol tcp; bind *:7; pool raw }\n";
+	struct language *language;
+	struct conf *conf = load(raw, &language);
+
+	(void)state;
+	assert_int_equal(listener_at(language, 0)->starttls, STARTTLS_OFF);
+	conf_free(&conf);
+	expect_problem(TLS "pool raw { " SERVER "; port 7 }\n"
+			   "listener raw { protocol tcp; bind *:7; tls main; pool raw; starttls optional }",
+	    "conf:3:60: starttls optional: tcp, which listener raw speaks, has no STARTTLS");
+	expect_problem(TLS "pool raw { " SERVER "; port 7 }\n"
+			   "listener raw { protocol tcp; bind *:7; tls main; pool raw; starttls off }",
+	    NULL);
 }
 
 /* Else everybody would be let in as anybody: the server is not asked, and nobody else is. */
@@ -202,7 +241,7 @@ somebody_must_check_the_password(void **state)
 	}
 	expect_problem(
 	    TLS "pool imap { " SERVER "; login none }\nlistener imap { bind *:143; tls main; pool imap }",
-	    "conf:3:39: nobody would check the password");
+	    "conf:3:39: nobody would check the password at listener imap");
 }
 
 static void
@@ -231,6 +270,8 @@ main(void)
 		cmocka_unit_test(balance_is_by_protocol),
 		cmocka_unit_test(what_is_written_wins),
 		cmocka_unit_test(tells_what_does_not_fit),
+		cmocka_unit_test(names_the_listeners_that_a_default_does_not_fit),
+		cmocka_unit_test(starttls_needs_a_protocol_that_has_it),
 		cmocka_unit_test(somebody_must_check_the_password),
 		cmocka_unit_test(tells_what_no_value_is),
 	};
