@@ -31,11 +31,30 @@ starttls_needs_a_protocol_that_has_it(void **state)
 	    NULL);
 }
 
+static void
+servers_need_a_port(void **state)
+{
+	static const char two[] = "server a { address ::1 }; server b { address ::2 }";
+	char text[256];
+
+	(void)state;
+	snprintf(text, sizeof(text), "pool raw { %s }\n%s", two, LISTENER);
+	expect_problem(text,
+	    "conf:1:31: address: ::1 lacks a port: tcp has no default, and pool raw no `port`");
+	expect_problem(text, "conf:1:57: address: ::2 lacks a port");
+	snprintf(text, sizeof(text), "farm f { %s }\npool raw { farm f }\n%s", two, LISTENER);
+	expect_problem(text, "conf:1:29: address: ::1 lacks a port");
+	snprintf(text, sizeof(text), "farm f { %s }\npool raw { farm f; port 7 }\n%s", two, LISTENER);
+	expect_problem(text, NULL);
+	expect_problem("pool raw { server a { address [::1]:7 } }\n" LISTENER, NULL);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(starttls_needs_a_protocol_that_has_it),
+		cmocka_unit_test(servers_need_a_port),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
