@@ -182,23 +182,12 @@ check_login(struct conf_context *context, const struct pool *pool)
 		    "master_password_file has no meaning without login master or trusted");
 }
 
-/* On a farm with affinity all pools must send a user to the same server. */
-static void
-check_affinity(struct conf_context *context, const struct pool *pool)
-{
-	if (pool->farm != NULL && pool->farm->affinity.ms > 0 && pool->options.balance != BALANCER_user)
-		conf_error_at(context->problems, &pool->conf, "balance",
-		    "balance must be user: farm %s binds users to servers (affinity)",
-		    pool->farm->conf.title);
-}
-
 static void
 check_pool(struct conf_context *context, void *object)
 {
 	const struct pool *pool = object;
 
 	check_login(context, pool);
-	check_affinity(context, pool);
 	if (pool->farm == NULL && pool->servers.count == 0)
 		conf_error_at(context->problems, &pool->conf, NULL, "pool %s needs a farm or a server",
 		    pool->conf.title);

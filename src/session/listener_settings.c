@@ -235,7 +235,9 @@ prepare_pool(struct conf_context *context, struct pool *pool, const struct conf_
 		snprintf(port, sizeof(port), "%u", proto->port);
 		conf_set_default(context, &pool->conf, "port", port);
 	}
-	is_bound = proto->is_bound || (pool->farm != NULL && pool->farm->affinity.ms > 0);
+	pool_fit_prepare(context, pool, proto);
+	is_bound = proto->is_bound ||
+	    (pool_fit_knows_users(proto) && pool->farm != NULL && pool->farm->affinity.ms > 0);
 	conf_set_default(context, &pool->conf, "balance", is_bound ? "user" : "leastconn");
 	conf_set_default(context, &pool->conf, "login", proto->has_login ? "password" : "none");
 }

@@ -5,8 +5,74 @@
  */
 #include "session/pool_fit.h"
 
+#include "balance/balance.h"
 #include "balance/pool.h"
 #include "proto/proto.h"
+
+struct misfit {
+	const char *directive, *words;
+};
+enum { MISFITS_MAX = 3 };
+
+/* Which directives are about users or logins, and say so to a protocol that has none. */
+static size_t
+find_misfits(const struct pool *pool, const struct proto *proto, struct misfit out[MISFITS_MAX])
+{
+	const struct pool_options *options = &pool->options;
+	size_t count = 0;
+
+	if (pool_fit_knows_users(proto))
+		return 0;
+	if (options->balance == BALANCER_user)
+		out[count++] = (struct misfit){ "balance", "balance user" };
+	if (options->login != LOGIN_NONE)
+		out[count++] = (struct misfit){ "login", "login" };
+	if (options->forward == FORWARD_ID)
+		out[count++] = (struct misfit){ "forward", "forward id" };
+	return count;
+}
+
+bool
+pool_fit_knows_users(const struct proto *proto)
+{
+	return proto->dial != NULL;
+}
+
+void
+pool_fit_prepare(struct conf_context *context, struct pool *pool, const struct proto *proto)
+{
+	struct misfit misfits[MISFITS_MAX];
+	size_t count = find_misfits(pool, proto, misfits);
+
+	for (size_t i = 0; i < count; i++) {
+		enum conf_origin origin = conf_origin(&pool->conf, misfits[i].directive);
+
+		if (origin == CONF_ORIGIN_DEFAULT_BLOCK || origin == CONF_ORIGIN_INHERITED)
+			conf_unset(context, &pool->conf, misfits[i].directive);
+	}
+}
+
+static void
+check_users(struct conf_problems *problems, const struct pool *pool, const struct proto *proto)
+{
+	struct misfit misfits[MISFITS_MAX];
+	size_t count = find_misfits(pool, proto, misfits);
+
+	for (size_t i = 0; i < count; i++)
+		conf_error_at(problems, &pool->conf, misfits[i].directive,
+		    "%s has no meaning with %s, which knows no users", misfits[i].words, proto->name);
+}
+
+/* On a farm with affinity all pools must send a user to the same server. */
+static void
+check_affinity(struct conf_problems *problems, const struct pool *pool, const struct proto *proto)
+{
+	if (pool_fit_knows_users(proto) && pool->farm != NULL && pool->farm->affinity.ms > 0 &&
+	    pool->options.balance != BALANCER_user)
+		conf_error_at(problems, &pool->conf, "balance",
+		    "balance must be user: farm %s binds users to servers (affinity)",
+		    pool->farm->conf.title);
+}
 
 static void
 check_server_tls(struct conf_problems *problems, const struct pool *pool, const struct proto *proto)
@@ -38,6 +104,8 @@ check_ports(struct conf_problems *problems, const struct pool *pool, const struc
 void
 pool_fit_check(struct conf_problems *problems, const struct pool *pool, const struct proto *proto)
 {
+	check_users(problems, pool, proto);
+	check_affinity(problems, pool, proto);
 	check_server_tls(problems, pool, proto);
 	check_ports(problems, pool, proto);
 }

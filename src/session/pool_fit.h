@@ -8,6 +8,9 @@
 struct pool;
 struct proto;
 
+bool pool_fit_knows_users(const struct proto *proto);	/* or else `balance user` has nobody to go by */
+/* In the root's prepare: unsaid is what a farm or a `default` block says and has no meaning here. */
+void pool_fit_prepare(struct conf_context *context, struct pool *pool, const struct proto *proto);
 /* In the root's check, for a pool that is not broken; each error is reported where it was written. */
 void pool_fit_check(struct conf_problems *problems, const struct pool *pool, const struct proto *proto);
 

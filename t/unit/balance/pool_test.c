@@ -225,9 +225,6 @@ refuses_what_makes_no_sense(void **state)
 	    "text:1:28: master_user has no meaning without login master");
 	must_refuse("pool imap { login password; master_password_file /m; server d01 { address ::1 } }",
 	    "text:1:29: master_password_file has no meaning without login master or trusted");
-	must_refuse("farm far { affinity 15m; server d01 { address ::1 } }\n"
-		    "pool imap { farm far; balance leastconn }",
-	    "text:2:23: balance must be user: farm far binds users to servers (affinity)");
 	must_refuse("farm far { affinity 8d; server d01 { address ::1 } }", "0s to 7d");
 }
 

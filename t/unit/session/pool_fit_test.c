@@ -2,6 +2,9 @@
 /* pool_fit_test.c: what pools of a protocol that logs nobody in may say, and where they are told. */
 #include "language.h"
 
+#include "balance/balance.h"
+#include "base/login_way.h"
+
 #define SERVERS "server d01 { address 10.0.0.1:7 }"
 #define LISTENER "listener raw { protocol tcp; bind *:7; pool raw }\n"
 
@@ -49,12 +52,76 @@ servers_need_a_port(void **state)
 	expect_problem("pool raw { server a { address [::1]:7 } }\n" LISTENER, NULL);
 }
 
+static void
+pools_without_users_say_nothing_of_them(void **state)
+{
+	static const struct {
+		const char *said, *problem;
+	} rows[] = {
+		{ "balance user", "conf:1:12: balance user has no meaning with tcp, which knows no users" },
+		{ "login password", "conf:1:12: login has no meaning with tcp" },
+		{ "login trusted", "conf:1:12: login has no meaning with tcp" },
+		{ "forward id", "conf:1:12: forward id has no meaning with tcp" },
+		{ "balance leastconn; login none; forward none", NULL },
+		{ "forward auto", NULL },
+	};
+	char text[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(text, sizeof(text), "pool raw { %s; %s }\n%s", rows[i].said, SERVERS, LISTENER);
+		expect_problem(text, rows[i].problem);
+	}
+}
+
+/* A farm's and a default's words are for the other pools. */
+static void
+what_is_said_for_others_is_read_over(void **state)
+{
+	struct language *language;
+	struct conf *conf = load("farm f { " SERVERS "; affinity 5m; balance user; login trusted }\n"
+				 "default pool { forward id }\n"
+				 "auth staff { source file; path /u }\n"
+				 "pool raw { farm f }\npool imap { farm f }\n" LISTENER
+				 "listener imap { bind *:1; starttls off; plaintext_login yes\n"
+				 "  auth staff; pool imap }\n",
+	    &language);
+	const struct pool *raw = language->pools.items[0], *imap = language->pools.items[1];
+
+	(void)state;
+	assert_int_equal(raw->options.balance, BALANCER_leastconn);
+	assert_int_equal(raw->options.login, LOGIN_NONE);
+	assert_int_equal(raw->options.forward, FORWARD_AUTO);
+	assert_int_equal(imap->options.balance, BALANCER_user);
+	assert_int_equal(imap->options.login, LOGIN_TRUSTED);
+	assert_int_equal(imap->options.forward, FORWARD_ID);
+	conf_free(&conf);
+}
+
+static void
+affinity_needs_the_balancer_of_users(void **state)
+{
+	static const char farm[] = "farm f { affinity 15m; " SERVERS " }\n", listener[] = LISTENER;
+	char text[512];
+
+	(void)state;
+	snprintf(text, sizeof(text), "%spool imap { farm f; balance leastconn }\n", farm);
+	expect_problem(text, "conf:2:21: balance must be user: farm f binds users to servers (affinity)");
+	snprintf(text, sizeof(text), "%spool raw { farm f; balance roundrobin }\n%s", farm, listener);
+	expect_problem(text, NULL);
+	snprintf(text, sizeof(text), "%spool raw { farm f; balance user }\n%s", farm, listener);
+	expect_problem(text, "conf:2:20: balance user has no meaning with tcp");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(starttls_needs_a_protocol_that_has_it),
 		cmocka_unit_test(servers_need_a_port),
+		cmocka_unit_test(pools_without_users_say_nothing_of_them),
+		cmocka_unit_test(what_is_said_for_others_is_read_over),
+		cmocka_unit_test(affinity_needs_the_balancer_of_users),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
