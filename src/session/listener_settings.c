@@ -106,7 +106,9 @@ static const struct directive listener_directives[] = {
 	    "Silence after which a session ends, while the client is the one to speak. "
 	    "IMAP clients in IDLE speak every 29 minutes."),
 	CONF_DURATION_OR(struct listener_settings, reply_timeout, "5m; none on tcp", never, "0s", "1d",
-	    CONF_COMPUTED, "Silence after which a session ends, while the server is the one to speak."),
+	    CONF_COMPUTED,
+	    "Silence after which a session ends, while the server is the one to speak. Without it "
+	    "`idle_timeout` counts then, too."),
 	CONF_CUSTOM(struct listener_settings, tcp_keepalive, "2m 30s 4", set_keepalive,
 	    "idle interval count", 0,
 	    "Both sides of a silent session are probed after this time, this often, so many times."),

@@ -85,15 +85,22 @@ settle(struct session *s)
 	stream_set_options(&s->back->stream, &s->relay->tcp);
 }
 
+/* Where no time is set for replies, nobody's silence may last longer than a client's. */
+static bool
+server_owes(const struct session *s)
+{
+	return s->relay->server_owes && s->relay->reply_timeout_ms > 0;
+}
+
 void
 relay_on_time(struct session *s)
 {
-	struct relay *relay = s->relay;
-	int limit = relay->server_owes ? relay->reply_timeout_ms : relay->idle_timeout_ms;
+	bool owes = server_owes(s);
+	int limit = owes ? s->relay->reply_timeout_ms : s->relay->idle_timeout_ms;
 
 	settle(s);
 	if (limit > 0 && loop_now(s->worker->loop) >= s->last_data + limit)
-		session_end(s, relay->server_owes ? END_REPLY_TIMEOUT : END_IDLE_TIMEOUT);
+		session_end(s, owes ? END_REPLY_TIMEOUT : END_IDLE_TIMEOUT);
 	else if (!leave(s))
 		look_again(s, limit);
 }

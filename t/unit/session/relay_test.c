@@ -272,6 +272,25 @@ an_idle_client_is_noticed_behind_a_late_reply(void **state)
 	rig_close(&rig);
 }
 
+/* Nobody knows whose turn it is there, and the client has spoken last. */
+static void
+tcp_ends_in_a_silence_behind_the_clients_words(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+
+	(void)state;
+	rig_open(&rig, 1, "tcp", "port 1", "idle_timeout 300ms");
+	rig_client(&rig, &client);
+	server = door_accept(&rig.doors[0]);
+	peer_say(&client, "HELLO");
+	peer_expect(server, "HELLO");
+	peer_expect_end(&client);
+	peer_expect_end(server);
+	peer_close(&client);
+	rig_close(&rig);
+}
+
 static void
 traffic_puts_the_timeout_off(void **state)
 {
@@ -383,6 +402,7 @@ main(void)
 		cmocka_unit_test(says_nothing_within_a_literal),
 		cmocka_unit_test(a_reply_that_never_comes_is_noticed_late_in_a_session),
 		cmocka_unit_test(an_idle_client_is_noticed_behind_a_late_reply),
+		cmocka_unit_test(tcp_ends_in_a_silence_behind_the_clients_words),
 		cmocka_unit_test(traffic_puts_the_timeout_off),
 		cmocka_unit_test(who_reaches_a_dropped_server_is_told_to_go),
 		cmocka_unit_test(who_logs_in_while_draining_is_told_to_go),
