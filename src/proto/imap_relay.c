@@ -335,6 +335,17 @@ is_quiet(const void *state)
 	return s->is_idle || s->client_tag == s->server_tag;
 }
 
+/* The prompt for a literal, or what is not quiet though the client is between two commands. */
+static bool
+server_owes(const void *state)
+{
+	const struct state *s = state;
+
+	if (s->is_blind)
+		return false;
+	return s->awaits_prompt || (s->client.head == HEAD_START && !is_quiet(s));
+}
+
 static bool
 is_blind(const void *state)
 {
@@ -350,5 +361,6 @@ const struct relay_filter imap_relay = {
 	.server = on_server,
 	.at_boundary = at_boundary,
 	.is_quiet = is_quiet,
+	.server_owes = server_owes,
 	.is_blind = is_blind,
 };

@@ -54,7 +54,8 @@ struct relay_filter {
 	void (*server)(void *state, struct slice data);
 	bool (*at_boundary)(const void *state);		/* may our last words follow what the server sent? */
 	bool (*is_quiet)(const void *state);		/* nothing under way: idle, to be ended first */
-	bool (*is_blind)(const void *state);		/* it has given up: the two above say no for good */
+	bool (*server_owes)(const void *state);		/* the client has asked, and has no answer yet */
+	bool (*is_blind)(const void *state);		/* it has given up: those above say no for good */
 };
 
 struct proto {

@@ -85,11 +85,20 @@ settle(struct session *s)
 	stream_set_options(&s->back->stream, &s->relay->tcp);
 }
 
-/* Where no time is set for replies, nobody's silence may last longer than a client's. */
+/* Who is kept waiting by what the other does not take, or by what it has not said yet? */
 static bool
 server_owes(const struct session *s)
 {
-	return s->relay->server_owes && s->relay->reply_timeout_ms > 0;
+	const struct relay_filter *filter = filter_of(s);
+
+	/* where no time is set for replies, nobody's silence may last longer than a client's */
+	if (s->relay->reply_timeout_ms == 0)
+		return false;
+	if (filter == NULL || filter->is_blind(s->relay->filter))
+		return s->relay->client_spoke_last;
+	if (stream_kept(&s->front) > 0)
+		return false;
+	return stream_kept(&s->back->stream) > 0 || filter->server_owes(s->relay->filter);
 }
 
 void
@@ -124,7 +133,7 @@ static void
 pass_up(struct session *s, struct slice data)
 {
 	s->last_data = loop_now(s->worker->loop);
-	s->relay->server_owes = true;
+	s->relay->client_spoke_last = true;
 	if (filter_of(s) != NULL)
 		filter_of(s)->client(s->relay->filter, data);
 	pipe_data(&s->relay->up, data);
@@ -134,7 +143,7 @@ static void
 pass_down(struct session *s, struct slice data)
 {
 	s->last_data = loop_now(s->worker->loop);
-	s->relay->server_owes = false;
+	s->relay->client_spoke_last = false;
 	if (filter_of(s) != NULL)
 		filter_of(s)->server(s->relay->filter, data);
 	pipe_data(&s->relay->down, data);
@@ -167,6 +176,7 @@ relay_front_event(struct session *s, enum stream_event event, struct slice data)
 		pass_up(s, data);
 		break;
 	case STREAM_DRAINED:
+		s->last_data = loop_now(s->worker->loop);
 		pipe_drained(&s->relay->down);
 		look_whether_done(s);
 		break;
@@ -194,6 +204,7 @@ on_back(struct stream *stream, enum stream_event event, struct slice data, void 
 		pass_down(s, data);
 		break;
 	case STREAM_DRAINED:
+		s->last_data = loop_now(s->worker->loop);
 		pipe_drained(&s->relay->up);
 		look_whether_done(s);
 		break;

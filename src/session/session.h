@@ -59,7 +59,7 @@ struct relay {
 	struct tcp_settings tcp;		/* a copy too */
 	int64_t leave_at;			/* told to go when it is quiet from then on; 0: stays */
 	bool is_settled;			/* the server's socket has its keepalive */
-	bool server_owes;			/* the last bytes came from the client */
+	bool client_spoke_last;			/* as far as one can tell without a filter, a reply is due */
 	_Alignas(void *) unsigned char filter[];	/* the protocol's filter state */
 };
 

@@ -189,6 +189,46 @@ refusal_of_another_command(void **state)
 	expect(true, true);
 }
 
+/* Each turn, and whether the server owes something behind it: only between two commands does it. */
+static void
+the_server_owes_what_was_asked(void **state)
+{
+	static const struct {
+		char from;
+		const char *text;
+		bool owes;
+	} turns[] = {
+		{ 'S', "* 1 EXISTS\r\n", false },
+		{ 'C', "a NO", false }, { 'C', "OP\r\n", true }, { 'S', "* 2 EXISTS\r\n", true },
+		{ 'S', "a OK\r\n", false }, { 'C', "\r\n", false },
+		{ 'C', "b NOOP\r\nc NOOP\r\n", true }, { 'S', "b OK\r\n", true },
+		{ 'S', "c OK\r\n", false },
+		{ 'C', "d NOOP\r\ne NO", false }, { 'S', "d OK\r\n", false }, { 'C', "OP\r\n", true },
+		{ 'S', "e OK\r\n", false },
+		/* a prompt is due; then the client's octets are */
+		{ 'C', "f APPEND x {4}\r\n", true }, { 'S', "+ go\r\n", false }, { 'C', "ab", false },
+		{ 'C', "cd", false }, { 'C', "\r\n", true }, { 'S', "f OK\r\n", false },
+		{ 'C', "g APPEND x {4+}\r\n", false }, { 'C', "abcd\r\n", true },
+		{ 'S', "g OK\r\n", false },
+		{ 'C', "h APPEND x {4}\r\n", true }, { 'S', "h NO\r\n", false },
+		/* in IDLE nobody is waited for */
+		{ 'C', "i IDLE\r\n", true }, { 'S', "+ idling\r\n", false },
+		{ 'S', "* 3 EXISTS\r\n", false },
+		{ 'C', "DO", false }, { 'C', "NE\r\n", true }, { 'S', "i OK\r\n", false },
+		/* who is not followed owes nothing that one could tell */
+		{ 'C', "j COMPRESS DEFLATE\r\n", true }, { 'S', "j OK\r\n", false },
+		{ 'C', "k NOOP\r\n", false },
+	};
+
+	(void)state;
+	filter_new();
+	for (size_t i = 0; i < sizeof(turns) / sizeof(turns[0]); i++) {
+		(turns[i].from == 'C' ? client : server)(turns[i].text);
+		if (imap_relay.server_owes(memory) != turns[i].owes)
+			fail_msg("behind %zu: %s", i, turns[i].text);
+	}
+}
+
 static void
 compress(void **state)
 {
@@ -351,6 +391,7 @@ take_turn(const struct turn *turn, const char *tag, void *second)
 			pass(second, slice_make(rest.data + i, 1));
 		assert_int_equal(imap_relay.at_boundary(memory), imap_relay.at_boundary(second));
 		assert_int_equal(imap_relay.is_quiet(memory), imap_relay.is_quiet(second));
+		assert_int_equal(imap_relay.server_owes(memory), imap_relay.server_owes(second));
 	}
 	buf_clear(&text);
 	if (imap_relay.at_boundary(memory) != turn->at_boundary ||
@@ -455,6 +496,7 @@ main(void)
 		cmocka_unit_test(idle),
 		cmocka_unit_test(literals_of_the_client),
 		cmocka_unit_test(refusal_of_another_command),
+		cmocka_unit_test(the_server_owes_what_was_asked),
 		cmocka_unit_test(compress),
 		cmocka_unit_test(out_of_step),
 		cmocka_unit_test(random_streams_in_random_chunks),

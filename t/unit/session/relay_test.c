@@ -272,6 +272,85 @@ an_idle_client_is_noticed_behind_a_late_reply(void **state)
 	rig_close(&rig);
 }
 
+/* The client is the one to speak within its command, and in IDLE it is nobody's turn. */
+static void
+who_stops_within_a_command_is_idle(void **state)
+{
+	static const struct {
+		const char *client, *server;
+	} rows[] = {
+		{ "b NO", NULL },
+		{ "b APPEND x {100}\r\n", "+ go\r\n" },
+		{ "b APPEND x {100+}\r\nhalf of", NULL },
+		{ "b IDLE\r\n", "+ idling\r\n" },
+	};
+	struct rig rig;
+	struct peer client, *server;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		open_relay(&rig, &client, &server, "idle_timeout 500ms; reply_timeout 100ms");
+		peer_say(&client, rows[i].client);
+		peer_expect(server, rows[i].client);
+		if (rows[i].server != NULL) {
+			peer_say(server, rows[i].server);
+			peer_expect(&client, rows[i].server);
+		}
+		peer_expect(&client, "* BYE Disconnected: time is up.\r\n");
+		peer_expect_end(&client);
+		peer_close(&client);
+		rig_close(&rig);
+	}
+}
+
+/* It has announced a literal, and must not send it before it is told to. */
+static void
+a_prompt_that_never_comes_is_the_servers_silence(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+
+	(void)state;
+	open_relay(&rig, &client, &server, "idle_timeout 1m; reply_timeout 100ms");
+	peer_say(&client, "b APPEND x {100}\r\n");
+	peer_expect(&client, "* BYE [UNAVAILABLE] Account is temporarily unavailable.\r\n");
+	peer_expect_end(&client);
+	peer_close(&client);
+	rig_close(&rig);
+}
+
+/* The reply is there: that its end was not read yet is no fault of the server's. */
+static void
+who_does_not_read_a_reply_is_idle(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+	char *down = make_pattern(13);
+	struct session *s;
+
+	(void)state;
+	open_relay(&rig, &client, &server, "idle_timeout 1m; reply_timeout 200ms");
+	s = list_entry(rig.worker->sessions.next, struct session, node);
+	peer_say(&client, "b FETCH 1 BODY[]\r\n");
+	peer_expect(server, "b FETCH 1 BODY[]\r\n");
+	stream_pause(&client.stream);
+	peer_say(server, "* 1 FETCH (BODY[] {3145728}\r\n");
+	peer_say(server, down);
+	peer_say(server, ")\r\nb OK\r\n");
+	wait_ms(rig.loop, 800);
+	assert_false(s->has_ended);
+	assert_true(stream_kept(&s->front) > 0);
+	stream_resume(&client.stream);
+	peer_expect(&client, "* 1 FETCH (BODY[] {3145728}\r\n");
+	peer_expect(&client, down);
+	peer_expect(&client, ")\r\nb OK\r\n");
+	peer_close(&client);
+	peer_expect_end(server);
+	peer_close(server);
+	rig_close(&rig);
+	xfree(down);
+}
+
 /* Nobody knows whose turn it is there, and the client has spoken last. */
 static void
 tcp_ends_in_a_silence_behind_the_clients_words(void **state)
@@ -402,6 +481,9 @@ main(void)
 		cmocka_unit_test(says_nothing_within_a_literal),
 		cmocka_unit_test(a_reply_that_never_comes_is_noticed_late_in_a_session),
 		cmocka_unit_test(an_idle_client_is_noticed_behind_a_late_reply),
+		cmocka_unit_test(who_stops_within_a_command_is_idle),
+		cmocka_unit_test(a_prompt_that_never_comes_is_the_servers_silence),
+		cmocka_unit_test(who_does_not_read_a_reply_is_idle),
 		cmocka_unit_test(tcp_ends_in_a_silence_behind_the_clients_words),
 		cmocka_unit_test(traffic_puts_the_timeout_off),
 		cmocka_unit_test(who_reaches_a_dropped_server_is_told_to_go),
