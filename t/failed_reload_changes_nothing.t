@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # A reload that fails late, when its files are opened or its ports bound, has
-# no effect at all: its new ports are closed again, its logs are not used.
+# no effect at all: its new ports are closed again, its logs are not used.  An
+# empty file drops nothing.
 # Ports, memory and descriptors stay the same over many reloads.
 use v5.36;
 use FindBin;
@@ -11,7 +12,7 @@ use Gatepost::Cert qw(make_cert);
 use Gatepost::Gatepost;
 use Gatepost::Imap;
 use Gatepost::Port qw(free_port);
-use Gatepost::Process qw(test_dir);
+use Gatepost::Process qw(test_dir write_file);
 use IO::Socket::INET;
 use Test::More;
 
@@ -51,6 +52,11 @@ fails("${good}${new}listener x { protocol tcp; bind 127.0.0.1:\@TAKEN\@; pool t 
 fails("log { target $dir/other.log }\n${good}${new}log access { target /nonexistent/access }",
     qr{/nonexistent/access: No such file}, 'a log that cannot be opened');
 ok(!-s "$dir/other.log", 'and nothing was written to the other one');
+
+write_file($gatepost->{conf}, '');
+ok(!$gatepost->reload, 'an empty file: the reload fails');
+ok($gatepost->log_lines(qr/\Q$gatepost->{conf}\E: there is no listener/), 'an empty file: with the reason');
+ok(is_open($gatepost->port('t')), 'an empty file: the listener serves');
 
 $gatepost->configure($good . $new);
 ok($gatepost->reload, 'without the error it is taken');

@@ -152,6 +152,10 @@ check_root(struct conf_context *context, void *object)
 	const struct listener_settings *owner;
 	const struct bind_settings *bind;
 
+	/* a file that is empty by accident would take everything away */
+	if (root->listeners.count == 0)
+		conf_error_at(context->problems, &root->conf, NULL,
+		    "there is no listener: nobody could connect");
 	listener_settings_check(context, &root->listeners, &root->pools);
 	while ((bind = next_bind(&walk, &owner)) != NULL)
 		if (!bind->conf.broken)

@@ -85,7 +85,7 @@ smallest_file_is_whole(void **state)
 static void
 root_has_defaults(void **state)
 {
-	struct conf *conf = load("");
+	struct conf *conf = load(smallest);
 	const struct root *root = conf_root(conf);
 
 	(void)state;
@@ -100,7 +100,6 @@ root_has_defaults(void **state)
 	assert_int_equal(root->shutdown_delay.ms, 0);
 	assert_int_equal(root->shutdown_timeout.ms, 60000);
 	assert_non_null(root->users);
-	assert_int_equal(root_binds(root), 0);
 	assert_null(log_block_find(&root->logs, LOG_STREAM_MAIN));
 	conf_free(&conf);
 }
@@ -110,7 +109,9 @@ logs_have_defaults_of_their_own(void **state)
 {
 	static const char text[] =
 	    "log access { target /x/access; format json }\n"
-	    "log { target syslog; level error }\n";
+	    "log { target syslog; level error }\n"
+	    "pool tcp { server s { address 10.0.0.1:25 } }\n"
+	    "listener tcp { bind *:25; pool tcp }\n";
 	struct conf *conf = load(text);
 	const struct root *root = conf_root(conf);
 	const struct log_block *main_log = log_block_find(&root->logs, LOG_STREAM_MAIN);
@@ -179,6 +180,7 @@ static void
 refuses_nonsense(void **state)
 {
 	(void)state;
+	must_say("", "text: there is no listener: nobody could connect");
 	must_say("threads 0", "text:1:9: threads: 0 is outside 1 to 256");
 	must_say("hostname \"a b\"", "text:1:10: hostname: a b is not the name of a host");
 	must_say("hostname \"\"", "is not the name of a host");
