@@ -33,38 +33,43 @@ conf_free(struct conf **conf)
 	*conf = NULL;
 }
 
-/* Reads it all; frees the configuration and returns NULL if there were problems. */
-static struct conf *
-finish(struct conf *conf, const struct block *root, const struct conf_source *source)
+static void
+read_all(struct conf *conf, const struct block *root, const struct conf_source *source)
 {
-	size_t before = conf->problems->count;
-
 	conf->root = object_new(conf, root, NULL);
 	conf->root->where.source = source;
 	parse_source(conf, conf->root, source);
 	resolve_all(conf);
-	if (conf->problems->count != before) {
-		conf_free(&conf);
-		return NULL;
-	}
 	map_free(&conf->names);
 	conf->problems = NULL;
-	return conf;
 }
 
 struct conf *
-conf_load(const char *path, const struct block *root, struct conf_problems *problems)
+conf_load_whole(const char *path, const struct block *root, struct conf_problems *problems)
 {
 	struct conf *conf = conf_new(problems);
 	const struct conf_source *source;
 	struct error error;
 
 	source = include_read(conf, path, NULL, &error);
-	if (source != NULL)
-		return finish(conf, root, source);
+	if (source != NULL) {
+		read_all(conf, root, source);
+		return conf;
+	}
 	problem_add(problems, (struct conf_where){ 0 }, "%s", error.text);
 	conf_free(&conf);
 	return NULL;
+}
+
+struct conf *
+conf_load(const char *path, const struct block *root, struct conf_problems *problems)
+{
+	size_t before = problems->told;
+	struct conf *conf = conf_load_whole(path, root, problems);
+
+	if (problems->told != before)
+		conf_free(&conf);
+	return conf;
 }
 
 struct conf *
@@ -72,12 +77,16 @@ conf_load_text(const char *name, const char *text, const struct block *root, str
 {
 	struct conf *conf = conf_new(problems);
 	struct conf_source *source = arena_alloc(conf->arena, sizeof(*source));
+	size_t before = problems->told;
 
 	source->name = arena_strdup(conf->arena, name);
 	source->text = arena_strdup(conf->arena, text);
 	source->len = strlen(text);
 	source->order = conf->source_count++;
-	return finish(conf, root, source);
+	read_all(conf, root, source);
+	if (problems->told != before)
+		conf_free(&conf);
+	return conf;
 }
 
 void *

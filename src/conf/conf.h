@@ -16,11 +16,17 @@ struct conf;
 struct conf_problems {
 	struct conf_problem *items;
 	size_t count;
+	size_t told;		/* with those that were told before */
 };
 
 /* NULL when there were problems; they name file, line and column, and are printed in that order. */
 struct conf *conf_load(const char *path, const struct block *root, struct conf_problems *problems);
-/* The same from memory; `name` stands for the file in messages; paths begin at the current folder. */
+/*
+ * The same, also with problems: blocks that had one, or refer to one that had, are `broken`.  NULL where the
+ * file itself cannot be read.
+ */
+struct conf *conf_load_whole(const char *path, const struct block *root, struct conf_problems *problems);
+/* As conf_load from memory; `name` stands for the file in messages; paths begin at the current folder. */
 struct conf *conf_load_text(const char *name, const char *text, const struct block *root,
     struct conf_problems *problems);
 void conf_free(struct conf **conf);

@@ -51,6 +51,7 @@ struct conf_object {			/* all objects, in the order they were made: outer before
 	struct conf_block *block;
 	bool is_default;		/* a `default` block */
 	bool is_merged;
+	bool is_refused;		/* by its block's check */
 };
 
 struct conf {

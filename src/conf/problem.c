@@ -125,6 +125,7 @@ vadd(struct conf_problems *problems, struct conf_where where, const char *format
 	struct conf_problem problem = { .line = where.line, .column = where.column };
 	size_t i = problems->count;
 
+	problems->told++;
 	if (problems->count > CONF_MAX_ERRORS)
 		return;
 	if (problems->count == CONF_MAX_ERRORS) {

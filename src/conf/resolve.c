@@ -218,6 +218,24 @@ spread_broken(struct conf *conf)
 	}
 }
 
+/* What a check says is wrong counts once all have spoken: each looks at what the file says. */
+static void
+check_all(struct conf *conf, struct conf_context *context)
+{
+	for (struct conf_object *o = conf->last_object; o != NULL; o = o->previous) {
+		const struct block *kind = o->block->kind;
+		size_t before = conf->problems->told;
+
+		if (!o->is_default && kind->check != NULL &&
+		    (!o->block->broken || (kind->flags & BLOCK_CHECK_BROKEN)))
+			kind->check(context, o->block);
+		o->is_refused = conf->problems->told != before;
+	}
+	for (struct conf_object *o = conf->objects; o != NULL; o = o->next)
+		o->block->broken = o->block->broken || o->is_refused;
+	spread_broken(conf);
+}
+
 void
 resolve_all(struct conf *conf)
 {
@@ -240,11 +258,5 @@ resolve_all(struct conf *conf)
 		if (!o->is_default)
 			require(conf, o->block);
 	spread_broken(conf);
-	for (struct conf_object *o = conf->last_object; o != NULL; o = o->previous) {
-		const struct block *kind = o->block->kind;
-
-		if (!o->is_default && kind->check != NULL &&
-		    (!o->block->broken || (kind->flags & BLOCK_CHECK_BROKEN)))
-			kind->check(&context, o->block);
-	}
+	check_all(conf, &context);
 }

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -308,6 +309,37 @@ writes_an_error_after_loading(void **state)
 	conf_free(&conf);
 }
 
+static void
+keeps_what_is_whole_beside_errors(void **state)
+{
+	static const char text[] = "tls a { certificate x }\ntls b { key y }\npool imap { }\n"
+				   "listener c { bind *:1; pool imap; tls a; idle_timeout 1s }\n"
+				   "listener d { bind *:2; pool imap; tls b }\n";
+	char path[] = "/tmp/gatepost-conf.XXXXXX";
+	int fd = mkstemp(path);
+	const struct root *root;
+	struct conf *conf;
+
+	(void)state;
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+	conf = conf_load_whole(path, &sample_root, &problems);
+	assert_non_null(conf);
+	assert_int_equal(problems.count, 2);
+	root = conf_root(conf);
+	assert_false(((const struct sample_tls *)root->tls.items[0])->conf.broken);
+	assert_true(((const struct sample_tls *)root->tls.items[1])->conf.broken);
+	assert_false(((const struct pool *)root->pools.items[0])->conf.broken);
+	assert_true(((const struct listener *)root->listeners.items[0])->conf.broken);
+	assert_true(((const struct listener *)root->listeners.items[1])->conf.broken);
+	conf_free(&conf);
+	/* what was told before is not told again, but still wrong */
+	assert_null(conf_load(path, &sample_root, &problems));
+	assert_int_equal(problems.count, 2);
+	conf_problems_clear(&problems);
+	unlink(path);
+}
+
 int
 main(void)
 {
@@ -323,6 +355,7 @@ main(void)
 		cmocka_unit_test(ends_directives_at_braces_and_takes_hash_within_words),
 		cmocka_unit_test(tells_what_needs_a_restart),
 		cmocka_unit_test(writes_an_error_after_loading),
+		cmocka_unit_test(keeps_what_is_whole_beside_errors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
