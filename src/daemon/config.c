@@ -202,6 +202,7 @@ root_become_user(const struct root *root, const char *config_path, struct conf_p
 {
 	struct error error;
 	struct conf *again;
+	size_t before;
 
 	if (!privileges_drop(root->user, &error)) {
 		conf_error_at_value(problems, &root->conf, "user", 0, "%s", error.text);
@@ -209,12 +210,12 @@ root_become_user(const struct root *root, const char *config_path, struct conf_p
 	}
 	if (root->user == NULL)
 		return true;
-	again = conf_load(config_path, &root_block, problems);
-	if (again == NULL) {
-		conf_error_at_value(problems, &root->conf, "user", 0,
-		    "the user %s must be able to read the configuration: reloads do", root->user);
-		return false;
-	}
+	before = problems->count;
+	again = conf_load_whole(config_path, &root_block, problems);
 	conf_free(&again);
-	return true;
+	if (problems->count == before)
+		return true;
+	conf_error_at_value(problems, &root->conf, "user", 0,
+	    "the user %s must be able to read the configuration: reloads do", root->user);
+	return false;
 }

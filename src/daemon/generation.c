@@ -114,6 +114,8 @@ load_tls(struct generation *g, struct conf_problems *problems)
 		const struct tls_settings *settings = g->root->tls.items[i];
 		struct error error;
 
+		if (settings->conf.broken)
+			continue;
 		g->tls[i] = tls_context_load(settings, &error);
 		if (g->tls[i] != NULL)
 			continue;
@@ -134,6 +136,8 @@ open_auths(struct generation *g, const struct generation *before, struct conf_pr
 		struct buf complaints = { 0 };
 		struct slice line;
 
+		if (auth->conf.broken)
+			continue;
 		ok &= auth_open(auth, before != NULL ? &before->root->auths : NULL, &complaints);
 		while ((line = auth_next_complaint(&complaints)).len > 0)
 			conf_error_at(problems, &auth->conf, "path", "%.*s", SLICE_ARGS(line));
@@ -150,7 +154,11 @@ open_pools(struct generation *g, struct conf_problems *problems)
 
 	g->has_pool = xcalloc(g->root->pools.count + 1, sizeof(g->has_pool[0]));
 	for (size_t i = 0; i < g->root->pools.count; i++) {
-		g->has_pool[i] = pool_open(g->root->pools.items[i], g->assets->endpoints, &context);
+		struct pool *pool = g->root->pools.items[i];
+
+		if (pool->conf.broken)
+			continue;
+		g->has_pool[i] = pool_open(pool, g->assets->endpoints, &context);
 		ok &= g->has_pool[i];
 	}
 	return ok;
@@ -201,6 +209,8 @@ open_listeners(struct generation *g, const struct generation *before)
 		struct listener_settings *settings = g->root->listeners.items[i];
 		struct listener *kept = find_listener(before, settings->conf.title);
 
+		if (settings->conf.broken || settings->proto == NULL)
+			continue;
 		settings->listener = kept != NULL ? listener_get(kept) :
 		    listener_new(settings->conf.title, g->assets->threads);
 		settings->front_tls.alpn = settings->proto->alpn;

@@ -45,7 +45,8 @@ void assets_clear(struct assets *assets);	/* frees all generations too: no worke
 /*
  * Takes over the configuration and opens what it names, keeping by name what
  * `before` (or NULL) has.  NULL: the problems tell, conf is freed (unless it
- * is assets->started), and all is as it was before.
+ * is assets->started), and all is as it was before.  Blocks that are `broken`
+ * come where files are only tried, and are left out.
  */
 struct generation *generation_prepare(struct assets *assets, struct conf *conf,
     const struct generation *before, struct conf_problems *problems);

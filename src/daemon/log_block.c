@@ -161,7 +161,7 @@ try_stream(const struct conf_list *logs, bool in_background, enum log_stream str
 	struct log_sink *sink;
 	struct error error;
 
-	if (!read_settings(logs, in_background, stream, &settings))
+	if ((log != NULL && log->conf.broken) || !read_settings(logs, in_background, stream, &settings))
 		return true;
 	sink = log_sink_open(&settings, &error);
 	if (sink != NULL) {
