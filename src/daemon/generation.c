@@ -104,6 +104,19 @@ fill_snapshot(struct generation *g)
 	g->snapshot.shares = xcalloc_aligned((size_t)g->assets->threads * sizeof(g->snapshot.shares[0]));
 }
 
+struct tls_report {
+	const struct tls_settings *settings;
+	struct conf_problems *problems;
+};
+
+static void
+on_tls_complaint(void *owner, const char *directive, size_t value, const char *text)
+{
+	const struct tls_report *report = owner;
+
+	conf_error_at_value(report->problems, &report->settings->conf, directive, value, "%s", text);
+}
+
 static bool
 load_tls(struct generation *g, struct conf_problems *problems)
 {
@@ -112,15 +125,13 @@ load_tls(struct generation *g, struct conf_problems *problems)
 	g->tls = xcalloc(g->root->tls.count + 1, sizeof(struct tls_context *));
 	for (size_t i = 0; i < g->root->tls.count; i++) {
 		const struct tls_settings *settings = g->root->tls.items[i];
-		struct error error;
+		struct tls_report report = { settings, problems };
+		const struct tls_complaints to = { on_tls_complaint, &report };
 
 		if (settings->conf.broken)
 			continue;
-		g->tls[i] = tls_context_load(settings, &error);
-		if (g->tls[i] != NULL)
-			continue;
-		conf_error_at(problems, &settings->conf, "certificate", "%s", error.text);
-		ok = false;
+		g->tls[i] = tls_context_load(settings, &to);
+		ok &= g->tls[i] != NULL;
 	}
 	return ok;
 }

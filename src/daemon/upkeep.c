@@ -9,15 +9,22 @@
 enum { INTERVAL_MS = 5 * 1000, CERTIFICATES_MS = 60 * 1000, TICKETS_MS = 12 * 3600 * 1000 };
 
 static void
-refresh(const struct tls_settings *settings, struct tls_context *context)
+on_complaint(void *owner, const char *directive, size_t value, const char *text)
 {
-	struct error error;
+	const struct tls_settings *settings = owner;
+
+	(void)directive;
+	(void)value;
+	log_write(LOG_ERR, "tls %s: the old certificate stays in use: %s", settings->conf.title, text);
+}
+
+static void
+refresh(struct tls_settings *settings, struct tls_context *context)
+{
+	const struct tls_complaints to = { on_complaint, settings };
 	bool changed = false;
 
-	if (!tls_context_refresh(context, &changed, &error))
-		log_write(LOG_ERR, "tls %s: the old certificate stays in use: %s", settings->conf.title,
-		    error.text);
-	else if (changed)
+	if (tls_context_refresh(context, &changed, &to) && changed)
 		log_write(LOG_NOTICE, "tls %s: certificate reloaded", settings->conf.title);
 }
 

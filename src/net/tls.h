@@ -54,15 +54,24 @@ struct tls_server {
 	char *expires_file;
 };
 
-struct tls_server *tls_server_load(const struct tls_settings *settings, struct error *error);
+struct tls_server *tls_server_load(const struct tls_settings *settings, const struct tls_complaints *to);
 struct tls_server *tls_server_get(struct tls_context *context);	/* the one in use; one reference more */
 void tls_server_put(struct tls_server *server);
 /* DIGEST_SHA256_SIZE bytes, of its settings. */
 const uint8_t *tls_context_identity(const struct tls_context *context);
 
+struct tls_place {
+	const char *directive;
+	size_t value;			/* of several, which */
+};
+
+void tls_complain(const struct tls_complaints *to, struct tls_place place, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* A certificate, its chain and its key, as found in files. */
 struct tls_pair {
 	char *file;
+	struct tls_place place;		/* that names the file */
 	struct x509_st *leaf;
 	struct stack_st_X509 *chain;
 	struct evp_pkey_st *key;
@@ -74,12 +83,12 @@ struct tls_pairs {
 	size_t count;
 };
 
-/* Reads all files of the settings and pairs certificates with keys; false and an error naming the file. */
-bool tls_pairs_load(const struct tls_settings *settings, struct tls_pairs *pairs, struct error *error);
+/* Reads all files of the settings and pairs certificates with keys; false: the complaints tell. */
+bool tls_pairs_load(const struct tls_settings *settings, struct tls_pairs *pairs,
+    const struct tls_complaints *to);
 void tls_pairs_free(struct tls_pairs *pairs);
-/* Calls each(path, arg) for all files until one says false; false too where a pattern finds no file. */
-bool tls_files_each(const struct tls_settings *settings, bool (*each)(const char *path, void *arg), void *arg,
-    struct error *error);
+void tls_files_each(const struct tls_settings *settings, void (*each)(const char *path, void *arg),
+    void *arg);
 /* Calls each(name, arg) for all DNS names of a certificate, in lower case. */
 void tls_names_each(struct x509_st *leaf, void (*each)(const char *name, void *arg), void *arg);
 

@@ -6,7 +6,9 @@
 #include "net/tls.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <glob.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,10 +20,11 @@
 #include "base/digest.h"
 #include "base/xalloc.h"
 
-enum { PASSWORD_MAX = 256 };
+enum { PASSWORD_MAX = 256, COMPLAINT_MAX = 512 };
 
 struct found_key {
 	char *file;
+	struct tls_place place;
 	EVP_PKEY *key;
 	bool is_used;
 };
@@ -32,8 +35,11 @@ struct found {
 	struct found_key *keys;
 	size_t key_count;
 	char password[PASSWORD_MAX];	/* of encrypted keys; "" where there is none */
+	bool lacks_password;		/* it could not be read: no key is to blame */
 	bool keys_only;			/* a `key` file */
-	struct error *error;
+	struct tls_place place;		/* of what is being read */
+	const struct tls_complaints *to;
+	bool is_bad;
 };
 
 const char *
@@ -49,43 +55,53 @@ tls_error_text(char out[STREAM_REASON_MAX])
 	return out;
 }
 
-static bool
-each_of_pattern(const char *pattern, bool (*each)(const char *path, void *arg), void *arg,
-    struct error *error)
+void
+tls_complain(const struct tls_complaints *to, struct tls_place place, const char *format, ...)
+{
+	char text[COMPLAINT_MAX];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	to->on_complaint(to->owner, place.directive, place.value, text);
+}
+
+/* NULL, or why there are no files. */
+static const char *
+each_of_pattern(const char *pattern, void (*each)(const char *path, void *arg), void *arg)
 {
 	glob_t matches;
-	bool ok = true;
 	int result = glob(pattern, GLOB_ERR, NULL, &matches);
 
-	if (result != 0) {
-		if (result == GLOB_NOMATCH && strpbrk(pattern, "*?[") == NULL)
-			return each(pattern, arg);	/* its opening says why it cannot be read */
-		return error_set(error, "%s: %s", pattern,
-		    result == GLOB_NOMATCH ? "no such file" : "cannot be read");
+	if (result == GLOB_NOMATCH && strpbrk(pattern, "*?[") == NULL) {
+		each(pattern, arg);		/* its opening says why it cannot be read */
+		return NULL;
 	}
-	for (size_t i = 0; i < matches.gl_pathc && ok; i++)
-		ok = each(matches.gl_pathv[i], arg);
+	if (result != 0)
+		return result == GLOB_NOMATCH ? "no such file" : "cannot be read";
+	for (size_t i = 0; i < matches.gl_pathc; i++)
+		each(matches.gl_pathv[i], arg);
 	globfree(&matches);
-	return ok;
+	return NULL;
 }
 
-static bool
-each_of_list(const struct string_list *patterns, bool (*each)(const char *path, void *arg), void *arg,
-    struct error *error)
+void
+tls_files_each(const struct tls_settings *settings, void (*each)(const char *path, void *arg), void *arg)
 {
-	for (size_t i = 0; i < patterns->count; i++)
-		if (!each_of_pattern(patterns->items[i], each, arg, error))
-			return false;
-	return true;
+	for (size_t i = 0; i < settings->certificate.count; i++)
+		(void)each_of_pattern(settings->certificate.items[i], each, arg);
+	for (size_t i = 0; i < settings->key.count; i++)
+		(void)each_of_pattern(settings->key.items[i], each, arg);
+	if (settings->key_password_file != NULL)
+		each(settings->key_password_file, arg);
 }
 
-bool
-tls_files_each(const struct tls_settings *settings, bool (*each)(const char *path, void *arg), void *arg,
-    struct error *error)
+static void
+refuse(struct found *found, const char *path, const char *why)
 {
-	return each_of_list(&settings->certificate, each, arg, error) &&
-	    each_of_list(&settings->key, each, arg, error) &&
-	    (settings->key_password_file == NULL || each(settings->key_password_file, arg));
+	tls_complain(found->to, found->place, "%s: %s", path, why);
+	found->is_bad = true;
 }
 
 /* The shape is OpenSSL's. */
@@ -124,7 +140,8 @@ add_certificate(struct found *found, X509 *certificate, const char *path, struct
 	}
 	pairs->all = xrealloc(pairs->all, (pairs->count + 1) * sizeof(pairs->all[0]));
 	*leaf = &pairs->all[pairs->count++];
-	**leaf = (struct tls_pair){ .file = xstrdup(path), .leaf = certificate, .chain = sk_X509_new_null(),
+	**leaf = (struct tls_pair){ .file = xstrdup(path), .place = found->place, .leaf = certificate,
+		.chain = sk_X509_new_null(),
 		.expires = time(NULL) + seconds_until(X509_get0_notAfter(certificate)) };
 	if ((*leaf)->chain == NULL)
 		abort();
@@ -134,7 +151,8 @@ static void
 add_key(struct found *found, EVP_PKEY *key, const char *path)
 {
 	found->keys = xrealloc(found->keys, (found->key_count + 1) * sizeof(found->keys[0]));
-	found->keys[found->key_count++] = (struct found_key){ .file = xstrdup(path), .key = key };
+	found->keys[found->key_count++] = (struct found_key){ .file = xstrdup(path), .place = found->place,
+		.key = key };
 }
 
 /* A block of a PEM file. */
@@ -144,7 +162,7 @@ struct pem {
 	long len;
 };
 
-static bool
+static void
 add_pem_certificate(struct found *found, const struct pem *pem, const char *path, struct tls_pair **leaf)
 {
 	const unsigned char *at = pem->data;
@@ -152,16 +170,16 @@ add_pem_certificate(struct found *found, const struct pem *pem, const char *path
 	char text[STREAM_REASON_MAX];
 
 	if (certificate == NULL)
-		return error_set(found->error, "%s: %s", path, tls_error_text(text));
-	add_certificate(found, certificate, path, leaf);
-	return true;
+		refuse(found, path, tls_error_text(text));
+	else
+		add_certificate(found, certificate, path, leaf);
 }
 
-static bool
+static void
 add_pem_key(struct found *found, const struct pem *pem, const char *path)
 {
 	BIO *alone = BIO_new(BIO_s_secmem());
-	char text[STREAM_REASON_MAX];
+	char text[STREAM_REASON_MAX], why[2 * STREAM_REASON_MAX];
 	EVP_PKEY *key;
 
 	/* a key's block stands alone here: in a file of several, OpenSSL cannot tell a bad one from none */
@@ -169,116 +187,156 @@ add_pem_key(struct found *found, const struct pem *pem, const char *path)
 		abort();
 	key = PEM_read_bio_PrivateKey(alone, NULL, on_password, found);
 	BIO_free(alone);
-	if (key == NULL)
-		return error_set(found->error, "%s: the key cannot be read: %s", path, tls_error_text(text));
-	add_key(found, key, path);
-	return true;
+	if (key != NULL) {
+		add_key(found, key, path);
+		return;
+	}
+	snprintf(why, sizeof(why), "the key cannot be read: %s", tls_error_text(text));
+	if (!found->lacks_password)
+		refuse(found, path, why);
 }
 
-static bool
+static void
 add_pem(struct found *found, const struct pem *pem, const char *path, struct tls_pair **leaf)
 {
 	struct slice name = slice_of(pem->name), key = slice_of(PEM_STRING_PKCS8INF);
+	bool is_certificate = strcmp(pem->name, PEM_STRING_X509) == 0 ||
+	    strcmp(pem->name, PEM_STRING_X509_TRUSTED) == 0 || strcmp(pem->name, PEM_STRING_X509_OLD) == 0;
 
-	if (strcmp(pem->name, PEM_STRING_X509) == 0 || strcmp(pem->name, PEM_STRING_X509_TRUSTED) == 0 ||
-	    strcmp(pem->name, PEM_STRING_X509_OLD) == 0)
-		return found->keys_only || add_pem_certificate(found, pem, path, leaf);
-	if (name.len >= key.len && slice_equals(slice_from(name, name.len - key.len), key.data))
-		return add_pem_key(found, pem, path);
-	return true;		/* "EC PARAMETERS" and the like */
+	/* others are "EC PARAMETERS" and the like */
+	if (is_certificate && !found->keys_only)
+		add_pem_certificate(found, pem, path, leaf);
+	else if (name.len >= key.len && slice_equals(slice_from(name, name.len - key.len), key.data))
+		add_pem_key(found, pem, path);
 }
 
-static bool
-read_file(const char *path, void *arg)
+static void
+read_blocks(struct found *found, BIO *file, const char *path)
 {
-	struct found *found = arg;
 	size_t keys_before = found->key_count;
+	bool was_bad = found->is_bad;
 	char text[STREAM_REASON_MAX];
 	struct tls_pair *leaf = NULL;
-	BIO *file = BIO_new_file(path, "r");
 	struct pem pem;
-	bool ok = true;
 
-	if (file == NULL)
-		return error_set(found->error, "%s: %s", path, tls_error_text(text));
-	while (ok && PEM_read_bio(file, &pem.name, &pem.header, &pem.data, &pem.len)) {
-		ok = add_pem(found, &pem, path, &leaf);
+	found->is_bad = false;
+	while (!found->is_bad && PEM_read_bio(file, &pem.name, &pem.header, &pem.data, &pem.len)) {
+		add_pem(found, &pem, path, &leaf);
 		OPENSSL_free(pem.name);
 		OPENSSL_free(pem.header);
 		OPENSSL_clear_free(pem.data, (size_t)pem.len);
 	}
-	BIO_free(file);
-	if (ok && ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
-		return error_set(found->error, "%s: %s", path, tls_error_text(text));
+	if (!found->is_bad && ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
+		refuse(found, path, tls_error_text(text));
+	else if (!found->is_bad && leaf == NULL && found->key_count == keys_before && !found->lacks_password)
+		refuse(found, path, found->keys_only ? "no key found" : "no certificate found");
 	ERR_clear_error();
-	if (ok && leaf == NULL && found->key_count == keys_before)
-		return error_set(found->error, "%s: no %s found", path,
-		    found->keys_only ? "key" : "certificate");
-	return ok;
+	found->is_bad = found->is_bad || was_bad;
 }
 
-static bool
+static void
+read_file(const char *path, void *arg)
+{
+	struct found *found = arg;
+	char text[STREAM_REASON_MAX];
+	BIO *file = BIO_new_file(path, "r");
+
+	if (file == NULL) {
+		refuse(found, path, tls_error_text(text));
+		return;
+	}
+	read_blocks(found, file, path);
+	BIO_free(file);
+}
+
+static void
 read_password(struct found *found, const char *path)
 {
 	FILE *file;
-	bool ok;
 
 	if (path == NULL)
-		return true;
+		return;
+	found->place = (struct tls_place){ "key_password_file", 0 };
 	file = fopen(path, "re");
-	if (file == NULL)
-		return error_set(found->error, "%s: %m", path);
-	ok = fgets(found->password, sizeof(found->password), file) != NULL;
-	fclose(file);
-	found->password[strcspn(found->password, "\r\n")] = '\0';
-	if (!ok || found->password[0] == '\0')
-		return error_set(found->error, "%s: no password found", path);
-	return true;
+	if (file == NULL) {
+		refuse(found, path, strerror(errno));
+	} else {
+		if (fgets(found->password, sizeof(found->password), file) != NULL)
+			found->password[strcspn(found->password, "\r\n")] = '\0';
+		fclose(file);
+		if (found->password[0] == '\0')
+			refuse(found, path, "no password found");
+	}
+	found->lacks_password = found->is_bad;
 }
 
-static bool
+static void
+read_list(struct found *found, const char *directive, const struct string_list *patterns)
+{
+	for (size_t i = 0; i < patterns->count; i++) {
+		const char *why;
+
+		found->place = (struct tls_place){ directive, i };
+		why = each_of_pattern(patterns->items[i], read_file, found);
+		if (why != NULL)
+			refuse(found, patterns->items[i], why);
+	}
+}
+
+static void
+find_key(struct found *found, struct tls_pair *pair)
+{
+	for (size_t k = 0; k < found->key_count; k++) {
+		if (X509_check_private_key(pair->leaf, found->keys[k].key) != 1)
+			continue;
+		found->keys[k].is_used = true;
+		if (pair->key == NULL && EVP_PKEY_up_ref(found->keys[k].key))
+			pair->key = found->keys[k].key;
+	}
+	ERR_clear_error();
+	found->place = pair->place;
+	if (pair->key == NULL)
+		refuse(found, pair->file, "no key fits this certificate");
+}
+
+static void
 pair_all(struct found *found)
 {
-	for (size_t i = 0; i < found->pairs->count; i++) {
-		struct tls_pair *pair = &found->pairs->all[i];
-
-		for (size_t k = 0; k < found->key_count; k++) {
-			if (X509_check_private_key(pair->leaf, found->keys[k].key) != 1)
-				continue;
-			found->keys[k].is_used = true;
-			if (pair->key == NULL && EVP_PKEY_up_ref(found->keys[k].key))
-				pair->key = found->keys[k].key;
-		}
-		ERR_clear_error();
-		if (pair->key == NULL)
-			return error_set(found->error, "%s: no key fits this certificate", pair->file);
-	}
-	for (const struct found_key *key = found->keys; key < found->keys + found->key_count; key++)
+	for (size_t i = 0; i < found->pairs->count; i++)
+		find_key(found, &found->pairs->all[i]);
+	for (const struct found_key *key = found->keys; key < found->keys + found->key_count; key++) {
+		found->place = key->place;
 		if (!key->is_used)
-			return error_set(found->error, "%s: the key fits no certificate", key->file);
-	return found->pairs->count > 0 || error_set(found->error, "no certificate found");
+			refuse(found, key->file, "the key fits no certificate");
+	}
 }
 
 bool
-tls_pairs_load(const struct tls_settings *settings, struct tls_pairs *pairs, struct error *error)
+tls_pairs_load(const struct tls_settings *settings, struct tls_pairs *pairs, const struct tls_complaints *to)
 {
-	struct found found = { .pairs = pairs, .error = error };
-	bool ok;
+	struct found found = { .pairs = pairs, .to = to };
 
 	*pairs = (struct tls_pairs){ 0 };
-	ok = read_password(&found, settings->key_password_file) &&
-	    each_of_list(&settings->certificate, read_file, &found, error);
+	read_password(&found, settings->key_password_file);
+	read_list(&found, "certificate", &settings->certificate);
 	found.keys_only = true;
-	ok = ok && each_of_list(&settings->key, read_file, &found, error) && pair_all(&found);
+	read_list(&found, "key", &settings->key);
+	/* what could not be read would be missed again */
+	if (!found.is_bad)
+		pair_all(&found);
+	if (!found.is_bad && pairs->count == 0) {
+		found.place = (struct tls_place){ "certificate", 0 };
+		refuse(&found, "certificate", "no certificate found");
+	}
 	for (size_t k = 0; k < found.key_count; k++) {
 		EVP_PKEY_free(found.keys[k].key);
 		xfree(found.keys[k].file);
 	}
 	xfree(found.keys);
 	secret_wipe(found.password, sizeof(found.password));
-	if (!ok)
+	if (found.is_bad)
 		tls_pairs_free(pairs);
-	return ok;
+	return !found.is_bad;
 }
 
 void

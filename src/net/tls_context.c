@@ -173,7 +173,7 @@ identify(struct tls_context *context)
 	buf_clear(&text);
 }
 
-static bool
+static void
 stamp_file(const char *path, void *arg)
 {
 	uint64_t *stamp = arg;
@@ -187,16 +187,14 @@ stamp_file(const char *path, void *arg)
 
 		*stamp = hash_bytes(facts, sizeof(facts), *stamp);
 	}
-	return true;
 }
 
 static uint64_t
 stamp_files(const struct tls_settings *settings)
 {
-	struct error ignored;		/* loading says it */
 	uint64_t stamp = 0;
 
-	(void)tls_files_each(settings, stamp_file, &stamp, &ignored);
+	tls_files_each(settings, stamp_file, &stamp);
 	return stamp;
 }
 
@@ -218,7 +216,7 @@ warn_of_expiry(struct tls_context *context)
 }
 
 struct tls_context *
-tls_context_load(const struct tls_settings *settings, struct error *error)
+tls_context_load(const struct tls_settings *settings, const struct tls_complaints *to)
 {
 	struct tls_context *context = xcalloc(1, sizeof(*context));
 
@@ -228,7 +226,7 @@ tls_context_load(const struct tls_settings *settings, struct error *error)
 	identify(context);
 	/* before reading: a change meanwhile is then seen by the next look */
 	context->stamp = stamp_files(settings);
-	context->server = tls_server_load(settings, error);
+	context->server = tls_server_load(settings, to);
 	if (context->server == NULL)
 		tls_context_free(&context);
 	else
@@ -252,7 +250,7 @@ tls_context_free(struct tls_context **context)
 }
 
 bool
-tls_context_refresh(struct tls_context *context, bool *changed, struct error *error)
+tls_context_refresh(struct tls_context *context, bool *changed, const struct tls_complaints *to)
 {
 	uint64_t stamp = stamp_files(&context->settings);
 	struct tls_server *server, *old = context->server;
@@ -260,7 +258,7 @@ tls_context_refresh(struct tls_context *context, bool *changed, struct error *er
 	*changed = false;
 	if (stamp != context->stamp) {
 		context->stamp = stamp;
-		server = tls_server_load(&context->settings, error);
+		server = tls_server_load(&context->settings, to);
 		if (server == NULL)
 			return false;
 		pthread_mutex_lock(&context->lock);

@@ -29,16 +29,22 @@ enum tls_unknown_name { TLS_UNKNOWN_DEFAULT, TLS_UNKNOWN_REFUSE };
 
 struct tls_context;
 
-/* Reads all files.  NULL and an error naming the file. */
-struct tls_context *tls_context_load(const struct tls_settings *settings, struct error *error);
+/* Who is told all that is wrong: at which directive of the block, at which of its values. */
+struct tls_complaints {
+	void (*on_complaint)(void *owner, const char *directive, size_t value, const char *text);
+	void *owner;
+};
+
+/* Reads all files.  NULL: the complaints name those that are bad. */
+struct tls_context *tls_context_load(const struct tls_settings *settings, const struct tls_complaints *to);
 void tls_context_free(struct tls_context **context);	/* no handshake uses it any more */
 /*
  * Looks at the files' names, times and sizes; where any changed, loads them all and, if good, uses them for
- * new handshakes.  false and an error: they changed but are bad, and the old ones serve on (said once per
- * change).  Also warns in the log, once a day, of certificates that expire within 14 days.  Control's thread,
- * each minute.
+ * new handshakes.  false and complaints: they changed but are bad, and the old ones serve on (said once a
+ * change).  Also warns in the log, once a day, of certificates that expire within 14 days.  Control's
+ * thread, each minute.
  */
-bool tls_context_refresh(struct tls_context *context, bool *changed, struct error *error);
+bool tls_context_refresh(struct tls_context *context, bool *changed, const struct tls_complaints *to);
 
 /* What a listener wants of a handshake.  Constant, outlives every handshake that uses it. */
 struct tls_front {

@@ -29,7 +29,7 @@ struct build {
 	struct set *sets;
 	size_t count;
 	int pair;			/* the one whose names are told */
-	struct error *error;
+	const struct tls_complaints *to;
 };
 
 static int
@@ -64,13 +64,26 @@ add_name(const char *name, void *arg)
 }
 
 static bool
-use_pair(SSL_CTX *ctx, const struct tls_pair *pair, struct error *error)
+use_pair(SSL_CTX *ctx, const struct tls_pair *pair, const struct tls_complaints *to)
 {
 	char text[STREAM_REASON_MAX];
 
 	if (SSL_CTX_use_cert_and_key(ctx, pair->leaf, pair->key, pair->chain, 1) == 1)
 		return true;
-	return error_set(error, "%s: %s", pair->file, tls_error_text(text));
+	tls_complain(to, pair->place, "%s: %s", pair->file, tls_error_text(text));
+	return false;
+}
+
+/* NULL: the complaints tell. */
+static SSL_CTX *
+new_ctx(const struct tls_settings *settings, const struct tls_complaints *to)
+{
+	struct error error;
+	SSL_CTX *ctx = tls_new_server_ctx(settings, &error);
+
+	if (ctx == NULL)
+		tls_complain(to, (struct tls_place){ "ciphers", 0 }, "%s", error.text);
+	return ctx;
 }
 
 static bool
@@ -84,14 +97,14 @@ make_ctx(struct build *build, struct set *set)
 			return true;
 		}
 	}
-	set->ctx = tls_new_server_ctx(build->settings, build->error);
+	set->ctx = new_ctx(build->settings, build->to);
 	if (set->ctx == NULL)
 		return false;
 	server->contexts = xrealloc(server->contexts, (server->count + 1) * sizeof(SSL_CTX *));
 	server->contexts[server->count++] = set->ctx;
 	for (int kind = 0; kind < KINDS; kind++)
 		if (set->pairs[kind] != NONE &&
-		    !use_pair(set->ctx, &build->pairs->all[set->pairs[kind]], build->error))
+		    !use_pair(set->ctx, &build->pairs->all[set->pairs[kind]], build->to))
 			return false;
 	return true;
 }
@@ -126,34 +139,45 @@ note_expiry(struct tls_server *server, const struct tls_pairs *pairs)
 	server->expires_file = xstrdup(first->file);
 }
 
-struct tls_server *
-tls_server_load(const struct tls_settings *settings, struct error *error)
+static struct tls_server *
+make_server(const struct tls_settings *settings, const struct tls_pairs *pairs,
+    const struct tls_complaints *to)
 {
-	struct tls_pairs pairs;
-	struct tls_server *server;
-	struct build build;
+	struct tls_server *server = xcalloc(1, sizeof(*server));
+	struct build build = { .settings = settings, .pairs = pairs, .server = server, .by_name = map_new(),
+		.to = to };
 	bool ok;
 
-	if (!tls_pairs_load(settings, &pairs, error))
-		return NULL;
-	server = xcalloc(1, sizeof(*server));
 	atomic_init(&server->references, 1);
 	server->names = map_new();
 	server->refuses_unknown = settings->unknown_name == TLS_UNKNOWN_REFUSE;
-	build = (struct build){ .settings = settings, .pairs = &pairs, .server = server, .by_name = map_new(),
-		.error = error };
 	ok = make_all(&build);
 	if (ok)
-		note_expiry(server, &pairs);
+		note_expiry(server, pairs);
 	for (size_t i = 0; i < build.count; i++)
 		xfree(build.sets[i].name);
 	xfree(build.sets);
 	map_free(&build.by_name);
-	tls_pairs_free(&pairs);
-	if (!ok) {
-		tls_server_put(server);
-		server = NULL;
+	if (ok)
+		return server;
+	tls_server_put(server);
+	return NULL;
+}
+
+struct tls_server *
+tls_server_load(const struct tls_settings *settings, const struct tls_complaints *to)
+{
+	/* without a certificate, for what is wrong whatever the files are */
+	SSL_CTX *ctx = new_ctx(settings, to);
+	struct tls_server *server = NULL;
+	struct tls_pairs pairs;
+
+	if (tls_pairs_load(settings, &pairs, to)) {
+		if (ctx != NULL)
+			server = make_server(settings, &pairs, to);
+		tls_pairs_free(&pairs);
 	}
+	SSL_CTX_free(ctx);
 	return server;
 }
 

@@ -140,14 +140,38 @@ fill_block(struct block_of *block, const char *pattern)
 	block->settings.session_tickets = true;
 }
 
+/* What was complained of, a line each: "directive[value]: text". */
+struct complaints {
+	char text[2048];
+	struct tls_complaints to;
+};
+
+static inline void
+note_complaint(void *owner, const char *directive, size_t value, const char *text)
+{
+	struct complaints *complaints = owner;
+	size_t len = strlen(complaints->text);
+
+	snprintf(complaints->text + len, sizeof(complaints->text) - len, "%s[%zu]: %s\n", directive, value,
+	    text);
+}
+
+static inline const struct tls_complaints *
+listen_to(struct complaints *complaints)
+{
+	complaints->text[0] = '\0';
+	complaints->to = (struct tls_complaints){ note_complaint, complaints };
+	return &complaints->to;
+}
+
 static inline struct tls_context *
 load_block(const struct block_of *block)
 {
-	struct error error = { "" };
-	struct tls_context *context = tls_context_load(&block->settings, &error);
+	struct complaints complaints;
+	struct tls_context *context = tls_context_load(&block->settings, listen_to(&complaints));
 
 	if (context == NULL)
-		fail_msg("%s", error.text);
+		fail_msg("%s", complaints.text);
 	return context;
 }
 

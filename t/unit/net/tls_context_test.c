@@ -356,7 +356,8 @@ static void
 changed_files_are_loaded_and_bad_ones_are_not(void **state)
 {
 	struct call before = { 0 }, after = { 0 }, still = { 0 };
-	struct error error = { "" };
+	struct complaints complaints;
+	const struct tls_complaints *to = listen_to(&complaints);
 	struct tls_context *context;
 	struct block_of block;
 	bool changed;
@@ -368,11 +369,11 @@ changed_files_are_loaded_and_bad_ones_are_not(void **state)
 	context = load_block(&block);
 	talk(context, &before);
 	assert_true(is_for(&before, "old.example.com"));
-	assert_true(tls_context_refresh(context, &changed, &error));
+	assert_true(tls_context_refresh(context, &changed, to));
 	assert_false(changed);
 
 	write_pem("DNS:new.example.com", "g1.pem");
-	assert_true(tls_context_refresh(context, &changed, &error));
+	assert_true(tls_context_refresh(context, &changed, to));
 	assert_true(changed);
 	talk(context, &after);
 	assert_true(is_for(&after, "new.example.com"));
@@ -380,9 +381,9 @@ changed_files_are_loaded_and_bad_ones_are_not(void **state)
 	file = fopen(in_folder("g2.pem"), "w");
 	fputs("nothing\n", file);
 	fclose(file);
-	assert_false(tls_context_refresh(context, &changed, &error));
-	assert_non_null(strstr(error.text, "g2.pem"));
-	assert_true(tls_context_refresh(context, &changed, &error));	/* said once */
+	assert_false(tls_context_refresh(context, &changed, to));
+	assert_non_null(strstr(complaints.text, "g2.pem"));
+	assert_true(tls_context_refresh(context, &changed, to));	/* said once */
 	assert_false(changed);
 	talk(context, &still);
 	assert_true(is_for(&still, "new.example.com"));
@@ -395,14 +396,14 @@ changed_files_are_loaded_and_bad_ones_are_not(void **state)
 
 /* As a service user meets a file that root renewed; whoever is not root cannot read a mode of 0. */
 static bool
-refresh_as_other(struct tls_context *context, bool *changed, struct error *error)
+refresh_as_other(struct tls_context *context, bool *changed, const struct tls_complaints *to)
 {
 	enum { OTHER = 65534 };
 	bool is_root = geteuid() == 0, ok;
 
 	if (is_root)
 		assert_int_equal(seteuid(OTHER), 0);
-	ok = tls_context_refresh(context, changed, error);
+	ok = tls_context_refresh(context, changed, to);
 	if (is_root)
 		assert_int_equal(seteuid(0), 0);
 	return ok;
@@ -412,7 +413,8 @@ static void
 a_file_that_becomes_readable_is_loaded(void **state)
 {
 	struct call call = { 0 };
-	struct error error = { "" };
+	struct complaints complaints;
+	const struct tls_complaints *to = listen_to(&complaints);
 	struct tls_context *context;
 	struct block_of block;
 	bool changed;
@@ -424,12 +426,12 @@ a_file_that_becomes_readable_is_loaded(void **state)
 	context = load_block(&block);
 	write_pem("DNS:new.example.com", "k1.pem");
 	assert_int_equal(chmod(in_folder("k1.pem"), 0), 0);
-	assert_false(refresh_as_other(context, &changed, &error));
-	assert_non_null(strstr(error.text, "Permission denied"));
-	assert_true(refresh_as_other(context, &changed, &error));	/* said once */
+	assert_false(refresh_as_other(context, &changed, to));
+	assert_non_null(strstr(complaints.text, "Permission denied"));
+	assert_true(refresh_as_other(context, &changed, to));	/* said once */
 
 	assert_int_equal(chmod(in_folder("k1.pem"), 0644), 0);
-	assert_true(refresh_as_other(context, &changed, &error));
+	assert_true(refresh_as_other(context, &changed, to));
 	assert_true(changed);
 	talk(context, &call);
 	assert_true(is_for(&call, "new.example.com"));
@@ -440,11 +442,53 @@ a_file_that_becomes_readable_is_loaded(void **state)
 static void
 assert_bad(const struct block_of *block, const char *says, const char *file)
 {
-	struct error error = { "" };
+	struct complaints complaints;
 
-	assert_null(tls_context_load(&block->settings, &error));
-	if (strstr(error.text, says) == NULL || strstr(error.text, file) == NULL)
-		fail_msg("'%s' lacks '%s' or '%s'", error.text, says, file);
+	assert_null(tls_context_load(&block->settings, listen_to(&complaints)));
+	if (strstr(complaints.text, says) == NULL || strstr(complaints.text, file) == NULL)
+		fail_msg("'%s' lacks '%s' or '%s'", complaints.text, says, file);
+}
+
+/* All that is wrong, each at its place. */
+static void
+all_bad_files_are_named(void **state)
+{
+	struct block_of block;
+	char wanted[2048];
+
+	(void)state;
+	write_pem("DNS:x", "l1.pem");
+	fill_block(&block, "l1.pem");
+	block.certificates[1] = in_folder("missing.pem");
+	block.certificates[2] = in_folder("nobody?.pem");
+	block.settings.certificate.count = 3;
+	block.keys[0] = in_folder("missing.key");
+	block.settings.key.count = 1;
+	block.settings.ciphers = "NONSENSE";
+	block.settings.key_password_file = in_folder("missing.password");
+	snprintf(wanted, sizeof(wanted),
+	    "ciphers[0]: ciphers: no cipher match\n"
+	    "key_password_file[0]: %s: No such file or directory\n"
+	    "certificate[1]: %s: No such file or directory\n"
+	    "certificate[2]: %s: no such file\n"
+	    "key[0]: %s: No such file or directory\n",
+	    block.settings.key_password_file, block.certificates[1], block.certificates[2], block.keys[0]);
+	assert_bad(&block, wanted, "");
+
+	write_pair(&(struct wanted){ .names = "DNS:y", .valid_s = YEAR, .certificate_file = "l2.pem" });
+	write_pair(&(struct wanted){ .names = "DNS:z", .valid_s = YEAR, .certificate_file = "l3.pem" });
+	write_pair(&(struct wanted){ .names = "DNS:w", .valid_s = YEAR, .key_file = "l4.key" });
+	fill_block(&block, "l1.pem");
+	block.certificates[1] = in_folder("l[23].pem");
+	block.settings.certificate.count = 2;
+	block.keys[0] = in_folder("l4.key");
+	block.settings.key.count = 1;
+	snprintf(wanted, sizeof(wanted),
+	    "certificate[1]: %s: no key fits this certificate\n"
+	    "certificate[1]: %s: no key fits this certificate\n"
+	    "key[0]: %s: the key fits no certificate\n",
+	    in_folder("l2.pem"), in_folder("l3.pem"), block.keys[0]);
+	assert_bad(&block, wanted, "");
 }
 
 static void
@@ -558,6 +602,7 @@ main(void)
 		cmocka_unit_test(changed_files_are_loaded_and_bad_ones_are_not),
 		cmocka_unit_test(a_file_that_becomes_readable_is_loaded),
 		cmocka_unit_test(errors_name_the_file),
+		cmocka_unit_test(all_bad_files_are_named),
 		cmocka_unit_test(encrypted_keys_need_their_password),
 		cmocka_unit_test(expired_certificates_load_with_a_warning),
 	};
