@@ -134,7 +134,7 @@ open_tls(struct pool *pool, struct conf_context *context)
 		return true;
 	pool->tls_client = tls_client_load(tls->verify, tls->ca, &error);
 	if (pool->tls_client == NULL)
-		conf_error_at(context->problems, &tls->conf, "ca", "%s", error.text);
+		conf_error_at_value(context->problems, &tls->conf, "ca", 0, "%s", error.text);
 	return pool->tls_client != NULL;
 }
 
@@ -148,17 +148,19 @@ open_master(struct pool *pool, struct conf_context *context)
 		return true;
 	pool->master_password = secret_read(path, &error);
 	if (pool->master_password == NULL)
-		conf_error_at(context->problems, &pool->conf, "master_password_file", "%s", error.text);
+		conf_error_at_value(context->problems, &pool->conf, "master_password_file", 0, "%s",
+		    error.text);
 	return pool->master_password != NULL;
 }
 
 bool
 pool_open(struct pool *pool, struct endpoint_table *table, struct conf_context *context)
 {
-	if (!open_tls(pool, context))
-		return false;
-	if (!open_master(pool, context)) {
+	bool has_tls = open_tls(pool, context), has_master = open_master(pool, context);
+
+	if (!has_tls || !has_master) {
 		tls_client_free(&pool->tls_client);
+		secret_free(&pool->master_password);
 		return false;
 	}
 	pool->table = table;

@@ -151,7 +151,7 @@ open_auths(struct generation *g, const struct generation *before, struct conf_pr
 			continue;
 		ok &= auth_open(auth, before != NULL ? &before->root->auths : NULL, &complaints);
 		while ((line = auth_next_complaint(&complaints)).len > 0)
-			conf_error_at(problems, &auth->conf, "path", "%.*s", SLICE_ARGS(line));
+			conf_error_at_value(problems, &auth->conf, "path", 0, "%.*s", SLICE_ARGS(line));
 		buf_clear(&complaints);
 	}
 	return ok;

@@ -265,7 +265,7 @@ the_masters_password_is_read_from_its_file(void **state)
 	load(&l, text);
 	assert_false(open_pool(&l, table));	/* empty */
 	said = text_of(&l.problems);
-	assert_non_null(strstr(said, "text:2:3: "));
+	assert_non_null(strstr(said, "text:2:24: "));
 	assert_non_null(strstr(said, path));
 	free(said);
 	assert_null(pool_at(&l, 0)->endpoints);
@@ -279,6 +279,25 @@ the_masters_password_is_read_from_its_file(void **state)
 	close(fd);
 	load(&l, text);
 	assert_false(open_pool(&l, table));
+	unload(&l);
+	endpoint_table_free(&table);
+}
+
+static void
+all_files_that_cannot_be_opened_are_named(void **state)
+{
+	struct endpoint_table *table = endpoint_table_new(1);
+	struct loaded l;
+	char *said;
+
+	(void)state;
+	load(&l, "pool imap { login master; master_user m; master_password_file /nonexistent/master\n"
+		 "  server_tls implicit { ca /nonexistent/ca.pem }; server d01 { address ::1 } }");
+	assert_false(open_pool(&l, table));
+	said = text_of(&l.problems);
+	assert_non_null(strstr(said, "text:1:63: /nonexistent/master: "));
+	assert_non_null(strstr(said, "text:2:28: /nonexistent/ca.pem: "));
+	free(said);
 	unload(&l);
 	endpoint_table_free(&table);
 }
@@ -465,6 +484,7 @@ main(void)
 		cmocka_unit_test(a_reload_keeps_endpoints),
 		cmocka_unit_test(masters_and_affinity_are_inherited),
 		cmocka_unit_test(the_masters_password_is_read_from_its_file),
+		cmocka_unit_test(all_files_that_cannot_be_opened_are_named),
 		cmocka_unit_test(a_dropped_pool_has_its_sessions_leave),
 		cmocka_unit_test(pools_of_a_farm_have_endpoints_of_their_own),
 		cmocka_unit_test(a_failed_open_changes_nothing),
