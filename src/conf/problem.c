@@ -52,29 +52,60 @@ find_line(const struct conf_source *source, int number)
 	return slice_make(at, (size_t)(stop - at));
 }
 
+/* Where a column begins; at the end of the line, behind its last character. */
+static size_t
+find_column(struct slice line, int column)
+{
+	size_t at = 0;
+
+	while (at < line.len && column > 1) {
+		at++;
+		while (at < line.len && is_continuation(line.data[at]))
+			at++;
+		column--;
+	}
+	return at;
+}
+
+/* What is shown of a line: its beginning, or what surrounds the column. */
+static struct slice
+find_window(struct slice line, size_t at, size_t *start)
+{
+	size_t end;
+
+	*start = at < SHOWN_MAX ? 0 : at - SHOWN_MAX / 2;
+	while (*start < line.len && is_continuation(line.data[*start]))
+		++*start;
+	end = line.len - *start > SHOWN_MAX ? *start + SHOWN_MAX : line.len;
+	while (end < line.len && end > *start && is_continuation(line.data[end]))
+		end--;
+	return slice_make(line.data + *start, end - *start);
+}
+
 static void
 render_source(struct buf *out, struct conf_where where)
 {
 	struct slice line = find_line(where.source, where.line);
+	size_t at = find_column(line, where.column), start;
+	struct slice shown = find_window(line, at, &start);
 	struct buf caret = { 0 };
-	int column = 1;
 
-	for (size_t i = 0; i < line.len && i < SHOWN_MAX; i++) {
-		char c = is_control(line.data[i]) ? '?' : line.data[i];
+	if (start > 0) {
+		buf_append_text(out, "... ");
+		buf_append_text(&caret, "    ");
+	}
+	for (size_t i = 0; i < shown.len; i++) {
+		char c = is_control(shown.data[i]) ? '?' : shown.data[i];
 
 		buf_append(out, &c, 1);
-		if (column < where.column && !is_continuation(c))
+		if (start + i < at && !is_continuation(c))
 			buf_append_text(&caret, c == '\t' ? "\t" : " ");
-		if (i + 1 < line.len && !is_continuation(line.data[i + 1]))
-			column++;
 	}
-	if (line.len > SHOWN_MAX)
+	if (start + shown.len < line.len)
 		buf_append_text(out, " ...");
 	buf_append_text(out, "\n");
-	if (where.column <= column + 1) {
-		buf_append_slice(out, buf_slice(&caret));
-		buf_append_text(out, "^\n");
-	}
+	buf_append_slice(out, buf_slice(&caret));
+	buf_append_text(out, "^\n");
 	buf_clear(&caret);
 }
 
