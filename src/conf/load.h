@@ -11,7 +11,7 @@
 #include "base/map.h"
 #include "conf/conf.h"
 
-enum { CONF_MAX_ERRORS = 100 };
+enum { CONF_MAX_ERRORS = 10000 };	/* every one; but what is no configuration at all must end */
 
 struct conf_source {			/* a file */
 	const char *name;		/* as messages call it */

@@ -142,11 +142,15 @@ is_before(const struct conf_problem *a, const struct conf_problem *b)
 }
 
 static bool
-is_known(const struct conf_problems *problems, const char *text)
+is_known(const struct conf_problems *problems, const struct conf_problem *problem)
 {
-	for (size_t i = 0; i < problems->count; i++)
-		if (strcmp(problems->items[i].text, text) == 0)
+	for (size_t i = 0; i < problems->count; i++) {
+		const struct conf_problem *known = &problems->items[i];
+
+		if (!is_before(known, problem) && !is_before(problem, known) &&
+		    strcmp(known->text, problem->text) == 0)
 			return true;
+	}
 	return false;
 }
 
@@ -166,7 +170,7 @@ vadd(struct conf_problems *problems, struct conf_where where, const char *format
 		problem.order = where.source != NULL ? where.source->order : -1;
 		problem.text = render(where, format, args);
 	}
-	if (is_known(problems, problem.text)) {	/* a `default` block's value, judged in several blocks */
+	if (is_known(problems, &problem)) {	/* a `default` block's value, judged in several blocks */
 		xfree(problem.text);
 		return;
 	}

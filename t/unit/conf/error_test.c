@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "base/buf.h"
 #include "base/xalloc.h"
 #include "sample.h"
 
@@ -98,12 +99,37 @@ tells_what_file_cannot_be_read(void **state)
 	free(text);
 }
 
+static void
+tells_thousands_of_errors(void **state)
+{
+	enum { LINES = 10050, TOLD = 10000 };
+	struct conf_problems problems = { 0 };
+	struct buf text = { 0 };
+	char *said = NULL;
+	size_t n = 0;
+	FILE *out = open_memstream(&said, &n);
+
+	(void)state;
+	for (int i = 0; i < LINES; i++)
+		buf_printf(&text, "bad%d\n", i);
+	buf_append(&text, "", 1);
+	assert_null(conf_load_text("text", buf_data(&text), &sample_root, &problems));
+	assert_int_equal(problems.count, TOLD + 1);
+	conf_problems_print(&problems, out);
+	fclose(out);
+	assert_non_null(strstr(said, "text:10000:1: bad9999 is unknown\nbad9999\n^\nthere are more errors"));
+	free(said);
+	buf_clear(&text);
+	conf_problems_clear(&problems);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tells_what_file_cannot_be_read),
 		cmocka_unit_test(tells_every_error_at_its_place),
+		cmocka_unit_test(tells_thousands_of_errors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
