@@ -4,7 +4,8 @@
 # Started as root with `user`: every thread is that user, with no right but
 # that to low ports, which a reload still can open.  A file that only root
 # can read is an error, at the start and for -t, that names the file: a
-# certificate, the configuration itself, and what it includes.
+# certificate, the configuration itself, and what it includes.  So is a folder
+# that it cannot write to, where a file is to be made.
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -66,6 +67,21 @@ are_refused($included, qr/^\Q$conf\E:\d+:9: include: cannot open \Q$included\E: 
 are_refused("$dir/conf.d",
     qr{^\Q$conf\E:\d+:9: include: cannot look up \Q$dir\E/conf\.d/\*\.conf: Permission denied$}m,
     'a folder of what it includes');
+
+# What the user may not make is told with what it may not read.
+mkdir "$dir/closed", 0755;
+$gatepost->configure("pid_file \@DIR\@/closed/pid\n" .
+    "tls other { certificate \@DIR\@/missing.pem }\n" . $config .
+    "listener a { protocol tcp; bind 127.0.0.1:\@A\@ unix:\@DIR\@/closed/socket; pool t }");
+for my $option ('-t', '-f') {
+	($status, $text) = run_command("closed$option", [$ENV{GATEPOST}, $option, '-c', $conf]);
+	is($status >> 8, 1, "$option refuses folders that the user cannot write to");
+	like($text, qr{^\Q$conf\E:\d+:10: \Q$dir\E/closed/pid: Permission denied$}m, "$option names the pid file");
+	like($text, qr{: cannot listen at unix:\Q$dir\E/closed/socket: Permission denied$}m,
+	    "$option names the socket");
+	like($text, qr{^\Q$conf\E:\d+:25: \Q$dir\E/missing\.pem: No such file}m, "$option names the certificate");
+}
+$gatepost->configure("include included.conf\ninclude conf.d/*.conf\n" . $config . $listeners);
 
 $gatepost->start;
 ok(Gatepost::Imap->new(port => $low[0], greeting => 0), 'a low port is open');

@@ -7,6 +7,33 @@
 
 #include "daemon/config.h"
 #include "daemon/generation.h"
+#include "daemon/pid_file.h"
+#include "session/listener_settings.h"
+
+static void
+check_bind(const struct bind_settings *bind, void *arg)
+{
+	struct conf_problems *problems = arg;
+	struct listen_spec spec;
+	struct error error;
+
+	if (bind->conf.broken)
+		return;
+	spec = bind_spec(bind);
+	if (!socket_check(&spec, &error))
+		conf_error_at(problems, &bind->conf, NULL, "%s", error.text);
+}
+
+/* What a start would make, and this must not. */
+static void
+check_folders(const struct root *root, struct conf_problems *problems)
+{
+	struct error error;
+
+	if (!pid_file_check(root->pid_file, &error))
+		conf_error_at_value(problems, &root->conf, "pid_file", 0, "%s", error.text);
+	root_each_bind(root, check_bind, problems);
+}
 
 /* Takes the configuration; what is whole of one with errors is opened too, so that one run tells all. */
 static void
@@ -17,6 +44,7 @@ open_files(const char *config_path, struct conf *conf, struct conf_problems *pro
 	struct assets assets;
 
 	root_become_user(root, config_path, problems);
+	check_folders(root, problems);
 	assets_init(&assets, root_threads(root));
 	generation = generation_prepare(&assets, conf, NULL, problems);
 	generation_undo(&generation);

@@ -185,15 +185,32 @@ root_threads(const struct root *root)
 	return count < 1 ? 1 : count > THREADS_MAX ? THREADS_MAX : count;
 }
 
-int
-root_binds(const struct root *root)
+void
+root_each_bind(const struct root *root, void (*each)(const struct bind_settings *bind, void *arg), void *arg)
 {
 	struct bind_walk walk = { .listeners = &root->listeners };
 	const struct listener_settings *owner;
+	const struct bind_settings *bind;
+
+	while ((bind = next_bind(&walk, &owner)) != NULL)
+		each(bind, arg);
+}
+
+static void
+count_bind(const struct bind_settings *bind, void *arg)
+{
+	int *count = arg;
+
+	(void)bind;
+	++*count;
+}
+
+int
+root_binds(const struct root *root)
+{
 	int count = 0;
 
-	while (next_bind(&walk, &owner) != NULL)
-		count++;
+	root_each_bind(root, count_bind, &count);
 	return count;
 }
 

@@ -6,6 +6,8 @@
 #include "auth/users.h"
 #include "conf/conf.h"
 
+struct bind_settings;
+
 enum { THREADS_MAX = 256 };
 
 struct root {
@@ -30,6 +32,8 @@ extern const struct block root_block;
 
 int root_threads(const struct root *root);	/* `auto` is as many as this process has cores */
 int root_binds(const struct root *root);	/* how many addresses are listened at */
+void root_each_bind(const struct root *root, void (*each)(const struct bind_settings *bind, void *arg),
+    void *arg);
 
 /*
  * Becomes the configuration's user, who must be able to read it too: what only root can read would let every

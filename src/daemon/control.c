@@ -85,6 +85,7 @@ open_first(struct control *control, bool in_background, struct conf_problems *pr
 	struct conf *conf = conf_load(control->config_path, &root_block, problems);
 	const struct root *root;
 	struct error error;
+	bool has_pid_file;
 
 	if (conf == NULL)
 		return false;
@@ -102,13 +103,15 @@ open_first(struct control *control, bool in_background, struct conf_problems *pr
 	control->assets.sockets = socket_table_new(control->assets.threads);
 	control->assets.in_background = in_background;
 	control->current = generation_prepare(&control->assets, conf, NULL, problems);
-	if (control->current == NULL)
-		return false;
-	if (pid_file_write(root->pid_file, &control->pid_fd, &error))
-		return true;
-	conf_error_at_value(problems, &root->conf, "pid_file", 0, "%s", error.text);
-	generation_undo(&control->current);
-	return false;
+	if (control->current != NULL)
+		has_pid_file = pid_file_write(root->pid_file, &control->pid_fd, &error);
+	else
+		has_pid_file = pid_file_check(root->pid_file, &error);
+	if (!has_pid_file) {
+		conf_error_at_value(problems, &root->conf, "pid_file", 0, "%s", error.text);
+		generation_undo(&control->current);
+	}
+	return control->current != NULL;
 }
 
 static bool

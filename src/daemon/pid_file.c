@@ -9,6 +9,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "daemon/folder.h"
+
 enum { PID_TEXT_MAX = 16, PID_FILE_MODE = 0644 };
 
 static bool
@@ -38,6 +40,14 @@ pid_file_write(const char *path, int *fd, struct error *error)
 	close(*fd);
 	*fd = -1;
 	return false;
+}
+
+bool
+pid_file_check(const char *path, struct error *error)
+{
+	if (path == NULL || access(path, R_OK | W_OK) == 0 || (errno == ENOENT && folder_takes(path)))
+		return true;
+	return error_set(error, "%s: %s", path, strerror(errno));
 }
 
 void

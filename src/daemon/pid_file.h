@@ -12,6 +12,8 @@
 
 /* The descriptor that holds the lock goes to *fd; path NULL: none is wanted, and *fd is -1. */
 bool pid_file_write(const char *path, int *fd, struct error *error);
+/* Could it be written, as far as that can be told without doing it? */
+bool pid_file_check(const char *path, struct error *error);
 void pid_file_remove(const char *path, int *fd);
 
 #endif

@@ -2,12 +2,14 @@
 /* sockets.c: which bound addresses there are, and the sockets on their way to the workers. */
 #include "daemon/sockets.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/list.h"
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "daemon/folder.h"
 
 struct place {				/* a bound address */
 	struct list node;
@@ -134,6 +136,16 @@ socket_claim(struct socket_table *table, const struct listen_spec *spec, const s
 	place->is_claimed = place->is_new = true;
 	list_append(&table->places, &place->node);
 	return place->number;
+}
+
+bool
+socket_check(const struct listen_spec *spec, struct error *error)
+{
+	char text[ADDR_TEXT_MAX];
+
+	if (spec->addr.sa.sa_family != AF_UNIX || folder_takes(spec->addr.path))
+		return true;
+	return error_set(error, "cannot listen at %s: %s", addr_format(&spec->addr, text), strerror(errno));
 }
 
 int

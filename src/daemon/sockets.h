@@ -21,6 +21,8 @@ void socket_table_free(struct socket_table **table);	/* removes the files of uni
  */
 int socket_claim(struct socket_table *table, const struct listen_spec *spec, const struct tcp_settings *tcp,
     struct error *error);
+/* Could it be claimed, as far as one can tell without binding: would a unix socket's folder take it? */
+bool socket_check(const struct listen_spec *spec, struct error *error);
 /* The socket of a worker, the caller's from now on; -1: that worker has it from an earlier configuration. */
 int socket_take(struct socket_table *table, int number, int worker);
 

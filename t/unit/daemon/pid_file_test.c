@@ -74,6 +74,24 @@ is_not_needed(void **state)
 	assert_string_equal(error.text, "/nonexistent/pid: No such file or directory");
 }
 
+static void
+can_be_checked_without_being_written(void **state)
+{
+	struct error error;
+	int fd;
+
+	(void)state;
+	assert_true(pid_file_check(NULL, &error));
+	assert_true(pid_file_check("pid", &error));
+	assert_true(pid_file_check(path, &error));
+	assert_int_equal(access(path, F_OK), -1);
+	assert_true(pid_file_write(path, &fd, &error));
+	assert_true(pid_file_check(path, &error));
+	pid_file_remove(path, &fd);
+	assert_false(pid_file_check("/nonexistent/pid", &error));
+	assert_string_equal(error.text, "/nonexistent/pid: No such file or directory");
+}
+
 int
 main(void)
 {
@@ -81,6 +99,7 @@ main(void)
 		cmocka_unit_test(holds_the_number_while_it_lives),
 		cmocka_unit_test(replaces_a_stale_one),
 		cmocka_unit_test(is_not_needed),
+		cmocka_unit_test(can_be_checked_without_being_written),
 	};
 	int failed;
 
