@@ -33,7 +33,7 @@ sub shown ($name) {
 
 my @warnings = $gatepost->log_lines(qr/the certificate expires on \d{4}-\d\d-\d\d$/);
 is(scalar @warnings, 1, 'one expiry is near');
-like($warnings[0], qr/\Q$bad\E: the certificate/, 'and the file is named');
+like($warnings[0], qr/tls bad: \Q$bad\E: the certificate/, 'and the block and the file are named');
 
 my $resident = Gatepost::Imap->new(port => $gatepost->port('good'), tls => 1);
 is($resident->fingerprint, $old, 'the first certificate');

@@ -47,6 +47,8 @@ open_files(const char *config_path, struct conf *conf, struct conf_problems *pro
 	check_folders(root, problems);
 	assets_init(&assets, root_threads(root));
 	generation = generation_prepare(&assets, conf, NULL, problems);
+	if (generation != NULL)
+		generation_warn(generation);
 	generation_undo(&generation);
 	assets_clear(&assets);
 }

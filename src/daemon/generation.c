@@ -299,6 +299,14 @@ generation_prepare(struct assets *assets, struct conf *conf, const struct genera
 }
 
 void
+generation_warn(const struct generation *g)
+{
+	for (size_t i = 0; i < g->root->tls.count; i++)
+		if (g->tls[i] != NULL)
+			tls_context_warn(g->tls[i]);
+}
+
+void
 generation_undo(struct generation **generation)
 {
 	struct generation *g = *generation;
@@ -392,6 +400,7 @@ commit_pools(struct generation *g, const struct generation *before)
 void
 generation_commit(struct generation *g, const struct generation *before, struct worker **workers)
 {
+	generation_warn(g);
 	bound_sessions(g, before);
 	commit_pools(g, before);
 	stream_set_memory_limit(g->root->relay_memory.bytes);

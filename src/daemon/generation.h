@@ -50,6 +50,8 @@ void assets_clear(struct assets *assets);	/* frees all generations too: no worke
  */
 struct generation *generation_prepare(struct assets *assets, struct conf *conf,
     const struct generation *before, struct conf_problems *problems);
+/* Says in the log which certificates expire soon. */
+void generation_warn(const struct generation *generation);
 void generation_undo(struct generation **generation);		/* instead of a commit */
 void generation_commit(struct generation *generation, const struct generation *before,
     struct worker **workers);

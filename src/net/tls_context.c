@@ -152,7 +152,7 @@ copy_settings(struct tls_context *context, const struct tls_settings *from)
 	struct tls_settings *to = &context->settings;
 
 	*to = *from;
-	to->conf = (struct conf_block){ 0 };
+	to->conf = (struct conf_block){ .title = copy_text(context->arena, from->conf.title) };
 	copy_list(context->arena, &to->certificate, &from->certificate);
 	copy_list(context->arena, &to->key, &from->key);
 	to->key_password_file = copy_text(context->arena, from->key_password_file);
@@ -198,8 +198,8 @@ stamp_files(const struct tls_settings *settings)
 	return stamp;
 }
 
-static void
-warn_of_expiry(struct tls_context *context)
+void
+tls_context_warn(struct tls_context *context)
 {
 	const struct tls_server *server = context->server;
 	time_t now = time(NULL);
@@ -211,8 +211,8 @@ warn_of_expiry(struct tls_context *context)
 	context->warned = now;
 	if (gmtime_r(&server->expires, &tm) != NULL)
 		strftime(date, sizeof(date), "%Y-%m-%d", &tm);
-	log_write(LOG_WARNING, "%s: the certificate %s on %s", server->expires_file,
-	    server->expires <= now ? "expired" : "expires", date);
+	log_write(LOG_WARNING, "tls %s: %s: the certificate %s on %s", context->settings.conf.title,
+	    server->expires_file, server->expires <= now ? "expired" : "expires", date);
 }
 
 struct tls_context *
@@ -229,8 +229,6 @@ tls_context_load(const struct tls_settings *settings, const struct tls_complaint
 	context->server = tls_server_load(settings, to);
 	if (context->server == NULL)
 		tls_context_free(&context);
-	else
-		warn_of_expiry(context);
 	return context;
 }
 
@@ -267,7 +265,7 @@ tls_context_refresh(struct tls_context *context, bool *changed, const struct tls
 		tls_server_put(old);
 		*changed = true;
 	}
-	warn_of_expiry(context);
+	tls_context_warn(context);
 	return true;
 }
 

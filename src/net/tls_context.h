@@ -41,10 +41,12 @@ void tls_context_free(struct tls_context **context);	/* no handshake uses it any
 /*
  * Looks at the files' names, times and sizes; where any changed, loads them all and, if good, uses them for
  * new handshakes.  false and complaints: they changed but are bad, and the old ones serve on (said once a
- * change).  Also warns in the log, once a day, of certificates that expire within 14 days.  Control's
- * thread, each minute.
+ * change).  Warns as below.  Control's thread, each minute.
  */
 bool tls_context_refresh(struct tls_context *context, bool *changed, const struct tls_complaints *to);
+
+/* Warns in the log, once a day, of certificates that expire within 14 days. */
+void tls_context_warn(struct tls_context *context);
 
 /* What a listener wants of a handshake.  Constant, outlives every handshake that uses it. */
 struct tls_front {

@@ -134,6 +134,7 @@ static inline void
 fill_block(struct block_of *block, const char *pattern)
 {
 	*block = (struct block_of){ .certificates = { in_folder(pattern) } };
+	block->settings.conf.title = "main";
 	block->settings.certificate = (struct string_list){ block->certificates, 1 };
 	block->settings.key = (struct string_list){ block->keys, 0 };
 	block->settings.min_version = TLS1_2_VERSION;
