@@ -106,14 +106,14 @@ wants_quotes(struct slice s)
 	return s.len == 0;
 }
 
-static void
-append_text_value(struct buf *out, struct slice s)
+void
+log_line_quote(struct slice value, struct buf *out)
 {
-	bool quoted = wants_quotes(s);
+	bool quoted = wants_quotes(value);
 
 	if (quoted)
 		buf_append(out, "\"", 1);
-	append_text(out, s, quoted);
+	append_text(out, value, quoted);
 	if (quoted)
 		buf_append(out, "\"", 1);
 }
@@ -203,7 +203,7 @@ append_field(struct log_line *line, const struct log_field *field)
 	else if (json)
 		append_json_string(out, slice_of(field->text));
 	else
-		append_text_value(out, slice_of(field->text));
+		log_line_quote(slice_of(field->text), out);
 }
 
 void

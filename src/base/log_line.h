@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * log_line.h: what a log line looks like: words, quoting and escapes, as
- * text or as JSON.  Only for log.c and log_sink.c.
+ * text or as JSON.  For log.c and log_sink.c, and for who puts values into
+ * messages.
  */
 #ifndef BASE_LOG_LINE_H
 #define BASE_LOG_LINE_H
@@ -30,6 +31,9 @@ void log_line_free(struct log_line **line);
 
 void log_line_set_message(struct log_line *line, struct slice message);
 void log_line_set_event(struct log_line *line, const char *event, const struct log_field *fields, int count);
+
+/* Appends a value as events have it in text: in quotes where it holds blanks or quotes, or nothing. */
+void log_line_quote(struct slice value, struct buf *out);
 
 /* Appends the line as a file holds it, with its newline. */
 void log_line_render(const struct log_line *line, struct buf *out);

@@ -9,29 +9,34 @@
 #include "balance/endpoint.h"
 #include "base/digest.h"
 #include "base/log.h"
+#include "base/log_line.h"
 #include "session/login.h"
 
 enum { LINE_MAX_SIZE = 1024 };
 
 /* "7f3a imap 192.0.2.7 user=bob back=imap/d03: ": what all lines of a session begin with. */
 static void
-write_prefix(const struct session *s, char *out, size_t size)
+write_prefix(const struct session *s, struct buf *out)
 {
 	char client[ADDR_TEXT_MAX];
 	const struct endpoint *endpoint = session_endpoint(s);
-	int n = snprintf(out, size, "%s %s %s", s->identity.session, s->listener->name,
-	    addr_host(&s->identity.client, client));
 
-	if (n > 0 && (size_t)n < size && s->identity.user != NULL)
-		n += snprintf(out + n, size - (size_t)n, " user=%s", s->identity.user);
-	if (n > 0 && (size_t)n < size && endpoint != NULL)
-		snprintf(out + n, size - (size_t)n, " back=%s", endpoint->name);
+	buf_printf(out, "%s %s %s", s->identity.session, s->listener->name,
+	    addr_host(&s->identity.client, client));
+	if (s->identity.user != NULL) {
+		buf_append_text(out, " user=");
+		/* a name may look like more fields */
+		log_line_quote(slice_of(s->identity.user), out);
+	}
+	if (endpoint != NULL)
+		buf_printf(out, " back=%s", endpoint->name);
 }
 
 void
 session_log(const struct session *s, int level, const char *format, ...)
 {
-	char prefix[LINE_MAX_SIZE / 2], text[LINE_MAX_SIZE];
+	char text[LINE_MAX_SIZE];
+	struct buf prefix = { 0 };
 	va_list args;
 
 	if (!log_wants(level))
@@ -39,8 +44,9 @@ session_log(const struct session *s, int level, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	write_prefix(s, prefix, sizeof(prefix));
-	log_write(level, "%s: %s", prefix, text);
+	write_prefix(s, &prefix);
+	log_write(level, "%.*s: %s", SLICE_ARGS(buf_slice(&prefix)), text);
+	buf_clear(&prefix);
 }
 
 /* People type their passwords where the name belongs: a name that did not log in is only told from others. */

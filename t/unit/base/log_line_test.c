@@ -152,11 +152,36 @@ long_text_is_cut_between_characters(void **state)
 	log_line_free(&line);
 }
 
+static void
+values_in_messages(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "bob", "bob" },
+		{ "", "\"\"" },
+		{ "a b", "\"a b\"" },
+		{ "x\" back=y", "\"x\\\" back=y\"" },
+		{ "b\\c", "\"b\\\\c\"" },
+		{ "t\tn", "\"t\\x09n\"" },
+		{ "\xc3\xa4", "\xc3\xa4" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct buf out = { 0 };
+
+		log_line_quote(slice_of(rows[i][0]), &out);
+		if (!slice_equals(buf_slice(&out), rows[i][1]))
+			fail_msg("%s: %.*s", rows[i][0], SLICE_ARGS(buf_slice(&out)));
+		buf_clear(&out);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(messages),
+		cmocka_unit_test(values_in_messages),
 		cmocka_unit_test(forged_lines_are_escaped),
 		cmocka_unit_test(only_utf8_passes),
 		cmocka_unit_test(events),
