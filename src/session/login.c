@@ -64,12 +64,17 @@ login_unavailable(struct session *s, const char *why)
 		return;
 	}
 	session_event(s, SESSION_EVENT_LOGIN_FAILED, why);
-	if (s->settings->unavailable == UNAVAILABLE_BYE || s->login->tries >= TRIES_MAX) {
+	if (s->settings->unavailable == UNAVAILABLE_BYE) {
 		session_end(s, END_NO_SERVER);
 		return;
 	}
 	reply_write(&s->login->dialogue, REPLY_UNAVAILABLE);
-	fail(s);
+	if (s->login->tries < TRIES_MAX) {
+		fail(s);
+		return;
+	}
+	front_flush(s);
+	session_end(s, END_NO_SERVER);
 }
 
 void

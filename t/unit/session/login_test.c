@@ -154,6 +154,28 @@ no_server_ends_the_session_where_so_configured(void **state)
 }
 
 static void
+the_last_of_many_logins_has_its_answer_too(void **state)
+{
+	enum { LOGINS = 20 };
+	struct rig rig;
+	struct peer client;
+
+	(void)state;
+	rig_open(&rig, 1, "imap", "retries 0", "");
+	door_refuse(&rig.doors[0]);
+	rig_client(&rig, &client);
+	peer_expect(&client, client_greeting);
+	for (int i = 0; i < LOGINS; i++) {
+		peer_say(&client, "a LOGIN bob secret\r\n");
+		peer_expect(&client, "a NO [UNAVAILABLE] Account is temporarily unavailable.\r\n");
+	}
+	peer_expect(&client, "* BYE [UNAVAILABLE] Account is temporarily unavailable.\r\n");
+	peer_expect_end(&client);
+	peer_close(&client);
+	rig_close(&rig);
+}
+
+static void
 an_unbound_login_goes_to_the_next_server(void **state)
 {
 	struct rig rig;
@@ -344,6 +366,7 @@ main(void)
 		cmocka_unit_test(a_refused_login_may_be_tried_again),
 		cmocka_unit_test(no_server_leaves_the_client_where_it_is),
 		cmocka_unit_test(no_server_ends_the_session_where_so_configured),
+		cmocka_unit_test(the_last_of_many_logins_has_its_answer_too),
 		cmocka_unit_test(an_unbound_login_goes_to_the_next_server),
 		cmocka_unit_test(too_many_errors_end_the_session),
 		cmocka_unit_test(guesses_are_bounded_too),
