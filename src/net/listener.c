@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -19,7 +20,8 @@
 enum {
 	BATCH_MAX = 64,			/* a turn's accepts, so that sessions are not kept waiting */
 	PAUSE_MIN_MS = 100, PAUSE_MAX_MS = 1000,
-	COMPLAIN_MS = 60 * 1000
+	COMPLAIN_MS = 60 * 1000,
+	UNIX_MODE = 0666		/* whom its folder lets in may connect */
 };
 
 static bool
@@ -132,6 +134,9 @@ open_next(const struct listen_spec *spec, struct addr *addr, const struct tcp_se
 	}
 	fds[i] = open_bound(spec, addr, true);
 	if (fds[i] < 0)
+		return false;
+	/* before it listens: until then nobody can connect, whatever the umask made of its mode */
+	if (addr->sa.sa_family == AF_UNIX && chmod(addr->path, UNIX_MODE) != 0)
 		return false;
 	if (addr->sa.sa_family != AF_UNIX)
 		connect_set_options(fds[i], tcp);

@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "net/connect.h"
 #include "net/listener.h"
@@ -339,6 +340,30 @@ running_out_of_descriptors_is_survived(void **state)
 	stop(&host);
 }
 
+static void
+everybody_may_connect_to_a_unix_socket(void **state)
+{
+	char folder[] = "/tmp/listener-test-XXXXXX", path[64];
+	struct listen_spec spec = { .backlog = 5 };
+	struct tcp_settings tcp = { 0 };
+	struct error error;
+	struct stat st;
+	mode_t umask_before = umask(077);
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/socket", folder);
+	spec.addr = (struct addr){ .sa.sa_family = AF_UNIX, .path = path };
+	assert_true(listener_open(&spec, &tcp, 1, &fd, &error));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0666);
+	umask(umask_before);
+	close(fd);
+	unlink(path);
+	rmdir(folder);
+}
+
 int
 main(void)
 {
@@ -348,6 +373,7 @@ main(void)
 		cmocka_unit_test(sockets_of_one_listener_share_a_port_and_strangers_do_not),
 		cmocka_unit_test(dual_stack_takes_both_families),
 		cmocka_unit_test(a_stale_unix_socket_is_replaced_and_a_live_one_is_not),
+		cmocka_unit_test(everybody_may_connect_to_a_unix_socket),
 		cmocka_unit_test(paused_clients_wait_in_the_backlog),
 		cmocka_unit_test(a_dropped_listener_serves_who_waits_and_then_is_gone),
 		cmocka_unit_test(running_out_of_descriptors_is_survived),
