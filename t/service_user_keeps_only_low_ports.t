@@ -68,6 +68,18 @@ are_refused("$dir/conf.d",
     qr{^\Q$conf\E:\d+:9: include: cannot look up \Q$dir\E/conf\.d/\*\.conf: Permission denied$}m,
     'a folder of what it includes');
 
+# As in a container whose root has no such right to pass on, or built without libcap-ng.
+SKIP: {
+	skip 'all ports are free to everybody here', 4
+	    if read_file('/proc/sys/net/ipv4/ip_unprivileged_port_start') <= $low[0];
+	for my $option ('-t', '-f') {
+		($status, $text) = run_command("capless$option", ['setpriv', '--bounding-set=-net_bind_service',
+		    $ENV{GATEPOST}, $option, '-c', $conf]);
+		is($status >> 8, 1, "$option refuses a low port without the capability");
+		like($text, qr/^\Q$conf\E:\d+:\d+: cannot listen at .*; .*ports below 1024/m, "$option tells why");
+	}
+}
+
 # What the user may not make is told with what it may not read.
 mkdir "$dir/closed", 0755;
 $gatepost->configure("pid_file \@DIR\@/closed/pid\n" .

@@ -4,35 +4,46 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "daemon/config.h"
 #include "daemon/generation.h"
 #include "daemon/pid_file.h"
+#include "daemon/privileges.h"
 #include "session/listener_settings.h"
+
+struct trial {
+	struct conf_problems *problems;
+	bool was_root;			/* as who starts it: what is allowed now is all that will be then */
+};
 
 static void
 check_bind(const struct bind_settings *bind, void *arg)
 {
-	struct conf_problems *problems = arg;
+	const struct trial *trial = arg;
 	struct listen_spec spec;
 	struct error error;
+	char text[ADDR_TEXT_MAX];
 
 	if (bind->conf.broken)
 		return;
 	spec = bind_spec(bind);
 	if (!socket_check(&spec, &error))
-		conf_error_at(problems, &bind->conf, NULL, "%s", error.text);
+		conf_error_at(trial->problems, &bind->conf, NULL, "%s", error.text);
+	else if (trial->was_root && !privileges_allow_port(addr_port(&spec.addr)))
+		conf_error_at(trial->problems, &bind->conf, NULL, "cannot listen at %s%s",
+		    addr_format(&spec.addr, text), privileges_port_hint(addr_port(&spec.addr)));
 }
 
 /* What a start would make, and this must not. */
 static void
-check_folders(const struct root *root, struct conf_problems *problems)
+check_places(const struct root *root, struct trial *trial)
 {
 	struct error error;
 
 	if (!pid_file_check(root->pid_file, &error))
-		conf_error_at_value(problems, &root->conf, "pid_file", 0, "%s", error.text);
-	root_each_bind(root, check_bind, problems);
+		conf_error_at_value(trial->problems, &root->conf, "pid_file", 0, "%s", error.text);
+	root_each_bind(root, check_bind, trial);
 }
 
 /* Takes the configuration; what is whole of one with errors is opened too, so that one run tells all. */
@@ -40,11 +51,12 @@ static void
 open_files(const char *config_path, struct conf *conf, struct conf_problems *problems)
 {
 	const struct root *root = conf_root(conf);
+	struct trial trial = { problems, geteuid() == 0 };
 	struct generation *generation;
 	struct assets assets;
 
 	root_become_user(root, config_path, problems);
-	check_folders(root, problems);
+	check_places(root, &trial);
 	assets_init(&assets, root_threads(root));
 	generation = generation_prepare(&assets, conf, NULL, problems);
 	if (generation != NULL)

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -66,7 +67,8 @@ can_bind_low_ports(void)
 	return geteuid() == 0;
 }
 
-static const char low_port_hint[] = "; built without libcap-ng, it has no right to ports below 1024";
+static const char low_port_hint[] =
+    "; built without libcap-ng, gatepost has no right to ports below 1024 once it is another user than root";
 #endif
 
 bool
@@ -88,8 +90,29 @@ privileges_drop(const char *user, struct error *error)
 	return true;
 }
 
+/* The first port that everybody may bind. */
+static int
+first_free_port(void)
+{
+	FILE *file = fopen("/proc/sys/net/ipv4/ip_unprivileged_port_start", "re");
+	int port = IPPORT_RESERVED;
+
+	if (file == NULL)
+		return port;
+	if (fscanf(file, "%d", &port) != 1)
+		port = IPPORT_RESERVED;
+	fclose(file);
+	return port;
+}
+
+bool
+privileges_allow_port(uint16_t port)
+{
+	return port == 0 || port >= first_free_port() || can_bind_low_ports();
+}
+
 const char *
 privileges_port_hint(uint16_t port)
 {
-	return port != 0 && port < IPPORT_RESERVED && !can_bind_low_ports() ? low_port_hint : "";
+	return privileges_allow_port(port) ? "" : low_port_hint;
 }

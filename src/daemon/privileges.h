@@ -15,6 +15,8 @@
  */
 bool privileges_drop(const char *user, struct error *error);
 
+/* Has this process the right to a port, as far as root's go?  Where no port is low, it has. */
+bool privileges_allow_port(uint16_t port);
 /* What to add to the error of a port that could not be bound: "" where it is no matter of privileges. */
 const char *privileges_port_hint(uint16_t port);
 
