@@ -67,6 +67,8 @@ read_file(struct conf *conf, int fd, struct conf_source *source, struct error *e
 		return error_set(error, "cannot read %s: %s", source->name, strerror(errno));
 	if (S_ISDIR(st.st_mode))
 		return error_set(error, "%s is a folder, not a file", source->name);
+	if (!S_ISREG(st.st_mode))
+		return error_set(error, "%s is not a regular file", source->name);
 	source->device = st.st_dev;
 	source->inode = st.st_ino;
 	if (is_including(source))
@@ -86,7 +88,8 @@ const struct conf_source *
 include_read(struct conf *conf, const char *path, const struct conf_source *from, struct error *error)
 {
 	struct conf_source *source = arena_alloc(conf->arena, sizeof(*source));
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	/* without waiting: nobody may ever write to a FIFO */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	bool ok;
 
 	if (fd < 0) {

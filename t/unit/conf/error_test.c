@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -95,8 +96,38 @@ tells_what_file_cannot_be_read(void **state)
 	assert_string_equal(text, "/ is a folder, not a file\n");
 	free(text);
 	text = load_bad("/dev/zero");
-	assert_string_equal(text, "/dev/zero is larger than 16 MiB\n");
+	assert_string_equal(text, "/dev/zero is not a regular file\n");
 	free(text);
+}
+
+static void
+waits_for_no_fifo_and_takes_no_large_file(void **state)
+{
+	enum { LARGE = (16 << 20) + 1 };
+	char folder[] = "/tmp/gatepost-unit-XXXXXX", *path, *text, *wanted;
+	FILE *file;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	path = xasprintf("%s/file", folder);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	text = load_bad(path);
+	wanted = xasprintf("%s is not a regular file\n", path);
+	assert_string_equal(text, wanted);
+	free(text);
+	xfree(wanted);
+	unlink(path);
+	file = fopen(path, "w");
+	assert_int_equal(ftruncate(fileno(file), LARGE), 0);
+	fclose(file);
+	text = load_bad(path);
+	wanted = xasprintf("%s is larger than 16 MiB\n", path);
+	assert_string_equal(text, wanted);
+	free(text);
+	xfree(wanted);
+	unlink(path);
+	rmdir(folder);
+	xfree(path);
 }
 
 static void
@@ -128,6 +159,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tells_what_file_cannot_be_read),
+		cmocka_unit_test(waits_for_no_fifo_and_takes_no_large_file),
 		cmocka_unit_test(tells_every_error_at_its_place),
 		cmocka_unit_test(tells_thousands_of_errors),
 	};
