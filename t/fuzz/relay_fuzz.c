@@ -55,6 +55,8 @@ talk(struct slice script, unsigned cut)
 		must(imap_relay.at_boundary(whole) == imap_relay.at_boundary(pieces),
 		    "cutting changes no boundary");
 		must(imap_relay.is_quiet(whole) == imap_relay.is_quiet(pieces), "cutting makes no noise");
+		must(imap_relay.server_owes(whole) == imap_relay.server_owes(pieces),
+		    "cutting makes no debts");
 		if (from_client && was_lost)
 			must(!imap_relay.at_boundary(whole), "clients end no response");
 	}
