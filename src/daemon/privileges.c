@@ -7,6 +7,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -91,18 +92,19 @@ privileges_drop(const char *user, struct error *error)
 }
 
 /* The first port that everybody may bind. */
-static int
+static long
 first_free_port(void)
 {
+	enum { LINE_SIZE = 16 };
 	FILE *file = fopen("/proc/sys/net/ipv4/ip_unprivileged_port_start", "re");
-	int port = IPPORT_RESERVED;
+	char line[LINE_SIZE] = "", *end = line;
+	long port = 0;
 
-	if (file == NULL)
-		return port;
-	if (fscanf(file, "%d", &port) != 1)
-		port = IPPORT_RESERVED;
-	fclose(file);
-	return port;
+	if (file != NULL && fgets(line, sizeof(line), file) != NULL)
+		port = strtol(line, &end, 10);
+	if (file != NULL)
+		fclose(file);
+	return end != line ? port : IPPORT_RESERVED;
 }
 
 bool
