@@ -92,7 +92,8 @@ my %servers = (
 	silent_in_tls => [[['hold']], qr/timed out while starting TLS with the server/, 'implicit'],
 );
 
-my $config = "log { target stderr; level debug }\n";
+# One thread: once it has greeted somebody it has all the descriptors that it keeps.
+my $config = "threads 1\nlog { target stderr; level debug }\n";
 my %values;
 for my $name (sort keys %servers) {
 	my ($script, undef, $tls) = @{ $servers{$name} };
@@ -108,6 +109,8 @@ for my $name (sort keys %servers) {
 		END
 }
 my $gatepost = Gatepost::Gatepost->new(values => \%values, config => $config)->start;
+my $settled = Gatepost::Imap->new(port => $gatepost->port((sort keys %servers)[0]));
+$settled->close;
 my $descriptors = $gatepost->fd_count;
 
 # All at once: none may hold another up.
