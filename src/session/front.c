@@ -290,6 +290,7 @@ login_free(struct login **login, struct loop *loop)
 	l->server = NULL;
 	offer_put(&l->offer);
 	xfree(l->user);
-	l->user = NULL;
+	xfree(l->mailbox);
+	l->user = l->mailbox = NULL;
 	loop_defer(loop, xfree, l);
 }

@@ -23,8 +23,9 @@ forget_answer(struct login *login)
 {
 	credentials_wipe(&login->back);
 	xfree(login->user);
+	xfree(login->mailbox);
 	xfree(login->server);
-	login->user = login->server = NULL;
+	login->user = login->mailbox = login->server = NULL;
 	login->has_host = false;
 }
 
@@ -188,6 +189,24 @@ take_target(struct session *s, const struct auth_answer *answer)
 	return NULL;
 }
 
+/* Who it is, and whose mail it is: as with the Director, users who share a destuser must meet. */
+static void
+take_names(struct session *s, const struct auth_answer *answer)
+{
+	const struct users *users = s->snapshot->users;
+	struct login *login = s->login;
+
+	if (answer->user != NULL) {
+		xfree(login->user);
+		login->user = users_canonical(users, slice_of(answer->user));
+	}
+	if (answer->user == NULL && answer->destuser != NULL)
+		login->mailbox = users_canonical(users, slice_of(answer->destuser));
+	else
+		login->mailbox = xstrdup(login->user);
+	login->key = users_key(users, login->mailbox);
+}
+
 static void
 on_delay_over(struct loop_timer *timer)
 {
@@ -205,12 +224,8 @@ place(struct session *s, const struct auth_answer *answer)
 		login_unavailable(s, why);
 		return;
 	}
-	if (answer->user != NULL && strcmp(answer->user, login->user) != 0) {
-		xfree(login->user);
-		login->user = xstrdup(answer->user);
-	}
+	take_names(s, answer);
 	login->is_judged_by_server = answer->verdict == AUTH_BY_SERVER;
-	login->key = users_key(s->snapshot->users, login->user);
 	plan_take_credentials(s, answer);
 	if (answer->delay_ms == 0) {
 		placement_start(s);

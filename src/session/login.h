@@ -26,14 +26,15 @@ struct login {
 	struct addr host;			/* an address the answer gave, with has_host */
 	char *server;				/* a server's name that it gave; or NULL */
 	struct credentials back;		/* what the server is shown */
-	struct slice key;			/* what of the user decides on the server */
+	struct slice key;			/* what of the mailbox's name decides on the server */
 	struct affinity_request binding;
 	uint64_t replaces;			/* generation of a binding whose server is gone; 0: none */
 	struct route route;
 	struct back_plan plan;
 	struct tls_back tls;
 	char tls_name[ADDR_TEXT_MAX];
-	char *user;				/* canonical name claimed */
+	char *user;				/* canonical name claimed, or the auth source's for it */
+	char *mailbox;				/* canonical name there: several users may share one */
 	int errors, tries;			/* bad commands and wrong guesses; logins begun */
 	bool has_host, is_judged_by_server, is_redirected;
 	bool is_running;			/* commands are being run: no second run within */

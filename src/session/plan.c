@@ -45,6 +45,15 @@ take_password(struct login *login, const struct auth_answer *answer)
 	}
 }
 
+/* As the auth source wrote it, where it did. */
+static const char *
+name_there(const struct login *login, const struct auth_answer *answer)
+{
+	if (answer->destuser != NULL)
+		return answer->destuser;
+	return answer->user != NULL ? answer->user : login->user;
+}
+
 static void
 act_for(struct credentials *back, const char *user, const char *master)
 {
@@ -57,7 +66,7 @@ plan_take_credentials(struct session *s, const struct auth_answer *answer)
 {
 	struct login *login = s->login;
 	const struct pool *pool = login->pool;
-	const char *user = answer->destuser != NULL ? answer->destuser : login->user;
+	const char *user = name_there(login, answer);
 
 	credentials_wipe(&login->back);
 	login->back.mechanism = "PLAIN";

@@ -226,17 +226,25 @@ agree(struct peer *server, struct peer *client)
 
 /* A client that has said who it is. */
 static inline struct session *
-ask_in(struct rig *rig, struct peer *client)
+ask_in_as(struct rig *rig, struct peer *client, const char *user)
 {
 	struct session *s = rig_client(rig, client);
 	const struct buf *heard = &client->heard;
+	char line[64];
 
 	peer_expect(client, "* OK ");
 	while (buf_len(heard) == 0 || buf_slice(heard).data[buf_len(heard) - 1] != '\n')
 		loop_run(rig->loop);
 	buf_clear(&client->heard);
-	peer_say(client, "a LOGIN bob secret\r\n");
+	snprintf(line, sizeof(line), "a LOGIN %s secret\r\n", user);
+	peer_say(client, line);
 	return s;
+}
+
+static inline struct session *
+ask_in(struct rig *rig, struct peer *client)
+{
+	return ask_in_as(rig, client, "bob");
 }
 
 #endif

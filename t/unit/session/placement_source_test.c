@@ -349,6 +349,50 @@ the_sources_pool_is_of_the_same_farm(void **state)
 	bound_close(&rig);
 }
 
+/* Each of the names logs in at the home of `mailbox`, as `there`. */
+static void
+meet(struct rig *rig, const char *const *names, const char *mailbox, const char *there)
+{
+	struct balance_key key = { .user = slice_of(mailbox) };
+	size_t home = pool_pick(rig->pool, 0, &key) == endpoint_at(rig, 0) ? 0 : 1;
+
+	for (; *names != NULL; names++) {
+		struct peer client, *server;
+
+		ask_in_as(rig, &client, *names);
+		server = door_accept(&rig->doors[home]);
+		peer_say(server, server_greeting);
+		expect_login(server, "", there, "secret");
+		agree(server, &client);
+		peer_close(&client);
+	}
+}
+
+static void
+users_of_one_mailbox_meet(void **state)
+{
+	static const char lines[] =
+	    "a1:{PLAIN}secret:destuser=Shared\na2:{PLAIN}secret:destuser=Shared\n"
+	    "a3:{PLAIN}secret:destuser=Shared\na4:{PLAIN}secret:destuser=SHARED user=shared\n"
+	    "b1:{PLAIN}secret:user=U5\nb2:{PLAIN}secret:user=U5\nb3:{PLAIN}secret:user=U5\n";
+	static const char *const by_destuser[] = { "a1", "a2", "a3", NULL };
+	static const char *const by_both[] = { "a4", NULL };
+	static const char *const by_user[] = { "b1", "b2", "b3", NULL };
+
+	(void)state;
+	for (int affine = 0; affine < 2; affine++) {
+		struct rig rig;
+
+		decided_open(&rig, lines, affine ? &farm_text : &(struct rig_text){ 0 });
+		meet(&rig, by_destuser, "shared", "Shared");
+		meet(&rig, by_both, "shared", "SHARED");
+		assert_true(!affine || affinity_count(rig.bindings) == 1);
+		meet(&rig, by_user, "u5", "U5");
+		assert_true(!affine || affinity_count(rig.bindings) == 2);
+		bound_close(&rig);
+	}
+}
+
 static void
 what_cannot_be_is_unavailable(void **state)
 {
@@ -389,6 +433,7 @@ main(void)
 		cmocka_unit_test(a_host_without_a_port_is_its_server),
 		cmocka_unit_test(another_host_is_of_this_session_alone),
 		cmocka_unit_test(the_sources_pool_is_of_the_same_farm),
+		cmocka_unit_test(users_of_one_mailbox_meet),
 		cmocka_unit_test(what_cannot_be_is_unavailable),
 	};
 
