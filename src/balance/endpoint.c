@@ -25,13 +25,14 @@ on_unclaimed(void *owner)
 }
 
 struct endpoint *
-endpoint_new(const char *pool, const char *server, int threads)
+endpoint_new(struct service *service, const char *server, int threads)
 {
 	struct endpoint *e = xcalloc_aligned(sizeof(*e) + (size_t)threads * sizeof(e->counters[0]));
 	struct slice name = slice_of(server);
 
-	e->name = xasprintf("%s/%s", pool, server);
+	e->name = xasprintf("%s/%s", service->name, server);
 	e->server = xstrdup(server);
+	e->service = service_get(service);
 	e->server_hash = hash_bytes(name.data, name.len, 0);
 	atomic_init(&e->references, 1);
 	pthread_mutex_init(&e->lock, NULL);
@@ -60,6 +61,7 @@ endpoint_put(struct endpoint **e)
 	buf_clear(&gone->capabilities);
 	xfree(gone->name);
 	xfree(gone->server);
+	service_put(&gone->service);
 	xfree(gone);
 }
 
@@ -104,25 +106,6 @@ bool
 endpoint_is_down(const struct endpoint *e)
 {
 	return atomic_load_explicit(&e->is_down, memory_order_relaxed);
-}
-
-void
-endpoint_set_dropped(struct endpoint *e, bool is_dropped, int close_spread_ms)
-{
-	atomic_store_explicit(&e->close_spread_ms, close_spread_ms, memory_order_relaxed);
-	atomic_store_explicit(&e->is_dropped, is_dropped, memory_order_relaxed);
-}
-
-bool
-endpoint_is_dropped(const struct endpoint *e)
-{
-	return atomic_load_explicit(&e->is_dropped, memory_order_relaxed);
-}
-
-int
-endpoint_close_spread(const struct endpoint *e)
-{
-	return read_relaxed(&e->close_spread_ms);
 }
 
 static bool

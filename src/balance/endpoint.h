@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "balance/service.h"
 #include "base/addr.h"
 #include "base/buf.h"
 #include "base/slice.h"
@@ -31,12 +32,11 @@ struct endpoint_counters {
 struct endpoint {
 	char *name;			/* "imap/d03" */
 	char *server;			/* "d03" */
+	struct service *service;	/* one reference */
 	uint64_t server_hash;		/* of the name, for rendezvous hashing: equal on every proxy */
 	atomic_int references;
 	atomic_int weight;		/* 0: takes no new sessions */
 	atomic_bool is_down;		/* what its health says; nobody is sent there */
-	atomic_bool is_dropped;		/* no configuration names it any more */
-	atomic_int close_spread_ms;	/* the time over which its sessions are told to go */
 	atomic_int connections;		/* sessions that took it, those still dialling too */
 	atomic_int max_connections;	/* 0: no bound */
 	struct waiter_list queue;	/* who waits for one of max_connections */
@@ -52,7 +52,8 @@ struct load {
 	int connections, weight;
 };
 
-struct endpoint *endpoint_new(const char *pool, const char *server, int threads);	/* one reference */
+/* One reference; it has one of its own to the service. */
+struct endpoint *endpoint_new(struct service *service, const char *server, int threads);
 struct endpoint *endpoint_get(struct endpoint *e);
 void endpoint_put(struct endpoint **e);		/* frees the last one's */
 
@@ -63,9 +64,6 @@ void endpoint_set_max_connections(struct endpoint *e, int max);	/* more room goe
 
 void endpoint_set_down(struct endpoint *e, bool is_down);
 bool endpoint_is_down(const struct endpoint *e);
-void endpoint_set_dropped(struct endpoint *e, bool is_dropped, int close_spread_ms);
-bool endpoint_is_dropped(const struct endpoint *e);
-int endpoint_close_spread(const struct endpoint *e);	/* ms */
 
 struct load endpoint_load(struct endpoint *e);
 int endpoint_weight(const struct endpoint *e);		/* 0: takes no new sessions */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * pool.c: from a pool as configured to one that can be picked from, and the
- * table of endpoints that outlive it.  The table has one reference to each
+ * table of what outlives it.  The table has one reference to each service and
  * endpoint: who is left with only that one is forgotten.
  */
 #include "balance/pool.h"
@@ -18,6 +18,7 @@
 static const struct balancer *const balancers[] = { BALANCERS(BALANCER_POINTER) };
 
 struct endpoint_table {
+	struct map *services;		/* struct service by its name */
 	struct map *endpoints;		/* struct endpoint by its name */
 	int threads;
 };
@@ -27,6 +28,7 @@ endpoint_table_new(int threads)
 {
 	struct endpoint_table *table = xcalloc(1, sizeof(*table));
 
+	table->services = map_new();
 	table->endpoints = map_new();
 	table->threads = threads;
 	return table;
@@ -42,6 +44,16 @@ put_endpoint(const char *name, void *value, void *arg)
 	endpoint_put(&e);
 }
 
+static void
+put_service(const char *name, void *value, void *arg)
+{
+	struct service *service = value;
+
+	(void)name;
+	(void)arg;
+	service_put(&service);
+}
+
 void
 endpoint_table_free(struct endpoint_table **table)
 {
@@ -49,6 +61,8 @@ endpoint_table_free(struct endpoint_table **table)
 		return;
 	map_each((*table)->endpoints, put_endpoint, NULL);
 	map_free(&(*table)->endpoints);
+	map_each((*table)->services, put_service, NULL);
+	map_free(&(*table)->services);
 	xfree(*table);
 	*table = NULL;
 }
@@ -56,7 +70,7 @@ endpoint_table_free(struct endpoint_table **table)
 static struct endpoint *
 find_or_make(struct endpoint_table *table, const struct pool *pool, const struct server *server)
 {
-	struct endpoint *made = endpoint_new(pool->conf.title, server->conf.title, table->threads);
+	struct endpoint *made = endpoint_new(pool->service, server->conf.title, table->threads);
 	struct endpoint *known = map_get(table->endpoints, slice_of(made->name));
 
 	if (known != NULL) {
@@ -68,39 +82,74 @@ find_or_make(struct endpoint_table *table, const struct pool *pool, const struct
 }
 
 struct unused {
-	struct endpoint **items;
+	const char **names;
 	size_t count;
 };
 
+/* Nobody but this thread can add to the references, through the table. */
 static void
-collect_unused(const char *name, void *value, void *arg)
+collect_unused_endpoint(const char *name, void *value, void *arg)
 {
+	const struct endpoint *e = value;
 	struct unused *unused = arg;
-	struct endpoint *e = value;
 
 	(void)name;
-	if (atomic_load(&e->references) == 1)	/* nobody but this thread can add to it, through the table */
-		unused->items[unused->count++] = e;
+	if (atomic_load(&e->references) == 1)
+		unused->names[unused->count++] = e->name;
 }
 
 static void
+collect_unused_service(const char *name, void *value, void *arg)
+{
+	const struct service *service = value;
+	struct unused *unused = arg;
+
+	(void)name;
+	if (atomic_load(&service->references) == 1)
+		unused->names[unused->count++] = service->name;
+}
+
+/* An endpoint refers to its service: that one is looked at later. */
+static void
 forget_unused(struct endpoint_table *table)
 {
-	struct unused unused = { 0 };
+	size_t most = map_count(table->endpoints) + map_count(table->services);
+	struct unused unused = { .names = xcalloc(most, sizeof(unused.names[0])) };
 
-	unused.items = xcalloc(map_count(table->endpoints), sizeof(struct endpoint *));
-	map_each(table->endpoints, collect_unused, &unused);
+	map_each(table->endpoints, collect_unused_endpoint, &unused);
 	for (size_t i = 0; i < unused.count; i++) {
-		map_remove(table->endpoints, slice_of(unused.items[i]->name));
-		endpoint_put(&unused.items[i]);
+		struct endpoint *e = map_remove(table->endpoints, slice_of(unused.names[i]));
+
+		endpoint_put(&e);
 	}
-	xfree(unused.items);
+	unused.count = 0;
+	map_each(table->services, collect_unused_service, &unused);
+	for (size_t i = 0; i < unused.count; i++) {
+		struct service *service = map_remove(table->services, slice_of(unused.names[i]));
+
+		service_put(&service);
+	}
+	xfree(unused.names);
 }
 
 const struct conf_list *
 pool_servers(const struct pool *pool)
 {
 	return pool->farm != NULL ? &pool->farm->servers : &pool->servers;
+}
+
+static void
+open_service(struct pool *pool)
+{
+	struct slice name = slice_of(pool->conf.title);
+	struct service *service = map_get(pool->table->services, name);
+
+	if (service == NULL) {
+		service = service_new(pool->conf.title);
+		map_set(pool->table->services, name, service);
+	}
+	pool->service = service_get(service);
+	pool->era = service_era(service);
 }
 
 static void
@@ -166,6 +215,7 @@ pool_open(struct pool *pool, struct endpoint_table *table, struct conf_context *
 	pool->table = table;
 	pool->balancer = balancers[pool->options.balance];
 	pool->is_bound = pool->balancer->binds;
+	open_service(pool);
 	open_endpoints(pool);
 	open_states(pool);
 	return true;
@@ -176,6 +226,8 @@ pool_commit(struct pool *pool)
 {
 	const struct conf_list *servers = pool_servers(pool);
 
+	service_set_era(pool->service, pool->era);
+	service_set_close_spread(pool->service, (int)pool->options.close_spread.ms);
 	for (size_t i = 0; i < pool->endpoint_count; i++) {
 		const struct server *server = servers->items[i];
 		struct endpoint *e = pool->endpoints[i];
@@ -186,15 +238,14 @@ pool_commit(struct pool *pool)
 		endpoint_set_addr(e, &addr);
 		endpoint_set_weight(e, (int)server->weight);
 		endpoint_set_max_connections(e, (int)pool->options.max_connections);
-		endpoint_set_dropped(e, false, (int)pool->options.close_spread.ms);
 	}
 }
 
 void
 pool_drop(struct pool *pool)
 {
-	for (size_t i = 0; i < pool->endpoint_count; i++)
-		endpoint_set_dropped(pool->endpoints[i], true, (int)pool->options.close_spread.ms);
+	service_set_era(pool->service, pool->era + 1);
+	service_set_close_spread(pool->service, (int)pool->options.close_spread.ms);
 }
 
 void
@@ -211,6 +262,7 @@ pool_close(struct pool *pool)
 	xfree(pool->endpoints);
 	pool->endpoints = NULL;
 	pool->endpoint_count = 0;
+	service_put(&pool->service);
 	tls_client_free(&pool->tls_client);
 	secret_free(&pool->master_password);
 	forget_unused(pool->table);

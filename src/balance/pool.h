@@ -67,6 +67,8 @@ struct pool {				/* pool NAME { … } */
 
 	/* Filled in by pool_open. */
 	struct endpoint_table *table;
+	struct service *service;	/* one reference */
+	unsigned era;			/* that its sessions come in */
 	const struct balancer *balancer;
 	struct endpoint **endpoints;	/* in the order of the file; one reference each */
 	size_t endpoint_count;
@@ -81,7 +83,7 @@ extern const struct block farm_block, pool_block;
 /* The servers of a pool, its own or its farm's: struct server. */
 const struct conf_list *pool_servers(const struct pool *pool);
 
-/* The endpoints of all pools by name, over all reloads.  Control's thread only. */
+/* The services of all pools and their endpoints by name, over all reloads.  Control's thread only. */
 struct endpoint_table *endpoint_table_new(int threads);
 void endpoint_table_free(struct endpoint_table **table);	/* after all pools were closed */
 
@@ -91,7 +93,7 @@ void endpoint_table_free(struct endpoint_table **table);	/* after all pools were
  */
 bool pool_open(struct pool *pool, struct endpoint_table *table, struct conf_context *context);
 void pool_commit(struct pool *pool);		/* addresses, weights and bounds take effect; cannot fail */
-void pool_drop(struct pool *pool);		/* nothing names it any more: its sessions are to go */
+void pool_drop(struct pool *pool);		/* no configuration has it any more: its sessions are to go */
 /* Gives back what pool_open took, where it did; the table forgets endpoints that are used no more. */
 void pool_close(struct pool *pool);
 

@@ -40,10 +40,9 @@ make_endpoint(const struct session *s)
 	char name[ADDR_TEXT_MAX];
 	struct endpoint *made;
 
-	made = endpoint_new(pool->conf.title, addr_format(&s->login->host, name), s->snapshot->threads);
+	made = endpoint_new(pool->service, addr_format(&s->login->host, name), s->snapshot->threads);
 	endpoint_set_addr(made, &s->login->host);
 	endpoint_set_weight(made, 1);
-	endpoint_set_dropped(made, false, (int)pool->options.close_spread.ms);
 	return made;
 }
 

@@ -53,6 +53,12 @@ relay_is_quiet(const struct session *s)
 	return loop_now(s->worker->loop) >= s->last_data + QUIET_MS;
 }
 
+bool
+relay_is_outdated(const struct session *s)
+{
+	return s->relay->era != service_era(s->endpoint->service);
+}
+
 void
 relay_leave_at(struct session *s, int64_t at_ms)
 {
@@ -226,6 +232,7 @@ relay_new(struct session *s)
 
 	relay->idle_timeout_ms = (int)s->settings->idle_timeout.ms;
 	relay->reply_timeout_ms = (int)s->settings->reply_timeout.ms;
+	relay->era = s->login->pool->era;
 	relay->tcp = s->settings->tcp;
 	if (state > 0)
 		filter_of(s)->init(relay->filter);
@@ -266,8 +273,8 @@ relay_begin(struct session *s)
 	first = shortest_timeout(s->relay);
 	session_wake_at(s, s->last_data + (first > 0 && first < SETTLE_MS ? first : SETTLE_MS));
 	/* while we dialled: the others were told then */
-	if (endpoint_is_dropped(s->endpoint) || s->worker->is_draining)
-		relay_leave_at(s, s->last_data + endpoint_close_spread(s->endpoint));
+	if (relay_is_outdated(s) || s->worker->is_draining)
+		relay_leave_at(s, s->last_data + service_close_spread(s->endpoint->service));
 	prime(s, login);
 	login_free(&login, s->worker->loop);
 }

@@ -58,6 +58,7 @@ struct relay {
 	int idle_timeout_ms, reply_timeout_ms;	/* copies: the snapshot is gone; 0: none */
 	struct tcp_settings tcp;		/* a copy too */
 	int64_t leave_at;			/* told to go when it is quiet from then on; 0: stays */
+	unsigned era;				/* of its pool, when it came: see service.h */
 	bool is_settled;			/* the server's socket has its keepalive */
 	bool client_spoke_last;			/* as far as one can tell without a filter, a reply is due */
 	_Alignas(void *) unsigned char filter[];	/* the protocol's filter state */
@@ -115,6 +116,7 @@ void front_resume(struct session *s);		/* after a failed login: runs what was pi
 void relay_begin(struct session *s);
 void relay_front_event(struct session *s, enum stream_event event, struct slice data);
 void relay_on_time(struct session *s);
+bool relay_is_outdated(const struct session *s);	/* its pool was dropped */
 bool relay_is_quiet(const struct session *s);	/* in IDLE, or nothing under way */
 void relay_leave_at(struct session *s, int64_t at_ms);	/* ends in its first quiet moment from then on */
 void relay_free(struct session *s);		/* adds up its counts; fine without one */

@@ -211,8 +211,7 @@ obey(struct worker *worker, const struct worker_change *change)
 static bool
 is_to_leave(const struct session *s, bool all)
 {
-	return s->phase == FRONT_RELAY && s->relay->leave_at == 0 &&
-	    (all || endpoint_is_dropped(s->endpoint));
+	return s->phase == FRONT_RELAY && s->relay->leave_at == 0 && (all || relay_is_outdated(s));
 }
 
 /* Sets the time of all that are quiet, or of the others: number `first` and those behind it, of `count`. */
@@ -223,10 +222,12 @@ set_times(struct worker *worker, bool all, bool quiet, int first, int count)
 
 	list_each(node, &worker->sessions) {
 		struct session *s = list_entry(node, struct session, node);
+		int64_t spread;
 
 		if (!is_to_leave(s, all) || relay_is_quiet(s) != quiet)
 			continue;
-		relay_leave_at(s, now + (int64_t)endpoint_close_spread(s->endpoint) * first++ / count);
+		spread = service_close_spread(s->endpoint->service);
+		relay_leave_at(s, now + spread * first++ / count);
 	}
 	return first;
 }

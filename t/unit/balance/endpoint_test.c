@@ -15,10 +15,20 @@
 
 enum { DEADLINE_S = 60 };		/* a lost wake-up ends the program, not the machine's patience */
 
+static struct endpoint *
+make(int threads)
+{
+	struct service *service = service_new("imap");
+	struct endpoint *e = endpoint_new(service, "d03", threads);
+
+	service_put(&service);
+	return e;
+}
+
 static void
 takes_up_to_the_bound(void **state)
 {
-	struct endpoint *e = endpoint_new("imap", "d03", 1);
+	struct endpoint *e = make(1);
 
 	(void)state;
 	assert_string_equal(e->name, "imap/d03");
@@ -41,7 +51,7 @@ takes_up_to_the_bound(void **state)
 static void
 a_connection_keeps_the_endpoint(void **state)
 {
-	struct endpoint *e = endpoint_new("imap", "d03", 2), *known = e;
+	struct endpoint *e = make(2), *known = e;
 
 	(void)state;
 	assert_true(endpoint_take(e));
@@ -53,7 +63,7 @@ a_connection_keeps_the_endpoint(void **state)
 static void
 usable_depends_on_the_key(void **state)
 {
-	struct endpoint *e = endpoint_new("imap", "d03", 1);
+	struct endpoint *e = make(1);
 	const struct endpoint *const tried[] = { e };
 	struct balance_key key = { 0 };
 
@@ -80,7 +90,7 @@ usable_depends_on_the_key(void **state)
 static void
 counters_have_lines_of_their_own(void **state)
 {
-	struct endpoint *e = endpoint_new("imap", "d03", 3);
+	struct endpoint *e = make(3);
 
 	(void)state;
 	assert_int_equal((uintptr_t)&e->counters[0] % 64, 0);
@@ -92,7 +102,7 @@ counters_have_lines_of_their_own(void **state)
 static void
 learns_capabilities(void **state)
 {
-	struct endpoint *e = endpoint_new("imap", "d03", 1);
+	struct endpoint *e = make(1);
 	struct buf out = { 0 };
 	uint64_t first;
 
@@ -115,7 +125,7 @@ learns_capabilities(void **state)
 static void
 keeps_an_address(void **state)
 {
-	struct endpoint *e = endpoint_new("imap", "d03", 1);
+	struct endpoint *e = make(1);
 	struct addr addr, found;
 
 	(void)state;
@@ -171,7 +181,7 @@ static void
 room_goes_to_the_oldest(void **state)
 {
 	struct loop *loop = loop_new(0);
-	struct endpoint *e = endpoint_new("imap", "d03", 1);
+	struct endpoint *e = make(1);
 	struct guest guests[4] = { 0 };
 
 	(void)state;
@@ -202,7 +212,7 @@ static void
 what_is_not_claimed_goes_on(void **state)
 {
 	struct loop *loop = loop_new(0);
-	struct endpoint *e = endpoint_new("imap", "d03", 1);
+	struct endpoint *e = make(1);
 	struct guest guests[3] = { 0 };
 
 	(void)state;
@@ -226,7 +236,7 @@ static void
 the_last_unclaimed_connection_frees(void **state)
 {
 	struct loop *loop = loop_new(0);
-	struct endpoint *e = endpoint_new("imap", "d03", 1);
+	struct endpoint *e = make(1);
 	struct guest guests[2] = { 0 };
 
 	(void)state;
@@ -244,7 +254,7 @@ static void
 a_raised_bound_lets_in_as_many(void **state)
 {
 	struct loop *loop = loop_new(0);
-	struct endpoint *e = endpoint_new("imap", "d03", 1);
+	struct endpoint *e = make(1);
 	struct guest guests[6] = { 0 };
 
 	(void)state;
@@ -309,7 +319,7 @@ static void
 no_room_is_missed_while_joining_the_queue(void **state)
 {
 	enum { ROUNDS = 5000 };
-	struct race race = { .e = endpoint_new("imap", "d03", 1) };
+	struct race race = { .e = make(1) };
 	struct loop *loop = loop_new(0);
 	pthread_t thread;
 
@@ -431,7 +441,7 @@ static void
 nobody_is_forgotten_among_threads(void **state)
 {
 	static struct crowd crowds[THREADS];	/* constant size, large for a stack */
-	struct house house = { .e = endpoint_new("imap", "d03", THREADS) };
+	struct house house = { .e = make(THREADS) };
 	int given_up = 0;
 
 	(void)state;

@@ -382,12 +382,14 @@ a_reload_keeps_endpoints(void **state)
 	endpoint_table_free(&table);
 }
 
+/* Its sessions know it by the era they came in, wherever they are: the server may have left the pool. */
 static void
 a_dropped_pool_has_its_sessions_leave(void **state)
 {
 	struct endpoint_table *table = endpoint_table_new(1);
 	struct loaded old, now;
 	struct endpoint *imap, *pop3;
+	unsigned imap_era, pop3_era;
 
 	(void)state;
 	load(&old, "default pool { balance user; close_spread 7s }\n"
@@ -399,20 +401,23 @@ a_dropped_pool_has_its_sessions_leave(void **state)
 	pool_commit(pool_at(&old, 1));
 	imap = endpoint_get(pool_at(&old, 0)->endpoints[0]);
 	pop3 = endpoint_get(pool_at(&old, 1)->endpoints[0]);
-	assert_false(endpoint_is_dropped(pop3));
-	assert_int_equal(endpoint_close_spread(pop3), 7000);
+	imap_era = pool_at(&old, 0)->era;
+	pop3_era = pool_at(&old, 1)->era;
+	assert_int_equal(service_era(pop3->service), pop3_era);
+	assert_int_equal(service_close_spread(pop3->service), 7000);
 	pool_drop(pool_at(&old, 1));
-	assert_true(endpoint_is_dropped(pop3));
-	assert_false(endpoint_is_dropped(imap));
+	assert_int_not_equal(service_era(pop3->service), pop3_era);
+	assert_int_equal(service_era(imap->service), imap_era);
 	unload(&old);
-	/* back again while a session lives */
-	load(&now, "pool pop3 { balance user; port 110; close_spread 9s; server d01 { address ::3 } }");
+	/* back again while a session lives, which goes all the same */
+	load(&now, "pool pop3 { balance user; port 110; close_spread 9s; server d02 { address ::3 } }");
 	assert_true(open_pool(&now, table));
-	assert_ptr_equal(pool_at(&now, 0)->endpoints[0], pop3);
-	assert_true(endpoint_is_dropped(pop3));
+	assert_ptr_equal(pool_at(&now, 0)->service, pop3->service);
+	assert_int_equal(service_close_spread(pop3->service), 7000);
 	pool_commit(pool_at(&now, 0));
-	assert_false(endpoint_is_dropped(pop3));
-	assert_int_equal(endpoint_close_spread(pop3), 9000);
+	assert_int_not_equal(service_era(pop3->service), pop3_era);
+	assert_int_equal(service_era(pop3->service), pool_at(&now, 0)->era);
+	assert_int_equal(service_close_spread(pop3->service), 9000);
 	endpoint_put(&imap);
 	endpoint_put(&pop3);
 	unload(&now);

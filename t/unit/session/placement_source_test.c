@@ -319,13 +319,50 @@ another_host_is_of_this_session_alone(void **state)
 	assert_int_equal(atomic_load(&s->endpoint->connections), 1);
 	assert_int_equal(atomic_load(&endpoint_at(&rig, 1)->connections), 0);
 	expect_unbound(&rig);
-	assert_int_equal(endpoint_close_spread(s->endpoint), 30000);
 	ask_in(&rig, &clients[1]);
 	server = serve(&rig, 1);
 	peer_say(server, "L NO no\r\n");
 	peer_expect(&clients[1], "a NO ");
 	peer_close(&clients[0]);
 	peer_close(&clients[1]);
+	bound_close(&rig);
+}
+
+/* A reload that changes nothing but what was done to the pool. */
+static void
+reload(struct rig *rig)
+{
+	struct worker_change *change = xcalloc(1, sizeof(*change));
+
+	list_init(&change->gates);
+	change->snapshot = &rig->snapshot;
+	worker_commit(rig->worker, change);
+	turn_a_little(rig->loop);
+}
+
+static void
+and_goes_with_its_pool(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+	struct session *s;
+	struct addr elsewhere;
+
+	(void)state;
+	decided_open(&rig, "bob:{PLAIN}secret:host=127.0.0.1 port=PORT1\n",
+	    &(struct rig_text){ .farm = "affinity 15m", .pool = "close_spread 0s" });
+	assert_true(addr_parse(slice_of("192.0.2.1"), 143, &elsewhere));
+	endpoint_set_addr(endpoint_at(&rig, 0), &elsewhere);
+	s = ask_in(&rig, &client);
+	server = serve(&rig, 0);
+	agree(server, &client);
+	reload(&rig);
+	assert_false(s->has_ended);
+	pool_drop(rig.pool);
+	reload(&rig);
+	peer_expect(&client, "* BYE ");
+	peer_expect_end(server);
+	peer_close(&client);
 	bound_close(&rig);
 }
 
@@ -432,6 +469,7 @@ main(void)
 		cmocka_unit_test(the_sources_server_is_the_first_choice),
 		cmocka_unit_test(a_host_without_a_port_is_its_server),
 		cmocka_unit_test(another_host_is_of_this_session_alone),
+		cmocka_unit_test(and_goes_with_its_pool),
 		cmocka_unit_test(the_sources_pool_is_of_the_same_farm),
 		cmocka_unit_test(users_of_one_mailbox_meet),
 		cmocka_unit_test(what_cannot_be_is_unavailable),

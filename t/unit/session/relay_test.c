@@ -406,7 +406,8 @@ who_reaches_a_dropped_server_is_told_to_go(void **state)
 	server = door_accept(&rig.doors[0]);
 	peer_say(server, server_greeting);
 	peer_expect(server, login_line);
-	endpoint_set_dropped(endpoint_at(&rig, 0), true, 50);
+	rig.pool->options.close_spread.ms = 50;
+	pool_drop(rig.pool);
 	peer_say(server, "L OK [CAPABILITY IMAP4rev1] done\r\n");
 	peer_expect(&client, "a OK [CAPABILITY IMAP4rev1] done\r\n");
 	peer_expect(&client, "* BYE ");

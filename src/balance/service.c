@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* service.c: a few atomic numbers that a pool's sessions share. */
+#include "balance/service.h"
+
+#include "base/xalloc.h"
+
+struct service *
+service_new(const char *name)
+{
+	struct service *service = xcalloc(1, sizeof(*service));
+
+	service->name = xstrdup(name);
+	atomic_init(&service->references, 1);
+	return service;
+}
+
+struct service *
+service_get(struct service *service)
+{
+	atomic_fetch_add_explicit(&service->references, 1, memory_order_relaxed);
+	return service;
+}
+
+void
+service_put(struct service **service)
+{
+	struct service *s = *service;
+
+	*service = NULL;
+	if (s == NULL || atomic_fetch_sub_explicit(&s->references, 1, memory_order_acq_rel) > 1)
+		return;
+	xfree(s->name);
+	xfree(s);
+}
+
+unsigned
+service_era(const struct service *service)
+{
+	return atomic_load_explicit(&service->era, memory_order_relaxed);
+}
+
+void
+service_set_era(struct service *service, unsigned era)
+{
+	atomic_store_explicit(&service->era, era, memory_order_relaxed);
+}
+
+int
+service_close_spread(const struct service *service)
+{
+	return atomic_load_explicit(&service->close_spread_ms, memory_order_relaxed);
+}
+
+void
+service_set_close_spread(struct service *service, int ms)
+{
+	atomic_store_explicit(&service->close_spread_ms, ms, memory_order_relaxed);
+}
