@@ -201,6 +201,37 @@ open_farms(struct generation *g, const struct generation *before)
 	}
 }
 
+static const struct pool *
+find_pool(const struct generation *g, const char *name)
+{
+	for (size_t i = 0; g != NULL && i < g->root->pools.count; i++) {
+		const struct pool *pool = g->root->pools.items[i];
+
+		if (strcmp(pool->conf.title, name) == 0)
+			return pool;
+	}
+	return NULL;
+}
+
+static const struct affinity *
+bindings_of(const struct pool *pool)
+{
+	return pool->farm != NULL ? pool->farm->bindings : NULL;
+}
+
+/* Nobody knows by the new bindings where the sessions of the old ones are: they are to go. */
+static void
+begin_eras(struct generation *g, const struct generation *before)
+{
+	for (size_t i = 0; i < g->root->pools.count; i++) {
+		struct pool *pool = g->root->pools.items[i];
+		const struct pool *kept = find_pool(before, pool->conf.title);
+
+		if (kept != NULL && bindings_of(kept) != bindings_of(pool))
+			pool->era++;
+	}
+}
+
 static struct listener *
 find_listener(const struct generation *g, const char *name)
 {
@@ -289,6 +320,7 @@ generation_prepare(struct assets *assets, struct conf *conf, const struct genera
 	ok &= open_auths(g, before, problems);
 	ok &= open_pools(g, problems);
 	open_farms(g, before);
+	begin_eras(g, before);
 	open_listeners(g, before);
 	ok &= claim_sockets(g, problems);
 	ok &= log_blocks_try(&g->root->logs, assets->in_background, problems);
@@ -363,18 +395,6 @@ bound_sessions(struct generation *g, const struct generation *before)
 		log_write(LOG_WARNING,
 		    "max_connections is lowered from %lld to %lld by the limit of open files",
 		    (long long)wanted, (long long)carried);
-}
-
-static const struct pool *
-find_pool(const struct generation *g, const char *name)
-{
-	for (size_t i = 0; i < g->root->pools.count; i++) {
-		const struct pool *pool = g->root->pools.items[i];
-
-		if (strcmp(pool->conf.title, name) == 0)
-			return pool;
-	}
-	return NULL;
 }
 
 static void

@@ -116,7 +116,7 @@ void front_resume(struct session *s);		/* after a failed login: runs what was pi
 void relay_begin(struct session *s);
 void relay_front_event(struct session *s, enum stream_event event, struct slice data);
 void relay_on_time(struct session *s);
-bool relay_is_outdated(const struct session *s);	/* its pool was dropped */
+bool relay_is_outdated(const struct session *s);	/* its pool was dropped, or its bindings */
 bool relay_is_quiet(const struct session *s);	/* in IDLE, or nothing under way */
 void relay_leave_at(struct session *s, int64_t at_ms);	/* ends in its first quiet moment from then on */
 void relay_free(struct session *s);		/* adds up its counts; fine without one */
