@@ -233,7 +233,8 @@ place(struct session *s, const struct auth_answer *answer)
 	}
 	/* a user who is being moved: the time is not the client's */
 	loop_timer_set(s->worker->loop, &login->delay, now + answer->delay_ms);
-	session_wake_at(s, now + answer->delay_ms + s->settings->login_timeout.ms);
+	if (s->settings->login_timeout.ms > 0)
+		session_wake_at(s, now + answer->delay_ms + s->settings->login_timeout.ms);
 }
 
 static void

@@ -241,6 +241,27 @@ nothing_is_left_behind_at_any_stage(void **state)
 }
 
 static void
+a_wait_without_a_login_timeout_has_none(void **state)
+{
+	static const char *const listeners[] = { "auth staff; login_timeout none", "auth staff" };
+	struct rig rig;
+	struct peer client;
+	struct session *s;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		decided_open(&rig, "bob:{PLAIN}secret:delay_until=SOON\n",
+		    &(struct rig_text){ .farm = "affinity 15m", .listener = listeners[i] });
+		s = ask_in(&rig, &client);
+		reach(&rig, STAGE_DELAY, NULL, s, &client);
+		assert_int_equal(loop_timer_is_set(&s->timer), i);
+		peer_close(&client);
+		session_end(s, END_CLIENT_LOST);
+		bound_close(&rig);
+	}
+}
+
+static void
 the_sources_server_is_the_first_choice(void **state)
 {
 	struct rig rig;
@@ -466,6 +487,7 @@ main(void)
 		cmocka_unit_test(decided_logins_dial_when_the_kicked_are_gone),
 		cmocka_unit_test(a_lease_is_held_over_the_tries),
 		cmocka_unit_test(nothing_is_left_behind_at_any_stage),
+		cmocka_unit_test(a_wait_without_a_login_timeout_has_none),
 		cmocka_unit_test(the_sources_server_is_the_first_choice),
 		cmocka_unit_test(a_host_without_a_port_is_its_server),
 		cmocka_unit_test(another_host_is_of_this_session_alone),
