@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* pool_rows.c: what the blocks `farm`, `pool`, `server` and `server_tls` may say. */
+#include <string.h>
+
 #include "balance/balance.h"
 #include "balance/pool.h"
 #include "conf/conf.h"
+#include "state/affinity.h"
 
 #define BALANCER_WORD(name) { #name, BALANCER_##name }
 static const struct choice balances[] = { BALANCERS(BALANCER_WORD), { 0 } };
@@ -118,9 +121,20 @@ static const struct directive server_directives[] = {
 	{ 0 }
 };
 
+/* Bindings know their server by its name. */
+static void
+check_server(struct conf_context *context, void *object)
+{
+	const struct server *server = object;
+
+	if (strlen(server->conf.title) >= AFFINITY_SERVER_MAX)
+		conf_error_at(context->problems, &server->conf, NULL,
+		    "the name of a server has at most %d octets", AFFINITY_SERVER_MAX - 1);
+}
+
 static const struct block server_block = {
 	.name = "server", .directives = server_directives, .size = BLOCK_SIZE(struct server),
-	.title = TITLE_NAME,
+	.title = TITLE_NAME, .check = check_server,
 	.help = "A machine of the mail farm.  A changed address or weight counts for new sessions.",
 };
 

@@ -196,6 +196,25 @@ inherits_from_its_farm(void **state)
 }
 
 static void
+a_servers_name_has_a_bound(void **state)
+{
+	enum { MOST = 255 };
+	char name[MOST + 2], text[MOST + 100];
+	struct loaded l;
+
+	(void)state;
+	memset(name, 'd', sizeof(name));
+	name[MOST] = '\0';
+	snprintf(text, sizeof(text), "pool imap {\n server %s { address ::1 } }", name);
+	load(&l, text);
+	unload(&l);
+	name[MOST] = 'd';
+	name[MOST + 1] = '\0';
+	snprintf(text, sizeof(text), "pool imap {\n server %s { address ::1 } }", name);
+	must_refuse(text, "text:2:9: the name of a server has at most 255 octets");
+}
+
+static void
 refuses_what_makes_no_sense(void **state)
 {
 	(void)state;
@@ -484,6 +503,7 @@ main(void)
 		cmocka_unit_test(has_defaults),
 		cmocka_unit_test(words_mean_what_they_name),
 		cmocka_unit_test(inherits_from_its_farm),
+		cmocka_unit_test(a_servers_name_has_a_bound),
 		cmocka_unit_test(refuses_what_makes_no_sense),
 		cmocka_unit_test(commit_sets_addresses_weights_and_bounds),
 		cmocka_unit_test(a_reload_keeps_endpoints),
