@@ -52,6 +52,14 @@ slice_equals_nocase(struct slice a, const char *text)
 }
 
 bool
+slice_has_prefix(struct slice a, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return a.len >= n && memcmp(a.data, prefix, n) == 0;
+}
+
+bool
 slice_has_prefix_nocase(struct slice a, const char *prefix)
 {
 	size_t n = strlen(prefix);
@@ -75,6 +83,16 @@ slice_from(struct slice s, size_t offset)
 	if (offset > s.len)
 		offset = s.len;
 	return offset > 0 ? slice_make(s.data + offset, s.len - offset) : s;
+}
+
+struct slice
+slice_take(struct slice *rest, char separator)
+{
+	const char *end = rest->len > 0 ? memchr(rest->data, separator, rest->len) : NULL;
+	struct slice part = slice_make(rest->data, end != NULL ? (size_t)(end - rest->data) : rest->len);
+
+	*rest = slice_from(*rest, part.len + (end != NULL ? 1 : 0));
+	return part;
 }
 
 struct slice

@@ -23,9 +23,13 @@ struct slice slice_of(const char *text);			/* without its NUL; NULL is empty */
 struct slice slice_make(const char *data, size_t len);
 bool slice_equals(struct slice a, const char *text);
 bool slice_equals_nocase(struct slice a, const char *text);	/* ASCII only, whatever the locale */
+bool slice_has_prefix(struct slice a, const char *prefix);
 bool slice_has_prefix_nocase(struct slice a, const char *prefix);
 struct slice slice_trim(struct slice s);			/* less SP, HT, CR, LF at both ends */
 struct slice slice_from(struct slice s, size_t offset);		/* what is behind the first bytes */
+
+/* Takes what is before the separator (or all) off the front of *rest, and the separator. */
+struct slice slice_take(struct slice *rest, char separator);
 
 /* Takes the next word up to a blank off the front of *rest; an empty slice at the end. */
 struct slice slice_word(struct slice *rest);

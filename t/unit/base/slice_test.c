@@ -24,6 +24,10 @@ comparing(void **state)
 	assert_false(slice_equals_nocase(s, "STLS "));
 	assert_true(slice_has_prefix_nocase(s, "stl"));
 	assert_true(slice_has_prefix_nocase(s, ""));
+	assert_true(slice_has_prefix(slice_of("rounds=5"), "rounds="));
+	assert_true(slice_has_prefix(slice_of(NULL), ""));
+	assert_false(slice_has_prefix(slice_of("Rounds=5"), "rounds="));
+	assert_false(slice_has_prefix(slice_of("round"), "rounds="));
 	assert_false(slice_has_prefix_nocase(s, "stls2"));
 	assert_false(slice_equals_nocase(slice_of("@["), "`{"));	/* 0x20 apart, but no letters */
 	assert_false(slice_equals(slice_make("a\0b", 3), "a"));
@@ -57,6 +61,20 @@ words(void **state)
 }
 
 static void
+parts(void **state)
+{
+	struct slice rest = slice_of("a,,b c");
+
+	(void)state;
+	assert_slice(slice_take(&rest, ','), "a");
+	assert_slice(rest, ",b c");
+	assert_slice(slice_take(&rest, ','), "");
+	assert_slice(slice_take(&rest, ','), "b c");
+	assert_int_equal(rest.len, 0);
+	assert_slice(slice_take(&rest, ','), "");
+}
+
+static void
 numbers(void **state)
 {
 	uint64_t n = 7;
@@ -86,6 +104,7 @@ main(void)
 		cmocka_unit_test(comparing),
 		cmocka_unit_test(trimming_and_cutting),
 		cmocka_unit_test(words),
+		cmocka_unit_test(parts),
 		cmocka_unit_test(numbers),
 	};
 
