@@ -43,22 +43,11 @@ is_tls(const char *value)
 	return false;
 }
 
-/* Takes the text before the separator (or all) off the front of *rest. */
-static struct slice
-take_part(struct slice *rest, char separator)
-{
-	const char *end = rest->len > 0 ? memchr(rest->data, separator, rest->len) : NULL;
-	struct slice part = slice_make(rest->data, end != NULL ? (size_t)(end - rest->data) : rest->len);
-
-	*rest = slice_from(*rest, part.len + (end != NULL ? 1 : 0));
-	return part;
-}
-
 /* As network_parse, but as in Dovecot host bits may be set: 10.1.2.3/8. */
 static bool
 read_network(struct slice text, struct network *network)
 {
-	struct slice rest = text, host = take_part(&rest, '/');
+	struct slice rest = text, host = slice_take(&rest, '/');
 	struct network found = { 0 };
 	uint64_t bits;
 
@@ -79,7 +68,7 @@ is_networks(const char *value)
 	struct network network;
 
 	do {
-		struct slice text = take_part(&rest, ',');
+		struct slice text = slice_take(&rest, ',');
 
 		if (!slice_equals(text, "local") && !read_network(text, &network))
 			return false;
@@ -91,7 +80,7 @@ is_networks(const char *value)
 static bool
 read_until(const char *value, uint64_t *until, uint64_t *chance)
 {
-	struct slice rest = slice_of(value), first = take_part(&rest, '+');
+	struct slice rest = slice_of(value), first = slice_take(&rest, '+');
 
 	*chance = 0;
 	return slice_to_number(first, INT64_MAX / 2, until) &&
@@ -174,7 +163,7 @@ is_allowed(const char *networks, const struct addr *client)
 	struct slice rest = slice_of(networks);
 
 	do {
-		struct slice text = take_part(&rest, ',');
+		struct slice text = slice_take(&rest, ',');
 		struct network network;
 
 		if (slice_equals(text, "local") && client->sa.sa_family == AF_UNIX)

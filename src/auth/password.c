@@ -9,32 +9,32 @@
 #include "base/buf.h"
 
 static const struct password_scheme schemes[] = {
-	/* name           coding           digest         slow   sound            matches */
-	{ "PLAIN",         PASSWORD_AS_IS,  DIGEST_SHA256, false, plain_is_sound,  plain_matches },
-	{ "CLEARTEXT",     PASSWORD_AS_IS,  DIGEST_SHA256, false, plain_is_sound,  plain_matches },
-	{ "CLEAR",         PASSWORD_AS_IS,  DIGEST_SHA256, false, plain_is_sound,  plain_matches },
-	{ "CRYPT",         PASSWORD_AS_IS,  DIGEST_SHA256, true,  crypt_is_sound,  crypt_matches },
-	{ "SHA512-CRYPT",  PASSWORD_AS_IS,  DIGEST_SHA256, true,  crypt_is_sound,  crypt_matches },
-	{ "SHA256-CRYPT",  PASSWORD_AS_IS,  DIGEST_SHA256, true,  crypt_is_sound,  crypt_matches },
-	{ "BLF-CRYPT",     PASSWORD_AS_IS,  DIGEST_SHA256, true,  crypt_is_sound,  crypt_matches },
-	{ "MD5-CRYPT",     PASSWORD_AS_IS,  DIGEST_SHA256, true,  crypt_is_sound,  crypt_matches },
-	{ "MD5",           PASSWORD_AS_IS,  DIGEST_SHA256, true,  crypt_is_sound,  crypt_matches },
-	{ "DES-CRYPT",     PASSWORD_AS_IS,  DIGEST_SHA256, true,  crypt_is_sound,  crypt_matches },
-	{ "SHA",           PASSWORD_BASE64, DIGEST_SHA1,   false, digest_is_sound, salted_matches },
-	{ "SHA1",          PASSWORD_BASE64, DIGEST_SHA1,   false, digest_is_sound, salted_matches },
-	{ "SHA256",        PASSWORD_BASE64, DIGEST_SHA256, false, digest_is_sound, salted_matches },
-	{ "SHA512",        PASSWORD_BASE64, DIGEST_SHA512, false, digest_is_sound, salted_matches },
-	{ "LDAP-MD5",      PASSWORD_BASE64, DIGEST_MD5,    false, digest_is_sound, salted_matches },
-	{ "PLAIN-MD5",     PASSWORD_HEX,    DIGEST_MD5,    false, digest_is_sound, salted_matches },
-	{ "SSHA",          PASSWORD_BASE64, DIGEST_SHA1,   false, salted_is_sound, salted_matches },
-	{ "SSHA256",       PASSWORD_BASE64, DIGEST_SHA256, false, salted_is_sound, salted_matches },
-	{ "SSHA512",       PASSWORD_BASE64, DIGEST_SHA512, false, salted_is_sound, salted_matches },
-	{ "SMD5",          PASSWORD_BASE64, DIGEST_MD5,    false, salted_is_sound, salted_matches },
-	{ "PBKDF2",        PASSWORD_AS_IS,  DIGEST_SHA1,   true,  pbkdf2_is_sound, pbkdf2_matches },
-	{ "SCRAM-SHA-1",   PASSWORD_AS_IS,  DIGEST_SHA1,   true,  scram_is_sound,  scram_matches },
-	{ "SCRAM-SHA-256", PASSWORD_AS_IS,  DIGEST_SHA256, true,  scram_is_sound,  scram_matches },
-	{ "ARGON2I",       PASSWORD_AS_IS,  DIGEST_SHA256, true,  argon2_is_sound, argon2_matches },
-	{ "ARGON2ID",      PASSWORD_AS_IS,  DIGEST_SHA256, true,  argon2_is_sound, argon2_matches },
+	/* name           coding           digest         sound            matches        cost */
+	{ "PLAIN",         PASSWORD_AS_IS,  DIGEST_SHA256, plain_is_sound,  plain_matches,  NULL },
+	{ "CLEARTEXT",     PASSWORD_AS_IS,  DIGEST_SHA256, plain_is_sound,  plain_matches,  NULL },
+	{ "CLEAR",         PASSWORD_AS_IS,  DIGEST_SHA256, plain_is_sound,  plain_matches,  NULL },
+	{ "CRYPT",         PASSWORD_AS_IS,  DIGEST_SHA256, crypt_is_sound,  crypt_matches,  crypt_cost },
+	{ "SHA512-CRYPT",  PASSWORD_AS_IS,  DIGEST_SHA256, crypt_is_sound,  crypt_matches,  crypt_cost },
+	{ "SHA256-CRYPT",  PASSWORD_AS_IS,  DIGEST_SHA256, crypt_is_sound,  crypt_matches,  crypt_cost },
+	{ "BLF-CRYPT",     PASSWORD_AS_IS,  DIGEST_SHA256, crypt_is_sound,  crypt_matches,  crypt_cost },
+	{ "MD5-CRYPT",     PASSWORD_AS_IS,  DIGEST_SHA256, crypt_is_sound,  crypt_matches,  crypt_cost },
+	{ "MD5",           PASSWORD_AS_IS,  DIGEST_SHA256, crypt_is_sound,  crypt_matches,  crypt_cost },
+	{ "DES-CRYPT",     PASSWORD_AS_IS,  DIGEST_SHA256, crypt_is_sound,  crypt_matches,  crypt_cost },
+	{ "SHA",           PASSWORD_BASE64, DIGEST_SHA1,   digest_is_sound, salted_matches, NULL },
+	{ "SHA1",          PASSWORD_BASE64, DIGEST_SHA1,   digest_is_sound, salted_matches, NULL },
+	{ "SHA256",        PASSWORD_BASE64, DIGEST_SHA256, digest_is_sound, salted_matches, NULL },
+	{ "SHA512",        PASSWORD_BASE64, DIGEST_SHA512, digest_is_sound, salted_matches, NULL },
+	{ "LDAP-MD5",      PASSWORD_BASE64, DIGEST_MD5,    digest_is_sound, salted_matches, NULL },
+	{ "PLAIN-MD5",     PASSWORD_HEX,    DIGEST_MD5,    digest_is_sound, salted_matches, NULL },
+	{ "SSHA",          PASSWORD_BASE64, DIGEST_SHA1,   salted_is_sound, salted_matches, NULL },
+	{ "SSHA256",       PASSWORD_BASE64, DIGEST_SHA256, salted_is_sound, salted_matches, NULL },
+	{ "SSHA512",       PASSWORD_BASE64, DIGEST_SHA512, salted_is_sound, salted_matches, NULL },
+	{ "SMD5",          PASSWORD_BASE64, DIGEST_MD5,    salted_is_sound, salted_matches, NULL },
+	{ "PBKDF2",        PASSWORD_AS_IS,  DIGEST_SHA1,   pbkdf2_is_sound, pbkdf2_matches, pbkdf2_cost },
+	{ "SCRAM-SHA-1",   PASSWORD_AS_IS,  DIGEST_SHA1,   scram_is_sound,  scram_matches,  scram_cost },
+	{ "SCRAM-SHA-256", PASSWORD_AS_IS,  DIGEST_SHA256, scram_is_sound,  scram_matches,  scram_cost },
+	{ "ARGON2I",       PASSWORD_AS_IS,  DIGEST_SHA256, argon2_is_sound, argon2_matches, argon2_cost },
+	{ "ARGON2ID",      PASSWORD_AS_IS,  DIGEST_SHA256, argon2_is_sound, argon2_matches, argon2_cost },
 };
 
 static const struct {
@@ -171,7 +171,7 @@ password_read(const char *text, struct password *password, struct error *error)
 bool
 password_is_slow(const struct password *password)
 {
-	return password->scheme != NULL && password->scheme->is_slow;
+	return password->scheme != NULL && password->scheme->cost != NULL;
 }
 
 bool
@@ -191,26 +191,21 @@ password_matches(const struct password *password, struct slice given)
 	return ok;
 }
 
-/* How many of "$id$…$" tell the cost: bcrypt's rounds are a field of their own, Argon2's are two. */
-static int
-cost_fields(const char *hash)
+/* Hashes of crypt tell by themselves what they are, under whichever of its schemes. */
+void
+password_class(const struct password *password, struct buf *out)
 {
-	return strncmp(hash, "$2", 2) == 0 ? 2 : strncmp(hash, "$argon2", 7) == 0 ? 3 : 1;
-}
+	const struct password_scheme *scheme = password->scheme;
+	struct buf hash = { 0 };
 
-struct slice
-password_class(const char *text, const struct password *password)
-{
-	const char *end = password->hash;
-
-	if (password->scheme == NULL)
-		return slice_make(text, 0);
-	for (int fields = *end == '$' ? cost_fields(end) : 0; fields > 0; fields--) {
-		const char *next = strchr(end + 1, '$');
-
-		if (next == NULL)
-			break;
-		end = next;
+	if (scheme == NULL)
+		return;
+	if (scheme->cost == NULL) {
+		buf_append_text(out, "fast");
+		return;
 	}
-	return slice_make(text, (size_t)(end - text));
+	buf_printf(out, "%s ", scheme->cost == crypt_cost ? "CRYPT" : scheme->name);
+	if (decode(password, &hash))
+		buf_append_slice(out, scheme->cost(buf_slice(&hash)));
+	buf_wipe(&hash);
 }

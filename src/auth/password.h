@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/slice.h"
 
@@ -26,10 +27,7 @@ struct password {
 bool password_read(const char *text, struct password *password, struct error *error);
 bool password_is_slow(const struct password *password);	/* to match takes long: not for a loop */
 bool password_matches(const struct password *password, struct slice given);
-/*
- * The beginning of the text that tells what a match costs, as "{CRYPT}$2y$10$": the same cost, the same
- * class.  Empty for what is locked.
- */
-struct slice password_class(const char *text, const struct password *password);
+/* Appends "CRYPT $2y$10$" or the like: what takes the same time to match has the same class; locked: "". */
+void password_class(const struct password *password, struct buf *out);
 
 #endif

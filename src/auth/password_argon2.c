@@ -4,7 +4,23 @@
 
 #ifdef HAVE_LIBARGON2
 #include <argon2.h>
+#endif
 #include <string.h>
+
+/* "$argon2id$v=19$m=65536,t=3,p=1", the version where it is said. */
+struct slice
+argon2_cost(struct slice hash)
+{
+	struct slice rest = slice_from(hash, 1);
+
+	slice_take(&rest, '$');
+	if (slice_has_prefix(rest, "v="))
+		slice_take(&rest, '$');
+	slice_take(&rest, '$');
+	return slice_make(hash.data, hash.len - rest.len);
+}
+
+#ifdef HAVE_LIBARGON2
 
 bool
 argon2_is_there(void)
@@ -12,18 +28,12 @@ argon2_is_there(void)
 	return true;
 }
 
-static bool
-has_prefix(struct slice hash, const char *prefix)
-{
-	return hash.len > strlen(prefix) && memcmp(hash.data, prefix, strlen(prefix)) == 0;
-}
-
 bool
 argon2_is_sound(const struct password_scheme *scheme, struct slice hash)
 {
 	bool is_id = slice_equals(slice_of(scheme->name), "ARGON2ID");
 
-	return has_prefix(hash, is_id ? "$argon2id$" : "$argon2i$");
+	return slice_has_prefix(hash, is_id ? "$argon2id$" : "$argon2i$");
 }
 
 bool
@@ -31,7 +41,7 @@ argon2_matches(const struct password_scheme *scheme, struct slice hash, struct s
 {
 	(void)scheme;
 	return argon2_verify(hash.data, given.data, given.len,
-		   has_prefix(hash, "$argon2id$") ? Argon2_id : Argon2_i) == ARGON2_OK;
+		   slice_has_prefix(hash, "$argon2id$") ? Argon2_id : Argon2_i) == ARGON2_OK;
 }
 
 #endif

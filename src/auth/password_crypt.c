@@ -6,6 +6,44 @@
 #include "auth/password_scheme.h"
 #include "base/xalloc.h"
 
+/* Where a method says what a hash costs: in a field, in one that may be missing, in the first digits. */
+enum cost_place { COST_FIELD, COST_ROUNDS, COST_DIGITS };
+
+static const struct method {
+	const char *prefix;
+	enum cost_place cost;
+} methods[] = {
+	{ "$2", COST_FIELD }, { "$y$", COST_FIELD }, { "$gy$", COST_FIELD }, { "$sha1$", COST_FIELD },
+	{ "$5$", COST_ROUNDS }, { "$6$", COST_ROUNDS }, { "$7$", COST_DIGITS },
+};
+
+static const struct method *
+find_method(struct slice hash)
+{
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		if (slice_has_prefix(hash, methods[i].prefix))
+			return &methods[i];
+	return NULL;
+}
+
+/* All up to the cost, for the method is part of it.  DES has no "$", and four digits where it is extended. */
+struct slice
+crypt_cost(struct slice hash)
+{
+	enum { DES_EXTENDED_DIGITS = 4, SCRYPT_DIGITS = 11 };
+	const struct method *method = find_method(hash);
+	struct slice rest = slice_from(hash, 1);
+
+	if (hash.data[0] != '$')
+		return slice_make(hash.data, hash.data[0] == '_' ? 1 + DES_EXTENDED_DIGITS : 0);
+	slice_take(&rest, '$');
+	if (method != NULL && method->cost == COST_DIGITS)
+		rest = slice_from(rest, SCRYPT_DIGITS);
+	else if (method != NULL && (method->cost == COST_FIELD || slice_has_prefix(rest, "rounds=")))
+		slice_take(&rest, '$');
+	return slice_make(hash.data, hash.len - rest.len);
+}
+
 /* As libcrypt looks at salts only: is there a hash behind it? */
 static bool
 has_hash(struct slice hash)

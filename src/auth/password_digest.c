@@ -58,17 +58,6 @@ salted_matches(const struct password_scheme *scheme, struct slice hash, struct s
 	return ok;
 }
 
-/* Takes what is before the separator (or all) off the front of *rest. */
-static struct slice
-take_field(struct slice *rest, char separator)
-{
-	const char *end = rest->len > 0 ? memchr(rest->data, separator, rest->len) : NULL;
-	struct slice field = slice_make(rest->data, end != NULL ? (size_t)(end - rest->data) : rest->len);
-
-	*rest = slice_from(*rest, field.len + (end != NULL ? 1 : 0));
-	return field;
-}
-
 static bool
 read_rounds(struct slice text, int *rounds)
 {
@@ -89,10 +78,10 @@ struct pbkdf2 {
 static bool
 pbkdf2_read(const struct password_scheme *scheme, struct slice hash, struct pbkdf2 *out)
 {
-	if (take_field(&hash, '$').len != 0 || !slice_equals(take_field(&hash, '$'), "1"))
+	if (slice_take(&hash, '$').len != 0 || !slice_equals(slice_take(&hash, '$'), "1"))
 		return false;
-	out->salt = take_field(&hash, '$');
-	if (!read_rounds(take_field(&hash, '$'), &out->rounds))
+	out->salt = slice_take(&hash, '$');
+	if (!read_rounds(slice_take(&hash, '$'), &out->rounds))
 		return false;
 	out->key = hash;
 	return out->key.len == 2 * digest_size(scheme->digest);
@@ -104,6 +93,16 @@ pbkdf2_is_sound(const struct password_scheme *scheme, struct slice hash)
 	struct pbkdf2 parts;
 
 	return pbkdf2_read(scheme, hash, &parts);
+}
+
+struct slice
+pbkdf2_cost(struct slice hash)
+{
+	enum { FIELDS_BEFORE = 3 };	/* nothing, the version, the salt */
+
+	for (int i = 0; i < FIELDS_BEFORE; i++)
+		slice_take(&hash, '$');
+	return slice_take(&hash, '$');
 }
 
 bool
@@ -133,9 +132,9 @@ struct scram {
 static bool
 scram_read(const struct password_scheme *scheme, struct slice hash, struct scram *out)
 {
-	return read_rounds(take_field(&hash, ','), &out->rounds) &&
-	    base64_decode(take_field(&hash, ','), &out->salt) &&
-	    base64_decode(take_field(&hash, ','), &out->stored_key) && hash.len > 0 &&
+	return read_rounds(slice_take(&hash, ','), &out->rounds) &&
+	    base64_decode(slice_take(&hash, ','), &out->salt) &&
+	    base64_decode(slice_take(&hash, ','), &out->stored_key) && hash.len > 0 &&
 	    buf_len(&out->stored_key) == digest_size(scheme->digest);
 }
 
@@ -175,4 +174,10 @@ scram_matches(const struct password_scheme *scheme, struct slice hash, struct sl
 	secret_wipe(salted, sizeof(salted));
 	secret_wipe(client, sizeof(client));
 	return ok;
+}
+
+struct slice
+scram_cost(struct slice hash)
+{
+	return slice_take(&hash, ',');
 }

@@ -49,7 +49,10 @@ void user_table_put(struct user_table **table);
 struct user_table *user_table_read(const char *path, struct slice text, struct buf *complaints);
 const struct user *user_table_find(const struct user_table *table, struct slice name);	/* NULL: unknown */
 size_t user_table_count(const struct user_table *table);
-/* A user whose password costs what most users' do, for pretending to check one; NULL: all are locked. */
+/*
+ * The first user whose password costs what most users' do, for pretending to check one; NULL: all are locked.
+ * Users whose passwords cost something else can be told from strangers by the time.
+ */
 const struct user *user_table_typical(const struct user_table *table);
 
 #endif

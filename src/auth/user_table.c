@@ -25,8 +25,9 @@ struct user_table {
 	const struct user *typical;
 };
 
-/* How many users have a password of one cost. */
+/* Users whose passwords cost the same. */
 struct class {
+	const struct user *first;
 	int count;
 };
 
@@ -90,21 +91,35 @@ find_extra(char *rest)
 	return at;
 }
 
+static struct class *
+find_class(struct reader *reader, const struct password *password)
+{
+	struct buf name = { 0 };
+	struct class *class;
+
+	password_class(password, &name);
+	class = map_get(reader->classes, buf_slice(&name));
+	if (class == NULL) {
+		class = arena_alloc(reader->table->arena, sizeof(*class));
+		map_set(reader->classes, buf_slice(&name), class);
+	}
+	buf_clear(&name);
+	return class;
+}
+
 static void
 count_class(struct reader *reader, const struct user *user, const struct password *password)
 {
-	struct slice name = password_class(user->password, password);
-	struct class *class = map_get(reader->classes, name);
+	struct class *class;
 
 	if (password->scheme == NULL)
 		return;
-	if (class == NULL) {
-		class = arena_alloc(reader->table->arena, sizeof(*class));
-		map_set(reader->classes, name, class);
-	}
-	if (++class->count > reader->most) {
+	class = find_class(reader, password);
+	if (class->count++ == 0)
+		class->first = user;
+	if (class->count > reader->most) {
 		reader->most = class->count;
-		reader->table->typical = user;
+		reader->table->typical = class->first;
 	}
 }
 

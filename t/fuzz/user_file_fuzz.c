@@ -15,12 +15,14 @@ check_user(const struct user *user)
 	struct auth_fields fields;
 	struct password password;
 	struct error error;
+	struct buf class = { 0 };
 
 	must(user != NULL, "every line's user is there");
 	must(password_read(user->password, &password, &error), "passwords of good files are good");
 	must(auth_fields_read(user->fields, user->fields_size, &fields, &error), "so are fields");
-	must(password.scheme != NULL || password_class(user->password, &password).len == 0,
-	    "what is locked costs nothing");
+	password_class(&password, &class);
+	must((password.scheme == NULL) == (buf_len(&class) == 0), "only what is locked has no class");
+	buf_clear(&class);
 	if (password.scheme == NULL)
 		must(!password_matches(&password, slice_of("")), "nothing matches what is locked");
 	else if (!password_is_slow(&password))

@@ -138,6 +138,8 @@ too_many_bad_lines_are_counted(void **state)
 	buf_clear(&complaints);
 }
 
+#define HASH "sQJI1Iw4ldNFN3Yi$Ze6rkGbLel70F3VnKP7TNm8k794fjlDyGioDcVcL61C\n"
+
 static void
 the_typical_password_is_that_of_most(void **state)
 {
@@ -150,7 +152,13 @@ the_typical_password_is_that_of_most(void **state)
 	struct user_table *table = read_good(text);
 
 	(void)state;
-	assert_ptr_equal(user_table_typical(table), user_table_find(table, slice_of("g")));
+	assert_ptr_equal(user_table_typical(table), user_table_find(table, slice_of("c")));
+	user_table_put(&table);
+	/* by the rounds, not by the method; and whoever comes behind, it stays the first of them */
+	table = read_good("a:$5$rounds=1000$" HASH "b:$5$rounds=1000$" HASH "c:$5$rounds=500000$" HASH
+			  "d:$5$" HASH "e:$5$rounds=500000$" HASH "f:$5$rounds=500000$" HASH
+			  "g:{SHA256-CRYPT}$5$rounds=500000$" HASH);
+	assert_ptr_equal(user_table_typical(table), user_table_find(table, slice_of("c")));
 	user_table_put(&table);
 	table = read_good("d:!\ne:\n");
 	assert_null(user_table_typical(table));
