@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # Whatever `doveadm pw` writes into a user file lets its user in, and nobody
-# else: for each scheme that both know.
+# else: for each scheme that both know.  And so does what people write by hand
+# and `doveadm pw -t` takes.
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -20,15 +21,33 @@ ok($is_known{CRYPT}, 'doveadm runs');
 
 # A password with what passwd-files and IMAP might trip over; a colon would end the field, hence {PLAIN.B64}.
 my $password = q(a b:c{d}$e"\\\\f);
-my $users = '';
-my @users;
-for my $scheme (grep { $is_known{ s/\..*//r } } @schemes) {
-	open my $doveadm, '-|', 'doveadm', 'pw', '-s', $scheme, '-p', $password or die "doveadm: $!\n";
-	chomp(my $hash = <$doveadm> // '');
-	push @users, lc $scheme;
-	$users .= "\L$scheme\E:$hash\n";
+
+sub doveadm_pw (@options) {
+	open my $doveadm, '-|', 'doveadm', 'pw', '-p', $password, @options or die "doveadm: $!\n";
+	chomp(my $line = <$doveadm> // '');
+	return $line;
 }
-write_file(test_dir() . '/users', $users);
+
+sub hash_of ($scheme) { return doveadm_pw('-s', $scheme) =~ s/^\{[^}]*\}//r }
+
+my %passwords;
+$passwords{ lc $_ } = doveadm_pw('-s', $_) for grep { $is_known{ s/\..*//r } } @schemes;
+
+# The same in other forms.
+my ($base64, $hex) = map { hash_of($_) } qw(LDAP-MD5 PLAIN-MD5);
+my %by_hand = (
+	'md5' => '{MD5}' . hash_of('MD5-CRYPT'), 'md5-in-hex' => "{MD5}$hex", 'md5-in-base64' => "{MD5}$base64",
+	'plain-md5-in-base64' => "{PLAIN-MD5}$base64", 'ldap-md5-in-hex' => "{LDAP-MD5}\U$hex",
+	'sha-in-hex' => '{SHA}' . hash_of('SHA.HEX'), 'sha512-in-hex' => '{sha512}' . hash_of('SHA512.HEX'),
+	'pbkdf2-in-capitals' => '{PBKDF2}' . hash_of('PBKDF2') =~ s/([^\$]*)\z/\U$1/r,
+	'another-crypt' => '{SHA256-CRYPT}' . hash_of('BLF-CRYPT'),
+	map { ("crypt$_" => '{CRYPT}' . crypt $password, $_) }
+	    qw($5$rounds=1000$abc$ $y$j75$abcdefgh $7$5/..../....abcd $sha1$40$abcdefgh _J9..abcd),
+);
+like(doveadm_pw('-t', $by_hand{$_}), qr/\(verified\)$/, "$_: by doveadm") for sort keys %by_hand;
+%passwords = (%passwords, %by_hand);
+my @users = sort keys %passwords;
+write_file(test_dir() . '/users', join '', map { "$_:$passwords{$_}\n" } @users);
 
 my $server = Gatepost::Fake->new(name => 'server', script => [
 	[send => "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] ready\r\n"],

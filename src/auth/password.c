@@ -8,6 +8,7 @@
 #include "base/base64.h"
 #include "base/buf.h"
 
+/* Of a name with several rows, it is the first one whose hash this may be. */
 static const struct password_scheme schemes[] = {
 	/* name           coding           digest         sound            matches        cost */
 	{ "PLAIN",         PASSWORD_AS_IS,  DIGEST_SHA256, plain_is_sound,  plain_matches,  NULL },
@@ -19,6 +20,7 @@ static const struct password_scheme schemes[] = {
 	{ "BLF-CRYPT",     PASSWORD_AS_IS,  DIGEST_SHA256, crypt_is_sound,  crypt_matches,  crypt_cost },
 	{ "MD5-CRYPT",     PASSWORD_AS_IS,  DIGEST_SHA256, crypt_is_sound,  crypt_matches,  crypt_cost },
 	{ "MD5",           PASSWORD_AS_IS,  DIGEST_SHA256, crypt_is_sound,  crypt_matches,  crypt_cost },
+	{ "MD5",           PASSWORD_HEX,    DIGEST_MD5,    digest_is_sound, salted_matches, NULL },
 	{ "DES-CRYPT",     PASSWORD_AS_IS,  DIGEST_SHA256, crypt_is_sound,  crypt_matches,  crypt_cost },
 	{ "SHA",           PASSWORD_BASE64, DIGEST_SHA1,   digest_is_sound, salted_matches, NULL },
 	{ "SHA1",          PASSWORD_BASE64, DIGEST_SHA1,   digest_is_sound, salted_matches, NULL },
@@ -46,10 +48,19 @@ static const struct {
 	{ ".BASE64", PASSWORD_BASE64 },
 };
 
+/* What stands in braces. */
+struct label {
+	struct slice name;
+	bool has_coding;
+	enum password_coding coding;
+};
+
+/* The first row of the name; or, of those behind `last`, the next one. */
 static const struct password_scheme *
-find_scheme(struct slice name)
+find_scheme(struct slice name, const struct password_scheme *last)
 {
-	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+	for (size_t i = last != NULL ? (size_t)(last - schemes) + 1 : 0;
+	     i < sizeof(schemes) / sizeof(schemes[0]); i++)
 		if (slice_equals_nocase(name, schemes[i].name))
 			return &schemes[i];
 	return NULL;
@@ -57,25 +68,17 @@ find_scheme(struct slice name)
 
 /* "SCHEME" or "SCHEME.CODING"; a coding that is not known is part of an unknown scheme's name. */
 static bool
-read_scheme(struct slice name, struct password *password)
+read_label(struct slice text, struct label *label)
 {
-	const char *dot = name.len > 0 ? memrchr(name.data, '.', name.len) : NULL;
-	size_t base = dot != NULL ? (size_t)(dot - name.data) : name.len;
-	struct slice suffix = slice_from(name, base);
+	const char *dot = text.len > 0 ? memrchr(text.data, '.', text.len) : NULL;
+	struct slice suffix = slice_from(text, dot != NULL ? (size_t)(dot - text.data) : text.len);
 
-	password->scheme = find_scheme(suffix.len > 0 ? slice_make(name.data, base) : name);
-	if (password->scheme == NULL)
-		return false;
-	password->coding = password->scheme->coding;
-	if (suffix.len == 0)
-		return true;
-	for (size_t i = 0; i < sizeof(codings) / sizeof(codings[0]); i++) {
-		if (!slice_equals_nocase(suffix, codings[i].suffix))
-			continue;
-		password->coding = codings[i].coding;
-		return true;
+	*label = (struct label){ .name = slice_make(text.data, text.len - suffix.len) };
+	for (size_t i = 0; i < sizeof(codings) / sizeof(codings[0]) && !label->has_coding; i++) {
+		label->has_coding = slice_equals_nocase(suffix, codings[i].suffix);
+		label->coding = codings[i].coding;
 	}
-	return false;
+	return (suffix.len == 0 || label->has_coding) && find_scheme(label->name, NULL) != NULL;
 }
 
 static int
@@ -87,8 +90,8 @@ hex_digit(char c)
 	return at != NULL ? (int)(at - digits) : -1;
 }
 
-static bool
-hex_decode(struct slice in, struct buf *out)
+bool
+password_decode_hex(struct slice in, struct buf *out)
 {
 	for (size_t i = 0; i + 1 < in.len; i += 2) {
 		int high = hex_digit(in.data[i]), low = hex_digit(in.data[i + 1]);
@@ -117,22 +120,33 @@ decode(const struct password *password, struct buf *out)
 		ok = base64_decode(text, out);
 		break;
 	case PASSWORD_HEX:
-		ok = hex_decode(text, out);
+		ok = password_decode_hex(text, out);
 		break;
 	}
 	*buf_reserve(out, 1) = '\0';
 	return ok;
 }
 
-/* Digests without salt may be in hexadecimal digits although it is not said: the length tells. */
-static void
-guess_hex(struct password *password)
+/* Of digests without salt the length tells how they are written, where that is not said. */
+static enum password_coding
+find_coding(const struct label *label, const struct password_scheme *scheme, const char *hash)
+{
+	if (label->has_coding)
+		return label->coding;
+	if (scheme->is_sound != digest_is_sound)
+		return scheme->coding;
+	return strlen(hash) == 2 * digest_size(scheme->digest) ? PASSWORD_HEX : PASSWORD_BASE64;
+}
+
+static bool
+is_sound(const struct password *password)
 {
 	const struct password_scheme *scheme = password->scheme;
+	struct buf hash = { 0 };
+	bool ok = decode(password, &hash) && scheme->is_sound(scheme, buf_slice(&hash));
 
-	if (scheme->is_sound == digest_is_sound && password->coding == PASSWORD_BASE64 &&
-	    strlen(password->hash) == 2 * digest_size(scheme->digest))
-		password->coding = PASSWORD_HEX;
+	buf_wipe(&hash);
+	return ok;
 }
 
 static bool
@@ -141,31 +155,39 @@ is_locked(const char *hash)
 	return *hash == '*' || *hash == '!';
 }
 
+static bool
+read_hash(const struct label *label, struct password *password, struct error *error)
+{
+	const struct password_scheme *scheme = find_scheme(label->name, NULL);
+
+	if (scheme->is_sound == crypt_is_sound && is_locked(password->hash))
+		return true;
+	if (scheme->is_sound == argon2_is_sound && !argon2_is_there())
+		return error_set(error, "%s needs a build with libargon2", scheme->name);
+	for (; scheme != NULL; scheme = find_scheme(label->name, scheme)) {
+		password->scheme = scheme;
+		password->coding = find_coding(label, scheme, password->hash);
+		if (is_sound(password))
+			return true;
+	}
+	return error_set(error, "the password is none of scheme %s", password->scheme->name);
+}
+
 bool
 password_read(const char *text, struct password *password, struct error *error)
 {
 	const char *end = *text == '{' ? strchr(text, '}') : NULL;
-	struct buf hash = { 0 };
-	bool is_sound;
+	struct label label;
 
 	*password = (struct password){ .hash = end != NULL ? end + 1 : text };
 	if (*text == '{' && end == NULL)
 		return error_set(error, "no } after the password's scheme");
 	if (end == NULL && (*text == '\0' || is_locked(text)))
 		return true;
-	if (!read_scheme(end != NULL ? slice_make(text + 1, (size_t)(end - text) - 1) : slice_of("CRYPT"),
-		password))
+	if (!read_label(end != NULL ? slice_make(text + 1, (size_t)(end - text) - 1) : slice_of("CRYPT"),
+		&label))
 		return error_set(error, "unknown password scheme %.*s}", (int)(end - text), text);
-	if (password->scheme->is_sound == crypt_is_sound && is_locked(password->hash)) {
-		password->scheme = NULL;
-		return true;
-	}
-	if (password->scheme->is_sound == argon2_is_sound && !argon2_is_there())
-		return error_set(error, "%s needs a build with libargon2", password->scheme->name);
-	guess_hex(password);
-	is_sound = decode(password, &hash) && password->scheme->is_sound(password->scheme, buf_slice(&hash));
-	buf_wipe(&hash);
-	return is_sound || error_set(error, "the password is none of scheme %s", password->scheme->name);
+	return read_hash(&label, password, error);
 }
 
 bool

@@ -91,8 +91,11 @@ bool
 pbkdf2_is_sound(const struct password_scheme *scheme, struct slice hash)
 {
 	struct pbkdf2 parts;
+	struct buf key = { 0 };
+	bool ok = pbkdf2_read(scheme, hash, &parts) && password_decode_hex(parts.key, &key);
 
-	return pbkdf2_read(scheme, hash, &parts);
+	buf_wipe(&key);
+	return ok;
 }
 
 struct slice
@@ -108,19 +111,17 @@ pbkdf2_cost(struct slice hash)
 bool
 pbkdf2_matches(const struct password_scheme *scheme, struct slice hash, struct slice given)
 {
-	static const char digits[] = "0123456789abcdef";
 	uint8_t out[DIGEST_SIZE_MAX];
-	char hex[2 * DIGEST_SIZE_MAX];
+	struct buf key = { 0 };
 	struct pbkdf2 parts;
+	bool ok;
 
-	if (!pbkdf2_read(scheme, hash, &parts) ||
-	    !digest_pbkdf2(scheme->digest, given, parts.salt, parts.rounds, out))
-		return false;
-	for (size_t i = 0; i < parts.key.len / 2; i++) {
-		hex[2 * i] = digits[out[i] >> 4];
-		hex[2 * i + 1] = digits[out[i] & 15];
-	}
-	return secret_equals(hex, parts.key.data, parts.key.len);
+	ok = pbkdf2_read(scheme, hash, &parts) && password_decode_hex(parts.key, &key) &&
+	    digest_pbkdf2(scheme->digest, given, parts.salt, parts.rounds, out) &&
+	    secret_equals(out, buf_data(&key), buf_len(&key));
+	secret_wipe(out, sizeof(out));
+	buf_wipe(&key);
+	return ok;
 }
 
 /* "rounds,salt,StoredKey,ServerKey", all but the first in base64.  The buffers are the caller's to clear. */
