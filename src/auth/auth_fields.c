@@ -122,13 +122,32 @@ static const struct field_row {
 	FIELD(nopassword,      is_any,        "a flag"),
 };
 
+enum { ROW_COUNT = sizeof(rows) / sizeof(rows[0]) };
+
+static const char **
+value_of(struct auth_fields *fields, const struct field_row *row)
+{
+	return (const char **)(void *)((char *)fields + row->offset);
+}
+
 static const struct field_row *
 find_row(struct slice name)
 {
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+	for (size_t i = 0; i < ROW_COUNT; i++)
 		if (slice_equals(name, rows[i].name))
 			return &rows[i];
 	return NULL;
+}
+
+static bool
+has_good_variables(const char *value)
+{
+	while ((value = strchr(value, '%')) != NULL) {
+		if (value[1] == '\0' || strchr("und%", value[1]) == NULL)
+			return false;
+		value += 2;
+	}
+	return true;
 }
 
 static bool
@@ -142,7 +161,9 @@ read_word(const char *word, struct auth_fields *fields, struct error *error)
 		return true;
 	if (!row->is_good(value))
 		return error_set(error, "%s is %s", row->name, row->wanted);
-	*(const char **)(void *)((char *)fields + row->offset) = value;
+	if (!has_good_variables(value))
+		return error_set(error, "%s has a %% that is not of %%u, %%n, %%d or %%%%", row->name);
+	*value_of(fields, row) = value;
 	return true;
 }
 
@@ -155,6 +176,49 @@ auth_fields_read(const char *words, size_t size, struct auth_fields *fields, str
 		    !read_word(words + i, fields, error))
 			return false;
 	return true;
+}
+
+static void
+expand(const char *value, const char *user, struct buf *out)
+{
+	struct slice domain = slice_of(user), name = slice_take(&domain, '@');
+
+	for (; *value != '\0'; value++) {
+		if (*value != '%') {
+			buf_append(out, value, 1);
+			continue;
+		}
+		switch (*++value) {
+		case 'u': buf_append_text(out, user); break;
+		case 'n': buf_append_slice(out, name); break;
+		case 'd': buf_append_slice(out, domain); break;
+		default: buf_append(out, value, 1); break;
+		}
+	}
+	buf_append(out, "", 1);
+}
+
+bool
+auth_fields_expand(struct auth_fields *fields, const char *user, struct buf *texts)
+{
+	size_t ends[ROW_COUNT];
+	bool ok = true;
+
+	for (size_t i = 0; i < ROW_COUNT; i++) {
+		const char *value = *value_of(fields, &rows[i]);
+
+		if (value != NULL && strchr(value, '%') != NULL)
+			expand(value, user, texts);
+		ends[i] = buf_len(texts);
+	}
+	/* only now does none of them move any more */
+	for (size_t i = 0, begin = 0; i < ROW_COUNT; begin = ends[i++]) {
+		if (begin == ends[i])
+			continue;
+		*value_of(fields, &rows[i]) = buf_data(texts) + begin;
+		ok &= rows[i].is_good(buf_data(texts) + begin);
+	}
+	return ok;
 }
 
 static bool

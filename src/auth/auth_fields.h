@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 
 struct auth_request;
@@ -34,6 +35,11 @@ enum { AUTH_DELAY_MAX_S = 300 };
  * count.  What is unknown, and what is for Dovecot's userdb, is left alone.  false: a value is no good.
  */
 bool auth_fields_read(const char *words, size_t size, struct auth_fields *fields, struct error *error);
+/*
+ * Puts in the user's canonical name for %u, what of it is before the @ for %n, what is behind it for %d; %%
+ * is a %.  Values that change are put into `texts`, the caller's to wipe.  false: one is no good then.
+ */
+bool auth_fields_expand(struct auth_fields *fields, const char *user, struct buf *texts);
 /* The answer for a user whose password is right. */
 void auth_fields_judge(const struct auth_fields *fields, const struct auth_request *request,
     struct auth_answer *answer);

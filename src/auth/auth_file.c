@@ -71,21 +71,36 @@ check_free(struct check *check)
 	xfree(check);
 }
 
+/* What of the answer is not in the user's line is in `texts`. */
+static void
+judge(const struct check *check, struct auth_answer *answer, struct buf *texts)
+{
+	const struct auth_request *request = check->request;
+	struct auth_fields fields;
+	struct error error;
+
+	*answer = (struct auth_answer){ .verdict = AUTH_REFUSED };
+	if (!check->matches || check->is_pretence ||
+	    !auth_fields_read(check->user->fields, check->user->fields_size, &fields, &error))
+		return;
+	if (auth_fields_expand(&fields, request->user, texts))
+		auth_fields_judge(&fields, request, answer);
+	else
+		answer->verdict = AUTH_LATER;
+}
+
 /* Answers and frees. */
 static void
 conclude(struct check *check)
 {
-	struct auth_request *request = check->request;
-	struct auth_answer answer = { .verdict = AUTH_REFUSED };
-	struct auth_fields fields;
-	struct error error;
+	struct auth_answer answer;
+	struct buf texts = { 0 };
 
-	if (request != NULL) {
-		if (check->matches && !check->is_pretence &&
-		    auth_fields_read(check->user->fields, check->user->fields_size, &fields, &error))
-			auth_fields_judge(&fields, request, &answer);
-		auth_answer(request, &answer);
+	if (check->request != NULL) {
+		judge(check, &answer, &texts);
+		auth_answer(check->request, &answer);
 	}
+	buf_wipe(&texts);
 	check_free(check);
 }
 

@@ -15,11 +15,13 @@ check_user(const struct user *user)
 	struct auth_fields fields;
 	struct password password;
 	struct error error;
-	struct buf class = { 0 };
+	struct buf class = { 0 }, texts = { 0 };
 
 	must(user != NULL, "every line's user is there");
 	must(password_read(user->password, &password, &error), "passwords of good files are good");
 	must(auth_fields_read(user->fields, user->fields_size, &fields, &error), "so are fields");
+	auth_fields_expand(&fields, "bob@example.com", &texts);
+	buf_wipe(&texts);
 	password_class(&password, &class);
 	must((password.scheme == NULL) == (buf_len(&class) == 0), "only what is locked has no class");
 	buf_clear(&class);

@@ -200,12 +200,44 @@ delay_until_waits_or_fails(void **state)
 }
 
 static void
+names_are_put_in(void **state)
+{
+	struct auth_fields fields;
+	struct buf texts = { 0 };
+	struct error error;
+	char words[WORDS_MAX];
+
+	(void)state;
+	assert_true(read_words("host=%d destuser=%n+%u pass=100%% server=d01 reason=%%u%n nologin", words,
+	    &fields, &error));
+	assert_true(auth_fields_expand(&fields, "bob@example.org", &texts));
+	assert_string_equal(fields.host, "example.org");
+	assert_string_equal(fields.destuser, "bob+bob@example.org");
+	assert_string_equal(fields.pass, "100%");
+	assert_string_equal(fields.server, "d01");
+	assert_string_equal(fields.reason, "%ubob");
+	assert_string_equal(fields.nologin, "");
+	assert_null(fields.user);
+	buf_clear(&texts);
+	/* a name without a domain has none to be a host */
+	assert_true(read_words("destuser=%n pass=%d", words, &fields, &error));
+	assert_true(auth_fields_expand(&fields, "bob", &texts));
+	assert_string_equal(fields.destuser, "bob");
+	assert_string_equal(fields.pass, "");
+	buf_clear(&texts);
+	assert_true(read_words("host=%d", words, &fields, &error));
+	assert_false(auth_fields_expand(&fields, "bob", &texts));
+	buf_clear(&texts);
+}
+
+static void
 bad_values_are_told(void **state)
 {
 	static const char *const texts[] = {
 		"port=0", "port=65536", "port", "port=x", "host=", "host", "user=", "destuser=", "pool=",
 		"server=", "ssl=maybe", "starttls=1", "allow_nets=", "allow_nets=10.0.0.0/33",
 		"allow_nets=10.0.0.1,,10.0.0.2", "allow_nets=example.com",
+		"user=%", "user=%L", "destuser=%Lu", "pass=%{user}", "reason=%%%", "nologin=%s", "port=%u",
 		"delay_until=", "delay_until=soon", "delay_until=1+", "delay_until=1+x", "delay_until=+1",
 	};
 
@@ -233,6 +265,7 @@ main(void)
 		cmocka_unit_test(countries_refuse_while_nobody_knows_them),
 		cmocka_unit_test(nologin_refuses_and_tells_why),
 		cmocka_unit_test(delay_until_waits_or_fails),
+		cmocka_unit_test(names_are_put_in),
 		cmocka_unit_test(bad_values_are_told),
 	};
 

@@ -322,6 +322,27 @@ an_unknown_user_costs_as_much_as_a_wrong_password(void **state)
 }
 
 static void
+names_are_put_into_fields(void **state)
+{
+	struct rig *rig = *state;
+	struct question question;
+
+	write_users(rig, "a", "bob@example.org:{PLAIN}secret:user=%n@other.%d\ntim:{PLAIN}secret:host=%d\n"
+			      "eve@example.org:{PLAIN}secret:nologin reason=%d/%n\n");
+	rig_configure(rig, "auth a { source file; path @/a }");
+	question_begin(&question, rig, "bob@example.org", "secret");
+	auth_start(&question.request);
+	assert_int_equal(question_end(&question), AUTH_OK);
+	assert_string_equal(question.user, "bob@other.example.org");
+	question_begin(&question, rig, "eve@example.org", "secret");
+	auth_start(&question.request);
+	assert_int_equal(question_end(&question), AUTH_REFUSED);
+	assert_string_equal(question.reason, "example.org/eve");
+	assert_int_equal(ask(rig, "tim", "secret"), AUTH_LATER);
+	assert_int_equal(ask(rig, "tim", "wrong"), AUTH_REFUSED);
+}
+
+static void
 users_are_found_by_either_name(void **state)
 {
 	struct rig *rig = *state;
@@ -510,6 +531,7 @@ main(void)
 		RIG_TEST(what_is_cancelled_is_not_answered),
 		RIG_TEST(too_many_at_once_are_put_off),
 		RIG_TEST(an_unknown_user_costs_as_much_as_a_wrong_password),
+		RIG_TEST(names_are_put_into_fields),
 		RIG_TEST(users_are_found_by_either_name),
 		RIG_TEST(nobody_acts_for_another),
 		RIG_TEST(the_reason_is_for_those_who_know_the_password),
