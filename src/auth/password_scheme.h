@@ -38,7 +38,7 @@ bool crypt_is_sound(const struct password_scheme *scheme, struct slice hash);
 bool crypt_matches(const struct password_scheme *scheme, struct slice hash, struct slice given);
 struct slice crypt_cost(struct slice hash);
 
-/* password_argon2.c; without the library nothing is sound */
+/* password_argon2.c */
 bool argon2_is_there(void);
 bool argon2_is_sound(const struct password_scheme *scheme, struct slice hash);
 bool argon2_matches(const struct password_scheme *scheme, struct slice hash, struct slice given);
