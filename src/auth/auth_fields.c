@@ -95,31 +95,33 @@ is_until(const char *value)
 	return read_until(value, &until, &chance);
 }
 
-#define FIELD(name, is_good, wanted) { #name, offsetof(struct auth_fields, name), is_good, wanted }
+#define FIELD(name, is_flag, is_good, wanted) \
+	{ #name, offsetof(struct auth_fields, name), is_flag, is_good, wanted }
 
 static const struct field_row {
 	const char *name;
 	size_t offset;
+	bool is_flag;			/* says something without a value */
 	bool (*is_good)(const char *value);
 	const char *wanted;
 } rows[] = {
-	/*    name             good           what it is */
-	FIELD(user,            is_text,       "a name"),
-	FIELD(host,            is_text,       "a name or an address"),
-	FIELD(port,            is_port,       "a number from 1 to 65535"),
-	FIELD(destuser,        is_text,       "a name"),
-	FIELD(pass,            is_any,        "a password"),
-	FIELD(master,          is_text,       "a name"),
-	FIELD(pool,            is_text,       "the name of a pool"),
-	FIELD(server,          is_text,       "the name of a server"),
-	FIELD(starttls,        is_tls,        "yes, no or any-cert"),
-	FIELD(ssl,             is_tls,        "yes, no or any-cert"),
-	FIELD(reason,          is_any,        "a text"),
-	FIELD(allow_nets,      is_networks,   "networks like 192.0.2.0/24,2001:db8::/32"),
-	FIELD(allow_countries, is_text,       "countries like DE,FR"),
-	FIELD(delay_until,     is_until,      "a time in seconds since 1970, or that, + and seconds"),
-	FIELD(nologin,         is_any,        "a flag"),
-	FIELD(nopassword,      is_any,        "a flag"),
+	/*    name             flag   good         what it is */
+	FIELD(user,            false, is_text,     "a name"),
+	FIELD(host,            false, is_text,     "a name or an address"),
+	FIELD(port,            false, is_port,     "a number from 1 to 65535"),
+	FIELD(destuser,        false, is_text,     "a name"),
+	FIELD(pass,            false, is_any,      "a password"),
+	FIELD(master,          false, is_text,     "a name"),
+	FIELD(pool,            false, is_text,     "the name of a pool"),
+	FIELD(server,          false, is_text,     "the name of a server"),
+	FIELD(starttls,        true,  is_tls,      "yes, no or any-cert"),
+	FIELD(ssl,             true,  is_tls,      "yes, no or any-cert"),
+	FIELD(reason,          false, is_any,      "a text"),
+	FIELD(allow_nets,      false, is_networks, "networks like 192.0.2.0/24,2001:db8::/32"),
+	FIELD(allow_countries, false, is_text,     "countries like DE,FR"),
+	FIELD(delay_until,     false, is_until,    "a time in seconds since 1970, or that, + and seconds"),
+	FIELD(nologin,         true,  is_any,      "a flag"),
+	FIELD(nopassword,      true,  is_any,      "a flag"),
 };
 
 enum { ROW_COUNT = sizeof(rows) / sizeof(rows[0]) };
@@ -168,13 +170,46 @@ read_word(const char *word, struct auth_fields *fields, struct error *error)
 }
 
 bool
+auth_fields_are_in(const char *text)
+{
+	while (*text != '\0') {
+		size_t len = strcspn(text, " \t:");
+		struct slice value = slice_make(text, len), name = slice_take(&value, '=');
+		const struct field_row *row = find_row(name);
+
+		if (row != NULL && (row->is_flag || name.len < len))
+			return true;
+		text += len + (text[len] != '\0');
+	}
+	return false;
+}
+
+/* "name:" and ":name" are read over by nobody who counts colons: a restriction would be lost. */
+static bool
+has_its_place(const char *word, struct error *error)
+{
+	const char *colon = strchr(word, ':');
+
+	if (colon == NULL)
+		return true;
+	if (colon < strchrnul(word, '='))
+		return error_set(error, "a : in the name of an extra field; there is one too many");
+	if (auth_fields_are_in(colon))
+		return error_set(error, "an extra field behind a :, where a blank should be");
+	return true;
+}
+
+bool
 auth_fields_read(const char *words, size_t size, struct auth_fields *fields, struct error *error)
 {
 	*fields = (struct auth_fields){ 0 };
-	for (size_t i = 0; i < size; i += strlen(words + i) + 1)
-		if (strncmp(words + i, USERDB_PREFIX, strlen(USERDB_PREFIX)) != 0 &&
-		    !read_word(words + i, fields, error))
+	for (size_t i = 0; i < size; i += strlen(words + i) + 1) {
+		const char *word = words + i;
+		bool is_ours = strncmp(word, USERDB_PREFIX, strlen(USERDB_PREFIX)) != 0;
+
+		if (!has_its_place(word, error) || (is_ours && !read_word(word, fields, error)))
 			return false;
+	}
 	return true;
 }
 

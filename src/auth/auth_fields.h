@@ -30,6 +30,8 @@ struct auth_fields {
 /* The longest wait that delay_until may ask for, as Dovecot's: beyond it the login fails. */
 enum { AUTH_DELAY_MAX_S = 300 };
 
+/* Is one of these in the text, name and =, or a flag alone?  Blanks and colons cut it. */
+bool auth_fields_are_in(const char *text);
 /*
  * Reads words "key" and "key=value" with a NUL behind each; all are within `size` bytes, empty ones do not
  * count.  What is unknown, and what is for Dovecot's userdb, is left alone.  false: a value is no good.

@@ -77,18 +77,24 @@ is_short_form(const char *rest)
 	return equals != NULL && equals < colon;
 }
 
-/* Returns the extra fields, at the line's end where there are none. */
-static char *
-find_extra(char *rest)
+/* Moves *at to the extra fields, to the line's end where there are none; false: one stands before them. */
+static bool
+find_extra(char **at)
 {
-	char *at = rest;
+	bool is_last = false;
 
-	if (is_short_form(rest))
-		return rest;
-	for (int i = 0; i < FIELDS_BEFORE_EXTRA; i++)
-		if (!next_field(&at))
-			return strchr(at, '\0');
-	return at;
+	if (is_short_form(*at))
+		return true;
+	for (int i = 0; i < FIELDS_BEFORE_EXTRA && !is_last; i++) {
+		const char *field = *at;
+
+		is_last = !next_field(at);
+		if (auth_fields_are_in(field))
+			return false;
+	}
+	if (is_last)
+		*at = strchr(*at, '\0');
+	return true;
 }
 
 static struct class *
@@ -180,7 +186,12 @@ read_line(struct reader *reader, char *line, size_t len)
 		return;
 	}
 	user.password = at;
-	at = next_field(&at) ? find_extra(at) : line + len;
+	if (!next_field(&at)) {
+		at = line + len;
+	} else if (!find_extra(&at)) {
+		complain(reader, "an extra field where uid, gid, gecos, home or shell is");
+		return;
+	}
 	user.fields = at;
 	user.fields_size = (uint32_t)(line + len - at);
 	for (; *at != '\0'; at++)

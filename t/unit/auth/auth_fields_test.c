@@ -231,6 +231,49 @@ names_are_put_in(void **state)
 }
 
 static void
+fields_are_seen_in_other_texts(void **state)
+{
+	static const char *const with[] = {
+		"nologin", "a nologin", "1000:nologin:x", ":ssl", "host=", "Bob pool=x", "allow_nets=",
+		"starttls=no",
+	};
+	static const char *const without[] = {
+		"", "/usr/sbin/nologin", "host", "Pool Master", "userdb_host=a", "xhost=a", "::1", "nologins",
+		"a=host",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(with) / sizeof(with[0]); i++)
+		if (!auth_fields_are_in(with[i]))
+			fail_msg("%s", with[i]);
+	for (size_t i = 0; i < sizeof(without) / sizeof(without[0]); i++)
+		if (auth_fields_are_in(without[i]))
+			fail_msg("%s", without[i]);
+}
+
+static void
+a_field_has_its_place(void **state)
+{
+	static const char *const texts[] = {
+		":nologin", "nologin:", "nologin:1000", "proxy=y:nologin", "userdb_x=a:allow_nets=10.0.0.0/8",
+		"a:b=c", "pass=a:b:nopassword", "host=::1:port=1",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct auth_fields fields;
+		struct error error = { "" };
+		char words[WORDS_MAX];
+
+		if (read_words(texts[i], words, &fields, &error))
+			fail_msg("%s is taken", texts[i]);
+		if (strstr(error.text, "a :") == NULL)
+			fail_msg("%s: %s", texts[i], error.text);
+	}
+	assert_int_equal(judge("host=::1 pass=a:b", NULL).verdict, AUTH_OK);
+}
+
+static void
 bad_values_are_told(void **state)
 {
 	static const char *const texts[] = {
@@ -266,6 +309,8 @@ main(void)
 		cmocka_unit_test(nologin_refuses_and_tells_why),
 		cmocka_unit_test(delay_until_waits_or_fails),
 		cmocka_unit_test(names_are_put_in),
+		cmocka_unit_test(fields_are_seen_in_other_texts),
+		cmocka_unit_test(a_field_has_its_place),
 		cmocka_unit_test(bad_values_are_told),
 	};
 

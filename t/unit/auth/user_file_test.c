@@ -120,6 +120,43 @@ all_bad_lines_are_told(void **state)
 	buf_clear(&complaints);
 }
 
+/* A colon too many or too few must not have a restriction read over. */
+static void
+misplaced_fields_are_told(void **state)
+{
+	static const char *const rests[] = {
+		"nologin:1000", "1000:nologin", ":nologin", "::nologin", ":::nologin", "::::nologin",
+		"::::::nologin", ":::::nologin:", "::::allow_nets=10.0.0.0/8", "::::::allow_nets=10.0.0.0/8",
+		"1000:1000::/home:nologin",
+		"1000:1000:Bob:/home:/bin/sh allow_nets=10.0.0.0/8", "proxy=y:nologin", "nologin:",
+		"allow_nets=10.0.0.0/8:1000", "::::host=::1", "host=a:b:nologin",
+	};
+	static const char *const good[] = {
+		":::::nologin", "1000:1000:Pool Host:/home/nologin:/usr/sbin/nologin:allow_nets=10.0.0.0/8",
+		"nologin", "nologin reason=a:b", "::::/bin/sh",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rests) / sizeof(rests[0]); i++) {
+		struct buf text = { 0 }, complaints = { 0 };
+
+		buf_printf(&text, "u:{PLAIN}x:%s\n", rests[i]);
+		if (user_table_read("users", buf_slice(&text), &complaints) != NULL)
+			fail_msg("%s is taken", rests[i]);
+		assert_non_null(strstr(text_of(&complaints), "users:1: "));
+		buf_clear(&text);
+		buf_clear(&complaints);
+	}
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		char text[128];
+		struct user_table *table;
+
+		snprintf(text, sizeof(text), "u:{PLAIN}x:%s\n", good[i]);
+		table = read_good(text);
+		user_table_put(&table);
+	}
+}
+
 static void
 too_many_bad_lines_are_counted(void **state)
 {
@@ -384,6 +421,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_both_forms),
 		cmocka_unit_test(all_bad_lines_are_told),
+		cmocka_unit_test(misplaced_fields_are_told),
 		cmocka_unit_test(too_many_bad_lines_are_counted),
 		cmocka_unit_test(the_typical_password_is_that_of_most),
 		cmocka_unit_test(a_hundred_thousand_users_are_read_quickly),
