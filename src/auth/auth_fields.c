@@ -25,6 +25,14 @@ is_text(const char *value)
 }
 
 static bool
+is_address(const char *value)
+{
+	struct addr addr;
+
+	return addr_parse(slice_of(value), 0, &addr);
+}
+
+static bool
 is_port(const char *value)
 {
 	uint64_t number;
@@ -108,6 +116,7 @@ static const struct field_row {
 	/*    name             flag   good         what it is */
 	FIELD(user,            false, is_text,     "a name"),
 	FIELD(host,            false, is_text,     "a name or an address"),
+	FIELD(hostip,          false, is_address,  "an address"),
 	FIELD(port,            false, is_port,     "a number from 1 to 65535"),
 	FIELD(destuser,        false, is_text,     "a name"),
 	FIELD(pass,            false, is_any,      "a password"),
@@ -313,7 +322,7 @@ tell_where(const struct auth_fields *fields, struct auth_answer *answer)
 	if (fields->port != NULL)
 		(void)slice_to_number(slice_of(fields->port), UINT16_MAX, &port);
 	answer->port = (uint16_t)port;
-	answer->host = fields->host;
+	answer->host = fields->hostip != NULL ? fields->hostip : fields->host;
 	answer->destuser = fields->destuser;
 	answer->pass = fields->pass;
 	answer->master = fields->master;

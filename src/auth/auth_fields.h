@@ -20,7 +20,7 @@ enum auth_tls { AUTH_TLS_POOL, AUTH_TLS_STARTTLS, AUTH_TLS_IMPLICIT };
 /* Texts are within what was read; NULL: not said. */
 struct auth_fields {
 	const char *user;
-	const char *host, *port, *destuser, *pass, *master;
+	const char *host, *hostip, *port, *destuser, *pass, *master;
 	const char *pool, *server;
 	const char *starttls, *ssl;		/* "", "yes", "no" or "any-cert" */
 	const char *reason, *allow_nets, *allow_countries, *delay_until;

@@ -78,6 +78,8 @@ says_where_and_how(void **state)
 	assert_string_equal(answer.user, "bob@example.org");
 	assert_int_equal(answer.tls, AUTH_TLS_POOL);
 	assert_int_equal(answer.delay_ms, 0);
+	answer = judge("host=d1.example.org hostip=2001:db8::1 port=143", NULL);
+	assert_string_equal(answer.host, "2001:db8::1");
 }
 
 static void
@@ -277,7 +279,8 @@ static void
 bad_values_are_told(void **state)
 {
 	static const char *const texts[] = {
-		"port=0", "port=65536", "port", "port=x", "host=", "host", "user=", "destuser=", "pool=",
+		"port=0", "port=65536", "port", "port=x", "host=", "host", "hostip=",
+		"hostip=d1.example.org", "user=", "destuser=", "pool=",
 		"server=", "ssl=maybe", "starttls=1", "allow_nets=", "allow_nets=10.0.0.0/33",
 		"allow_nets=10.0.0.1,,10.0.0.2", "allow_nets=example.com",
 		"user=%", "user=%L", "destuser=%Lu", "pass=%{user}", "reason=%%%", "nologin=%s", "port=%u",
