@@ -209,15 +209,23 @@ run_line(struct dialogue *d, struct slice line, bool is_last, const char **name)
 	return command.verb->run(d, slice_from(command.rest, 1));
 }
 
-/* The line is longer than the protocol's limit; some verbs have another. */
+static void
+raise_limit(size_t *limit, size_t other)
+{
+	if (other > *limit)
+		*limit = other;
+}
+
+/* Too much by the protocol's limits; some verbs have others. */
 static enum frame_result
 frame_again(struct dialogue *d, struct slice in, struct frame_limits *limits)
 {
 	struct command command = { 0 };
 
-	if (read_head(d, in, &command) != REPLY_NONE || command.verb->max_line <= limits->max_line)
-		return FRAME_TOO_LONG;
-	limits->max_line = command.verb->max_line;
+	if (read_head(d, in, &command) == REPLY_NONE) {
+		raise_limit(&limits->max_line, command.verb->max_line);
+		raise_limit(&limits->max_literals, command.verb->max_literals);
+	}
 	return d->proto->frame(&d->frame, in, limits);
 }
 
@@ -228,7 +236,7 @@ find_frame(struct dialogue *d, struct slice in)
 	struct frame before = d->frame;
 	enum frame_result result = d->proto->frame(&d->frame, in, &limits);
 
-	if (result != FRAME_TOO_LONG)
+	if (result != FRAME_TOO_LONG && result != FRAME_LITERAL_TOO_BIG)
 		return result;
 	d->frame = before;
 	return frame_again(d, in, &limits);

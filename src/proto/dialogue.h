@@ -80,7 +80,7 @@ struct verb {
 	int phases;
 	unsigned flags;
 	enum step (*run)(struct dialogue *d, struct slice args);	/* args: behind verb and blank */
-	size_t max_line;		/* 0: the protocol's */
+	size_t max_line, max_literals;	/* where they are larger than the protocol's; 0: they are not */
 };
 
 /* One client's conversation before the relay.  Owned by the session's login; wiped with it. */

@@ -79,7 +79,8 @@ frame_literals(struct frame *frame, struct slice in, const struct frame_limits *
 		line = slice_make(in.data + frame->line_start, frame->scanned - frame->line_start);
 		if (!find_literal(line, &literal))
 			return FRAME_COMPLETE;
-		if (literal.size > limits->max_literals - frame->literal_total)
+		if (frame->literal_total > limits->max_literals ||
+		    literal.size > limits->max_literals - frame->literal_total)
 			return literal.is_synchronising ? FRAME_LITERAL_TOO_BIG : FRAME_TOO_LONG;
 
 		frame->literal_left = literal.size;

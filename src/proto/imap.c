@@ -14,8 +14,9 @@
 enum {
 	COMMAND_MAX = 8192,
 	LITERALS_MAX = 4096,
-	/* 30 names of 30 octets and values of 1,024, each octet escaped, in quotes */
-	ID_MAX = 65536
+	/* 30 names of 30 octets and values of 1,024: in quotes, each octet escaped; or as literals */
+	ID_MAX = 65536,
+	ID_LITERALS_MAX = 30 * (30 + 1024)
 };
 
 static enum step
@@ -106,15 +107,18 @@ run_logout(struct dialogue *d, struct slice args)
 	return STEP_QUIT;
 }
 
+/* Columns of the commands that log in. */
+enum { LOGS_IN = VERB_NEEDS_ARG | VERB_NEEDS_TLS | VERB_SECRET };
+
 static const struct verb verbs[] = {
-	/* name          legal in     flags                                            run           line */
-	{ "CAPABILITY",   PHASE_ANY,   VERB_NO_ARG,                                     run_capability, 0 },
-	{ "NOOP",         PHASE_ANY,   VERB_NO_ARG,                                     run_noop, 0 },
-	{ "ID",           PHASE_ANY,   VERB_NEEDS_ARG,                                  run_id, ID_MAX },
-	{ "STARTTLS",     PHASE_START, VERB_NO_ARG | VERB_LAST_IN_PIPELINE,             run_starttls, 0 },
-	{ "LOGIN",        PHASE_START, VERB_NEEDS_ARG | VERB_NEEDS_TLS | VERB_SECRET,   run_login, 0 },
-	{ "AUTHENTICATE", PHASE_START, VERB_NEEDS_ARG | VERB_NEEDS_TLS | VERB_SECRET,   run_authenticate, 0 },
-	{ "LOGOUT",       PHASE_ANY,   VERB_NO_ARG,                                     run_logout, 0 },
+	/* name          legal in     flags                                run               line, literals */
+	{ "CAPABILITY",   PHASE_ANY,   VERB_NO_ARG,                         run_capability,   0, 0 },
+	{ "NOOP",         PHASE_ANY,   VERB_NO_ARG,                         run_noop,         0, 0 },
+	{ "ID",           PHASE_ANY,   VERB_NEEDS_ARG,                      run_id, ID_MAX, ID_LITERALS_MAX },
+	{ "STARTTLS",     PHASE_START, VERB_NO_ARG | VERB_LAST_IN_PIPELINE, run_starttls,     0, 0 },
+	{ "LOGIN",        PHASE_START, LOGS_IN,                             run_login,        0, 0 },
+	{ "AUTHENTICATE", PHASE_START, LOGS_IN,                             run_authenticate, 0, 0 },
+	{ "LOGOUT",       PHASE_ANY,   VERB_NO_ARG,                         run_logout,       0, 0 },
 	{ 0 }
 };
 

@@ -49,10 +49,10 @@ run_auth(struct dialogue *d, struct slice args)
 }
 
 static const struct verb verbs[] = {
-	{ "USER", PHASE_START | PHASE_USER, VERB_NEEDS_ARG | VERB_NEEDS_TLS, run_user, 0 },
-	{ "PASS", PHASE_USER, VERB_NEEDS_ARG | VERB_NEEDS_TLS | VERB_SECRET, run_pass, 100 },
-	{ "STLS", PHASE_START, VERB_NO_ARG | VERB_LAST_IN_PIPELINE, run_stls, 0 },
-	{ "AUTH", PHASE_START, VERB_NEEDS_ARG | VERB_NEEDS_TLS | VERB_SECRET, run_auth, 0 },
+	{ "USER", PHASE_START | PHASE_USER, VERB_NEEDS_ARG | VERB_NEEDS_TLS, run_user, 0, 0 },
+	{ "PASS", PHASE_USER, VERB_NEEDS_ARG | VERB_NEEDS_TLS | VERB_SECRET, run_pass, 100, 0 },
+	{ "STLS", PHASE_START, VERB_NO_ARG | VERB_LAST_IN_PIPELINE, run_stls, 0, 0 },
+	{ "AUTH", PHASE_START, VERB_NEEDS_ARG | VERB_NEEDS_TLS | VERB_SECRET, run_auth, 0, 0 },
 	{ 0 }
 };
 

@@ -139,12 +139,26 @@ noise_stays_within_limits(void **state)
 	}
 }
 
+/* The caller may have had other limits before. */
+static void
+what_is_too_much_already_gets_no_more(void **state)
+{
+	static const struct frame_limits wide = { .max_line = 32, .max_literals = 20 };
+	static const char in[] = "{17+}\r\n12345678901234567 {1+}\r\n";
+	struct frame frame = { 0 };
+
+	(void)state;
+	assert_int_equal(frame_literals(&frame, slice_make(in, 24), &wide), FRAME_MORE);
+	assert_int_equal(frame_literals(&frame, slice_of(in), &limits), FRAME_TOO_LONG);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(literals_however_cut),
 		cmocka_unit_test(lines_however_cut),
+		cmocka_unit_test(what_is_too_much_already_gets_no_more),
 		cmocka_unit_test(noise_stays_within_limits),
 	};
 
