@@ -202,9 +202,6 @@ check_pool(struct conf_context *context, void *object)
 	const struct pool *pool = object;
 
 	check_login(context, pool);
-	if (pool->farm == NULL && pool->servers.count == 0)
-		conf_error_at(context->problems, &pool->conf, NULL, "pool %s needs a farm or a server",
-		    pool->conf.title);
 	if (pool->farm != NULL && pool->servers.count != 0)
 		conf_error_at(context->problems, &pool->conf, "farm",
 		    "pool %s has servers of its own, so that it cannot use farm %s", pool->conf.title,
@@ -222,5 +219,6 @@ inherits(const void *object)
 const struct block pool_block = {
 	.name = "pool", .directives = pool_directives, .size = BLOCK_SIZE(struct pool), .title = TITLE_NAME,
 	.flags = BLOCK_HAS_DEFAULT, .inherits = inherits, .check = check_pool,
-	.help = "One service on the servers of a farm, or on servers of its own.",
+	.help = "One service on the servers of a farm, or on servers of its own.  It needs neither where the "
+		"`auth` of its listeners names a host for each user.",
 };

@@ -343,14 +343,33 @@ check_listener(struct conf_problems *problems, const struct listener_settings *l
 		check_pool_of(problems, l);
 }
 
+/* Without any, all depends on the hosts that an auth source names; one that knows no users names none. */
 static void
-check_pool(struct conf_problems *problems, const struct pool *pool)
+check_servers_of(struct conf_problems *problems, const struct pool *pool, const struct conf_list *listeners)
+{
+	if (pool_servers(pool)->count > 0)
+		return;
+	for (size_t i = 0; i < listeners->count; i++) {
+		const struct listener_settings *l = listeners->items[i];
+
+		if (l->pool != pool || auth_knows_users(&l->auth))
+			continue;
+		conf_error_at(problems, &pool->conf, NULL,
+		    "pool %s needs a farm or a server: no `auth` of listener %s names hosts",
+		    pool->conf.title, l->conf.title);
+		return;
+	}
+}
+
+static void
+check_pool(struct conf_problems *problems, const struct pool *pool, const struct conf_list *listeners)
 {
 	const struct proto *proto = pool->protocol != NULL ? proto_find(pool->protocol) : NULL;
 
 	if (pool->conf.broken)
 		return;
 	check_protocol_of(problems, &pool->conf, pool->protocol);
+	check_servers_of(problems, pool, listeners);
 	if (proto != NULL)
 		pool_fit_check(problems, pool, proto);
 }
@@ -366,5 +385,5 @@ listener_settings_check(struct conf_context *context, const struct conf_list *li
 			check_listener(context->problems, l);
 	}
 	for (size_t i = 0; i < pools->count; i++)
-		check_pool(context->problems, pools->items[i]);
+		check_pool(context->problems, pools->items[i], listeners);
 }

@@ -218,7 +218,6 @@ static void
 refuses_what_makes_no_sense(void **state)
 {
 	(void)state;
-	must_refuse("pool imap { retries 1 }", "pool imap needs a farm or a server");
 	must_refuse("farm far { retries 1 }", "farm far needs a server");
 	must_refuse("farm far { server d01 { address ::1 } }\n"
 		    "pool imap { farm far; server d02 { address ::2 } }",

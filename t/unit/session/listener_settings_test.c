@@ -245,6 +245,32 @@ somebody_must_check_the_password(void **state)
 }
 
 static void
+a_pool_needs_servers_or_an_auth_that_names_hosts(void **state)
+{
+	static const struct {
+		const char *auth, *second, *problem;
+	} rows[] = {
+		{ "", "staff", "conf:2:6: pool imap needs a farm or a server: no `auth` of listener imap" },
+		{ "auth farm", "staff", "of listener imap" },
+		{ "auth staff farm", "staff", "of listener imap" },
+		{ "auth staff", "farm", "of listener second" },
+		{ "auth staff", "staff", NULL },
+	};
+	static const char format[] =
+	    TLS "pool imap { }\n"
+		"auth staff { source file; path /u }\nauth farm { source server }\n"
+		"listener imap { bind *:143; tls main; pool imap; %s }\n"
+		"listener second { protocol imap; bind *:144; tls main; pool imap; auth %s }";
+	char text[1024];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(text, sizeof(text), format, rows[i].auth, rows[i].second);
+		expect_problem(text, rows[i].problem);
+	}
+}
+
+static void
 tells_what_no_value_is(void **state)
 {
 	(void)state;
@@ -273,6 +299,7 @@ main(void)
 		cmocka_unit_test(names_the_listeners_that_a_default_does_not_fit),
 		cmocka_unit_test(starttls_needs_a_protocol_that_has_it),
 		cmocka_unit_test(somebody_must_check_the_password),
+		cmocka_unit_test(a_pool_needs_servers_or_an_auth_that_names_hosts),
 		cmocka_unit_test(tells_what_no_value_is),
 	};
 

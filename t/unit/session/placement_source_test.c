@@ -452,6 +452,26 @@ users_of_one_mailbox_meet(void **state)
 }
 
 static void
+a_pool_needs_no_servers_where_hosts_are_named(void **state)
+{
+	static const char lines[] =
+	    "bob:{PLAIN}secret:pool=second host=127.0.0.1 port=PORT1\ntim:{PLAIN}secret:pool=second\n";
+	struct rig rig;
+	struct peer client;
+
+	(void)state;
+	decided_open(&rig, lines,
+	    &(struct rig_text){ .top = "pool second { protocol imap }" });
+	ask_in(&rig, &client);
+	agree(serve(&rig, 0), &client);
+	peer_close(&client);
+	ask_in_as(&rig, &client, "tim");
+	peer_expect(&client, unavailable);
+	peer_close(&client);
+	bound_close(&rig);
+}
+
+static void
 what_cannot_be_is_unavailable(void **state)
 {
 	static const char *const lines[] = {
@@ -494,6 +514,7 @@ main(void)
 		cmocka_unit_test(and_goes_with_its_pool),
 		cmocka_unit_test(the_sources_pool_is_of_the_same_farm),
 		cmocka_unit_test(users_of_one_mailbox_meet),
+		cmocka_unit_test(a_pool_needs_no_servers_where_hosts_are_named),
 		cmocka_unit_test(what_cannot_be_is_unavailable),
 	};
 
