@@ -274,6 +274,7 @@ login_begin(struct session *s)
 	session_enter(s, FRONT_AUTH);
 	login->tries++;
 	forget_answer(login);
+	login->route.deadline = 0;
 	login->user = users_canonical(s->snapshot->users, claimed_user(credentials));
 	loop_timer_init(&login->delay, on_delay_over);
 	login->auth = (struct auth_request){

@@ -69,7 +69,7 @@ find_host(struct login *login)
 	}
 }
 
-/* Takes the reference to `endpoint`, or NULL for the balancer's choice. */
+/* Takes the reference to `endpoint`, or NULL for the balancer's choice.  Time that was spent stays spent. */
 static void
 route(struct session *s, struct endpoint *endpoint)
 {
@@ -81,6 +81,7 @@ route(struct session *s, struct endpoint *endpoint)
 		.pool = login->pool,
 		.user = login->key,
 		.fixed = endpoint,
+		.deadline = login->route.deadline,
 		.on_routed = login_on_routed,
 		.owner = s,
 	};
@@ -102,6 +103,15 @@ on_kick(void *owner)
 
 static void on_bound(struct affinity_request *request, enum affinity_answer answer);
 
+static int64_t
+login_deadline(const struct session *s)
+{
+	const struct login *login = s->login;
+
+	return login->route.deadline != 0 ? login->route.deadline :
+	    loop_now(s->worker->loop) + login->pool->options.login_timeout.ms;
+}
+
 static void
 ask(struct session *s, const char *wanted)
 {
@@ -112,7 +122,7 @@ ask(struct session *s, const char *wanted)
 		.user = login->key,
 		.wanted = wanted,
 		.replaces = login->replaces,
-		.deadline = loop_now(s->worker->loop) + login->pool->options.login_timeout.ms,
+		.deadline = login_deadline(s),
 		.on_answer = on_bound,
 		.on_kick = on_kick,
 		.owner = s,

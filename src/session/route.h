@@ -21,7 +21,7 @@ struct route;
 typedef void route_callback(struct route *route, struct endpoint *endpoint, void *owner);
 
 struct route {
-	/* The caller's to fill in; all else is zero. */
+	/* The caller's to fill in; all else is zero, but for the deadline of a login that is routed again. */
 	struct loop *loop;
 	const struct pool *pool;
 	struct slice user;			/* the key; outlives the route; empty: there is none */

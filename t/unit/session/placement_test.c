@@ -93,6 +93,7 @@ who_is_bound_elsewhere_meanwhile_goes_there(void **state)
 	struct guest guest;
 	struct peer client, *first, *second;
 	struct session *s;
+	int64_t deadline;
 	size_t home;
 
 	(void)state;
@@ -101,8 +102,10 @@ who_is_bound_elsewhere_meanwhile_goes_there(void **state)
 	s = ask_in(&rig, &client);
 	first = serve(&rig, home);
 	guest_come(&guest, &rig, name_of(&rig, !home));
+	deadline = s->login->route.deadline -= 100;
 	peer_say(first, "L OK done\r\n");
 	second = serve(&rig, !home);
+	assert_true(s->login->route.deadline == deadline);	/* the login has one, over all tries */
 	peer_expect_end(first);
 	assert_int_equal(buf_len(&client.heard), 0);
 	assert_int_equal(atomic_load(&endpoint_at(&rig, home)->connections), 0);
@@ -121,6 +124,7 @@ and_is_told_to_come_later_when_that_happens_twice(void **state)
 	struct guest guest;
 	struct peer client, *first, *second;
 	struct session *s;
+	int64_t deadline;
 	size_t home;
 
 	(void)state;
@@ -140,8 +144,11 @@ and_is_told_to_come_later_when_that_happens_twice(void **state)
 	affinity_close(&guest.lease);
 	expect_nobody_holds(&rig);
 	/* in the same connection there is another first time */
+	deadline = s->login->route.deadline -= 100;
 	peer_say(&client, "a LOGIN bob secret\r\n");
-	agree(serve(&rig, home), &client);
+	second = serve(&rig, home);
+	assert_true(s->login->route.deadline > deadline);
+	agree(second, &client);
 	peer_close(&client);
 	bound_close(&rig);
 }
