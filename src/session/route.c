@@ -65,9 +65,20 @@ on_time(struct loop_timer *timer)
 	}
 }
 
+/* For how long to queue from now on: no longer than the login may take once a server was tried. */
+static int64_t
+queue_until(const struct route *route)
+{
+	int64_t until = loop_now(route->loop) + route->pool->options.queue_timeout.ms;
+
+	return route->deadline != 0 && route->deadline < until ? route->deadline : until;
+}
+
 static void
 take_or_wait(struct route *route, struct endpoint *endpoint)
 {
+	int64_t until = queue_until(route);
+
 	route->endpoint = endpoint;
 	if (endpoint_take_or_wait(endpoint, route->loop, on_slot, route, &route->waiter)) {
 		answer(route, endpoint);
@@ -75,12 +86,12 @@ take_or_wait(struct route *route, struct endpoint *endpoint)
 	}
 	endpoint_get(endpoint);
 	route->is_queued = true;
-	if (route->queue_until <= loop_now(route->loop)) {
+	if (until <= loop_now(route->loop)) {
 		drop_endpoint(route);
 		give_up(route, "the server is full");
 		return;
 	}
-	loop_timer_set(route->loop, &route->timer, route->queue_until);
+	loop_timer_set(route->loop, &route->timer, until);
 }
 
 static void
@@ -113,7 +124,6 @@ choose(struct route *route)
 void
 route_start(struct route *route)
 {
-	route->queue_until = loop_now(route->loop) + route->pool->options.queue_timeout.ms;
 	loop_timer_init(&route->timer, on_time);
 	choose(route);
 }

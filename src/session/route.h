@@ -30,7 +30,6 @@ struct route {
 	void *owner;
 
 	int64_t deadline;			/* of the pool's login_timeout; 0 before the first try */
-	int64_t queue_until;
 	struct endpoint *endpoint;		/* taken, or waited for */
 	struct waiter *waiter;
 	struct loop_timer timer;

@@ -308,6 +308,40 @@ is_told_when_the_queue_took_too_long(void **state)
 	rig_close(&rig);
 }
 
+/* Its time is counted from when it is joined, and ends with the login's. */
+static void
+the_queue_has_its_time_behind_tries_too(void **state)
+{
+	static const int weights[] = { 1 };
+	struct rig rig;
+	int64_t began;
+
+	(void)state;
+	rig_open(&rig, BALANCER_user, weights, 1);
+	rig.fixture.pool.options.queue_timeout.ms = 200;
+	rig.fixture.pool.options.retries = 2;
+	set_max(&rig, 1);
+	start(&rig, 0);
+	route_again(&rig.answers[0].route);
+	start(&rig, 1);
+	route_claim(&rig.answers[1].route);
+	began = loop_now(rig.loop);
+	expect_none(&rig, 0, 2, "the queue took too long");
+	assert_in_range(loop_now(rig.loop) - began, 1190, 3000);
+	route_cancel(&rig.answers[0].route);
+
+	endpoint_release(rig.fixture.pool.endpoints[0]);
+	rig.fixture.pool.options.login_timeout.ms = 1100;
+	rig.fixture.pool.options.queue_timeout.ms = LONG_MS;
+	start(&rig, 0);
+	route_again(&rig.answers[0].route);
+	start(&rig, 1);
+	route_claim(&rig.answers[1].route);
+	expect_none(&rig, 0, 4, "the queue took too long");
+	endpoint_release(rig.fixture.pool.endpoints[0]);
+	rig_close(&rig);
+}
+
 static void
 room_under_way_to_one_who_left_comes_back(void **state)
 {
@@ -378,6 +412,7 @@ main(void)
 		cmocka_unit_test(gets_the_room_that_another_leaves),
 		cmocka_unit_test(the_queue_takes_nothing_off_the_logins_time),
 		cmocka_unit_test(is_told_when_the_queue_took_too_long),
+		cmocka_unit_test(the_queue_has_its_time_behind_tries_too),
 		cmocka_unit_test(room_under_way_to_one_who_left_comes_back),
 		cmocka_unit_test(no_room_is_lost_between_threads),
 	};
