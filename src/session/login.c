@@ -84,7 +84,8 @@ login_on_routed(struct route *route, struct endpoint *endpoint, void *owner)
 	struct session *s = owner;
 
 	if (endpoint == NULL) {
-		login_unavailable(s, route->why);
+		if (!placement_anew(s))
+			login_unavailable(s, route->why);
 		return;
 	}
 	plan_fill(s, endpoint);
@@ -274,6 +275,7 @@ login_begin(struct session *s)
 	session_enter(s, FRONT_AUTH);
 	login->tries++;
 	forget_answer(login);
+	login->is_placed_anew = false;
 	login->route.deadline = 0;
 	login->user = users_canonical(s->snapshot->users, claimed_user(credentials));
 	loop_timer_init(&login->delay, on_delay_over);

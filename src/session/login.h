@@ -36,7 +36,7 @@ struct login {
 	char *user;				/* canonical name claimed, or the auth source's for it */
 	char *mailbox;				/* canonical name there: several users may share one */
 	int errors, tries;			/* bad commands and wrong guesses; logins begun */
-	bool has_host, is_judged_by_server, is_redirected;
+	bool has_host, is_judged_by_server, is_redirected, is_placed_anew;
 	bool is_running;			/* commands are being run: no second run within */
 	bool client_closed;			/* it sent its FIN behind what it pipelined */
 };

@@ -253,6 +253,21 @@ placement_start(struct session *s)
 	}
 }
 
+bool
+placement_anew(struct session *s)
+{
+	struct login *login = s->login;
+	const struct endpoint *fixed = login->route.fixed;
+
+	if (login->is_placed_anew || bindings_of(s) == NULL || fixed == NULL || !endpoint_is_down(fixed))
+		return false;
+	login->is_placed_anew = true;
+	placement_cancel(s);
+	route_cancel(&login->route);
+	placement_start(s);
+	return true;
+}
+
 void
 placement_confirm(struct session *s)
 {

@@ -12,6 +12,8 @@
 
 /* Routes, or ends in login_unavailable; may end the session. */
 void placement_start(struct session *s);
+/* No route was found.  True: since the server went down meanwhile, once more, as from placement_start. */
+bool placement_anew(struct session *s);
 /* The server took the login: binds the user where that is still to be done; goes on in login_succeed. */
 void placement_confirm(struct session *s);
 void placement_cancel(struct session *s);	/* what is under way stops; a lease goes back */

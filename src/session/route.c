@@ -115,10 +115,12 @@ pick(struct route *route)
 static void
 choose(struct route *route)
 {
-	if (route->fixed != NULL)
-		take_or_wait(route, route->fixed);
-	else
+	if (route->fixed == NULL)
 		pick(route);
+	else if (endpoint_is_down(route->fixed))
+		give_up(route, "the user's server is down");
+	else
+		take_or_wait(route, route->fixed);
 }
 
 void

@@ -157,6 +157,30 @@ a_lease_is_held_over_the_tries(void **state)
 	bound_close(&rig);
 }
 
+/* The lease on it is given back, so that the login does not wait for itself. */
+static void
+a_bound_server_that_goes_down_is_replaced(void **state)
+{
+	struct rig rig;
+	struct peer client;
+	struct session *s;
+	size_t home;
+
+	(void)state;
+	decided_open(&rig, plain_bob, &farm_text);
+	home = home_of_bob(&rig);
+	s = ask_in(&rig, &client);
+	peer_say(door_accept(&rig.doors[home]), "* BYE not now\r\n");
+	while (s->back != NULL)
+		turn_a_little(rig.loop);
+	expect_bound(&rig, home);
+	endpoint_set_down(endpoint_at(&rig, home), true);
+	agree(serve(&rig, !home), &client);
+	expect_bound(&rig, !home);
+	peer_close(&client);
+	bound_close(&rig);
+}
+
 /* How far a login has come when its session ends. */
 enum stage {
 	STAGE_DELAY, STAGE_KICK, STAGE_QUEUE, STAGE_CONNECT, STAGE_DIAL, STAGE_RETRY, STAGE_RELAY, STAGES
@@ -506,6 +530,7 @@ main(void)
 		cmocka_unit_test(a_kick_that_is_on_its_way_counts),
 		cmocka_unit_test(decided_logins_dial_when_the_kicked_are_gone),
 		cmocka_unit_test(a_lease_is_held_over_the_tries),
+		cmocka_unit_test(a_bound_server_that_goes_down_is_replaced),
 		cmocka_unit_test(nothing_is_left_behind_at_any_stage),
 		cmocka_unit_test(a_wait_without_a_login_timeout_has_none),
 		cmocka_unit_test(the_sources_server_is_the_first_choice),

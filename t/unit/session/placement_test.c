@@ -189,6 +189,38 @@ a_server_that_is_down_is_replaced_after_a_kick(void **state)
 	bound_close(&rig);
 }
 
+/* While it tries again there: once, it is replaced as one that was down from the start. */
+static void
+a_server_that_goes_down_is_tried_no_more(void **state)
+{
+	struct rig rig;
+	struct peer client;
+	struct session *s;
+	size_t home;
+
+	(void)state;
+	bound_open(&rig, "");
+	home = home_of_bob(&rig);
+	s = ask_in(&rig, &client);
+	peer_say(door_accept(&rig.doors[home]), "* BYE not now\r\n");
+	while (s->back != NULL)
+		turn_a_little(rig.loop);
+	endpoint_set_down(endpoint_at(&rig, home), true);
+	peer_say(door_accept(&rig.doors[!home]), "* BYE not now\r\n");
+	while (s->back != NULL)
+		turn_a_little(rig.loop);
+	endpoint_set_down(endpoint_at(&rig, !home), true);
+	peer_expect(&client, unavailable);
+	assert_int_equal(rig.doors[home].count + rig.doors[!home].count, 2);
+	/* the next login has another first time */
+	endpoint_set_down(endpoint_at(&rig, home), false);
+	peer_say(&client, "a LOGIN bob secret\r\n");
+	agree(serve(&rig, home), &client);
+	expect_bound(&rig, home);
+	peer_close(&client);
+	bound_close(&rig);
+}
+
 static void
 a_login_waits_for_the_kicked_to_go(void **state)
 {
@@ -422,6 +454,7 @@ main(void)
 		cmocka_unit_test(who_is_bound_elsewhere_meanwhile_goes_there),
 		cmocka_unit_test(and_is_told_to_come_later_when_that_happens_twice),
 		cmocka_unit_test(a_server_that_is_down_is_replaced_after_a_kick),
+		cmocka_unit_test(a_server_that_goes_down_is_tried_no_more),
 		cmocka_unit_test(a_login_waits_for_the_kicked_to_go),
 		cmocka_unit_test(but_not_for_ever),
 		cmocka_unit_test(who_leaves_while_it_waits_holds_nothing),
