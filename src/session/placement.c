@@ -190,7 +190,10 @@ find_new(const struct session *s, const char **why)
 	return is_alive(endpoint) ? endpoint : NULL;
 }
 
-/* Where a user of a farm with affinity belongs; NULL: nowhere that can be had, and `why` tells. */
+/*
+ * Where a user of a farm with affinity belongs; NULL: nowhere that can be had, and `why` tells.  The auth
+ * source's word wins over a living binding: the sessions elsewhere are kicked first.
+ */
 static struct endpoint *
 find_wanted(struct session *s, struct affinity *bindings, const char **why)
 {
@@ -202,7 +205,7 @@ find_wanted(struct session *s, struct affinity *bindings, const char **why)
 	if (!affinity_peek(bindings, login->key, loop_now(s->worker->loop), &binding))
 		return find_new(s, why);
 	endpoint = pool_find(login->pool, binding.server);
-	if (is_alive(endpoint))
+	if (is_alive(endpoint) && (login->server == NULL || strcmp(login->server, binding.server) == 0))
 		return endpoint;
 	if (endpoint == NULL && s->snapshot != s->worker->snapshot) {
 		/* perhaps a server of the newer configuration: not ours to replace */

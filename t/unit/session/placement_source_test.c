@@ -289,6 +289,7 @@ static void
 the_sources_server_is_the_first_choice(void **state)
 {
 	struct rig rig;
+	struct guest guest;
 	struct peer client;
 	size_t home;
 
@@ -302,10 +303,17 @@ the_sources_server_is_the_first_choice(void **state)
 		expect_bound(&rig, wanted);
 		peer_close(&client);
 		all_leave(&rig);
-		/* the living binding wins over it */
+		/* it wins over a living binding: who is elsewhere is kicked, and awaited */
 		assert_true(affinity_move(rig.bindings, bob, name_of(&rig, !wanted), loop_now(rig.loop)));
+		guest_come(&guest, &rig, name_of(&rig, !wanted));
 		ask_in(&rig, &client);
-		agree(serve(&rig, !wanted), &client);
+		await(rig.loop, &guest.kicks, 1);
+		turn_a_little(rig.loop);
+		assert_int_equal(rig.doors[wanted].count, 1);
+		affinity_close(&guest.lease);
+		agree(serve(&rig, wanted), &client);
+		expect_bound(&rig, wanted);
+		assert_int_equal(rig.doors[!wanted].count, 0);
 		peer_close(&client);
 		bound_close(&rig);
 	}
@@ -322,6 +330,34 @@ the_sources_server_is_the_first_choice(void **state)
 }
 
 /* A host without a port, as old databases have it, whose server has a port of its own. */
+/* Where the server judges, a wrong password moves nobody. */
+static void
+and_moves_nobody_before_the_servers_ok(void **state)
+{
+	struct rig rig;
+	struct guest guest;
+	struct peer client, *server;
+
+	(void)state;
+	decided_open(&rig, "bob::nopassword server=d01\n", &farm_text);
+	guest_come(&guest, &rig, name_of(&rig, 0));
+	ask_in(&rig, &client);
+	peer_say(serve(&rig, 1), "L NO wrong\r\n");
+	peer_expect(&client, "a NO [AUTHENTICATIONFAILED] Authentication failed.\r\n");
+	assert_int_equal(guest.kicks, 0);
+	expect_bound(&rig, 0);
+	peer_say(&client, "a LOGIN bob secret\r\n");
+	server = serve(&rig, 1);
+	peer_say(server, "L OK [CAPABILITY IMAP4rev1] done\r\n");
+	await(rig.loop, &guest.kicks, 1);
+	assert_int_equal(buf_len(&client.heard), 0);
+	affinity_close(&guest.lease);
+	peer_expect(&client, "a OK [CAPABILITY IMAP4rev1] done\r\n");
+	expect_bound(&rig, 1);
+	peer_close(&client);
+	bound_close(&rig);
+}
+
 static void
 a_host_without_a_port_is_its_server(void **state)
 {
@@ -534,6 +570,7 @@ main(void)
 		cmocka_unit_test(nothing_is_left_behind_at_any_stage),
 		cmocka_unit_test(a_wait_without_a_login_timeout_has_none),
 		cmocka_unit_test(the_sources_server_is_the_first_choice),
+		cmocka_unit_test(and_moves_nobody_before_the_servers_ok),
 		cmocka_unit_test(a_host_without_a_port_is_its_server),
 		cmocka_unit_test(another_host_is_of_this_session_alone),
 		cmocka_unit_test(and_goes_with_its_pool),
