@@ -323,7 +323,8 @@ at_boundary(const void *state)
 /*
  * In IDLE, or the last whole command was answered and no other begun.  The
  * last tags are compared instead of commands counted: a server that answers
- * out of order is misjudged for once, a wrong count would stay.
+ * out of order, and a client that pipelines commands of one tag (which RFC 9051
+ * section 2.2.1 tells it not to), are misjudged for once, a wrong count would stay.
  */
 static bool
 is_quiet(const void *state)
