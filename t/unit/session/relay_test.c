@@ -438,7 +438,10 @@ who_logs_in_while_draining_is_told_to_go(void **state)
 	rig_close(&rig);
 }
 
-/* No boundary will ever be seen there: it ends in a silence, and not later in the middle of something. */
+/*
+ * No boundary will ever be seen there: it ends in a silence, and not later in the middle of something,
+ * whether it is to go some time or at once.
+ */
 static void
 who_compresses_leaves_without_words_in_a_silence(void **state)
 {
@@ -449,22 +452,27 @@ who_compresses_leaves_without_words_in_a_silence(void **state)
 	int64_t asked;
 
 	(void)state;
-	open_relay(&rig, &client, &server, "");
-	peer_say(&client, "c COMPRESS DEFLATE\r\n");
-	peer_expect(server, "c COMPRESS DEFLATE\r\n");
-	peer_say(server, "c OK deflating\r\n");
-	peer_expect(&client, "c OK deflating\r\n");
-	s = list_entry(rig.worker->sessions.next, struct session, node);
-	asked = loop_now(rig.loop);
-	relay_leave_at(s, asked);
-	wait_ms(rig.loop, 300);
-	peer_say(server, "zzz");
-	peer_expect(&client, "zzz");
-	peer_expect_end(&client);
-	assert_true(loop_now(rig.loop) - asked < WELL_BEFORE_DRAIN_IS_OVER_MS);
-	assert_int_equal(buf_len(&client.heard), 0);
-	peer_close(&client);
-	rig_close(&rig);
+	for (int at_once = 0; at_once < 2; at_once++) {
+		open_relay(&rig, &client, &server, "");
+		peer_say(&client, "c COMPRESS DEFLATE\r\n");
+		peer_expect(server, "c COMPRESS DEFLATE\r\n");
+		peer_say(server, "c OK deflating\r\n");
+		peer_expect(&client, "c OK deflating\r\n");
+		s = list_entry(rig.worker->sessions.next, struct session, node);
+		asked = loop_now(rig.loop);
+		if (at_once)
+			session_finish(s);
+		else
+			relay_leave_at(s, asked);
+		wait_ms(rig.loop, 300);
+		peer_say(server, "zzz");
+		peer_expect(&client, "zzz");
+		peer_expect_end(&client);
+		assert_true(loop_now(rig.loop) - asked < WELL_BEFORE_DRAIN_IS_OVER_MS);
+		assert_int_equal(buf_len(&client.heard), 0);
+		peer_close(&client);
+		rig_close(&rig);
+	}
 }
 
 int
