@@ -59,6 +59,19 @@ read_greeting(struct dial *dial, struct slice line)
 	return ANSWER_OK;
 }
 
+/* RFC 5530: no fault of the user's, and over some time. */
+static bool
+is_temporary(struct slice code)
+{
+	static const char *const words[] = { "UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG" };
+	struct slice word = slice_word(&code);
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (slice_equals_nocase(word, words[i]))
+			return true;
+	return false;
+}
+
 /* The tagged reply to the step's command; ANSWER_MORE for an untagged line, unless it is BYE. */
 static enum answer
 read_tagged(struct dial *dial, struct slice line, struct imap_status *status)
@@ -76,7 +89,7 @@ read_tagged(struct dial *dial, struct slice line, struct imap_status *status)
 	if (slice_equals_nocase(status->word, "OK"))
 		return ANSWER_OK;
 	if (slice_equals_nocase(status->word, "NO") || slice_equals_nocase(status->word, "BAD"))
-		return slice_has_prefix_nocase(status->code, "UNAVAILABLE") ? ANSWER_LATER : ANSWER_REFUSED;
+		return is_temporary(status->code) ? ANSWER_LATER : ANSWER_REFUSED;
 	return ANSWER_GARBLED;
 }
 
@@ -93,15 +106,21 @@ read_command(struct dial *dial, struct slice line)
 	return answer;
 }
 
-/* ID is a courtesy: whatever the server says to it, the login goes on. */
+/* For commands that the login goes on without. */
+static enum answer
+never_mind(enum answer answer, struct slice line)
+{
+	bool is_refused = answer == ANSWER_REFUSED || (answer == ANSWER_LATER && line.data[0] != '*');
+
+	return is_refused ? ANSWER_OK : answer;
+}
+
 static enum answer
 read_id(struct dial *dial, struct slice line)
 {
 	struct imap_status status;
-	enum answer answer = read_tagged(dial, line, &status);
-	bool is_refused = answer == ANSWER_REFUSED || (answer == ANSWER_LATER && line.data[0] != '*');
 
-	return is_refused ? ANSWER_OK : answer;
+	return never_mind(read_tagged(dial, line, &status), line);
 }
 
 /* From the login on, untagged lines are the client's, but for capabilities, which it is told in our way. */
@@ -111,6 +130,9 @@ read_login(struct dial *dial, struct slice line)
 	struct imap_status status;
 	enum answer answer = read_tagged(dial, line, &status);
 
+	/* our command is not understood, which no other password will mend */
+	if (answer == ANSWER_REFUSED && slice_equals_nocase(status.word, "BAD"))
+		return ANSWER_LATER;
 	if (answer == ANSWER_OK)
 		imap_take_capabilities(status.code, &dial->capabilities_after);
 	if (answer != ANSWER_MORE || imap_take_capabilities(slice_from(line, 2), &dial->capabilities_after))
@@ -127,9 +149,7 @@ read_login(struct dial *dial, struct slice line)
 static enum answer
 read_after(struct dial *dial, struct slice line)
 {
-	enum answer answer = read_login(dial, line);
-
-	return answer == ANSWER_REFUSED ? ANSWER_OK : answer;
+	return never_mind(read_login(dial, line), line);
 }
 
 static enum answer
