@@ -157,9 +157,12 @@ imap_split_status(struct slice line, struct imap_status *status)
 	status->text = slice_trim(slice_from(status->text, status->code.len + 2));
 }
 
+/* UNAUTHENTICATE (RFC 8437) would have a client come back as another user, at a server that is not theirs. */
 static bool
 is_capability(struct slice word)
 {
+	if (slice_equals_nocase(word, "UNAUTHENTICATE"))
+		return false;
 	for (size_t i = 0; i < word.len; i++)
 		if (word.data[i] <= ' ' || word.data[i] > '~' || strchr("[]\"\\(){", word.data[i]) != NULL)
 			return false;

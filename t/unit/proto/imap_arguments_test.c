@@ -173,6 +173,8 @@ capabilities(void **state)
 	assert_true(slice_equals(buf_slice(&words), "IMAP4rev1 A=b E"));
 	assert_false(imap_take_capabilities(slice_of("CAPABILITYX Y"), &words));
 	assert_true(slice_equals(buf_slice(&words), "IMAP4rev1 A=b E"));
+	assert_true(imap_take_capabilities(slice_of("CAPABILITY A Unauthenticate UNAUTHENTICATED"), &words));
+	assert_true(slice_equals(buf_slice(&words), "A UNAUTHENTICATED"));
 	assert_true(imap_take_capabilities(slice_of("CAPABILITY"), &words));
 	assert_int_equal(buf_len(&words), 0);
 }
