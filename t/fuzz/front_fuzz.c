@@ -2,34 +2,84 @@
 /*
  * front_fuzz.c: a whole session on a real loop: a client and a server who
  * say and do what the script tells, and at the end nothing may be counted,
- * referred to or left over (the rig looks).
+ * referred to or left over (the rig looks).  By an option there are two
+ * servers that users are bound to, and a file of users decides.
  */
 #include "fuzz.h"
 
-#include "../unit/session/client.h"
+#include "../unit/session/bound.h"
 
-enum { ACTIONS_MAX = 40 };
+enum { ACTIONS_MAX = 40, OPTION_BOUND = 2, OPTION_DECIDED = 3 };
+
+static const char users[] =
+    "bob:{PLAIN}secret\ntim:{PLAIN}secret:server=d01\nann::nopassword destuser=Bob\n"
+    "pam:{PLAIN}secret:user=%n-%d destuser=bob master=m pass=p\nzoe:{PLAIN}secret:nologin reason=%u\n"
+    "ivy:{PLAIN}secret:pool=none\n";
+static char auth_text[sizeof(users_path) + 64];
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
+
+static void
+remove_users(void)
+{
+	unlink(users_path);
+}
 
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
 {
+	int fd = mkstemp(users_path);
+
 	(void)argc;
 	(void)argv;
 	must(quiet_log(NULL) == 0, "there is a log");
+	must(fd >= 0 && write(fd, users, sizeof(users) - 1) == sizeof(users) - 1, "there are users");
+	close(fd);
+	atexit(remove_users);
+	snprintf(auth_text, sizeof(auth_text), "auth staff { source file; path %s }", users_path);
 	return 0;
 }
 
-/* The latest server that was connected to. */
+/* The latest server that was connected to, of the second ones first. */
 static struct peer *
 last_server(struct rig *rig)
 {
-	struct door *door = &rig->doors[0];
+	for (int i = rig->server_count - 1; i >= 0; i--) {
+		struct door *door = &rig->doors[i];
 
-	if (door->count == 0 || door->peers[door->count - 1].is_gone)
-		return NULL;
-	return &door->peers[door->count - 1];
+		if (door->count > 0 && !door->peers[door->count - 1].is_gone)
+			return &door->peers[door->count - 1];
+	}
+	return NULL;
+}
+
+/* What befalls bob's binding and its servers. */
+static void
+act_on_binding(struct rig *rig, char letter)
+{
+	struct endpoint *first = endpoint_at(rig, 0), *second = endpoint_at(rig, 1);
+	int64_t now = loop_now(rig->loop);
+
+	switch (letter) {
+	case 'K':
+		affinity_kick(rig->bindings, bob, now);
+		break;
+	case 'M':
+		affinity_move(rig->bindings, bob, first->server, now);
+		break;
+	case 'm':
+		affinity_move(rig->bindings, bob, second->server, now);
+		break;
+	case 'W':			/* goes down, or up */
+		endpoint_set_down(first, !endpoint_is_down(first));
+		break;
+	case 'w':
+		endpoint_set_down(second, !endpoint_is_down(second));
+		break;
+	case 'O':			/* another configuration has no such pool */
+		pool_drop(rig->pool);
+		break;
+	}
 }
 
 static void
@@ -82,16 +132,46 @@ act(struct rig *rig, struct peer *client, char letter, struct slice text)
 		break;
 	default:
 		act_on_server(last_server(rig), letter, text);
+		if (rig->bindings != NULL)
+			act_on_binding(rig, letter);
 		break;
 	}
 	turn_a_little(rig->loop);
 }
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void
+open_rig(struct rig *rig, const struct input *input)
 {
 	static const char *const listeners[] = { "", "unavailable bye", "max_errors 1", "" };
 	static const char *const protocols[] = { "imap", "imap", "imap", "tcp" };
+	const char *protocol = protocols[input->options & 3], *listener = listeners[input->options & 3];
+	char with_auth[64];
+	struct rig_text text = { .protocol = protocol, .listener = listener };
+
+	if (!has_option(input, OPTION_BOUND) || strcmp(protocol, "tcp") == 0) {
+		rig_open(rig, 1, protocol, "", listener);
+		return;
+	}
+	text.farm = "affinity 15m";
+	if (has_option(input, OPTION_DECIDED)) {
+		snprintf(with_auth, sizeof(with_auth), "auth staff; %s", listener);
+		text.top = auth_text;
+		text.listener = with_auth;
+	}
+	rig_open_doors(rig, 2);
+	rig_open_text(rig, &text);
+}
+
+/* Room for what one more action may bring. */
+static bool
+has_room(const struct rig *rig)
+{
+	return rig->doors[0].count < PEERS_MAX - 2 && rig->doors[1].count < PEERS_MAX - 2;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
 	struct input input;
 	struct rig rig;
 	struct peer client;
@@ -100,14 +180,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!input_read(data, size, &input))
 		return 0;
-	rig_open(&rig, 1, protocols[input.options & 3], "", listeners[input.options & 3]);
+	open_rig(&rig, &input);
 	rig_client(&rig, &client);
 	turn_a_little(rig.loop);
-	for (int i = 0; i < ACTIONS_MAX && script_next(&input.body, &letter, &text); i++)
+	for (int i = 0; i < ACTIONS_MAX && has_room(&rig) && script_next(&input.body, &letter, &text); i++)
 		act(&rig, &client, letter, text);
 	list_each(node, &rig.worker->sessions)
 		session_stop(list_entry(node, struct session, node));
 	peer_close(&client);
+	expect_all_gone(&rig);
+	if (rig.bindings != NULL)
+		expect_nobody_holds(&rig);
 	rig_close(&rig);
 	return 0;
 }
