@@ -25,7 +25,7 @@ static const char *const http_methods[] = {
 static const char doing_wait[] = "waiting for a command";
 
 void
-dialogue_init(struct dialogue *d, const struct proto *proto, const struct identity *identity,
+dialogue_init(struct dialogue *d, const struct proto *proto, struct identity *identity,
     const char *hostname)
 {
 	*d = (struct dialogue){
@@ -336,7 +336,7 @@ command_authenticate(struct dialogue *d, struct slice mechanism, const struct sl
 static enum step
 run_response(struct dialogue *d, struct slice in, size_t *used)
 {
-	const struct frame_limits limits = { d->proto->max_line, 0 };
+	const struct frame_limits limits = { d->proto->max_response, 0 };
 	enum frame_result result = frame_line(&d->frame, in, &limits);
 	struct buf challenge = { 0 };
 	struct slice line;

@@ -8,7 +8,7 @@
 
 #include "proto/proto.h"
 
-void dialogue_init(struct dialogue *d, const struct proto *proto, const struct identity *identity,
+void dialogue_init(struct dialogue *d, const struct proto *proto, struct identity *identity,
     const char *hostname);
 void dialogue_wipe(struct dialogue *d);			/* frees everything; secrets are overwritten */
 void dialogue_greet(struct dialogue *d);		/* the greeting, into d->out */

@@ -15,6 +15,8 @@ struct dial_order {
 	const struct proto *proto;
 	const struct identity *identity;	/* NULL: a health check */
 	const struct credentials *credentials;	/* NULL: no login */
+	const char *user;			/* for LOGIN_XCLIENT; NULL: another way, or no login */
+	const char *hostname;			/* ours, in greetings */
 	enum forward_way forward;
 	bool starttls;				/* TLS is wanted by the protocol's own command */
 	bool needs_tls;				/* secrets only over TLS (server_tls starttls or implicit) */
@@ -42,6 +44,7 @@ struct dial {
 	size_t early;			/* octets of input to come that were there before the last command */
 	int lines;			/* since the last reply that a step waited for */
 	size_t octets;
+	unsigned notes;			/* the protocol's own, from step to step */
 	struct frame frame;
 	struct buf out;			/* to the server; holds secrets, wiped */
 	struct buf capabilities;	/* before login, capability.h's form */

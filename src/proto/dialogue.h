@@ -26,6 +26,7 @@ enum step {
 	STEP_REPLIED,		/* answered in d->out; go on with the next */
 	STEP_STARTTLS,		/* the go-ahead is in d->out; input must be empty, then TLS */
 	STEP_LOGIN,		/* d->credentials are complete: authenticate, route, dial */
+	STEP_MEDIATE,		/* nothing was consumed: from this command on the mediator is spoken to */
 	STEP_QUIT,		/* farewell in d->out; close */
 	STEP_BAD,		/* refused in d->out and counted against max_errors */
 	STEP_FATAL,		/* refused in d->out; close: input cannot be trusted any further */
@@ -86,7 +87,7 @@ struct verb {
 /* One client's conversation before the relay.  Owned by the session's login; wiped with it. */
 struct dialogue {
 	const struct proto *proto;
-	const struct identity *identity;
+	struct identity *identity;	/* the session's; the dialogue sets its HELO name */
 	const char *hostname;		/* ours, in greetings */
 	struct slice offer;		/* what the servers behind can do (capability.h); session's memory */
 	bool tls_offered;		/* STARTTLS may be asked for now */

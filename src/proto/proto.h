@@ -18,6 +18,7 @@
 #include "proto/frame.h"
 
 struct dial;
+struct mediator;
 
 /* What a server's line means for the dial step that waits for it. */
 enum answer {
@@ -61,28 +62,33 @@ struct relay_filter {
 struct proto {
 	const char *name, *alpn;		/* alpn NULL: none */
 	uint16_t port;				/* 0: none of its own */
-	bool has_login;				/* false: routed right after accept, relayed blindly */
+	bool has_login;				/* users log in before they are relayed */
 	bool is_tagged;				/* replies repeat the command's tag */
 	bool is_bound;				/* one user belongs on one server: balance user by default */
 	const char *default_starttls;		/* defaults of configuration directives, by protocol */
-	const char *default_idle_timeout;
+	const char *default_login_timeout, *default_idle_timeout, *default_reply_timeout;
+	const char *default_max_errors;
+	const char *default_queue_timeout;
 	size_t max_line;			/* octets of a command line */
+	size_t max_response;			/* octets of a line within a SASL exchange */
 	size_t max_literals;			/* octets of all literals of a command */
 	const char *sasl_prompt;		/* "+ %s\r\n": %s is the challenge, in base64 */
 	const char *sasl_cancel;		/* "*" */
 	enum frame_result (*frame)(struct frame *frame, struct slice in, const struct frame_limits *limits);
+	bool (*is_foreign)(struct slice line);	/* what clients of other protocols send, besides HTTP; or NULL */
 	const char *literal_prompt;		/* sent when frame asks for it */
 	const char *capability_floor;		/* offered before anything was learned; capability.h's form */
 	const char *const *capability_own;	/* words ("AUTH=*" is a prefix) the proxy itself speaks for */
 	/* The list as the client sees it now. */
 	void (*write_capabilities)(const struct dialogue *d, struct buf *out);
 	const char *const *replies;		/* one text per enum reply; see reply.h for the % letters */
-	const struct verb *verbs;		/* ends with a zero row */
+	const struct verb *verbs;		/* ends with a zero row; NULL: routed right after accept */
 	const struct dial_step *dial;		/* ends with a zero row; NULL: connected is ready */
 	/* Tells the client the outcome of its login in d->out, from the server's own words in the dial. */
 	void (*login_ok)(struct dialogue *d, const struct dial *dial);
 	void (*login_refused)(struct dialogue *d, const struct dial *dial);
-	const struct relay_filter *filter;	/* NULL: blind */
+	const struct relay_filter *filter;	/* NULL: blind, unless there is a mediator */
+	const struct mediator *mediator;	/* or NULL */
 };
 
 /* protocols.c: all of them; the last is NULL. */
@@ -90,6 +96,6 @@ extern const struct proto *const protocols[];
 const struct proto *proto_find(const char *name);	/* NULL: no such protocol */
 
 /* For unit tests' sake each is also reachable by name. */
-extern const struct proto proto_imap, proto_tcp;
+extern const struct proto proto_imap, proto_smtp, proto_submission, proto_tcp;
 
 #endif

@@ -5,5 +5,9 @@
 const struct proto proto_tcp = {
 	.name = "tcp",
 	.default_starttls = "off",
+	.default_login_timeout = "none",
 	.default_idle_timeout = "1h",
+	.default_reply_timeout = "none",
+	.default_max_errors = "5",
+	.default_queue_timeout = "10s",
 };

@@ -60,7 +60,7 @@ front_begin(struct session *s)
 {
 	s->login = xcalloc(1, sizeof(*s->login));
 	s->login->session = s;
-	if (s->proto->has_login) {
+	if (s->proto->verbs != NULL) {
 		begin_dialogue(s);
 		return;
 	}
@@ -119,6 +119,10 @@ perform(struct session *s, enum step step)
 	case STEP_LOGIN:
 		front_flush(s);
 		login_begin(s);
+		break;
+	case STEP_MEDIATE:
+		front_flush(s);
+		login_skip(s);
 		break;
 	case STEP_QUIT:
 		end_with_words(s, END_DONE);

@@ -116,7 +116,8 @@ static const struct directive listener_directives[] = {
 	    "How long sent bytes may stay unacknowledged before the connection counts as lost."),
 	CONF_NUMBER(struct listener_settings, max_connections, "0", "0", "10000000", 0,
 	    "Clients of this listener at once; more wait in the backlog. 0: no bound of its own."),
-	CONF_NUMBER(struct listener_settings, max_errors, "5", "1", "100", 0,
+	CONF_NUMBER(struct listener_settings, max_errors, "by protocol: 20 on smtp submission, else 5", "1",
+	    "1000", CONF_COMPUTED,
 	    "Bad commands and failed logins before a client is disconnected."),
 	CONF_CHOICE(struct listener_settings, unavailable, "no", unavailable_choices, 0,
 	    "What a client hears when no server can be had: `no`, it may stay and try again; `bye`, it is "
@@ -184,9 +185,10 @@ default_by_protocol(struct conf_context *context, struct listener_settings *l, c
 	if (!has_starttls(proto))
 		unset_default(context, &l->conf, "starttls");
 	conf_set_default(context, &l->conf, "starttls", proto->default_starttls);
-	conf_set_default(context, &l->conf, "login_timeout", proto->has_login ? "60s" : "none");
+	conf_set_default(context, &l->conf, "login_timeout", proto->default_login_timeout);
 	conf_set_default(context, &l->conf, "idle_timeout", proto->default_idle_timeout);
-	conf_set_default(context, &l->conf, "reply_timeout", proto->has_login ? "5m" : "none");
+	conf_set_default(context, &l->conf, "reply_timeout", proto->default_reply_timeout);
+	conf_set_default(context, &l->conf, "max_errors", proto->default_max_errors);
 	conf_set_default(context, &l->conf, "hostname", hostname);
 }
 
@@ -242,6 +244,7 @@ prepare_pool(struct conf_context *context, struct pool *pool, const struct conf_
 	    (pool_fit_knows_users(proto) && pool->farm != NULL && pool->farm->affinity.ms > 0);
 	conf_set_default(context, &pool->conf, "balance", is_bound ? "user" : "leastconn");
 	conf_set_default(context, &pool->conf, "login", proto->has_login ? "password" : "none");
+	conf_set_default(context, &pool->conf, "queue_timeout", proto->default_queue_timeout);
 }
 
 void

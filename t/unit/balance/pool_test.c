@@ -122,7 +122,6 @@ has_defaults(void **state)
 	assert_int_equal(options->source.count, 0);
 	assert_int_equal(options->connect_timeout.ms, 5000);
 	assert_int_equal(options->login_timeout.ms, 30000);
-	assert_int_equal(options->queue_timeout.ms, 10000);
 	assert_int_equal(options->retries, 3);
 	assert_int_equal(options->max_connections, 0);
 	assert_string_equal(server->conf.title, "b1");

@@ -75,6 +75,7 @@ static const struct proto fake = {
 	.name = "fake",
 	.has_login = true,
 	.max_line = 40,
+	.max_response = 40,
 	.sasl_prompt = "334 %s\r\n",
 	.sasl_cancel = "*",
 	.frame = frame_line,

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * mediator.h: a protocol that stands between client and server for the whole
+ * session: it reads commands and replies, answers for the server, holds back
+ * and asks for another server.  No I/O: input comes in as slices, and what is
+ * to happen goes out as a mediation.
+ */
+#ifndef PROTO_MEDIATOR_H
+#define PROTO_MEDIATOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/identity.h"
+#include "base/slice.h"
+
+/* What is done about CR and LF that stand alone in mail data. */
+enum bare_newline {
+	BARE_NEWLINE_REJECT,		/* the message is refused at its end, and not delivered */
+	BARE_NEWLINE_NORMALIZE,		/* they become CRLF */
+	BARE_NEWLINE_PASS
+};
+
+/* What a session is for its mediator.  Pointers outlive init, that to the identity the session. */
+struct mediator_order {
+	const char *hostname;			/* ours, in replies */
+	struct slice offer;			/* what the client was offered: capability.h's form */
+	const struct identity *identity;
+	enum bare_newline bare_newline;
+	int errors_max;				/* commands that are refused here, before the session ends */
+};
+
+enum wish {
+	WISH_GO_ON,		/* call again with what is left of the input */
+	WISH_MORE,		/* what is left is no whole command or reply: call again once there is more */
+	WISH_WAIT,		/* what is left waits for the server's next words: read no more of this client */
+	WISH_SERVER,		/* a server is wanted, this or another one: then server_came, or server_gone */
+	WISH_NO_SERVER,		/* the server is of no use any more: close its connection, without server_gone */
+	WISH_DONE,		/* the client took its leave: to_client is the last it hears */
+	WISH_FATAL		/* the client cannot be talked to any further: likewise */
+};
+
+/* One message, for the log. */
+struct mediated_message {
+	struct slice from;		/* as the client wrote it, without <> */
+	struct slice recipients;	/* the accepted ones, ", " between them; cut where there are many */
+	uint32_t accepted, refused;	/* recipients */
+	uint64_t size;			/* octets of data */
+	struct slice reply;		/* the server's last line, or ours */
+	bool is_ours;			/* the reply is; the server said nothing */
+	bool is_accepted;		/* 2xx to the end of data */
+};
+
+/* What one call made of its input. */
+struct mediation {
+	size_t used;			/* octets of the input that are done with */
+	struct buf to_client, to_server;	/* to be written first; the caller's, empty before the call */
+	struct slice pass;		/* then this part of the input, to the other side as it is; or empty */
+	enum wish wish;
+	bool has_message;		/* a transaction is over */
+	struct mediated_message message;	/* its slices last until the next call */
+	const char *why;		/* something for the log at level info: "bare LF in data"; or NULL */
+};
+
+struct mediator {
+	size_t size;						/* of the state */
+	void (*init)(void *state, const struct mediator_order *order);
+	void (*clear)(void *state);				/* frees what it holds */
+	/* A server is there that announced this (capability.h); it is the one wished for. */
+	void (*server_came)(void *state, struct slice capabilities);
+	/* The server was lost, or none can be had: what was owed is answered in to_client. */
+	void (*server_gone)(void *state, struct mediation *m);
+	/* Neither is called with an empty input. */
+	void (*client)(void *state, struct slice in, struct mediation *m);
+	void (*server)(void *state, struct slice in, struct mediation *m);
+	bool (*at_boundary)(const void *state);	/* between two transactions, with nothing owed: words may be said */
+	bool (*takes_payload)(const void *state);	/* the client is sending data, not commands */
+	bool (*awaits_final)(const void *state);	/* the server owes the reply to a whole message */
+};
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* smtp.h: what the parts of SMTP (RFC 5321) share. */
+#ifndef PROTO_SMTP_H
+#define PROTO_SMTP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/slice.h"
+#include "proto/dial.h"
+#include "proto/mediator.h"
+#include "proto/proto.h"
+
+/* smtp_reply.c: one line of a reply, without its line end (RFC 5321 section 4.2). */
+struct smtp_reply {
+	int code;			/* 200 to 599 */
+	bool is_last;			/* "250 text" or "250"; false: "250-text", more lines follow */
+	struct slice text;		/* behind the separator, with an enhanced status code; may be empty */
+};
+bool smtp_take_reply(struct slice line, struct smtp_reply *reply);	/* false: it is none */
+
+/* smtp_arguments.c: what stands behind a verb. */
+/*
+ * Takes "FROM:<path>" or "TO:<path>" (`keyword` says which, blanks behind the colon are tolerated) off the
+ * front; *path without the angle brackets, which may be missing.  What is left are ESMTP parameters, with
+ * the blank before them.  False: it is none, or has CTL characters.
+ */
+bool smtp_take_path(struct slice *args, const char *keyword, struct slice *path);
+/* "BDAT": a count of octets and perhaps LAST (RFC 3030).  False: cannot be told how many octets follow. */
+bool smtp_take_chunk(struct slice args, uint64_t *octets, bool *is_last);
+bool smtp_helo_is_valid(struct slice name);	/* printable, no blanks, not empty, at most 255 octets */
+void smtp_write_xtext(struct buf *out, struct slice value);		/* RFC 3461 section 4 */
+/* "Subject: x", "Host: y": a header line, and no command: from a browser, or a client out of step. */
+bool smtp_is_header(struct slice line);
+
+/* smtp.c: the reply to EHLO, "250-host\r\n250 …\r\n", as the offer and the state want it. */
+void smtp_write_ehlo(struct buf *out, const char *hostname, struct slice offer, bool starttls, bool auth);
+
+extern const struct dial_step smtp_dial[];		/* smtp_dial.c */
+extern const struct mediator smtp_mediator;		/* smtp_relay.c */
+
+#endif
