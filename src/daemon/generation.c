@@ -87,7 +87,8 @@ static void
 fill_snapshot(struct generation *g)
 {
 	static const unsigned all_events =
-	    SESSION_EVENT_LOGIN | SESSION_EVENT_LOGIN_FAILED | SESSION_EVENT_SESSION;
+	    SESSION_EVENT_LOGIN | SESSION_EVENT_LOGIN_FAILED | SESSION_EVENT_MESSAGE |
+	    SESSION_EVENT_SESSION;
 	const struct root *root = g->root;
 	const struct log_block *access = log_block_find(&root->logs, LOG_STREAM_ACCESS);
 

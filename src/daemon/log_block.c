@@ -17,7 +17,7 @@ static const struct choice levels[] = {
 };
 static const struct choice events[] = {
 	{ "login", SESSION_EVENT_LOGIN }, { "login_failed", SESSION_EVENT_LOGIN_FAILED },
-	{ "session", SESSION_EVENT_SESSION }, { 0 }
+	{ "message", SESSION_EVENT_MESSAGE }, { "session", SESSION_EVENT_SESSION }, { 0 }
 };
 static const struct choice addresses[] = {
 	{ "full", LOG_ADDRESS_FULL }, { "masked", LOG_ADDRESS_MASKED }, { 0 }
@@ -59,9 +59,11 @@ static const struct directive log_directives[] = {
 	    "One line of text, or one JSON object a line."),
 	CONF_CHOICE(struct log_block, level, "info", levels, CONF_COMPUTED,
 	    "Lines of this level and worse are written. For `log` only: events have no level."),
-	CONF_CHOICES(struct log_block, events, "login login_failed session", events, CONF_COMPUTED,
-	    "Which events are written: a `login` and a `login_failed` at once, a `session` at its end, with "
-	    "who, from where, to which server, how much, how long and why it ended. For `log access` only."),
+	CONF_CHOICES(struct log_block, events, "login login_failed message session", events, CONF_COMPUTED,
+	    "Which events are written: a `login` and a `login_failed` at once, a `message` for each mail that "
+	    "was handed on, with its sender, recipients, size and the server's reply, a `session` at its end, "
+	    "with who, from where, to which server, how much, how long and why it ended. For `log access` "
+	    "only."),
 	CONF_CHOICE(struct log_block, address, "full", addresses, CONF_COMPUTED,
 	    "Addresses of clients in events: in `full`, or `masked` to their first 24 bits (IPv6: 48). For "
 	    "`log access` only."),
@@ -78,7 +80,7 @@ static const struct {
 	bool is_access;
 } stream_rows[] = {			/* rows of one of the two blocks only */
 	{ "level",        "info",                       false },
-	{ "events",       "login login_failed session", true },
+	{ "events",       "login login_failed message session", true },
 	{ "address",      "full",                       true },
 	{ "unknown_user", "hash",                       true },
 };

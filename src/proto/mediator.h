@@ -28,6 +28,7 @@ struct mediator_order {
 	const char *hostname;			/* ours, in replies */
 	struct slice offer;			/* what the client was offered: capability.h's form */
 	const struct identity *identity;
+	bool chooses_anew;			/* each transaction may go to another server */
 	enum bare_newline bare_newline;
 	int errors_max;				/* commands that are refused here, before the session ends */
 };
@@ -68,14 +69,15 @@ struct mediator {
 	size_t size;						/* of the state */
 	void (*init)(void *state, const struct mediator_order *order);
 	void (*clear)(void *state);				/* frees what it holds */
-	/* A server is there that announced this (capability.h); it is the one wished for. */
-	void (*server_came)(void *state, struct slice capabilities);
+	/* A server is there that announced this (capability.h); NULL: that of before will do. */
+	void (*server_came)(void *state, const struct slice *capabilities);
 	/* The server was lost, or none can be had: what was owed is answered in to_client. */
 	void (*server_gone)(void *state, struct mediation *m);
 	/* Neither is called with an empty input. */
 	void (*client)(void *state, struct slice in, struct mediation *m);
 	void (*server)(void *state, struct slice in, struct mediation *m);
 	bool (*at_boundary)(const void *state);	/* between two transactions, with nothing owed: words may be said */
+	bool (*server_owes)(const void *state);	/* a reply to something */
 	bool (*takes_payload)(const void *state);	/* the client is sending data, not commands */
 	bool (*awaits_final)(const void *state);	/* the server owes the reply to a whole message */
 };

@@ -69,6 +69,7 @@ struct proto {
 	const char *default_login_timeout, *default_idle_timeout, *default_reply_timeout;
 	const char *default_max_errors;
 	const char *default_queue_timeout;
+	const char *default_bare_newline;	/* NULL: its data is not looked at */
 	size_t max_line;			/* octets of a command line */
 	size_t max_response;			/* octets of a line within a SASL exchange */
 	size_t max_literals;			/* octets of all literals of a command */

@@ -122,7 +122,8 @@ perform(struct session *s, enum step step)
 		break;
 	case STEP_MEDIATE:
 		front_flush(s);
-		login_skip(s);
+		session_enter(s, FRONT_ROUTE);
+		s->login->is_handed_over = true;
 		break;
 	case STEP_QUIT:
 		end_with_words(s, END_DONE);
@@ -171,6 +172,14 @@ run_commands(struct session *s, struct slice in)
 	return total;
 }
 
+/* What is not consumed is the mediator's. */
+static void
+look_whether_mediated(struct session *s)
+{
+	if (s->login != NULL && s->login->is_handed_over)
+		relay_begin(s);
+}
+
 static void
 run_parked(struct session *s)
 {
@@ -178,6 +187,7 @@ run_parked(struct session *s)
 
 	if (s->login != NULL)
 		buf_consume(&s->login->in, used);
+	look_whether_mediated(s);
 }
 
 void
@@ -192,7 +202,7 @@ front_resume(struct session *s)
 		return;
 	if (buf_len(&login->in) > 0)
 		run_parked(s);
-	if (login->client_closed && s->phase == FRONT_COMMAND)
+	if (s->login != NULL && login->client_closed && s->phase == FRONT_COMMAND)
 		session_end(s, END_CLIENT_LEFT);
 }
 
@@ -206,6 +216,7 @@ on_data(struct session *s, struct slice data)
 		used = run_commands(s, data);
 		if (s->login != NULL)
 			buf_append_slice(&login->in, slice_from(data, used));
+		look_whether_mediated(s);
 		return;
 	}
 	buf_append_slice(&login->in, data);

@@ -12,6 +12,7 @@
 #include "auth/auth.h"
 #include "balance/pool.h"
 #include "base/buf.h"
+#include "proto/mediator.h"
 #include "proto/proto.h"
 #include "session/pool_fit.h"
 
@@ -20,6 +21,10 @@ static const struct choice starttls_choices[] = {
 };
 static const struct choice unavailable_choices[] = {
 	{ "no", UNAVAILABLE_NO }, { "bye", UNAVAILABLE_BYE }, { 0 }
+};
+static const struct choice bare_newline_choices[] = {
+	{ "reject", BARE_NEWLINE_REJECT }, { "normalize", BARE_NEWLINE_NORMALIZE },
+	{ "pass", BARE_NEWLINE_PASS }, { 0 }
 };
 static const struct choice never[] = { { "none", 0 }, { 0 } };
 
@@ -122,6 +127,13 @@ static const struct directive listener_directives[] = {
 	CONF_CHOICE(struct listener_settings, unavailable, "no", unavailable_choices, 0,
 	    "What a client hears when no server can be had: `no`, it may stay and try again; `bye`, it is "
 	    "disconnected."),
+	CONF_CHOICE(struct listener_settings, bare_newline, "reject on submission, normalize on smtp",
+	    bare_newline_choices, CONF_COMPUTED,
+	    "What is done about CR and LF that stand alone in mail data, by which mails can be smuggled. "
+	    "`reject`: the message is refused at its end.  `normalize`: they become CRLF.  `pass`: nothing, "
+	    "for servers that take only CRLF.CRLF for the end of a message."),
+	CONF_NETWORKS(struct listener_settings, bare_newline_exempt, NULL, 0,
+	    "Clients for whom it is `bare_newline pass`."),
 	CONF_STRINGS(struct listener_settings, capabilities, "auto", 0,
 	    "What is announced before the login: `auto`, what all servers of the pool are known to have; or "
 	    "a fixed list. What depends on state (`STARTTLS`, `AUTH=`, `LOGINDISABLED`) is always the "
@@ -190,6 +202,8 @@ default_by_protocol(struct conf_context *context, struct listener_settings *l, c
 	conf_set_default(context, &l->conf, "reply_timeout", proto->default_reply_timeout);
 	conf_set_default(context, &l->conf, "max_errors", proto->default_max_errors);
 	conf_set_default(context, &l->conf, "hostname", hostname);
+	if (proto->default_bare_newline != NULL)
+		conf_set_default(context, &l->conf, "bare_newline", proto->default_bare_newline);
 }
 
 static void
@@ -317,6 +331,27 @@ check_pool_of(struct conf_problems *problems, const struct listener_settings *l)
 		    "`auth` leaves it to the server");
 }
 
+/* What only those have whose data we read. */
+static void
+check_mediated(struct conf_problems *problems, const struct listener_settings *l)
+{
+	static const char *const names[] = { "bare_newline", "bare_newline_exempt" };
+
+	for (size_t i = 0; l->proto->mediator == NULL && i < sizeof(names) / sizeof(names[0]); i++)
+		if (conf_origin(&l->conf, names[i]) == CONF_ORIGIN_WRITTEN)
+			conf_error_at(problems, &l->conf, names[i], "%s has no meaning with protocol %s",
+			    names[i], l->protocol);
+}
+
+int
+listener_bare_newline(const struct listener_settings *l, const struct addr *client)
+{
+	for (size_t i = 0; i < l->bare_newline_exempt.count; i++)
+		if (network_has(&l->bare_newline_exempt.items[i], client))
+			return BARE_NEWLINE_PASS;
+	return l->bare_newline;
+}
+
 bool
 hostname_is_valid(const char *name)
 {
@@ -342,6 +377,7 @@ check_listener(struct conf_problems *problems, const struct listener_settings *l
 		    "hostname: %s is not the name of a host", l->hostname);
 	if (!l->proto->has_login && l->auth.count > 0)
 		conf_error_at(problems, &l->conf, "auth", "%s knows no logins", l->protocol);
+	check_mediated(problems, l);
 	if (l->pool != NULL)
 		check_pool_of(problems, l);
 }

@@ -44,6 +44,8 @@ struct listener_settings {		/* listener NAME { … } */
 	int unavailable;			/* enum unavailable */
 	struct string_list capabilities;	/* "auto" alone: learned from the servers */
 	const char *hostname;
+	int bare_newline;			/* enum bare_newline */
+	struct network_list bare_newline_exempt;
 
 	/* Filled in when the configuration is prepared and opened. */
 	const struct proto *proto;
@@ -63,6 +65,7 @@ void listener_settings_prepare(struct conf_context *context, const struct conf_l
 void listener_settings_check(struct conf_context *context, const struct conf_list *listeners,
     const struct conf_list *pools);
 bool hostname_is_valid(const char *name);	/* letters, digits and ".-_[]:": fit for greetings */
+int listener_bare_newline(const struct listener_settings *l, const struct addr *client);
 bool bind_is_tls(const struct bind_settings *bind);
 /* What to listen at. */
 struct listen_spec bind_spec(const struct bind_settings *bind);

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "proto/reply.h"
+#include "session/mediate.h"
 #include "session/placement.h"
 #include "session/plan.h"
 
@@ -60,6 +61,10 @@ void
 login_unavailable(struct session *s, const char *why)
 {
 	session_log(s, LOG_WARNING, "no server: %s", why);
+	if (s->relay != NULL) {
+		mediate_no_server(s);
+		return;
+	}
 	if (!s->proto->has_login) {
 		session_end(s, END_NO_SERVER);
 		return;
@@ -98,17 +103,18 @@ login_succeed(struct session *s)
 {
 	struct login *login = s->login;
 
-	s->identity.user = login->user;
-	login->user = NULL;
+	if (s->identity.user == NULL) {
+		s->identity.user = login->user;
+		login->user = NULL;
+	}
 	s->endpoint = route_claim(&login->route);
 	tally_add(&s->endpoint->counters[s->worker->index].sessions, 1);
-	if (s->proto->has_login) {
+	if (s->proto->has_login && s->relay == NULL) {
 		s->proto->login_ok(&login->dialogue, s->back->dial);
 		front_flush(s);
 		tally_add(&s->listener->counters[s->worker->index].logins, 1);
 		session_event(s, SESSION_EVENT_LOGIN, NULL);
 	}
-	back_forget_dial(s->back);
 	relay_begin(s);
 }
 
@@ -214,6 +220,15 @@ on_delay_over(struct loop_timer *timer)
 	placement_start(loop_owner(timer, struct login, delay)->session);
 }
 
+/* Would another login of this user be the same, without the client's password and the answer? */
+static bool
+is_repeatable(const struct session *s, const struct auth_answer *answer)
+{
+	return s->login->pool->options.login != LOGIN_PASSWORD && s->login->pool == s->settings->pool &&
+	    answer->host == NULL && answer->server == NULL && answer->destuser == NULL &&
+	    answer->pass == NULL && answer->master == NULL;
+}
+
 static void
 place(struct session *s, const struct auth_answer *answer)
 {
@@ -227,6 +242,7 @@ place(struct session *s, const struct auth_answer *answer)
 	}
 	take_names(s, answer);
 	login->is_judged_by_server = answer->verdict == AUTH_BY_SERVER;
+	login->is_repeatable = is_repeatable(s, answer);
 	plan_take_credentials(s, answer);
 	if (answer->delay_ms == 0) {
 		placement_start(s);

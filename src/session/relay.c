@@ -8,6 +8,7 @@
 #include "balance/endpoint.h"
 #include "base/xalloc.h"
 #include "session/login.h"
+#include "session/mediate.h"
 
 enum {
 	SETTLE_MS = 30000,	/* sessions that last this long are worth keepalive probes */
@@ -48,6 +49,8 @@ relay_is_quiet(const struct session *s)
 {
 	const struct relay_filter *filter = filter_of(s);
 
+	if (s->proto->mediator != NULL)
+		return mediate_is_quiet(s);
 	if (filter != NULL && !filter->is_blind(s->relay->filter))
 		return filter->is_quiet(s->relay->filter);
 	return loop_now(s->worker->loop) >= s->last_data + QUIET_MS;
@@ -56,7 +59,7 @@ relay_is_quiet(const struct session *s)
 bool
 relay_is_outdated(const struct session *s)
 {
-	return s->relay->era != service_era(s->endpoint->service);
+	return s->endpoint != NULL && s->relay->era != service_era(s->endpoint->service);
 }
 
 void
@@ -85,7 +88,7 @@ leave(struct session *s)
 static void
 settle(struct session *s)
 {
-	if (s->relay->is_settled)
+	if (s->relay->is_settled || s->back == NULL)
 		return;
 	s->relay->is_settled = true;
 	stream_set_options(&s->back->stream, &s->relay->tcp);
@@ -100,6 +103,8 @@ server_owes(const struct session *s)
 	/* where no time is set for replies, nobody's silence may last longer than a client's */
 	if (s->relay->reply_timeout_ms == 0)
 		return false;
+	if (s->proto->mediator != NULL)
+		return mediate_server_owes(s);
 	if (filter == NULL || filter->is_blind(s->relay->filter))
 		return s->relay->client_spoke_last;
 	if (stream_kept(&s->front) > 0)
@@ -107,14 +112,23 @@ server_owes(const struct session *s)
 	return stream_kept(&s->back->stream) > 0 || filter->server_owes(s->relay->filter);
 }
 
+static int
+reply_limit(const struct session *s)
+{
+	return s->proto->mediator != NULL ? mediate_reply_timeout(s) : s->relay->reply_timeout_ms;
+}
+
 void
 relay_on_time(struct session *s)
 {
 	bool owes = server_owes(s);
-	int limit = owes ? s->relay->reply_timeout_ms : s->relay->idle_timeout_ms;
+	int limit = owes ? reply_limit(s) : s->relay->idle_timeout_ms;
+	bool is_over = limit > 0 && loop_now(s->worker->loop) >= s->last_data + limit;
 
 	settle(s);
-	if (limit > 0 && loop_now(s->worker->loop) >= s->last_data + limit)
+	if (is_over && owes && s->proto->mediator != NULL)
+		mediate_on_reply_timeout(s);
+	else if (is_over)
 		session_end(s, owes ? END_REPLY_TIMEOUT : END_IDLE_TIMEOUT);
 	else if (!leave(s))
 		look_again(s, limit);
@@ -123,6 +137,8 @@ relay_on_time(struct session *s)
 bool
 relay_may_speak(const struct session *s)
 {
+	if (s->proto->mediator != NULL)
+		return mediate_is_quiet(s);
 	return filter_of(s) != NULL && filter_of(s)->at_boundary(s->relay->filter);
 }
 
@@ -131,7 +147,7 @@ bool
 relay_may_leave(const struct session *s)
 {
 	if (filter_of(s) == NULL)
-		return true;
+		return s->proto->mediator == NULL || mediate_is_quiet(s);
 	return filter_of(s)->is_blind(s->relay->filter) ? relay_is_quiet(s) : relay_may_speak(s);
 }
 
@@ -174,6 +190,10 @@ look_whether_done(struct session *s)
 void
 relay_front_event(struct session *s, enum stream_event event, struct slice data)
 {
+	if (s->proto->mediator != NULL) {
+		mediate_front_event(s, event, data);
+		return;
+	}
 	switch (event) {
 	case STREAM_CONNECTED:
 	case STREAM_TLS_READY:
@@ -224,19 +244,35 @@ on_back(struct stream *stream, enum stream_event event, struct slice data, void 
 	}
 }
 
-static struct relay *
-relay_new(struct session *s)
+struct relay *
+relay_new(const struct session *s, size_t state_size)
 {
-	size_t state = filter_of(s) != NULL ? filter_of(s)->size : 0;
-	struct relay *relay = xcalloc(1, sizeof(*relay) + state);
+	struct relay *relay = xcalloc(1, sizeof(*relay) + state_size);
 
 	relay->idle_timeout_ms = (int)s->settings->idle_timeout.ms;
 	relay->reply_timeout_ms = (int)s->settings->reply_timeout.ms;
-	relay->era = s->login->pool->era;
+	if (s->login->pool != NULL)
+		relay->era = s->login->pool->era;
+	relay->close_spread_ms = (int)s->settings->pool->options.close_spread.ms;
 	relay->tcp = s->settings->tcp;
-	if (state > 0)
-		filter_of(s)->init(relay->filter);
 	return relay;
+}
+
+int
+relay_close_spread(const struct session *s)
+{
+	return s->endpoint != NULL ? service_close_spread(s->endpoint->service) : s->relay->close_spread_ms;
+}
+
+/* Who came to a server that was dropped, or is drained: the others were told while we dialled. */
+void
+relay_watch(struct session *s)
+{
+	int first = shortest_timeout(s->relay);
+
+	session_wake_at(s, s->last_data + (first > 0 && first < SETTLE_MS ? first : SETTLE_MS));
+	if (relay_is_outdated(s) || s->worker->is_draining)
+		relay_leave_at(s, s->last_data + relay_close_spread(s));
 }
 
 /* Input behind the login: the client's pipelined commands, the server's first words. */
@@ -254,13 +290,15 @@ prime(struct session *s, struct login *login)
 		pipe_closed(&s->relay->up);
 }
 
-void
-relay_begin(struct session *s)
+static void
+begin_passing(struct session *s)
 {
+	const struct relay_filter *filter = filter_of(s);
 	struct login *login = s->login;
-	int first;
 
-	s->relay = relay_new(s);
+	s->relay = relay_new(s, filter != NULL ? filter->size : 0);
+	if (filter != NULL)
+		filter->init(s->relay->filter);
 	s->login = NULL;
 	s->last_data = loop_now(s->worker->loop);
 	session_enter(s, FRONT_RELAY);
@@ -270,13 +308,19 @@ relay_begin(struct session *s)
 	snapshot_put(s->snapshot, s->worker->index);
 	s->snapshot = NULL;
 	s->settings = NULL;
-	first = shortest_timeout(s->relay);
-	session_wake_at(s, s->last_data + (first > 0 && first < SETTLE_MS ? first : SETTLE_MS));
-	/* while we dialled: the others were told then */
-	if (relay_is_outdated(s) || s->worker->is_draining)
-		relay_leave_at(s, s->last_data + service_close_spread(s->endpoint->service));
+	back_forget_dial(s->back);
+	relay_watch(s);
 	prime(s, login);
 	login_free(&login, s->worker->loop);
+}
+
+void
+relay_begin(struct session *s)
+{
+	if (s->proto->mediator != NULL)
+		mediate_begin(s);
+	else
+		begin_passing(s);
 }
 
 void
@@ -284,6 +328,8 @@ relay_free(struct session *s)
 {
 	if (s->relay == NULL)
 		return;
+	if (s->proto->mediator != NULL)
+		mediate_clear(s);
 	tally_add(&s->listener->counters[s->worker->index].bytes_up, s->relay->up.bytes);
 	tally_add(&s->listener->counters[s->worker->index].bytes_down, s->relay->down.bytes);
 	loop_defer(s->worker->loop, xfree, s->relay);

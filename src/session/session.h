@@ -59,9 +59,16 @@ struct relay {
 	struct tcp_settings tcp;		/* a copy too */
 	int64_t leave_at;			/* told to go when it is quiet from then on; 0: stays */
 	unsigned era;				/* of its pool, when it came: see service.h */
+	int close_spread_ms;			/* of the pool that it came to first */
 	bool is_settled;			/* the server's socket has its keepalive */
 	bool client_spoke_last;			/* as far as one can tell without a filter, a reply is due */
-	_Alignas(void *) unsigned char filter[];	/* the protocol's filter state */
+	/* Of mediated sessions (mediate.c): */
+	bool can_replace;			/* another server takes it without what only the client knows */
+	bool waits;				/* `held` waits for the server's next words */
+	bool is_feeding;			/* the mediator is being told what the client said */
+	struct buf held;			/* the client's input that is not done yet */
+	int64_t message_since;			/* when the transaction at hand began */
+	_Alignas(void *) unsigned char filter[];	/* the protocol's filter or mediator's state */
 };
 
 struct session {
@@ -104,6 +111,8 @@ void session_stop(struct session *s);		/* ends at once, last words unread if nee
 void session_log(const struct session *s, int level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void session_event(const struct session *s, enum session_events event, const char *reason);
+struct mediated_message;
+void session_message(const struct session *s, const struct mediated_message *message, int64_t took_ms);
 
 /* front.c: the dialogue up to the login. */
 void front_begin(struct session *s);		/* greets; or routes, where the protocol has no login */
@@ -113,7 +122,10 @@ void front_count_error(struct session *s);	/* a bad command, a wrong guess; one 
 void front_resume(struct session *s);		/* after a failed login: runs what was pipelined */
 
 /* relay.c */
-void relay_begin(struct session *s);
+void relay_begin(struct session *s);		/* takes over from s->login, with or without s->back */
+struct relay *relay_new(const struct session *s, size_t state_size);	/* with copies of s->settings */
+void relay_watch(struct session *s);		/* starts the clock for the idle and the silent */
+int relay_close_spread(const struct session *s);	/* ms over which its like are told to go */
 void relay_front_event(struct session *s, enum stream_event event, struct slice data);
 void relay_on_time(struct session *s);
 bool relay_is_outdated(const struct session *s);	/* its pool was dropped, or its bindings */

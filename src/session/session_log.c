@@ -10,6 +10,8 @@
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/log_line.h"
+#include "base/xalloc.h"
+#include "proto/mediator.h"
 #include "session/login.h"
 
 enum { LINE_MAX_SIZE = 1024 };
@@ -96,6 +98,8 @@ name_event(enum session_events event)
 		return "login";
 	case SESSION_EVENT_LOGIN_FAILED:
 		return "login_failed";
+	case SESSION_EVENT_MESSAGE:
+		return "message";
 	case SESSION_EVENT_SESSION:
 		break;
 	}
@@ -149,4 +153,47 @@ session_event(const struct session *s, enum session_events event, const char *re
 
 	if ((now->events & event) != 0 && log_wants_access())
 		write_event(s, event, reason, now->mask_addresses);
+}
+
+static char *
+text_of(struct slice slice)
+{
+	return xstrndup(slice.data, slice.len);
+}
+
+static void
+write_message(const struct session *s, const struct mediated_message *message, int64_t took_ms)
+{
+	char client[ADDR_TEXT_MAX];
+	const struct endpoint *endpoint = session_endpoint(s);
+	char *from = text_of(message->from), *to = text_of(message->recipients), *reply = text_of(message->reply);
+	struct log_field fields[] = {
+		TEXT_FIELD("session", s->identity.session),
+		TEXT_FIELD("listener", s->listener->name),
+		TEXT_FIELD("protocol", s->proto->name),
+		TEXT_FIELD("client", client_text(s, s->worker->snapshot->mask_addresses, client)),
+		{ .name = "client_port", .number = addr_port(&s->identity.client) },
+		TEXT_FIELD("user", s->identity.user),
+		TEXT_FIELD("from", from),
+		TEXT_FIELD("to", to),
+		{ .name = "accepted", .number = message->accepted },
+		{ .name = "refused", .number = message->refused },
+		{ .name = "size", .number = (int64_t)message->size },
+		TEXT_FIELD("server", endpoint != NULL ? endpoint->name : NULL),
+		TEXT_FIELD("status", message->is_accepted ? "accepted" : message->is_ours ? "failed" : "refused"),
+		TEXT_FIELD("reply", reply),
+		{ .name = "seconds", .number = took_ms, .is_ms = true },
+	};
+
+	log_event(name_event(SESSION_EVENT_MESSAGE), fields, sizeof(fields) / sizeof(fields[0]));
+	xfree(from);
+	xfree(to);
+	xfree(reply);
+}
+
+void
+session_message(const struct session *s, const struct mediated_message *message, int64_t took_ms)
+{
+	if ((s->worker->snapshot->events & SESSION_EVENT_MESSAGE) != 0 && log_wants_access())
+		write_message(s, message, took_ms);
 }

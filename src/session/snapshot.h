@@ -22,7 +22,12 @@ struct snapshot_share {
 };
 
 /* What the access log is told, or-ed. */
-enum session_events { SESSION_EVENT_LOGIN = 1, SESSION_EVENT_LOGIN_FAILED = 2, SESSION_EVENT_SESSION = 4 };
+enum session_events {
+	SESSION_EVENT_LOGIN = 1,
+	SESSION_EVENT_LOGIN_FAILED = 2,
+	SESSION_EVENT_SESSION = 4,
+	SESSION_EVENT_MESSAGE = 8
+};
 
 struct snapshot {
 	struct conf *conf;			/* owns what is pointed to below and by the gates' orders */

@@ -222,12 +222,10 @@ set_times(struct worker *worker, bool all, bool quiet, int first, int count)
 
 	list_each(node, &worker->sessions) {
 		struct session *s = list_entry(node, struct session, node);
-		int64_t spread;
 
 		if (!is_to_leave(s, all) || relay_is_quiet(s) != quiet)
 			continue;
-		spread = service_close_spread(s->endpoint->service);
-		relay_leave_at(s, now + spread * first++ / count);
+		relay_leave_at(s, now + (int64_t)relay_close_spread(s) * first++ / count);
 	}
 	return first;
 }

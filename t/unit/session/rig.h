@@ -125,7 +125,8 @@ rig_open_text(struct rig *rig, const struct rig_text *text)
 	rig->snapshot.threads = 1;
 	rig->snapshot.on_unused = on_unused;
 	rig->snapshot.hash_unknown_users = true;
-	rig->snapshot.events = SESSION_EVENT_LOGIN | SESSION_EVENT_LOGIN_FAILED | SESSION_EVENT_SESSION;
+	rig->snapshot.events = SESSION_EVENT_LOGIN | SESSION_EVENT_LOGIN_FAILED | SESSION_EVENT_MESSAGE |
+	    SESSION_EVENT_SESSION;
 	rig->snapshot.shares = xcalloc_aligned(sizeof(rig->snapshot.shares[0]));
 	snapshot_get(&rig->snapshot, 0);
 	rig->worker->snapshot = &rig->snapshot;

@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * smtp_relay.c: a client's commands and data once SMTP is relayed (RFC 5321,
+ * PIPELINING RFC 2920, BDAT RFC 3030).  Only commands that are known to be
+ * harmless reach a server; all else is answered here, in order.
+ */
+#include "proto/smtp_relay.h"
+
+#include <string.h>
+
+#include "base/xalloc.h"
+#include "proto/capability.h"
+
+enum {
+	COMMAND_MAX = 2048,
+	PATH_MAX_LOGGED = 512		/* octets of an address for the log */
+};
+
+struct relay_verb {
+	const char *name;
+	/* Takes the line, `args` behind its verb, or sets a wish to wait. */
+	void (*run)(struct smtp_state *s, struct slice line, struct slice args, struct mediation *m);
+};
+
+static void
+consume(struct slice line, struct mediation *m)
+{
+	m->used += line.len;
+}
+
+/* Our own reply to a whole command. */
+static void
+answer(struct smtp_state *s, struct slice line, enum words words, struct mediation *m)
+{
+	consume(line, m);
+	owed_say(s, OWED_OURS, words, m);
+}
+
+static void
+end(struct smtp_state *s, enum owed_kind kind, enum words words, struct mediation *m)
+{
+	s->mode = MODE_OVER;
+	owed_say(s, kind, words, m);
+}
+
+static void
+refuse(struct smtp_state *s, struct slice line, enum words words, struct mediation *m)
+{
+	answer(s, line, words, m);
+	if (++s->errors >= s->errors_max)
+		end(s, OWED_OURS_FATAL, WORDS_TOO_MANY, m);
+}
+
+/* What is passed on joins what was passed on before, and what is ours stays in front. */
+static void
+send_own(struct slice data, struct mediation *m)
+{
+	buf_append_slice(&m->to_server, m->pass);
+	buf_append_slice(&m->to_server, data);
+	m->pass = slice_of(NULL);
+}
+
+static bool
+ends_in_crlf(struct slice line)
+{
+	return line.len > 1 && line.data[line.len - 2] == '\r';
+}
+
+static void
+pass_line(struct slice line, struct mediation *m)
+{
+	consume(line, m);
+	if (!ends_in_crlf(line)) {
+		send_own(slice_make(line.data, line.len - 1), m);
+		buf_append_text(&m->to_server, "\r\n");
+	} else if (m->pass.len > 0) {
+		m->pass.len += line.len;
+	} else {
+		m->pass = line;
+	}
+}
+
+/* May a command go to the server now?  If not, it waits for what comes from there. */
+static bool
+may_pass(const struct smtp_state *s, struct mediation *m)
+{
+	if (!owed_is_full(s) && (s->has_pipelining || s->owed_count == 0))
+		return true;
+	m->wish = WISH_WAIT;
+	return false;
+}
+
+static void
+forward(struct smtp_state *s, struct slice line, enum owed_kind kind, struct mediation *m)
+{
+	pass_line(line, m);
+	owed_push(s, kind, false);
+}
+
+static void
+begin_transaction(struct smtp_state *s, struct slice from)
+{
+	smtp_relay_forget(s);
+	s->transaction = xcalloc(1, sizeof(*s->transaction));
+	buf_append(&s->transaction->from, from.data, from.len < PATH_MAX_LOGGED ? from.len : PATH_MAX_LOGGED);
+	s->transaction_state = TRANSACTION_OPEN;
+	s->is_chunked = s->is_rejected = false;
+	s->size = 0;
+}
+
+static void
+run_mail(struct smtp_state *s, struct slice line, struct slice args, struct mediation *m)
+{
+	struct slice from;
+
+	if (s->transaction_state == TRANSACTION_OPEN) {
+		refuse(s, line, WORDS_NESTED_MAIL, m);
+	} else if (!smtp_take_path(&args, "FROM:", &from)) {
+		refuse(s, line, WORDS_SYNTAX, m);
+	} else if (s->owed_count > 0) {
+		m->wish = WISH_WAIT;
+	} else if (s->no_server) {
+		s->no_server = false;
+		answer(s, line, WORDS_NO_SERVER, m);
+	} else if (!s->is_chosen) {
+		s->wants_server = true;
+		m->wish = WISH_SERVER;
+	} else {
+		begin_transaction(s, from);
+		forward(s, line, OWED_MAIL, m);
+	}
+}
+
+/* Whether the transaction is there that a command belongs to; if not, that was answered. */
+static bool
+is_within(struct smtp_state *s, struct slice line, struct mediation *m)
+{
+	if (s->transaction_state == TRANSACTION_OPEN)
+		return true;
+	if (s->transaction_state == TRANSACTION_LOST)
+		answer(s, line, WORDS_LOST, m);
+	else
+		refuse(s, line, WORDS_NO_MAIL, m);
+	return false;
+}
+
+static void
+run_rcpt(struct smtp_state *s, struct slice line, struct slice args, struct mediation *m)
+{
+	struct slice to;
+
+	if (!smtp_take_path(&args, "TO:", &to)) {
+		refuse(s, line, WORDS_SYNTAX, m);
+	} else if (is_within(s, line, m) && may_pass(s, m)) {
+		buf_append(&s->transaction->asked, to.data,
+		    to.len < PATH_MAX_LOGGED ? to.len : PATH_MAX_LOGGED);
+		buf_append(&s->transaction->asked, "", 1);
+		forward(s, line, OWED_RCPT, m);
+	}
+}
+
+static void
+run_data(struct smtp_state *s, struct slice line, struct slice args, struct mediation *m)
+{
+	if (args.len > 0) {
+		refuse(s, line, WORDS_SYNTAX, m);
+	} else if (is_within(s, line, m)) {
+		if (s->is_chunked) {
+			refuse(s, line, WORDS_MIXED, m);
+		} else if (may_pass(s, m)) {
+			forward(s, line, OWED_DATA, m);
+			s->mode = MODE_DATA_ASKED;
+		}
+	}
+}
+
+/* The octets that follow are no commands, whoever they are for. */
+static void
+discard_chunk(struct smtp_state *s, struct slice line, uint64_t octets, struct mediation *m)
+{
+	if (s->transaction_state == TRANSACTION_LOST)
+		answer(s, line, WORDS_LOST, m);
+	else
+		refuse(s, line, s->transaction_state == TRANSACTION_NONE ? WORDS_NO_MAIL : WORDS_REFUSED, m);
+	if (s->mode == MODE_OVER || octets == 0)
+		return;
+	s->mode = MODE_CHUNK;
+	s->chunk_left = octets;
+	s->is_discarding = true;
+}
+
+static void
+run_bdat(struct smtp_state *s, struct slice line, struct slice args, struct mediation *m)
+{
+	uint64_t octets;
+	bool is_last;
+
+	if (!smtp_take_chunk(args, &octets, &is_last)) {
+		consume(line, m);
+		end(s, OWED_OURS_FATAL, WORDS_CHUNK_SYNTAX, m);
+	} else if (s->transaction_state != TRANSACTION_OPEN || !s->has_chunking) {
+		if (!owed_is_full(s))
+			discard_chunk(s, line, octets, m);
+		else
+			m->wish = WISH_WAIT;
+	} else if (may_pass(s, m)) {
+		forward(s, line, is_last ? OWED_FINAL : OWED_CHUNK, m);
+		s->is_chunked = true;
+		s->size += octets;
+		s->chunk_left = octets;
+		s->is_discarding = false;
+		if (octets > 0)
+			s->mode = MODE_CHUNK;
+	}
+}
+
+/* The transaction is given up by the client; the server is told, where it knows of one. */
+static void
+run_rset(struct smtp_state *s, struct slice line, struct slice args, struct mediation *m)
+{
+	if (args.len > 0) {
+		refuse(s, line, WORDS_SYNTAX, m);
+		return;
+	}
+	if (s->transaction_state != TRANSACTION_OPEN) {
+		s->transaction_state = TRANSACTION_NONE;
+		answer(s, line, WORDS_OK, m);
+	} else if (may_pass(s, m)) {
+		forward(s, line, OWED_NOTHING_ELSE, m);
+		smtp_relay_forget(s);
+	}
+}
+
+static void
+run_noop(struct smtp_state *s, struct slice line, struct slice args, struct mediation *m)
+{
+	(void)args;
+	if (!s->has_server)
+		answer(s, line, WORDS_OK, m);
+	else if (may_pass(s, m))
+		forward(s, line, OWED_NOTHING_ELSE, m);
+}
+
+/* A greeting within a session is a RSET too (RFC 5321 section 4.1.4). */
+static void
+greet_anew(struct smtp_state *s, struct slice line, struct slice args, enum words words, struct mediation *m)
+{
+	if (!smtp_helo_is_valid(args)) {
+		refuse(s, line, WORDS_SYNTAX, m);
+		return;
+	}
+	if (s->transaction_state == TRANSACTION_OPEN) {
+		if (!may_pass(s, m))
+			return;
+		send_own(slice_of("RSET\r\n"), m);
+		owed_push(s, OWED_NOTHING_ELSE, true);
+		smtp_relay_forget(s);
+	}
+	s->transaction_state = TRANSACTION_NONE;
+	answer(s, line, words, m);
+}
+
+static void
+run_ehlo(struct smtp_state *s, struct slice line, struct slice args, struct mediation *m)
+{
+	greet_anew(s, line, args, WORDS_EHLO, m);
+}
+
+static void
+run_helo(struct smtp_state *s, struct slice line, struct slice args, struct mediation *m)
+{
+	greet_anew(s, line, args, WORDS_HELO, m);
+}
+
+static void
+run_quit(struct smtp_state *s, struct slice line, struct slice args, struct mediation *m)
+{
+	(void)args;
+	if (s->has_server && !may_pass(s, m))
+		return;
+	if (s->has_server)
+		send_own(slice_of("QUIT\r\n"), m);
+	consume(line, m);
+	end(s, OWED_OURS_DONE, WORDS_BYE, m);
+}
+
+static void
+run_help(struct smtp_state *s, struct slice line, struct slice args, struct mediation *m)
+{
+	(void)args;
+	answer(s, line, WORDS_HELP, m);
+}
+
+static void
+run_auth(struct smtp_state *s, struct slice line, struct slice args, struct mediation *m)
+{
+	(void)args;
+	refuse(s, line, s->identity->user != NULL ? WORDS_AUTHENTICATED : WORDS_REFUSED, m);
+}
+
+static void
+run_starttls(struct smtp_state *s, struct slice line, struct slice args, struct mediation *m)
+{
+	(void)args;
+	refuse(s, line, WORDS_TLS_NOW, m);
+}
+
+static void
+run_refused(struct smtp_state *s, struct slice line, struct slice args, struct mediation *m)
+{
+	(void)args;
+	refuse(s, line, WORDS_REFUSED, m);
+}
+
+static const struct relay_verb verbs[] = {
+	{ "MAIL", run_mail },
+	{ "RCPT", run_rcpt },
+	{ "DATA", run_data },
+	{ "BDAT", run_bdat },
+	{ "RSET", run_rset },
+	{ "NOOP", run_noop },
+	{ "QUIT", run_quit },
+	{ "EHLO", run_ehlo },
+	{ "HELO", run_helo },
+	{ "AUTH", run_auth },
+	{ "STARTTLS", run_starttls },
+	{ "HELP", run_help },
+	{ "VRFY", run_refused },
+	{ "EXPN", run_refused },
+	{ "ETRN", run_refused },
+	{ 0 }
+};
+
+static const char *const foreign_words[] = { "GET", "POST", "PUT", "HEAD", "CONNECT", "OPTIONS", "DELETE", NULL };
+
+static bool
+is_foreign(struct slice line, struct slice word)
+{
+	for (int i = 0; foreign_words[i] != NULL; i++)
+		if (slice_equals_nocase(word, foreign_words[i]))
+			return true;
+	return smtp_is_header(line);
+}
+
+/* Control characters have no place in a command: no two servers agree about them. */
+static bool
+is_clean(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if ((unsigned char)text.data[i] < ' ' || text.data[i] == 0x7f)
+			return false;
+	return true;
+}
+
+static void
+run_unknown(struct smtp_state *s, struct slice line, struct slice word, struct mediation *m)
+{
+	if (is_foreign(slice_make(line.data, line.len - 1), word)) {
+		consume(line, m);
+		end(s, OWED_OURS_FATAL, WORDS_FOREIGN, m);
+	} else {
+		refuse(s, line, word.len > 0 && (word.data[0] | 0x20) == 'x' ? WORDS_NOT_YOURS : WORDS_UNKNOWN, m);
+	}
+}
+
+/* One line with its end. */
+static void
+run_line(struct smtp_state *s, struct slice line, struct mediation *m)
+{
+	struct slice text = slice_make(line.data, line.len - (ends_in_crlf(line) ? 2 : 1));
+	struct slice rest = text, word;
+
+	if (s->bare_newline == BARE_NEWLINE_REJECT && !ends_in_crlf(line)) {
+		refuse(s, line, WORDS_BARE_NEWLINE, m);
+		return;
+	}
+	if (!is_clean(text)) {
+		refuse(s, line, WORDS_SYNTAX, m);
+		return;
+	}
+	word = slice_word(&rest);
+	for (const struct relay_verb *verb = verbs; verb->name != NULL; verb++)
+		if (slice_equals_nocase(word, verb->name)) {
+			verb->run(s, line, slice_trim(rest), m);
+			return;
+		}
+	run_unknown(s, line, word, m);
+}
+
+static void
+take_commands(struct smtp_state *s, struct slice in, struct mediation *m)
+{
+	while (s->mode == MODE_COMMAND && m->wish == WISH_GO_ON) {
+		struct slice rest = slice_from(in, m->used);
+		const char *newline = rest.len > 0 ? memchr(rest.data, '\n', rest.len) : NULL;
+		size_t len = newline != NULL ? (size_t)(newline - rest.data) + 1 : rest.len;
+
+		if (len > COMMAND_MAX) {
+			consume(rest, m);
+			end(s, OWED_OURS_FATAL, WORDS_TOO_LONG, m);
+		} else if (newline == NULL) {
+			m->wish = WISH_MORE;
+		} else if (owed_is_full(s)) {
+			m->wish = WISH_WAIT;
+		} else {
+			run_line(s, slice_make(rest.data, len), m);
+		}
+	}
+}
+
+static void
+end_data(struct smtp_state *s, struct mediation *m)
+{
+	s->mode = MODE_COMMAND;
+	s->size = s->data.size;
+	if (s->is_rejected)
+		smtp_relay_tell_message(s, WORDS_BARE_NEWLINE_DATA, m);
+	else if (s->is_discarding)
+		smtp_relay_tell_message(s, WORDS_LOST, m);
+	else
+		owed_push(s, OWED_FINAL, false);
+	if (s->data.policy == BARE_NEWLINE_NORMALIZE && (s->data.has_bare_cr || s->data.has_bare_lf))
+		m->why = "bare CR or LF in data was made CRLF";
+}
+
+static void
+take_data(struct smtp_state *s, struct slice in, struct mediation *m)
+{
+	bool has_bare, is_end = smtp_data_take(&s->data, in, &m->used, &m->pass, &m->to_server);
+
+	has_bare = s->data.has_bare_cr || s->data.has_bare_lf;
+	if (has_bare && s->data.policy == BARE_NEWLINE_REJECT && !s->is_rejected && !s->is_discarding) {
+		/* what the server has of the message must never end there */
+		s->is_rejected = true;
+		s->has_server = s->is_chosen = false;
+		m->why = "bare CR or LF in data";
+		m->wish = WISH_NO_SERVER;
+	}
+	if (s->is_rejected || s->is_discarding) {
+		m->pass = slice_of(NULL);
+		buf_clear(&m->to_server);
+	}
+	if (is_end)
+		end_data(s, m);
+	else if (m->used == in.len && m->wish == WISH_GO_ON)
+		m->wish = WISH_MORE;
+}
+
+static void
+take_chunk(struct smtp_state *s, struct slice in, struct mediation *m)
+{
+	m->used = s->chunk_left < in.len ? (size_t)s->chunk_left : in.len;
+	s->chunk_left -= m->used;
+	if (!s->is_discarding)
+		m->pass = slice_make(in.data, m->used);
+	if (s->chunk_left == 0)
+		s->mode = MODE_COMMAND;
+}
+
+static void
+on_client(void *state, struct slice in, struct mediation *m)
+{
+	struct smtp_state *s = state;
+
+	smtp_relay_begin_call(s);
+	switch (s->mode) {
+	case MODE_COMMAND:
+		take_commands(s, in, m);
+		break;
+	case MODE_DATA_ASKED:
+		m->wish = WISH_WAIT;
+		break;
+	case MODE_DATA:
+		take_data(s, in, m);
+		break;
+	case MODE_CHUNK:
+		take_chunk(s, in, m);
+		break;
+	case MODE_OVER:
+		m->used = in.len;
+		break;
+	}
+}
+
+static void
+on_server_came(void *state, const struct slice *capabilities)
+{
+	struct smtp_state *s = state;
+
+	s->has_server = s->is_chosen = true;
+	s->wants_server = false;
+	if (capabilities == NULL)
+		return;
+	s->has_pipelining = capability_has(*capabilities, "PIPELINING");
+	s->has_chunking = capability_has(*capabilities, "CHUNKING");
+}
+
+static void
+init(void *state, const struct mediator_order *order)
+{
+	struct smtp_state *s = state;
+	struct buf ehlo = { 0 };
+
+	*s = (struct smtp_state){
+		.identity = order->identity,
+		.bare_newline = order->bare_newline,
+		.errors_max = order->errors_max,
+		.chooses_anew = order->chooses_anew,
+	};
+	smtp_write_ehlo(&ehlo, order->hostname, order->offer, false, false);
+	s->ehlo = xstrndup(buf_data(&ehlo), buf_len(&ehlo));
+	s->helo = xasprintf("250 %s\r\n", order->hostname);
+	buf_clear(&ehlo);
+}
+
+static void
+clear(void *state)
+{
+	struct smtp_state *s = state;
+
+	smtp_relay_forget(s);
+	smtp_relay_begin_call(s);
+	xfree(s->ehlo);
+	xfree(s->helo);
+	s->ehlo = s->helo = NULL;
+}
+
+static bool
+at_boundary(const void *state)
+{
+	const struct smtp_state *s = state;
+
+	return s->owed_count == 0 && s->mode == MODE_COMMAND && s->transaction_state == TRANSACTION_NONE;
+}
+
+static bool
+takes_payload(const void *state)
+{
+	const struct smtp_state *s = state;
+
+	return s->mode == MODE_DATA || s->mode == MODE_CHUNK;
+}
+
+static bool
+server_owes(const void *state)
+{
+	const struct smtp_state *s = state;
+
+	return s->owed_count > 0;
+}
+
+static bool
+awaits_final(const void *state)
+{
+	return owed_is_final(state);
+}
+
+const struct mediator smtp_mediator = {
+	.size = sizeof(struct smtp_state),
+	.init = init,
+	.clear = clear,
+	.server_came = on_server_came,
+	.server_gone = smtp_relay_server_gone,
+	.client = on_client,
+	.server = smtp_relay_server,
+	.at_boundary = at_boundary,
+	.server_owes = server_owes,
+	.takes_payload = takes_payload,
+	.awaits_final = awaits_final,
+};

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * smtp_relay_replies.c: replies are matched with commands in their order,
+ * ours among the server's.  A reply to a message is only ever the server's
+ * own: without one it is 451.
+ */
+#include "proto/smtp_relay.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+
+enum {
+	REPLY_MAX = 16 * 1024,		/* octets of a reply with all its lines */
+	RECIPIENTS_MAX = 4096		/* octets of recipients that are logged */
+};
+
+static const char *const texts[] = {
+	[WORDS_OK]                = "250 2.0.0 Ok\r\n",
+	[WORDS_BYE]               = "221 2.0.0 Goodbye\r\n",
+	[WORDS_HELP]              = "214 2.0.0 See RFC 5321\r\n",
+	[WORDS_EHLO]              = NULL,
+	[WORDS_HELO]              = NULL,
+	[WORDS_NO_MAIL]           = "503 5.5.1 MAIL comes first\r\n",
+	[WORDS_NESTED_MAIL]       = "503 5.5.1 There is a MAIL already\r\n",
+	[WORDS_MIXED]             = "503 5.5.1 DATA cannot follow BDAT\r\n",
+	[WORDS_AUTHENTICATED]     = "503 5.5.1 You are logged in already\r\n",
+	[WORDS_TLS_NOW]           = "503 5.5.1 It is too late for TLS\r\n",
+	[WORDS_REFUSED]           = "502 5.5.1 Command is not available\r\n",
+	[WORDS_NOT_YOURS]         = "550 5.7.0 Command is not for you\r\n",
+	[WORDS_UNKNOWN]           = "500 5.5.2 Command is not known\r\n",
+	[WORDS_SYNTAX]            = "501 5.5.4 Command or argument is malformed\r\n",
+	[WORDS_TOO_LONG]          = "500 5.5.2 Line is too long\r\n",
+	[WORDS_BARE_NEWLINE]      = "500 5.5.2 Line ends without CR\r\n",
+	[WORDS_BARE_NEWLINE_DATA] = "550 5.5.2 Message has CR or LF that stand alone\r\n",
+	[WORDS_CHUNK_SYNTAX]      = "501 5.5.4 Chunk size is malformed\r\n",
+	[WORDS_FOREIGN]           = "221 2.7.0 This is a mail server\r\n",
+	[WORDS_TOO_MANY]          = "421 4.7.0 Too many errors\r\n",
+	[WORDS_LOST]              = "451 4.3.0 Mail server was lost, try again later\r\n",
+	[WORDS_NO_SERVER]         = "451 4.3.2 No mail server is available, try again later\r\n",
+};
+static_assert(sizeof(texts) / sizeof(texts[0]) == WORDS_COUNT, "a text for all our words");
+
+static const char *
+text_of(const struct smtp_state *s, enum words words)
+{
+	if (words == WORDS_EHLO)
+		return s->ehlo;
+	return words == WORDS_HELO ? s->helo : texts[words];
+}
+
+/* What was to be passed to the client comes first. */
+static void
+say(struct mediation *m, const char *text)
+{
+	buf_append_slice(&m->to_client, m->pass);
+	m->pass = slice_of(NULL);
+	buf_append_text(&m->to_client, text);
+}
+
+static void
+say_ours(const struct smtp_state *s, enum owed_kind kind, enum words words, struct mediation *m)
+{
+	buf_append_text(&m->to_client, text_of(s, words));
+	if (kind == OWED_OURS_DONE)
+		m->wish = WISH_DONE;
+	if (kind == OWED_OURS_FATAL)
+		m->wish = WISH_FATAL;
+}
+
+bool
+owed_is_full(const struct smtp_state *s)
+{
+	/* one is left for last words */
+	return s->owed_count >= OWED_MAX - 1;
+}
+
+static struct owed *
+append(struct smtp_state *s)
+{
+	assert(s->owed_count < OWED_MAX);
+	return &s->owed[(s->owed_first + s->owed_count++) % OWED_MAX];
+}
+
+void
+owed_push(struct smtp_state *s, enum owed_kind kind, bool is_hidden)
+{
+	*append(s) = (struct owed){ .kind = (uint8_t)kind, .is_hidden = is_hidden };
+}
+
+void
+owed_say(struct smtp_state *s, enum owed_kind kind, enum words words, struct mediation *m)
+{
+	if (s->owed_count == 0)
+		say_ours(s, kind, words, m);
+	else
+		*append(s) = (struct owed){ .kind = (uint8_t)kind, .words = (uint8_t)words };
+}
+
+static struct owed
+take_first(struct smtp_state *s)
+{
+	struct owed owed = s->owed[s->owed_first];
+
+	s->owed_first = (s->owed_first + 1) % OWED_MAX;
+	s->owed_count--;
+	return owed;
+}
+
+static bool
+is_ours(const struct owed *owed)
+{
+	return owed->kind <= OWED_OURS_FATAL;
+}
+
+bool
+owed_is_final(const struct smtp_state *s)
+{
+	for (uint32_t i = 0; i < s->owed_count; i++)
+		if (s->owed[(s->owed_first + i) % OWED_MAX].kind == OWED_FINAL)
+			return true;
+	return false;
+}
+
+/* Our own words that nothing else is owed before any more. */
+static void
+say_due(struct smtp_state *s, struct mediation *m)
+{
+	while (s->owed_count > 0 && is_ours(&s->owed[s->owed_first])) {
+		struct owed owed = take_first(s);
+
+		say(m, "");
+		say_ours(s, owed.kind, owed.words, m);
+	}
+}
+
+static void
+free_transaction(struct transaction **transaction)
+{
+	struct transaction *t = *transaction;
+
+	*transaction = NULL;
+	if (t == NULL)
+		return;
+	buf_clear(&t->from);
+	buf_clear(&t->asked);
+	buf_clear(&t->recipients);
+	xfree(t);
+}
+
+void
+smtp_relay_begin_call(struct smtp_state *s)
+{
+	free_transaction(&s->told);
+}
+
+void
+smtp_relay_forget(struct smtp_state *s)
+{
+	free_transaction(&s->transaction);
+	s->transaction_state = TRANSACTION_NONE;
+	s->is_chosen = s->has_server && !s->chooses_anew;
+}
+
+static void
+tell(struct smtp_state *s, struct slice reply, bool is_accepted, struct mediation *m)
+{
+	struct transaction *t = s->transaction;
+
+	s->transaction = NULL;
+	smtp_relay_forget(s);
+	if (t == NULL)
+		return;
+	free_transaction(&s->told);
+	s->told = t;
+	m->has_message = true;
+	m->message = (struct mediated_message){
+		.from = buf_slice(&t->from),
+		.recipients = buf_slice(&t->recipients),
+		.accepted = t->accepted,
+		.refused = t->refused,
+		.size = s->size,
+		.reply = reply,
+		.is_accepted = is_accepted,
+	};
+}
+
+void
+smtp_relay_tell_message(struct smtp_state *s, enum words words, struct mediation *m)
+{
+	owed_say(s, OWED_OURS, words, m);
+	tell(s, slice_trim(slice_of(text_of(s, words))), false, m);
+	m->message.is_ours = true;
+}
+
+/* The first recipient whose reply was to come. */
+static void
+count_recipient(struct transaction *t, bool is_accepted)
+{
+	struct slice address;
+
+	if (t == NULL || buf_len(&t->asked) == 0)
+		return;
+	address = slice_of(buf_data(&t->asked));
+	if (!is_accepted) {
+		t->refused++;
+	} else {
+		t->accepted++;
+		if (buf_len(&t->recipients) + address.len < RECIPIENTS_MAX) {
+			buf_append_text(&t->recipients, buf_len(&t->recipients) > 0 ? ", " : "");
+			buf_append_slice(&t->recipients, address);
+		}
+	}
+	buf_consume(&t->asked, address.len + 1);
+}
+
+/* Can this be the reply to that? */
+static bool
+fits(enum owed_kind kind, int code)
+{
+	if (kind == OWED_DATA)
+		return code == 354 || code / 100 > 3;
+	return code / 100 != 3;
+}
+
+static void
+take_reply(struct smtp_state *s, enum owed_kind kind, int code, struct slice line, struct mediation *m)
+{
+	bool is_accepted = code / 100 == 2;
+
+	switch (kind) {
+	case OWED_MAIL:
+		if (!is_accepted)
+			smtp_relay_forget(s);
+		break;
+	case OWED_RCPT:
+		count_recipient(s->transaction, is_accepted);
+		break;
+	case OWED_DATA:
+		s->mode = code == 354 ? MODE_DATA : MODE_COMMAND;
+		s->is_discarding = false;
+		smtp_data_start(&s->data, s->bare_newline);
+		break;
+	case OWED_FINAL:
+		tell(s, line, is_accepted, m);
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+lose_server(struct smtp_state *s, const char *why, struct mediation *m)
+{
+	m->why = why;
+	smtp_relay_server_gone(s, m);
+	if (m->wish == WISH_GO_ON)
+		m->wish = WISH_NO_SERVER;
+}
+
+/* All lines of a reply; `last` is the last. */
+static void
+run_reply(struct smtp_state *s, struct slice whole, struct slice last, int code, struct mediation *m)
+{
+	struct owed owed;
+
+	if (code == 421 || s->owed_count == 0) {
+		lose_server(s, code == 421 ? "the server takes its leave" : "reply to nothing", m);
+	} else if (!fits(s->owed[s->owed_first].kind, code)) {
+		lose_server(s, "reply to something else", m);
+	} else {
+		owed = take_first(s);
+		take_reply(s, owed.kind, code, last, m);
+		if (!owed.is_hidden && m->pass.len > 0)
+			m->pass.len += whole.len;
+		else if (!owed.is_hidden)
+			m->pass = whole;
+		say_due(s, m);
+	}
+}
+
+enum found { FOUND_WHOLE, FOUND_PART, FOUND_GARBAGE };
+
+/* A reply is passed as a whole or not at all: a server may be lost in its middle. */
+static enum found
+find_reply(struct slice in, struct slice *whole, struct slice *last, int *code)
+{
+	struct smtp_reply reply = { 0 };
+	size_t at = 0;
+
+	while (!reply.is_last) {
+		struct slice rest = slice_from(in, at);
+		const char *newline = rest.len > 0 ? memchr(rest.data, '\n', rest.len) : NULL;
+		int before = reply.code;
+
+		if (newline == NULL)
+			return in.len > REPLY_MAX ? FOUND_GARBAGE : FOUND_PART;
+		at += (size_t)(newline - rest.data) + 1;
+		*last = slice_trim(slice_make(rest.data, (size_t)(newline - rest.data)));
+		if (at > REPLY_MAX || !smtp_take_reply(*last, &reply) || (before != 0 && reply.code != before))
+			return FOUND_GARBAGE;
+	}
+	*whole = slice_make(in.data, at);
+	*code = reply.code;
+	return memchr(in.data, '\0', at) == NULL ? FOUND_WHOLE : FOUND_GARBAGE;
+}
+
+void
+smtp_relay_server(void *state, struct slice in, struct mediation *m)
+{
+	struct smtp_state *s = state;
+
+	smtp_relay_begin_call(s);
+	while (m->used < in.len && m->wish == WISH_GO_ON && !m->has_message) {
+		struct slice whole, last;
+		int code;
+
+		switch (find_reply(slice_from(in, m->used), &whole, &last, &code)) {
+		case FOUND_PART:
+			m->wish = WISH_MORE;
+			break;
+		case FOUND_GARBAGE:
+			lose_server(s, "garbled reply", m);
+			break;
+		case FOUND_WHOLE:
+			m->used += whole.len;
+			run_reply(s, whole, last, code, m);
+			break;
+		}
+	}
+}
+
+static void
+settle_owed(struct smtp_state *s, struct mediation *m)
+{
+	while (s->owed_count > 0) {
+		struct owed owed = take_first(s);
+
+		if (owed.is_hidden)
+			continue;
+		say(m, "");
+		if (is_ours(&owed))
+			say_ours(s, owed.kind, owed.words, m);
+		else
+			say(m, texts[owed.kind == OWED_NOTHING_ELSE ? WORDS_OK : WORDS_LOST]);
+		if (owed.kind == OWED_FINAL) {
+			tell(s, slice_trim(slice_of(texts[WORDS_LOST])), false, m);
+			m->message.is_ours = true;
+		}
+	}
+}
+
+void
+smtp_relay_server_gone(void *state, struct mediation *m)
+{
+	struct smtp_state *s = state;
+
+	smtp_relay_begin_call(s);
+	s->no_server = s->wants_server;
+	s->has_server = s->is_chosen = s->wants_server = false;
+	settle_owed(s, m);
+	if (s->mode == MODE_DATA_ASKED)
+		s->mode = MODE_COMMAND;
+	if (s->mode == MODE_DATA || s->mode == MODE_CHUNK)
+		s->is_discarding = true;
+	if (s->transaction_state == TRANSACTION_OPEN)
+		s->transaction_state = TRANSACTION_LOST;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * mediate.h: sessions whose protocol stands between client and server: what
+ * its mediator makes of the bytes is done here, another server is found when
+ * it wishes for one, and a lost one is told to it.  Each may end the session.
+ */
+#ifndef SESSION_MEDIATE_H
+#define SESSION_MEDIATE_H
+
+#include "session/session.h"
+
+/* Takes over from s->login, with s->back or without a server yet; later again for each other server. */
+void mediate_begin(struct session *s);
+void mediate_front_event(struct session *s, enum stream_event event, struct slice data);
+void mediate_no_server(struct session *s);		/* the wish for one could not be fulfilled */
+void mediate_on_reply_timeout(struct session *s);	/* the server is as good as lost */
+void mediate_clear(struct session *s);			/* frees the mediator's state */
+bool mediate_is_quiet(const struct session *s);		/* between two transactions, nothing under way */
+bool mediate_server_owes(const struct session *s);
+int mediate_reply_timeout(const struct session *s);	/* for what it owes now, in ms; 0: none */
+
+#endif
