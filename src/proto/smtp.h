@@ -22,9 +22,10 @@ bool smtp_take_reply(struct slice line, struct smtp_reply *reply);	/* false: it 
 
 /* smtp_arguments.c: what stands behind a verb. */
 /*
- * Takes "FROM:<path>" or "TO:<path>" (`keyword` says which, blanks behind the colon are tolerated) off the
- * front; *path without the angle brackets, which may be missing.  What is left are ESMTP parameters, with
- * the blank before them.  False: it is none, or has CTL characters.
+ * Takes "FROM:<path>" or "TO:<path>" (the keyword is "FROM" or "TO"; blanks before it and behind the colon
+ * are tolerated) off the front; *path without the angle brackets, which may be missing.  What is left are
+ * ESMTP parameters, with the blank before them.  False, and nothing changed: it is none, or there are CTL
+ * characters, in the parameters too.
  */
 bool smtp_take_path(struct slice *args, const char *keyword, struct slice *path);
 /* "BDAT": a count of octets and perhaps LAST (RFC 3030).  False: cannot be told how many octets follow. */
