@@ -2,6 +2,7 @@
 /* capability.c: sorted lists of entries, one a line. */
 #include "proto/capability.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 static struct slice
@@ -104,17 +105,85 @@ capability_has(struct slice list, const char *name)
 	return has_word(list, slice_of(name));
 }
 
+/* "10" or "RCPTMAX=10": *name is empty or "RCPTMAX=".  False: no number. */
+static bool
+take_number(struct slice argument, struct slice *name, uint64_t *number)
+{
+	const char *equals = argument.len > 0 ? memchr(argument.data, '=', argument.len) : NULL;
+
+	*name = slice_make(argument.data, equals != NULL ? (size_t)(equals - argument.data) + 1 : 0);
+	return slice_to_number(slice_from(argument, name->len), UINT64_MAX, number);
+}
+
+/* False: there is no number of this name. */
+static bool
+find_number(struct slice arguments, struct slice name, uint64_t *number)
+{
+	struct slice its_name;
+
+	for (struct slice word = slice_word(&arguments); word.len > 0; word = slice_word(&arguments))
+		if (take_number(word, &its_name, number) && compare(its_name, name) == 0)
+			return true;
+	return false;
+}
+
+/* Writes one entry as two of the same first word allow it. */
+static void
+write_common(struct buf *out, struct slice entry, struct slice other)
+{
+	struct slice rest, name, word = slice_word(&entry);
+	uint64_t number, bound;
+
+	slice_word(&other);
+	buf_append_slice(out, word);
+	rest = entry;
+	for (word = slice_word(&rest); word.len > 0; word = slice_word(&rest)) {
+		bool is_bounded = take_number(word, &name, &number) && find_number(other, name, &bound) &&
+		    bound > 0 && (number == 0 || bound < number);
+
+		if (is_bounded)
+			buf_printf(out, " %.*s%" PRIu64, SLICE_ARGS(name), bound);
+		else
+			buf_printf(out, " %.*s", SLICE_ARGS(word));
+	}
+	rest = other;
+	for (word = slice_word(&rest); word.len > 0; word = slice_word(&rest))
+		if (take_number(word, &name, &bound) && bound > 0 && !find_number(entry, name, &number))
+			buf_printf(out, " %.*s", SLICE_ARGS(word));
+}
+
+/* Makes of the entry what others of its first word allow; false: there is none. */
+static bool
+bound_entry(struct buf *entry, struct slice others)
+{
+	bool found = false;
+
+	while (others.len > 0) {
+		struct slice other = capability_next(&others);
+		struct buf common = { 0 };
+
+		if (compare(first_word(other), first_word(buf_slice(entry))) != 0)
+			continue;
+		found = true;
+		write_common(&common, buf_slice(entry), other);
+		buf_clear(entry);
+		*entry = common;
+	}
+	return found;
+}
+
 void
 capability_intersect(struct buf *list, struct slice other)
 {
-	struct buf kept = { 0 };
+	struct buf kept = { 0 }, entry = { 0 };
 
 	for (struct slice rest = buf_slice(list); rest.len > 0;) {
-		struct slice entry = capability_next(&rest);
-
-		if (has_word(other, first_word(entry)))
-			capability_add(&kept, entry);
+		buf_append_slice(&entry, capability_next(&rest));
+		if (bound_entry(&entry, other))
+			capability_add(&kept, buf_slice(&entry));
+		buf_truncate(&entry, 0);
 	}
+	buf_clear(&entry);
 	buf_clear(list);
 	*list = kept;
 }

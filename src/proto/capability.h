@@ -18,7 +18,10 @@ void capability_add(struct buf *list, struct slice entry);
 bool capability_has(struct slice list, const char *name);
 struct slice capability_next(struct slice *rest);	/* takes an entry off the front; empty at the end */
 bool capability_is_own(struct slice entry, const struct proto *proto);	/* one of proto->capability_own? */
-/* Keeps entries whose first word is in both. */
+/*
+ * Keeps entries whose first word is in both.  Of numbers behind it, alone ("SIZE 1000") or named ("LIMITS
+ * RCPTMAX=20"), the smaller one is kept; none and 0 are no bound (RFC 1870 section 3).
+ */
 void capability_intersect(struct buf *list, struct slice other);
 void capability_remove_own(struct buf *list, const struct proto *proto);
 

@@ -93,6 +93,42 @@ intersection(void **state)
 }
 
 static void
+the_smaller_bound_is_kept(void **state)
+{
+	static const struct {
+		const char *one, *other, *common;
+	} rows[] = {
+		{ "SIZE 1000\n", "SIZE 200\n", "SIZE 200\n" },
+		{ "SIZE 200\n", "SIZE 1000\n", "SIZE 200\n" },
+		{ "SIZE 200\n", "SIZE\n", "SIZE 200\n" },
+		{ "SIZE\n", "SIZE 200\n", "SIZE 200\n" },
+		{ "SIZE 0\n", "SIZE 200\n", "SIZE 200\n" },
+		{ "SIZE 200\n", "SIZE 0\n", "SIZE 200\n" },
+		{ "SIZE 0\n", "SIZE\n", "SIZE 0\n" },
+		{ "SIZE\n", "SIZE 0\n", "SIZE\n" },
+		{ "SIZE 9\n", "SIZE 10\n", "SIZE 9\n" },
+		{ "SIZE 18446744073709551615\n", "SIZE 18446744073709551614\n",
+		    "SIZE 18446744073709551614\n" },
+		{ "SIZE 5\n", "SIZE 7\nSIZE 3\n", "SIZE 3\n" },
+		{ "SIZE x\n", "SIZE y\n", "SIZE x\n" },
+		{ "SIZE\n", "SIZE y\n", "SIZE\n" },
+		{ "LIMITS MAILMAX=5 RCPTMAX=20\n", "LIMITS rcptmax=10 RCPTDOMAINMAX=1\n",
+		    "LIMITS MAILMAX=5 RCPTMAX=10 RCPTDOMAINMAX=1\n" },
+		{ "LIMITS RCPTMAX=20\n", "LIMITS\n", "LIMITS RCPTMAX=20\n" },
+		{ "LIMITS RCPTMAX=x\n", "LIMITS MAILMAX=y\n", "LIMITS RCPTMAX=x\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct buf list = { 0 };
+
+		buf_append_text(&list, rows[i].one);
+		capability_intersect(&list, slice_of(rows[i].other));
+		expect(&list, rows[i].common);
+	}
+}
+
+static void
 own_words(void **state)
 {
 	static const char *const own[] = { "STARTTLS", "AUTH=*", NULL };
@@ -114,6 +150,7 @@ main(void)
 		cmocka_unit_test(any_order_gives_the_same),
 		cmocka_unit_test(has),
 		cmocka_unit_test(intersection),
+		cmocka_unit_test(the_smaller_bound_is_kept),
 		cmocka_unit_test(own_words),
 	};
 
