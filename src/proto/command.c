@@ -377,7 +377,9 @@ command_run(struct dialogue *d, struct slice in, size_t *used, const char **name
 	} else {
 		step = run_command(d, in, used, name);
 	}
-	if (*used > 0)
+	if (step == STEP_MEDIATE)
+		*used = 0;
+	if (step != STEP_MORE)
 		d->frame = (struct frame){ 0 };
 	return step;
 }

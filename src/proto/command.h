@@ -19,9 +19,9 @@ void dialogue_login_over(struct dialogue *d);
 
 /*
  * Takes at most one command off the front of `in` (all unconsumed input);
- * *used tells its length, 0 with STEP_MORE.  *name is set to the verb for
- * the log ("LOGIN"; never arguments), or NULL.  d->out may hold bytes to
- * be written after STEP_MORE too: the prompt for a literal.
+ * *used tells its length, 0 with STEP_MORE and STEP_MEDIATE.  *name is set to
+ * the verb for the log ("LOGIN"; never arguments), or NULL.  d->out may hold
+ * bytes to be written after STEP_MORE too: the prompt for a literal.
  */
 enum step command_run(struct dialogue *d, struct slice in, size_t *used, const char **name);
 

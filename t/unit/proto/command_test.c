@@ -48,11 +48,20 @@ run_auth(struct dialogue *d, struct slice args)
 	return command_authenticate(d, args, NULL);
 }
 
+static enum step
+run_mail(struct dialogue *d, struct slice args)
+{
+	(void)d;
+	assert_true(args.len > 0);
+	return STEP_MEDIATE;
+}
+
 static const struct verb verbs[] = {
 	{ "USER", PHASE_START | PHASE_USER, VERB_NEEDS_ARG | VERB_NEEDS_TLS, run_user, 0, 0 },
 	{ "PASS", PHASE_USER, VERB_NEEDS_ARG | VERB_NEEDS_TLS | VERB_SECRET, run_pass, 100, 0 },
 	{ "STLS", PHASE_START, VERB_NO_ARG | VERB_LAST_IN_PIPELINE, run_stls, 0, 0 },
 	{ "AUTH", PHASE_START, VERB_NEEDS_ARG | VERB_NEEDS_TLS | VERB_SECRET, run_auth, 0, 0 },
+	{ "MAIL", PHASE_START, VERB_NEEDS_ARG, run_mail, 0, 0 },
 	{ 0 }
 };
 
@@ -163,6 +172,18 @@ nothing_behind_starttls(void **state)
 	dialogue_tls_started(&dialogue);
 	assert_true(dialogue.secrets_allowed);
 	assert_false(dialogue.tls_offered);
+}
+
+static void
+mediated_command_comes_again(void **state)
+{
+	(void)state;
+	expect("MAIL", STEP_MORE, 0, "", "");
+	expect("MAIL\r\n", STEP_BAD, 6, "MAIL", "syntax\r\n");
+	expect("MAIL x\r", STEP_MORE, 0, "", "");
+	expect("MAIL x\r\nDATA\r\n", STEP_MEDIATE, 0, "MAIL", "");
+	assert_int_equal(dialogue.frame.scanned, 0);
+	expect("MAIL x\r\nDATA\r\n", STEP_MEDIATE, 0, "MAIL", "");
 }
 
 static void
@@ -331,6 +352,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(columns, open_fake, wipe),
 		cmocka_unit_test_setup_teardown(secrets_need_tls, open_fake, wipe),
 		cmocka_unit_test_setup_teardown(nothing_behind_starttls, open_fake, wipe),
+		cmocka_unit_test_setup_teardown(mediated_command_comes_again, open_fake, wipe),
 		cmocka_unit_test_setup_teardown(tls_forgets, open_fake, wipe),
 		cmocka_unit_test_setup_teardown(lengths, open_fake, wipe),
 		cmocka_unit_test_setup_teardown(sasl, open_fake, wipe),
