@@ -153,7 +153,7 @@ read_head(struct dialogue *d, struct slice line, struct command *command)
 	struct slice word = up_to_blank(line);
 
 	d->tag[0] = '\0';
-	if (is_foreign(word))
+	if (is_foreign(word) || (d->proto->is_foreign != NULL && d->proto->is_foreign(line)))
 		return REPLY_FOREIGN;
 	if (d->proto->is_tagged) {
 		if (word.len >= sizeof(d->tag) || !is_tag(word))

@@ -80,6 +80,12 @@ static const char *const replies[REPLY_COUNT] = {
 	[REPLY_FOREIGN] = "foreign\r\n",
 };
 
+static bool
+is_question(struct slice line)
+{
+	return line.data[line.len - 1] == '?';
+}
+
 static const struct proto fake = {
 	.name = "fake",
 	.has_login = true,
@@ -88,6 +94,7 @@ static const struct proto fake = {
 	.sasl_prompt = "334 %s\r\n",
 	.sasl_cancel = "*",
 	.frame = frame_line,
+	.is_foreign = is_question,
 	.replies = replies,
 	.verbs = verbs,
 };
@@ -150,6 +157,7 @@ columns(void **state)
 	assert_null(dialogue.scratch.data);
 	expect("PASS x\r\n", STEP_BAD, 8, "PASS", "not now\r\n");
 	expect("GET / HTTP/1.1\r\n", STEP_FATAL, 16, "", "foreign\r\n");
+	expect("USER who?\r\n", STEP_FATAL, 11, "", "foreign\r\n");
 }
 
 static void
