@@ -130,9 +130,13 @@ up_to_blank(struct slice s)
 static const struct verb *
 find_verb(const struct proto *proto, struct slice name)
 {
-	for (const struct verb *verb = proto->verbs; verb->name != NULL; verb++)
-		if (slice_equals_nocase(name, verb->name))
+	for (const struct verb *verb = proto->verbs; verb->name != NULL; verb++) {
+		bool is_start = (verb->flags & VERB_PREFIX) != 0;
+
+		if (is_start ? slice_has_prefix_nocase(name, verb->name)
+			     : slice_equals_nocase(name, verb->name))
 			return verb;
+	}
 	return NULL;
 }
 

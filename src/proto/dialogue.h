@@ -73,7 +73,8 @@ enum {
 	VERB_NEEDS_ARG = 1 << 1,
 	VERB_NEEDS_TLS = 1 << 2,	/* takes credentials: refused where d->secrets_allowed is false */
 	VERB_SECRET = 1 << 3,		/* its arguments never reach a log */
-	VERB_LAST_IN_PIPELINE = 1 << 4	/* input behind it is an attack (STARTTLS) */
+	VERB_LAST_IN_PIPELINE = 1 << 4,	/* input behind it is an attack (STARTTLS) */
+	VERB_PREFIX = 1 << 5		/* every command that begins so, less the rows above */
 };
 
 struct verb {

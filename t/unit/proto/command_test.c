@@ -49,6 +49,14 @@ run_auth(struct dialogue *d, struct slice args)
 }
 
 static enum step
+run_extension(struct dialogue *d, struct slice args)
+{
+	(void)args;
+	buf_append_text(&d->out, "extension\r\n");
+	return STEP_BAD;
+}
+
+static enum step
 run_mail(struct dialogue *d, struct slice args)
 {
 	(void)d;
@@ -62,6 +70,8 @@ static const struct verb verbs[] = {
 	{ "STLS", PHASE_START, VERB_NO_ARG | VERB_LAST_IN_PIPELINE, run_stls, 0, 0 },
 	{ "AUTH", PHASE_START, VERB_NEEDS_ARG | VERB_NEEDS_TLS | VERB_SECRET, run_auth, 0, 0 },
 	{ "MAIL", PHASE_START, VERB_NEEDS_ARG, run_mail, 0, 0 },
+	{ "XUSER", PHASE_START, VERB_NEEDS_ARG, run_user, 0, 0 },
+	{ "X", PHASE_ANY, VERB_PREFIX, run_extension, 0, 0 },
 	{ 0 }
 };
 
@@ -83,7 +93,7 @@ static const char *const replies[REPLY_COUNT] = {
 static bool
 is_question(struct slice line)
 {
-	return line.data[line.len - 1] == '?';
+	return line.len > 0 && line.data[line.len - 1] == '?';
 }
 
 static const struct proto fake = {
@@ -145,7 +155,7 @@ columns(void **state)
 	expect("USER\r\n", STEP_BAD, 6, "USER", "syntax\r\n");
 	expect("user \r\n", STEP_BAD, 7, "USER", "syntax\r\n");
 	expect("PASS x\r\n", STEP_BAD, 8, "PASS", "not now\r\n");
-	expect("XXXX\r\nUSER a\r\n", STEP_BAD, 6, "", "unknown\r\n");
+	expect("YXXX\r\nUSER a\r\n", STEP_BAD, 6, "", "unknown\r\n");
 	expect("USER bob\r\nPASS x\r\n", STEP_REPLIED, 10, "USER", "+OK\r\n");
 	expect("STLS\r\n", STEP_BAD, 6, "STLS", "not now\r\n");
 	expect("PASS  two words \r\n", STEP_LOGIN, 18, "PASS", "");
@@ -158,6 +168,17 @@ columns(void **state)
 	expect("PASS x\r\n", STEP_BAD, 8, "PASS", "not now\r\n");
 	expect("GET / HTTP/1.1\r\n", STEP_FATAL, 16, "", "foreign\r\n");
 	expect("USER who?\r\n", STEP_FATAL, 11, "", "foreign\r\n");
+}
+
+static void
+prefixes(void **state)
+{
+	(void)state;
+	expect("X\r\n", STEP_BAD, 3, "X", "extension\r\n");
+	expect("xclient ADDR=::1\r\n", STEP_BAD, 18, "X", "extension\r\n");
+	expect("XUSE\r\n", STEP_BAD, 6, "X", "extension\r\n");
+	expect("XUSER bob\r\n", STEP_REPLIED, 11, "XUSER", "+OK\r\n");
+	expect("\r\n", STEP_BAD, 2, "", "unknown\r\n");
 }
 
 static void
@@ -358,6 +379,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(columns, open_fake, wipe),
+		cmocka_unit_test_setup_teardown(prefixes, open_fake, wipe),
 		cmocka_unit_test_setup_teardown(secrets_need_tls, open_fake, wipe),
 		cmocka_unit_test_setup_teardown(nothing_behind_starttls, open_fake, wipe),
 		cmocka_unit_test_setup_teardown(mediated_command_comes_again, open_fake, wipe),
