@@ -150,6 +150,14 @@ without_line_end(struct slice line)
 	return line;
 }
 
+static struct slice
+without_trailing_blanks(struct slice line)
+{
+	while (line.len > 0 && (line.data[line.len - 1] == ' ' || line.data[line.len - 1] == '\t'))
+		line.len--;
+	return line;
+}
+
 /* Sets the tag and finds the verb; REPLY_NONE, or why the command cannot even be answered by name. */
 static enum reply
 read_head(struct dialogue *d, struct slice line, struct command *command)
@@ -204,8 +212,11 @@ static enum step
 run_line(struct dialogue *d, struct slice line, bool is_last, const char **name)
 {
 	struct command command;
-	enum reply reply = read_command(d, line, is_last, &command);
+	enum reply reply;
 
+	if (d->proto->trims_lines)
+		line = without_trailing_blanks(line);
+	reply = read_command(d, line, is_last, &command);
 	if (command.verb != NULL)
 		*name = command.verb->name;
 	if (reply != REPLY_NONE)

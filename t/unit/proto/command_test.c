@@ -109,6 +109,9 @@ static const struct proto fake = {
 	.verbs = verbs,
 };
 
+/* The same, but for the end of lines. */
+static struct proto trimming;
+
 static struct dialogue dialogue;
 
 static int
@@ -168,6 +171,20 @@ columns(void **state)
 	expect("PASS x\r\n", STEP_BAD, 8, "PASS", "not now\r\n");
 	expect("GET / HTTP/1.1\r\n", STEP_FATAL, 16, "", "foreign\r\n");
 	expect("USER who?\r\n", STEP_FATAL, 11, "", "foreign\r\n");
+}
+
+static void
+trailing_blanks(void **state)
+{
+	(void)state;
+	expect("STLS \r\n", STEP_BAD, 7, "STLS", "syntax\r\n");
+	trimming = fake;
+	trimming.trims_lines = true;
+	dialogue.proto = &trimming;
+	expect("USER \t\r\n", STEP_BAD, 8, "USER", "syntax\r\n");
+	expect(" \r\n", STEP_BAD, 3, "", "unknown\r\n");
+	expect(" STLS\r\n", STEP_BAD, 7, "", "unknown\r\n");
+	expect("STLS \t \r\n", STEP_STARTTLS, 9, "STLS", "go\r\n");
 }
 
 static void
@@ -379,6 +396,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(columns, open_fake, wipe),
+		cmocka_unit_test_setup_teardown(trailing_blanks, open_fake, wipe),
 		cmocka_unit_test_setup_teardown(prefixes, open_fake, wipe),
 		cmocka_unit_test_setup_teardown(secrets_need_tls, open_fake, wipe),
 		cmocka_unit_test_setup_teardown(nothing_behind_starttls, open_fake, wipe),
