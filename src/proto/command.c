@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/base64.h"
+#include "base/xalloc.h"
 #include "proto/reply.h"
 
 /* A command as far as the engine reads it. */
@@ -33,6 +34,7 @@ dialogue_init(struct dialogue *d, const struct proto *proto, struct identity *id
 		.identity = identity,
 		.hostname = hostname,
 		.phase = PHASE_START,
+		.phase_again = PHASE_START,
 		.doing = doing_wait,
 	};
 }
@@ -44,7 +46,7 @@ forget(struct dialogue *d)
 	buf_wipe(&d->scratch);
 	d->sasl = (struct sasl){ 0 };
 	d->frame = (struct frame){ 0 };
-	d->phase = PHASE_START;
+	d->phase = d->phase_again;
 	d->doing = doing_wait;
 }
 
@@ -61,10 +63,22 @@ dialogue_greet(struct dialogue *d)
 	reply_write(d, REPLY_GREETING);
 }
 
+/* What a client called itself before TLS may be another's word (RFC 3207 section 4.2). */
+static void
+forget_helo(struct identity *identity)
+{
+	xfree(identity->helo);
+	identity->helo = NULL;
+	identity->is_extended = false;
+}
+
 void
 dialogue_tls_started(struct dialogue *d)
 {
+	d->phase_again = PHASE_START;
 	forget(d);
+	if (d->identity != NULL)
+		forget_helo(d->identity);
 	d->tag[0] = '\0';
 	d->tls_offered = false;
 	d->secrets_allowed = true;

@@ -12,7 +12,7 @@ void dialogue_init(struct dialogue *d, const struct proto *proto, struct identit
     const char *hostname);
 void dialogue_wipe(struct dialogue *d);			/* frees everything; secrets are overwritten */
 void dialogue_greet(struct dialogue *d);		/* the greeting, into d->out */
-/* After the handshake: forgets phase, SASL, credentials and input framing; error counts are the session's. */
+/* After the handshake: forgets phase, HELO, SASL, credentials, framing; error counts are the session's. */
 void dialogue_tls_started(struct dialogue *d);
 /* A login failed: credentials wiped, back to where another try may come. */
 void dialogue_login_over(struct dialogue *d);

@@ -95,6 +95,7 @@ struct dialogue {
 	bool secrets_allowed;		/* TLS runs, or plaintext logins are allowed */
 	bool asked_capabilities;	/* the client asked before login: it is told anew afterwards */
 	int phase;
+	int phase_again;		/* where a failed login leads back to: PHASE_START unless a verb sets it */
 	struct frame frame;
 	struct sasl sasl;
 	char tag[64];			/* tagged protocols: of the command at hand, "" for none */

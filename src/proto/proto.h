@@ -64,7 +64,7 @@ struct proto {
 	uint16_t port;				/* 0: none of its own */
 	bool has_login;				/* users log in before they are relayed */
 	bool is_tagged;				/* replies repeat the command's tag */
-	bool trims_lines;			/* blanks at a command's end are nothing */
+	bool trims_lines;			/* blanks at a command's end do not count */
 	bool is_bound;				/* one user belongs on one server: balance user by default */
 	const char *default_starttls;		/* defaults of configuration directives, by protocol */
 	const char *default_login_timeout, *default_idle_timeout, *default_reply_timeout;

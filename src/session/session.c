@@ -193,6 +193,8 @@ destroy(struct session *s)
 	worker_session_gone(s->worker, s);
 	xfree(s->identity.user);
 	s->identity.user = NULL;
+	xfree(s->identity.helo);
+	s->identity.helo = NULL;
 	loop_defer(s->worker->loop, xfree, s);
 }
 

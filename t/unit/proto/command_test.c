@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/xalloc.h"
 #include "proto/command.h"
 #include "proto/reply.h"
 
@@ -235,15 +236,36 @@ mediated_command_comes_again(void **state)
 static void
 tls_forgets(void **state)
 {
+	struct identity identity = { .helo = xstrdup("mallory.example"), .is_extended = true };
+
 	(void)state;
 	expect("USER mallory\r\n", STEP_REPLIED, 14, "USER", "+OK\r\n");
 	dialogue.asked_capabilities = true;
+	dialogue.phase_again = PHASE_USER;
+	dialogue.identity = &identity;
 	expect("PAS", STEP_MORE, 0, "", "");
 	dialogue_tls_started(&dialogue);
+	assert_null(identity.helo);
+	assert_false(identity.is_extended);
 	assert_int_equal(dialogue.phase, PHASE_START);
 	assert_int_equal(dialogue.frame.scanned, 0);
 	assert_null(dialogue.scratch.data);
 	assert_false(dialogue.asked_capabilities);
+}
+
+static void
+failed_login_leads_back(void **state)
+{
+	(void)state;
+	expect("USER bob\r\n", STEP_REPLIED, 10, "USER", "+OK\r\n");
+	dialogue_login_over(&dialogue);
+	assert_int_equal(dialogue.phase, PHASE_START);
+	expect("AUTH LOGIN\r\n", STEP_REPLIED, 12, "AUTH", "334 VXNlcm5hbWU6\r\n");
+	dialogue.phase_again = PHASE_USER;
+	expect("*\r\n", STEP_BAD, 3, "", "cancelled\r\n");
+	assert_int_equal(dialogue.phase, PHASE_USER);
+	dialogue_login_over(&dialogue);
+	assert_int_equal(dialogue.phase, PHASE_USER);
 }
 
 static void
@@ -402,6 +424,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(nothing_behind_starttls, open_fake, wipe),
 		cmocka_unit_test_setup_teardown(mediated_command_comes_again, open_fake, wipe),
 		cmocka_unit_test_setup_teardown(tls_forgets, open_fake, wipe),
+		cmocka_unit_test_setup_teardown(failed_login_leads_back, open_fake, wipe),
 		cmocka_unit_test_setup_teardown(lengths, open_fake, wipe),
 		cmocka_unit_test_setup_teardown(sasl, open_fake, wipe),
 		cmocka_unit_test(same_in_any_pieces),
