@@ -4,7 +4,9 @@
 
 #include "base/slice.h"
 
-const struct proto *const protocols[] = { &proto_imap, &proto_tcp, NULL };
+const struct proto *const protocols[] = {
+	&proto_imap, &proto_smtp, &proto_submission, &proto_tcp, NULL
+};
 
 const struct proto *
 proto_find(const char *name)

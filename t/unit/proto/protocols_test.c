@@ -19,6 +19,8 @@ found_by_name(void **state)
 {
 	(void)state;
 	assert_ptr_equal(proto_find("imap"), &proto_imap);
+	assert_ptr_equal(proto_find("smtp"), &proto_smtp);
+	assert_ptr_equal(proto_find("submission"), &proto_submission);
 	assert_ptr_equal(proto_find("tcp"), &proto_tcp);
 	assert_null(proto_find("IMAP"));
 	assert_null(proto_find(""));
@@ -36,6 +38,10 @@ defaults(void **state)
 	}
 	assert_string_equal(proto_imap.default_starttls, "required");
 	assert_string_equal(proto_tcp.default_starttls, "off");
+	assert_string_equal(proto_smtp.default_starttls, "optional");
+	assert_string_equal(proto_submission.default_starttls, "required");
+	assert_false(proto_smtp.has_login);
+	assert_true(proto_submission.has_login);
 	assert_false(proto_tcp.has_login);
 	assert_null(proto_tcp.dial);
 	assert_null(proto_tcp.filter);
@@ -49,7 +55,7 @@ a_text_for_each_reply(void **state)
 		const struct proto *proto = protocols[i];
 		struct dialogue d;
 
-		if (!proto->has_login)
+		if (proto->verbs == NULL)
 			continue;
 		dialogue_init(&d, proto, NULL, "mail.example");
 		for (int reply = REPLY_NONE + 1; reply < REPLY_COUNT; reply++) {
@@ -76,8 +82,8 @@ last_words_need_no_dialogue(void **state)
 	(void)state;
 	for (int i = 0; protocols[i] != NULL; i++)
 		for (size_t j = 0; j < sizeof(last_words) / sizeof(last_words[0]); j++)
-			assert_true(
-			    (reply_text(protocols[i], last_words[j]) != NULL) == protocols[i]->has_login);
+			assert_true((reply_text(protocols[i], last_words[j]) != NULL) ==
+			    (protocols[i]->verbs != NULL));
 	assert_null(reply_text(&proto_imap, REPLY_AUTH_FAILED));
 	assert_null(reply_text(&proto_imap, REPLY_NONE));
 	assert_null(reply_text(&proto_tcp, REPLY_SHUTDOWN));
@@ -91,11 +97,11 @@ columns_fit_the_engines(void **state)
 		const struct proto *proto = protocols[i];
 		int count = 0;
 
-		if (!proto->has_login)
+		if (proto->verbs == NULL)
 			continue;
 		assert_non_null(proto->frame);
-		assert_non_null(proto->login_ok);
-		assert_non_null(proto->login_refused);
+		assert_true((proto->login_ok != NULL) == proto->has_login);
+		assert_true((proto->login_refused != NULL) == proto->has_login);
 		assert_true(proto->max_line > 0);
 		for (const struct verb *verb = proto->verbs; verb->name != NULL; verb++)
 			assert_true(verb->run != NULL && verb->phases != 0);

@@ -163,7 +163,7 @@ tells_what_does_not_fit(void **state)
 	expect_problem(TLS POOL "listener door { bind *:143; tls main; pool imap }",
 	    "conf:3:10: `protocol` is missing: the name door is not one");
 	expect_problem(TLS POOL "listener imap { protocol gopher; bind *:143; tls main; pool imap }",
-	    "conf:3:17: there is no protocol gopher: imap or tcp");
+	    "conf:3:17: there is no protocol gopher: imap, smtp, submission or tcp");
 	expect_problem(POOL "listener raw { protocol tcp; bind *:143; pool imap }",
 	    "conf:2:42: pool imap speaks imap, and listener raw speaks tcp");
 	expect_problem(
@@ -209,6 +209,36 @@ starttls_needs_a_protocol_that_has_it(void **state)
 	expect_problem(TLS "pool raw { " SERVER "; port 7 }\n"
 			   "listener raw { protocol tcp; bind *:7; tls main; pool raw; starttls off }",
 	    NULL);
+}
+
+static void
+smtp_has_its_defaults(void **state)
+{
+	struct language *language;
+	struct conf *conf = load(TLS
+	    "pool smtp { " SERVER " }\npool submission { " SERVER " }\n"
+	    "listener smtp { bind *:25; tls main; pool smtp }\n"
+	    "listener submission { bind *:587; tls main; pool submission }", &language);
+	const struct listener_settings *smtp = listener_at(language, 0);
+	const struct listener_settings *submission = listener_at(language, 1);
+
+	(void)state;
+	assert_ptr_equal(smtp->proto, &proto_smtp);
+	assert_int_equal(smtp->starttls, STARTTLS_OPTIONAL);
+	assert_int_equal(smtp->login_timeout.ms, 5 * 60 * 1000);
+	assert_int_equal(smtp->idle_timeout.ms, 6 * 60 * 1000);
+	assert_int_equal(smtp->max_errors, 20);
+	assert_int_equal(pool_at(language, 0)->port, 25);
+	assert_int_equal(pool_at(language, 0)->options.login, LOGIN_NONE);
+	assert_int_equal(pool_at(language, 0)->options.queue_timeout.ms, 0);
+	assert_ptr_equal(submission->proto, &proto_submission);
+	assert_int_equal(submission->starttls, STARTTLS_REQUIRED);
+	assert_int_equal(submission->login_timeout.ms, 60 * 1000);
+	assert_int_equal(submission->idle_timeout.ms, 6 * 60 * 1000);
+	assert_int_equal(pool_at(language, 1)->port, 587);
+	assert_int_equal(pool_at(language, 1)->options.login, LOGIN_PASSWORD);
+	assert_int_equal(pool_at(language, 1)->options.queue_timeout.ms, 10 * 1000);
+	conf_free(&conf);
 }
 
 /* Else everybody would be let in as anybody: the server is not asked, and nobody else is. */
@@ -292,6 +322,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(imap_has_its_defaults),
+		cmocka_unit_test(smtp_has_its_defaults),
 		cmocka_unit_test(tcp_has_its_defaults),
 		cmocka_unit_test(balance_is_by_protocol),
 		cmocka_unit_test(what_is_written_wins),

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * smtp.c: SMTP (RFC 5321) and submission (RFC 6409) as clients speak them
+ * until a server is wanted: STARTTLS (RFC 3207), AUTH (RFC 4954), and the two
+ * rows.  From MAIL on, or from the login on, the mediator is spoken to.
+ */
+#include "proto/smtp.h"
+
+#include <assert.h>
+
+#include "base/xalloc.h"
+#include "proto/capability.h"
+#include "proto/command.h"
+#include "proto/reply.h"
+
+enum {
+	COMMAND_MAX = 2048,
+	AUTH_MAX = 12288	/* RFC 4954 section 4 */
+};
+
+enum {
+	PHASE_HELO = 2,		/* without extensions */
+	PHASE_EHLO = 4,
+	PHASE_GREETED = PHASE_HELO | PHASE_EHLO
+};
+
+/* What is announced of that which servers have; anything else is not known to be harmless. */
+static const char *const passed[] = { "SIZE", "8BITMIME", "DSN", "SMTPUTF8", "CHUNKING" };
+
+static bool
+is_passed(struct slice entry)
+{
+	struct slice word = slice_word(&entry);
+
+	for (size_t i = 0; i < sizeof(passed) / sizeof(passed[0]); i++)
+		if (slice_equals_nocase(word, passed[i]))
+			return true;
+	return false;
+}
+
+void
+smtp_write_ehlo(struct buf *out, const char *hostname, struct slice offer, bool starttls, bool auth)
+{
+	buf_printf(out, "250-%s\r\n250-PIPELINING\r\n", hostname);
+	while (offer.len > 0) {
+		struct slice entry = capability_next(&offer);
+
+		if (is_passed(entry))
+			buf_printf(out, "250-%.*s\r\n", SLICE_ARGS(entry));
+	}
+	if (starttls)
+		buf_append_text(out, "250-STARTTLS\r\n");
+	if (auth) {
+		buf_append_text(out, "250-AUTH ");
+		sasl_list("", out);
+		buf_append_text(out, "\r\n");
+	}
+	buf_append_text(out, "250 ENHANCEDSTATUSCODES\r\n");
+}
+
+/* Takes the client's name; false: it is none. */
+static bool
+take_helo(struct dialogue *d, struct slice name, int phase)
+{
+	struct identity *identity = d->identity;
+
+	name = slice_trim(name);
+	if (!smtp_helo_is_valid(name))
+		return false;
+	xfree(identity->helo);
+	identity->helo = xstrndup(name.data, name.len);
+	identity->is_extended = phase == PHASE_EHLO;
+	d->phase = phase;
+	d->phase_again = phase;
+	return true;
+}
+
+static enum step
+run_ehlo(struct dialogue *d, struct slice args)
+{
+	if (!take_helo(d, args, PHASE_EHLO))
+		return command_refuse(d, REPLY_SYNTAX);
+	smtp_write_ehlo(&d->out, d->hostname, d->offer, d->tls_offered,
+	    d->proto->has_login && d->secrets_allowed);
+	return STEP_REPLIED;
+}
+
+static enum step
+run_helo(struct dialogue *d, struct slice args)
+{
+	if (!take_helo(d, args, PHASE_HELO))
+		return command_refuse(d, REPLY_SYNTAX);
+	buf_printf(&d->out, "250 %s\r\n", d->hostname);
+	return STEP_REPLIED;
+}
+
+static enum step
+run_starttls(struct dialogue *d, struct slice args)
+{
+	(void)args;
+	if (!d->tls_offered)
+		return command_refuse(d, REPLY_NO_TLS);
+	reply_write(d, REPLY_START_TLS);
+	d->doing = "starting TLS";
+	return STEP_STARTTLS;
+}
+
+static enum step
+run_auth(struct dialogue *d, struct slice args)
+{
+	struct slice mechanism = slice_word(&args);
+	struct slice initial = slice_trim(args);
+
+	return command_authenticate(d, mechanism, initial.len > 0 ? &initial : NULL);
+}
+
+static enum step
+run_mail(struct dialogue *d, struct slice args)
+{
+	(void)d;
+	(void)args;
+	return STEP_MEDIATE;
+}
+
+static enum step
+say(struct dialogue *d, const char *text, enum step step)
+{
+	buf_append_text(&d->out, text);
+	return step;
+}
+
+static enum step
+run_mail_before_login(struct dialogue *d, struct slice args)
+{
+	(void)args;
+	return say(d, "530 5.7.0 Log in first.\r\n", STEP_BAD);
+}
+
+static enum step
+run_without_mail(struct dialogue *d, struct slice args)
+{
+	(void)args;
+	return say(d, "503 5.5.1 Send MAIL first.\r\n", STEP_BAD);
+}
+
+/* The octets that are announced come unasked, and they are no commands (RFC 3030 section 2). */
+static enum step
+run_bdat_without_mail(struct dialogue *d, struct slice args)
+{
+	(void)args;
+	d->doing = "reading a chunk without a message";
+	return say(d, "503 5.5.1 Send MAIL first; the connection ends here.\r\n", STEP_FATAL);
+}
+
+static enum step
+run_noop(struct dialogue *d, struct slice args)
+{
+	(void)args;
+	return say(d, "250 2.0.0 OK\r\n", STEP_REPLIED);
+}
+
+static enum step
+run_help(struct dialogue *d, struct slice args)
+{
+	(void)args;
+	return say(d, "214 2.0.0 See RFC 5321.\r\n", STEP_REPLIED);
+}
+
+static enum step
+run_quit(struct dialogue *d, struct slice args)
+{
+	(void)args;
+	return say(d, "221 2.0.0 Goodbye.\r\n", STEP_QUIT);
+}
+
+static enum step
+run_unserved(struct dialogue *d, struct slice args)
+{
+	(void)args;
+	return say(d, "502 5.5.1 This command is not served here.\r\n", STEP_BAD);
+}
+
+/* XCLIENT, XFORWARD and their like claim to be somebody else: they are not for clients. */
+static enum step
+run_extension(struct dialogue *d, struct slice args)
+{
+	(void)args;
+	return say(d, "550 5.7.0 This command is not for you.\r\n", STEP_BAD);
+}
+
+#define SHARED_VERBS \
+	{ "EHLO",     PHASE_ANY,     VERB_NEEDS_ARG,                         run_ehlo, 0 }, \
+	{ "HELO",     PHASE_ANY,     VERB_NEEDS_ARG,                         run_helo, 0 }, \
+	{ "STARTTLS", PHASE_EHLO,    VERB_NO_ARG | VERB_LAST_IN_PIPELINE,    run_starttls, 0 }, \
+	{ "RCPT",     PHASE_ANY,     0,                                      run_without_mail, 0 }, \
+	{ "DATA",     PHASE_ANY,     0,                                      run_without_mail, 0 }, \
+	{ "BDAT",     PHASE_ANY,     0,                                      run_bdat_without_mail, 0 }, \
+	{ "RSET",     PHASE_ANY,     VERB_NO_ARG,                            run_noop, 0 }, \
+	{ "NOOP",     PHASE_ANY,     0,                                      run_noop, 0 }, \
+	{ "HELP",     PHASE_ANY,     0,                                      run_help, 0 }, \
+	{ "QUIT",     PHASE_ANY,     VERB_NO_ARG,                            run_quit, 0 }, \
+	{ "VRFY",     PHASE_ANY,     0,                                      run_unserved, 0 }, \
+	{ "EXPN",     PHASE_ANY,     0,                                      run_unserved, 0 }, \
+	{ "ETRN",     PHASE_ANY,     0,                                      run_unserved, 0 }, \
+	{ "X",        PHASE_ANY,     VERB_PREFIX,                            run_extension, 0 }
+
+static const struct verb smtp_verbs[] = {
+	/* name       legal in       flags                                   run           line */
+	SHARED_VERBS,
+	{ "MAIL",     PHASE_GREETED, VERB_NEEDS_ARG | VERB_NEEDS_TLS,        run_mail, 0 },
+	{ "AUTH",     PHASE_ANY,     VERB_SECRET,                            run_unserved, 0 },
+	{ 0 }
+};
+
+static const struct verb submission_verbs[] = {
+	SHARED_VERBS,
+	{ "MAIL",     PHASE_GREETED, VERB_NEEDS_ARG | VERB_NEEDS_TLS,        run_mail_before_login, 0 },
+	{ "AUTH",     PHASE_EHLO,    VERB_NEEDS_ARG | VERB_NEEDS_TLS | VERB_SECRET, run_auth, AUTH_MAX },
+	{ 0 }
+};
+
+#define SHARED_REPLIES \
+	[REPLY_NONE]            = NULL, \
+	[REPLY_GREETING]        = "220 %h ESMTP ready\r\n", \
+	[REPLY_UNKNOWN]         = "500 5.5.1 Unknown command.\r\n", \
+	[REPLY_NOT_NOW]         = "503 5.5.1 Send EHLO first.\r\n", \
+	[REPLY_SYNTAX]          = "501 5.5.4 Invalid arguments.\r\n", \
+	[REPLY_NEED_TLS]        = "530 5.7.0 Send STARTTLS first.\r\n", \
+	[REPLY_NO_TLS]          = "503 5.5.1 TLS is not available, or runs already.\r\n", \
+	[REPLY_START_TLS]       = "220 2.0.0 Begin TLS negotiation now.\r\n", \
+	[REPLY_NO_MECHANISM]    = "504 5.5.4 Unsupported authentication mechanism.\r\n", \
+	[REPLY_SASL_SYNTAX]     = "501 5.5.2 Invalid authentication data.\r\n", \
+	[REPLY_SASL_CANCELLED]  = "501 5.7.0 Authentication cancelled.\r\n", \
+	[REPLY_AUTH_FAILED]     = "535 5.7.8 Authentication failed.\r\n", \
+	[REPLY_REFUSED]         = "535 5.7.0 %r\r\n", \
+	[REPLY_INTERNAL]        = "451 4.3.5 Internal error, please try again later.\r\n", \
+	[REPLY_TOO_BIG]         = "500 5.5.2 Command is too long.\r\n", \
+	[REPLY_TOO_LONG]        = "500 5.5.2 Command is too long.\r\n", \
+	[REPLY_TOO_MANY_ERRORS] = "421 4.7.0 Too many errors.\r\n", \
+	[REPLY_TIMEOUT]         = "421 4.4.2 Time is up.\r\n", \
+	[REPLY_SHUTDOWN]        = "421 4.3.2 Please connect again.\r\n", \
+	[REPLY_UNAVAILABLE_BYE] = "421 4.3.2 No server is available now.\r\n", \
+	[REPLY_INJECTION]       = "554 5.5.0 Nothing may follow STARTTLS.\r\n", \
+	[REPLY_FOREIGN]         = "221 2.7.0 This is a mail server.\r\n"
+
+static const char *const smtp_replies[] = {
+	SHARED_REPLIES,
+	[REPLY_UNAVAILABLE]     = "451 4.3.0 No server is available now.\r\n",
+};
+static_assert(sizeof(smtp_replies) / sizeof(smtp_replies[0]) == REPLY_COUNT, "a text for each reply");
+
+static const char *const submission_replies[] = {
+	SHARED_REPLIES,
+	[REPLY_UNAVAILABLE]     = "454 4.7.0 Temporary authentication failure.\r\n",
+};
+static_assert(sizeof(submission_replies) / sizeof(submission_replies[0]) == REPLY_COUNT,
+    "a text for each reply");
+
+/* The proxy's own word, and what is between proxy and server only. */
+static const char *const capability_own[] = {
+	"PIPELINING", "ENHANCEDSTATUSCODES", "STARTTLS", "AUTH", "AUTH=*", "X*", "VRFY", "EXPN", "ETRN", "HELP",
+	"ATRN", "TURN", "VERP", "LIMITS", "REQUIRETLS", "BURL", "BINARYMIME", NULL
+};
+
+static void
+write_login_ok(struct dialogue *d, const struct dial *dial)
+{
+	(void)dial;
+	buf_append_text(&d->out, "235 2.7.0 Authentication succeeded.\r\n");
+}
+
+/* What a server says would tell names that it knows from others. */
+static void
+write_login_refused(struct dialogue *d, const struct dial *dial)
+{
+	(void)dial;
+	reply_write(d, REPLY_AUTH_FAILED);
+}
+
+#define SHARED_FIELDS \
+	.alpn = "smtp", \
+	.default_idle_timeout = "6m", \
+	.default_reply_timeout = "5m", \
+	.default_max_errors = "20", \
+	.max_line = COMMAND_MAX, \
+	.max_response = AUTH_MAX, \
+	.trims_lines = true, \
+	.sasl_prompt = "334 %s\r\n", \
+	.sasl_cancel = "*", \
+	.frame = frame_line, \
+	.is_foreign = smtp_is_header, \
+	.capability_floor = "8BITMIME\n", \
+	.capability_own = capability_own, \
+	.dial = smtp_dial, \
+	.mediator = &smtp_mediator
+
+const struct proto proto_smtp = {
+	SHARED_FIELDS,
+	.name = "smtp",
+	.port = 25,
+	.default_starttls = "optional",
+	.default_login_timeout = "5m",
+	.default_queue_timeout = "0s",
+	.replies = smtp_replies,
+	.verbs = smtp_verbs,
+};
+
+const struct proto proto_submission = {
+	SHARED_FIELDS,
+	.name = "submission",
+	.port = 587,
+	.has_login = true,
+	.default_starttls = "required",
+	.default_login_timeout = "60s",
+	.default_queue_timeout = "10s",
+	.replies = submission_replies,
+	.verbs = submission_verbs,
+	.login_ok = write_login_ok,
+	.login_refused = write_login_refused,
+};
