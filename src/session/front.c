@@ -37,6 +37,15 @@ learn_tls(struct session *s)
 	s->identity.tls_cipher = facts.cipher;
 }
 
+/* Where none log in there are no secrets, and `starttls required` is about the mail. */
+static bool
+is_plain_allowed(const struct session *s)
+{
+	const struct listener_settings *settings = s->settings;
+
+	return s->proto->has_login ? settings->plaintext_login : settings->starttls != STARTTLS_REQUIRED;
+}
+
 static void
 begin_dialogue(struct session *s)
 {
@@ -49,7 +58,7 @@ begin_dialogue(struct session *s)
 	s->login->offer = offer_get(s->worker, settings);
 	d->offer = offer_list(s->login->offer);
 	d->tls_offered = !has_tls && settings->starttls != STARTTLS_OFF;
-	d->secrets_allowed = has_tls || settings->plaintext_login;
+	d->secrets_allowed = has_tls || is_plain_allowed(s);
 	session_enter(s, FRONT_COMMAND);
 	dialogue_greet(d);
 	front_flush(s);

@@ -301,6 +301,36 @@ ends_where_plaintext_follows_starttls(void **state)
 	rig_close(&rig);
 }
 
+/* Port 25 has no secrets, and whoever requires TLS there means the mail. */
+static void
+takes_no_mail_before_required_tls(void **state)
+{
+	struct rig rig;
+	struct peer refused, client;
+	struct session *s;
+
+	(void)state;
+	rig_open(&rig, 1, "smtp", "", "");
+	rig.settings->plaintext_login = false;
+	rig.settings->starttls = STARTTLS_REQUIRED;
+	rig_client(&rig, &refused);
+	peer_expect(&refused, "220 lb.example.com ESMTP ready\r\n");
+	peer_say(&refused, "HELO a\r\nMAIL FROM:<>\r\n");
+	peer_expect(&refused, "250 lb.example.com\r\n530 5.7.0 Send STARTTLS first.\r\n");
+
+	rig.settings->starttls = STARTTLS_OPTIONAL;
+	s = rig_client(&rig, &client);
+	peer_expect(&client, "220 lb.example.com ESMTP ready\r\n");
+	peer_say(&client, "HELO a\r\nMAIL FROM:<>\r\n");
+	peer_expect(&client, "250 lb.example.com\r\n");
+	assert_int_not_equal(s->phase, FRONT_COMMAND);
+	assert_string_equal(s->identity.helo, "a");
+	session_finish(s);
+	peer_close(&refused);
+	peer_close(&client);
+	rig_close(&rig);
+}
+
 /* Neither a client that speaks no TLS nor one that says nothing is told anything in the clear. */
 static void
 says_nothing_before_tls(void **state)
@@ -338,6 +368,7 @@ main(void)
 		cmocka_unit_test(a_stop_loses_no_room_that_is_handed_over),
 		cmocka_unit_test(logs_in_through_tls),
 		cmocka_unit_test(ends_where_plaintext_follows_starttls),
+		cmocka_unit_test(takes_no_mail_before_required_tls),
 		cmocka_unit_test(says_nothing_before_tls),
 	};
 
