@@ -115,7 +115,7 @@ run_mail(struct smtp_state *s, struct slice line, struct slice args, struct medi
 
 	if (s->transaction_state == TRANSACTION_OPEN) {
 		refuse(s, line, WORDS_NESTED_MAIL, m);
-	} else if (!smtp_take_path(&args, "FROM:", &from)) {
+	} else if (!smtp_take_path(&args, "FROM", &from)) {
 		refuse(s, line, WORDS_SYNTAX, m);
 	} else if (s->owed_count > 0) {
 		m->wish = WISH_WAIT;
@@ -149,7 +149,7 @@ run_rcpt(struct smtp_state *s, struct slice line, struct slice args, struct medi
 {
 	struct slice to;
 
-	if (!smtp_take_path(&args, "TO:", &to)) {
+	if (!smtp_take_path(&args, "TO", &to)) {
 		refuse(s, line, WORDS_SYNTAX, m);
 	} else if (is_within(s, line, m) && may_pass(s, m)) {
 		buf_append(&s->transaction->asked, to.data,

@@ -68,15 +68,23 @@ drop_server(struct session *s)
 	s->endpoint = NULL;
 }
 
-/* Reads of the client stand still while its input waits, or the server takes no more. */
+/* Who does not read its replies is not asked for more commands. */
+static bool
+is_deaf(const struct session *s)
+{
+	return stream_kept(&s->front) > 0 && !mediator_of(s)->takes_payload(s->relay->filter);
+}
+
+/* Reads of the client stand still while its input waits, or what comes of it cannot be got rid of. */
 static void
 adjust(struct session *s)
 {
-	bool is_full = s->back != NULL && stream_kept(&s->back->stream) > 0;
+	bool is_full;
 
 	if (!is_relaying(s))
 		return;
-	if (s->relay->waits || is_full)
+	is_full = s->back != NULL && stream_kept(&s->back->stream) > 0;
+	if (s->relay->waits || is_full || is_deaf(s))
 		stream_pause(&s->front);
 	else
 		stream_resume(&s->front);
@@ -195,7 +203,7 @@ feed_client(struct session *s, struct slice in)
 
 	s->relay->waits = false;
 	s->relay->is_feeding = true;
-	while (goes_on && used < in.len) {
+	while (goes_on && used < in.len && !is_deaf(s)) {
 		void *state = s->relay->filter;
 		bool was_boundary = mediator->at_boundary(state), was_payload = mediator->takes_payload(state);
 		struct mediation m = { 0 };
@@ -309,6 +317,7 @@ mediate_front_event(struct session *s, enum stream_event event, struct slice dat
 	case STREAM_DRAINED:
 		if (s->back != NULL)
 			stream_resume(&s->back->stream);
+		feed_held(s);
 		break;
 	case STREAM_CLOSED:
 		on_client_closed(s);
@@ -486,9 +495,15 @@ mediate_clear(struct session *s)
 }
 
 bool
+mediate_may_speak(const struct session *s)
+{
+	return mediator_of(s)->at_boundary(s->relay->filter);
+}
+
+bool
 mediate_is_quiet(const struct session *s)
 {
-	return mediator_of(s)->at_boundary(s->relay->filter) && buf_len(&s->relay->held) == 0;
+	return mediate_may_speak(s) && buf_len(&s->relay->held) == 0;
 }
 
 bool

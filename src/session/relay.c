@@ -138,7 +138,7 @@ bool
 relay_may_speak(const struct session *s)
 {
 	if (s->proto->mediator != NULL)
-		return mediate_is_quiet(s);
+		return mediate_may_speak(s);
 	return filter_of(s) != NULL && filter_of(s)->at_boundary(s->relay->filter);
 }
 
