@@ -10,6 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/base64.h"
+#include "proto/capability.h"
+
 /* Of a server, before the reply that a step waits for. */
 enum {
 	LINE_MAX_OCTETS = 8192,
@@ -41,6 +44,40 @@ dial_fail(struct dial *dial, const char *why)
 		return;
 	dial->failed = true;
 	snprintf(dial->why, sizeof(dial->why), "%s", why);
+}
+
+bool
+dial_has(const struct dial *dial, const char *capability)
+{
+	return capability_has(buf_slice(&dial->capabilities), capability);
+}
+
+bool
+dial_wants_tls(const struct dial *dial)
+{
+	return dial->order.starttls && !dial->tls_active;
+}
+
+bool
+dial_began_tls(const struct dial *dial)
+{
+	return dial->order.starttls && dial->tls_active;
+}
+
+void
+dial_write_plain(struct dial *dial)
+{
+	const struct credentials *c = dial->order.credentials;
+	struct buf message = { 0 };
+
+	buf_append_slice(&message, buf_slice(&c->authzid));
+	buf_append(&message, "", 1);
+	buf_append_slice(&message, buf_slice(&c->user));
+	buf_append(&message, "", 1);
+	buf_append_slice(&message, buf_slice(&c->password));
+	base64_encode(buf_slice(&message), &dial->out);
+	buf_append_text(&dial->out, "\r\n");
+	buf_wipe(&message);
 }
 
 static enum dial_result

@@ -67,6 +67,12 @@ enum dial_result dial_feed(struct dial *dial, struct slice in, size_t *used);
 enum dial_result dial_tls_started(struct dial *dial);
 const char *dial_doing(const struct dial *dial);	/* "sending the password": what is awaited */
 
+/* What the steps of protocols have in common. */
+bool dial_has(const struct dial *dial, const char *capability);
+bool dial_wants_tls(const struct dial *dial);	/* by the protocol's own command, and it is to come yet */
+bool dial_began_tls(const struct dial *dial);	/* by it: what was announced before does not count */
+void dial_write_plain(struct dial *dial);	/* SASL PLAIN's message, a line in base64 */
+
 /* For a protocol's steps: the dial ends with DIAL_FAILED once the step returns; the first reason counts. */
 void dial_fail(struct dial *dial, const char *why);
 

@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-#include "base/base64.h"
 #include "proto/capability.h"
 #include "proto/dial.h"
 
@@ -16,12 +15,6 @@ enum {
 	PROXY_TTL = 4,			/* proxies between here and the server that may pass a client on */
 	CAPABILITIES_MAX = 250		/* more than any server has; sorting thousands would take its time */
 };
-
-static bool
-has(const struct dial *dial, const char *capability)
-{
-	return capability_has(buf_slice(&dial->capabilities), capability);
-}
 
 /* Replaces the list where the text is one. */
 static bool
@@ -181,24 +174,12 @@ send_capability(struct dial *dial)
 	send_command(dial, "CAPABILITY");
 }
 
-static bool
-wants_tls(const struct dial *dial)
-{
-	return dial->order.starttls && !dial->tls_active;
-}
-
 static void
 send_starttls(struct dial *dial)
 {
-	if (!has(dial, "STARTTLS"))
+	if (!dial_has(dial, "STARTTLS"))
 		dial_fail(dial, "server offers no STARTTLS");
 	send_command(dial, "STARTTLS");
-}
-
-static bool
-wants_capability_anew(const struct dial *dial)
-{
-	return dial->order.starttls && dial->tls_active;
 }
 
 static bool
@@ -206,7 +187,9 @@ wants_id(const struct dial *dial)
 {
 	if (dial->order.identity == NULL)
 		return false;
-	return dial->order.forward == FORWARD_ID || (dial->order.forward == FORWARD_AUTO && has(dial, "ID"));
+	if (dial->order.forward == FORWARD_AUTO)
+		return dial_has(dial, "ID");
+	return dial->order.forward == FORWARD_ID;
 }
 
 static void
@@ -237,26 +220,26 @@ send_id(struct dial *dial)
 static bool
 has_plain(const struct dial *dial)
 {
-	return has(dial, "AUTH=PLAIN");
+	return dial_has(dial, "AUTH=PLAIN");
 }
 
 static bool
 wants_plain_at_once(const struct dial *dial)
 {
-	return has_plain(dial) && has(dial, "SASL-IR");
+	return has_plain(dial) && dial_has(dial, "SASL-IR");
 }
 
 static bool
 wants_plain_in_turns(const struct dial *dial)
 {
-	return has_plain(dial) && !has(dial, "SASL-IR");
+	return has_plain(dial) && !dial_has(dial, "SASL-IR");
 }
 
 /* LITERAL- (in IMAP4rev2 too) allows what a credential may be long. */
 static bool
 has_literals_at_once(const struct dial *dial)
 {
-	return has(dial, "LITERAL+") || has(dial, "LITERAL-") || has(dial, "IMAP4REV2");
+	return dial_has(dial, "LITERAL+") || dial_has(dial, "LITERAL-") || dial_has(dial, "IMAP4REV2");
 }
 
 static bool
@@ -276,38 +259,22 @@ cannot_log_in(const struct dial *dial)
 {
 	bool needs_plain = buf_len(&dial->order.credentials->authzid) > 0;
 
-	return !has_plain(dial) && (needs_plain || has(dial, "LOGINDISABLED"));
+	return !has_plain(dial) && (needs_plain || dial_has(dial, "LOGINDISABLED"));
 }
 
 static void
 fail_login(struct dial *dial)
 {
-	if (has(dial, "LOGINDISABLED"))
+	if (dial_has(dial, "LOGINDISABLED"))
 		dial_fail(dial, "server allows no login here");
 	dial_fail(dial, "server offers no AUTH=PLAIN");
-}
-
-static void
-write_plain(struct dial *dial)
-{
-	const struct credentials *c = dial->order.credentials;
-	struct buf message = { 0 };
-
-	buf_append_slice(&message, buf_slice(&c->authzid));
-	buf_append(&message, "", 1);
-	buf_append_slice(&message, buf_slice(&c->user));
-	buf_append(&message, "", 1);
-	buf_append_slice(&message, buf_slice(&c->password));
-	base64_encode(buf_slice(&message), &dial->out);
-	buf_append_text(&dial->out, "\r\n");
-	buf_wipe(&message);
 }
 
 static void
 send_plain_at_once(struct dial *dial)
 {
 	buf_printf(&dial->out, "%s AUTHENTICATE PLAIN ", dial->steps[dial->sending].tag);
-	write_plain(dial);
+	dial_write_plain(dial);
 }
 
 static void
@@ -362,13 +329,13 @@ const struct dial_step imap_dial[] = {
 	/* while ...                if                      send                read, flags, tag */
 	{ "reading greeting",        NULL,                   NULL,               read_greeting, 0, NULL },
 	{ "asking for capabilities", wants_capability,       send_capability,    read_command, 0, "C" },
-	{ "asking for TLS", wants_tls, send_starttls, read_command, DIAL_STARTS_TLS, "S" },
-	{ "asking for capabilities", wants_capability_anew,  send_capability,    read_command, 0, "T" },
+	{ "asking for TLS", dial_wants_tls, send_starttls, read_command, DIAL_STARTS_TLS, "S" },
+	{ "asking for capabilities", dial_began_tls,         send_capability,    read_command, 0, "T" },
 	{ "telling the address", wants_id, send_id, read_id, DIAL_PIPELINED, "I" },
 	{ "choosing how to log in", cannot_log_in, fail_login, read_command, DIAL_LOGIN, "N" },
 	{ "logging in",              wants_plain_at_once,    send_plain_at_once, read_login, TELLS, "L" },
 	{ "asking to authenticate",  wants_plain_in_turns,   send_plain,         read_go_ahead, ASKS, "L" },
-	{ "sending the password",    wants_plain_in_turns,   write_plain,        read_login, TELLS, "L" },
+	{ "sending the password",    wants_plain_in_turns,   dial_write_plain,   read_login, TELLS, "L" },
 	{ "logging in",              wants_login_at_once,    send_login_at_once, read_login, TELLS, "L" },
 	{ "asking to log in",        wants_login_in_turns,   send_login,         read_go_ahead, ASKS, "L" },
 	{ "sending the user",        wants_login_in_turns,   send_user,          read_go_ahead, ASKS, "L" },
