@@ -346,6 +346,8 @@ void
 tls_facts_read(const struct stream *stream, struct tls_facts *facts)
 {
 	const struct tls *tls = stream->tls;
+	const unsigned char *alpn;
+	unsigned alpn_len;
 
 	*facts = (struct tls_facts){ 0 };
 	if (!stream_has_tls(stream))
@@ -353,4 +355,9 @@ tls_facts_read(const struct stream *stream, struct tls_facts *facts)
 	facts->version = SSL_get_version(tls->ssl);
 	facts->cipher = SSL_get_cipher_name(tls->ssl);
 	facts->resumed = SSL_session_reused(tls->ssl);
+	if (tls->front == NULL)
+		return;
+	SSL_get0_alpn_selected(tls->ssl, &alpn, &alpn_len);
+	facts->alpn = alpn_len > 0 ? tls->front->alpn : NULL;
+	facts->sni = SSL_get_servername(tls->ssl, TLSEXT_NAMETYPE_host_name);
 }

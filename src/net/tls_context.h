@@ -71,6 +71,7 @@ void tls_client_free(struct tls_client **client);
 struct tls_facts {
 	const char *version;		/* "TLSv1.3", OpenSSL's own constant; NULL without TLS */
 	const char *cipher;
+	const char *sni, *alpn;		/* what a client asked for and got; last as long as the stream */
 	bool resumed;
 };
 struct stream;

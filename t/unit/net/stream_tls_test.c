@@ -89,6 +89,10 @@ both_ends_shake_hands_and_talk(void **state)
 	tls_facts_read(&duo.front.stream, &facts);
 	assert_string_equal(facts.version, "TLSv1.3");
 	assert_false(facts.resumed);
+	assert_string_equal(facts.sni, "mail.example.com");
+	assert_string_equal(facts.alpn, "imap");
+	tls_facts_read(&duo.back.stream, &facts);
+	assert_null(facts.sni);
 
 	assert_int_equal(stream_write(&duo.front.stream, slice_of("* OK")), 0);
 	tape_await(&duo.back, STREAM_DATA, 1);
