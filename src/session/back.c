@@ -83,9 +83,38 @@ start_tls(struct back *back)
 	stream_connect_tls(&back->stream, back->plan->tls);
 }
 
+static struct addr
+end_of(const struct back *back, int (*find)(int, struct sockaddr *, socklen_t *))
+{
+	struct sockaddr_storage storage = { 0 };
+	socklen_t len = sizeof(storage);
+
+	if (find(back->stream.fd, (struct sockaddr *)&storage, &len) != 0)
+		len = 0;
+	return addr_from_sockaddr((struct sockaddr *)&storage, len);
+}
+
+static void
+send_proxy_header(struct back *back)
+{
+	const struct back_plan *plan = back->plan;
+	struct proxy_header header = { .version = plan->proxy.version, .identity = plan->order.identity,
+		.sni = plan->proxy.sni, .alpn = plan->proxy.alpn };
+	struct buf out = { 0 };
+
+	if (header.version == PROXY_VERSION_NONE)
+		return;
+	header.from = end_of(back, getsockname);
+	header.to = plan->to;
+	proxy_header_write(&header, &out);
+	stream_write(&back->stream, buf_slice(&out));
+	buf_clear(&out);
+}
+
 static void
 on_connected(struct back *back)
 {
+	send_proxy_header(back);
 	if (back->plan->implicit_tls)
 		start_tls(back);
 	else

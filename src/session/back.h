@@ -8,6 +8,7 @@
 #define SESSION_BACK_H
 
 #include "net/loop.h"
+#include "net/proxy_header.h"
 #include "net/stream.h"
 #include "net/tls_context.h"
 #include "proto/dial.h"
@@ -21,11 +22,21 @@ enum back_event {
 	BACK_EVENT_FAILED	/* refused connection, timeout, TLS failure, out of protocol: back_reason */
 };
 
+/*
+ * The PROXY header that comes before TLS and everything else, in one write.  It tells of order.identity; a
+ * health check, which has none, sends the header that is nobody's.
+ */
+struct back_proxy {
+	enum proxy_version version;		/* PROXY_VERSION_NONE: none */
+	const char *sni, *alpn;			/* of the client's TLS, or NULL; outlive the connect */
+};
+
 /* Where to and how.  All pointers outlive the dialling. */
 struct back_plan {
 	struct dial_order order;
 	struct addr to;
 	const struct addr *source;		/* NULL: the kernel's choice */
+	struct back_proxy proxy;
 	const struct tls_back *tls;		/* NULL: no TLS with the server */
 	bool implicit_tls;
 	int64_t connect_timeout_ms;		/* connect, and TLS with it */

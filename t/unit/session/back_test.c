@@ -373,6 +373,107 @@ logs_in_through_either_tls(void **state)
 	tls_context_free(&context);
 }
 
+/* The client's own, for whom the rig has no session: it stands in for all headers of a client. */
+static const char proxy_line[] = "PROXY TCP4 192.0.2.7 198.51.100.1 4711 143\r\n";
+
+static void
+tell_of_a_client(struct rig *rig)
+{
+	rig->plan.proxy.version = PROXY_VERSION_1;
+	assert_true(addr_parse(slice_of("192.0.2.7"), 4711, &rig->identity.client));
+	assert_true(addr_parse(slice_of("198.51.100.1"), 143, &rig->identity.local));
+}
+
+/* A server that wants one says nothing before. */
+static void
+a_proxy_header_comes_before_the_greeting(void **state)
+{
+	struct rig rig;
+	struct peer *peer;
+
+	(void)state;
+	rig_open(&rig);
+	tell_of_a_client(&rig);
+	dial(&rig);
+	peer = door_accept(&rig.server);
+	peer_expect(peer, proxy_line);
+	assert_string_equal(back_doing(rig.back), "reading greeting");
+	peer_say(peer, greeting);
+	peer_expect(peer, login_line);
+	peer_say(peer, "L OK done\r\n");
+	expect_event(&rig, BACK_EVENT_READY);
+	rig_close(&rig);
+}
+
+static void
+a_proxy_header_comes_before_tls(void **state)
+{
+	struct rig rig;
+	struct tls_back tls = { 0 };
+	struct error error;
+	struct peer *peer;
+
+	(void)state;
+	tls.client = tls_client_load(false, NULL, &error);
+	rig_open(&rig);
+	tell_of_a_client(&rig);
+	rig.plan.tls = &tls;
+	rig.plan.implicit_tls = true;
+	dial(&rig);
+	peer = door_accept(&rig.server);
+	peer_expect(peer, proxy_line);
+	peer_expect(peer, "\x16\x03\x01");
+	tls_client_free(&tls.client);
+	rig_close(&rig);
+}
+
+static void
+a_proxy_header_needs_no_dialogue(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig);
+	tell_of_a_client(&rig);
+	rig.plan.order.proto = &proto_tcp;
+	dial(&rig);
+	expect_event(&rig, BACK_EVENT_READY);
+	peer_expect(door_accept(&rig.server), proxy_line);
+	rig_close(&rig);
+}
+
+/* Nobody's connection, as a health check's. */
+static void
+a_proxy_header_may_be_our_own(void **state)
+{
+	static const char local[] = "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
+	char from[ADDR_TEXT_MAX], line[256];
+	struct sockaddr_in own;
+	socklen_t len = sizeof(own);
+	struct rig rig;
+	struct peer *peer;
+
+	(void)state;
+	for (int version = PROXY_VERSION_1; version <= PROXY_VERSION_2; version++) {
+		rig_open(&rig);
+		rig.plan.order.identity = NULL;
+		rig.plan.proxy.version = (enum proxy_version)version;
+		dial(&rig);
+		peer = door_accept(&rig.server);
+		assert_int_equal(getsockname(rig.back->stream.fd, (struct sockaddr *)&own, &len), 0);
+		snprintf(line, sizeof(line), "PROXY TCP4 127.0.0.1 %s %u %u\r\n",
+		    addr_host(&rig.server.addr, from), (unsigned)ntohs(own.sin_port),
+		    (unsigned)addr_port(&rig.server.addr));
+		while (buf_len(&peer->heard) < sizeof(local) - 1)
+			loop_run(rig.loop);
+		if (version == PROXY_VERSION_1)
+			peer_expect(peer, line);
+		else
+			assert_memory_equal(buf_data(&peer->heard), local, sizeof(local) - 1);
+		rig_close(&rig);
+	}
+}
+
 static void
 is_ready_when_connected_without_a_dialogue(void **state)
 {
@@ -416,6 +517,10 @@ main(void)
 		cmocka_unit_test(can_be_closed_at_each_stage),
 		cmocka_unit_test(refuses_plaintext_behind_starttls),
 		cmocka_unit_test(logs_in_through_either_tls),
+		cmocka_unit_test(a_proxy_header_comes_before_the_greeting),
+		cmocka_unit_test(a_proxy_header_comes_before_tls),
+		cmocka_unit_test(a_proxy_header_needs_no_dialogue),
+		cmocka_unit_test(a_proxy_header_may_be_our_own),
 		cmocka_unit_test(is_ready_when_connected_without_a_dialogue),
 		cmocka_unit_test(fails_without_a_dialogue_and_the_tls_it_needs),
 	};
