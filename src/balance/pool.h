@@ -79,6 +79,7 @@ struct pool {				/* pool NAME { … } */
 };
 
 extern const struct block farm_block, pool_block;
+extern const struct choice login_choices[], forward_choices[];	/* the words of enum login_way, forward_way */
 
 /* The servers of a pool, its own or its farm's: struct server. */
 const struct conf_list *pool_servers(const struct pool *pool);

@@ -10,17 +10,21 @@
 #define BALANCER_WORD(name) { #name, BALANCER_##name }
 static const struct choice balances[] = { BALANCERS(BALANCER_WORD), { 0 } };
 
-static const struct choice logins[] = {
+const struct choice login_choices[] = {
 	{ "password", LOGIN_PASSWORD },
 	{ "master", LOGIN_MASTER },
 	{ "trusted", LOGIN_TRUSTED },
+	{ "xclient", LOGIN_XCLIENT },
 	{ "none", LOGIN_NONE },
 	{ 0 }
 };
 
-static const struct choice forwards[] = {
+const struct choice forward_choices[] = {
 	{ "auto", FORWARD_AUTO },
 	{ "id", FORWARD_ID },
+	{ "xclient", FORWARD_XCLIENT },
+	{ "proxy", FORWARD_PROXY },
+	{ "proxy_v2", FORWARD_PROXY_V2 },
 	{ "none", FORWARD_NONE },
 	{ 0 }
 };
@@ -74,20 +78,26 @@ static const struct directive option_directives[] = {
 	    "connections.  `user`: by a hash of the user's name, so that all sessions of a user meet on "
 	    "one server, through every proxy with the same servers; a login then never goes to another "
 	    "server because of a failed connect or a full server.  All of them heed `weight`."),
-	CONF_CHOICE(struct pool_options, login, "by protocol: password where users log in, else none", logins,
-	    CONF_COMPUTED,
+	CONF_CHOICE(struct pool_options, login, "by protocol: password where users log in, else none",
+	    login_choices, CONF_COMPUTED,
 	    "How users are logged in at the server.  `password`: with the client's own credentials.  "
 	    "`master`: as `master_user`, who acts for the user (SASL PLAIN, Dovecot and Cyrus).  `trusted`: "
 	    "as the user, with the password of `master_password_file` or any: for servers that take it from "
-	    "trusted peers only.  `none`: not at all.  All but `password` need an `auth` that knows the "
-	    "users."),
+	    "trusted peers only.  `xclient`: by the name alone, in the command XCLIENT, which Postfix takes "
+	    "from `smtpd_authorized_xclient_hosts`.  `none`: not at all.  All but `password` need an `auth` "
+	    "that knows the users."),
 	CONF_STRING(struct pool_options, master_user, NULL, 0,
 	    "Who logs in for the users, with `login master`."),
 	CONF_PATH(struct pool_options, master_password_file, NULL, 0,
 	    "A file whose first line is the master user's password, or that of trusted logins."),
-	CONF_CHOICE(struct pool_options, forward, "auto", forwards, 0,
+	CONF_CHOICE(struct pool_options, forward, "auto", forward_choices, 0,
 	    "How the server learns the client's address and session.  `auto`: as the server announces.  "
-	    "`id`: by the ID command, announced or not.  `none`: not at all."),
+	    "`id`, `xclient`: by the command ID or XCLIENT, announced or not.  `proxy`, `proxy_v2`: by a "
+	    "PROXY header before the first word, version 1, or version 2 with TLS and the session in it; the "
+	    "server must be told to expect it, and then takes connections without one no more.  Where "
+	    "there is no client's address (unix sockets, health checks), the header names the connection "
+	    "itself.  `none`: not at all.  For mail transfer and submission: a server that cannot tell "
+	    "clients from this proxy must not trust it, so keep the proxy out of Postfix's `mynetworks`."),
 	CONF_BLOCK(struct pool_options, server_tls, &server_tls_block, "off", 0),
 	CONF_ADDRESSES(struct pool_options, source, NULL, CONF_NUMERIC | CONF_NO_PORT,
 	    "Own addresses to connect to the servers from, used in turn; each gives some 28,000 "

@@ -14,6 +14,7 @@
 #include "daemon/log_block.h"
 #include "daemon/privileges.h"
 #include "proto/proto.h"
+#include "session/pool_fit.h"
 #include "state/affinity.h"
 
 enum { HASHING_THREADS_MAX = 4, HASHING_JOBS_MAX = 4096 };
@@ -337,6 +338,7 @@ generation_warn(const struct generation *g)
 	for (size_t i = 0; i < g->root->tls.count; i++)
 		if (g->tls[i] != NULL)
 			tls_context_warn(g->tls[i]);
+	pool_fit_warn(&g->root->pools);
 }
 
 void

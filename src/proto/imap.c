@@ -181,6 +181,10 @@ const struct proto proto_imap = {
 	.has_login = true,
 	.is_tagged = true,
 	.is_bound = true,
+	.logins = PROTO_WAY(LOGIN_PASSWORD) | PROTO_WAY(LOGIN_MASTER) | PROTO_WAY(LOGIN_TRUSTED) |
+	    PROTO_WAY(LOGIN_NONE),
+	.forwards = PROTO_WAY(FORWARD_AUTO) | PROTO_WAY(FORWARD_ID) | PROTO_WAY(FORWARD_PROXY) |
+	    PROTO_WAY(FORWARD_PROXY_V2) | PROTO_WAY(FORWARD_NONE),
 	.default_starttls = "required",
 	.default_login_timeout = "60s",
 	.default_idle_timeout = "35m",

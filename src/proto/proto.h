@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/login_way.h"
 #include "base/slice.h"
 #include "proto/dialogue.h"
 #include "proto/frame.h"
@@ -59,6 +60,9 @@ struct relay_filter {
 	bool (*is_blind)(const void *state);		/* it has given up: those above say no for good */
 };
 
+/* A bit of the columns `logins` and `forwards`. */
+#define PROTO_WAY(way) (1U << (way))
+
 struct proto {
 	const char *name, *alpn;		/* alpn NULL: none */
 	uint16_t port;				/* 0: none of its own */
@@ -66,6 +70,8 @@ struct proto {
 	bool is_tagged;				/* replies repeat the command's tag */
 	bool trims_lines;			/* blanks at a command's end do not count */
 	bool is_bound;				/* one user belongs on one server: balance user by default */
+	unsigned logins, forwards;		/* what pools may say: PROTO_WAY(LOGIN_…) | … */
+	const char *forward_none_warning;	/* what must be heeded where servers see no client; or NULL */
 	const char *default_starttls;		/* defaults of configuration directives, by protocol */
 	const char *default_login_timeout, *default_idle_timeout, *default_reply_timeout;
 	const char *default_max_errors;

@@ -4,6 +4,9 @@
 
 const struct proto proto_tcp = {
 	.name = "tcp",
+	.logins = PROTO_WAY(LOGIN_NONE),
+	.forwards = PROTO_WAY(FORWARD_AUTO) | PROTO_WAY(FORWARD_PROXY) | PROTO_WAY(FORWARD_PROXY_V2) |
+	    PROTO_WAY(FORWARD_NONE),
 	.default_starttls = "off",
 	.default_login_timeout = "none",
 	.default_idle_timeout = "1h",

@@ -7,29 +7,31 @@
 
 #include "balance/balance.h"
 #include "balance/pool.h"
+#include "base/buf.h"
+#include "base/log.h"
 #include "proto/proto.h"
 
-struct misfit {
-	const char *directive, *words;
+enum { WHERE_MAX = 256 };
+
+struct way {				/* a pool's way of logging in, or of telling who the client is */
+	const char *directive;
+	const struct choice *choices;
+	unsigned known;			/* of the pool's protocol */
+	int value;
 };
-enum { MISFITS_MAX = 3 };
+enum { WAYS = 2 };
 
-/* Which directives are about users or logins, and say so to a protocol that has none. */
-static size_t
-find_misfits(const struct pool *pool, const struct proto *proto, struct misfit out[MISFITS_MAX])
+static bool
+has_way(unsigned ways, int way)
 {
-	const struct pool_options *options = &pool->options;
-	size_t count = 0;
+	return (ways & PROTO_WAY(way)) != 0;
+}
 
-	if (pool_fit_knows_users(proto))
-		return 0;
-	if (options->balance == BALANCER_user)
-		out[count++] = (struct misfit){ "balance", "balance user" };
-	if (options->login != LOGIN_NONE)
-		out[count++] = (struct misfit){ "login", "login" };
-	if (options->forward == FORWARD_ID)
-		out[count++] = (struct misfit){ "forward", "forward id" };
-	return count;
+static void
+list_ways(const struct pool *pool, const struct proto *proto, struct way out[WAYS])
+{
+	out[0] = (struct way){ "login", login_choices, proto->logins, pool->options.login };
+	out[1] = (struct way){ "forward", forward_choices, proto->forwards, pool->options.forward };
 }
 
 bool
@@ -38,29 +40,59 @@ pool_fit_knows_users(const struct proto *proto)
 	return proto->dial != NULL;
 }
 
+/* What a farm or a `default` block says for pools of several protocols holds where it can. */
+static void
+forget_inherited(struct conf_context *context, struct pool *pool, const char *directive)
+{
+	enum conf_origin origin = conf_origin(&pool->conf, directive);
+
+	if (origin == CONF_ORIGIN_DEFAULT_BLOCK || origin == CONF_ORIGIN_INHERITED)
+		conf_unset(context, &pool->conf, directive);
+}
+
 void
 pool_fit_prepare(struct conf_context *context, struct pool *pool, const struct proto *proto)
 {
-	struct misfit misfits[MISFITS_MAX];
-	size_t count = find_misfits(pool, proto, misfits);
+	struct way ways[WAYS];
 
-	for (size_t i = 0; i < count; i++) {
-		enum conf_origin origin = conf_origin(&pool->conf, misfits[i].directive);
+	list_ways(pool, proto, ways);
+	for (size_t i = 0; i < WAYS; i++)
+		if (!has_way(ways[i].known, ways[i].value))
+			forget_inherited(context, pool, ways[i].directive);
+	if (!pool_fit_knows_users(proto) && pool->options.balance == BALANCER_user)
+		forget_inherited(context, pool, "balance");
+}
 
-		if (origin == CONF_ORIGIN_DEFAULT_BLOCK || origin == CONF_ORIGIN_INHERITED)
-			conf_unset(context, &pool->conf, misfits[i].directive);
+static void
+check_way(struct conf_problems *problems, const struct pool *pool, const struct way *way)
+{
+	struct buf known = { 0 };
+	const char *written = "";
+
+	if (has_way(way->known, way->value))
+		return;
+	for (const struct choice *c = way->choices; c->word != NULL; c++) {
+		if (has_way(way->known, c->value))
+			buf_printf(&known, "%s %s", buf_len(&known) > 0 ? "," : "", c->word);
+		if (c->value == way->value)
+			written = c->word;
 	}
+	conf_error_at(problems, &pool->conf, way->directive, "%s has no `%s %s`, only%.*s", pool->protocol,
+	    way->directive, written, SLICE_ARGS(buf_slice(&known)));
+	buf_clear(&known);
 }
 
 static void
 check_users(struct conf_problems *problems, const struct pool *pool, const struct proto *proto)
 {
-	struct misfit misfits[MISFITS_MAX];
-	size_t count = find_misfits(pool, proto, misfits);
+	struct way ways[WAYS];
 
-	for (size_t i = 0; i < count; i++)
-		conf_error_at(problems, &pool->conf, misfits[i].directive,
-		    "%s has no meaning with %s, which knows no users", misfits[i].words, proto->name);
+	list_ways(pool, proto, ways);
+	for (size_t i = 0; i < WAYS; i++)
+		check_way(problems, pool, &ways[i]);
+	if (!pool_fit_knows_users(proto) && pool->options.balance == BALANCER_user)
+		conf_error_at(problems, &pool->conf, "balance",
+		    "balance user has no meaning with %s, which knows no users", proto->name);
 }
 
 /* On a farm with affinity all pools must send a user to the same server. */
@@ -108,4 +140,20 @@ pool_fit_check(struct conf_problems *problems, const struct pool *pool, const st
 	check_affinity(problems, pool, proto);
 	check_server_tls(problems, pool, proto);
 	check_ports(problems, pool, proto);
+}
+
+void
+pool_fit_warn(const struct conf_list *pools)
+{
+	for (size_t i = 0; i < pools->count; i++) {
+		const struct pool *pool = pools->items[i];
+		const struct proto *proto = pool->conf.broken ? NULL : proto_find(pool->protocol);
+		char where[WHERE_MAX];
+
+		if (proto == NULL || proto->forward_none_warning == NULL || pool->options.forward != FORWARD_NONE)
+			continue;
+		log_write(LOG_WARNING, "%s: pool %s has `forward none`: %s",
+		    conf_where_text(conf_where(&pool->conf, "forward"), where, sizeof(where)),
+		    pool->conf.title, proto->forward_none_warning);
+	}
 }

@@ -13,5 +13,6 @@ bool pool_fit_knows_users(const struct proto *proto);	/* or else `balance user` 
 void pool_fit_prepare(struct conf_context *context, struct pool *pool, const struct proto *proto);
 /* In the root's check, for a pool that is not broken; each error is reported where it was written. */
 void pool_fit_check(struct conf_problems *problems, const struct pool *pool, const struct proto *proto);
+void pool_fit_warn(const struct conf_list *pools);	/* logs what is allowed, and dangerous all the same */
 
 #endif

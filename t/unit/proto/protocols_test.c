@@ -48,6 +48,22 @@ defaults(void **state)
 }
 
 static void
+ways_of_every_pool(void **state)
+{
+	(void)state;
+	for (int i = 0; protocols[i] != NULL; i++) {
+		const struct proto *proto = protocols[i];
+
+		assert_true((proto->logins & PROTO_WAY(LOGIN_NONE)) != 0);
+		assert_int_equal((proto->logins & PROTO_WAY(LOGIN_PASSWORD)) != 0, proto->has_login);
+		assert_true((proto->forwards & PROTO_WAY(FORWARD_AUTO)) != 0);
+		assert_true((proto->forwards & PROTO_WAY(FORWARD_NONE)) != 0);
+		assert_true((proto->forwards & PROTO_WAY(FORWARD_PROXY)) != 0);
+		assert_true((proto->forwards & PROTO_WAY(FORWARD_PROXY_V2)) != 0);
+	}
+}
+
+static void
 a_text_for_each_reply(void **state)
 {
 	(void)state;
@@ -123,6 +139,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(found_by_name),
 		cmocka_unit_test(defaults),
+		cmocka_unit_test(ways_of_every_pool),
 		cmocka_unit_test(a_text_for_each_reply),
 		cmocka_unit_test(last_words_need_no_dialogue),
 		cmocka_unit_test(columns_fit_the_engines),

@@ -301,6 +301,44 @@ a_pool_needs_servers_or_an_auth_that_names_hosts(void **state)
 }
 
 static void
+a_protocol_has_its_ways(void **state)
+{
+	(void)state;
+	expect_problem("pool imap { forward xclient; " SERVER " }",
+	    "conf:1:13: imap has no `forward xclient`, only auto, id, proxy, proxy_v2, none");
+	expect_problem("pool imap { login xclient; " SERVER " }",
+	    "conf:1:13: imap has no `login xclient`, only password, master, trusted, none");
+	expect_problem("pool tcp { forward id; port 7; " SERVER " }",
+	    "conf:1:12: tcp has no `forward id`, only auto, proxy, proxy_v2, none");
+	expect_problem("pool tcp { login password; port 7; " SERVER " }",
+	    "conf:1:12: tcp has no `login password`, only none");
+	expect_problem("pool tcp { login none; forward proxy_v2; port 7; " SERVER " }", NULL);
+}
+
+/* What is said once for pools of several protocols holds where it can. */
+static void
+shared_ways_are_for_those_that_have_them(void **state)
+{
+	static const char text[] =
+	    "default pool { login trusted }\n"
+	    "farm f { forward id; " SERVER " }\n"
+	    "pool imap { farm f }\n"
+	    "pool tcp { farm f; port 7 }\n"
+	    "farm p { forward proxy_v2; " SERVER " }\n"
+	    "pool raw { protocol tcp; farm p; port 7 }\n";
+	struct language *language;
+	struct conf *conf = load(text, &language);
+
+	(void)state;
+	assert_int_equal(pool_at(language, 0)->options.login, LOGIN_TRUSTED);
+	assert_int_equal(pool_at(language, 0)->options.forward, FORWARD_ID);
+	assert_int_equal(pool_at(language, 1)->options.login, LOGIN_NONE);
+	assert_int_equal(pool_at(language, 1)->options.forward, FORWARD_AUTO);
+	assert_int_equal(pool_at(language, 2)->options.forward, FORWARD_PROXY_V2);
+	conf_free(&conf);
+}
+
+static void
 tells_what_no_value_is(void **state)
 {
 	(void)state;
@@ -331,6 +369,8 @@ main(void)
 		cmocka_unit_test(starttls_needs_a_protocol_that_has_it),
 		cmocka_unit_test(somebody_must_check_the_password),
 		cmocka_unit_test(a_pool_needs_servers_or_an_auth_that_names_hosts),
+		cmocka_unit_test(a_protocol_has_its_ways),
+		cmocka_unit_test(shared_ways_are_for_those_that_have_them),
 		cmocka_unit_test(tells_what_no_value_is),
 	};
 
