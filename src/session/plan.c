@@ -84,20 +84,65 @@ plan_take_credentials(struct session *s, const struct auth_answer *answer)
 	}
 }
 
+/* By the name alone, unless the auth source has said with which password. */
+static bool
+is_known_by_name(const struct login *login)
+{
+	const struct credentials *back = &login->back;
+
+	return login->pool->options.login == LOGIN_XCLIENT && buf_len(&back->user) > 0 &&
+	    buf_len(&back->authzid) == 0 && buf_len(&back->password) == 0;
+}
+
+/* With a NUL behind the content. */
+static const char *
+text_of(struct buf *buf)
+{
+	buf_append(buf, "", 1);
+	buf_truncate(buf, buf_len(buf) - 1);
+	return buf_data(buf);
+}
+
 static void
 fill_order(struct session *s, struct dial_order *order)
 {
-	const struct pool_options *options = &s->login->pool->options;
+	struct login *login = s->login;
+	const struct pool_options *options = &login->pool->options;
 	int tls = options->server_tls != NULL ? options->server_tls->mode : SERVER_TLS_OFF;
 
 	order->proto = s->proto;
 	order->identity = &s->identity;
-	order->credentials = options->login == LOGIN_NONE ? NULL : &s->login->back;
+	order->hostname = s->settings->hostname;
+	if (is_known_by_name(login))
+		order->user = text_of(&login->back.user);
+	else if (options->login != LOGIN_NONE)
+		order->credentials = &login->back;
 	order->forward = (enum forward_way)options->forward;
 	order->starttls = tls == SERVER_TLS_STARTTLS;
 	order->needs_tls = tls != SERVER_TLS_OFF;
-	order->wants_capabilities = s->login->dialogue.asked_capabilities;
+	order->wants_capabilities = login->dialogue.asked_capabilities;
 	order->until_login = false;
+}
+
+/* What goes before the server's first word. */
+static void
+fill_proxy(struct session *s, struct back_proxy *proxy)
+{
+	struct tls_facts facts;
+
+	switch ((enum forward_way)s->login->pool->options.forward) {
+	case FORWARD_PROXY:
+		proxy->version = PROXY_VERSION_1;
+		break;
+	case FORWARD_PROXY_V2:
+		proxy->version = PROXY_VERSION_2;
+		break;
+	default:
+		return;
+	}
+	tls_facts_read(&s->front, &facts);
+	proxy->sni = facts.sni;
+	proxy->alpn = facts.alpn;
 }
 
 /* The pool's source addresses in turn, those of the server's family; NULL: the kernel chooses. */
@@ -123,6 +168,7 @@ plan_fill(struct session *s, struct endpoint *endpoint)
 
 	memset(&login->plan, 0, sizeof(login->plan));
 	fill_order(s, &login->plan.order);
+	fill_proxy(s, &login->plan.proxy);
 	login->plan.to = endpoint_addr(endpoint);
 	login->plan.source = pick_source(s, login->plan.to.sa.sa_family);
 	login->plan.connect_timeout_ms = pool->options.connect_timeout.ms;

@@ -2,6 +2,8 @@
 /* plan_test.c: what a server is shown of a user, by the pool's `login` and the words of the auth source. */
 #include "bound.h"
 
+#include "session/plan.h"
+
 static char secret_path[] = "/tmp/gatepost-secret.XXXXXX";
 
 static int
@@ -82,6 +84,68 @@ shows_whom_the_pool_and_the_source_say(void **state)
 		snprintf(line, sizeof(line), "bob:%s\n", rows[i].fields);
 		expect_shown(line, rows[i].pool, "a LOGIN Bob secret\r\n", shown);
 	}
+}
+
+/* A protocol that takes users by name is not among those that the rig can load. */
+static void
+shows_a_name_alone_where_the_pool_says_so(void **state)
+{
+	const struct {
+		struct auth_answer answer;
+		const char *user;		/* by the name alone; NULL: with credentials */
+	} rows[] = {
+		{ { .verdict = AUTH_OK }, "bob" },
+		{ { .verdict = AUTH_OK, .destuser = "b2" }, "b2" },
+		{ { .verdict = AUTH_OK, .pass = "other" }, NULL },
+		{ { .verdict = AUTH_OK, .master = "m", .pass = "other" }, NULL },
+	};
+	struct rig rig;
+	struct peer client, *server;
+	struct session *s;
+	const struct dial_order *order;
+
+	(void)state;
+	decided_open(&rig, "bob:{PLAIN}secret\n", &(struct rig_text){ 0 });
+	endpoint_set_weight(endpoint_at(&rig, 1), 0);
+	s = ask_in(&rig, &client);
+	server = serve(&rig, 0);
+	order = &s->login->plan.order;
+	assert_null(order->user);
+	assert_string_equal(order->hostname, "lb.example.com");
+	rig.pool->options.login = LOGIN_XCLIENT;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		plan_take_credentials(s, &rows[i].answer);
+		plan_fill(s, endpoint_at(&rig, 0));
+		assert_int_equal(order->credentials == NULL, rows[i].user != NULL);
+		assert_int_equal(order->user == NULL, rows[i].user == NULL);
+		if (rows[i].user != NULL)
+			assert_string_equal(order->user, rows[i].user);
+	}
+	agree(server, &client);
+	peer_close(&client);
+	bound_close(&rig);
+}
+
+/* Its client comes over a unix socket, and has an address all the same. */
+static void
+tells_of_the_client_in_the_way_of_the_pool(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+
+	(void)state;
+	rig_open(&rig, 1, "imap", "forward proxy", "");
+	rig_client(&rig, &client);
+	peer_expect(&client, client_greeting);
+	peer_say(&client, "a LOGIN bob secret\r\n");
+	server = door_accept(&rig.doors[0]);
+	peer_expect(server, "PROXY TCP4 192.0.2.7 0.0.0.0 4711 0\r\n");
+	peer_say(server, server_greeting);
+	peer_expect(server, login_line);
+	agree(server, &client);
+	peer_close(&client);
+	all_leave(&rig);
+	rig_close(&rig);
 }
 
 /* A source that leaves it to the server, and a server that is not shown what the client said. */
@@ -176,6 +240,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shows_whom_the_pool_and_the_source_say),
+		cmocka_unit_test(shows_a_name_alone_where_the_pool_says_so),
+		cmocka_unit_test(tells_of_the_client_in_the_way_of_the_pool),
 		cmocka_unit_test(an_unchecked_password_opens_nothing),
 		cmocka_unit_test(refusals_are_told_with_their_reason),
 		cmocka_unit_test(a_delay_is_waited_for),
