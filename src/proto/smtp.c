@@ -279,6 +279,10 @@ write_login_refused(struct dialogue *d, const struct dial *dial)
 
 #define SHARED_FIELDS \
 	.alpn = "smtp", \
+	.forwards = PROTO_WAY(FORWARD_AUTO) | PROTO_WAY(FORWARD_XCLIENT) | PROTO_WAY(FORWARD_PROXY) | \
+	    PROTO_WAY(FORWARD_PROXY_V2) | PROTO_WAY(FORWARD_NONE), \
+	.forward_none_warning = "the servers see this proxy in place of the clients: " \
+	    "keep it out of their mynetworks, or they relay for everybody", \
 	.default_idle_timeout = "6m", \
 	.default_reply_timeout = "5m", \
 	.default_max_errors = "20", \
@@ -298,6 +302,8 @@ const struct proto proto_smtp = {
 	SHARED_FIELDS,
 	.name = "smtp",
 	.port = 25,
+	.logins = PROTO_WAY(LOGIN_NONE),
+	.default_bare_newline = "normalize",
 	.default_starttls = "optional",
 	.default_login_timeout = "5m",
 	.default_queue_timeout = "0s",
@@ -310,6 +316,9 @@ const struct proto proto_submission = {
 	.name = "submission",
 	.port = 587,
 	.has_login = true,
+	.logins = PROTO_WAY(LOGIN_PASSWORD) | PROTO_WAY(LOGIN_MASTER) | PROTO_WAY(LOGIN_TRUSTED) |
+	    PROTO_WAY(LOGIN_XCLIENT) | PROTO_WAY(LOGIN_NONE),
+	.default_bare_newline = "reject",
 	.default_starttls = "required",
 	.default_login_timeout = "60s",
 	.default_queue_timeout = "10s",

@@ -319,20 +319,6 @@ check_protocol_of(struct conf_problems *problems, const struct conf_block *conf,
 }
 
 static void
-check_pool(struct conf_problems *problems, const struct pool *pool)
-{
-	const struct proto *proto = pool->protocol != NULL ? proto_find(pool->protocol) : NULL;
-
-	check_protocol_of(problems, &pool->conf, pool->protocol);
-	if (proto == NULL)
-		return;
-	check_way(problems, pool, &(struct way){ "login", login_choices, proto->logins,
-	    pool->options.login });
-	check_way(problems, pool, &(struct way){ "forward", forward_choices, proto->forwards,
-	    pool->options.forward });
-}
-
-static void
 check_pool_of(struct conf_problems *problems, const struct listener_settings *l)
 {
 	const struct pool *pool = l->pool;

@@ -37,7 +37,7 @@ list_ways(const struct pool *pool, const struct proto *proto, struct way out[WAY
 bool
 pool_fit_knows_users(const struct proto *proto)
 {
-	return proto->dial != NULL;
+	return proto->has_login || proto->is_bound;
 }
 
 /* What a farm or a `default` block says for pools of several protocols holds where it can. */

@@ -123,8 +123,6 @@ columns_fit_the_engines(void **state)
 			assert_true(verb->run != NULL && verb->phases != 0);
 		for (const struct dial_step *step = proto->dial; step->doing != NULL; step++, count++) {
 			assert_non_null(step->read);
-			/* what holds a secret is never sent before the login */
-			assert_true((step->flags & DIAL_SECRET) == 0 || (step->flags & DIAL_LOGIN) != 0);
 			assert_true(!proto->is_tagged || step->send == NULL || step->tag != NULL);
 		}
 		assert_true(count > 0 && count <= DIAL_STEPS_MAX);

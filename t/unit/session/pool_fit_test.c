@@ -59,9 +59,9 @@ pools_without_users_say_nothing_of_them(void **state)
 		const char *said, *problem;
 	} rows[] = {
 		{ "balance user", "conf:1:12: balance user has no meaning with tcp, which knows no users" },
-		{ "login password", "conf:1:12: login has no meaning with tcp" },
-		{ "login trusted", "conf:1:12: login has no meaning with tcp" },
-		{ "forward id", "conf:1:12: forward id has no meaning with tcp" },
+		{ "login password", "conf:1:12: tcp has no `login password`, only none" },
+		{ "login trusted", "conf:1:12: tcp has no `login trusted`, only none" },
+		{ "forward id", "conf:1:12: tcp has no `forward id`, only auto, proxy, proxy_v2, none" },
 		{ "balance leastconn; login none; forward none", NULL },
 		{ "forward auto", NULL },
 	};
