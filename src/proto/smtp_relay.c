@@ -413,12 +413,15 @@ end_data(struct smtp_state *s, struct mediation *m)
 {
 	s->mode = MODE_COMMAND;
 	s->size = s->data.size;
-	if (s->is_rejected)
-		smtp_relay_tell_message(s, WORDS_BARE_NEWLINE_DATA, m);
-	else if (s->is_discarding)
-		smtp_relay_tell_message(s, WORDS_LOST, m);
-	else
+	if (s->is_rejected) {
+		/* what comes behind may be data to somebody else: it must not be taken for commands */
+		s->mode = MODE_OVER;
+		smtp_relay_tell_message(s, OWED_OURS_FATAL, WORDS_BARE_NEWLINE_DATA, m);
+	} else if (s->is_discarding) {
+		smtp_relay_tell_message(s, OWED_OURS, WORDS_LOST, m);
+	} else {
 		owed_push(s, OWED_FINAL, false);
+	}
 	if (s->data.policy == BARE_NEWLINE_NORMALIZE && (s->data.has_bare_cr || s->data.has_bare_lf))
 		m->why = "bare CR or LF in data was made CRLF";
 }

@@ -187,9 +187,9 @@ tell(struct smtp_state *s, struct slice reply, bool is_accepted, struct mediatio
 }
 
 void
-smtp_relay_tell_message(struct smtp_state *s, enum words words, struct mediation *m)
+smtp_relay_tell_message(struct smtp_state *s, enum owed_kind kind, enum words words, struct mediation *m)
 {
-	owed_say(s, OWED_OURS, words, m);
+	owed_say(s, kind, words, m);
 	tell(s, slice_trim(slice_of(text_of(s, words))), false, m);
 	m->message.is_ours = true;
 }
