@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * smtp_dial.c: SMTP as a server is spoken to: EHLO, STARTTLS, the client's
+ * address and name by XCLIENT (Postfix's XCLIENT_README), the login by AUTH
+ * (RFC 4954).  After XCLIENT the server is spoken to as the client would,
+ * and what it announced before does not count any more.
+ */
+#include "proto/smtp.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/base64.h"
+#include "base/identity.h"
+#include "proto/capability.h"
+
+enum {
+	COMMAND_MAX = 512,		/* octets of a line, RFC 5321 section 4.5.3.1.4 */
+	VALUE_MAX = 255			/* octets of an attribute as it is written: Postfix takes no more */
+};
+
+/* In dial->notes. */
+enum {
+	NOTE_CODE = 0x3ff,		/* of the reply whose first lines have come; 0: none */
+	NOTE_NO_IPV6 = 0x400		/* the server knows no IPv6 */
+};
+
+static const char unavailable[] = "[UNAVAILABLE]";
+
+/* ANSWER_MORE until the reply's last line; where it is ANSWER_GARBLED, *reply may be anything. */
+static enum answer
+read_reply(struct dial *dial, struct slice line, int wanted, struct smtp_reply *reply)
+{
+	unsigned begun = dial->notes & NOTE_CODE;
+
+	if (!smtp_take_reply(line, reply) || (begun != 0 && (int)begun != reply->code))
+		return ANSWER_GARBLED;
+	dial->notes &= ~(unsigned)NOTE_CODE;
+	if (!reply->is_last) {
+		dial->notes |= (unsigned)reply->code;
+		return ANSWER_MORE;
+	}
+	if (reply->code == wanted)
+		return ANSWER_OK;
+	if (reply->code < 400)
+		return ANSWER_GARBLED;
+	return reply->code < 500 ? ANSWER_LATER : ANSWER_REFUSED;
+}
+
+static enum answer
+read_greeting(struct dial *dial, struct slice line)
+{
+	struct smtp_reply reply;
+
+	return read_reply(dial, line, 220, &reply);
+}
+
+/* The first line greets, each other is a capability; how many there are is bounded in dial.c. */
+static enum answer
+read_ehlo(struct dial *dial, struct slice line)
+{
+	bool is_first = (dial->notes & NOTE_CODE) == 0;
+	struct smtp_reply reply;
+	enum answer answer = read_reply(dial, line, 250, &reply);
+
+	if (is_first)
+		buf_clear(&dial->capabilities);
+	else if (answer != ANSWER_GARBLED)
+		capability_add(&dial->capabilities, slice_trim(reply.text));
+	return answer;
+}
+
+/* There is nothing to be had from a server that was told HELO. */
+static enum answer
+read_helo(struct dial *dial, struct slice line)
+{
+	struct smtp_reply reply;
+
+	buf_clear(&dial->capabilities);
+	return read_reply(dial, line, 250, &reply);
+}
+
+/* Not the moment for TLS is none at all: only a server that takes its leave may be better later. */
+static enum answer
+read_starttls(struct dial *dial, struct slice line)
+{
+	struct smtp_reply reply;
+	enum answer answer = read_reply(dial, line, 220, &reply);
+
+	return answer == ANSWER_LATER && reply.code != 421 ? ANSWER_REFUSED : answer;
+}
+
+static enum answer
+read_go_ahead(struct dial *dial, struct slice line)
+{
+	struct smtp_reply reply;
+
+	return read_reply(dial, line, 334, &reply);
+}
+
+static enum answer
+read_login(struct dial *dial, struct slice line)
+{
+	struct smtp_reply reply;
+
+	return read_reply(dial, line, 235, &reply);
+}
+
+static void
+send_ehlo(struct dial *dial)
+{
+	buf_printf(&dial->out, "EHLO %s\r\n", dial->order.hostname);
+}
+
+static void
+send_starttls(struct dial *dial)
+{
+	if (!dial_has(dial, "STARTTLS"))
+		dial_fail(dial, "server offers no STARTTLS");
+	buf_append_text(&dial->out, "STARTTLS\r\n");
+}
+
+static bool
+has_word(struct slice words, const char *wanted)
+{
+	for (struct slice word = slice_word(&words); word.len > 0; word = slice_word(&words))
+		if (slice_equals_nocase(word, wanted))
+			return true;
+	return false;
+}
+
+/* What the server announces behind XCLIENT; false: it does not. */
+static bool
+find_xclient(const struct dial *dial, struct slice *attributes)
+{
+	struct slice rest = buf_slice(&dial->capabilities);
+
+	while (rest.len > 0) {
+		*attributes = capability_next(&rest);
+		if (slice_equals_nocase(slice_word(attributes), "XCLIENT"))
+			return true;
+	}
+	return false;
+}
+
+static bool
+announces(const struct dial *dial, const char *attribute)
+{
+	struct slice attributes;
+
+	return find_xclient(dial, &attributes) && has_word(attributes, attribute);
+}
+
+/* Of a server that announces no XCLIENT all is expected but the latest: DESTADDR and DESTPORT. */
+static bool
+takes(const struct dial *dial, const char *attribute)
+{
+	struct slice attributes;
+
+	if (find_xclient(dial, &attributes))
+		return has_word(attributes, attribute);
+	return !slice_has_prefix_nocase(slice_of(attribute), "DEST");
+}
+
+/* How the server hears of the client's address is left to us: by XCLIENT then, as SMTP has no ID. */
+static bool
+is_automatic(const struct dial *dial)
+{
+	return dial->order.forward == FORWARD_AUTO || dial->order.forward == FORWARD_ID;
+}
+
+static bool
+tells_address(const struct dial *dial)
+{
+	return is_automatic(dial) || dial->order.forward == FORWARD_XCLIENT;
+}
+
+static bool
+wants_xclient(const struct dial *dial)
+{
+	return dial->order.identity != NULL && (tells_address(dial) || dial->order.user != NULL);
+}
+
+/* False, and nothing written: the server does not take it, or it is empty or too long for any. */
+static bool
+write_attribute(struct dial *dial, const char *name, struct slice value)
+{
+	struct buf text = { 0 };
+	bool fits;
+
+	if (!takes(dial, name))
+		return false;
+	smtp_write_xtext(&text, value);
+	fits = buf_len(&text) > 0 && buf_len(&text) <= VALUE_MAX;
+	if (fits) {
+		buf_printf(&dial->out, " %s=", name);
+		buf_append_slice(&dial->out, buf_slice(&text));
+	}
+	buf_clear(&text);
+	return fits;
+}
+
+static void
+write_address(struct dial *dial, const struct addr *addr, const char *host_name, const char *port_name)
+{
+	struct addr plain = addr_from_sockaddr(&addr->sa, sizeof(addr->in6));
+	bool is_ipv6 = plain.sa.sa_family == AF_INET6;
+	char host[ADDR_TEXT_MAX], text[ADDR_TEXT_MAX + sizeof("IPV6:")];
+
+	if ((is_ipv6 && (dial->notes & NOTE_NO_IPV6) != 0) || (!is_ipv6 && plain.sa.sa_family != AF_INET)) {
+		write_attribute(dial, host_name, slice_of(unavailable));
+		return;
+	}
+	snprintf(text, sizeof(text), "%s%s", is_ipv6 ? "IPV6:" : "", addr_host(&plain, host));
+	write_attribute(dial, host_name, slice_of(text));
+	snprintf(text, sizeof(text), "%u", (unsigned)addr_port(&plain));
+	write_attribute(dial, port_name, slice_of(text));
+}
+
+static void
+write_user(struct dial *dial)
+{
+	if (!takes(dial, "LOGIN"))
+		dial_fail(dial, "server's XCLIENT takes no LOGIN");
+	if (!write_attribute(dial, "LOGIN", slice_of(dial->order.user)))
+		dial_fail(dial, "user does not fit in XCLIENT");
+}
+
+/* In one command: the server may take a second one from us no more, and forgets the first one's LOGIN. */
+static void
+write_attributes(struct dial *dial)
+{
+	const struct identity *identity = dial->order.identity;
+
+	if (tells_address(dial)) {
+		write_address(dial, &identity->client, "ADDR", "PORT");
+		write_attribute(dial, "NAME", slice_of(unavailable));
+		write_attribute(dial, "PROTO", slice_of(identity->is_extended ? "ESMTP" : "SMTP"));
+		write_attribute(dial, "HELO", slice_of(identity->helo));
+	}
+	if (dial->order.user != NULL)
+		write_user(dial);
+	if (tells_address(dial))
+		write_address(dial, &identity->local, "DESTADDR", "DESTPORT");
+}
+
+static void
+send_xclient(struct dial *dial)
+{
+	static const char verb[] = "XCLIENT";
+	size_t before = buf_len(&dial->out);
+
+	/* who may speak PROXY could claim our own address, and with it XCLIENT */
+	if (dial->order.forward == FORWARD_PROXY || dial->order.forward == FORWARD_PROXY_V2)
+		dial_fail(dial, "no XCLIENT behind a PROXY header");
+	if (is_automatic(dial) && !announces(dial, "ADDR"))
+		dial_fail(dial, "server offers no way to pass the client's address");
+	buf_append_text(&dial->out, verb);
+	write_attributes(dial);
+	if (buf_len(&dial->out) == before + strlen(verb))
+		dial_fail(dial, "server's XCLIENT takes nothing that is known");
+	buf_append_text(&dial->out, "\r\n");
+}
+
+static bool
+told_ipv6(const struct dial *dial)
+{
+	const struct addr *client = &dial->order.identity->client;
+	struct addr plain = addr_from_sockaddr(&client->sa, sizeof(client->in6));
+
+	return tells_address(dial) && takes(dial, "ADDR") && plain.sa.sa_family == AF_INET6;
+}
+
+/* Postfix with inet_protocols=ipv4 knows no IPv6; as ADDR came first, nothing of the command counts yet. */
+static enum answer
+read_xclient(struct dial *dial, struct slice line)
+{
+	struct smtp_reply reply;
+	enum answer answer = read_reply(dial, line, 220, &reply);
+
+	if (answer != ANSWER_REFUSED || reply.code != 501 || !told_ipv6(dial))
+		return answer;
+	dial->notes |= NOTE_NO_IPV6;
+	return ANSWER_OK;
+}
+
+static bool
+wants_xclient_again(const struct dial *dial)
+{
+	return (dial->notes & NOTE_NO_IPV6) != 0;
+}
+
+/* Who said HELO is not announced anything; but to log in takes EHLO. */
+static bool
+is_basic(const struct dial *dial)
+{
+	const struct identity *identity = dial->order.identity;
+
+	return identity->helo != NULL && !identity->is_extended && dial->order.credentials == NULL;
+}
+
+static bool
+wants_ehlo_as_client(const struct dial *dial)
+{
+	return wants_xclient(dial) && !is_basic(dial);
+}
+
+static bool
+wants_helo_as_client(const struct dial *dial)
+{
+	return wants_xclient(dial) && is_basic(dial);
+}
+
+static void
+write_hello(struct dial *dial, const char *verb)
+{
+	const char *name = dial->order.identity->helo;
+
+	if (!smtp_helo_is_valid(slice_of(name)))
+		name = dial->order.hostname;
+	buf_printf(&dial->out, "%s %s\r\n", verb, name);
+}
+
+static void
+send_ehlo_as_client(struct dial *dial)
+{
+	write_hello(dial, "EHLO");
+}
+
+static void
+send_helo_as_client(struct dial *dial)
+{
+	write_hello(dial, "HELO");
+}
+
+/* "AUTH PLAIN LOGIN", or "AUTH=PLAIN LOGIN" as it was before RFC 2554. */
+static bool
+has_mechanism(const struct dial *dial, const char *mechanism)
+{
+	struct slice rest = buf_slice(&dial->capabilities);
+
+	while (rest.len > 0) {
+		struct slice entry = capability_next(&rest), word = slice_word(&entry);
+		bool is_old = slice_has_prefix_nocase(word, "AUTH=");
+
+		if (!is_old && !slice_equals_nocase(word, "AUTH"))
+			continue;
+		if (has_word(entry, mechanism) || has_word(slice_from(word, strlen("AUTH=")), mechanism))
+			return true;
+	}
+	return false;
+}
+
+static bool
+has_plain(const struct dial *dial)
+{
+	return has_mechanism(dial, "PLAIN");
+}
+
+static bool
+has_only_login(const struct dial *dial)
+{
+	return !has_plain(dial) && has_mechanism(dial, "LOGIN");
+}
+
+/* Does "AUTH PLAIN" fit in a line with what it is to carry? */
+static bool
+is_plain_short(const struct dial *dial)
+{
+	const struct credentials *c = dial->order.credentials;
+	size_t message = buf_len(&c->authzid) + buf_len(&c->user) + buf_len(&c->password) + 2;
+
+	return strlen("AUTH PLAIN \r\n") + (message + 2) / 3 * 4 <= COMMAND_MAX;
+}
+
+static bool
+cannot_log_in(const struct dial *dial)
+{
+	bool needs_plain = buf_len(&dial->order.credentials->authzid) > 0;
+
+	return !has_plain(dial) && (needs_plain || !has_only_login(dial));
+}
+
+static void
+fail_login(struct dial *dial)
+{
+	if (buf_len(&dial->order.credentials->authzid) > 0)
+		dial_fail(dial, "server offers no AUTH PLAIN");
+	dial_fail(dial, "server offers no AUTH PLAIN or LOGIN");
+}
+
+static bool
+wants_plain_at_once(const struct dial *dial)
+{
+	return has_plain(dial) && is_plain_short(dial);
+}
+
+static bool
+wants_plain_in_turns(const struct dial *dial)
+{
+	return has_plain(dial) && !is_plain_short(dial);
+}
+
+static void
+send_plain_at_once(struct dial *dial)
+{
+	buf_append_text(&dial->out, "AUTH PLAIN ");
+	dial_write_plain(dial);
+}
+
+static void
+send_plain(struct dial *dial)
+{
+	buf_append_text(&dial->out, "AUTH PLAIN\r\n");
+}
+
+static void
+send_login(struct dial *dial)
+{
+	buf_append_text(&dial->out, "AUTH LOGIN\r\n");
+}
+
+static void
+send_user(struct dial *dial)
+{
+	base64_encode(buf_slice(&dial->order.credentials->user), &dial->out);
+	buf_append_text(&dial->out, "\r\n");
+}
+
+static void
+send_password(struct dial *dial)
+{
+	base64_encode(buf_slice(&dial->order.credentials->password), &dial->out);
+	buf_append_text(&dial->out, "\r\n");
+}
+
+/* Columns of the steps that log in, by what their replies are. */
+enum { ASKS = DIAL_LOGIN | DIAL_SECRET, TELLS = ASKS | DIAL_FORWARD };
+
+const struct dial_step smtp_dial[] = {
+	/* while ...               if                    send                 read, flags, tag */
+	{ "reading greeting",       NULL,                 NULL,                read_greeting, 0, NULL },
+	{ "saying EHLO",            NULL,                 send_ehlo,           read_ehlo, 0, NULL },
+	{ "asking for TLS", dial_wants_tls, send_starttls, read_starttls, DIAL_STARTS_TLS, NULL },
+	{ "saying EHLO",            dial_began_tls,       send_ehlo,           read_ehlo, 0, NULL },
+	{ "telling the address", wants_xclient, send_xclient, read_xclient, DIAL_SECRET, NULL },
+	{ "telling the address", wants_xclient_again, send_xclient, read_greeting, DIAL_SECRET, NULL },
+	{ "saying EHLO anew",       wants_ehlo_as_client, send_ehlo_as_client, read_ehlo, 0, NULL },
+	{ "saying HELO anew",       wants_helo_as_client, send_helo_as_client, read_helo, 0, NULL },
+	{ "choosing how to log in", cannot_log_in,        fail_login,          read_login, DIAL_LOGIN, NULL },
+	{ "logging in",             wants_plain_at_once,  send_plain_at_once,  read_login, TELLS, NULL },
+	{ "asking to authenticate", wants_plain_in_turns, send_plain,          read_go_ahead, ASKS, NULL },
+	{ "sending the password",   wants_plain_in_turns, dial_write_plain,    read_login, TELLS, NULL },
+	{ "asking to log in",       has_only_login,       send_login,          read_go_ahead, ASKS, NULL },
+	{ "sending the user",       has_only_login,       send_user,           read_go_ahead, ASKS, NULL },
+	{ "sending the password",   has_only_login,       send_password,       read_login, TELLS, NULL },
+	{ 0 }
+};
