@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * dial_fuzz.c: a hostile server against the dial: the same outcome however
- * its lines are cut, bounded memory, and no secret without wanted TLS.
+ * dial_fuzz.c: a hostile server against the dials of IMAP and, with option 7,
+ * of SMTP: the same outcome however its lines are cut, bounded memory, no
+ * secret without wanted TLS, and no client that the server was not told of.
  */
 #include "fuzz.h"
 
+#include "base/identity.h"
 #include "proto/dial.h"
+#include "proto/smtp.h"
 
 enum { KEPT_MAX = 256 * 1024 };		/* bounds of lines and octets, times what is kept of each */
 
-static const char password[] = "Pa55word";
+static const char password[] = "Pa55word", encoded_password[] = "UGE1NXdvcmQ";
+static const struct proto smtp = { .name = "smtp", .frame = frame_line, .dial = smtp_dial };
 
 struct run {
 	struct dial dial;
@@ -17,8 +21,32 @@ struct run {
 	struct identity identity;
 	enum dial_result result;
 	size_t start;
+	bool told;			/* XCLIENT was sent */
 	struct buf trace;
 };
+
+/* IPv6 and an odd name behind EHLO, or IPv4 and a good one behind HELO. */
+static void
+fill_identity(struct identity *identity, bool is_odd)
+{
+	static char odd_name[] = "c+=\xc3\xb6 x", good_name[] = "c.test";
+
+	addr_parse(slice_of(is_odd ? "2001:db8::7" : "203.0.113.7"), 5555, &identity->client);
+	addr_parse(slice_of(is_odd ? "2001:db8::1" : "198.51.100.1"), 25, &identity->local);
+	identity->helo = is_odd ? odd_name : good_name;
+	identity->is_extended = is_odd;
+}
+
+/* Option 4: by XCLIENT, announced or not, and without credentials the user too. */
+static void
+order_smtp(struct run *run, struct dial_order *order, const struct input *input)
+{
+	order->proto = &smtp;
+	order->hostname = "gp.test";
+	order->forward = has_option(input, 4) ? FORWARD_XCLIENT : FORWARD_AUTO;
+	order->user = has_option(input, 4) && order->credentials == NULL ? "alice" : NULL;
+	fill_identity(&run->identity, has_option(input, 5));
+}
 
 static void
 run_init(struct run *run, const struct input *input)
@@ -36,21 +64,32 @@ run_init(struct run *run, const struct input *input)
 	order.credentials = has_option(input, 3) ? NULL : &run->credentials;
 	order.wants_capabilities = has_option(input, 4);
 	order.until_login = order.credentials == NULL;
+	if (has_option(input, 7))
+		order_smtp(run, &order, input);
 	dial_init(&run->dial, &order);
 	run->result = dial_start(&run->dial);
+}
+
+static bool
+says(const struct run *run, const char *words)
+{
+	const struct dial *dial = &run->dial;
+
+	return buf_len(&dial->out) > 0 &&
+	    memmem(buf_data(&dial->out), buf_len(&dial->out), words, strlen(words)) != NULL;
 }
 
 static void
 check_secrets(const struct run *run)
 {
+	static const char *const secrets[] = { password, encoded_password, "AUTHENTICATE PLAIN ",
+		"AUTH PLAIN", "AUTH LOGIN", "XCLIENT" };
 	const struct dial *dial = &run->dial;
 
-	if (!dial->order.needs_tls || dial->tls_active || buf_len(&dial->out) == 0)
+	if (!dial->order.needs_tls || dial->tls_active)
 		return;
-	must(memmem(buf_data(&dial->out), buf_len(&dial->out), password, strlen(password)) == NULL,
-	    "no password without TLS");
-	must(memmem(buf_data(&dial->out), buf_len(&dial->out), "AUTHENTICATE PLAIN ", 19) == NULL,
-	    "no secret without TLS");
+	for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++)
+		must(!says(run, secrets[i]), "no secret without TLS");
 }
 
 static size_t
@@ -76,6 +115,7 @@ feed(struct run *run, struct slice all)
 		must(used <= in.len, "no more is used than is there");
 		run->start += used;
 		check_secrets(run);
+		run->told = run->told || says(run, "XCLIENT ");
 		must(dial_doing(dial) != NULL, "the dial knows what it does");
 		buf_append_slice(&run->trace, buf_slice(&dial->out));
 		buf_clear(&dial->out);
@@ -96,6 +136,8 @@ finish(struct run *run)
 
 	if (run->result == DIAL_READY && dial->order.starttls)
 		must(dial->tls_active, "ready only with TLS");
+	if (run->result == DIAL_READY && dial->order.proto == &smtp)
+		must(run->told == (dial->order.identity != NULL), "ready only with the client told of");
 	buf_printf(&run->trace, "<%d %s %s>", (int)run->result, dial->why, dial_doing(dial));
 	buf_append_slice(&run->trace, buf_slice(&dial->capabilities));
 	buf_append_slice(&run->trace, buf_slice(&dial->capabilities_after));

@@ -40,7 +40,7 @@ must_equal(struct slice a, struct slice b, const char *what)
 }
 
 struct input {
-	unsigned options;		/* six bits */
+	unsigned options;		/* bits 0 to 5 and 7: bit 6 is free to make a letter of them */
 	unsigned cut;
 	struct slice body;
 };
@@ -50,7 +50,7 @@ input_read(const uint8_t *data, size_t size, struct input *input)
 {
 	if (size < 2)
 		return false;
-	input->options = data[0] & 0x3f;
+	input->options = data[0] & 0xbf;
 	input->cut = data[1];
 	input->body = slice_make((const char *)data + 2, size - 2);
 	return true;
