@@ -16,16 +16,29 @@ use MIME::Base64 qw(decode_base64);
 use Test::More;
 
 # What the server says to a login; behind one that works, also to a NOOP.
-my %outcomes = (
+my %imap = (
 	ok => [[send => sub ($tag) { "$tag OK [CAPABILITY IMAP4rev1 IDLE MOVE] Logged in\r\n" }],
 	    [expect => qr/^(\S+) NOOP\r\n/m], [send => sub ($tag) { "$tag OK NOOP completed.\r\n" }],
 	    ['hold']],
 	refused => [[send => sub ($tag) { "$tag NO [AUTHENTICATIONFAILED] No such user here\r\n" }],
 	    ['hold']],
 	later => [[send => sub ($tag) { "$tag NO [UNAVAILABLE] Try later\r\n" }], ['hold']],
+	login => [[send => "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hi\r\n"],
+	    [expect => qr/^(\S+) AUTHENTICATE PLAIN [^\r\n]+\r\n/m]],
+	noop => ["zz NOOP\r\n", '^zz OK NOOP completed\.$'],
 );
-my @login = ([send => "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hi\r\n"],
-    [expect => qr/^(\S+) AUTHENTICATE PLAIN [^\r\n]+\r\n/m]);
+my %submission = (
+	ok => [[send => "235 2.7.0 Logged in\r\n"], [expect => qr/^NOOP\r\n/m],
+	    [send => "250 2.0.0 OK\r\n"], ['hold']],
+	refused => [[send => "535 5.7.8 No such user here\r\n"], ['hold']],
+	later => [[send => "454 4.7.0 Try later\r\n"], ['hold']],
+	login => [[send => "220 server ESMTP\r\n"], [expect => qr/^EHLO [^\r\n]+\r\n/m],
+	    [send => "250-server\r\n250-8BITMIME\r\n250 AUTH PLAIN\r\n"],
+	    [expect => qr/^AUTH PLAIN [^\r\n]+\r\n/m]],
+	noop => ["NOOP\r\n", '^250 '],
+);
+my %spoken = (imap => \%imap, submission => \%submission, smtp => { noop => $submission{noop} });
+my @visited = ([send => "421 4.3.2 Come again\r\n"]);
 
 # \xHH, \\ and \*N{text}
 sub unescape ($text) {
@@ -52,17 +65,20 @@ sub read_transcript ($path) {
 	return \%transcript;
 }
 
-# Each transcript has its server and its listener; without TLS and without passwords there can be none.
-my @transcripts = grep { $_->{tls} ne 'no' || $_->{plaintext_login} eq 'yes' }
+# Each transcript has its server and its listener; without TLS and without passwords there can be none
+# where users log in.
+my @transcripts = grep { $_->{tls} ne 'no' || $_->{plaintext_login} eq 'yes' || $_->{proto} eq 'smtp' }
     map { read_transcript($_) } glob "$FindBin::Bin/dialogue/*.txt";
 my %values = (CERT => make_cert(), NOBODY => refusing_port());
 my $config = "hostname mail.example\ntls main { certificate \@CERT\@ }\n";
 my %place = (active => 'bind_tls', offered => 'bind', no => 'starttls off; bind');
 for my $transcript (@transcripts) {
 	my $name = $transcript->{name};
+	my $spoken = $transcript->{spoken} = $spoken{ $transcript->{proto} };
 	# once for each way to send
-	my @scripts = map { [@login, @{ $outcomes{$_} }] } (split ' ', $transcript->{login}) x 2;
+	my @scripts = map { [@{ $spoken->{login} }, @{ $spoken->{$_} }] } (split ' ', $transcript->{login}) x 2;
 
+	@scripts = [@visited] if $transcript->{end} eq 'server';
 	$transcript->{server} = Gatepost::Fake->new(name => $name, scripts => \@scripts)->start if @scripts;
 	$values{"SERVER_$name"} = $transcript->{server} ? $transcript->{server}->port : $values{NOBODY};
 	$config .= <<~"END";
@@ -87,7 +103,7 @@ sub expect_credentials ($run, $wanted) {
 	return if eval {
 		wait_for(sub {
 			@seen = map { join '|', (split /\0/, decode_base64($_ // ''), -1)[1, 2] }
-			    map { $server->received($_) =~ /AUTHENTICATE PLAIN (\S+)\r\n/ ? $1 : '' }
+			    map { $server->received($_) =~ /AUTH\w* PLAIN (\S+)\r\n/ ? $1 : '' }
 			    $run->{transcript}{logins} + 1 .. $server->connections;
 			for my $i (0 .. $#seen) {
 				next if $seen[$i] ne $wanted;
@@ -119,13 +135,17 @@ sub play_line ($run, $kind, $text) {
 	return;
 }
 
-# Nothing more was said, and the connection is open, or not.
+# Nothing more was said, and the connection is open, or not, or goes to a server.
 sub play_end ($run) {
 	my ($client, $transcript) = @$run{qw(client transcript)};
 
 	if ($transcript->{end} eq 'open') {
-		$client->send_bytes("zz NOOP\r\n");
-		play_line($run, 'S', 'zz OK NOOP completed.');
+		my ($noop, $answer) = @{ $transcript->{spoken}{noop} };
+		$client->send_bytes($noop);
+		play_line($run, '~', $answer);
+	} elsif ($transcript->{end} eq 'server') {
+		my $wanted = ++$transcript->{connections};
+		wait_for(sub { $transcript->{server}->connections >= $wanted }, 10, 'the server');
 	} else {
 		my $rest = $client->rest;
 		die "more was said: $rest\n" if length $rest;
