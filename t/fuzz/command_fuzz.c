@@ -10,6 +10,7 @@
 
 struct run {
 	struct dialogue dialogue;
+	struct identity identity;
 	size_t start;			/* of what is not consumed yet */
 	size_t len;			/* of all that will come */
 	bool is_over;
@@ -52,7 +53,8 @@ perform(struct run *run, enum step step, const char *name)
 		log_in(run);
 	if (step == STEP_STARTTLS)
 		dialogue_tls_started(&run->dialogue);
-	run->is_over = step == STEP_QUIT || step == STEP_FATAL || step == STEP_INJECTION;
+	run->is_over = step == STEP_QUIT || step == STEP_FATAL || step == STEP_INJECTION ||
+	    step == STEP_MEDIATE;
 }
 
 static void
@@ -66,7 +68,8 @@ feed(struct run *run, struct slice all)
 		enum step step = command_run(&run->dialogue, slice_make(copy, in.len), &used, &name);
 
 		xfree(copy);
-		must(used <= in.len && (used > 0) == (step != STEP_MORE), "every step consumes its command");
+		must(used <= in.len && (used > 0) == (step != STEP_MORE && step != STEP_MEDIATE),
+		    "every step consumes its command, but for one that is mediated");
 		run->start += used;
 		perform(run, step, name);
 		if (step == STEP_MORE)
@@ -74,18 +77,34 @@ feed(struct run *run, struct slice all)
 	}
 }
 
+static const struct proto *
+proto_of(const struct input *input)
+{
+	if (has_option(input, 2))
+		return &proto_smtp;
+	return has_option(input, 3) ? &proto_submission : &proto_imap;
+}
+
 static void
 run_init(struct run *run, const struct input *input)
 {
 	memset(run, 0, sizeof(*run));
-	dialogue_init(&run->dialogue, &proto_imap, NULL, "mail.example");
-	run->dialogue.offer = slice_of("IDLE\nMOVE\n");
+	dialogue_init(&run->dialogue, proto_of(input), &run->identity, "mail.example");
+	run->dialogue.offer = slice_of("IDLE\nMOVE\nSIZE 1000\n");
 	run->dialogue.tls_offered = has_option(input, 0);
 	run->dialogue.secrets_allowed = !has_option(input, 1);
 	run->len = input->body.len;
 	dialogue_greet(&run->dialogue);
 	buf_append_slice(&run->trace, buf_slice(&run->dialogue.out));
 	buf_clear(&run->dialogue.out);
+}
+
+static void
+run_clear(struct run *run)
+{
+	dialogue_wipe(&run->dialogue);
+	xfree(run->identity.helo);
+	buf_clear(&run->trace);
 }
 
 int
@@ -104,9 +123,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		feed(&pieces, slice_make(input.body.data, at));
 	}
 	must_equal(buf_slice(&pieces.trace), buf_slice(&whole.trace), "cutting changes no answer");
-	dialogue_wipe(&whole.dialogue);
-	dialogue_wipe(&pieces.dialogue);
-	buf_clear(&whole.trace);
-	buf_clear(&pieces.trace);
+	run_clear(&whole);
+	run_clear(&pieces);
 	return 0;
 }
