@@ -19,6 +19,7 @@ our @EXPORT_OK = qw(refusing_port black_hole);
 
 # The steps of a script:
 #   [expect => qr/…/]      reads until it matches; what it captured is given to later code
+#   [at_once => qr/…/]     the same of what the next single read brings
 #   [send => TEXT or CODE] CODE gets the captures of the last expect
 #   [trickle => TEXT]      one byte in each segment
 #   [flood => TEXT, MIB]   the text again and again
@@ -31,6 +32,7 @@ our @EXPORT_OK = qw(refusing_port black_hole);
 # the last one repeating.
 my %steps = (
 	expect => \&step_expect,
+	at_once => sub ($c, $pattern) { get($c); take($c, $pattern) },
 	send => sub ($c, $text) { put($c, ref $text ? $text->(@{ $c->{captured} }) : $text) },
 	trickle => sub ($c, $text) { put($c, $_) for split //, $text },
 	flood => \&step_flood,
@@ -115,7 +117,11 @@ sub step_expect ($connection, $pattern) {
 	while ($connection->{in} !~ $pattern) {
 		get($connection) or die "the other side closed\n";
 	}
-	$connection->{in} =~ $pattern;
+	return take($connection, $pattern);
+}
+
+sub take ($connection, $pattern) {
+	$connection->{in} =~ $pattern or die "something else\n";
 	$connection->{captured} = [map { substr $connection->{in}, $-[$_], $+[$_] - $-[$_] } 1 .. $#+];
 	substr $connection->{in}, 0, $+[0], '';
 	return;

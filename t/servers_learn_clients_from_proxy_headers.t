@@ -1,0 +1,109 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# With `forward proxy` and `proxy_v2` a server is told in one piece, before
+# anything else, who the client is: fakes see the bytes, Dovecot and Postfix
+# believe them.  Version 2 tells of TLS too.  A client without an address is
+# no reason to fail.
+use v5.36;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Gatepost::Cert qw(make_cert);
+use Gatepost::Dovecot;
+use Gatepost::Fake;
+use Gatepost::Gatepost;
+use Gatepost::Imap;
+use Gatepost::Port qw(own_address);
+use Gatepost::Postfix;
+use Gatepost::Process qw(test_dir);
+use Gatepost::Smtp;
+use Test::More;
+
+plan skip_all => 'needs root' if $> != 0;
+
+my $signature = "\r\n\r\n\0\r\nQUIT\n";
+my $login = [[send => "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] fake\r\n"],
+    [expect => qr/^(\S+) AUTHENTICATE PLAIN \S+\r\n/m], [send => sub ($tag) { "$tag OK in\r\n" }], ['hold']];
+my %fakes = (
+	v1 => Gatepost::Fake->new(name => 'v1', script => [[at_once => qr/\APROXY TCP4 [^\r\n]+\r\n\z/], @$login]),
+	v2 => Gatepost::Fake->new(name => 'v2', script => [[at_once => qr/\A\Q$signature\E\x21\x11.+\z/s], @$login]),
+);
+$_->start for values %fakes;
+my %postfixes = map { $_ => Gatepost::Postfix->new(name => "postfix_$_", proxy => 1)->start } qw(v1 v2);
+my $dovecot = Gatepost::Dovecot->new(name => 'dovecot', trusted => '', settings => <<'END')->start;
+haproxy_trusted_networks = 127.0.0.0/8
+disable_plaintext_auth = yes
+service imap-login {
+  inet_listener imap {
+    haproxy = yes
+  }
+}
+END
+
+my $cert = make_cert();
+my $gatepost = Gatepost::Gatepost->new(values => { CERT => $cert, V1 => $fakes{v1}->port,
+    V2 => $fakes{v2}->port, DOVECOT => $dovecot->port, POSTFIX1 => $postfixes{v1}->port,
+    POSTFIX2 => $postfixes{v2}->port }, config => <<'END')->start;
+tls main { certificate @CERT@ }
+default pool { retries 0; forward proxy_v2 }
+pool v1 { protocol imap; forward proxy; server s { address 127.0.0.1:@V1@ } }
+pool v2 { protocol imap; server s { address 127.0.0.1:@V2@ } }
+pool dovecot { protocol imap; server s { address 127.0.0.1:@DOVECOT@ } }
+pool postfix1 { protocol tcp; forward proxy; server s { address 127.0.0.1:@POSTFIX1@ } }
+pool postfix2 { protocol tcp; server s { address 127.0.0.1:@POSTFIX2@ } }
+default listener { protocol imap; tls main }
+listener v1 { bind_tls 127.0.0.1:@PORT{v1}@; pool v1 }
+listener v2 { bind_tls 127.0.0.1:@PORT{v2}@; pool v2 }
+listener dovecot { bind_tls 127.0.0.1:@PORT{dovecot}@; pool dovecot }
+listener postfix1 { protocol tcp; bind 127.0.0.1:@PORT{postfix1}@ unix:@DIR@/postfix1; pool postfix1 }
+listener postfix2 { protocol tcp; bind 127.0.0.1:@PORT{postfix2}@ unix:@DIR@/postfix2
+                    bind_tls 127.0.0.1:@PORT{smtps}@; pool postfix2 }
+END
+my $from = own_address();
+
+sub imap_client ($name) {
+	my $client = Gatepost::Imap->new(port => $gatepost->port($name), tls => 1, from => $from,
+	    sni => 'mail.example.com', timeout => 20);
+	like(scalar $client->cmd('LOGIN user1 pass-1'), qr/^\S+ OK/, "$name: the login succeeds");
+	return $client;
+}
+
+my $client = imap_client('v1');
+my $port = $client->socket->sockport;
+like($fakes{v1}->received, qr/\APROXY TCP4 \Q$from\E 127\.0\.0\.1 $port @{[$gatepost->port('v1')]}\r\n\S+ AUTH/,
+    'version 1 is one line, alone in its segment');
+
+$client = imap_client('v2');
+my $session = $gatepost->wait_for_event(login => { listener => 'v2' })->{session};
+my $header = $fakes{v2}->received;
+is(substr($header, 16, 12), pack('a4 a4 nn', Socket::inet_aton($from), Socket::inet_aton('127.0.0.1'),
+    $client->socket->sockport, $gatepost->port('v2')), 'version 2 has the addresses');
+my %tlv = unpack '(C n/a)*', substr $header, 28, unpack('n', substr $header, 14) - 12;
+is($tlv{0x02}, 'mail.example.com', 'and the name that the client asked for');
+is($tlv{0x05}, $session, 'and the session, as in the log');
+my ($bits, undef, %tls) = unpack 'C N (C n/a)*', $tlv{0x20};
+is($bits, 1, 'and that there is TLS');
+is($tls{0x21}, 'TLSv1.3', 'of which version');
+like($tls{0x23}, qr/^TLS_/, 'with which cipher');
+
+$client = imap_client('dovecot');
+like($dovecot->wait_for_log(qr/imap-login: Info: Login: user=<user1>/),
+    qr/rip=\Q$from\E, lip=127\.0\.0\.1.*, (?:TLS|secured)/, 'Dovecot believes the address and the TLS');
+
+for my $version (1, 2) {
+	my $postfix = $postfixes{"v$version"};
+	my $smtp = Gatepost::Smtp->new(port => $gatepost->port("postfix$version"), from => $from);
+	like($smtp->quit, qr/^221 /, "version $version: Postfix speaks");
+	like($postfix->wait_for_maillog(qr/: connect from unknown\[\Q$from\E\]/), qr/smtpd/,
+	    "version $version: and knows the client");
+	$smtp = Gatepost::Smtp->new(path => test_dir() . "/postfix$version");
+	like($smtp->quit, qr/^221 /, "version $version: one without an address is served");
+	# the first was our own look whether it listens
+	like($postfix->wait_for_maillog(qr/: connect from unknown\[127\.0\.0\.1\]/, 10, 2), qr/smtpd/,
+	    "version $version: under ours");
+}
+like(Gatepost::Smtp->new(port => $gatepost->port('smtps'), tls => 1)->quit, qr/^221 /,
+    'Postfix overlooks what is told of TLS');
+
+$gatepost->stop;
+done_testing;
