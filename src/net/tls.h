@@ -19,6 +19,7 @@
 
 struct evp_pkey_st;
 struct ssl_ctx_st;
+struct ssl_method_st;
 struct ssl_st;
 struct stack_st_X509;
 struct x509_st;
@@ -92,7 +93,8 @@ void tls_files_each(const struct tls_settings *settings, void (*each)(const char
 /* Calls each(name, arg) for all DNS names of a certificate, in lower case. */
 void tls_names_each(struct x509_st *leaf, void (*each)(const char *name, void *arg), void *arg);
 
-/* What all SSL_CTX have in common; NULL and an error. */
+/* What all SSL_CTX have in common, and then those of servers; NULL and an error. */
+struct ssl_ctx_st *tls_new_ctx(const struct ssl_method_st *method, int min_version, struct error *error);
 struct ssl_ctx_st *tls_new_server_ctx(const struct tls_settings *settings, struct error *error);
 struct ssl_ctx_st *tls_client_ctx(const struct tls_client *client);
 

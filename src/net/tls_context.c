@@ -82,8 +82,8 @@ struct tls_context {
 	time_t warned;			/* of a near expiry, the last time */
 };
 
-static SSL_CTX *
-new_ctx(const SSL_METHOD *method, int min_version, struct error *error)
+SSL_CTX *
+tls_new_ctx(const SSL_METHOD *method, int min_version, struct error *error)
 {
 	SSL_CTX *ctx = SSL_CTX_new(method);
 	char text[STREAM_REASON_MAX];
@@ -106,7 +106,7 @@ new_ctx(const SSL_METHOD *method, int min_version, struct error *error)
 SSL_CTX *
 tls_new_server_ctx(const struct tls_settings *settings, struct error *error)
 {
-	SSL_CTX *ctx = new_ctx(TLS_server_method(), settings->min_version, error);
+	SSL_CTX *ctx = tls_new_ctx(TLS_server_method(), settings->min_version, error);
 	char text[STREAM_REASON_MAX];
 
 	if (ctx == NULL)
@@ -285,61 +285,4 @@ const uint8_t *
 tls_context_identity(const struct tls_context *context)
 {
 	return context->identity;
-}
-
-struct tls_client {
-	SSL_CTX *ctx;
-};
-
-static bool
-trust(SSL_CTX *ctx, const char *ca, struct error *error)
-{
-	char text[STREAM_REASON_MAX];
-	struct stat st;
-	bool ok;
-
-	if (ca == NULL)
-		ok = SSL_CTX_set_default_verify_paths(ctx) == 1;
-	else if (stat(ca, &st) == 0 && S_ISDIR(st.st_mode))
-		ok = SSL_CTX_load_verify_dir(ctx, ca) == 1;
-	else
-		ok = SSL_CTX_load_verify_file(ctx, ca) == 1;
-	return ok || error_set(error, "%s: %s", ca != NULL ? ca : "the system's certificates",
-	    tls_error_text(text));
-}
-
-struct tls_client *
-tls_client_load(bool verify, const char *ca, struct error *error)
-{
-	SSL_CTX *ctx = new_ctx(TLS_client_method(), TLS1_2_VERSION, error);
-	struct tls_client *client;
-
-	if (ctx == NULL)
-		return NULL;
-	if (verify && !trust(ctx, ca, error)) {
-		SSL_CTX_free(ctx);
-		return NULL;
-	}
-	SSL_CTX_set_verify(ctx, verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
-	client = xcalloc(1, sizeof(*client));
-	client->ctx = ctx;
-	return client;
-}
-
-void
-tls_client_free(struct tls_client **client)
-{
-	struct tls_client *c = *client;
-
-	*client = NULL;
-	if (c == NULL)
-		return;
-	SSL_CTX_free(c->ctx);
-	xfree(c);
-}
-
-SSL_CTX *
-tls_client_ctx(const struct tls_client *client)
-{
-	return client->ctx;
 }
