@@ -333,7 +333,7 @@ stream_tls_reason(const struct stream *stream, char out[STREAM_REASON_MAX])
 	const char *text = tls->error != 0 ? ERR_reason_error_string(tls->error) : NULL;
 
 	if (text != NULL && ERR_GET_REASON(tls->error) == SSL_R_CERTIFICATE_VERIFY_FAILED)
-		text = X509_verify_cert_error_string(SSL_get_verify_result(tls->ssl));
+		text = tls_verify_text(SSL_get_verify_result(tls->ssl));
 	if (text == NULL && stream->error == 0 && !SSL_is_init_finished(tls->ssl))
 		text = "connection closed during the TLS handshake";
 	if (text == NULL)

@@ -97,6 +97,7 @@ void tls_names_each(struct x509_st *leaf, void (*each)(const char *name, void *a
 struct ssl_ctx_st *tls_new_ctx(const struct ssl_method_st *method, int min_version, struct error *error);
 struct ssl_ctx_st *tls_new_server_ctx(const struct tls_settings *settings, struct error *error);
 struct ssl_ctx_st *tls_client_ctx(const struct tls_client *client);
+const char *tls_verify_text(long result);	/* why a server is not believed */
 
 /* Chooses certificates by SNI and the protocol by ALPN, and binds tickets to listener, name and block. */
 void tls_select_install(struct ssl_ctx_st *ctx);

@@ -65,6 +65,13 @@ struct tls_back {
 struct tls_client;
 /* A context for connecting: verification against `ca` (NULL: the system's). */
 struct tls_client *tls_client_load(bool verify, const char *ca, struct error *error);
+/* Before the first handshake: what servers that ask for a certificate get, a PEM file with chain and key. */
+bool tls_client_show(struct tls_client *client, const char *path, struct error *error);
+/*
+ * Likewise: besides what `verify` asks for, a server's public key must have this SHA-256, in base64, or that
+ * of another call.  false: the text is none.
+ */
+bool tls_client_pin(struct tls_client *client, const char *sha256);
 void tls_client_free(struct tls_client **client);
 
 /* Facts of a finished handshake, for logs and identity. */
