@@ -173,6 +173,28 @@ open_states(struct pool *pool)
 		pool->states[i] = pool->balancer->new_state(pool, i);
 }
 
+/* All that is more than a trusted authority. */
+static bool
+complete_tls(struct pool *pool, struct conf_context *context)
+{
+	const struct server_tls *tls = pool->options.server_tls;
+	struct error error;
+	bool ok = true;
+
+	if (tls->certificate != NULL && !tls_client_show(pool->tls_client, tls->certificate, &error)) {
+		conf_error_at(context->problems, &tls->conf, "certificate", "%s", error.text);
+		ok = false;
+	}
+	for (size_t i = 0; i < tls->pin.count; i++) {
+		if (tls_client_pin(pool->tls_client, tls->pin.items[i]))
+			continue;
+		conf_error_at_value(context->problems, &tls->conf, "pin", i,
+		    "pin: %s is no SHA-256 in base64, which has 44 characters", tls->pin.items[i]);
+		ok = false;
+	}
+	return ok;
+}
+
 static bool
 open_tls(struct pool *pool, struct conf_context *context)
 {
@@ -184,6 +206,8 @@ open_tls(struct pool *pool, struct conf_context *context)
 	pool->tls_client = tls_client_load(tls->verify, tls->ca, &error);
 	if (pool->tls_client == NULL)
 		conf_error_at_value(context->problems, &tls->conf, "ca", 0, "%s", error.text);
+	if (pool->tls_client != NULL && !complete_tls(pool, context))
+		tls_client_free(&pool->tls_client);
 	return pool->tls_client != NULL;
 }
 

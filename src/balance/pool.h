@@ -28,6 +28,8 @@ struct server_tls {			/* server_tls MODE { … } */
 	int mode;
 	bool verify;
 	const char *ca, *name;		/* NULL: the system's; each server's address */
+	const char *certificate;	/* ours; NULL: none */
+	struct string_list pin;
 };
 
 /* What a farm may say for its pools, and a pool for itself. */

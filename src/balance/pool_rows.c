@@ -48,13 +48,20 @@ static const struct directive server_tls_directives[] = {
 	CONF_STRING(struct server_tls, name, NULL, 0,
 	    "The name that the servers' certificates bear, and that they are asked for (SNI).  Default: the "
 	    "server's address."),
+	CONF_PATH(struct server_tls, certificate, NULL, 0,
+	    "A file of PEM with the certificate that servers get which ask for one, its chain and its key.  "
+	    "It is read at start and reload."),
+	CONF_STRINGS(struct server_tls, pin, NULL, 0,
+	    "SHA-256 of the servers' public keys, in base64: a server must have one of them, besides what "
+	    "`verify` wants.  `openssl x509 -in mail.pem -pubkey -noout | openssl pkey -pubin -outform der | "
+	    "openssl dgst -sha256 -binary | base64` tells it."),
 	{ 0 }
 };
 
 static void
 check_server_tls(struct conf_context *context, void *object)
 {
-	static const char *const settings[] = { "ca", "name" };
+	static const char *const settings[] = { "ca", "name", "certificate", "pin" };
 	const struct server_tls *tls = object;
 
 	for (size_t i = 0; tls->mode == SERVER_TLS_OFF && i < sizeof(settings) / sizeof(settings[0]); i++)

@@ -232,6 +232,8 @@ refuses_what_makes_no_sense(void **state)
 	must_refuse("pool imap { connect_timeout 0s; server d01 { address ::1 } }", "100ms to 5m");
 	must_refuse("pool imap { server_tls off { name x }; server d01 { address ::1 } }",
 	    "name has no meaning with server_tls off");
+	must_refuse("pool imap { server_tls off { pin AAAA }; server d01 { address ::1 } }",
+	    "pin has no meaning with server_tls off");
 	must_refuse("pool imap { server_tls starttls { verify no; ca x.pem }; server d01 { address ::1 } }",
 	    "ca has no meaning with verify no");
 	must_refuse("pool imap { login master; server d01 { address ::1 } }",
@@ -466,6 +468,27 @@ pools_of_a_farm_have_endpoints_of_their_own(void **state)
 }
 
 static void
+bad_tls_is_told_at_its_directive(void **state)
+{
+	struct endpoint_table *table = endpoint_table_new(1);
+	struct loaded l;
+	char *said;
+
+	(void)state;
+	load(&l, "pool imap { server d01 { address ::1 }; server_tls implicit { verify no\n"
+		 "  certificate /nonexistent/proxy.pem\n"
+		 "  pin AAAA } }");
+	assert_false(open_pool(&l, table));
+	assert_int_equal(l.problems.count, 2);
+	said = text_of(&l.problems);
+	assert_non_null(strstr(said, "text:2:3: /nonexistent/proxy.pem: "));
+	assert_non_null(strstr(said, "text:3:7: pin: AAAA is no SHA-256 in base64"));
+	free(said);
+	unload(&l);
+	endpoint_table_free(&table);
+}
+
+static void
 a_failed_open_changes_nothing(void **state)
 {
 	struct endpoint_table *table = endpoint_table_new(1);
@@ -510,6 +533,7 @@ main(void)
 		cmocka_unit_test(all_files_that_cannot_be_opened_are_named),
 		cmocka_unit_test(a_dropped_pool_has_its_sessions_leave),
 		cmocka_unit_test(pools_of_a_farm_have_endpoints_of_their_own),
+		cmocka_unit_test(bad_tls_is_told_at_its_directive),
 		cmocka_unit_test(a_failed_open_changes_nothing),
 	};
 
