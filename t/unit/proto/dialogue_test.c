@@ -217,7 +217,7 @@ log_in(struct run *run)
 {
 	struct dialogue *d = &run->dialogue;
 	const struct dial_order order = { .proto = d->proto, .identity = d->identity,
-		.credentials = &d->credentials, .hostname = d->hostname };
+		.credentials = &d->credentials, .hostname = d->hostname, .forward = FORWARD_NONE };
 	struct dial dial;
 
 	if (run->login[0] == '\0')
