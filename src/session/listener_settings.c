@@ -15,6 +15,7 @@
 #include "proto/mediator.h"
 #include "proto/proto.h"
 #include "session/pool_fit.h"
+#include "session/route_rule.h"
 
 static const struct choice starttls_choices[] = {
 	{ "off", STARTTLS_OFF }, { "optional", STARTTLS_OPTIONAL }, { "required", STARTTLS_REQUIRED }, { 0 }
@@ -105,7 +106,8 @@ static const struct directive listener_directives[] = {
 	CONF_REFERENCES(struct listener_settings, auth, NULL, &auth_block, 0,
 	    "Who decides about a login, in order. Without it the mail server does."),
 	CONF_REFERENCE(struct listener_settings, pool, NULL, &pool_block, CONF_REQUIRED,
-	    "The pool of servers that sessions go to."),
+	    "The pool of servers that sessions go to, unless a `route` says otherwise."),
+	CONF_BLOCKS(struct listener_settings, route, &route_block, 0),
 	CONF_DURATION_OR(struct listener_settings, login_timeout, "60s; 5m on smtp, none on tcp", never,
 	    "0s", "30m", CONF_COMPUTED,
 	    "Time a client has from connecting to a finished login, on smtp to its first message."),
@@ -225,13 +227,22 @@ prepare_listener(struct conf_context *context, struct listener_settings *l, cons
 	};
 }
 
+static bool
+names_pool(const struct listener_settings *l, const struct pool *pool)
+{
+	for (size_t i = 0; i < l->route.count; i++)
+		if (((const struct route_rule *)l->route.items[i])->pool == pool)
+			return true;
+	return l->pool == pool;
+}
+
 static const struct proto *
 proto_of_users(const struct pool *pool, const struct conf_list *listeners)
 {
 	for (size_t i = 0; i < listeners->count; i++) {
 		const struct listener_settings *l = listeners->items[i];
 
-		if (l->pool == pool && l->proto != NULL)
+		if (l->proto != NULL && names_pool(l, pool))
 			return l->proto;
 	}
 	return NULL;
@@ -318,20 +329,36 @@ check_protocol_of(struct conf_problems *problems, const struct conf_block *conf,
 		refuse_protocol(problems, conf, protocol);
 }
 
+/* A pool that sessions of the listener go to, as `where` says. */
 static void
-check_pool_of(struct conf_problems *problems, const struct listener_settings *l)
+check_pool_of(struct conf_problems *problems, const struct listener_settings *l, const struct pool *pool,
+    const struct conf_block *where)
 {
-	const struct pool *pool = l->pool;
-
 	if (pool->protocol != NULL && strcmp(pool->protocol, l->protocol) != 0)
-		conf_error_at(problems, &l->conf, "pool", "pool %s speaks %s, and listener %s speaks %s",
+		conf_error_at(problems, where, "pool", "pool %s speaks %s, and listener %s speaks %s",
 		    pool->conf.title, pool->protocol, l->conf.title, l->protocol);
 	else if (l->proto->has_login && pool->options.login != LOGIN_PASSWORD && !auth_knows_users(&l->auth))
-		conf_error_at(problems, &l->conf, "pool",
+		conf_error_at(problems, where, "pool",
 		    "nobody would check the password at listener %s: `login` of pool %s keeps it from the "
 		    "server, and %s",
 		    l->conf.title, pool->conf.title, l->auth.count == 0 ? "there is no `auth`" :
 		    "`auth` leaves it to the server");
+}
+
+static void
+check_routes(struct conf_problems *problems, const struct listener_settings *l)
+{
+	for (size_t i = 0; i < l->route.count; i++) {
+		const struct route_rule *rule = l->route.items[i];
+
+		if (rule->pool != NULL)
+			check_pool_of(problems, l, rule->pool, &rule->conf);
+		if (rule->domain.count > 0 && !l->proto->has_login)
+			conf_error_at(problems, &rule->conf, "domain", "domain: %s knows no users", l->protocol);
+		if (rule->recipient_domain.count > 0 && (l->proto->has_login || l->proto->mediator == NULL))
+			conf_error_at(problems, &rule->conf, "recipient_domain",
+			    "recipient_domain: %s does not go by recipients", l->protocol);
+	}
 }
 
 /* What only those have whose data we read. */
@@ -382,7 +409,8 @@ check_listener(struct conf_problems *problems, const struct listener_settings *l
 		conf_error_at(problems, &l->conf, "auth", "%s knows no logins", l->protocol);
 	check_mediated(problems, l);
 	if (l->pool != NULL)
-		check_pool_of(problems, l);
+		check_pool_of(problems, l, l->pool, &l->conf);
+	check_routes(problems, l);
 }
 
 /* Without any, all depends on the hosts that an auth source names; one that knows no users names none. */

@@ -38,6 +38,7 @@ struct listener_settings {		/* listener NAME { … } */
 	bool plaintext_login;
 	struct conf_list auth;			/* struct auth; empty: the server decides */
 	struct pool *pool;
+	struct conf_list route;			/* struct route_rule */
 	struct duration login_timeout, idle_timeout, reply_timeout, tcp_user_timeout;
 	struct keepalive tcp_keepalive;
 	int64_t max_connections, max_errors;

@@ -14,6 +14,7 @@
 #include "session/mediate.h"
 #include "session/placement.h"
 #include "session/plan.h"
+#include "session/route_rule.h"
 
 enum { TRIES_MAX = 20 };	/* logins of one connection, also where no server can be had */
 
@@ -135,7 +136,8 @@ try_again(struct session *s)
 static void
 learn(struct session *s, const struct back *back)
 {
-	if (back->dial != NULL)
+	/* who was greeted with HELO has announced nothing */
+	if (back->dial != NULL && buf_len(&back->dial->capabilities) > 0)
 		endpoint_learn(s->login->route.endpoint, buf_slice(&back->dial->capabilities));
 }
 
@@ -179,8 +181,13 @@ static const char *
 take_target(struct session *s, const struct auth_answer *answer)
 {
 	struct login *login = s->login;
+	const char *user = answer->user != NULL ? answer->user : login->user;
+	const struct route_subject subject = { .user = slice_of(user) };
 
-	login->pool = answer->pool != NULL ? find_pool(s, answer->pool) : s->settings->pool;
+	if (answer->pool != NULL)
+		login->pool = find_pool(s, answer->pool);
+	else
+		login->pool = route_rule_find(&s->settings->route, &subject, s->settings->pool);
 	if (login->pool == NULL)
 		return "there is no pool of the name that the auth source gave";
 	if (answer->verdict == AUTH_BY_SERVER &&

@@ -6,6 +6,7 @@
 #include "balance/pool.h"
 #include "base/xalloc.h"
 #include "proto/capability.h"
+#include "session/route_rule.h"
 
 struct offer {
 	struct list node;				/* in its worker's offers; its own reference */
@@ -15,11 +16,20 @@ struct offer {
 	struct buf list;
 };
 
-static uint64_t
-pool_hash(const struct pool *pool)
+/* The listener's pool, and then those of its routes; NULL at the end. */
+static const struct pool *
+pool_at(const struct listener_settings *settings, size_t i)
 {
-	uint64_t hash = 0;
+	if (i == 0)
+		return settings->pool;
+	if (i > settings->route.count)
+		return NULL;
+	return ((const struct route_rule *)settings->route.items[i - 1])->pool;
+}
 
+static uint64_t
+pool_hash(uint64_t hash, const struct pool *pool)
+{
 	for (size_t i = 0; i < pool->endpoint_count; i++)
 		hash = hash * 31 + endpoint_capabilities_hash(pool->endpoints[i]);
 	return hash;
@@ -33,12 +43,22 @@ take_written(const struct string_list *capabilities, struct buf *list)
 			capability_add(list, slice_of(capabilities->items[i]));
 }
 
-/* What all servers that were ever seen have in common; false: none was. */
+static uint64_t
+hash_of(const struct listener_settings *settings)
+{
+	uint64_t hash = 0;
+	const struct pool *pool;
+
+	for (size_t i = 0; (pool = pool_at(settings, i)) != NULL; i++)
+		hash = pool_hash(hash, pool);
+	return hash;
+}
+
+/* What all servers that were ever seen have in common, with the list; whether one was, now or before. */
 static bool
-take_learned(const struct pool *pool, struct buf *list)
+take_learned(const struct pool *pool, bool learned, struct buf *list)
 {
 	struct buf one = { 0 };
-	bool learned = false;
 
 	for (size_t i = 0; i < pool->endpoint_count; i++) {
 		if (endpoint_capabilities_hash(pool->endpoints[i]) == 0)
@@ -52,6 +72,17 @@ take_learned(const struct pool *pool, struct buf *list)
 		}
 		learned = true;
 	}
+	return learned;
+}
+
+static bool
+take_all(const struct listener_settings *settings, struct buf *list)
+{
+	const struct pool *pool;
+	bool learned = false;
+
+	for (size_t i = 0; (pool = pool_at(settings, i)) != NULL; i++)
+		learned = take_learned(pool, learned, list);
 	return learned;
 }
 
@@ -71,7 +102,7 @@ offer_new(const struct listener_settings *settings, uint64_t hash)
 	offer->references = 1;
 	if (!is_automatic(&settings->capabilities))
 		take_written(&settings->capabilities, &offer->list);
-	else if (!take_learned(settings->pool, &offer->list))
+	else if (!take_all(settings, &offer->list))
 		buf_append_text(&offer->list, settings->proto->capability_floor);
 	capability_remove_own(&offer->list, settings->proto);
 	return offer;
@@ -87,7 +118,7 @@ forget(struct offer *offer)
 struct offer *
 offer_get(struct worker *worker, const struct listener_settings *settings)
 {
-	uint64_t hash = pool_hash(settings->pool);
+	uint64_t hash = hash_of(settings);
 	struct offer *offer;
 
 	list_each(node, &worker->offers) {
