@@ -29,6 +29,10 @@ struct mediator_order {
 	struct slice offer;			/* what the client was offered: capability.h's form */
 	const struct identity *identity;
 	bool chooses_anew;			/* each transaction may go to another server */
+	bool asks_recipients;			/* and which, depends on its first recipient */
+	/* With asks_recipients: does this one belong elsewhere than to the server at hand? */
+	bool (*is_elsewhere)(const void *owner, struct slice recipient);
+	const void *owner;
 	enum bare_newline bare_newline;
 	int errors_max;				/* commands that are refused here, before the session ends */
 };
@@ -60,10 +64,23 @@ struct mediation {
 	struct buf to_client, to_server;	/* to be written first; the caller's, empty before the call */
 	struct slice pass;		/* then this part of the input, to the other side as it is; or empty */
 	enum wish wish;
+	struct slice recipient;		/* of WISH_SERVER, where the choice depends on it; part of the input */
 	bool has_message;		/* a transaction is over */
 	struct mediated_message message;	/* its slices last until the next call */
 	const char *why;		/* something for the log at level info: "bare LF in data"; or NULL */
 };
+
+/* More of the input is passed on: as one with what is passed already, where nothing lies between. */
+static inline void
+mediation_pass(struct mediation *m, struct buf *own, struct slice part)
+{
+	if (m->pass.len > 0 && m->pass.data + m->pass.len == part.data) {
+		m->pass.len += part.len;
+		return;
+	}
+	buf_append_slice(own, m->pass);
+	m->pass = part;
+}
 
 struct mediator {
 	size_t size;						/* of the state */

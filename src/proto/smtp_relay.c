@@ -70,13 +70,11 @@ static void
 pass_line(struct slice line, struct mediation *m)
 {
 	consume(line, m);
-	if (!ends_in_crlf(line)) {
+	if (ends_in_crlf(line)) {
+		mediation_pass(m, &m->to_server, line);
+	} else {
 		send_own(slice_make(line.data, line.len - 1), m);
 		buf_append_text(&m->to_server, "\r\n");
-	} else if (m->pass.len > 0) {
-		m->pass.len += line.len;
-	} else {
-		m->pass = line;
 	}
 }
 
@@ -108,6 +106,16 @@ begin_transaction(struct smtp_state *s, struct slice from)
 	s->size = 0;
 }
 
+/* Which server it is for is known at the first recipient only. */
+static void
+hold_mail(struct smtp_state *s, struct slice line, struct slice from, struct mediation *m)
+{
+	begin_transaction(s, from);
+	buf_append_slice(&s->mail, slice_make(line.data, line.len - (ends_in_crlf(line) ? 2 : 1)));
+	buf_append_text(&s->mail, "\r\n");
+	answer(s, line, WORDS_MAIL_OK, m);
+}
+
 static void
 run_mail(struct smtp_state *s, struct slice line, struct slice args, struct mediation *m)
 {
@@ -119,6 +127,8 @@ run_mail(struct smtp_state *s, struct slice line, struct slice args, struct medi
 		refuse(s, line, WORDS_SYNTAX, m);
 	} else if (s->owed_count > 0) {
 		m->wish = WISH_WAIT;
+	} else if (s->asks_recipients) {
+		hold_mail(s, line, from, m);
 	} else if (s->no_server) {
 		s->no_server = false;
 		answer(s, line, WORDS_NO_SERVER, m);
@@ -144,6 +154,41 @@ is_within(struct smtp_state *s, struct slice line, struct mediation *m)
 	return false;
 }
 
+/* The first recipient, or one behind refused ones: the MAIL goes first, and alone. */
+static void
+begin_late(struct smtp_state *s, struct slice line, struct slice to, struct mediation *m)
+{
+	if (s->is_answered) {
+		s->is_answered = false;
+		s->transaction->refused++;
+		consume(line, m);
+	} else if (s->owed_count > 0) {
+		m->wish = WISH_WAIT;
+	} else if (s->no_server) {
+		s->no_server = false;
+		s->transaction->refused++;
+		answer(s, line, WORDS_NO_SERVER, m);
+	} else if (!s->is_chosen || s->is_elsewhere(s->owner, to)) {
+		s->wants_server = true;
+		m->recipient = to;
+		m->wish = WISH_SERVER;
+	} else {
+		send_own(buf_slice(&s->mail), m);
+		owed_push(s, OWED_LATE_MAIL, true);
+		m->wish = WISH_WAIT;
+	}
+}
+
+static bool
+is_put_off(struct smtp_state *s, struct slice line, struct slice to, struct mediation *m)
+{
+	if (!s->asks_recipients || !s->is_elsewhere(s->owner, to))
+		return false;
+	s->transaction->refused++;
+	answer(s, line, WORDS_ELSEWHERE, m);
+	return true;
+}
+
 static void
 run_rcpt(struct smtp_state *s, struct slice line, struct slice args, struct mediation *m)
 {
@@ -151,7 +196,13 @@ run_rcpt(struct smtp_state *s, struct slice line, struct slice args, struct medi
 
 	if (!smtp_take_path(&args, "TO", &to)) {
 		refuse(s, line, WORDS_SYNTAX, m);
-	} else if (is_within(s, line, m) && may_pass(s, m)) {
+	} else if (!is_within(s, line, m)) {
+		return;
+	} else if (buf_len(&s->mail) > 0) {
+		begin_late(s, line, to, m);
+	} else if (is_put_off(s, line, to, m)) {
+		return;
+	} else if (may_pass(s, m)) {
 		buf_append(&s->transaction->asked, to.data,
 		    to.len < PATH_MAX_LOGGED ? to.len : PATH_MAX_LOGGED);
 		buf_append(&s->transaction->asked, "", 1);
@@ -167,6 +218,8 @@ run_data(struct smtp_state *s, struct slice line, struct slice args, struct medi
 	} else if (is_within(s, line, m)) {
 		if (s->is_chunked) {
 			refuse(s, line, WORDS_MIXED, m);
+		} else if (buf_len(&s->mail) > 0) {
+			answer(s, line, WORDS_NO_RECIPIENT, m);
 		} else if (may_pass(s, m)) {
 			forward(s, line, OWED_DATA, m);
 			s->mode = MODE_DATA_ASKED;
@@ -181,7 +234,8 @@ discard_chunk(struct smtp_state *s, struct slice line, uint64_t octets, struct m
 	if (s->transaction_state == TRANSACTION_LOST)
 		answer(s, line, WORDS_LOST, m);
 	else
-		refuse(s, line, s->transaction_state == TRANSACTION_NONE ? WORDS_NO_MAIL : WORDS_REFUSED, m);
+		refuse(s, line, s->transaction_state == TRANSACTION_NONE ? WORDS_NO_MAIL :
+		    buf_len(&s->mail) > 0 ? WORDS_NO_RECIPIENT : WORDS_REFUSED, m);
 	if (s->mode == MODE_OVER || octets == 0)
 		return;
 	s->mode = MODE_CHUNK;
@@ -198,7 +252,7 @@ run_bdat(struct smtp_state *s, struct slice line, struct slice args, struct medi
 	if (!smtp_take_chunk(args, &octets, &is_last)) {
 		consume(line, m);
 		end(s, OWED_OURS_FATAL, WORDS_CHUNK_SYNTAX, m);
-	} else if (s->transaction_state != TRANSACTION_OPEN || !s->has_chunking) {
+	} else if (s->transaction_state != TRANSACTION_OPEN || !s->has_chunking || buf_len(&s->mail) > 0) {
 		if (!owed_is_full(s))
 			discard_chunk(s, line, octets, m);
 		else
@@ -222,8 +276,8 @@ run_rset(struct smtp_state *s, struct slice line, struct slice args, struct medi
 		refuse(s, line, WORDS_SYNTAX, m);
 		return;
 	}
-	if (s->transaction_state != TRANSACTION_OPEN) {
-		s->transaction_state = TRANSACTION_NONE;
+	if (s->transaction_state != TRANSACTION_OPEN || buf_len(&s->mail) > 0) {
+		smtp_relay_forget(s);
 		answer(s, line, WORDS_OK, m);
 	} else if (may_pass(s, m)) {
 		forward(s, line, OWED_NOTHING_ELSE, m);
@@ -249,14 +303,13 @@ greet_anew(struct smtp_state *s, struct slice line, struct slice args, enum word
 		refuse(s, line, WORDS_SYNTAX, m);
 		return;
 	}
-	if (s->transaction_state == TRANSACTION_OPEN) {
+	if (s->transaction_state == TRANSACTION_OPEN && buf_len(&s->mail) == 0) {
 		if (!may_pass(s, m))
 			return;
 		send_own(slice_of("RSET\r\n"), m);
 		owed_push(s, OWED_NOTHING_ELSE, true);
-		smtp_relay_forget(s);
 	}
-	s->transaction_state = TRANSACTION_NONE;
+	smtp_relay_forget(s);
 	answer(s, line, words, m);
 }
 
@@ -509,6 +562,9 @@ init(void *state, const struct mediator_order *order)
 		.bare_newline = order->bare_newline,
 		.errors_max = order->errors_max,
 		.chooses_anew = order->chooses_anew,
+		.asks_recipients = order->asks_recipients,
+		.is_elsewhere = order->is_elsewhere,
+		.owner = order->owner,
 	};
 	smtp_write_ehlo(&ehlo, order->hostname, order->offer, false, false);
 	s->ehlo = xstrndup(buf_data(&ehlo), buf_len(&ehlo));

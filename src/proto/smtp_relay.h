@@ -18,6 +18,7 @@ enum owed_kind {
 	OWED_OURS_DONE,			/* the same, and the last that is said */
 	OWED_OURS_FATAL,
 	OWED_MAIL,
+	OWED_LATE_MAIL,			/* the client has its reply already */
 	OWED_RCPT,
 	OWED_DATA,			/* 354 or a refusal */
 	OWED_CHUNK,
@@ -32,7 +33,10 @@ enum words {
 	WORDS_HELP,
 	WORDS_EHLO,			/* the whole list */
 	WORDS_HELO,
+	WORDS_MAIL_OK,
 	WORDS_NO_MAIL,
+	WORDS_NO_RECIPIENT,
+	WORDS_ELSEWHERE,
 	WORDS_NESTED_MAIL,
 	WORDS_MIXED,
 	WORDS_AUTHENTICATED,
@@ -87,8 +91,12 @@ struct smtp_state {
 	struct transaction *told;	/* the last, until the next call */
 	struct smtp_data data;
 	uint64_t chunk_left, size;
+	struct buf mail;		/* the MAIL that no server has had yet, with its line end */
+	bool (*is_elsewhere)(const void *owner, struct slice recipient);
+	const void *owner;
 	int errors, errors_max;
-	bool chooses_anew;
+	bool chooses_anew, asks_recipients;
+	bool is_answered;		/* the RCPT at hand: by the server's reply to MAIL */
 	bool has_server, is_chosen;	/* and it is this transaction's */
 	bool has_pipelining, has_chunking;
 	bool wants_server;		/* it was wished for */

@@ -22,6 +22,9 @@ static const char *const texts[] = {
 	[WORDS_HELP]              = "214 2.0.0 See RFC 5321\r\n",
 	[WORDS_EHLO]              = NULL,
 	[WORDS_HELO]              = NULL,
+	[WORDS_MAIL_OK]           = "250 2.1.0 Ok\r\n",
+	[WORDS_NO_RECIPIENT]      = "503 5.5.1 There is no recipient\r\n",
+	[WORDS_ELSEWHERE]         = "451 4.3.0 Send to this recipient in a mail of its own\r\n",
 	[WORDS_NO_MAIL]           = "503 5.5.1 MAIL comes first\r\n",
 	[WORDS_NESTED_MAIL]       = "503 5.5.1 There is a MAIL already\r\n",
 	[WORDS_MIXED]             = "503 5.5.1 DATA cannot follow BDAT\r\n",
@@ -159,6 +162,8 @@ void
 smtp_relay_forget(struct smtp_state *s)
 {
 	free_transaction(&s->transaction);
+	buf_clear(&s->mail);
+	s->is_answered = false;
 	s->transaction_state = TRANSACTION_NONE;
 	s->is_chosen = s->has_server && !s->chooses_anew;
 }
@@ -234,6 +239,11 @@ take_reply(struct smtp_state *s, enum owed_kind kind, int code, struct slice lin
 		if (!is_accepted)
 			smtp_relay_forget(s);
 		break;
+	case OWED_LATE_MAIL:
+		if (is_accepted)
+			buf_clear(&s->mail);
+		s->is_answered = !is_accepted;
+		break;
 	case OWED_RCPT:
 		count_recipient(s->transaction, is_accepted);
 		break;
@@ -272,10 +282,10 @@ run_reply(struct smtp_state *s, struct slice whole, struct slice last, int code,
 	} else {
 		owed = take_first(s);
 		take_reply(s, owed.kind, code, last, m);
-		if (!owed.is_hidden && m->pass.len > 0)
-			m->pass.len += whole.len;
-		else if (!owed.is_hidden)
-			m->pass = whole;
+		/* a refused MAIL is the answer to the recipient it was sent for */
+		owed.is_hidden = owed.is_hidden && !(owed.kind == OWED_LATE_MAIL && s->is_answered);
+		if (!owed.is_hidden)
+			mediation_pass(m, &m->to_client, whole);
 		say_due(s, m);
 	}
 }
@@ -364,6 +374,7 @@ smtp_relay_server_gone(void *state, struct mediation *m)
 		s->mode = MODE_COMMAND;
 	if (s->mode == MODE_DATA || s->mode == MODE_CHUNK)
 		s->is_discarding = true;
-	if (s->transaction_state == TRANSACTION_OPEN)
+	/* a MAIL that no server has had can go to another */
+	if (s->transaction_state == TRANSACTION_OPEN && !(s->no_server && buf_len(&s->mail) > 0))
 		s->transaction_state = TRANSACTION_LOST;
 }

@@ -6,6 +6,8 @@
  */
 #include "session/mediate.h"
 
+#include <string.h>
+
 #include "auth/users.h"
 #include "balance/endpoint.h"
 #include "balance/pool.h"
@@ -16,6 +18,7 @@
 #include "session/login.h"
 #include "session/placement.h"
 #include "session/plan.h"
+#include "session/route_rule.h"
 
 enum {
 	FINAL_REPLY_MS = 600 * 1000,	/* what a server may take for a whole message (RFC 5321 section 4.5.3.2.6) */
@@ -109,10 +112,28 @@ find_settings(const struct session *s)
 	return NULL;
 }
 
+/* Has the configuration of now another pool for this recipient than the server's? */
+static bool
+is_elsewhere(const void *owner, struct slice recipient)
+{
+	const struct session *s = owner;
+	const struct listener_settings *settings = find_settings(s);
+	const struct route_subject subject = { .user = slice_of(s->identity.user), .recipient = recipient };
+	const char *pool;
+	size_t len;
+
+	if (settings == NULL || s->endpoint == NULL)
+		return true;
+	pool = route_rule_find(&settings->route, &subject, settings->pool)->conf.title;
+	len = strlen(pool);
+	return strncmp(s->endpoint->name, pool, len) != 0 || s->endpoint->name[len] != '/';
+}
+
 /* The way to a server is that of a login, under the configuration of now. */
 static void
-prepare_login(struct session *s, const struct listener_settings *settings)
+prepare_login(struct session *s, const struct listener_settings *settings, struct slice recipient)
 {
+	const struct route_subject subject = { .user = slice_of(s->identity.user), .recipient = recipient };
 	const struct auth_answer vouched = { .verdict = AUTH_OK };
 	struct login *login = xcalloc(1, sizeof(*login));
 
@@ -121,7 +142,7 @@ prepare_login(struct session *s, const struct listener_settings *settings)
 	s->settings = settings;
 	s->snapshot = s->worker->snapshot;
 	snapshot_get(s->snapshot, s->worker->index);
-	login->pool = settings->pool;
+	login->pool = route_rule_find(&settings->route, &subject, settings->pool);
 	if (s->identity.user == NULL)
 		return;
 	login->user = xstrdup(s->identity.user);
@@ -131,11 +152,12 @@ prepare_login(struct session *s, const struct listener_settings *settings)
 
 /* True: there is one now, or it is clear that there is none, and the session goes on. */
 static bool
-start_server(struct session *s)
+start_server(struct session *s, struct slice recipient)
 {
 	const struct listener_settings *settings;
 
-	if (s->back != NULL && is_good(s->endpoint)) {
+	if (s->back != NULL && is_good(s->endpoint) &&
+	    !(s->relay->asks_recipients && is_elsewhere(s, recipient))) {
 		mediator_of(s)->server_came(s->relay->filter, NULL);
 		return true;
 	}
@@ -146,16 +168,16 @@ start_server(struct session *s)
 	}
 	drop_server(s);
 	loop_timer_stop(s->worker->loop, &s->timer);
-	prepare_login(s, settings);
+	prepare_login(s, settings, recipient);
 	placement_start(s);
 	return is_relaying(s);
 }
 
 /* May the same input go on? */
 static bool
-fulfil(struct session *s, enum wish wish)
+fulfil(struct session *s, const struct mediation *m)
 {
-	switch (wish) {
+	switch (m->wish) {
 	case WISH_GO_ON:
 		return is_relaying(s);
 	case WISH_MORE:
@@ -164,7 +186,7 @@ fulfil(struct session *s, enum wish wish)
 		s->relay->waits = true;
 		return false;
 	case WISH_SERVER:
-		return start_server(s);
+		return start_server(s, m->recipient);
 	case WISH_NO_SERVER:
 		if (!s->relay->can_replace && mediator_of(s)->at_boundary(s->relay->filter))
 			session_end(s, END_SERVER_LOST);
@@ -214,7 +236,7 @@ feed_client(struct session *s, struct slice in)
 		if (was_boundary && !mediator->at_boundary(state))
 			s->relay->message_since = loop_now(s->worker->loop);
 		deliver(s, &m, &s->relay->up);
-		goes_on = fulfil(s, m.wish);
+		goes_on = fulfil(s, &m);
 	}
 	if (s->relay != NULL)
 		s->relay->is_feeding = false;
@@ -234,7 +256,7 @@ feed_server(struct session *s, struct slice in)
 		mediator_of(s)->server(s->relay->filter, slice_from(in, used), &m);
 		used += m.used;
 		deliver(s, &m, &s->relay->down);
-		goes_on = fulfil(s, m.wish) && s->back != NULL;
+		goes_on = fulfil(s, &m) && s->back != NULL;
 	}
 	return used;
 }
@@ -335,7 +357,7 @@ tell_server_gone(struct session *s)
 
 	mediator_of(s)->server_gone(s->relay->filter, &m);
 	deliver(s, &m, &s->relay->down);
-	fulfil(s, m.wish);
+	fulfil(s, &m);
 }
 
 /* What it owed is answered with a temporary failure; nothing is sent twice. */
@@ -407,12 +429,16 @@ open_relay(struct session *s)
 		.offer = login->dialogue.offer,
 		.identity = &s->identity,
 		.chooses_anew = !s->proto->has_login,
+		.asks_recipients = route_rules_ask_recipients(&s->settings->route),
+		.is_elsewhere = is_elsewhere,
+		.owner = s,
 		.bare_newline = (enum bare_newline)listener_bare_newline(s->settings, &s->identity.client),
 		.errors_max = (int)s->settings->max_errors,
 	};
 
 	s->relay = relay_new(s, mediator_of(s)->size);
 	s->relay->can_replace = !s->proto->has_login || login->is_repeatable;
+	s->relay->asks_recipients = order.asks_recipients;
 	mediator_of(s)->init(s->relay->filter, &order);
 }
 
