@@ -453,7 +453,8 @@ take_commands(struct smtp_state *s, struct slice in, struct mediation *m)
 			end(s, OWED_OURS_FATAL, WORDS_TOO_LONG, m);
 		} else if (newline == NULL) {
 			m->wish = WISH_MORE;
-		} else if (owed_is_full(s)) {
+		} else if (owed_is_full(s) || owed_is_final(s)) {
+			/* what becomes of the message decides on what the command belongs to */
 			m->wish = WISH_WAIT;
 		} else {
 			run_line(s, slice_make(rest.data, len), m);
