@@ -106,10 +106,28 @@ read_login(struct dial *dial, struct slice line)
 	return read_reply(dial, line, 235, &reply);
 }
 
+/* The server has heard of the client by a PROXY header, and takes all that follows for its words. */
+static bool
+is_proxied(const struct dial *dial)
+{
+	return dial->order.forward == FORWARD_PROXY || dial->order.forward == FORWARD_PROXY_V2;
+}
+
+static void
+write_hello(struct dial *dial, const char *verb, bool is_client)
+{
+	const struct identity *identity = dial->order.identity;
+	const char *name = dial->order.hostname;
+
+	if (is_client && identity != NULL && smtp_helo_is_valid(slice_of(identity->helo)))
+		name = identity->helo;
+	buf_printf(&dial->out, "%s %s\r\n", verb, name);
+}
+
 static void
 send_ehlo(struct dial *dial)
 {
-	buf_printf(&dial->out, "EHLO %s\r\n", dial->order.hostname);
+	write_hello(dial, "EHLO", is_proxied(dial));
 }
 
 static void
@@ -251,7 +269,7 @@ send_xclient(struct dial *dial)
 	size_t before = buf_len(&dial->out);
 
 	/* who may speak PROXY could claim our own address, and with it XCLIENT */
-	if (dial->order.forward == FORWARD_PROXY || dial->order.forward == FORWARD_PROXY_V2)
+	if (is_proxied(dial))
 		dial_fail(dial, "no XCLIENT behind a PROXY header");
 	if (is_automatic(dial) && !announces(dial, "ADDR"))
 		dial_fail(dial, "server offers no way to pass the client's address");
@@ -312,25 +330,15 @@ wants_helo_as_client(const struct dial *dial)
 }
 
 static void
-write_hello(struct dial *dial, const char *verb)
-{
-	const char *name = dial->order.identity->helo;
-
-	if (!smtp_helo_is_valid(slice_of(name)))
-		name = dial->order.hostname;
-	buf_printf(&dial->out, "%s %s\r\n", verb, name);
-}
-
-static void
 send_ehlo_as_client(struct dial *dial)
 {
-	write_hello(dial, "EHLO");
+	write_hello(dial, "EHLO", true);
 }
 
 static void
 send_helo_as_client(struct dial *dial)
 {
-	write_hello(dial, "HELO");
+	write_hello(dial, "HELO", true);
 }
 
 /* "AUTH PLAIN LOGIN", or "AUTH=PLAIN LOGIN" as it was before RFC 2554. */
