@@ -72,7 +72,8 @@ for my $listener (qw(xclient proxied)) {
 		my @messages = $postfix->wait_for_messages(qr/^Subject: $sender-$listener$/m, 2);
 		is_deeply([sort map { $_->{to} } @messages], [qw(bob@example.com carol@example.com)],
 		    "$listener: it is there once for each recipient");
-		like($messages[0]{text}, qr/^Received: from \Q$sender\E\.example\.org \(unknown \[\Q$from\E\]\)/m,
+		like($messages[0]{text},
+		    qr/^Received: from \Q$sender\E\.example\.org \(unknown \[\Q$from\E\]\)/m,
 		    "$listener: Postfix saw the client's address and name");
 		like($messages[0]{text}, qr/^\s+by $listener\.example\.net .*\bwith E?SMTP id/m,
 		    "$listener: and its protocol");
