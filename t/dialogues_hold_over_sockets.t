@@ -83,7 +83,7 @@ for my $transcript (@transcripts) {
 	$values{"SERVER_$name"} = $transcript->{server} ? $transcript->{server}->port : $values{NOBODY};
 	$config .= <<~"END";
 		pool $name {
-		    protocol $transcript->{proto}; port \@SERVER_$name\@; retries 0; queue_timeout 0s
+		    protocol $transcript->{proto}; port \@SERVER_$name\@; retries 0; queue_timeout 0s; forward none
 		    server s { address 127.0.0.1 }
 		}
 		listener $name {

@@ -11,6 +11,7 @@ use lib "$FindBin::Bin/lib";
 use Gatepost::Cert qw(make_cert);
 use Gatepost::Fake;
 use Gatepost::Gatepost;
+use Gatepost::Process qw(wait_for);
 use Gatepost::Smtp;
 use Net::SSLeay;
 use Test::More;
@@ -107,7 +108,8 @@ for my $port (qw(smtp submission)) {
 		    "$port: $what: refused, and nothing else was run");
 		ok($c->{ended}, "$port: $what: the session ends");
 	}
-	is(injections() - $before, keys %together, "$port: the log tells of each");
+	ok(wait_for(sub { injections() - $before == keys %together }, 10, 'lines in the log'),
+	    "$port: the log tells of each");
 
 	my $c = client($port);
 	$c->send_bytes("STARTTLS\r\n")->send_bytes("NOOP\r\n");
