@@ -121,18 +121,19 @@ run_mail(struct smtp_state *s, struct slice line, struct slice args, struct medi
 {
 	struct slice from;
 
-	if (s->transaction_state == TRANSACTION_OPEN) {
-		refuse(s, line, WORDS_NESTED_MAIL, m);
-	} else if (!smtp_take_path(&args, "FROM", &from)) {
+	if (!smtp_take_path(&args, "FROM", &from)) {
 		refuse(s, line, WORDS_SYNTAX, m);
 	} else if (s->owed_count > 0) {
 		m->wish = WISH_WAIT;
+	} else if (s->transaction_state == TRANSACTION_OPEN) {
+		refuse(s, line, WORDS_NESTED_MAIL, m);
 	} else if (s->asks_recipients) {
 		hold_mail(s, line, from, m);
 	} else if (s->no_server) {
 		s->no_server = false;
 		answer(s, line, WORDS_NO_SERVER, m);
 	} else if (!s->is_chosen) {
+		smtp_relay_forget(s);
 		s->wants_server = true;
 		m->wish = WISH_SERVER;
 	} else {
@@ -145,13 +146,19 @@ run_mail(struct smtp_state *s, struct slice line, struct slice args, struct medi
 static bool
 is_within(struct smtp_state *s, struct slice line, struct mediation *m)
 {
-	if (s->transaction_state == TRANSACTION_OPEN)
-		return true;
-	if (s->transaction_state == TRANSACTION_LOST)
-		answer(s, line, WORDS_LOST, m);
-	else
+	if (s->transaction_state == TRANSACTION_NONE)
 		refuse(s, line, WORDS_NO_MAIL, m);
-	return false;
+	else if (s->transaction_state == TRANSACTION_LOST)
+		answer(s, line, WORDS_LOST, m);
+	return s->transaction_state == TRANSACTION_OPEN;
+}
+
+/* What would have sent the message is where a transaction without its server ends. */
+static void
+end_lost(struct smtp_state *s, struct slice line, struct mediation *m)
+{
+	consume(line, m);
+	smtp_relay_tell_message(s, OWED_OURS, WORDS_LOST, m);
 }
 
 /* The first recipient, or one behind refused ones: the MAIL goes first, and alone. */
@@ -215,32 +222,29 @@ run_data(struct smtp_state *s, struct slice line, struct slice args, struct medi
 {
 	if (args.len > 0) {
 		refuse(s, line, WORDS_SYNTAX, m);
-	} else if (is_within(s, line, m)) {
-		if (s->is_chunked) {
-			refuse(s, line, WORDS_MIXED, m);
-		} else if (buf_len(&s->mail) > 0) {
-			answer(s, line, WORDS_NO_RECIPIENT, m);
-		} else if (may_pass(s, m)) {
-			forward(s, line, OWED_DATA, m);
-			s->mode = MODE_DATA_ASKED;
-		}
+	} else if (s->transaction_state == TRANSACTION_LOST) {
+		end_lost(s, line, m);
+	} else if (!is_within(s, line, m)) {
+		return;
+	} else if (buf_len(&s->mail) > 0) {
+		answer(s, line, WORDS_NO_RECIPIENT, m);
+	} else if (s->is_chunked) {
+		refuse(s, line, WORDS_MIXED, m);
+	} else if (may_pass(s, m)) {
+		forward(s, line, OWED_DATA, m);
+		s->mode = MODE_DATA_ASKED;
 	}
 }
 
-/* The octets that follow are no commands, whoever they are for. */
+/* The octets that follow are no commands, whether they go anywhere or not. */
 static void
-discard_chunk(struct smtp_state *s, struct slice line, uint64_t octets, struct mediation *m)
+begin_chunk(struct smtp_state *s, uint64_t octets, bool is_discarding)
 {
-	if (s->transaction_state == TRANSACTION_LOST)
-		answer(s, line, WORDS_LOST, m);
-	else
-		refuse(s, line, s->transaction_state == TRANSACTION_NONE ? WORDS_NO_MAIL :
-		    buf_len(&s->mail) > 0 ? WORDS_NO_RECIPIENT : WORDS_REFUSED, m);
 	if (s->mode == MODE_OVER || octets == 0)
 		return;
 	s->mode = MODE_CHUNK;
 	s->chunk_left = octets;
-	s->is_discarding = true;
+	s->is_discarding = is_discarding;
 }
 
 static void
@@ -252,23 +256,23 @@ run_bdat(struct smtp_state *s, struct slice line, struct slice args, struct medi
 	if (!smtp_take_chunk(args, &octets, &is_last)) {
 		consume(line, m);
 		end(s, OWED_OURS_FATAL, WORDS_CHUNK_SYNTAX, m);
-	} else if (s->transaction_state != TRANSACTION_OPEN || !s->has_chunking || buf_len(&s->mail) > 0) {
-		if (!owed_is_full(s))
-			discard_chunk(s, line, octets, m);
-		else
-			m->wish = WISH_WAIT;
+	} else if (s->transaction_state == TRANSACTION_LOST && is_last) {
+		end_lost(s, line, m);
+		begin_chunk(s, octets, true);
+	} else if (!is_within(s, line, m)) {
+		begin_chunk(s, octets, true);
+	} else if (buf_len(&s->mail) > 0 || !s->has_chunking) {
+		refuse(s, line, buf_len(&s->mail) > 0 ? WORDS_NO_RECIPIENT : WORDS_REFUSED, m);
+		begin_chunk(s, octets, true);
 	} else if (may_pass(s, m)) {
 		forward(s, line, is_last ? OWED_FINAL : OWED_CHUNK, m);
 		s->is_chunked = true;
 		s->size += octets;
-		s->chunk_left = octets;
-		s->is_discarding = false;
-		if (octets > 0)
-			s->mode = MODE_CHUNK;
+		begin_chunk(s, octets, false);
 	}
 }
 
-/* The transaction is given up by the client; the server is told, where it knows of one. */
+/* Where a message was refused, only the server knows whether there still is a transaction. */
 static void
 run_rset(struct smtp_state *s, struct slice line, struct slice args, struct mediation *m)
 {
@@ -276,13 +280,13 @@ run_rset(struct smtp_state *s, struct slice line, struct slice args, struct medi
 		refuse(s, line, WORDS_SYNTAX, m);
 		return;
 	}
-	if (s->transaction_state != TRANSACTION_OPEN || buf_len(&s->mail) > 0) {
-		smtp_relay_forget(s);
+	if (!s->has_server)
 		answer(s, line, WORDS_OK, m);
-	} else if (may_pass(s, m)) {
+	else if (may_pass(s, m))
 		forward(s, line, OWED_NOTHING_ELSE, m);
-		smtp_relay_forget(s);
-	}
+	else
+		return;
+	smtp_relay_forget(s);
 }
 
 static void
@@ -303,7 +307,7 @@ greet_anew(struct smtp_state *s, struct slice line, struct slice args, enum word
 		refuse(s, line, WORDS_SYNTAX, m);
 		return;
 	}
-	if (s->transaction_state == TRANSACTION_OPEN && buf_len(&s->mail) == 0) {
+	if (s->has_server) {
 		if (!may_pass(s, m))
 			return;
 		send_own(slice_of("RSET\r\n"), m);
@@ -384,7 +388,8 @@ static const struct relay_verb verbs[] = {
 	{ 0 }
 };
 
-static const char *const foreign_words[] = { "GET", "POST", "PUT", "HEAD", "CONNECT", "OPTIONS", "DELETE", NULL };
+static const char *const foreign_words[] = { "GET", "POST", "PUT", "HEAD", "CONNECT", "OPTIONS", "DELETE",
+	NULL };
 
 static bool
 is_foreign(struct slice line, struct slice word)
@@ -408,11 +413,25 @@ is_clean(struct slice text)
 static void
 run_unknown(struct smtp_state *s, struct slice line, struct slice word, struct mediation *m)
 {
+	bool is_private = slice_has_prefix_nocase(word, "X");
+
 	if (is_foreign(slice_make(line.data, line.len - 1), word)) {
 		consume(line, m);
 		end(s, OWED_OURS_FATAL, WORDS_FOREIGN, m);
 	} else {
-		refuse(s, line, word.len > 0 && (word.data[0] | 0x20) == 'x' ? WORDS_NOT_YOURS : WORDS_UNKNOWN, m);
+		refuse(s, line, is_private ? WORDS_NOT_YOURS : WORDS_UNKNOWN, m);
+	}
+}
+
+/* A line that is no command at all; where octets were to follow it, they are not taken for commands. */
+static void
+refuse_line(struct smtp_state *s, struct slice line, enum words words, struct mediation *m)
+{
+	if (slice_has_prefix_nocase(slice_trim(line), "BDAT")) {
+		consume(line, m);
+		end(s, OWED_OURS_FATAL, WORDS_CHUNK_SYNTAX, m);
+	} else {
+		refuse(s, line, words, m);
 	}
 }
 
@@ -422,13 +441,10 @@ run_line(struct smtp_state *s, struct slice line, struct mediation *m)
 {
 	struct slice text = slice_make(line.data, line.len - (ends_in_crlf(line) ? 2 : 1));
 	struct slice rest = text, word;
+	bool is_bare = s->bare_newline == BARE_NEWLINE_REJECT && !ends_in_crlf(line);
 
-	if (s->bare_newline == BARE_NEWLINE_REJECT && !ends_in_crlf(line)) {
-		refuse(s, line, WORDS_BARE_NEWLINE, m);
-		return;
-	}
-	if (!is_clean(text)) {
-		refuse(s, line, WORDS_SYNTAX, m);
+	if (is_bare || !is_clean(text)) {
+		refuse_line(s, line, is_bare ? WORDS_BARE_NEWLINE : WORDS_SYNTAX, m);
 		return;
 	}
 	word = slice_word(&rest);
@@ -443,7 +459,7 @@ run_line(struct smtp_state *s, struct slice line, struct mediation *m)
 static void
 take_commands(struct smtp_state *s, struct slice in, struct mediation *m)
 {
-	while (s->mode == MODE_COMMAND && m->wish == WISH_GO_ON) {
+	while (s->mode == MODE_COMMAND && m->wish == WISH_GO_ON && !m->has_message) {
 		struct slice rest = slice_from(in, m->used);
 		const char *newline = rest.len > 0 ? memchr(rest.data, '\n', rest.len) : NULL;
 		size_t len = newline != NULL ? (size_t)(newline - rest.data) + 1 : rest.len;
@@ -454,7 +470,7 @@ take_commands(struct smtp_state *s, struct slice in, struct mediation *m)
 		} else if (newline == NULL) {
 			m->wish = WISH_MORE;
 		} else if (owed_is_full(s) || owed_is_final(s)) {
-			/* what becomes of the message decides on what the command belongs to */
+			/* what comes behind a message means what its reply makes of it */
 			m->wish = WISH_WAIT;
 		} else {
 			run_line(s, slice_make(rest.data, len), m);
@@ -606,7 +622,8 @@ server_owes(const void *state)
 {
 	const struct smtp_state *s = state;
 
-	return s->owed_count > 0;
+	/* but for the reply to a chunk that it does not have yet */
+	return s->owed_count > (s->mode == MODE_CHUNK && !s->is_discarding ? 1 : 0);
 }
 
 static bool

@@ -115,7 +115,8 @@ bool owed_is_final(const struct smtp_state *s);		/* the reply to a message is to
 void smtp_relay_server(void *state, struct slice in, struct mediation *m);
 void smtp_relay_server_gone(void *state, struct mediation *m);
 /* A transaction is over in our words. */
-void smtp_relay_tell_message(struct smtp_state *s, enum owed_kind kind, enum words words, struct mediation *m);
+void smtp_relay_tell_message(
+    struct smtp_state *s, enum owed_kind kind, enum words words, struct mediation *m);
 void smtp_relay_forget(struct smtp_state *s);		/* the transaction */
 void smtp_relay_begin_call(struct smtp_state *s);	/* what the last call told is read by now */
 

@@ -269,6 +269,13 @@ lose_server(struct smtp_state *s, const char *why, struct mediation *m)
 		m->wish = WISH_NO_SERVER;
 }
 
+/* Says that a chunk was taken that is still being sent? */
+static bool
+is_early(const struct smtp_state *s, int code)
+{
+	return code / 100 == 2 && s->mode == MODE_CHUNK && !s->is_discarding && s->owed_count == 1;
+}
+
 /* All lines of a reply; `last` is the last. */
 static void
 run_reply(struct smtp_state *s, struct slice whole, struct slice last, int code, struct mediation *m)
@@ -277,7 +284,7 @@ run_reply(struct smtp_state *s, struct slice whole, struct slice last, int code,
 
 	if (code == 421 || s->owed_count == 0) {
 		lose_server(s, code == 421 ? "the server takes its leave" : "reply to nothing", m);
-	} else if (!fits(s->owed[s->owed_first].kind, code)) {
+	} else if (!fits(s->owed[s->owed_first].kind, code) || is_early(s, code)) {
 		lose_server(s, "reply to something else", m);
 	} else {
 		owed = take_first(s);
@@ -286,6 +293,8 @@ run_reply(struct smtp_state *s, struct slice whole, struct slice last, int code,
 		owed.is_hidden = owed.is_hidden && !(owed.kind == OWED_LATE_MAIL && s->is_answered);
 		if (!owed.is_hidden)
 			mediation_pass(m, &m->to_client, whole);
+		else if (code / 100 != 2)
+			lose_server(s, "the server forgets no transaction", m);
 		say_due(s, m);
 	}
 }
@@ -303,12 +312,14 @@ find_reply(struct slice in, struct slice *whole, struct slice *last, int *code)
 		struct slice rest = slice_from(in, at);
 		const char *newline = rest.len > 0 ? memchr(rest.data, '\n', rest.len) : NULL;
 		int before = reply.code;
+		bool is_reply;
 
 		if (newline == NULL)
 			return in.len > REPLY_MAX ? FOUND_GARBAGE : FOUND_PART;
 		at += (size_t)(newline - rest.data) + 1;
 		*last = slice_trim(slice_make(rest.data, (size_t)(newline - rest.data)));
-		if (at > REPLY_MAX || !smtp_take_reply(*last, &reply) || (before != 0 && reply.code != before))
+		is_reply = smtp_take_reply(*last, &reply) && (before == 0 || reply.code == before);
+		if (at > REPLY_MAX || !is_reply)
 			return FOUND_GARBAGE;
 	}
 	*whole = slice_make(in.data, at);
@@ -354,7 +365,7 @@ settle_owed(struct smtp_state *s, struct mediation *m)
 			say_ours(s, owed.kind, owed.words, m);
 		else
 			say(m, texts[owed.kind == OWED_NOTHING_ELSE ? WORDS_OK : WORDS_LOST]);
-		if (owed.kind == OWED_FINAL) {
+		if (owed.kind == OWED_DATA || owed.kind == OWED_FINAL) {
 			tell(s, slice_trim(slice_of(texts[WORDS_LOST])), false, m);
 			m->message.is_ours = true;
 		}
