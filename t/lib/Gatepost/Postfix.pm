@@ -168,19 +168,25 @@ sub is_ready ($self) {
 	return IO::Socket::INET->new(PeerAddr => $self->{address}, PeerPort => $self->{port}) ? 1 : 0;
 }
 
-# The master takes its processes with it.
+# Nobody holds its socket.
+sub can_listen ($self) {
+	return IO::Socket::INET->new(LocalAddr => $self->{address}, LocalPort => $self->{port}, Proto => 'tcp',
+	    ReuseAddr => 1) ? 1 : 0;
+}
+
+# The master takes its processes with it; those hold its sockets, and end a moment later.
 sub stop_quietly ($self) {
 	$self->signal('TERM');
 	$self->wait_for_end(20);
+	wait_for(sub { $self->can_listen }, 10, "all of $self->{name} to end");
 	return;
 }
 
-# The master's processes hold its sockets, and end a moment later.
 sub kill_now ($self) {
 	my $is_running = $self->is_running;
 
 	$self->SUPER::kill_now;
-	eval { wait_for(sub { !$self->is_ready }, 5, 'its port to be free') } if $is_running;
+	eval { wait_for(sub { $self->can_listen }, 5, 'all of it to end') } if $is_running;
 	return;
 }
 
