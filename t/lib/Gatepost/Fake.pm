@@ -22,6 +22,7 @@ our @EXPORT_OK = qw(refusing_port black_hole);
 #   [at_once => qr/…/]     the same of what the next single read brings
 #   [send => TEXT or CODE] CODE gets the captures of the last expect
 #   [trickle => TEXT]      one byte in each segment
+#   [await => PATH]        waits for that file
 #   [flood => TEXT, MIB]   the text again and again
 #   [starttls => PEM]      a TLS handshake as server
 #   [half_close]           no more from us; goes on reading
@@ -35,6 +36,7 @@ my %steps = (
 	at_once => sub ($c, $pattern) { get($c); take($c, $pattern) },
 	send => sub ($c, $text) { put($c, ref $text ? $text->(@{ $c->{captured} }) : $text) },
 	trickle => sub ($c, $text) { put($c, $_) for split //, $text },
+	await => sub ($c, $path) { wait_for(sub { -e $path }, 60, $path) },
 	flood => \&step_flood,
 	starttls => \&step_starttls,
 	half_close => sub ($c) { shutdown $c->{socket}, SHUT_WR },

@@ -170,8 +170,8 @@ sub is_ready ($self) {
 
 # Nobody holds its socket.
 sub can_listen ($self) {
-	return IO::Socket::INET->new(LocalAddr => $self->{address}, LocalPort => $self->{port}, Proto => 'tcp',
-	    ReuseAddr => 1) ? 1 : 0;
+	return IO::Socket::INET->new(LocalAddr => $self->{address}, LocalPort => $self->{port},
+	    Proto => 'tcp', ReuseAddr => 1) ? 1 : 0;
 }
 
 # The master takes its processes with it; those hold its sockets, and end a moment later.
