@@ -29,6 +29,8 @@ struct talk {
 	struct buf messages;		/* a line for each */
 	uint64_t passed;		/* octets of data that went as they are */
 	int asked;			/* for servers */
+	bool is_home;			/* the server at hand is that of home.example */
+	bool wants_other;		/* it is not the one that was asked for last */
 	bool has_back, waits;
 	enum talk_end end;
 };
@@ -36,9 +38,22 @@ struct talk {
 struct talk_order {
 	enum bare_newline bare_newline;
 	bool chooses_anew;
+	bool asks_recipients;		/* those at home.example are of one server, the others of another */
 	int errors_max;			/* 0: 20 */
 	const char *capabilities;
 };
+
+static inline bool
+talk_is_home(struct slice recipient)
+{
+	return memmem(recipient.data, recipient.len, "@home.example", strlen("@home.example")) != NULL;
+}
+
+static inline bool
+talk_is_elsewhere(const void *owner, struct slice recipient)
+{
+	return ((const struct talk *)owner)->is_home != talk_is_home(recipient);
+}
 
 static inline void
 talk_server_came(struct talk *t)
@@ -58,6 +73,9 @@ talk_open(struct talk *t, const struct talk_order *order)
 		.offer = slice_of("PIPELINING\nCHUNKING\n"),
 		.identity = &t->identity,
 		.chooses_anew = order->chooses_anew,
+		.asks_recipients = order->asks_recipients,
+		.is_elsewhere = talk_is_elsewhere,
+		.owner = t,
 		.bare_newline = order->bare_newline,
 		.errors_max = order->errors_max > 0 ? order->errors_max : 20,
 	};
@@ -135,7 +153,7 @@ talk_fulfil(struct talk *t, enum wish wish)
 		return false;
 	case WISH_SERVER:
 		t->asked++;
-		if (t->has_back)
+		if (t->has_back && !t->wants_other)
 			smtp_mediator.server_came(t->state, NULL);
 		else if (t->capabilities != NULL)
 			talk_server_came(t);
@@ -169,6 +187,10 @@ talk_call(struct talk *t, struct slice in, bool from_client, enum wish *wish)
 		abort();
 	talk_deliver(t, &m, from_client);
 	*wish = m.wish;
+	if (m.wish == WISH_SERVER && m.recipient.len > 0) {
+		t->wants_other = talk_is_elsewhere(t, m.recipient);
+		t->is_home = talk_is_home(m.recipient);
+	}
 	xfree(copy);
 	return m.used;
 }
