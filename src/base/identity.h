@@ -13,7 +13,7 @@ struct identity {
 	struct addr client;		/* as accepted, or as a PROXY header or a trusted peer told */
 	struct addr local;		/* the address the client came to */
 	char *user;			/* canonical name; owned; NULL before the login succeeded */
-	char *helo;			/* what the client calls itself: printable; owned; NULL: it did not say */
+	char *helo;			/* what the client calls itself: printable; owned; NULL: nothing */
 	bool is_extended;		/* it said so with EHLO or LHLO, not with HELO */
 	const char *tls_version;	/* "TLSv1.3"; a constant; NULL without TLS */
 	const char *tls_cipher;

@@ -59,11 +59,11 @@ static const struct directive log_directives[] = {
 	    "One line of text, or one JSON object a line."),
 	CONF_CHOICE(struct log_block, level, "info", levels, CONF_COMPUTED,
 	    "Lines of this level and worse are written. For `log` only: events have no level."),
-	CONF_CHOICES(struct log_block, events, "login login_failed message session", events, CONF_COMPUTED,
-	    "Which events are written: a `login` and a `login_failed` at once, a `message` for each mail that "
-	    "was handed on, with its sender, recipients, size and the server's reply, a `session` at its end, "
-	    "with who, from where, to which server, how much, how long and why it ended. For `log access` "
-	    "only."),
+	CONF_CHOICES(struct log_block, events, "login login_failed message session", events,
+	    CONF_COMPUTED,
+	    "Which events are written: a `login` and a `login_failed` at once, a `message` for each mail, "
+	    "with its sender, recipients, size and the server's reply, a `session` at its end, with who, "
+	    "from where, to which server, how much, how long and why it ended. For `log access` only."),
 	CONF_CHOICE(struct log_block, address, "full", addresses, CONF_COMPUTED,
 	    "Addresses of clients in events: in `full`, or `masked` to their first 24 bits (IPv6: 48). For "
 	    "`log access` only."),

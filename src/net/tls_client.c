@@ -77,17 +77,31 @@ tls_client_ctx(const struct tls_client *client)
 	return client->ctx;
 }
 
+/* The first is enough: there is one file. */
+static void
+keep_complaint(void *owner, const char *directive, size_t value, const char *text)
+{
+	struct error *error = owner;
+
+	(void)directive;
+	(void)value;
+	if (error->text[0] == '\0')
+		error_set(error, "%s", text);
+}
+
 bool
 tls_client_show(struct tls_client *client, const char *path, struct error *error)
 {
 	const char *paths[] = { path };
 	const struct tls_settings settings = { .certificate = { paths, 1 } };
+	const struct tls_complaints to = { keep_complaint, error };
 	char text[STREAM_REASON_MAX];
 	const struct tls_pair *pair;
 	struct tls_pairs pairs;
 	bool ok;
 
-	if (!tls_pairs_load(&settings, &pairs, error))
+	error->text[0] = '\0';
+	if (!tls_pairs_load(&settings, &pairs, &to))
 		return false;
 	pair = &pairs.all[0];
 	ok = SSL_CTX_use_cert_and_key(client->ctx, pair->leaf, pair->key, pair->chain, 1) == 1 ||

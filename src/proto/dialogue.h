@@ -71,7 +71,7 @@ enum {
 enum {
 	VERB_NO_ARG = 1 << 0,
 	VERB_NEEDS_ARG = 1 << 1,
-	VERB_NEEDS_TLS = 1 << 2,	/* takes credentials, or mail: refused where d->secrets_allowed is false */
+	VERB_NEEDS_TLS = 1 << 2,	/* takes credentials, or mail: refused without d->secrets_allowed */
 	VERB_SECRET = 1 << 3,		/* its arguments never reach a log */
 	VERB_LAST_IN_PIPELINE = 1 << 4,	/* input behind it is an attack (STARTTLS) */
 	VERB_PREFIX = 1 << 5		/* every command that begins so, less the rows above */
@@ -95,7 +95,7 @@ struct dialogue {
 	bool secrets_allowed;		/* TLS runs, or it may do without: plaintext logins are allowed */
 	bool asked_capabilities;	/* the client asked before login: it is told anew afterwards */
 	int phase;
-	int phase_again;		/* where a failed login leads back to: PHASE_START unless a verb sets it */
+	int phase_again;		/* where a failed login leads back to; verbs set it */
 	struct frame frame;
 	struct sasl sasl;
 	char tag[64];			/* tagged protocols: of the command at hand, "" for none */

@@ -40,9 +40,9 @@ struct mediator_order {
 enum wish {
 	WISH_GO_ON,		/* call again with what is left of the input */
 	WISH_MORE,		/* what is left is no whole command or reply: call again once there is more */
-	WISH_WAIT,		/* what is left waits for the server's next words: read no more of this client */
-	WISH_SERVER,		/* a server is wanted, this or another one: then server_came, or server_gone */
-	WISH_NO_SERVER,		/* the server is of no use any more: close its connection, without server_gone */
+	WISH_WAIT,		/* what is left waits for the server's next words: read no more */
+	WISH_SERVER,		/* a server is wanted, this or another: then server_came or server_gone */
+	WISH_NO_SERVER,		/* the server is of no use any more: close it, without server_gone */
 	WISH_DONE,		/* the client took its leave: to_client is the last it hears */
 	WISH_FATAL		/* the client cannot be talked to any further: likewise */
 };
@@ -62,9 +62,9 @@ struct mediated_message {
 struct mediation {
 	size_t used;			/* octets of the input that are done with */
 	struct buf to_client, to_server;	/* to be written first; the caller's, empty before the call */
-	struct slice pass;		/* then this part of the input, to the other side as it is; or empty */
+	struct slice pass;		/* then this part of the input, as it is; or empty */
 	enum wish wish;
-	struct slice recipient;		/* of WISH_SERVER, where the choice depends on it; part of the input */
+	struct slice recipient;		/* of WISH_SERVER, where it decides; part of the input */
 	bool has_message;		/* a transaction is over */
 	struct mediated_message message;	/* its slices last until the next call */
 	const char *why;		/* something for the log at level info: "bare LF in data"; or NULL */
@@ -93,7 +93,7 @@ struct mediator {
 	/* Neither is called with an empty input. */
 	void (*client)(void *state, struct slice in, struct mediation *m);
 	void (*server)(void *state, struct slice in, struct mediation *m);
-	bool (*at_boundary)(const void *state);	/* between two transactions, with nothing owed: words may be said */
+	bool (*at_boundary)(const void *state);	/* between two transactions: words may be said */
 	bool (*server_owes)(const void *state);	/* a reply to something */
 	bool (*takes_payload)(const void *state);	/* the client is sending data, not commands */
 	bool (*awaits_final)(const void *state);	/* the server owes the reply to a whole message */

@@ -83,7 +83,7 @@ struct proto {
 	const char *sasl_prompt;		/* "+ %s\r\n": %s is the challenge, in base64 */
 	const char *sasl_cancel;		/* "*" */
 	enum frame_result (*frame)(struct frame *frame, struct slice in, const struct frame_limits *limits);
-	bool (*is_foreign)(struct slice line);	/* what clients of other protocols send, besides HTTP; or NULL */
+	bool (*is_foreign)(struct slice line);	/* other protocols' clients, besides HTTP; or NULL */
 	const char *literal_prompt;		/* sent when frame asks for it */
 	const char *capability_floor;		/* offered before anything was learned; capability.h's form */
 	const char *const *capability_own;	/* words ("AUTH=*" is a prefix) the proxy itself speaks for */

@@ -258,7 +258,8 @@ static_assert(sizeof(submission_replies) / sizeof(submission_replies[0]) == REPL
 
 /* The proxy's own word, and what is between proxy and server only. */
 static const char *const capability_own[] = {
-	"PIPELINING", "ENHANCEDSTATUSCODES", "STARTTLS", "AUTH", "AUTH=*", "X*", "VRFY", "EXPN", "ETRN", "HELP",
+	"PIPELINING", "ENHANCEDSTATUSCODES", "STARTTLS", "AUTH", "AUTH=*", "X*", "VRFY", "EXPN", "ETRN",
+	"HELP",
 	"ATRN", "TURN", "VERP", "LIMITS", "REQUIRETLS", "BURL", "BINARYMIME", NULL
 };
 

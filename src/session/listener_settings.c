@@ -354,7 +354,8 @@ check_routes(struct conf_problems *problems, const struct listener_settings *l)
 		if (rule->pool != NULL)
 			check_pool_of(problems, l, rule->pool, &rule->conf);
 		if (rule->domain.count > 0 && !l->proto->has_login)
-			conf_error_at(problems, &rule->conf, "domain", "domain: %s knows no users", l->protocol);
+			conf_error_at(problems, &rule->conf, "domain", "domain: %s knows no users",
+			    l->protocol);
 		if (rule->recipient_domain.count > 0 && (l->proto->has_login || l->proto->mediator == NULL))
 			conf_error_at(problems, &rule->conf, "recipient_domain",
 			    "recipient_domain: %s does not go by recipients", l->protocol);

@@ -39,7 +39,7 @@ struct login {
 	bool has_host, is_judged_by_server, is_redirected, is_placed_anew;
 	bool is_running;			/* commands are being run: no second run within */
 	bool is_repeatable;			/* another server would take it without the client */
-	bool is_handed_over;			/* nothing more is asked of the dialogue: the mediator is next */
+	bool is_handed_over;			/* the dialogue is over: the mediator is next */
 	bool client_closed;			/* it sent its FIN behind what it pipelined */
 };
 

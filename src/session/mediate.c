@@ -21,8 +21,8 @@
 #include "session/route_rule.h"
 
 enum {
-	FINAL_REPLY_MS = 600 * 1000,	/* what a server may take for a whole message (RFC 5321 section 4.5.3.2.6) */
-	MS_PER_BYTE = 2			/* of payload: who sends fewer than 500 octets a second runs out of time */
+	FINAL_REPLY_MS = 600 * 1000,	/* for a whole message (RFC 5321 section 4.5.3.2.6) */
+	MS_PER_BYTE = 2			/* of payload: fewer than 500 octets a second run out of time */
 };
 
 static bool
@@ -227,7 +227,8 @@ feed_client(struct session *s, struct slice in)
 	s->relay->is_feeding = true;
 	while (goes_on && used < in.len && !is_deaf(s)) {
 		void *state = s->relay->filter;
-		bool was_boundary = mediator->at_boundary(state), was_payload = mediator->takes_payload(state);
+		bool was_boundary = mediator->at_boundary(state);
+		bool was_payload = mediator->takes_payload(state);
 		struct mediation m = { 0 };
 
 		mediator->client(state, slice_from(in, used), &m);

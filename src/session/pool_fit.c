@@ -150,7 +150,8 @@ pool_fit_warn(const struct conf_list *pools)
 		const struct proto *proto = pool->conf.broken ? NULL : proto_find(pool->protocol);
 		char where[WHERE_MAX];
 
-		if (proto == NULL || proto->forward_none_warning == NULL || pool->options.forward != FORWARD_NONE)
+		if (proto == NULL || proto->forward_none_warning == NULL ||
+		    pool->options.forward != FORWARD_NONE)
 			continue;
 		log_write(LOG_WARNING, "%s: pool %s has `forward none`: %s",
 		    conf_where_text(conf_where(&pool->conf, "forward"), where, sizeof(where)),

@@ -166,7 +166,9 @@ write_message(const struct session *s, const struct mediated_message *message, i
 {
 	char client[ADDR_TEXT_MAX];
 	const struct endpoint *endpoint = session_endpoint(s);
-	char *from = text_of(message->from), *to = text_of(message->recipients), *reply = text_of(message->reply);
+	char *from = text_of(message->from), *to = text_of(message->recipients);
+	char *reply = text_of(message->reply);
+	const char *status = message->is_accepted ? "accepted" : message->is_ours ? "failed" : "refused";
 	struct log_field fields[] = {
 		TEXT_FIELD("session", s->identity.session),
 		TEXT_FIELD("listener", s->listener->name),
@@ -180,7 +182,7 @@ write_message(const struct session *s, const struct mediated_message *message, i
 		{ .name = "refused", .number = message->refused },
 		{ .name = "size", .number = (int64_t)message->size },
 		TEXT_FIELD("server", endpoint != NULL ? endpoint->name : NULL),
-		TEXT_FIELD("status", message->is_accepted ? "accepted" : message->is_ours ? "failed" : "refused"),
+		TEXT_FIELD("status", status),
 		TEXT_FIELD("reply", reply),
 		{ .name = "seconds", .number = took_ms, .is_ms = true },
 	};

@@ -10,7 +10,6 @@
 	play(&(struct scene){ .order = { .capabilities = pipelining, .chooses_anew = true, \
 	    .asks_recipients = true }, .turns = (turns), __VA_ARGS__ })
 
-/* MAIL is answered here, and goes to the server of the first recipient, before all else and alone. */
 static void
 the_first_recipient_decides(void **state)
 {
