@@ -154,6 +154,10 @@ on_back(struct back *back, enum back_event event, void *owner)
 	case BACK_EVENT_REFUSED:
 		learn(s, back);
 		tally_add(&s->login->route.endpoint->counters[s->worker->index].refused, 1);
+		if (s->relay != NULL) {
+			login_unavailable(s, "refused by the server");
+			break;
+		}
 		s->proto->login_refused(&s->login->dialogue, back->dial);
 		refuse(s, "refused by the server");
 		break;
