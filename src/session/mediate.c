@@ -22,7 +22,7 @@
 
 enum {
 	FINAL_REPLY_MS = 600 * 1000,	/* for a whole message (RFC 5321 section 4.5.3.2.6) */
-	MS_PER_BYTE = 2			/* of payload: fewer than 500 octets a second run out of time */
+	MS_PER_BYTE = 2			/* of payload: at fewer than 500 octets a second time runs out */
 };
 
 static bool
@@ -162,8 +162,8 @@ start_server(struct session *s, struct slice recipient)
 		return true;
 	}
 	settings = find_settings(s);
-	if (!s->relay->can_replace || settings == NULL) {
-		session_end(s, settings == NULL ? END_SHUTDOWN : END_NO_SERVER);
+	if (!s->relay->can_replace || settings == NULL || s->phase == FRONT_DRAIN) {
+		session_end(s, s->relay->can_replace ? END_SHUTDOWN : END_NO_SERVER);
 		return false;
 	}
 	drop_server(s);
@@ -250,12 +250,14 @@ feed_server(struct session *s, struct slice in)
 	size_t used = 0;
 	bool goes_on = true;
 
-	s->last_data = loop_now(s->worker->loop);
 	while (goes_on && used < in.len) {
 		struct mediation m = { 0 };
 
 		mediator_of(s)->server(s->relay->filter, slice_from(in, used), &m);
 		used += m.used;
+		/* a reply that trickles in is none */
+		if (m.used > 0)
+			s->last_data = loop_now(s->worker->loop);
 		deliver(s, &m, &s->relay->down);
 		goes_on = fulfil(s, &m) && s->back != NULL;
 	}
@@ -270,8 +272,8 @@ look_whether_done(struct session *s)
 		return;
 	if (s->phase == FRONT_DRAIN && mediate_is_quiet(s))
 		session_end(s, END_SHUTDOWN);
-	else if (s->relay->up.is_closed && !mediator_of(s)->server_owes(s->relay->filter))
-		session_end(s, END_DONE);
+	else if (s->relay->up.is_closed && !mediator_of(s)->server_owes(s->relay->filter) && !is_deaf(s))
+		session_end(s, mediate_may_speak(s) ? END_DONE : END_CLIENT_LOST);
 }
 
 /* The client's input that was kept, now that it may go on. */
@@ -282,6 +284,10 @@ feed_held(struct session *s)
 
 	if (!is_relaying(s) || s->relay->is_feeding)
 		return;
+	if (s->phase == FRONT_DRAIN && mediate_may_speak(s)) {
+		session_end(s, END_SHUTDOWN);
+		return;
+	}
 	in = s->relay->held;	/* more may be kept meanwhile, behind what is left of this */
 	s->relay->held = (struct buf){ 0 };
 	buf_consume(&in, feed_client(s, buf_slice(&in)));
@@ -314,17 +320,17 @@ on_client_data(struct session *s, struct slice data)
 		if (!was_empty && !s->relay->waits)
 			feed_held(s);
 	}
+	if (s->relay == NULL)
+		return;
+	look_whether_done(s);
 	adjust(s);
 }
 
 static void
 on_client_closed(struct session *s)
 {
-	bool is_boundary = mediator_of(s)->at_boundary(s->relay->filter);
-
 	s->relay->up.is_closed = true;
-	if (is_boundary || !mediator_of(s)->server_owes(s->relay->filter))
-		session_end(s, is_boundary ? END_DONE : END_CLIENT_LOST);
+	look_whether_done(s);
 }
 
 void
@@ -358,23 +364,21 @@ tell_server_gone(struct session *s)
 
 	mediator_of(s)->server_gone(s->relay->filter, &m);
 	deliver(s, &m, &s->relay->down);
+	drop_server(s);
 	fulfil(s, &m);
 }
 
 /* What it owed is answered with a temporary failure; nothing is sent twice. */
 static void
-lose_server(struct session *s)
+lose_server(struct session *s, const char *reason)
 {
-	char reason[STREAM_REASON_MAX];
 	bool is_boundary = mediator_of(s)->at_boundary(s->relay->filter);
 
 	if (!s->relay->can_replace && is_boundary) {
 		session_end(s, END_SERVER_LOST);
 		return;
 	}
-	session_log(s, is_boundary ? LOG_DEBUG : LOG_WARNING, "server lost: %s while relaying",
-	    stream_reason(&s->back->stream, reason));
-	drop_server(s);
+	session_log(s, is_boundary ? LOG_DEBUG : LOG_WARNING, "server lost: %s while relaying", reason);
 	tell_server_gone(s);
 	feed_held(s);
 }
@@ -402,8 +406,8 @@ static void
 on_back(struct stream *stream, enum stream_event event, struct slice data, void *owner)
 {
 	struct session *s = owner;
+	char reason[STREAM_REASON_MAX];
 
-	(void)stream;
 	switch (event) {
 	case STREAM_CONNECTED:
 	case STREAM_TLS_READY:
@@ -412,11 +416,12 @@ on_back(struct stream *stream, enum stream_event event, struct slice data, void 
 		on_server_data(s, data);
 		break;
 	case STREAM_DRAINED:
+		s->last_data = loop_now(s->worker->loop);
 		adjust(s);
 		break;
 	case STREAM_CLOSED:
 	case STREAM_FAILED:
-		lose_server(s);
+		lose_server(s, stream_reason(stream, reason));
 		break;
 	}
 }
@@ -509,7 +514,7 @@ mediate_no_server(struct session *s)
 void
 mediate_on_reply_timeout(struct session *s)
 {
-	lose_server(s);
+	lose_server(s, "no reply in time");
 	if (is_relaying(s))
 		relay_watch(s);
 }
@@ -536,7 +541,10 @@ mediate_is_quiet(const struct session *s)
 bool
 mediate_server_owes(const struct session *s)
 {
-	return mediator_of(s)->server_owes(s->relay->filter);
+	if (stream_kept(&s->front) > 0)
+		return false;
+	return (s->back != NULL && stream_kept(&s->back->stream) > 0) ||
+	    mediator_of(s)->server_owes(s->relay->filter);
 }
 
 int

@@ -17,7 +17,7 @@ void mediate_on_reply_timeout(struct session *s);	/* the server is as good as lo
 void mediate_clear(struct session *s);			/* frees the mediator's state */
 bool mediate_may_speak(const struct session *s);	/* between two transactions */
 bool mediate_is_quiet(const struct session *s);		/* and the client has begun nothing */
-bool mediate_server_owes(const struct session *s);
+bool mediate_server_owes(const struct session *s);	/* a reply, or to take what it was sent */
 int mediate_reply_timeout(const struct session *s);	/* for what it owes now, in ms; 0: none */
 
 #endif

@@ -142,6 +142,13 @@ rig_open(struct rig *rig, int servers, const char *protocol, const char *pool, c
 	rig_open_text(rig, &(struct rig_text){ .protocol = protocol, .pool = pool, .listener = listener });
 }
 
+/* Sessions that look for a server once more find the listener's settings. */
+static inline void
+rig_list_gate(struct rig *rig)
+{
+	list_append(&rig->worker->gates, &rig->gate.node);
+}
+
 /* Waits until the last session is gone. */
 static inline void
 expect_all_gone(struct rig *rig)
@@ -150,6 +157,7 @@ expect_all_gone(struct rig *rig)
 
 	if (list_is_empty(&rig->worker->sessions))
 		return;
+	list_remove(&rig->gate.node);
 	rig->worker->is_draining = true;
 	await(rig->loop, &empties, before + 1);
 }
@@ -164,6 +172,7 @@ static inline void
 rig_close(struct rig *rig)
 {
 	expect_all_gone(rig);
+	list_remove(&rig->gate.node);
 	for (int i = 0; i < rig->server_count; i++)
 		door_close(&rig->doors[i]);
 	turn_a_little(rig->loop);
