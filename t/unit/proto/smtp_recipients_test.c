@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "smtp_scene.h"
 
-#define PLAY_ASKING(turns, ...) \
-	play(&(struct scene){ .order = { .capabilities = pipelining, .chooses_anew = true, \
-	    .asks_recipients = true }, .turns = (turns), __VA_ARGS__ })
 #define MAIL_OK "250 2.1.0 Ok\r\n"
 #define NO_RECIPIENT "503 5.5.1 There is no recipient\r\n"
 #define ELSEWHERE "451 4.3.0 Send to this recipient in a mail of its own\r\n"

@@ -142,5 +142,9 @@ play(const struct scene *scene)
 #define PLAY_ANEW(turns, ...) \
 	play(&(struct scene){ .order = { .capabilities = pipelining, .chooses_anew = true }, \
 	    .turns = (turns), __VA_ARGS__ })
+/* And which, its first recipient says. */
+#define PLAY_ASKING(turns, ...) \
+	play(&(struct scene){ .order = { .capabilities = pipelining, .chooses_anew = true, \
+	    .asks_recipients = true }, .turns = (turns), __VA_ARGS__ })
 
 #endif
