@@ -4,6 +4,7 @@
  * odd, and servers that are lost at every stage: one reply to each command,
  * and no message is taken but by its server.
  */
+#include "smtp_game.h"
 #include "smtp_scene.h"
 
 static void
@@ -315,6 +316,35 @@ a_nul_is_in_no_reply(void **state)
 	talk_close(&t);
 }
 
+static unsigned
+deal(struct game *game, unsigned n)
+{
+	unsigned *seed = game->owner;
+
+	*seed = *seed * 1103515245 + 12345;
+	return (*seed >> 16 & 0x7fff) % n;
+}
+
+static void
+whoever_plays_has_true_replies(void **state)
+{
+	struct game *game = xmalloc(sizeof(*game));
+
+	(void)state;
+	for (unsigned i = 0; i < 2000; i++) {
+		unsigned seed = i;
+		const char *wrong;
+
+		memset(game, 0, sizeof(*game));
+		game->deal = deal;
+		game->owner = &seed;
+		wrong = game_play(game, 20 + i % 400, i % 2 != 0);
+		if (wrong != NULL)
+			fail_msg("game %u: not so: %s", i, wrong);
+	}
+	xfree(game);
+}
+
 int
 main(void)
 {
@@ -338,6 +368,7 @@ main(void)
 		cmocka_unit_test(each_transaction_may_choose_or_none),
 		cmocka_unit_test(a_reply_without_an_end_ends_the_server),
 		cmocka_unit_test(a_nul_is_in_no_reply),
+		cmocka_unit_test(whoever_plays_has_true_replies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,10 +27,11 @@ struct talk {
 	struct buf to_client, to_server;
 	struct buf client_in, server_in;	/* what waits */
 	struct buf messages;		/* a line for each */
-	uint64_t passed;		/* octets of data that went as they are */
 	int asked;			/* for servers */
 	bool is_home;			/* the server at hand is that of home.example */
 	bool wants_other;		/* it is not the one that was asked for last */
+	int backs;			/* servers that came */
+	size_t begun;			/* what was in to_server when the last one did */
 	bool has_back, waits;
 	enum talk_end end;
 };
@@ -61,6 +62,8 @@ talk_server_came(struct talk *t)
 	struct slice capabilities = slice_of(t->capabilities);
 
 	t->has_back = true;
+	t->backs++;
+	t->begun = buf_len(&t->to_server);
 	smtp_mediator.server_came(t->state, &capabilities);
 }
 
