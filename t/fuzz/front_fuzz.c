@@ -9,7 +9,7 @@
 
 #include "../unit/session/bound.h"
 
-enum { ACTIONS_MAX = 40, OPTION_BOUND = 2, OPTION_DECIDED = 3 };
+enum { ACTIONS_MAX = 40, OPTION_BOUND = 2, OPTION_DECIDED = 3, OPTION_MAIL = 4 };
 
 static const char users[] =
     "bob:{PLAIN}secret\ntim:{PLAIN}secret:server=d01\nann::nopassword destuser=Bob\n"
@@ -139,15 +139,30 @@ act(struct rig *rig, struct peer *client, char letter, struct slice text)
 	turn_a_little(rig->loop);
 }
 
+/* Mail may go to another server at any time: there are only so many. */
+static void
+limit_servers(struct door *door)
+{
+	if (door->count >= PEERS_MAX - 2)
+		door_refuse(door);
+}
+
 static void
 open_rig(struct rig *rig, const struct input *input)
 {
 	static const char *const listeners[] = { "", "unavailable bye", "max_errors 1", "" };
 	static const char *const protocols[] = { "imap", "imap", "imap", "tcp" };
+	static const char *const mail_listeners[] = { "", "bare_newline reject", "max_errors 1",
+		"bare_newline pass" };
 	const char *protocol = protocols[input->options & 3], *listener = listeners[input->options & 3];
 	char with_auth[64];
 	struct rig_text text = { .protocol = protocol, .listener = listener };
 
+	if (has_option(input, OPTION_MAIL)) {
+		rig_open(rig, 1, "smtp", "forward none", mail_listeners[input->options & 3]);
+		rig_list_gate(rig);
+		return;
+	}
 	if (!has_option(input, OPTION_BOUND) || strcmp(protocol, "tcp") == 0) {
 		rig_open(rig, 1, protocol, "", listener);
 		return;
@@ -183,8 +198,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	open_rig(&rig, &input);
 	rig_client(&rig, &client);
 	turn_a_little(rig.loop);
-	for (int i = 0; i < ACTIONS_MAX && has_room(&rig) && script_next(&input.body, &letter, &text); i++)
+	for (int i = 0; i < ACTIONS_MAX && has_room(&rig) && script_next(&input.body, &letter, &text); i++) {
 		act(&rig, &client, letter, text);
+		limit_servers(&rig.doors[0]);
+	}
 	list_each(node, &rig.worker->sessions)
 		session_stop(list_entry(node, struct session, node));
 	peer_close(&client);
