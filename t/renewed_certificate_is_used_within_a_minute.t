@@ -11,7 +11,7 @@ use Gatepost::Cert qw(cert_fingerprint make_cert);
 use Gatepost::Fake;
 use Gatepost::Gatepost;
 use Gatepost::Imap;
-use Gatepost::Process qw(write_file);
+use Gatepost::Process qw(wait_for write_file);
 use Test::More;
 
 my $server = Gatepost::Fake->new(name => 'server', script => [[send => "hello\n"], ['hold']])->start;
@@ -31,7 +31,8 @@ sub shown ($name) {
 	return Gatepost::Imap->new(port => $gatepost->port($name), tls => 1)->fingerprint;
 }
 
-my @warnings = $gatepost->log_lines(qr/the certificate expires on \d{4}-\d\d-\d\d$/);
+my @warnings;
+wait_for(sub { @warnings = $gatepost->log_lines(qr/the certificate expires on \d{4}-\d\d-\d\d$/) }, 10, 'a warning');
 is(scalar @warnings, 1, 'one expiry is near');
 like($warnings[0], qr/tls bad: \Q$bad\E: the certificate/, 'and the block and the file are named');
 

@@ -606,7 +606,8 @@ at_boundary(const void *state)
 {
 	const struct smtp_state *s = state;
 
-	return s->owed_count == 0 && s->mode == MODE_COMMAND && s->transaction_state == TRANSACTION_NONE;
+	/* one that was lost with its server is no more than a word that the client has not had */
+	return s->owed_count == 0 && s->mode == MODE_COMMAND && s->transaction_state != TRANSACTION_OPEN;
 }
 
 static bool
