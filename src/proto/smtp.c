@@ -189,33 +189,33 @@ run_extension(struct dialogue *d, struct slice args)
 }
 
 #define SHARED_VERBS \
-	{ "EHLO",     PHASE_ANY,     VERB_NEEDS_ARG,                         run_ehlo, 0 }, \
-	{ "HELO",     PHASE_ANY,     VERB_NEEDS_ARG,                         run_helo, 0 }, \
-	{ "STARTTLS", PHASE_EHLO,    VERB_NO_ARG | VERB_LAST_IN_PIPELINE,    run_starttls, 0 }, \
-	{ "RCPT",     PHASE_ANY,     0,                                      run_without_mail, 0 }, \
-	{ "DATA",     PHASE_ANY,     0,                                      run_without_mail, 0 }, \
-	{ "BDAT",     PHASE_ANY,     0,                                      run_bdat_without_mail, 0 }, \
-	{ "RSET",     PHASE_ANY,     VERB_NO_ARG,                            run_noop, 0 }, \
-	{ "NOOP",     PHASE_ANY,     0,                                      run_noop, 0 }, \
-	{ "HELP",     PHASE_ANY,     0,                                      run_help, 0 }, \
-	{ "QUIT",     PHASE_ANY,     VERB_NO_ARG,                            run_quit, 0 }, \
-	{ "VRFY",     PHASE_ANY,     0,                                      run_unserved, 0 }, \
-	{ "EXPN",     PHASE_ANY,     0,                                      run_unserved, 0 }, \
-	{ "ETRN",     PHASE_ANY,     0,                                      run_unserved, 0 }, \
-	{ "X",        PHASE_ANY,     VERB_PREFIX,                            run_extension, 0 }
+	{ "EHLO",     PHASE_ANY,     VERB_NEEDS_ARG,                         run_ehlo, 0, 0 }, \
+	{ "HELO",     PHASE_ANY,     VERB_NEEDS_ARG,                         run_helo, 0, 0 }, \
+	{ "STARTTLS", PHASE_EHLO,    VERB_NO_ARG | VERB_LAST_IN_PIPELINE,    run_starttls, 0, 0 }, \
+	{ "RCPT",     PHASE_ANY,     0,                                      run_without_mail, 0, 0 }, \
+	{ "DATA",     PHASE_ANY,     0,                                      run_without_mail, 0, 0 }, \
+	{ "BDAT",     PHASE_ANY,     0,                                      run_bdat_without_mail, 0, 0 }, \
+	{ "RSET",     PHASE_ANY,     VERB_NO_ARG,                            run_noop, 0, 0 }, \
+	{ "NOOP",     PHASE_ANY,     0,                                      run_noop, 0, 0 }, \
+	{ "HELP",     PHASE_ANY,     0,                                      run_help, 0, 0 }, \
+	{ "QUIT",     PHASE_ANY,     VERB_NO_ARG,                            run_quit, 0, 0 }, \
+	{ "VRFY",     PHASE_ANY,     0,                                      run_unserved, 0, 0 }, \
+	{ "EXPN",     PHASE_ANY,     0,                                      run_unserved, 0, 0 }, \
+	{ "ETRN",     PHASE_ANY,     0,                                      run_unserved, 0, 0 }, \
+	{ "X",        PHASE_ANY,     VERB_PREFIX,                            run_extension, 0, 0 }
 
 static const struct verb smtp_verbs[] = {
-	/* name       legal in       flags                                   run           line */
+	/* name       legal in       flags                                   run, longest line, literals */
 	SHARED_VERBS,
-	{ "MAIL",     PHASE_GREETED, VERB_NEEDS_ARG | VERB_NEEDS_TLS,        run_mail, 0 },
-	{ "AUTH",     PHASE_ANY,     VERB_SECRET,                            run_unserved, 0 },
+	{ "MAIL",     PHASE_GREETED, VERB_NEEDS_ARG | VERB_NEEDS_TLS,        run_mail, 0, 0 },
+	{ "AUTH",     PHASE_ANY,     VERB_SECRET,                            run_unserved, 0, 0 },
 	{ 0 }
 };
 
 static const struct verb submission_verbs[] = {
 	SHARED_VERBS,
-	{ "MAIL",     PHASE_GREETED, VERB_NEEDS_ARG | VERB_NEEDS_TLS,        run_mail_before_login, 0 },
-	{ "AUTH",     PHASE_EHLO,    VERB_NEEDS_ARG | VERB_NEEDS_TLS | VERB_SECRET, run_auth, AUTH_MAX },
+	{ "MAIL",     PHASE_GREETED, VERB_NEEDS_ARG | VERB_NEEDS_TLS,        run_mail_before_login, 0, 0 },
+	{ "AUTH",     PHASE_EHLO,    VERB_NEEDS_ARG | VERB_NEEDS_TLS | VERB_SECRET, run_auth, AUTH_MAX, 0 },
 	{ 0 }
 };
 

@@ -6,8 +6,6 @@
  */
 #include "session/mediate.h"
 
-#include <string.h>
-
 #include "auth/users.h"
 #include "balance/endpoint.h"
 #include "balance/pool.h"
@@ -93,12 +91,6 @@ adjust(struct session *s)
 		stream_resume(&s->front);
 }
 
-static bool
-is_good(const struct endpoint *e)
-{
-	return !endpoint_is_down(e) && !endpoint_is_dropped(e) && endpoint_weight(e) > 0;
-}
-
 /* The listener as the current configuration has it; NULL: it is no more. */
 static const struct listener_settings *
 find_settings(const struct session *s)
@@ -106,34 +98,43 @@ find_settings(const struct session *s)
 	list_each(node, &s->worker->gates) {
 		const struct gate *gate = list_entry(node, struct gate, node);
 
-		if (gate->settings != NULL && gate->settings->listener == s->listener)
+		if (gate->held == NULL && gate->settings != NULL && gate->settings->listener == s->listener)
 			return gate->settings;
 	}
 	return NULL;
 }
 
-/* Has the configuration of now another pool for this recipient than the server's? */
+static struct pool *
+find_pool(const struct session *s, const struct listener_settings *settings, struct slice recipient)
+{
+	const struct route_subject subject = { .user = slice_of(s->identity.user), .recipient = recipient };
+
+	return route_rule_find(&settings->route, &subject, settings->pool);
+}
+
+/* Would the configuration of now never send this recipient to the server at hand? */
 static bool
 is_elsewhere(const void *owner, struct slice recipient)
 {
 	const struct session *s = owner;
 	const struct listener_settings *settings = find_settings(s);
-	const struct route_subject subject = { .user = slice_of(s->identity.user), .recipient = recipient };
-	const char *pool;
-	size_t len;
 
-	if (settings == NULL || s->endpoint == NULL)
-		return true;
-	pool = route_rule_find(&settings->route, &subject, settings->pool)->conf.title;
-	len = strlen(pool);
-	return strncmp(s->endpoint->name, pool, len) != 0 || s->endpoint->name[len] != '/';
+	return settings == NULL || s->endpoint == NULL ||
+	    pool_find(find_pool(s, settings, recipient), s->endpoint->server) != s->endpoint;
+}
+
+/* May the next mail go to the server at hand? */
+static bool
+is_good(const struct session *s, struct slice recipient)
+{
+	return s->back != NULL && !endpoint_is_down(s->endpoint) && endpoint_weight(s->endpoint) > 0 &&
+	    !relay_is_outdated(s) && !is_elsewhere(s, recipient);
 }
 
 /* The way to a server is that of a login, under the configuration of now. */
 static void
 prepare_login(struct session *s, const struct listener_settings *settings, struct slice recipient)
 {
-	const struct route_subject subject = { .user = slice_of(s->identity.user), .recipient = recipient };
 	const struct auth_answer vouched = { .verdict = AUTH_OK };
 	struct login *login = xcalloc(1, sizeof(*login));
 
@@ -142,7 +143,7 @@ prepare_login(struct session *s, const struct listener_settings *settings, struc
 	s->settings = settings;
 	s->snapshot = s->worker->snapshot;
 	snapshot_get(s->snapshot, s->worker->index);
-	login->pool = route_rule_find(&settings->route, &subject, settings->pool);
+	login->pool = find_pool(s, settings, recipient);
 	if (s->identity.user == NULL)
 		return;
 	login->user = xstrdup(s->identity.user);
@@ -156,8 +157,7 @@ start_server(struct session *s, struct slice recipient)
 {
 	const struct listener_settings *settings;
 
-	if (s->back != NULL && is_good(s->endpoint) &&
-	    !(s->relay->asks_recipients && is_elsewhere(s, recipient))) {
+	if (is_good(s, recipient)) {
 		mediator_of(s)->server_came(s->relay->filter, NULL);
 		return true;
 	}
@@ -444,7 +444,6 @@ open_relay(struct session *s)
 
 	s->relay = relay_new(s, mediator_of(s)->size);
 	s->relay->can_replace = !s->proto->has_login || login->is_repeatable;
-	s->relay->asks_recipients = order.asks_recipients;
 	mediator_of(s)->init(s->relay->filter, &order);
 }
 
@@ -464,6 +463,7 @@ attach(struct session *s)
 	relay->down.bytes = down;
 	relay->up.is_closed = is_closed;
 	relay->is_settled = false;
+	relay->era = s->login->pool->era;
 	mediator_of(s)->server_came(relay->filter, &capabilities);
 	back_forget_dial(s->back);
 }

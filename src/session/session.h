@@ -64,7 +64,6 @@ struct relay {
 	bool client_spoke_last;			/* as far as one can tell without a filter, a reply is due */
 	/* Of mediated sessions (mediate.c): */
 	bool can_replace;			/* another server takes it, without a word of the client */
-	bool asks_recipients;			/* which server, depends on a transaction's first recipient */
 	bool waits;				/* `held` waits for the server's next words */
 	bool is_feeding;			/* the mediator is being told what the client said */
 	struct buf held;			/* the client's input that is not done yet */
