@@ -42,8 +42,8 @@ for my $way (qw(send_bytes send_slowly)) {
 	is(codes($c, 3), '250 250 354', "$way: a transaction begins");
 	$c->$way(text("$way-1.") . ".\r\n${envelope}DATA\r\n");
 	is(codes($c, 4), '250 250 250 354', "$way: the next one stands behind its end");
-	$c->$way(text("$way-2.") . ".\r\nRSET\r\n${envelope}" . chunk("$way-3.") . $envelope . chunk("$way-4.")
-	    . "NOOP\r\nQUIT\r\n");
+	$c->$way(text("$way-2.") . ".\r\nRSET\r\n${envelope}" . chunk("$way-3.") . $envelope
+	    . chunk("$way-4.") . "NOOP\r\nQUIT\r\n");
 	is(codes($c, 10), '250 250 250 250 250 250 250 250 250 221', "$way: then two in chunks, all in one");
 	$c->close;
 }
