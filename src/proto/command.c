@@ -342,6 +342,17 @@ end_round(struct dialogue *d, enum sasl_result result, struct buf *challenge)
 }
 
 enum step
+command_starttls(struct dialogue *d, struct slice args)
+{
+	(void)args;
+	if (!d->tls_offered)
+		return command_refuse(d, REPLY_NO_TLS);
+	reply_write(d, REPLY_START_TLS);
+	d->doing = "starting TLS";
+	return STEP_STARTTLS;
+}
+
+enum step
 command_authenticate(struct dialogue *d, struct slice mechanism, const struct slice *initial)
 {
 	struct buf challenge = { 0 };

@@ -31,6 +31,9 @@ enum step command_run(struct dialogue *d, struct slice in, size_t *used, const c
  */
 enum step command_authenticate(struct dialogue *d, struct slice mechanism, const struct slice *initial);
 
+/* A verb's `run`: the go-ahead for TLS, where it may begin now. */
+enum step command_starttls(struct dialogue *d, struct slice args);
+
 /* For verbs: a refusal and the step it amounts to. */
 enum step command_refuse(struct dialogue *d, enum reply reply);
 

@@ -48,17 +48,6 @@ run_id(struct dialogue *d, struct slice args)
 }
 
 static enum step
-run_starttls(struct dialogue *d, struct slice args)
-{
-	(void)args;
-	if (!d->tls_offered)
-		return command_refuse(d, REPLY_NO_TLS);
-	reply_write(d, REPLY_START_TLS);
-	d->doing = "starting TLS";
-	return STEP_STARTTLS;
-}
-
-static enum step
 run_login(struct dialogue *d, struct slice args)
 {
 	struct credentials *c = &d->credentials;
@@ -115,7 +104,7 @@ static const struct verb verbs[] = {
 	{ "CAPABILITY",   PHASE_ANY,   VERB_NO_ARG,                         run_capability,   0, 0 },
 	{ "NOOP",         PHASE_ANY,   VERB_NO_ARG,                         run_noop,         0, 0 },
 	{ "ID",           PHASE_ANY,   VERB_NEEDS_ARG,                      run_id, ID_MAX, ID_LITERALS_MAX },
-	{ "STARTTLS",     PHASE_START, VERB_NO_ARG | VERB_LAST_IN_PIPELINE, run_starttls,     0, 0 },
+	{ "STARTTLS",     PHASE_START, VERB_NO_ARG | VERB_LAST_IN_PIPELINE, command_starttls,     0, 0 },
 	{ "LOGIN",        PHASE_START, LOGS_IN,                             run_login,        0, 0 },
 	{ "AUTHENTICATE", PHASE_START, LOGS_IN,                             run_authenticate, 0, 0 },
 	{ "LOGOUT",       PHASE_ANY,   VERB_NO_ARG,                         run_logout,       0, 0 },

@@ -95,17 +95,6 @@ run_helo(struct dialogue *d, struct slice args)
 }
 
 static enum step
-run_starttls(struct dialogue *d, struct slice args)
-{
-	(void)args;
-	if (!d->tls_offered)
-		return command_refuse(d, REPLY_NO_TLS);
-	reply_write(d, REPLY_START_TLS);
-	d->doing = "starting TLS";
-	return STEP_STARTTLS;
-}
-
-static enum step
 run_auth(struct dialogue *d, struct slice args)
 {
 	struct slice mechanism = slice_word(&args);
@@ -191,7 +180,7 @@ run_extension(struct dialogue *d, struct slice args)
 #define SHARED_VERBS \
 	{ "EHLO",     PHASE_ANY,     VERB_NEEDS_ARG,                         run_ehlo, 0, 0 }, \
 	{ "HELO",     PHASE_ANY,     VERB_NEEDS_ARG,                         run_helo, 0, 0 }, \
-	{ "STARTTLS", PHASE_EHLO,    VERB_NO_ARG | VERB_LAST_IN_PIPELINE,    run_starttls, 0, 0 }, \
+	{ "STARTTLS", PHASE_EHLO,    VERB_NO_ARG | VERB_LAST_IN_PIPELINE,    command_starttls, 0, 0 }, \
 	{ "RCPT",     PHASE_ANY,     0,                                      run_without_mail, 0, 0 }, \
 	{ "DATA",     PHASE_ANY,     0,                                      run_without_mail, 0, 0 }, \
 	{ "BDAT",     PHASE_ANY,     0,                                      run_bdat_without_mail, 0, 0 }, \
