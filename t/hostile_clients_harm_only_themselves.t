@@ -25,6 +25,7 @@ my $fake = Gatepost::Fake->new(name => 'server', script => [
 	[send => sub ($tag) { "$tag NO [AUTHENTICATIONFAILED] no\r\n" }], ['hold'] ])->start;
 my $gatepost = Gatepost::Gatepost->new(values => { CERT => make_cert(), SERVER => $fake->port },
 	config => <<'END')->start;
+threads 1
 log { target stderr; level debug }
 tls main { certificate @CERT@ }
 pool imap { port @SERVER@; server s1 { address 127.0.0.1 } }
@@ -55,6 +56,7 @@ sub is_alive ($what) {
 	return ok(eval { $client->cmd('NOOP') =~ / OK/ }, "$what: others are served");
 }
 
+client()->close;	# the one thread has all the descriptors that it keeps by now
 my $descriptors = $gatepost->fd_count;
 
 # The answer is the same in one piece, cut in two at each byte, and byte by byte.

@@ -69,7 +69,7 @@ my %servers = (
 	no_starttls => [[[send => $greeting], ['hold']], qr/server offers no STARTTLS/, 'starttls'],
 	starttls_refused => [[[send => "* OK [CAPABILITY IMAP4rev1 STARTTLS] ready\r\n"],
 	    [expect => $line], [send => sub ($tag) { "$tag BAD no\r\n" }], ['hold']],
-	    qr/command refused while asking for TLS/, 'starttls'],
+	    qr/command refused: S BAD no while asking for TLS/, 'starttls'],
 	starttls_injection => [[[send => "* OK [CAPABILITY IMAP4rev1 STARTTLS] ready\r\n"],
 	    [expect => $line], [send => sub ($tag) { "$tag OK go\r\n* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n" }],
 	    ['hold']], qr/plaintext behind STARTTLS while asking for TLS/, 'starttls'],

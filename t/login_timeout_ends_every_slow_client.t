@@ -23,6 +23,7 @@ my $holding = Gatepost::Fake->new(name => 'holding', script => [
 	[send => "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] ready\r\n"],
 	[expect => qr/^(\S+) AUTHENTICATE[^\r\n]*\r\n/m], [send => sub ($tag) { "$tag OK in\r\n" }], ['hold'] ])->start;
 my $gatepost = Gatepost::Gatepost->new(config => <<'END',
+threads 1
 tls main { certificate @CERT@ }
 pool imap { port @SERVER@; login_timeout 5m; server s1 { address 127.0.0.1 } }
 pool hole { protocol imap; port @HOLE@; connect_timeout 5m; server s2 { address 127.0.0.1 } }
@@ -38,6 +39,8 @@ listener full { protocol imap; bind 127.0.0.1:@PORT{full}@; pool full }
 listener tcp { protocol tcp; bind_tls 127.0.0.1:@PORT{tcp}@; starttls off; pool tcp }
 END
 	values => { CERT => make_cert(), SERVER => $fake->port, HOLDING => $holding->port, HOLE => black_hole() })->start;
+# The one thread has all the descriptors that it keeps once it has greeted somebody.
+Gatepost::Imap->new(port => $gatepost->port('imap'))->close;
 my $descriptors = $gatepost->fd_count;
 
 # name => [port, what is sent at once, what is sent again and again, what the log says]

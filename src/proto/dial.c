@@ -222,6 +222,7 @@ take_line(struct dial *dial, struct slice whole, size_t behind)
 		return end_step(dial, behind);
 	if (answer == ANSWER_REFUSED && (step->flags & DIAL_LOGIN) != 0)
 		return DIAL_REFUSED;
+	dial->was_refused = answer == ANSWER_REFUSED;
 	return end_failed(dial, answer == ANSWER_REFUSED ? "command refused" : "garbled reply");
 }
 

@@ -41,6 +41,7 @@ struct dial {
 	uint32_t sent;			/* a bit for each step that was sent */
 	bool tls_active;
 	bool failed;			/* dial_fail was called */
+	bool was_refused;		/* and `last` tells more */
 	size_t early;			/* octets of input to come that were there before the last command */
 	int lines;			/* since the last reply that a step waited for */
 	size_t octets;

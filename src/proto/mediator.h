@@ -34,7 +34,7 @@ struct mediator_order {
 	bool (*is_elsewhere)(const void *owner, struct slice recipient);
 	const void *owner;
 	enum bare_newline bare_newline;
-	int errors_max;				/* commands that are refused here, before the session ends */
+	int errors, errors_max;			/* refused commands: so far, and how many end the session */
 };
 
 enum wish {
@@ -51,10 +51,11 @@ enum wish {
 struct mediated_message {
 	struct slice from;		/* as the client wrote it, without <> */
 	struct slice recipients;	/* the accepted ones, ", " between them; cut where there are many */
-	uint32_t accepted, refused;	/* recipients */
+	struct slice refused_recipients;	/* likewise */
+	uint32_t accepted, refused;	/* how many */
 	uint64_t size;			/* octets of data */
-	struct slice reply;		/* the server's last line, or ours */
-	bool is_ours;			/* the reply is; the server said nothing */
+	struct slice reply;		/* the server's last line, or ours; empty: the client gave it up */
+	bool is_ours;			/* not the server has ended it */
 	bool is_accepted;		/* 2xx to the end of data */
 };
 
@@ -67,7 +68,9 @@ struct mediation {
 	struct slice recipient;		/* of WISH_SERVER, where it decides; part of the input */
 	bool has_message;		/* a transaction is over */
 	struct mediated_message message;	/* its slices last until the next call */
-	const char *why;		/* something for the log at level info: "bare LF in data"; or NULL */
+	const char *why;		/* something for the log: "bare LF in data"; or NULL */
+	struct slice words;		/* of the server's, to that; or empty */
+	bool is_fault;			/* it is the server's, and a mail suffers */
 };
 
 /* More of the input is passed on: as one with what is passed already, where nothing lies between. */
@@ -93,7 +96,9 @@ struct mediator {
 	/* Neither is called with an empty input. */
 	void (*client)(void *state, struct slice in, struct mediation *m);
 	void (*server)(void *state, struct slice in, struct mediation *m);
-	bool (*at_boundary)(const void *state);	/* between two transactions: words may be said */
+	void (*end)(void *state, struct mediation *m);	/* the session ends: tells of what is under way */
+	bool (*at_boundary)(const void *state);	/* between two transactions: may it end here? */
+	bool (*may_speak)(const void *state);	/* the client is to speak, so that last words may be said */
 	bool (*server_owes)(const void *state);	/* a reply to something */
 	bool (*takes_payload)(const void *state);	/* the client is sending data, not commands */
 	bool (*awaits_final)(const void *state);	/* the server owes the reply to a whole message */

@@ -6,6 +6,8 @@
  */
 #include "proto/smtp_relay.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/xalloc.h"
@@ -167,13 +169,13 @@ begin_late(struct smtp_state *s, struct slice line, struct slice to, struct medi
 {
 	if (s->is_answered) {
 		s->is_answered = false;
-		s->transaction->refused++;
+		smtp_relay_refused(s, to);
 		consume(line, m);
 	} else if (s->owed_count > 0) {
 		m->wish = WISH_WAIT;
 	} else if (s->no_server) {
 		s->no_server = false;
-		s->transaction->refused++;
+		smtp_relay_refused(s, to);
 		answer(s, line, WORDS_NO_SERVER, m);
 	} else if (!s->is_chosen || s->is_elsewhere(s->owner, to)) {
 		s->wants_server = true;
@@ -191,7 +193,7 @@ is_put_off(struct smtp_state *s, struct slice line, struct slice to, struct medi
 {
 	if (!s->asks_recipients || !s->is_elsewhere(s->owner, to))
 		return false;
-	s->transaction->refused++;
+	smtp_relay_refused(s, to);
 	answer(s, line, WORDS_ELSEWHERE, m);
 	return true;
 }
@@ -247,6 +249,18 @@ begin_chunk(struct smtp_state *s, uint64_t octets, bool is_discarding)
 	s->is_discarding = is_discarding;
 }
 
+/* In our own spelling: who counts otherwise would take payload for commands. */
+static void
+send_chunk_size(struct smtp_state *s, struct slice line, uint64_t octets, bool is_last, struct mediation *m)
+{
+	char text[40];
+
+	snprintf(text, sizeof(text), "BDAT %" PRIu64 "%s\r\n", octets, is_last ? " LAST" : "");
+	consume(line, m);
+	send_own(slice_of(text), m);
+	owed_push(s, is_last ? OWED_FINAL : OWED_CHUNK, false);
+}
+
 static void
 run_bdat(struct smtp_state *s, struct slice line, struct slice args, struct mediation *m)
 {
@@ -261,11 +275,15 @@ run_bdat(struct smtp_state *s, struct slice line, struct slice args, struct medi
 		begin_chunk(s, octets, true);
 	} else if (!is_within(s, line, m)) {
 		begin_chunk(s, octets, true);
-	} else if (buf_len(&s->mail) > 0 || !s->has_chunking) {
-		refuse(s, line, buf_len(&s->mail) > 0 ? WORDS_NO_RECIPIENT : WORDS_REFUSED, m);
+	} else if (buf_len(&s->mail) > 0) {
+		refuse(s, line, WORDS_NO_RECIPIENT, m);
+		begin_chunk(s, octets, true);
+	} else if (!s->has_chunking) {
+		/* another server may have what was offered */
+		refuse(s, line, s->offers_chunking ? WORDS_NO_CHUNKS : WORDS_REFUSED, m);
 		begin_chunk(s, octets, true);
 	} else if (may_pass(s, m)) {
-		forward(s, line, is_last ? OWED_FINAL : OWED_CHUNK, m);
+		send_chunk_size(s, line, octets, is_last, m);
 		s->is_chunked = true;
 		s->size += octets;
 		begin_chunk(s, octets, false);
@@ -286,7 +304,7 @@ run_rset(struct smtp_state *s, struct slice line, struct slice args, struct medi
 		forward(s, line, OWED_NOTHING_ELSE, m);
 	else
 		return;
-	smtp_relay_forget(s);
+	smtp_relay_give_up(s, m);
 }
 
 static void
@@ -313,7 +331,7 @@ greet_anew(struct smtp_state *s, struct slice line, struct slice args, enum word
 		send_own(slice_of("RSET\r\n"), m);
 		owed_push(s, OWED_NOTHING_ELSE, true);
 	}
-	smtp_relay_forget(s);
+	smtp_relay_give_up(s, m);
 	answer(s, line, words, m);
 }
 
@@ -443,7 +461,7 @@ run_line(struct smtp_state *s, struct slice line, struct mediation *m)
 	struct slice rest = text, word;
 	bool is_bare = s->bare_newline == BARE_NEWLINE_REJECT && !ends_in_crlf(line);
 
-	if (is_bare || !is_clean(text)) {
+	if (is_bare || !is_clean(text) || slice_has_prefix_nocase(text, " ")) {
 		refuse_line(s, line, is_bare ? WORDS_BARE_NEWLINE : WORDS_SYNTAX, m);
 		return;
 	}
@@ -577,7 +595,9 @@ init(void *state, const struct mediator_order *order)
 	*s = (struct smtp_state){
 		.identity = order->identity,
 		.bare_newline = order->bare_newline,
+		.errors = order->errors,
 		.errors_max = order->errors_max,
+		.offers_chunking = capability_has(order->offer, "CHUNKING"),
 		.chooses_anew = order->chooses_anew,
 		.asks_recipients = order->asks_recipients,
 		.is_elsewhere = order->is_elsewhere,
@@ -611,6 +631,23 @@ at_boundary(const void *state)
 }
 
 static bool
+may_speak(const void *state)
+{
+	const struct smtp_state *s = state;
+
+	return s->owed_count == 0 && s->mode == MODE_COMMAND;
+}
+
+static void
+on_end(void *state, struct mediation *m)
+{
+	struct smtp_state *s = state;
+
+	smtp_relay_begin_call(s);
+	smtp_relay_give_up(s, m);
+}
+
+static bool
 takes_payload(const void *state)
 {
 	const struct smtp_state *s = state;
@@ -641,7 +678,9 @@ const struct mediator smtp_mediator = {
 	.server_gone = smtp_relay_server_gone,
 	.client = on_client,
 	.server = smtp_relay_server,
+	.end = on_end,
 	.at_boundary = at_boundary,
+	.may_speak = may_speak,
 	.server_owes = server_owes,
 	.takes_payload = takes_payload,
 	.awaits_final = awaits_final,

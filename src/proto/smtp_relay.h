@@ -42,6 +42,7 @@ enum words {
 	WORDS_AUTHENTICATED,
 	WORDS_TLS_NOW,
 	WORDS_REFUSED,
+	WORDS_NO_CHUNKS,
 	WORDS_NOT_YOURS,
 	WORDS_UNKNOWN,
 	WORDS_SYNTAX,
@@ -73,7 +74,8 @@ enum mode {
 struct transaction {
 	struct buf from;
 	struct buf asked;		/* recipients whose reply is to come, a NUL behind each */
-	struct buf recipients;		/* accepted ones */
+	struct buf recipients, refused_recipients;
+	struct buf answer;		/* the server's last refusal */
 	uint32_t accepted, refused;
 };
 
@@ -99,6 +101,7 @@ struct smtp_state {
 	bool is_answered;		/* the RCPT at hand: by the server's reply to MAIL */
 	bool has_server, is_chosen;	/* and it is this transaction's */
 	bool has_pipelining, has_chunking;
+	bool offers_chunking;
 	bool wants_server;		/* it was wished for */
 	bool no_server;			/* the next MAIL is refused: none could be had */
 	bool is_chunked;		/* the transaction has had a BDAT */
@@ -114,6 +117,8 @@ bool owed_is_full(const struct smtp_state *s);
 bool owed_is_final(const struct smtp_state *s);		/* the reply to a message is to come */
 void smtp_relay_server(void *state, struct slice in, struct mediation *m);
 void smtp_relay_server_gone(void *state, struct mediation *m);
+void smtp_relay_refused(struct smtp_state *s, struct slice recipient);	/* by us or by the server */
+void smtp_relay_give_up(struct smtp_state *s, struct mediation *m);	/* the client ends the transaction */
 /* A transaction is over in our words. */
 void smtp_relay_tell_message(
     struct smtp_state *s, enum owed_kind kind, enum words words, struct mediation *m);

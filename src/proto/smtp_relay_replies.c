@@ -13,7 +13,8 @@
 
 enum {
 	REPLY_MAX = 16 * 1024,		/* octets of a reply with all its lines */
-	RECIPIENTS_MAX = 4096		/* octets of recipients that are logged */
+	RECIPIENTS_MAX = 4096,		/* octets of recipients that are logged */
+	ANSWER_MAX = 512		/* and of a refusal */
 };
 
 static const char *const texts[] = {
@@ -31,6 +32,7 @@ static const char *const texts[] = {
 	[WORDS_AUTHENTICATED]     = "503 5.5.1 You are logged in already\r\n",
 	[WORDS_TLS_NOW]           = "503 5.5.1 It is too late for TLS\r\n",
 	[WORDS_REFUSED]           = "502 5.5.1 Command is not available\r\n",
+	[WORDS_NO_CHUNKS]         = "451 4.3.0 This server takes no chunks, try again later\r\n",
 	[WORDS_NOT_YOURS]         = "550 5.7.0 Command is not for you\r\n",
 	[WORDS_UNKNOWN]           = "500 5.5.2 Command is not known\r\n",
 	[WORDS_SYNTAX]            = "501 5.5.4 Command or argument is malformed\r\n",
@@ -149,6 +151,8 @@ free_transaction(struct transaction **transaction)
 	buf_clear(&t->from);
 	buf_clear(&t->asked);
 	buf_clear(&t->recipients);
+	buf_clear(&t->refused_recipients);
+	buf_clear(&t->answer);
 	xfree(t);
 }
 
@@ -183,12 +187,27 @@ tell(struct smtp_state *s, struct slice reply, bool is_accepted, struct mediatio
 	m->message = (struct mediated_message){
 		.from = buf_slice(&t->from),
 		.recipients = buf_slice(&t->recipients),
+		.refused_recipients = buf_slice(&t->refused_recipients),
 		.accepted = t->accepted,
 		.refused = t->refused,
 		.size = s->size,
 		.reply = reply,
 		.is_accepted = is_accepted,
 	};
+}
+
+/* What no server has had is nobody's business. */
+void
+smtp_relay_give_up(struct smtp_state *s, struct mediation *m)
+{
+	struct transaction *t = s->transaction;
+	bool has_happened = t != NULL && t->accepted + t->refused > 0;
+
+	if (has_happened) {
+		tell(s, buf_slice(&t->answer), false, m);
+		m->message.is_ours = buf_len(&t->answer) == 0;
+	}
+	smtp_relay_forget(s);
 }
 
 void
@@ -199,25 +218,48 @@ smtp_relay_tell_message(struct smtp_state *s, enum owed_kind kind, enum words wo
 	m->message.is_ours = true;
 }
 
+static void
+list_recipient(struct buf *list, struct slice address)
+{
+	if (buf_len(list) + address.len >= RECIPIENTS_MAX)
+		return;
+	buf_append_text(list, buf_len(list) > 0 ? ", " : "");
+	buf_append_slice(list, address);
+}
+
+void
+smtp_relay_refused(struct smtp_state *s, struct slice recipient)
+{
+	s->transaction->refused++;
+	list_recipient(&s->transaction->refused_recipients, recipient);
+}
+
 /* The first recipient whose reply was to come. */
 static void
-count_recipient(struct transaction *t, bool is_accepted)
+count_recipient(struct smtp_state *s, bool is_accepted)
 {
+	struct transaction *t = s->transaction;
 	struct slice address;
 
 	if (t == NULL || buf_len(&t->asked) == 0)
 		return;
 	address = slice_of(buf_data(&t->asked));
-	if (!is_accepted) {
-		t->refused++;
-	} else {
+	if (is_accepted) {
 		t->accepted++;
-		if (buf_len(&t->recipients) + address.len < RECIPIENTS_MAX) {
-			buf_append_text(&t->recipients, buf_len(&t->recipients) > 0 ? ", " : "");
-			buf_append_slice(&t->recipients, address);
-		}
+		list_recipient(&t->recipients, address);
+	} else {
+		smtp_relay_refused(s, address);
 	}
 	buf_consume(&t->asked, address.len + 1);
+}
+
+static void
+keep_answer(struct smtp_state *s, struct slice line)
+{
+	if (s->transaction == NULL)
+		return;
+	buf_clear(&s->transaction->answer);
+	buf_append(&s->transaction->answer, line.data, line.len < ANSWER_MAX ? line.len : ANSWER_MAX);
 }
 
 /* Can this be the reply to that? */
@@ -234,10 +276,12 @@ take_reply(struct smtp_state *s, enum owed_kind kind, int code, struct slice lin
 {
 	bool is_accepted = code / 100 == 2;
 
+	if (code >= 400)
+		keep_answer(s, line);
 	switch (kind) {
 	case OWED_MAIL:
 		if (!is_accepted)
-			smtp_relay_forget(s);
+			tell(s, line, false, m);
 		break;
 	case OWED_LATE_MAIL:
 		if (is_accepted)
@@ -245,7 +289,7 @@ take_reply(struct smtp_state *s, enum owed_kind kind, int code, struct slice lin
 		s->is_answered = !is_accepted;
 		break;
 	case OWED_RCPT:
-		count_recipient(s->transaction, is_accepted);
+		count_recipient(s, is_accepted);
 		break;
 	case OWED_DATA:
 		s->mode = code == 354 ? MODE_DATA : MODE_COMMAND;
@@ -254,6 +298,8 @@ take_reply(struct smtp_state *s, enum owed_kind kind, int code, struct slice lin
 		break;
 	case OWED_FINAL:
 		tell(s, line, is_accepted, m);
+		if (is_accepted)
+			s->errors = 0;
 		break;
 	default:
 		break;
@@ -261,9 +307,11 @@ take_reply(struct smtp_state *s, enum owed_kind kind, int code, struct slice lin
 }
 
 static void
-lose_server(struct smtp_state *s, const char *why, struct mediation *m)
+lose_server(struct smtp_state *s, const char *why, struct slice words, struct mediation *m)
 {
 	m->why = why;
+	m->words = words;
+	m->is_fault = s->owed_count > 0 || s->transaction_state == TRANSACTION_OPEN;
 	smtp_relay_server_gone(s, m);
 	if (m->wish == WISH_GO_ON)
 		m->wish = WISH_NO_SERVER;
@@ -283,9 +331,9 @@ run_reply(struct smtp_state *s, struct slice whole, struct slice last, int code,
 	struct owed owed;
 
 	if (code == 421 || s->owed_count == 0) {
-		lose_server(s, code == 421 ? "the server takes its leave" : "reply to nothing", m);
+		lose_server(s, code == 421 ? "the server takes its leave" : "reply to nothing", last, m);
 	} else if (!fits(s->owed[s->owed_first].kind, code) || is_early(s, code)) {
-		lose_server(s, "reply to something else", m);
+		lose_server(s, "reply to something else", last, m);
 	} else {
 		owed = take_first(s);
 		take_reply(s, owed.kind, code, last, m);
@@ -294,7 +342,7 @@ run_reply(struct smtp_state *s, struct slice whole, struct slice last, int code,
 		if (!owed.is_hidden)
 			mediation_pass(m, &m->to_client, whole);
 		else if (code / 100 != 2)
-			lose_server(s, "the server forgets no transaction", m);
+			lose_server(s, "the server forgets no transaction", last, m);
 		say_due(s, m);
 	}
 }
@@ -342,7 +390,7 @@ smtp_relay_server(void *state, struct slice in, struct mediation *m)
 			m->wish = WISH_MORE;
 			break;
 		case FOUND_GARBAGE:
-			lose_server(s, "garbled reply", m);
+			lose_server(s, "garbled reply", slice_of(NULL), m);
 			break;
 		case FOUND_WHOLE:
 			m->used += whole.len;

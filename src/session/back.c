@@ -296,13 +296,15 @@ back_reason(const struct back *back, char out[BACK_REASON_MAX])
 {
 	struct slice last = back->dial != NULL ? buf_slice(&back->dial->last) : slice_of(NULL);
 	char text[STREAM_REASON_MAX];
+	bool says_more = back->dial != NULL && back->dial->was_refused && !holds_secret(back, last);
 	/* what a server said earlier is not the reason then */
 	bool is_broken = back->stream.error != 0;
 
 	if (back->why != NULL)
 		snprintf(out, BACK_REASON_MAX, "%s", back->why);
 	else if (back->dial != NULL && back->dial->why[0] != '\0')
-		snprintf(out, BACK_REASON_MAX, "%s", back->dial->why);
+		snprintf(out, BACK_REASON_MAX, "%s%s%.*s", back->dial->why, says_more ? ": " : "",
+		    says_more ? (int)last.len : 0, last.data);
 	else if (!is_broken && last.len > 0 && holds_secret(back, last))
 		snprintf(out, BACK_REASON_MAX, "words of the server with the password in them");
 	else if (!is_broken && last.len > 0)

@@ -54,7 +54,8 @@ deliver(struct session *s, struct mediation *m, struct pipe *pipe)
 	if (m->pass.len > 0)
 		pipe_data(pipe, m->pass);
 	if (m->why != NULL)
-		session_log(s, LOG_INFO, "%s", m->why);
+		session_log(s, m->is_fault ? LOG_WARNING : LOG_INFO, m->words.len > 0 ? "%s: %.*s" : "%s", m->why,
+		    SLICE_ARGS(m->words));
 	if (m->has_message)
 		session_message(s, &m->message, loop_now(s->worker->loop) - s->relay->message_since);
 }
@@ -119,8 +120,9 @@ is_elsewhere(const void *owner, struct slice recipient)
 	const struct session *s = owner;
 	const struct listener_settings *settings = find_settings(s);
 
-	return settings == NULL || s->endpoint == NULL ||
-	    pool_find(find_pool(s, settings, recipient), s->endpoint->server) != s->endpoint;
+	if (settings == NULL || s->endpoint == NULL)
+		return s->endpoint == NULL;
+	return pool_find(find_pool(s, settings, recipient), s->endpoint->server) != s->endpoint;
 }
 
 /* May the next mail go to the server at hand? */
@@ -151,6 +153,36 @@ prepare_login(struct session *s, const struct listener_settings *settings, struc
 	plan_take_credentials(s, &vouched);
 }
 
+/* Not without what only the client knows, nor while we drain, or where nobody listens any more. */
+static bool
+can_replace(const struct session *s, const struct listener_settings *settings, struct slice recipient)
+{
+	if (settings == NULL || s->phase == FRONT_DRAIN || !s->relay->can_replace)
+		return false;
+	return s->identity.user == NULL || find_pool(s, settings, recipient)->options.login != LOGIN_PASSWORD;
+}
+
+static void
+tell_server_gone(struct session *s)
+{
+	struct mediation m = { 0 };
+
+	mediator_of(s)->server_gone(s->relay->filter, &m);
+	deliver(s, &m, &s->relay->down);
+	drop_server(s);
+}
+
+/* Between two mails the client is told to come again; within one, that this recipient is to. */
+static bool
+give_up(struct session *s)
+{
+	if (!mediator_of(s)->at_boundary(s->relay->filter))
+		tell_server_gone(s);
+	else
+		session_end(s, s->relay->can_replace ? END_SHUTDOWN : END_NO_SERVER);
+	return is_relaying(s);
+}
+
 /* True: there is one now, or it is clear that there is none, and the session goes on. */
 static bool
 start_server(struct session *s, struct slice recipient)
@@ -162,10 +194,8 @@ start_server(struct session *s, struct slice recipient)
 		return true;
 	}
 	settings = find_settings(s);
-	if (!s->relay->can_replace || settings == NULL || s->phase == FRONT_DRAIN) {
-		session_end(s, s->relay->can_replace ? END_SHUTDOWN : END_NO_SERVER);
-		return false;
-	}
+	if (!can_replace(s, settings, recipient))
+		return give_up(s);
 	drop_server(s);
 	loop_timer_stop(s->worker->loop, &s->timer);
 	prepare_login(s, settings, recipient);
@@ -209,7 +239,7 @@ note_input(struct session *s, size_t used, bool was_payload)
 {
 	int64_t now = loop_now(s->worker->loop), earned = s->last_data + (int64_t)used * MS_PER_BYTE;
 
-	if (!was_payload || earned > now)
+	if (!was_payload || earned > now || !mediator_of(s)->takes_payload(s->relay->filter))
 		earned = now;
 	if (used > 0)
 		s->last_data = earned;
@@ -273,7 +303,7 @@ look_whether_done(struct session *s)
 	if (s->phase == FRONT_DRAIN && mediate_is_quiet(s))
 		session_end(s, END_SHUTDOWN);
 	else if (s->relay->up.is_closed && !mediator_of(s)->server_owes(s->relay->filter) && !is_deaf(s))
-		session_end(s, mediate_may_speak(s) ? END_DONE : END_CLIENT_LOST);
+		session_end(s, mediator_of(s)->at_boundary(s->relay->filter) ? END_DONE : END_CLIENT_LOST);
 }
 
 /* The client's input that was kept, now that it may go on. */
@@ -284,7 +314,7 @@ feed_held(struct session *s)
 
 	if (!is_relaying(s) || s->relay->is_feeding)
 		return;
-	if (s->phase == FRONT_DRAIN && mediate_may_speak(s)) {
+	if (s->phase == FRONT_DRAIN && mediator_of(s)->at_boundary(s->relay->filter)) {
 		session_end(s, END_SHUTDOWN);
 		return;
 	}
@@ -355,17 +385,6 @@ mediate_front_event(struct session *s, enum stream_event event, struct slice dat
 		session_end(s, END_CLIENT_LOST);
 		break;
 	}
-}
-
-static void
-tell_server_gone(struct session *s)
-{
-	struct mediation m = { 0 };
-
-	mediator_of(s)->server_gone(s->relay->filter, &m);
-	deliver(s, &m, &s->relay->down);
-	drop_server(s);
-	fulfil(s, &m);
 }
 
 /* What it owed is answered with a temporary failure; nothing is sent twice. */
@@ -439,6 +458,7 @@ open_relay(struct session *s)
 		.is_elsewhere = is_elsewhere,
 		.owner = s,
 		.bare_newline = (enum bare_newline)listener_bare_newline(s->settings, &s->identity.client),
+		.errors = login->errors,
 		.errors_max = (int)s->settings->max_errors,
 	};
 
@@ -514,9 +534,19 @@ mediate_no_server(struct session *s)
 void
 mediate_on_reply_timeout(struct session *s)
 {
+	s->last_data = loop_now(s->worker->loop);	/* the client is to speak, and it had no part in that */
 	lose_server(s, "no reply in time");
 	if (is_relaying(s))
 		relay_watch(s);
+}
+
+void
+mediate_end(struct session *s)
+{
+	struct mediation m = { 0 };
+
+	mediator_of(s)->end(s->relay->filter, &m);
+	deliver(s, &m, &s->relay->down);
 }
 
 void
@@ -529,13 +559,13 @@ mediate_clear(struct session *s)
 bool
 mediate_may_speak(const struct session *s)
 {
-	return mediator_of(s)->at_boundary(s->relay->filter);
+	return mediator_of(s)->may_speak(s->relay->filter);
 }
 
 bool
 mediate_is_quiet(const struct session *s)
 {
-	return mediate_may_speak(s) && buf_len(&s->relay->held) == 0;
+	return mediator_of(s)->at_boundary(s->relay->filter) && buf_len(&s->relay->held) == 0;
 }
 
 bool

@@ -15,8 +15,9 @@ void mediate_front_event(struct session *s, enum stream_event event, struct slic
 void mediate_no_server(struct session *s);		/* the wish for one could not be fulfilled */
 void mediate_on_reply_timeout(struct session *s);	/* the server is as good as lost */
 void mediate_clear(struct session *s);			/* frees the mediator's state */
-bool mediate_may_speak(const struct session *s);	/* between two transactions */
-bool mediate_is_quiet(const struct session *s);		/* and the client has begun nothing */
+void mediate_end(struct session *s);			/* tells of the mail that ends with the session */
+bool mediate_may_speak(const struct session *s);	/* the client is to speak */
+bool mediate_is_quiet(const struct session *s);		/* between two transactions, with nothing begun */
 bool mediate_server_owes(const struct session *s);	/* a reply, or to take what it was sent */
 int mediate_reply_timeout(const struct session *s);	/* for what it owes now, in ms; 0: none */
 

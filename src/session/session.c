@@ -14,6 +14,7 @@
 #include "base/xalloc.h"
 #include "proto/reply.h"
 #include "session/login.h"
+#include "session/mediate.h"
 #include "session/placement.h"
 
 enum {
@@ -292,6 +293,8 @@ session_end(struct session *s, enum end_reason reason)
 	s->has_ended = true;
 	if (log_wants(row->level))
 		log_end(s, row);
+	if (s->relay != NULL && s->proto->mediator != NULL)
+		mediate_end(s);
 	session_event(s, SESSION_EVENT_SESSION, row->text);
 	lingers = say_last_words(s, row) && !has_client_closed(s) && !s->worker->is_stopping;
 	give_back(s);

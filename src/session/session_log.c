@@ -155,10 +155,11 @@ session_event(const struct session *s, enum session_events event, const char *re
 		write_event(s, event, reason, now->mask_addresses);
 }
 
+/* NULL: there is none. */
 static char *
 text_of(struct slice slice)
 {
-	return xstrndup(slice.data, slice.len);
+	return slice.len > 0 ? xstrndup(slice.data, slice.len) : NULL;
 }
 
 static void
@@ -166,7 +167,8 @@ write_message(const struct session *s, const struct mediated_message *message, i
 {
 	char client[ADDR_TEXT_MAX];
 	const struct endpoint *endpoint = session_endpoint(s);
-	char *from = text_of(message->from), *to = text_of(message->recipients);
+	char *from = xstrndup(message->from.data, message->from.len);
+	char *to = text_of(message->recipients), *refused = text_of(message->refused_recipients);
 	char *reply = text_of(message->reply);
 	const char *status = message->is_accepted ? "accepted" : message->is_ours ? "failed" : "refused";
 	struct log_field fields[] = {
@@ -178,6 +180,7 @@ write_message(const struct session *s, const struct mediated_message *message, i
 		TEXT_FIELD("user", s->identity.user),
 		TEXT_FIELD("from", from),
 		TEXT_FIELD("to", to),
+		TEXT_FIELD("refused_to", refused),
 		{ .name = "accepted", .number = message->accepted },
 		{ .name = "refused", .number = message->refused },
 		{ .name = "size", .number = (int64_t)message->size },
@@ -190,6 +193,7 @@ write_message(const struct session *s, const struct mediated_message *message, i
 	log_event(name_event(SESSION_EVENT_MESSAGE), fields, sizeof(fields) / sizeof(fields[0]));
 	xfree(from);
 	xfree(to);
+	xfree(refused);
 	xfree(reply);
 }
 

@@ -274,8 +274,8 @@ each_transaction_may_choose_or_none(void **state)
 	};
 
 	(void)state;
-	PLAY_ANEW(turns, .asked = 3);
-	PLAY(turns);
+	PLAY_ANEW(turns, .asked = 3, .messages = "<a@x> to 0 () not 0, 0: 550 m\n");
+	PLAY(turns, .messages = "<a@x> to 0 () not 0, 0: 550 m\n");
 }
 
 /* Up to 16 KiB in any number of lines, and no octet more. */

@@ -21,6 +21,7 @@
 #define HELP "214 2.0.0 See RFC 5321\r\n"
 #define OK "250 2.0.0 Ok\r\n"
 #define NO_MAIL "503 5.5.1 MAIL comes first\r\n"
+#define NO_CHUNKS "451 4.3.0 This server takes no chunks, try again later\r\n"
 #define REFUSED "502 5.5.1 Command is not available\r\n"
 #define SYNTAX "501 5.5.4 Command or argument is malformed\r\n"
 #define UNKNOWN "500 5.5.2 Command is not known\r\n"
