@@ -117,8 +117,9 @@ static const struct directive listener_directives[] = {
 	    "IMAP clients in IDLE speak every 29 minutes."),
 	CONF_DURATION_OR(struct listener_settings, reply_timeout, "5m; none on tcp", never, "0s", "1d",
 	    CONF_COMPUTED,
-	    "Silence after which a session ends, while the server is the one to speak. Without it "
-	    "`idle_timeout` counts then, too."),
+	    "Silence after which a session ends, while the server is the one to speak. On smtp and "
+	    "submission the client hears a 451 in place of the reply, and a reply to a whole message "
+	    "has 10 minutes at least. Without it `idle_timeout` counts then, too."),
 	CONF_CUSTOM(struct listener_settings, tcp_keepalive, "2m 30s 4", set_keepalive,
 	    "idle interval count", 0,
 	    "Both sides of a silent session are probed after this time, this often, so many times."),
@@ -135,8 +136,9 @@ static const struct directive listener_directives[] = {
 	CONF_CHOICE(struct listener_settings, bare_newline, "reject on submission, normalize on smtp",
 	    bare_newline_choices, CONF_COMPUTED,
 	    "What is done about CR and LF that stand alone in mail data, by which mails can be smuggled. "
-	    "`reject`: the message is refused at its end.  `normalize`: they become CRLF.  `pass`: nothing, "
-	    "for servers that take only CRLF.CRLF for the end of a message."),
+	    "`reject`: the message is refused at its end, and the client disconnected; commands of a mail "
+	    "that end in LF alone are refused, too.  `normalize`: they become CRLF.  `pass`: nothing, for "
+	    "servers that take only CRLF.CRLF for the end of a message."),
 	CONF_NETWORKS(struct listener_settings, bare_newline_exempt, NULL, 0,
 	    "Clients for whom it is `bare_newline pass`."),
 	CONF_STRINGS(struct listener_settings, capabilities, "auto", 0,

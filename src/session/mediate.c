@@ -54,8 +54,8 @@ deliver(struct session *s, struct mediation *m, struct pipe *pipe)
 	if (m->pass.len > 0)
 		pipe_data(pipe, m->pass);
 	if (m->why != NULL)
-		session_log(s, m->is_fault ? LOG_WARNING : LOG_INFO, m->words.len > 0 ? "%s: %.*s" : "%s", m->why,
-		    SLICE_ARGS(m->words));
+		session_log(s, m->is_fault ? LOG_WARNING : LOG_INFO, "%s%s%.*s", m->why,
+		    m->words.len > 0 ? ": " : "", SLICE_ARGS(m->words));
 	if (m->has_message)
 		session_message(s, &m->message, loop_now(s->worker->loop) - s->relay->message_since);
 }
@@ -534,7 +534,7 @@ mediate_no_server(struct session *s)
 void
 mediate_on_reply_timeout(struct session *s)
 {
-	s->last_data = loop_now(s->worker->loop);	/* the client is to speak, and it had no part in that */
+	s->last_data = loop_now(s->worker->loop);	/* the client had no part in that */
 	lose_server(s, "no reply in time");
 	if (is_relaying(s))
 		relay_watch(s);

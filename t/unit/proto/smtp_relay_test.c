@@ -313,7 +313,8 @@ chunks_are_refused_where_the_server_has_none(void **state)
 		{ 'C', "MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nBDAT 6\r\nQUIT\r\nBDAT 6 LAST\r\n"
 		    "QUIT\r\nNOOP\r\n",
 		    "", "MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nNOOP\r\n" },
-		{ 'S', "250 m\r\n250 r\r\n250 n\r\n", "250 m\r\n250 r\r\n" NO_CHUNKS NO_CHUNKS "250 n\r\n", "" },
+		{ 'S', "250 m\r\n250 r\r\n250 n\r\n",
+		    "250 m\r\n250 r\r\n" NO_CHUNKS NO_CHUNKS "250 n\r\n", "" },
 		{ 0 }
 	};
 
@@ -606,6 +607,39 @@ many_recipients_keep_their_order(void **state)
 	talk_close(&t);
 }
 
+/* No two servers agree about them. */
+static void
+blanks_before_a_command_are_refused(void **state)
+{
+	static const struct turn turns[] = {
+		{ 'C', "  NOOP\r\n MAIL FROM:<a@x>\r\n BDAT 3 LAST\r\nabc", SYNTAX SYNTAX CHUNK_SYNTAX, "" },
+		{ 0 }
+	};
+
+	(void)state;
+	PLAY(turns, .end = TALK_FATAL);
+}
+
+static void
+mails_that_are_given_up_are_told_of(void **state)
+{
+	static const struct turn turns[] = {
+		{ 'C', "MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nRCPT TO:<c@x>\r\n", "",
+		    "MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nRCPT TO:<c@x>\r\n" },
+		{ 'S', "250 m\r\n250 b\r\n550 no c\r\n", "250 m\r\n250 b\r\n550 no c\r\n", "" },
+		{ 'C', "RSET\r\n", "", "RSET\r\n" },
+		{ 'S', "250 o\r\n", "250 o\r\n", "" },
+		{ 'C', "MAIL FROM:<d@x>\r\nRCPT TO:<b@x>\r\n", "", "MAIL FROM:<d@x>\r\nRCPT TO:<b@x>\r\n" },
+		{ 'S', "250 m\r\n250 b\r\n", "250 m\r\n250 b\r\n", "" },
+		{ 'C', "EHLO c\r\n", "", "RSET\r\n" },
+		{ 'S', "250 o\r\n", OUR_EHLO, "" },
+		{ 0 }
+	};
+
+	(void)state;
+	PLAY(turns, .messages = "<a@x> to 1 (b@x) not 1, 0: 550 no c\n<d@x> to 1 (b@x) not 0, 0: ours \n");
+}
+
 int
 main(void)
 {
@@ -644,6 +678,8 @@ main(void)
 		cmocka_unit_test(a_nul_is_no_command),
 		cmocka_unit_test(a_line_without_an_end_ends_all),
 		cmocka_unit_test(many_recipients_keep_their_order),
+		cmocka_unit_test(blanks_before_a_command_are_refused),
+		cmocka_unit_test(mails_that_are_given_up_are_told_of),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

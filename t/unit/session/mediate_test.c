@@ -423,6 +423,78 @@ a_reload_counts_from_the_next_mail(void **state)
 	rig_close(&rig);
 }
 
+/* What serves its backlog only is of a configuration that may be gone in the next turn. */
+static void
+a_dropped_bind_finds_no_other_server(void **state)
+{
+	struct rig rig;
+	struct peer client;
+
+	(void)state;
+	mx_open(&rig, 1, &client, "");
+	rig.gate.held = rig.worker->snapshot;
+	peer_say(&client, "MAIL FROM:<a@x>\r\n");
+	peer_expect(&client, SHUTDOWN);
+	peer_expect_end(&client);
+	peer_close(&client);
+	rig.gate.held = NULL;
+	rig_close(&rig);
+}
+
+/* The MAIL was answered here, and no server has it: the recipient is put off, the mail not cut. */
+static void
+a_mail_without_a_listener_is_put_off(void **state)
+{
+	struct rig rig;
+	struct peer client;
+
+	(void)state;
+	mx_open(&rig, 1, &client, "route one { recipient_domain example.de; pool smtp }");
+	peer_say(&client, "MAIL FROM:<a@x>\r\n");
+	peer_expect(&client, "250 2.1.0 Ok\r\n");
+	list_remove(&rig.gate.node);
+	peer_say(&client, "RCPT TO:<b@example.de>\r\nRSET\r\n");
+	peer_expect(&client, "451 4.3.2 No mail server is available, try again later\r\n250 2.0.0 Ok\r\n");
+	quit(&client, NULL);
+	rig_close(&rig);
+}
+
+static void
+a_late_reply_leaves_the_client_its_time(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+
+	(void)state;
+	mx_open(&rig, 1, &client, "idle_timeout 300ms; reply_timeout 400ms");
+	peer_say(&client, "MAIL FROM:<a@x>\r\n");
+	server = serve(&rig, 0);
+	peer_expect(server, "MAIL FROM:<a@x>\r\n");
+	peer_expect(&client, LOST);
+	peer_say(&client, "RSET\r\n");
+	peer_expect(&client, "250 2.0.0 Ok\r\n");
+	quit(&client, NULL);
+	rig_close(&rig);
+}
+
+static void
+who_idles_within_a_mail_is_told(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+
+	(void)state;
+	mx_open(&rig, 1, &client, "idle_timeout 300ms");
+	peer_say(&client, "MAIL FROM:<a@x>\r\n");
+	server = serve(&rig, 0);
+	peer_expect(server, "MAIL FROM:<a@x>\r\n");
+	peer_say(server, "250 m\r\n");
+	peer_expect(&client, "250 m\r\n421 4.4.2 Time is up.\r\n");
+	peer_expect_end(&client);
+	peer_close(&client);
+	rig_close(&rig);
+}
+
 /* Who comes to the server is dialled up to the reply to AUTH; of bob it must be told this, or anything. */
 static struct peer *
 greet_submission(struct rig *rig, const char *login)
@@ -578,6 +650,10 @@ main(void)
 		cmocka_unit_test(a_server_that_takes_nothing_is_lost),
 		cmocka_unit_test(a_server_that_refuses_is_passed_over),
 		cmocka_unit_test(a_reload_counts_from_the_next_mail),
+		cmocka_unit_test(a_dropped_bind_finds_no_other_server),
+		cmocka_unit_test(a_mail_without_a_listener_is_put_off),
+		cmocka_unit_test(a_late_reply_leaves_the_client_its_time),
+		cmocka_unit_test(who_idles_within_a_mail_is_told),
 		cmocka_unit_test(a_user_is_told_of_a_lost_server),
 		cmocka_unit_test(a_refused_relogin_fails_one_mail),
 	};
