@@ -174,6 +174,12 @@ stream_tls_connect(struct stream *stream, const struct tls_back *back)
 			SSL_set1_host(tls->ssl, back->name);
 		SSL_set_hostflags(tls->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 	}
+	if (back->server != 0) {
+		/* a ticket may come long after the pool is gone */
+		tls->client = tls_client_get(back->client);
+		tls->server = back->server;
+		tls_client_resume(back->client, tls->ssl, back->server);
+	}
 	tls->is_empty = true;	/* the server has nothing to say before our hello */
 }
 
@@ -314,6 +320,7 @@ tls_close(struct stream *stream, bool politely)
 	if (politely)
 		send_close_notify(tls);
 	SSL_free(tls->ssl);
+	tls_client_free(&tls->client);
 	xfree(tls);
 	clear_errors();
 }

@@ -31,6 +31,8 @@ struct tls {
 	struct ssl_st *ssl;
 	struct stream *stream;
 	const struct tls_front *front;	/* NULL: as a client */
+	struct tls_client *client;	/* one reference, where sessions are resumed; or NULL */
+	uint64_t server;
 	unsigned long error;		/* OpenSSL's code of the failure, or 0 */
 	uint8_t binding[TLS_BINDING_SIZE];	/* what a ticket must have been made for */
 	size_t fruitless;		/* bytes read from the socket since there last was data */
@@ -97,6 +99,9 @@ void tls_names_each(struct x509_st *leaf, void (*each)(const char *name, void *a
 struct ssl_ctx_st *tls_new_ctx(const struct ssl_method_st *method, int min_version, struct error *error);
 struct ssl_ctx_st *tls_new_server_ctx(const struct tls_settings *settings, struct error *error);
 struct ssl_ctx_st *tls_client_ctx(const struct tls_client *client);
+struct tls_client *tls_client_get(struct tls_client *client);	/* tls_client_free puts it back */
+/* Before the handshake: offers the session of an earlier one with this server, where there is one. */
+void tls_client_resume(struct tls_client *client, struct ssl_st *ssl, uint64_t server);
 const char *tls_verify_text(long result);	/* why a server is not believed */
 
 /* Chooses certificates by SNI and the protocol by ALPN, and binds tickets to listener, name and block. */

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tls_client.c: TLS with servers: whom to believe, by authorities and by pinned keys, and who we are. */
+/*
+ * tls_client.c: TLS with servers: whom to believe, by authorities and by
+ * pinned keys, who we are, and the sessions that may be resumed: only those
+ * of handshakes that were believed here become any.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -15,11 +21,22 @@ struct pin {
 	uint8_t sha256[DIGEST_SHA256_SIZE];
 };
 
+enum { KEPT_SESSIONS = 64 };		/* servers of a pool; those of more share places */
+
+/* The latest session with a server. */
+struct kept_session {
+	uint64_t server;
+	SSL_SESSION *session;		/* NULL: none */
+};
+
 struct tls_client {
+	atomic_int references;
 	SSL_CTX *ctx;
 	bool verify;
 	struct pin *pins;
 	size_t pin_count;
+	pthread_mutex_t lock;		/* of what is kept: all workers use it */
+	struct kept_session kept[KEPT_SESSIONS];
 };
 
 static bool
@@ -39,6 +56,61 @@ trust(SSL_CTX *ctx, const char *ca, struct error *error)
 	    tls_error_text(text));
 }
 
+/* Takes the reference; the one that was kept is given up. */
+static void
+keep(struct tls_client *client, uint64_t server, SSL_SESSION *session)
+{
+	struct kept_session *kept = &client->kept[server % KEPT_SESSIONS];
+	SSL_SESSION *old;
+
+	pthread_mutex_lock(&client->lock);
+	old = kept->session;
+	*kept = (struct kept_session){ server, session };
+	pthread_mutex_unlock(&client->lock);
+	SSL_SESSION_free(old);
+}
+
+/* The shape is OpenSSL's: 1 takes the reference. */
+static int
+on_session(SSL *ssl, SSL_SESSION *session)
+{
+	const struct tls *tls = tls_of(ssl);
+
+	if (tls->client == NULL)
+		return 0;
+	keep(tls->client, tls->server, session);
+	return 1;
+}
+
+/* A ticket of TLS 1.3 is used once: whoever reads along could tell two uses apart (RFC 8446 appendix C.4). */
+static SSL_SESSION *
+take(struct tls_client *client, uint64_t server)
+{
+	struct kept_session *kept = &client->kept[server % KEPT_SESSIONS];
+	SSL_SESSION *session = NULL;
+
+	pthread_mutex_lock(&client->lock);
+	if (kept->session != NULL && kept->server == server) {
+		session = kept->session;
+		if (SSL_SESSION_get_protocol_version(session) == TLS1_3_VERSION)
+			kept->session = NULL;
+		else
+			SSL_SESSION_up_ref(session);
+	}
+	pthread_mutex_unlock(&client->lock);
+	return session;
+}
+
+void
+tls_client_resume(struct tls_client *client, SSL *ssl, uint64_t server)
+{
+	SSL_SESSION *session = take(client, server);
+
+	if (session != NULL)
+		SSL_set_session(ssl, session);
+	SSL_SESSION_free(session);
+}
+
 struct tls_client *
 tls_client_load(bool verify, const char *ca, struct error *error)
 {
@@ -53,8 +125,19 @@ tls_client_load(bool verify, const char *ca, struct error *error)
 	}
 	SSL_CTX_set_verify(ctx, verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
 	client = xcalloc(1, sizeof(*client));
+	client->references = 1;
 	client->ctx = ctx;
 	client->verify = verify;
+	pthread_mutex_init(&client->lock, NULL);
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_sess_set_new_cb(ctx, on_session);
+	return client;
+}
+
+struct tls_client *
+tls_client_get(struct tls_client *client)
+{
+	atomic_fetch_add_explicit(&client->references, 1, memory_order_relaxed);
 	return client;
 }
 
@@ -64,9 +147,12 @@ tls_client_free(struct tls_client **client)
 	struct tls_client *c = *client;
 
 	*client = NULL;
-	if (c == NULL)
+	if (c == NULL || atomic_fetch_sub(&c->references, 1) > 1)
 		return;
+	for (size_t i = 0; i < KEPT_SESSIONS; i++)
+		SSL_SESSION_free(c->kept[i].session);
 	SSL_CTX_free(c->ctx);
+	pthread_mutex_destroy(&c->lock);
 	xfree(c->pins);
 	xfree(c);
 }

@@ -60,6 +60,7 @@ struct tls_back {
 	struct tls_client *client;	/* made once per pool */
 	const char *name;		/* name or address that the certificate must bear; a name is SNI */
 	const char *alpn;
+	uint64_t server;		/* sessions are resumed with the same one only; 0: none are */
 };
 
 struct tls_client;

@@ -100,7 +100,6 @@ on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *ciph
 	int found = find_key(enc ? NULL : name, &key);
 	bool ok;
 
-	(void)ssl;
 	if (found < 0)
 		return enc ? -1 : 0;
 	if (enc) {
@@ -111,7 +110,8 @@ on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *ciph
 	secret_wipe(&key, sizeof(key));
 	if (!ok)
 		return -1;
-	return found == 0 ? 1 : 2;
+	/* TLS 1.3's are used once, so that who resumes wants another (RFC 8446 appendix C.4) */
+	return found == 0 && SSL_version(ssl) != TLS1_3_VERSION ? 1 : 2;
 }
 
 void

@@ -179,6 +179,7 @@ plan_fill(struct session *s, struct endpoint *endpoint)
 	login->tls.name = pool->options.server_tls->name != NULL ? pool->options.server_tls->name :
 	    addr_host(&login->plan.to, login->tls_name);
 	login->tls.alpn = s->proto->alpn;
+	login->tls.server = endpoint->server_hash;
 	login->plan.tls = &login->tls;
 	login->plan.implicit_tls = pool->options.server_tls->mode == SERVER_TLS_IMPLICIT;
 }

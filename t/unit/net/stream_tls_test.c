@@ -42,16 +42,23 @@ struct duo {
 };
 
 static void
-open_duo(struct duo *duo)
+open_streams(struct duo *duo)
 {
 	int fds[2];
 
 	make_pair(fds);
+	duo->front = duo->back = (struct tape){ 0 };
+	stream_open(&duo->front.stream, duo->loop, fds[0], tape_record, &duo->front);
+	stream_open(&duo->back.stream, duo->loop, fds[1], tape_record, &duo->back);
+}
+
+static void
+open_duo(struct duo *duo)
+{
 	*duo = (struct duo){ .loop = loop_new(0), .front_tls = { .context = context, .alpn = "imap" } };
 	duo->back_tls.client = tls_client_load(false, NULL, &duo->error);
 	duo->back_tls.alpn = "imap";
-	stream_open(&duo->front.stream, duo->loop, fds[0], tape_record, &duo->front);
-	stream_open(&duo->back.stream, duo->loop, fds[1], tape_record, &duo->back);
+	open_streams(duo);
 }
 
 static void
@@ -102,6 +109,64 @@ both_ends_shake_hands_and_talk(void **state)
 	assert_int_equal(stream_write(&duo.back.stream, slice_of("bye")), 0);
 	tape_await(&duo.front, STREAM_DATA, 1);
 	assert_true(slice_equals(buf_slice(&duo.front.data), "bye"));
+	close_duo(&duo);
+}
+
+/* Ends as a session does, and shakes hands once more: was that resumed? */
+static bool
+resumes(struct duo *duo)
+{
+	struct tls_facts facts;
+
+	/* what brings the ticket, and then the notice that lets it be used */
+	stream_write(&duo->front.stream, slice_of("* OK"));
+	tape_await(&duo->back, STREAM_DATA, 1);
+	tape_close(&duo->back);
+	tape_await(&duo->front, STREAM_CLOSED, 1);
+	tape_close(&duo->front);
+	open_streams(duo);
+	shake_hands(duo);
+	tls_facts_read(&duo->back.stream, &facts);
+	return facts.resumed;
+}
+
+static void
+sessions_are_resumed_with_the_same_server(void **state)
+{
+	struct duo duo;
+
+	(void)state;
+	open_duo(&duo);
+	duo.back_tls.name = "mail.example.com";
+	duo.back_tls.server = 7;
+	shake_hands(&duo);
+	assert_true(resumes(&duo));
+	assert_true(resumes(&duo));
+	duo.back_tls.server = 8;
+	assert_false(resumes(&duo));
+	assert_true(resumes(&duo));
+	duo.back_tls.server = 0;
+	assert_false(resumes(&duo));
+	assert_false(resumes(&duo));
+	close_duo(&duo);
+}
+
+/* The pool may be gone when the server's ticket comes. */
+static void
+a_late_ticket_finds_where_it_belongs(void **state)
+{
+	struct duo duo;
+
+	(void)state;
+	open_duo(&duo);
+	duo.back_tls.server = 7;
+	stream_accept_tls(&duo.front.stream, &duo.front_tls);
+	stream_connect_tls(&duo.back.stream, &duo.back_tls);
+	tape_await(&duo.back, STREAM_TLS_READY, 1);
+	tls_client_free(&duo.back_tls.client);
+	tape_await(&duo.front, STREAM_TLS_READY, 1);
+	stream_write(&duo.front.stream, slice_of("* OK"));
+	tape_await(&duo.back, STREAM_DATA, 1);
 	close_duo(&duo);
 }
 
@@ -363,6 +428,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_ends_shake_hands_and_talk),
+		cmocka_unit_test(sessions_are_resumed_with_the_same_server),
+		cmocka_unit_test(a_late_ticket_finds_where_it_belongs),
 		cmocka_unit_test(large_blocks_pass_whole_through_a_slow_receiver),
 		cmocka_unit_test(a_small_read_size_leaves_nothing_behind),
 		cmocka_unit_test(the_go_ahead_is_sent_in_the_clear),
