@@ -4,7 +4,8 @@
 # Clients and servers of SMTP that are odd, but have a right to be: a server
 # that thinks about a message for minutes, clients that half-close behind
 # QUIT, unusual names in EHLO, an IPv6 client in front of a Postfix that knows
-# no IPv6, a server with an empty line in its EHLO.
+# no IPv6, a server with an empty line in its EHLO,
+# one that would not have the client.
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -38,19 +39,29 @@ wait_for(sub { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $sink_
 my $has_ipv6 = IO::Socket::IP->new(LocalHost => '::1', LocalPort => 0, Listen => 1, Proto => 'tcp');
 my $bind6 = $has_ipv6 ? '[::1]:@PORT{ipv4}@' : '';
 
+my $listing = Gatepost::Fake->new(name => 'listing', scripts => [
+	map { [[expect => qr/\A\r\n\r\n\0\r\nQUIT\n/],
+	    [send => "521 5.7.1 Blocked using list.example\r\n"], ['hold']] } 1 .. 2,
+])->start;
 my $gatepost = Gatepost::Gatepost->new(values => { CERT => make_cert(), IPV4 => $postfix->port,
-    SLOW => $slow->port, SINK => $sink_port }, config => <<"END")->start;
+    LISTING => $listing->port, SLOW => $slow->port, SINK => $sink_port }, config => <<"END")->start;
 hostname mx.example.com
 tls main { certificate \@CERT\@ }
 default pool { protocol smtp; retries 0 }
 pool ipv4 { server s { address 127.0.0.1:\@IPV4\@ } }
 pool slow { forward none; server s { address 127.0.0.1:\@SLOW\@ } }
 pool sink { forward none; server s { address 127.0.0.1:\@SINK\@ } }
+pool listing {
+    forward proxy_v2
+    server s { address 127.0.0.1:\@LISTING\@ }
+    server t { address 127.0.0.1:\@LISTING\@ }
+}
 pool autosink { server s { address 127.0.0.1:\@SINK\@ } }
 default listener { protocol smtp; tls main }
 listener ipv4 { bind 127.0.0.1:\@PORT{ipv4}\@ $bind6; pool ipv4 }
 listener slow { bind 127.0.0.1:\@PORT{slow}\@; pool slow; reply_timeout 1s }
 listener sink { bind 127.0.0.1:\@PORT{sink}\@; pool sink }
+listener listing { bind 127.0.0.1:\@PORT{listing}\@; pool listing }
 listener autosink { bind 127.0.0.1:\@PORT{autosink}\@; pool autosink }
 END
 
@@ -147,6 +158,13 @@ like($c->cmd('MAIL FROM:<alice@example.org>'), qr/^451 /, 'one that cannot be to
 like($gatepost->wait_for_log(qr/autosink.*no way to pass the client's address/), qr/server failed/,
     'and the log says why');
 $c->quit;
+
+$c = client('listing');
+is($c->cmd('MAIL FROM:<alice@example.org>'), '521 5.7.1 Blocked using list.example',
+    'a client hears what a server says of it');
+$c->expect('250', 'NOOP');
+$c->quit;
+is($listing->connections, 1, 'and no other server is asked');
 
 $gatepost->stop;
 $postfix->stop_quietly;

@@ -220,7 +220,7 @@ take_line(struct dial *dial, struct slice whole, size_t behind)
 		return end_failed(dial, "reply before its command");
 	if (answer == ANSWER_OK)
 		return end_step(dial, behind);
-	if (answer == ANSWER_REFUSED && (step->flags & DIAL_LOGIN) != 0)
+	if (answer == ANSWER_REFUSED && ((step->flags & DIAL_LOGIN) != 0 || dial->refuses_client))
 		return DIAL_REFUSED;
 	dial->was_refused = answer == ANSWER_REFUSED;
 	return end_failed(dial, answer == ANSWER_REFUSED ? "command refused" : "garbled reply");

@@ -28,7 +28,7 @@ enum dial_result {
 	DIAL_MORE,		/* write dial->out, feed more */
 	DIAL_TLS,		/* write dial->out (empty), start TLS, then dial_tls_started */
 	DIAL_READY,		/* logged in, or as far as the order wants */
-	DIAL_REFUSED,		/* the login refused; dial->last has the server's words */
+	DIAL_REFUSED,		/* the login refused, or the client; dial->last has the server's words */
 	DIAL_LATER,		/* temporary failure in the server's words */
 	DIAL_FAILED		/* garbled, out of step, no TLS where wanted, PREAUTH, injected plaintext,
 				   another command than the login refused; dial->why */
@@ -42,6 +42,7 @@ struct dial {
 	bool tls_active;
 	bool failed;			/* dial_fail was called */
 	bool was_refused;		/* and `last` tells more */
+	bool refuses_client;		/* the refusal is about the client, whom the server was told of */
 	size_t early;			/* octets of input to come that were there before the last command */
 	int lines;			/* since the last reply that a step waited for */
 	size_t octets;

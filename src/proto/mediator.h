@@ -93,6 +93,8 @@ struct mediator {
 	void (*server_came)(void *state, const struct slice *capabilities);
 	/* The server was lost, or none can be had: what was owed is answered in to_client. */
 	void (*server_gone)(void *state, struct mediation *m);
+	/* Before server_gone: a server would not have this client, in these words (a line without end). */
+	void (*refused)(void *state, struct slice words);
 	/* Neither is called with an empty input. */
 	void (*client)(void *state, struct slice in, struct mediation *m);
 	void (*server)(void *state, struct slice in, struct mediation *m);

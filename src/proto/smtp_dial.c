@@ -51,8 +51,13 @@ static enum answer
 read_greeting(struct dial *dial, struct slice line)
 {
 	struct smtp_reply reply;
+	enum answer answer = read_reply(dial, line, 220, &reply);
+	bool is_told = dial->order.identity != NULL &&
+	    (dial->order.forward == FORWARD_PROXY || dial->order.forward == FORWARD_PROXY_V2);
 
-	return read_reply(dial, line, 220, &reply);
+	/* a block list, say; the next server has the same */
+	dial->refuses_client = answer == ANSWER_REFUSED && is_told;
+	return answer;
 }
 
 /* The first line greets, each other is a capability; how many there are is bounded in dial.c. */
@@ -296,6 +301,8 @@ read_xclient(struct dial *dial, struct slice line)
 	struct smtp_reply reply;
 	enum answer answer = read_reply(dial, line, 220, &reply);
 
+	/* who is not allowed the command is not announced it */
+	dial->refuses_client = answer == ANSWER_REFUSED && reply.code != 501 && dial_has(dial, "XCLIENT");
 	if (answer != ANSWER_REFUSED || reply.code != 501 || !told_ipv6(dial))
 		return answer;
 	dial->notes |= NOTE_NO_IPV6;

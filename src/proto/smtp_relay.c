@@ -38,6 +38,20 @@ answer(struct smtp_state *s, struct slice line, enum words words, struct mediati
 	owed_say(s, OWED_OURS, words, m);
 }
 
+/* Nothing is owed before it. */
+static void
+answer_no_server(struct smtp_state *s, struct slice line, struct mediation *m)
+{
+	s->no_server = false;
+	if (buf_len(&s->refusal) == 0) {
+		answer(s, line, WORDS_NO_SERVER, m);
+		return;
+	}
+	consume(line, m);
+	buf_append_slice(&m->to_client, buf_slice(&s->refusal));
+	buf_clear(&s->refusal);
+}
+
 static void
 end(struct smtp_state *s, enum owed_kind kind, enum words words, struct mediation *m)
 {
@@ -132,8 +146,7 @@ run_mail(struct smtp_state *s, struct slice line, struct slice args, struct medi
 	} else if (s->asks_recipients) {
 		hold_mail(s, line, from, m);
 	} else if (s->no_server) {
-		s->no_server = false;
-		answer(s, line, WORDS_NO_SERVER, m);
+		answer_no_server(s, line, m);
 	} else if (!s->is_chosen) {
 		smtp_relay_forget(s);
 		s->wants_server = true;
@@ -174,9 +187,8 @@ begin_late(struct smtp_state *s, struct slice line, struct slice to, struct medi
 	} else if (s->owed_count > 0) {
 		m->wish = WISH_WAIT;
 	} else if (s->no_server) {
-		s->no_server = false;
 		smtp_relay_refused(s, to);
-		answer(s, line, WORDS_NO_SERVER, m);
+		answer_no_server(s, line, m);
 	} else if (!s->is_chosen || s->is_elsewhere(s->owner, to)) {
 		s->wants_server = true;
 		m->recipient = to;
@@ -587,6 +599,19 @@ on_server_came(void *state, const struct slice *capabilities)
 }
 
 static void
+on_refused(void *state, struct slice words)
+{
+	struct smtp_state *s = state;
+	struct smtp_reply reply;
+
+	buf_clear(&s->refusal);
+	if (!smtp_take_reply(words, &reply) || !reply.is_last || reply.code < 500 || !is_clean(words))
+		return;
+	buf_append_slice(&s->refusal, words);
+	buf_append_text(&s->refusal, "\r\n");
+}
+
+static void
 init(void *state, const struct mediator_order *order)
 {
 	struct smtp_state *s = state;
@@ -616,6 +641,7 @@ clear(void *state)
 
 	smtp_relay_forget(s);
 	smtp_relay_begin_call(s);
+	buf_clear(&s->refusal);
 	xfree(s->ehlo);
 	xfree(s->helo);
 	s->ehlo = s->helo = NULL;
@@ -676,6 +702,7 @@ const struct mediator smtp_mediator = {
 	.clear = clear,
 	.server_came = on_server_came,
 	.server_gone = smtp_relay_server_gone,
+	.refused = on_refused,
 	.client = on_client,
 	.server = smtp_relay_server,
 	.end = on_end,

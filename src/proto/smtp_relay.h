@@ -104,6 +104,7 @@ struct smtp_state {
 	bool offers_chunking;
 	bool wants_server;		/* it was wished for */
 	bool no_server;			/* the next MAIL is refused: none could be had */
+	struct buf refusal;		/* in these words of a server's, with a line end; or in ours */
 	bool is_chunked;		/* the transaction has had a BDAT */
 	bool is_discarding;		/* payload that goes nowhere */
 	bool is_rejected;		/* bare newlines were seen in the data */

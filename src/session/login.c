@@ -141,6 +141,24 @@ learn(struct session *s, const struct back *back)
 		endpoint_learn(s->login->route.endpoint, buf_slice(&back->dial->capabilities));
 }
 
+/* The login, or the client itself, in whose place no other server would be asked. */
+static void
+on_refused(struct session *s, const struct dial *dial)
+{
+	struct slice words = buf_slice(&dial->last);
+
+	if (dial->refuses_client)
+		session_log(s, LOG_NOTICE, "the server refuses the client: %.*s", SLICE_ARGS(words));
+	if (dial->refuses_client && s->relay != NULL) {
+		mediate_refused(s, words);
+	} else if (dial->refuses_client || s->relay != NULL) {
+		login_unavailable(s, "refused by the server");
+	} else {
+		s->proto->login_refused(&s->login->dialogue, dial);
+		refuse(s, "refused by the server");
+	}
+}
+
 static void
 on_back(struct back *back, enum back_event event, void *owner)
 {
@@ -154,12 +172,7 @@ on_back(struct back *back, enum back_event event, void *owner)
 	case BACK_EVENT_REFUSED:
 		learn(s, back);
 		tally_add(&s->login->route.endpoint->counters[s->worker->index].refused, 1);
-		if (s->relay != NULL) {
-			login_unavailable(s, "refused by the server");
-			break;
-		}
-		s->proto->login_refused(&s->login->dialogue, back->dial);
-		refuse(s, "refused by the server");
+		on_refused(s, back->dial);
 		break;
 	case BACK_EVENT_LATER:
 	case BACK_EVENT_FAILED:

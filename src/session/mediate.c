@@ -522,6 +522,13 @@ mediate_begin(struct session *s)
 }
 
 void
+mediate_refused(struct session *s, struct slice words)
+{
+	mediator_of(s)->refused(s->relay->filter, words);
+	mediate_no_server(s);
+}
+
+void
 mediate_no_server(struct session *s)
 {
 	session_drop_back(s);

@@ -13,6 +13,7 @@
 void mediate_begin(struct session *s);
 void mediate_front_event(struct session *s, enum stream_event event, struct slice data);
 void mediate_no_server(struct session *s);		/* the wish for one could not be fulfilled */
+void mediate_refused(struct session *s, struct slice words);	/* for a server would not have the client */
 void mediate_on_reply_timeout(struct session *s);	/* the server is as good as lost */
 void mediate_clear(struct session *s);			/* frees the mediator's state */
 void mediate_end(struct session *s);			/* tells of the mail that ends with the session */

@@ -89,6 +89,26 @@ another_recipient_may_find_a_server(void **state)
 	PLAY_ASKING(turns, .asked = 3);
 }
 
+/* What a server says of the client itself is the client's to hear. */
+static void
+a_refused_client_hears_why(void **state)
+{
+	static const struct turn turns[] = {
+		{ '-', "521 5.7.1 You are on a list", NULL, NULL },
+		{ 'C', "MAIL FROM:<a@x>\r\n" HOME_RCPT, MAIL_OK "521 5.7.1 You are on a list\r\n", NULL },
+		{ '-', "250 no refusal", NULL, NULL },
+		{ 'C', HOME_RCPT, NO_SERVER, NULL },
+		{ '-', "550", NULL, NULL },
+		{ 'C', HOME_RCPT, "550\r\n", NULL },
+		{ '-', NULL, NULL, NULL },
+		{ 'C', HOME_RCPT, NO_SERVER, NULL },
+		{ 0 }
+	};
+
+	(void)state;
+	PLAY_ASKING(turns, .asked = 4);
+}
+
 static void
 a_server_lost_at_the_mail_is_told_of(void **state)
 {
@@ -114,6 +134,7 @@ main(void)
 		cmocka_unit_test(a_refused_mail_answers_its_recipient),
 		cmocka_unit_test(without_a_recipient_nothing_is_sent),
 		cmocka_unit_test(another_recipient_may_find_a_server),
+		cmocka_unit_test(a_refused_client_hears_why),
 		cmocka_unit_test(a_server_lost_at_the_mail_is_told_of),
 	};
 

@@ -41,7 +41,7 @@ static const char pipelining[] = "PIPELINING\nCHUNKING\n";
 
 /* Who does what, and what goes to each side then. */
 struct turn {
-	/* C, S: client or server says; X: the server is lost; +, -: one can be had, or none */
+	/* C, S: client or server says; X: the server is lost; +, -: one can be had, or none, as it says */
 	char who;
 	const char *says;
 	const char *to_client, *to_server;
@@ -88,6 +88,7 @@ take(struct talk *t, const struct turn *turn, enum cut cut, size_t at)
 		break;
 	case '-':
 		t->capabilities = NULL;
+		t->refusal = turn->says;
 		break;
 	}
 }

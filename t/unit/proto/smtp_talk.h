@@ -24,6 +24,7 @@ struct talk {
 	struct identity identity;
 	void *state;
 	const char *capabilities;	/* of the next server; NULL: none can be had */
+	const char *refusal;		/* as it would not have the client; or NULL */
 	struct buf to_client, to_server;
 	struct buf client_in, server_in;	/* what waits */
 	struct buf messages;		/* a line for each */
@@ -142,6 +143,14 @@ talk_server_gone(struct talk *t)
 	talk_fulfil(t, m.wish);
 }
 
+static inline void
+talk_no_server(struct talk *t)
+{
+	if (t->refusal != NULL)
+		smtp_mediator.refused(t->state, slice_of(t->refusal));
+	talk_server_gone(t);
+}
+
 /* May the same input go on? */
 static inline bool
 talk_fulfil(struct talk *t, enum wish wish)
@@ -161,7 +170,7 @@ talk_fulfil(struct talk *t, enum wish wish)
 		else if (t->capabilities != NULL)
 			talk_server_came(t);
 		else
-			talk_server_gone(t);
+			talk_no_server(t);
 		return true;
 	case WISH_NO_SERVER:
 		t->has_back = false;
