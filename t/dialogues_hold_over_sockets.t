@@ -81,6 +81,8 @@ for my $transcript (@transcripts) {
 	@scripts = [@visited] if $transcript->{end} eq 'server';
 	$transcript->{server} = Gatepost::Fake->new(name => $name, scripts => \@scripts)->start if @scripts;
 	$values{"SERVER_$name"} = $transcript->{server} ? $transcript->{server}->port : $values{NOBODY};
+	# its server counts its visitors: it shall not be asked what it announces
+	my $fixed = $transcript->{proto} eq 'imap' ? '' : 'capabilities 8BITMIME';
 	$config .= <<~"END";
 		pool $name {
 		    protocol $transcript->{proto}; port \@SERVER_$name\@; retries 0; queue_timeout 0s; forward none
@@ -88,7 +90,7 @@ for my $transcript (@transcripts) {
 		}
 		listener $name {
 		    protocol $transcript->{proto}; tls main; pool $name; max_errors 100
-		    plaintext_login $transcript->{plaintext_login}
+		    plaintext_login $transcript->{plaintext_login}; $fixed
 		    $place{ $transcript->{tls} } 127.0.0.1:\@PORT{$name}\@
 		}
 		END

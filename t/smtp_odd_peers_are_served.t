@@ -4,8 +4,8 @@
 # Clients and servers of SMTP that are odd, but have a right to be: a server
 # that thinks about a message for minutes, clients that half-close behind
 # QUIT, unusual names in EHLO, an IPv6 client in front of a Postfix that knows
-# no IPv6, a server with an empty line in its EHLO,
-# one that would not have the client.
+# no IPv6, a server with an empty line in its EHLO, one that would not have
+# the client, and those that do not tell what they announce.
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -43,8 +43,10 @@ my $listing = Gatepost::Fake->new(name => 'listing', scripts => [
 	map { [[expect => qr/\A\r\n\r\n\0\r\nQUIT\n/],
 	    [send => "521 5.7.1 Blocked using list.example\r\n"], ['hold']] } 1 .. 2,
 ])->start;
-my $gatepost = Gatepost::Gatepost->new(values => { CERT => make_cert(), IPV4 => $postfix->port,
-    LISTING => $listing->port, SLOW => $slow->port, SINK => $sink_port }, config => <<"END")->start;
+my $silent = Gatepost::Fake->new(name => 'silent', scripts => [[['hold']], [['hold']]])->start;
+my $gatepost = Gatepost::Gatepost->new(values => { CERT => make_cert(), GONE => free_port(), IPV4 => $postfix->port,
+    LISTING => $listing->port, SILENT => $silent->port, SLOW => $slow->port, SINK => $sink_port },
+    config => <<"END")->start;
 hostname mx.example.com
 tls main { certificate \@CERT\@ }
 default pool { protocol smtp; retries 0 }
@@ -56,12 +58,16 @@ pool listing {
     server s { address 127.0.0.1:\@LISTING\@ }
     server t { address 127.0.0.1:\@LISTING\@ }
 }
+pool gone { server s { address 127.0.0.1:\@GONE\@ } }
+pool silent { server s { address 127.0.0.1:\@SILENT\@ } }
 pool autosink { server s { address 127.0.0.1:\@SINK\@ } }
 default listener { protocol smtp; tls main }
 listener ipv4 { bind 127.0.0.1:\@PORT{ipv4}\@ $bind6; pool ipv4 }
-listener slow { bind 127.0.0.1:\@PORT{slow}\@; pool slow; reply_timeout 1s }
+listener slow { bind 127.0.0.1:\@PORT{slow}\@; pool slow; reply_timeout 1s; capabilities 8BITMIME }
 listener sink { bind 127.0.0.1:\@PORT{sink}\@; pool sink }
-listener listing { bind 127.0.0.1:\@PORT{listing}\@; pool listing }
+listener listing { bind 127.0.0.1:\@PORT{listing}\@; pool listing; capabilities 8BITMIME }
+listener gone { bind 127.0.0.1:\@PORT{gone}\@; pool gone }
+listener silent { bind 127.0.0.1:\@PORT{silent}\@; pool silent }
 listener autosink { bind 127.0.0.1:\@PORT{autosink}\@; pool autosink }
 END
 
@@ -166,6 +172,13 @@ $c->expect('250', 'NOOP');
 $c->quit;
 is($listing->connections, 1, 'and no other server is asked');
 
+# Servers are asked what they announce, without a client.
+like($gatepost->wait_for_log(qr(gone/s does not tell)), qr/: Connection refused while connecting$/i,
+    'a server that is not there tells nothing');
+wait_for(sub { $silent->connections == 1 }, 10, 'the question to the silent server');
+$gatepost->reload;
+wait_for(sub { $silent->connections == 2 }, 10, 'the question again');
+pass('one without an answer is asked again after a reload, and keeps nobody from stopping');
 $gatepost->stop;
 $postfix->stop_quietly;
 done_testing;

@@ -48,7 +48,7 @@ for my $name (sort keys %scripts) {
 		$config .= <<~"END";
 			pool $id { protocol $protocol; server s { address 127.0.0.1:\@$id\@ } }
 			listener $id {
-			    protocol $protocol; $binds 127.0.0.1:\@PORT{$id}\@; tls main; pool $id
+			    protocol $protocol; $binds 127.0.0.1:\@PORT{$id}\@; tls main; pool $id; capabilities 8BITMIME
 			}
 			END
 	}
@@ -63,10 +63,10 @@ my $judge = Gatepost::Fake->new(name => 'judge', script => [@hello, [send => $al
 $config .= <<'END';
 pool good { protocol smtp; server s { address 127.0.0.1:@GOOD@ } }
 pool judge { protocol submission; server_tls off; server s { address 127.0.0.1:@JUDGE@ } }
-listener smtp { bind 127.0.0.1:@PORT{smtp}@; tls main; pool good }
-listener submission { bind 127.0.0.1:@PORT{submission}@; tls main; pool judge }
+listener smtp { bind 127.0.0.1:@PORT{smtp}@; tls main; pool good; capabilities 8BITMIME }
+listener submission { bind 127.0.0.1:@PORT{submission}@; tls main; pool judge; capabilities 8BITMIME }
 listener clear { protocol submission; bind 127.0.0.1:@PORT{clear}@; tls main; pool judge
-                 starttls optional; plaintext_login yes }
+                 capabilities 8BITMIME; starttls optional; plaintext_login yes }
 END
 my $gatepost = Gatepost::Gatepost->new(config => $config, values => { CERT => $cert, %values,
     GOOD => $good->port, JUDGE => $judge->port })->start;

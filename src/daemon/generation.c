@@ -13,6 +13,7 @@
 #include "daemon/descriptors.h"
 #include "daemon/log_block.h"
 #include "daemon/privileges.h"
+#include "daemon/probe.h"
 #include "proto/proto.h"
 #include "session/pool_fit.h"
 #include "state/affinity.h"
@@ -27,6 +28,7 @@ assets_init(struct assets *assets, int threads)
 	assets->hashing = thread_pool_new(threads < HASHING_THREADS_MAX ? threads : HASHING_THREADS_MAX,
 	    HASHING_JOBS_MAX, loop_post);
 	list_init(&assets->generations);
+	list_init(&assets->probes);
 }
 
 static void
@@ -70,6 +72,7 @@ generation_free(struct generation *g)
 void
 assets_clear(struct assets *assets)
 {
+	probes_cancel(&assets->probes);
 	list_each(node, &assets->generations)
 		generation_free(list_entry(node, struct generation, node));
 	endpoint_table_free(&assets->endpoints);
@@ -431,4 +434,6 @@ generation_commit(struct generation *g, const struct generation *before, struct 
 	for (int i = 0; i < g->assets->threads; i++)
 		worker_commit(workers[i], make_change(g, workers[i]));
 	sockets_commit(g->assets->sockets);
+	probes_cancel(&g->assets->probes);
+	probes_start(&g->assets->probes, g->assets->control, &g->root->listeners);
 }

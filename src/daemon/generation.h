@@ -22,6 +22,7 @@ struct assets {
 	int threads;
 	struct endpoint_table *endpoints;
 	struct socket_table *sockets;	/* NULL: nothing is bound */
+	struct list probes;		/* of the servers, under way: of the latest generation only */
 	struct list generations;	/* committed and not yet forgotten by all workers */
 	struct conf *started;		/* the first configuration, for what a reload cannot change */
 	bool in_background;

@@ -286,6 +286,7 @@ write_login_refused(struct dialogue *d, const struct dial *dial)
 	.capability_floor = "8BITMIME\n", \
 	.capability_own = capability_own, \
 	.dial = smtp_dial, \
+	.dial_farewell = "QUIT\r\n", \
 	.mediator = &smtp_mediator
 
 const struct proto proto_smtp = {

@@ -376,6 +376,12 @@ check_mediated(struct conf_problems *problems, const struct listener_settings *l
 			    names[i], l->protocol);
 }
 
+bool
+listener_learns(const struct listener_settings *l)
+{
+	return l->capabilities.count == 1 && strcmp(l->capabilities.items[0], "auto") == 0;
+}
+
 int
 listener_bare_newline(const struct listener_settings *l, const struct addr *client)
 {

@@ -66,6 +66,7 @@ void listener_settings_prepare(struct conf_context *context, const struct conf_l
 void listener_settings_check(struct conf_context *context, const struct conf_list *listeners,
     const struct conf_list *pools);
 bool hostname_is_valid(const char *name);	/* letters, digits and ".-_[]:": fit for greetings */
+bool listener_learns(const struct listener_settings *l);	/* what is announced, of the servers */
 int listener_bare_newline(const struct listener_settings *l, const struct addr *client);
 bool bind_is_tls(const struct bind_settings *bind);
 /* What to listen at. */

@@ -8,7 +8,7 @@
 
 #include "auth/auth.h"
 #include "proto/command.h"
-#include "session/back.h"
+#include "session/back_plan.h"
 #include "session/offer.h"
 #include "session/route.h"
 #include "session/session.h"
@@ -31,8 +31,7 @@ struct login {
 	uint64_t replaces;			/* generation of a binding whose server is gone; 0: none */
 	struct route route;
 	struct back_plan plan;
-	struct tls_back tls;
-	char tls_name[ADDR_TEXT_MAX];
+	struct back_plan_tls tls;
 	char *user;				/* canonical name claimed, or the auth source's for it */
 	char *mailbox;				/* canonical name there: several users may share one */
 	int errors, tries;			/* bad commands and wrong guesses; logins begun */

@@ -86,12 +86,6 @@ take_all(const struct listener_settings *settings, struct buf *list)
 	return learned;
 }
 
-static bool
-is_automatic(const struct string_list *capabilities)
-{
-	return capabilities->count == 1 && slice_equals(slice_of(capabilities->items[0]), "auto");
-}
-
 static struct offer *
 offer_new(const struct listener_settings *settings, uint64_t hash)
 {
@@ -100,7 +94,7 @@ offer_new(const struct listener_settings *settings, uint64_t hash)
 	offer->settings = settings;
 	offer->hash = hash;
 	offer->references = 1;
-	if (!is_automatic(&settings->capabilities))
+	if (!listener_learns(settings))
 		take_written(&settings->capabilities, &offer->list);
 	else if (!take_all(settings, &offer->list))
 		buf_append_text(&offer->list, settings->proto->capability_floor);

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * plan.c: how a login is presented to its server: with whose credentials,
- * from which address, with which TLS.
- */
+/* plan.c: how a login is presented to its server: with whose credentials, in whose name. */
 #include "session/plan.h"
 
 #include <string.h>
@@ -108,9 +105,7 @@ fill_order(struct session *s, struct dial_order *order)
 {
 	struct login *login = s->login;
 	const struct pool_options *options = &login->pool->options;
-	int tls = options->server_tls != NULL ? options->server_tls->mode : SERVER_TLS_OFF;
 
-	order->proto = s->proto;
 	order->identity = &s->identity;
 	order->hostname = s->settings->hostname;
 	if (is_known_by_name(login))
@@ -118,8 +113,6 @@ fill_order(struct session *s, struct dial_order *order)
 	else if (options->login != LOGIN_NONE)
 		order->credentials = &login->back;
 	order->forward = (enum forward_way)options->forward;
-	order->starttls = tls == SERVER_TLS_STARTTLS;
-	order->needs_tls = tls != SERVER_TLS_OFF;
 	order->wants_capabilities = login->dialogue.asked_capabilities;
 	order->until_login = false;
 }
@@ -130,56 +123,22 @@ fill_proxy(struct session *s, struct back_proxy *proxy)
 {
 	struct tls_facts facts;
 
-	switch ((enum forward_way)s->login->pool->options.forward) {
-	case FORWARD_PROXY:
-		proxy->version = PROXY_VERSION_1;
-		break;
-	case FORWARD_PROXY_V2:
-		proxy->version = PROXY_VERSION_2;
-		break;
-	default:
+	if (proxy->version == PROXY_VERSION_NONE)
 		return;
-	}
 	tls_facts_read(&s->front, &facts);
 	proxy->sni = facts.sni;
 	proxy->alpn = facts.alpn;
-}
-
-/* The pool's source addresses in turn, those of the server's family; NULL: the kernel chooses. */
-static const struct addr *
-pick_source(struct session *s, int family)
-{
-	const struct address_list *sources = &s->login->pool->options.source;
-
-	for (size_t i = 0; i < sources->count; i++) {
-		const struct addr *source = &sources->items[s->worker->next_source++ % sources->count].addr;
-
-		if (source->sa.sa_family == family)
-			return source;
-	}
-	return NULL;
 }
 
 void
 plan_fill(struct session *s, struct endpoint *endpoint)
 {
 	struct login *login = s->login;
-	const struct pool *pool = login->pool;
 
 	memset(&login->plan, 0, sizeof(login->plan));
+	login->plan.order.proto = s->proto;
+	back_plan_server(&login->plan, &login->tls, login->pool, endpoint, &s->worker->next_source);
 	fill_order(s, &login->plan.order);
 	fill_proxy(s, &login->plan.proxy);
-	login->plan.to = endpoint_addr(endpoint);
-	login->plan.source = pick_source(s, login->plan.to.sa.sa_family);
-	login->plan.connect_timeout_ms = pool->options.connect_timeout.ms;
 	login->plan.deadline = login->route.deadline;
-	if (pool->tls_client == NULL)
-		return;
-	login->tls.client = pool->tls_client;
-	login->tls.name = pool->options.server_tls->name != NULL ? pool->options.server_tls->name :
-	    addr_host(&login->plan.to, login->tls_name);
-	login->tls.alpn = s->proto->alpn;
-	login->tls.server = endpoint->server_hash;
-	login->plan.tls = &login->tls;
-	login->plan.implicit_tls = pool->options.server_tls->mode == SERVER_TLS_IMPLICIT;
 }
