@@ -6,6 +6,7 @@
  */
 #include "proto/command.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/base64.h"
@@ -235,6 +236,7 @@ run_line(struct dialogue *d, struct slice line, bool is_last, const char **name)
 		*name = command.verb->name;
 	if (reply != REPLY_NONE)
 		return command_refuse(d, reply);
+	assert(command.verb != NULL);
 	return command.verb->run(d, slice_from(command.rest, 1));
 }
 

@@ -217,13 +217,13 @@ run_rcpt(struct smtp_state *s, struct slice line, struct slice args, struct medi
 
 	if (!smtp_take_path(&args, "TO", &to)) {
 		refuse(s, line, WORDS_SYNTAX, m);
-	} else if (!is_within(s, line, m)) {
 		return;
-	} else if (buf_len(&s->mail) > 0) {
+	}
+	if (!is_within(s, line, m))
+		return;
+	if (buf_len(&s->mail) > 0) {
 		begin_late(s, line, to, m);
-	} else if (is_put_off(s, line, to, m)) {
-		return;
-	} else if (may_pass(s, m)) {
+	} else if (!is_put_off(s, line, to, m) && may_pass(s, m)) {
 		buf_append(&s->transaction->asked, to.data,
 		    to.len < PATH_MAX_LOGGED ? to.len : PATH_MAX_LOGGED);
 		buf_append(&s->transaction->asked, "", 1);
