@@ -13,7 +13,7 @@ use Gatepost::Fake;
 use Gatepost::Gatepost;
 use Gatepost::Process qw(wait_for);
 use Gatepost::Smtp;
-use Net::SSLeay;
+use Gatepost::Tls qw(client_hello);
 use Test::More;
 
 my $cert = make_cert();
@@ -76,18 +76,6 @@ sub client ($port, %option) {
 
 	$c->ehlo;
 	return $c;
-}
-
-# The first flight of a TLS handshake, as a client would send it.
-sub client_hello {
-	my $ctx = Net::SSLeay::CTX_new() or die 'CTX_new';
-	my $ssl = Net::SSLeay::new($ctx) or die 'SSL_new';
-	my ($in, $out) = map { Net::SSLeay::BIO_new(Net::SSLeay::BIO_s_mem()) } 1 .. 2;
-
-	Net::SSLeay::set_bio($ssl, $in, $out);
-	Net::SSLeay::set_connect_state($ssl);
-	Net::SSLeay::do_handshake($ssl);
-	return Net::SSLeay::BIO_read($out);
 }
 
 sub injections { return scalar(() = $gatepost->log_lines(qr/starttls injection/)) }

@@ -10,7 +10,7 @@ use Gatepost::Cert qw(make_cert);
 use Gatepost::Gatepost;
 use Gatepost::Imap;
 use Gatepost::Port qw(free_port);
-use Net::SSLeay;
+use Gatepost::Tls qw(client_hello);
 use Test::More;
 
 my %values = (CERT => make_cert(), SERVER => free_port());
@@ -21,18 +21,6 @@ listener imap { bind 127.0.0.1:@PORT{imap}@; tls main; pool imap }
 END
 
 sub client { return Gatepost::Imap->new(port => $gatepost->port('imap'), timeout => 10) }
-
-# The first flight of a TLS handshake, as a client would send it.
-sub client_hello {
-	my $ctx = Net::SSLeay::CTX_new() or die 'CTX_new';
-	my $ssl = Net::SSLeay::new($ctx) or die 'SSL_new';
-	my ($in, $out) = map { Net::SSLeay::BIO_new(Net::SSLeay::BIO_s_mem()) } 1 .. 2;
-
-	Net::SSLeay::set_bio($ssl, $in, $out);
-	Net::SSLeay::set_connect_state($ssl);
-	Net::SSLeay::do_handshake($ssl);
-	return Net::SSLeay::BIO_read($out);
-}
 
 my $hello = client_hello();
 is(ord $hello, 0x16, 'the prepared ClientHello is a TLS handshake record');

@@ -12,6 +12,8 @@
 #include "proto/capability.h"
 #include "proto/dial.h"
 
+#include "dial_talk.h"
+
 #define ALL "* OK [CAPABILITY IMAP4rev1 SASL-IR ID LITERAL+ AUTH=PLAIN] hi\r\n"
 #define PLAIN "L AUTHENTICATE PLAIN AGFsaWNlAHdvbmRlcg==\r\n"
 #define IDENTITY \
@@ -236,28 +238,6 @@ make_order(unsigned flags, struct credentials *credentials)
 	};
 }
 
-/* As a back does it: what is not taken is kept and comes again with more behind it. */
-static enum dial_result
-feed(struct dial *dial, struct buf *in, const char *text, size_t piece)
-{
-	enum dial_result result = DIAL_MORE;
-	size_t used, len = strlen(text);
-
-	for (size_t i = 0; i < len && result == DIAL_MORE; i += piece) {
-		buf_append(in, text + i, piece < len - i ? piece : len - i);
-		result = dial_feed(dial, buf_slice(in), &used);
-		buf_consume(in, used);
-	}
-	return result;
-}
-
-static void
-compare(const struct script *script, const char *what, struct slice is, const char *wanted)
-{
-	if (wanted != NULL && !slice_equals(is, wanted))
-		fail_msg("%s: %s is \"%.*s\", not \"%s\"", script->name, what, SLICE_ARGS(is), wanted);
-}
-
 static void
 run(const struct script *script, size_t piece)
 {
@@ -277,18 +257,18 @@ run(const struct script *script, size_t piece)
 			result = dial_tls_started(&dial);
 		} else {
 			assert_int_equal(result, DIAL_MORE);
-			result = feed(&dial, &in, turn->server, piece);
+			result = dial_feed_pieces(&dial, &in, turn->server, piece);
 		}
 		if (result != DIAL_FAILED)
-			compare(script, "sent", buf_slice(&dial.out), turn->sent);
+			dial_compare(script->name, "sent", buf_slice(&dial.out), turn->sent);
 	}
 	if (result != script->result)
 		fail_msg("%s: result %d (%s)", script->name, result, dial.why);
-	compare(script, "why", slice_of(dial.why), script->why);
-	compare(script, "last", buf_slice(&dial.last), script->last);
-	compare(script, "capabilities", buf_slice(&dial.capabilities), script->capabilities);
-	compare(script, "capabilities_after", buf_slice(&dial.capabilities_after), script->after);
-	compare(script, "untagged", buf_slice(&dial.untagged), script->untagged);
+	dial_compare(script->name, "why", slice_of(dial.why), script->why);
+	dial_compare(script->name, "last", buf_slice(&dial.last), script->last);
+	dial_compare(script->name, "capabilities", buf_slice(&dial.capabilities), script->capabilities);
+	dial_compare(script->name, "capabilities_after", buf_slice(&dial.capabilities_after), script->after);
+	dial_compare(script->name, "untagged", buf_slice(&dial.untagged), script->untagged);
 	assert_true(strlen(dial_doing(&dial)) > 0);
 	dial_wipe(&dial);
 	credentials_wipe(&credentials);
@@ -461,7 +441,7 @@ random_servers(void **state)
 			const char *word = words[(size_t)random() % (sizeof(words) / sizeof(words[0]))];
 
 			result = result == DIAL_TLS ? dial_tls_started(&dial)
-						    : feed(&dial, &in, i == 0 ? ALL : word, 7);
+						    : dial_feed_pieces(&dial, &in, i == 0 ? ALL : word, 7);
 			if (order.needs_tls && !dial.tls_active)
 				assert_null(
 				    memmem(buf_slice(&dial.out).data, buf_len(&dial.out), "AGFsa", 5));

@@ -14,6 +14,8 @@
 #include "proto/dial.h"
 #include "proto/smtp.h"
 
+#include "dial_talk.h"
+
 #define HI "220 mx ESMTP\r\n"
 #define EHLO "EHLO gp.test\r\n"
 #define ATTRIBUTES "NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT"
@@ -394,28 +396,6 @@ make_order(unsigned flags, enum forward_way forward, const struct identity *iden
 	};
 }
 
-/* As a back does it: what is not taken is kept and comes again with more behind it. */
-static enum dial_result
-feed(struct dial *dial, struct buf *in, const char *text, size_t piece)
-{
-	enum dial_result result = DIAL_MORE;
-	size_t used, len = strlen(text);
-
-	for (size_t i = 0; i < len && result == DIAL_MORE; i += piece) {
-		buf_append(in, text + i, piece < len - i ? piece : len - i);
-		result = dial_feed(dial, buf_slice(in), &used);
-		buf_consume(in, used);
-	}
-	return result;
-}
-
-static void
-compare(const struct script *script, const char *what, struct slice is, const char *wanted)
-{
-	if (wanted != NULL && !slice_equals(is, wanted))
-		fail_msg("%s: %s is \"%.*s\", not \"%s\"", script->name, what, SLICE_ARGS(is), wanted);
-}
-
 static void
 run(const struct script *script, size_t piece)
 {
@@ -436,16 +416,16 @@ run(const struct script *script, size_t piece)
 		} else {
 			if (result != DIAL_MORE)
 				fail_msg("%s: over before \"%s\" (%s)", script->name, turn->server, dial.why);
-			result = feed(&dial, &in, turn->server, piece);
+			result = dial_feed_pieces(&dial, &in, turn->server, piece);
 		}
 		if (result != DIAL_FAILED)
-			compare(script, "sent", buf_slice(&dial.out), turn->sent);
+			dial_compare(script->name, "sent", buf_slice(&dial.out), turn->sent);
 	}
 	if (result != script->result)
 		fail_msg("%s: result %d (%s)", script->name, result, dial.why);
-	compare(script, "why", slice_of(dial.why), script->why);
-	compare(script, "last", buf_slice(&dial.last), script->last);
-	compare(script, "capabilities", buf_slice(&dial.capabilities), script->capabilities);
+	dial_compare(script->name, "why", slice_of(dial.why), script->why);
+	dial_compare(script->name, "last", buf_slice(&dial.last), script->last);
+	dial_compare(script->name, "capabilities", buf_slice(&dial.capabilities), script->capabilities);
 	assert_true(strlen(dial_doing(&dial)) > 0);
 	dial_wipe(&dial);
 	credentials_wipe(&credentials);
@@ -643,7 +623,7 @@ random_servers(void **state)
 
 			buf_consume(&dial.out, buf_len(&dial.out));
 			result = result == DIAL_TLS ? dial_tls_started(&dial)
-						    : feed(&dial, &in, i == 0 ? HI : word, 7);
+						    : dial_feed_pieces(&dial, &in, i == 0 ? HI : word, 7);
 			if (!order.needs_tls || dial.tls_active)
 				continue;
 			assert_false(slice_has_prefix_nocase(buf_slice(&dial.out), "AUTH"));
