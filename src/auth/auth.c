@@ -61,6 +61,19 @@ auth_knows_users(const struct conf_list *chain)
 	return chain->count > 0;
 }
 
+unsigned
+auth_mechanisms(const struct conf_list *chain)
+{
+	unsigned all = chain->count > 0 ? ~0U : auth_server.mechanisms(NULL);
+
+	for (size_t i = 0; i < chain->count; i++) {
+		const struct auth *auth = chain->items[i];
+
+		all &= sources[auth->source]->mechanisms(auth);
+	}
+	return all;
+}
+
 static bool
 is_in_domains(const struct auth *auth, const char *user)
 {
@@ -101,7 +114,7 @@ ask_next(struct auth_request *request)
 void
 auth_start(struct auth_request *request)
 {
-	request->cancel = NULL;
+	request->cancel = request->respond = NULL;
 	request->work = NULL;
 	request->next = 0;
 	request->stranger = NULL;
@@ -122,9 +135,17 @@ auth_pass_on(struct auth_request *request, const struct auth *auth)
 void
 auth_answer(struct auth_request *request, const struct auth_answer *answer)
 {
-	request->cancel = NULL;
-	request->work = NULL;
+	if (answer->verdict != AUTH_CHALLENGE) {
+		request->cancel = request->respond = NULL;
+		request->work = NULL;
+	}
 	request->on_verdict(request, answer);
+}
+
+void
+auth_respond(struct auth_request *request)
+{
+	request->respond(request);
 }
 
 void
@@ -132,7 +153,7 @@ auth_cancel(struct auth_request *request)
 {
 	void (*cancel)(struct auth_request *request) = request->cancel;
 
-	request->cancel = NULL;
+	request->cancel = request->respond = NULL;
 	if (cancel != NULL)
 		cancel(request);
 }

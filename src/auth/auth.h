@@ -32,7 +32,8 @@ enum auth_verdict {
 	AUTH_OK,			/* the source vouches for the user */
 	AUTH_REFUSED,
 	AUTH_LATER,			/* the source cannot say now */
-	AUTH_BY_SERVER			/* the mail server judges the password */
+	AUTH_BY_SERVER,			/* the mail server judges the password */
+	AUTH_CHALLENGE			/* no verdict yet: the client is to answer, then auth_respond */
 };
 
 /* What it says is there while on_verdict runs.  NULL and 0: the source does not say. */
@@ -47,6 +48,7 @@ struct auth_answer {
 	const char *pool, *server;	/* or there */
 	const char *destuser, *pass, *master;	/* how it logs in there */
 	int64_t delay_ms;		/* to be waited before the client is served */
+	struct slice challenge;		/* of AUTH_CHALLENGE */
 };
 
 /* One question.  Embedded in its owner; everything pointed to outlives the answer or the cancel. */
@@ -57,10 +59,12 @@ struct auth_request {
 	const struct identity *identity;
 	const char *user;		/* canonical name claimed */
 	struct thread_pool *hashing;	/* for slow passwords; NULL: they are checked at once */
-	/* Called once, perhaps before auth_start returns; may end the session. */
+	/* Called once for auth_start and each auth_respond, perhaps before they return; may end the session. */
 	void (*on_verdict)(struct auth_request *request, const struct auth_answer *answer);
-	void (*cancel)(struct auth_request *request);	/* set by a source while its answer is under way */
-	void *work;			/* the source's own, while its answer is under way */
+	/* Set by a source while its answer is under way, or the client's. */
+	void (*cancel)(struct auth_request *request);
+	void (*respond)(struct auth_request *request);	/* by one that has challenged the client; or NULL */
+	void *work;			/* the source's own meanwhile */
 	size_t next;			/* of the chain, to be asked */
 	const struct auth *stranger;	/* the first source that was asked and did not know the user */
 };
@@ -70,6 +74,7 @@ struct auth_source {
 	const char *name;
 	bool knows_users;		/* false: it only says AUTH_BY_SERVER */
 	bool needs_path;
+	unsigned (*mechanisms)(const struct auth *auth);	/* by which it can judge all its users */
 	/* Ends in auth_answer or, where the source does not know the user, in auth_pass_on. */
 	void (*start)(struct auth_request *request, const struct auth *auth);
 	/* Nobody knows the user: refuses, and takes as long as with a wrong password.  NULL: at once. */
@@ -81,10 +86,16 @@ struct auth_source {
 };
 
 bool auth_knows_users(const struct conf_list *chain);	/* false: it leaves some logins to the server */
+unsigned auth_mechanisms(const struct conf_list *chain);	/* what all of it can judge: bits of mechanism.h */
 void auth_start(struct auth_request *request);
+/* credentials->response answers the AUTH_CHALLENGE that came last. */
+void auth_respond(struct auth_request *request);
 void auth_cancel(struct auth_request *request);		/* no verdict will come; fine when none is awaited */
 
-/* For sources.  The request may be gone when these return. */
+/*
+ * For sources.  The request may be gone when these return.  With AUTH_CHALLENGE, which respond it is to be
+ * and the work it needs are set before.
+ */
 void auth_answer(struct auth_request *request, const struct auth_answer *answer);
 void auth_pass_on(struct auth_request *request, const struct auth *auth);
 

@@ -57,6 +57,13 @@ refresh_file(const struct auth *auth, bool *changed, struct buf *complaints)
 	return user_file_refresh(auth->resource, false, changed, complaints);
 }
 
+static unsigned
+mechanisms_of_file(const struct auth *auth)
+{
+	(void)auth;
+	return mechanisms_of_kind(CREDENTIAL_PASSWORD) | mechanisms_of_kind(CREDENTIAL_CERTIFICATE);
+}
+
 static void
 answer_refused(struct auth_request *request)
 {
@@ -246,6 +253,7 @@ const struct auth_source auth_file = {
 	.name = "file",
 	.knows_users = true,
 	.needs_path = true,
+	.mechanisms = mechanisms_of_file,
 	.start = start,
 	.pretend = pretend,
 	.open = open_file,

@@ -2,6 +2,13 @@
 /* auth_server.c: the source that asks nobody: the mail server judges the password. */
 #include "auth/auth.h"
 
+static unsigned
+mechanisms(const struct auth *auth)
+{
+	(void)auth;
+	return mechanisms_of_kind(CREDENTIAL_PASSWORD) | mechanisms_of_kind(CREDENTIAL_TOKEN);
+}
+
 static void
 start(struct auth_request *request, const struct auth *auth)
 {
@@ -9,4 +16,6 @@ start(struct auth_request *request, const struct auth *auth)
 	auth_answer(request, &(struct auth_answer){ .verdict = AUTH_BY_SERVER });
 }
 
-const struct auth_source auth_server = { .name = "server", .knows_users = false, .start = start };
+const struct auth_source auth_server = {
+	.name = "server", .knows_users = false, .mechanisms = mechanisms, .start = start
+};

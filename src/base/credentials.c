@@ -13,11 +13,23 @@ credential_is_valid(struct slice value)
 	    memchr(value.data, '\r', value.len) == NULL && memchr(value.data, '\n', value.len) == NULL;
 }
 
+bool
+token_is_valid(struct slice value)
+{
+	for (size_t i = 0; i < value.len; i++)
+		if (value.data[i] <= ' ' || value.data[i] > '~')
+			return false;
+	return value.len > 0 && value.len <= TOKEN_MAX;
+}
+
 void
 credentials_wipe(struct credentials *credentials)
 {
 	credentials->mechanism = NULL;
+	credentials->kind = CREDENTIAL_PASSWORD;
 	buf_wipe(&credentials->user);
 	buf_wipe(&credentials->authzid);
 	buf_wipe(&credentials->password);
+	buf_wipe(&credentials->challenge);
+	buf_wipe(&credentials->response);
 }

@@ -6,18 +6,24 @@
 #include <stdbool.h>
 
 #include "base/buf.h"
+#include "base/mechanism.h"
 #include "base/slice.h"
 
 enum { CREDENTIAL_MAX = 1024 };		/* octets of a name or a password */
+enum { TOKEN_MAX = 8192 };		/* of a token */
 
 struct credentials {
 	const char *mechanism;	/* "PLAIN", "LOGIN", or the plain login command's "" */
+	enum credential_kind kind;
 	struct buf user;	/* authentication identity, as the client wrote it */
 	struct buf authzid;	/* authorization identity; empty where none was given */
-	struct buf password;
+	struct buf password;	/* or the token */
+	struct buf challenge;	/* of a proof: what the client was challenged with, where that was not asked for */
+	struct buf response;	/* of a proof: the client's last message */
 };
 
 bool credential_is_valid(struct slice value);		/* not too long, and without NUL, CR and LF */
+bool token_is_valid(struct slice value);		/* what RFC 6750 lets one be, and not too long */
 void credentials_wipe(struct credentials *credentials);	/* overwrites all, frees, ready for the next try */
 
 #endif

@@ -4,10 +4,12 @@
 #define BASE_IDENTITY_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/addr.h"
 
 enum { SESSION_ID_SIZE = 17 };		/* 16 characters and a NUL */
+enum { HOPS_MAX = 5 };			/* proxies on the way of a session, as Dovecot has it: more are a loop */
 
 struct identity {
 	struct addr client;		/* as accepted, or as a PROXY header or a trusted peer told */
@@ -17,7 +19,17 @@ struct identity {
 	bool is_extended;		/* it said so with EHLO or LHLO, not with HELO */
 	const char *tls_version;	/* "TLSv1.3"; a constant; NULL without TLS */
 	const char *tls_cipher;
-	char session[SESSION_ID_SIZE];
+	char *certificate_user;		/* whom the client's verified certificate names; owned; NULL: nobody */
+	char session[SESSION_ID_SIZE];	/* ours */
+	char *origin;			/* the id that a trusted peer gave it; owned; NULL: ours is the first */
+	uint8_t hops;			/* proxies that it may pass yet, this one counted: HOPS_MAX at first */
 };
+
+/* The id that all who the session passes through know. */
+static inline const char *
+identity_session(const struct identity *identity)
+{
+	return identity->origin != NULL ? identity->origin : identity->session;
+}
 
 #endif

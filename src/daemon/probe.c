@@ -86,7 +86,7 @@ probes_start(struct list *probes, struct loop *loop, const struct conf_list *lis
 	for (size_t i = 0; i < listeners->count; i++) {
 		const struct listener_settings *l = listeners->items[i];
 
-		if (l->proto->mediator == NULL || !listener_learns(l))
+		if (l->proto->dial_farewell == NULL || !listener_learns(l))
 			continue;
 		ask_pool(probes, loop, l, l->pool);
 		for (size_t j = 0; j < l->route.count; j++)

@@ -45,6 +45,8 @@ forget(struct dialogue *d)
 {
 	credentials_wipe(&d->credentials);
 	buf_wipe(&d->scratch);
+	buf_clear(&d->token_error);
+	buf_clear(&d->refusal);
 	d->sasl = (struct sasl){ 0 };
 	d->frame = (struct frame){ 0 };
 	d->phase = d->phase_again;
@@ -86,10 +88,43 @@ dialogue_tls_started(struct dialogue *d)
 	d->asked_capabilities = false;
 }
 
-void
-dialogue_login_over(struct dialogue *d)
+unsigned
+dialogue_mechanisms(const struct dialogue *d)
 {
+	bool has_certificate = d->identity != NULL && d->identity->certificate_user != NULL;
+	unsigned mechanisms = d->secrets_allowed ? d->mechanisms : 0;
+
+	return has_certificate ? mechanisms : mechanisms & ~mechanisms_of_kind(CREDENTIAL_CERTIFICATE);
+}
+
+void
+dialogue_challenge(struct dialogue *d, struct slice challenge)
+{
+	reply_write_challenge(d, challenge);
+	d->doing = "authenticating";
+}
+
+/* RFC 7628 section 3.2.3: the error comes as a challenge, the refusal behind the client's answer to it. */
+static void
+challenge_with_error(struct dialogue *d)
+{
+	static const char unsaid[] = "{\"status\":\"invalid_token\"}";
+	struct buf refusal = d->out, error = d->token_error;
+
+	d->out = d->token_error = (struct buf){ 0 };
 	forget(d);
+	d->refusal = refusal;
+	dialogue_challenge(d, buf_len(&error) > 0 ? buf_slice(&error) : slice_of(unsaid));
+	buf_clear(&error);
+}
+
+void
+dialogue_login_over(struct dialogue *d, bool is_refused)
+{
+	if (is_refused && d->credentials.kind == CREDENTIAL_TOKEN)
+		challenge_with_error(d);
+	else
+		forget(d);
 }
 
 enum step
@@ -204,6 +239,9 @@ judge(const struct dialogue *d, const struct command *command, bool is_last)
 		return REPLY_NOT_NOW;
 	if ((verb->flags & VERB_NEEDS_TLS) != 0 && !d->secrets_allowed)
 		return REPLY_NEED_TLS;
+	if ((verb->flags & VERB_PASSWORD) != 0 &&
+	    (dialogue_mechanisms(d) & mechanisms_of_kind(CREDENTIAL_PASSWORD)) == 0)
+		return REPLY_NO_MECHANISM;
 	if ((verb->flags & VERB_NO_ARG) != 0 && command->rest.len > 0)
 		return REPLY_SYNTAX;
 	if ((verb->flags & VERB_NEEDS_ARG) != 0 && command->rest.len < 2)
@@ -318,6 +356,16 @@ run_command(struct dialogue *d, struct slice in, size_t *used, const char **name
 	return step;
 }
 
+/* The client has given its last word for its certificate, or its last one but for challenges to come. */
+static enum step
+begin_login(struct dialogue *d)
+{
+	if (d->credentials.kind == CREDENTIAL_CERTIFICATE)
+		buf_append_text(&d->credentials.user, d->identity->certificate_user);
+	d->doing = "logging in";
+	return STEP_LOGIN;
+}
+
 static enum step
 end_round(struct dialogue *d, enum sasl_result result, struct buf *challenge)
 {
@@ -325,12 +373,14 @@ end_round(struct dialogue *d, enum sasl_result result, struct buf *challenge)
 
 	switch (result) {
 	case SASL_CHALLENGE:
-		reply_write_challenge(d, buf_slice(challenge));
-		d->doing = "authenticating";
+		dialogue_challenge(d, buf_slice(challenge));
 		break;
 	case SASL_DONE:
-		d->doing = "logging in";
-		step = STEP_LOGIN;
+	case SASL_ASK:
+		step = begin_login(d);
+		break;
+	case SASL_RESPONSE:
+		step = STEP_RESPONSE;
 		break;
 	case SASL_MALFORMED:
 	case SASL_UNKNOWN:
@@ -354,13 +404,26 @@ command_starttls(struct dialogue *d, struct slice args)
 	return STEP_STARTTLS;
 }
 
-enum step
-command_authenticate(struct dialogue *d, struct slice mechanism, const struct slice *initial)
+/* Of this name, where it is offered; MECHANISM_COUNT: it is not. */
+static enum mechanism
+find_offered(const struct dialogue *d, struct slice name)
 {
+	enum mechanism mechanism = mechanism_find(name);
+
+	if (mechanism == MECHANISM_COUNT || (dialogue_mechanisms(d) & MECHANISM_BIT(mechanism)) == 0)
+		return MECHANISM_COUNT;
+	return mechanism;
+}
+
+enum step
+command_authenticate(struct dialogue *d, struct slice name, const struct slice *initial)
+{
+	enum mechanism mechanism = find_offered(d, name);
 	struct buf challenge = { 0 };
 	struct slice response;
 	enum sasl_result result;
 
+	d->sasl.hostname = d->hostname;
 	if (initial == NULL) {
 		result = sasl_start(&d->sasl, mechanism, NULL, &d->credentials, &challenge);
 		return end_round(d, result, &challenge);
@@ -372,6 +435,15 @@ command_authenticate(struct dialogue *d, struct slice mechanism, const struct sl
 	response = buf_slice(&d->scratch);
 	result = sasl_start(&d->sasl, mechanism, &response, &d->credentials, &challenge);
 	return end_round(d, result, &challenge);
+}
+
+/* The client has answered to the error of its token, whatever it said. */
+static enum step
+refuse_at_last(struct dialogue *d)
+{
+	buf_append_slice(&d->out, buf_slice(&d->refusal));
+	forget(d);
+	return STEP_REPLIED;
 }
 
 /* A line of the client within a SASL exchange. */
@@ -391,6 +463,8 @@ run_response(struct dialogue *d, struct slice in, size_t *used)
 		return command_refuse(d, REPLY_TOO_LONG);
 	}
 	*used = d->frame.scanned;
+	if (buf_len(&d->refusal) > 0)
+		return refuse_at_last(d);
 	line = without_line_end(slice_make(in.data, d->frame.scanned));
 	if (!slice_equals(line, d->proto->sasl_cancel) && base64_decode(line, &d->scratch))
 		return end_round(d, sasl_step(&d->sasl, buf_slice(&d->scratch), &d->credentials, &challenge),
@@ -409,7 +483,7 @@ command_run(struct dialogue *d, struct slice in, size_t *used, const char **name
 	*name = NULL;
 	if (in.len == 0)
 		return STEP_MORE;
-	if (d->sasl.mechanism != NULL) {
+	if (d->sasl.mechanism != NULL || buf_len(&d->refusal) > 0) {
 		step = run_response(d, in, used);
 	} else if (is_foreign(slice_make(in.data, 1)) && in.data[0] != '\n') {
 		/* a TLS record or other binary data may never bring a line's end */

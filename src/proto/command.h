@@ -14,8 +14,15 @@ void dialogue_wipe(struct dialogue *d);			/* frees everything; secrets are overw
 void dialogue_greet(struct dialogue *d);		/* the greeting, into d->out */
 /* After the handshake: forgets phase, HELO, SASL, credentials, framing; error counts are the session's. */
 void dialogue_tls_started(struct dialogue *d);
-/* A login failed: credentials wiped, back to where another try may come. */
-void dialogue_login_over(struct dialogue *d);
+/* What may be logged in with now; 0 before TLS. */
+unsigned dialogue_mechanisms(const struct dialogue *d);
+/* After STEP_LOGIN or STEP_RESPONSE: who judges the login wants to hear more; STEP_RESPONSE follows. */
+void dialogue_challenge(struct dialogue *d, struct slice challenge);
+/*
+ * A login failed: credentials wiped, back to where another try may come.  With `is_refused`, a client with a
+ * token has its challenge first, with d->token_error, and hears what is in d->out behind its answer.
+ */
+void dialogue_login_over(struct dialogue *d, bool is_refused);
 
 /*
  * Takes at most one command off the front of `in` (all unconsumed input);
@@ -26,10 +33,10 @@ void dialogue_login_over(struct dialogue *d);
 enum step command_run(struct dialogue *d, struct slice in, size_t *used, const char **name);
 
 /*
- * For verbs that start a SASL exchange: `initial` is the initial response as
+ * For verbs that start a SASL exchange: the mechanism's name; `initial` is the initial response as
  * it came (base64, or "="), or NULL.  Further lines are taken by command_run.
  */
-enum step command_authenticate(struct dialogue *d, struct slice mechanism, const struct slice *initial);
+enum step command_authenticate(struct dialogue *d, struct slice name, const struct slice *initial);
 
 /* A verb's `run`: the go-ahead for TLS, where it may begin now. */
 enum step command_starttls(struct dialogue *d, struct slice args);

@@ -12,6 +12,7 @@
 
 #include "base/base64.h"
 #include "proto/capability.h"
+#include "proto/sasl.h"
 
 /* Of a server, before the reply that a step waits for. */
 enum {
@@ -35,6 +36,7 @@ dial_wipe(struct dial *dial)
 	buf_clear(&dial->capabilities_after);
 	buf_clear(&dial->untagged);
 	buf_clear(&dial->last);
+	buf_clear(&dial->token_error);
 }
 
 void
@@ -65,19 +67,83 @@ dial_began_tls(const struct dial *dial)
 }
 
 void
-dial_write_plain(struct dial *dial)
+dial_learn_mechanisms(struct dial *dial, struct slice names)
+{
+	struct buf entry = { 0 };
+
+	for (struct slice name = slice_word(&names); name.len > 0; name = slice_word(&names)) {
+		buf_printf(&entry, "AUTH=%.*s", SLICE_ARGS(name));
+		capability_add(&dial->capabilities, buf_slice(&entry));
+		buf_truncate(&entry, 0);
+	}
+	buf_clear(&entry);
+}
+
+bool
+dial_has_mechanism(const struct dial *dial)
+{
+	char entry[sizeof("AUTH=") + MECHANISM_NAME_MAX];
+
+	snprintf(entry, sizeof(entry), "AUTH=%s", dial->order.credentials->mechanism);
+	return dial_has(dial, entry);
+}
+
+bool
+dial_needs_mechanism(const struct dial *dial)
 {
 	const struct credentials *c = dial->order.credentials;
+
+	return c->kind != CREDENTIAL_PASSWORD || buf_len(&c->authzid) > 0;
+}
+
+void
+dial_fail_mechanism(struct dial *dial)
+{
+	char why[sizeof(dial->why)];
+
+	snprintf(why, sizeof(why), "server offers no SASL %s", dial->order.credentials->mechanism);
+	dial_fail(dial, why);
+}
+
+static void
+write_line(struct dial *dial, struct slice message)
+{
+	base64_encode(message, &dial->out);
+	buf_append_text(&dial->out, "\r\n");
+}
+
+void
+dial_write_initial(struct dial *dial)
+{
 	struct buf message = { 0 };
 
-	buf_append_slice(&message, buf_slice(&c->authzid));
-	buf_append(&message, "", 1);
-	buf_append_slice(&message, buf_slice(&c->user));
-	buf_append(&message, "", 1);
-	buf_append_slice(&message, buf_slice(&c->password));
-	base64_encode(buf_slice(&message), &dial->out);
-	buf_append_text(&dial->out, "\r\n");
+	sasl_write_initial(dial->order.credentials, &message);
+	write_line(dial, buf_slice(&message));
 	buf_wipe(&message);
+}
+
+size_t
+dial_initial_size(const struct dial *dial)
+{
+	struct buf message = { 0 };
+	size_t size;
+
+	sasl_write_initial(dial->order.credentials, &message);
+	size = (buf_len(&message) + 2) / 3 * 4;
+	buf_wipe(&message);
+	return size;
+}
+
+enum answer
+dial_take_challenge(struct dial *dial, struct slice challenge)
+{
+	const struct credentials *c = dial->order.credentials;
+
+	if (c->kind != CREDENTIAL_TOKEN || buf_len(&dial->token_error) > 0 ||
+	    !base64_decode(challenge, &dial->token_error) || buf_len(&dial->token_error) == 0)
+		return ANSWER_GARBLED;
+	write_line(dial, sasl_answer_refusal(c));
+	return ANSWER_MORE;
 }
 
 static enum dial_result

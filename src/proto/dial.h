@@ -49,10 +49,11 @@ struct dial {
 	unsigned notes;			/* the protocol's own, from step to step */
 	struct frame frame;
 	struct buf out;			/* to the server; holds secrets, wiped */
-	struct buf capabilities;	/* before login, capability.h's form */
+	struct buf capabilities;	/* before login, capability.h's form, each mechanism as "AUTH=PLAIN" */
 	struct buf capabilities_after;	/* after login, in the server's own form; empty: it did not say */
 	struct buf untagged;		/* lines before the login's final reply that are the client's, raw */
 	struct buf last;		/* the login's final reply, or what ended the dial: a line */
+	struct buf token_error;		/* JSON: why the server refuses the token; empty: it did not say */
 	char why[120];			/* DIAL_FAILED: "PREAUTH greeting", printable, no secrets */
 };
 
@@ -73,7 +74,22 @@ const char *dial_doing(const struct dial *dial);	/* "sending the password": what
 bool dial_has(const struct dial *dial, const char *capability);
 bool dial_wants_tls(const struct dial *dial);	/* by the protocol's own command, and it is to come yet */
 bool dial_began_tls(const struct dial *dial);	/* by it: what was announced before does not count */
-void dial_write_plain(struct dial *dial);	/* SASL PLAIN's message, a line in base64 */
+/* "PLAIN LOGIN", however the protocol announces it: added to the capabilities. */
+void dial_learn_mechanisms(struct dial *dial, struct slice names);
+/*
+ * SASL with the credentials' mechanism: is it announced; must it be, since no plain login command would do;
+ * the initial response, a line in base64; its length.
+ */
+bool dial_has_mechanism(const struct dial *dial);
+bool dial_needs_mechanism(const struct dial *dial);
+void dial_write_initial(struct dial *dial);
+size_t dial_initial_size(const struct dial *dial);
+void dial_fail_mechanism(struct dial *dial);	/* for lack of it: dial_fail */
+/*
+ * A challenge behind the initial response, in base64: the error of a token is kept and answered, as a line,
+ * and the final reply comes then (ANSWER_MORE); any other is ANSWER_GARBLED.
+ */
+enum answer dial_take_challenge(struct dial *dial, struct slice challenge);
 
 /* For a protocol's steps: the dial ends with DIAL_FAILED once the step returns; the first reason counts. */
 void dial_fail(struct dial *dial, const char *why);

@@ -26,6 +26,7 @@ enum step {
 	STEP_REPLIED,		/* answered in d->out; go on with the next */
 	STEP_STARTTLS,		/* the go-ahead is in d->out; input must be empty, then TLS */
 	STEP_LOGIN,		/* d->credentials are complete: authenticate, route, dial */
+	STEP_RESPONSE,		/* d->credentials.response answers the challenge of dialogue_challenge */
 	STEP_MEDIATE,		/* nothing was consumed: from this command on the mediator is spoken to */
 	STEP_QUIT,		/* farewell in d->out; close */
 	STEP_BAD,		/* refused in d->out and counted against max_errors */
@@ -74,7 +75,8 @@ enum {
 	VERB_NEEDS_TLS = 1 << 2,	/* takes credentials, or mail: refused without d->secrets_allowed */
 	VERB_SECRET = 1 << 3,		/* its arguments never reach a log */
 	VERB_LAST_IN_PIPELINE = 1 << 4,	/* input behind it is an attack (STARTTLS) */
-	VERB_PREFIX = 1 << 5		/* every command that begins so, less the rows above */
+	VERB_PREFIX = 1 << 5,		/* every command that begins so, less the rows above */
+	VERB_PASSWORD = 1 << 6		/* takes a password: refused where no mechanism that is offered does */
 };
 
 struct verb {
@@ -91,6 +93,7 @@ struct dialogue {
 	struct identity *identity;	/* the session's; the dialogue sets its HELO name */
 	const char *hostname;		/* ours, in greetings */
 	struct slice offer;		/* what the servers behind can do (capability.h); session's memory */
+	unsigned mechanisms;		/* that are offered where secrets are allowed: bits of mechanism.h */
 	bool tls_offered;		/* STARTTLS may be asked for now */
 	bool secrets_allowed;		/* TLS runs, or it may do without: plaintext logins are allowed */
 	bool asked_capabilities;	/* the client asked before login: it is told anew afterwards */
@@ -101,6 +104,8 @@ struct dialogue {
 	char tag[64];			/* tagged protocols: of the command at hand, "" for none */
 	struct buf scratch;		/* a protocol's own pre-login memory; wiped */
 	struct credentials credentials;
+	struct buf token_error;		/* JSON: why a server refused the token at hand; empty: not said */
+	struct buf refusal;		/* what the client hears once it has answered that */
 	struct buf out;			/* what is to be written to the client */
 	const char *doing;		/* for logs: "waiting for a command", "logging in" */
 };

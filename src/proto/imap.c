@@ -13,6 +13,7 @@
 
 enum {
 	COMMAND_MAX = 8192,
+	AUTHENTICATE_MAX = 12288,	/* with a token in it */
 	LITERALS_MAX = 4096,
 	/* 30 names of 30 octets and values of 1,024: in quotes, each octet escaped; or as literals */
 	ID_MAX = 65536,
@@ -105,8 +106,8 @@ static const struct verb verbs[] = {
 	{ "NOOP",         PHASE_ANY,   VERB_NO_ARG,                         run_noop,         0, 0 },
 	{ "ID",           PHASE_ANY,   VERB_NEEDS_ARG,                      run_id, ID_MAX, ID_LITERALS_MAX },
 	{ "STARTTLS",     PHASE_START, VERB_NO_ARG | VERB_LAST_IN_PIPELINE, command_starttls,     0, 0 },
-	{ "LOGIN",        PHASE_START, LOGS_IN,                             run_login,        0, 0 },
-	{ "AUTHENTICATE", PHASE_START, LOGS_IN,                             run_authenticate, 0, 0 },
+	{ "LOGIN",        PHASE_START, LOGS_IN | VERB_PASSWORD,             run_login,        0, 0 },
+	{ "AUTHENTICATE", PHASE_START, LOGS_IN,                run_authenticate, AUTHENTICATE_MAX, 0 },
 	{ "LOGOUT",       PHASE_ANY,   VERB_NO_ARG,                         run_logout,       0, 0 },
 	{ 0 }
 };
@@ -146,6 +147,8 @@ static const char *const capability_own[] = {
 static void
 write_capabilities(const struct dialogue *d, struct buf *out)
 {
+	unsigned offered = dialogue_mechanisms(d);
+
 	buf_append_text(out, "IMAP4rev1 SASL-IR ID");
 	for (struct slice rest = d->offer; rest.len > 0;) {
 		struct slice entry = capability_next(&rest);
@@ -155,12 +158,12 @@ write_capabilities(const struct dialogue *d, struct buf *out)
 	}
 	if (d->tls_offered)
 		buf_append_text(out, " STARTTLS");
-	if (d->secrets_allowed) {
+	if (offered != 0) {
 		buf_append_text(out, " ");
-		sasl_list("AUTH=", out);
-	} else {
-		buf_append_text(out, " LOGINDISABLED");
+		sasl_list(offered, "AUTH=", out);
 	}
+	if ((offered & mechanisms_of_kind(CREDENTIAL_PASSWORD)) == 0)
+		buf_append_text(out, " LOGINDISABLED");
 }
 
 const struct proto proto_imap = {
@@ -181,7 +184,7 @@ const struct proto proto_imap = {
 	.default_max_errors = "5",
 	.default_queue_timeout = "10s",
 	.max_line = COMMAND_MAX,
-	.max_response = COMMAND_MAX,
+	.max_response = AUTHENTICATE_MAX,
 	.max_literals = LITERALS_MAX,
 	.sasl_prompt = "+ %s\r\n",
 	.sasl_cancel = "*",

@@ -12,7 +12,6 @@
 #include "proto/dial.h"
 
 enum {
-	PROXY_TTL = 4,			/* proxies between here and the server that may pass a client on */
 	CAPABILITIES_MAX = 250		/* more than any server has; sorting thousands would take its time */
 };
 
@@ -121,8 +120,11 @@ static enum answer
 read_login(struct dial *dial, struct slice line)
 {
 	struct imap_status status;
-	enum answer answer = read_tagged(dial, line, &status);
+	enum answer answer;
 
+	if (slice_has_prefix(line, "+ "))
+		return dial_take_challenge(dial, slice_trim(slice_from(line, 2)));
+	answer = read_tagged(dial, line, &status);
 	/* our command is not understood, which no other password will mend */
 	if (answer == ANSWER_REFUSED && slice_equals_nocase(status.word, "BAD"))
 		return ANSWER_LATER;
@@ -211,28 +213,22 @@ send_id(struct dial *dial)
 	struct buf *out = &dial->out;
 
 	buf_printf(out, "%s ID (\"x-session-id\" ", dial->steps[dial->sending].tag);
-	imap_write_quoted(out, identity->session);
+	imap_write_quoted(out, identity_session(identity));
 	write_address(out, "x-originating", &identity->client);
 	write_address(out, "x-connected", &identity->local);
-	buf_printf(out, " \"x-proxy-ttl\" \"%d\")\r\n", PROXY_TTL);
+	buf_printf(out, " \"x-proxy-ttl\" \"%d\")\r\n", identity->hops - 1);
 }
 
 static bool
-has_plain(const struct dial *dial)
+wants_sasl_at_once(const struct dial *dial)
 {
-	return dial_has(dial, "AUTH=PLAIN");
+	return dial_has_mechanism(dial) && dial_has(dial, "SASL-IR");
 }
 
 static bool
-wants_plain_at_once(const struct dial *dial)
+wants_sasl_in_turns(const struct dial *dial)
 {
-	return has_plain(dial) && dial_has(dial, "SASL-IR");
-}
-
-static bool
-wants_plain_in_turns(const struct dial *dial)
-{
-	return has_plain(dial) && !dial_has(dial, "SASL-IR");
+	return dial_has_mechanism(dial) && !dial_has(dial, "SASL-IR");
 }
 
 /* LITERAL- (in IMAP4rev2 too) allows what a credential may be long. */
@@ -245,21 +241,19 @@ has_literals_at_once(const struct dial *dial)
 static bool
 wants_login_at_once(const struct dial *dial)
 {
-	return !has_plain(dial) && has_literals_at_once(dial);
+	return !dial_has_mechanism(dial) && has_literals_at_once(dial);
 }
 
 static bool
 wants_login_in_turns(const struct dial *dial)
 {
-	return !has_plain(dial) && !has_literals_at_once(dial);
+	return !dial_has_mechanism(dial) && !has_literals_at_once(dial);
 }
 
 static bool
 cannot_log_in(const struct dial *dial)
 {
-	bool needs_plain = buf_len(&dial->order.credentials->authzid) > 0;
-
-	return !has_plain(dial) && (needs_plain || dial_has(dial, "LOGINDISABLED"));
+	return !dial_has_mechanism(dial) && (dial_needs_mechanism(dial) || dial_has(dial, "LOGINDISABLED"));
 }
 
 static void
@@ -267,20 +261,22 @@ fail_login(struct dial *dial)
 {
 	if (dial_has(dial, "LOGINDISABLED"))
 		dial_fail(dial, "server allows no login here");
-	dial_fail(dial, "server offers no AUTH=PLAIN");
+	dial_fail_mechanism(dial);
 }
 
 static void
-send_plain_at_once(struct dial *dial)
+send_sasl_at_once(struct dial *dial)
 {
-	buf_printf(&dial->out, "%s AUTHENTICATE PLAIN ", dial->steps[dial->sending].tag);
-	dial_write_plain(dial);
+	buf_printf(&dial->out, "%s AUTHENTICATE %s ", dial->steps[dial->sending].tag,
+	    dial->order.credentials->mechanism);
+	dial_write_initial(dial);
 }
 
 static void
-send_plain(struct dial *dial)
+send_sasl(struct dial *dial)
 {
-	send_command(dial, "AUTHENTICATE PLAIN");
+	buf_printf(&dial->out, "%s AUTHENTICATE %s\r\n", dial->steps[dial->sending].tag,
+	    dial->order.credentials->mechanism);
 }
 
 static void
@@ -333,9 +329,9 @@ const struct dial_step imap_dial[] = {
 	{ "asking for capabilities", dial_began_tls,         send_capability,    read_command, 0, "T" },
 	{ "telling the address", wants_id, send_id, read_id, DIAL_PIPELINED, "I" },
 	{ "choosing how to log in", cannot_log_in, fail_login, read_command, DIAL_LOGIN, "N" },
-	{ "logging in",              wants_plain_at_once,    send_plain_at_once, read_login, TELLS, "L" },
-	{ "asking to authenticate",  wants_plain_in_turns,   send_plain,         read_go_ahead, ASKS, "L" },
-	{ "sending the password",    wants_plain_in_turns,   dial_write_plain,   read_login, TELLS, "L" },
+	{ "logging in",              wants_sasl_at_once,     send_sasl_at_once, read_login, TELLS, "L" },
+	{ "asking to authenticate",  wants_sasl_in_turns,    send_sasl,          read_go_ahead, ASKS, "L" },
+	{ "sending the password",    wants_sasl_in_turns,    dial_write_initial, read_login, TELLS, "L" },
 	{ "logging in",              wants_login_at_once,    send_login_at_once, read_login, TELLS, "L" },
 	{ "asking to log in",        wants_login_in_turns,   send_login,         read_go_ahead, ASKS, "L" },
 	{ "sending the user",        wants_login_in_turns,   send_user,          read_go_ahead, ASKS, "L" },

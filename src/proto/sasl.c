@@ -5,10 +5,13 @@
  */
 #include "proto/sasl.h"
 
+#include <inttypes.h>
 #include <string.h>
 
+#include "base/random.h"
+#include "proto/sasl_token.h"
+
 struct sasl_mechanism {
-	const char *name;
 	enum sasl_result (*step)(struct sasl *sasl, const struct slice *response,
 	    struct credentials *credentials, struct buf *challenge);
 };
@@ -68,40 +71,144 @@ run_login(struct sasl *sasl, const struct slice *response, struct credentials *c
 	return SASL_CHALLENGE;
 }
 
-static const struct sasl_mechanism mechanisms[] = {
-	{ "PLAIN", run_plain },
-	{ "LOGIN", run_login },
-};
+/* RFC 2195: "user digest" answers a challenge that nobody can have seen before. */
+static enum sasl_result
+run_cram_md5(struct sasl *sasl, const struct slice *response, struct credentials *credentials,
+    struct buf *challenge)
+{
+	const char *blank;
 
-enum { MECHANISM_COUNT = sizeof(mechanisms) / sizeof(mechanisms[0]) };
+	if (sasl->round++ == 0) {
+		if (response != NULL)	/* the server speaks first */
+			return SASL_MALFORMED;
+		buf_printf(&credentials->challenge, "<%016" PRIx64 ".%016" PRIx64 "@%s>", random_number(),
+		    random_number(), sasl->hostname);
+		buf_append_slice(challenge, buf_slice(&credentials->challenge));
+		return SASL_CHALLENGE;
+	}
+	blank = response->len > 0 ? memrchr(response->data, ' ', response->len) : NULL;
+	if (blank == NULL || blank == response->data || !credential_is_valid(*response))
+		return SASL_MALFORMED;
+	buf_append(&credentials->user, response->data, (size_t)(blank - response->data));
+	buf_append_slice(&credentials->response, slice_from(*response, buf_len(&credentials->user) + 1));
+	return SASL_DONE;
+}
+
+/* The name before the next comma, where =2C stands for one, and =3D for an equals sign (RFC 5802). */
+bool
+sasl_take_name(struct slice *rest, struct buf *out)
+{
+	struct slice name = slice_take(rest, ',');
+
+	for (size_t i = 0; i < name.len; i++) {
+		struct slice behind = slice_from(name, i);
+
+		if (name.data[i] != '=') {
+			buf_append(out, &name.data[i], 1);
+			continue;
+		}
+		if (slice_has_prefix(behind, "=2C"))
+			buf_append_text(out, ",");
+		else if (slice_has_prefix(behind, "=3D"))
+			buf_append_text(out, "=");
+		else
+			return false;
+		i += 2;
+	}
+	return name.len > 0 && credential_is_valid(buf_slice(out));
+}
+
+/* "n,a=other," or "n,,"; false: it is none, or binds to a channel that ends here. */
+bool
+sasl_take_gs2_header(struct slice *rest, struct buf *authzid)
+{
+	struct slice flag = slice_take(rest, ',');
+
+	if (!slice_equals(flag, "n") && !slice_equals(flag, "y"))
+		return false;
+	if (!slice_has_prefix(*rest, "a="))
+		return slice_take(rest, ',').len == 0;
+	*rest = slice_from(*rest, strlen("a="));
+	return sasl_take_name(rest, authzid);
+}
+
+/* RFC 7677: who it is stands in the first message; all else is for who knows the user's keys. */
+static enum sasl_result
+run_scram(struct sasl *sasl, const struct slice *response, struct credentials *credentials,
+    struct buf *challenge)
+{
+	struct slice rest;
+
+	(void)challenge;
+	if (response == NULL)
+		return SASL_CHALLENGE;
+	if (response->len > CREDENTIAL_MAX)
+		return SASL_MALFORMED;
+	buf_wipe(&credentials->response);
+	buf_append_slice(&credentials->response, *response);
+	if (sasl->round++ > 0)
+		return SASL_RESPONSE;
+	rest = *response;
+	if (!sasl_take_gs2_header(&rest, &credentials->authzid) || !slice_has_prefix(rest, "n="))
+		return SASL_MALFORMED;
+	rest = slice_from(rest, strlen("n="));
+	return sasl_take_name(&rest, &credentials->user) ? SASL_ASK : SASL_MALFORMED;
+}
+
+/* RFC 4422 appendix A: the client says at most as whom it wants to act. */
+static enum sasl_result
+run_external(struct sasl *sasl, const struct slice *response, struct credentials *credentials,
+    struct buf *challenge)
+{
+	(void)sasl;
+	(void)challenge;
+	if (response == NULL)
+		return SASL_CHALLENGE;
+	if (!credential_is_valid(*response))
+		return SASL_MALFORMED;
+	buf_append_slice(&credentials->authzid, *response);
+	return SASL_DONE;
+}
+
+static const struct sasl_mechanism mechanisms[] = {
+	[MECHANISM_PLAIN]         = { run_plain },
+	[MECHANISM_LOGIN]         = { run_login },
+	[MECHANISM_CRAM_MD5]      = { run_cram_md5 },
+	[MECHANISM_SCRAM_SHA_256] = { run_scram },
+	[MECHANISM_XOAUTH2]       = { sasl_run_xoauth2 },
+	[MECHANISM_OAUTHBEARER]   = { sasl_run_oauthbearer },
+	[MECHANISM_EXTERNAL]      = { run_external },
+};
 
 static enum sasl_result
 step(struct sasl *sasl, const struct slice *response, struct credentials *credentials, struct buf *challenge)
 {
-	enum sasl_result result = sasl->mechanism->step(sasl, response, credentials, challenge);
+	const struct sasl_mechanism *mechanism = sasl->mechanism;
+	enum sasl_result result = mechanism->step(sasl, response, credentials, challenge);
+	bool goes_on = result == SASL_CHALLENGE || result == SASL_ASK || result == SASL_RESPONSE;
 
-	if (result == SASL_DONE)
-		credentials->mechanism = sasl->mechanism->name;
+	if (result == SASL_DONE || result == SASL_ASK) {
+		credentials->mechanism = mechanism_facts[mechanism - mechanisms].name;
+		credentials->kind = mechanism_facts[mechanism - mechanisms].kind;
+	}
 	if (result == SASL_MALFORMED)
 		credentials_wipe(credentials);
-	if (result != SASL_CHALLENGE)
+	if (!goes_on)
 		*sasl = (struct sasl){ 0 };
 	return result;
 }
 
 enum sasl_result
-sasl_start(struct sasl *sasl, struct slice mechanism, const struct slice *initial,
+sasl_start(struct sasl *sasl, enum mechanism mechanism, const struct slice *initial,
     struct credentials *credentials, struct buf *challenge)
 {
 	credentials_wipe(credentials);
-	*sasl = (struct sasl){ 0 };
-	for (int i = 0; i < MECHANISM_COUNT; i++) {
-		if (!slice_equals_nocase(mechanism, mechanisms[i].name))
-			continue;
-		sasl->mechanism = &mechanisms[i];
-		return step(sasl, initial, credentials, challenge);
-	}
-	return SASL_UNKNOWN;
+	sasl->round = 0;
+	sasl->mechanism = NULL;
+	if (mechanism == MECHANISM_COUNT)
+		return SASL_UNKNOWN;
+	sasl->mechanism = &mechanisms[mechanism];
+	return step(sasl, initial, credentials, challenge);
 }
 
 enum sasl_result
@@ -111,8 +218,33 @@ sasl_step(struct sasl *sasl, struct slice response, struct credentials *credenti
 }
 
 void
-sasl_list(const char *prefix, struct buf *out)
+sasl_list(unsigned offered, const char *prefix, struct buf *out)
 {
-	for (int i = 0; i < MECHANISM_COUNT; i++)
-		buf_printf(out, "%s%s%s", i > 0 ? " " : "", prefix, mechanisms[i].name);
+	const char *separator = "";
+
+	for (int i = 0; i < MECHANISM_COUNT; i++) {
+		if ((offered & MECHANISM_BIT(i)) == 0)
+			continue;
+		buf_printf(out, "%s%s%s", separator, prefix, mechanism_facts[i].name);
+		separator = " ";
+	}
+}
+
+static void
+write_plain(const struct credentials *c, struct buf *out)
+{
+	buf_append_slice(out, buf_slice(&c->authzid));
+	buf_append(out, "", 1);
+	buf_append_slice(out, buf_slice(&c->user));
+	buf_append(out, "", 1);
+	buf_append_slice(out, buf_slice(&c->password));
+}
+
+void
+sasl_write_initial(const struct credentials *credentials, struct buf *out)
+{
+	if (credentials->kind == CREDENTIAL_TOKEN)
+		sasl_write_token(credentials, out);
+	else
+		write_plain(credentials, out);
 }

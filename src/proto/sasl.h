@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sasl.h: SASL as a server (RFC 4422): mechanisms as rows, no I/O.  PLAIN (RFC 4616) and LOGIN. */
+/*
+ * sasl.h: SASL as a server (RFC 4422): mechanisms as rows, no I/O.  What comes of an exchange are
+ * credentials; whether they are good is for others to say.
+ */
 #ifndef PROTO_SASL_H
 #define PROTO_SASL_H
 
@@ -12,21 +15,29 @@ struct sasl_mechanism;
 struct sasl {				/* zero: no exchange under way */
 	const struct sasl_mechanism *mechanism;
 	int round;
+	const char *hostname;		/* ours, in challenges; set before sasl_start */
 };
 
 enum sasl_result {
 	SASL_CHALLENGE,			/* `challenge` (raw, to be base64 encoded) goes to the client */
 	SASL_DONE,			/* the credentials are complete */
+	SASL_ASK,			/* so are they, but whoever judges them has more challenges for the client */
+	SASL_RESPONSE,			/* credentials->response answers such a challenge */
 	SASL_MALFORMED,			/* not what the mechanism wants, or too long; the exchange is over */
 	SASL_UNKNOWN			/* no such mechanism */
 };
 
 /* `initial` NULL: no initial response; an empty one was "=". Decoded already. */
-enum sasl_result sasl_start(struct sasl *sasl, struct slice mechanism, const struct slice *initial,
+enum sasl_result sasl_start(struct sasl *sasl, enum mechanism mechanism, const struct slice *initial,
     struct credentials *credentials, struct buf *challenge);
 enum sasl_result sasl_step(struct sasl *sasl, struct slice response, struct credentials *credentials,
     struct buf *challenge);
-/* Appends prefix + name of each offered mechanism, separated by blanks: "AUTH=PLAIN AUTH=LOGIN". */
-void sasl_list(const char *prefix, struct buf *out);
+/* Appends prefix + name of each mechanism of the set, separated by blanks: "AUTH=PLAIN AUTH=LOGIN". */
+void sasl_list(unsigned mechanisms, const char *prefix, struct buf *out);
+
+/* As a client: the initial response for the credentials, by their mechanism: PLAIN or one with a token. */
+void sasl_write_initial(const struct credentials *credentials, struct buf *out);
+/* What a client answers to the challenge that tells why its token was refused. */
+struct slice sasl_answer_refusal(const struct credentials *credentials);
 
 #endif

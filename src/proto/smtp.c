@@ -39,7 +39,7 @@ is_passed(struct slice entry)
 }
 
 void
-smtp_write_ehlo(struct buf *out, const char *hostname, struct slice offer, bool starttls, bool auth)
+smtp_write_ehlo(struct buf *out, const char *hostname, struct slice offer, bool starttls, unsigned mechanisms)
 {
 	buf_printf(out, "250-%s\r\n250-PIPELINING\r\n", hostname);
 	while (offer.len > 0) {
@@ -50,9 +50,9 @@ smtp_write_ehlo(struct buf *out, const char *hostname, struct slice offer, bool 
 	}
 	if (starttls)
 		buf_append_text(out, "250-STARTTLS\r\n");
-	if (auth) {
+	if (mechanisms != 0) {
 		buf_append_text(out, "250-AUTH ");
-		sasl_list("", out);
+		sasl_list(mechanisms, "", out);
 		buf_append_text(out, "\r\n");
 	}
 	buf_append_text(out, "250 ENHANCEDSTATUSCODES\r\n");
@@ -81,7 +81,7 @@ run_ehlo(struct dialogue *d, struct slice args)
 	if (!take_helo(d, args, PHASE_EHLO))
 		return command_refuse(d, REPLY_SYNTAX);
 	smtp_write_ehlo(&d->out, d->hostname, d->offer, d->tls_offered,
-	    d->proto->has_login && d->secrets_allowed);
+	    d->proto->has_login ? dialogue_mechanisms(d) : 0);
 	return STEP_REPLIED;
 }
 

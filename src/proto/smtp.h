@@ -36,7 +36,8 @@ void smtp_write_xtext(struct buf *out, struct slice value);		/* RFC 3461 section
 bool smtp_is_header(struct slice line);
 
 /* smtp.c: the reply to EHLO, "250-host\r\n250 …\r\n", as the offer and the state want it. */
-void smtp_write_ehlo(struct buf *out, const char *hostname, struct slice offer, bool starttls, bool auth);
+void smtp_write_ehlo(struct buf *out, const char *hostname, struct slice offer, bool starttls,
+    unsigned mechanisms);
 
 extern const struct dial_step smtp_dial[];		/* smtp_dial.c */
 extern const struct mediator smtp_mediator;		/* smtp_relay.c */

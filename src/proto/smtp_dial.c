@@ -25,6 +25,8 @@ enum {
 	NOTE_NO_IPV6 = 0x400		/* the server knows no IPv6 */
 };
 
+enum { CHALLENGE = 334 };
+
 static const char unavailable[] = "[UNAVAILABLE]";
 
 /* ANSWER_MORE until the reply's last line; where it is ANSWER_GARBLED, *reply may be anything. */
@@ -60,6 +62,20 @@ read_greeting(struct dial *dial, struct slice line)
 	return answer;
 }
 
+/* One of them may be "AUTH PLAIN LOGIN", or "AUTH=PLAIN LOGIN" as it was before RFC 2554. */
+static void
+learn(struct dial *dial, struct slice capability)
+{
+	static const char verb[] = "AUTH";
+	bool is_mechanisms = slice_has_prefix_nocase(capability, verb) && capability.len > strlen(verb) &&
+	    strchr(" =", capability.data[strlen(verb)]) != NULL;
+
+	if (is_mechanisms)
+		dial_learn_mechanisms(dial, slice_from(capability, strlen(verb) + 1));
+	else
+		capability_add(&dial->capabilities, capability);
+}
+
 /* The first line greets, each other is a capability; how many there are is bounded in dial.c. */
 static enum answer
 read_ehlo(struct dial *dial, struct slice line)
@@ -71,7 +87,7 @@ read_ehlo(struct dial *dial, struct slice line)
 	if (is_first)
 		buf_clear(&dial->capabilities);
 	else if (answer != ANSWER_GARBLED)
-		capability_add(&dial->capabilities, slice_trim(reply.text));
+		learn(dial, slice_trim(reply.text));
 	return answer;
 }
 
@@ -100,15 +116,18 @@ read_go_ahead(struct dial *dial, struct slice line)
 {
 	struct smtp_reply reply;
 
-	return read_reply(dial, line, 334, &reply);
+	return read_reply(dial, line, CHALLENGE, &reply);
 }
 
 static enum answer
 read_login(struct dial *dial, struct slice line)
 {
-	struct smtp_reply reply;
+	struct smtp_reply reply = { 0 };
+	enum answer answer = read_reply(dial, line, 235, &reply);
 
-	return read_reply(dial, line, 235, &reply);
+	if (answer == ANSWER_GARBLED && reply.code == CHALLENGE && reply.is_last)
+		return dial_take_challenge(dial, slice_trim(reply.text));
+	return answer;
 }
 
 /* The server has heard of the client by a PROXY header, and takes all that follows for its words. */
@@ -348,85 +367,57 @@ send_helo_as_client(struct dial *dial)
 	write_hello(dial, "HELO", true);
 }
 
-/* "AUTH PLAIN LOGIN", or "AUTH=PLAIN LOGIN" as it was before RFC 2554. */
-static bool
-has_mechanism(const struct dial *dial, const char *mechanism)
-{
-	struct slice rest = buf_slice(&dial->capabilities);
-
-	while (rest.len > 0) {
-		struct slice entry = capability_next(&rest), word = slice_word(&entry);
-		bool is_old = slice_has_prefix_nocase(word, "AUTH=");
-
-		if (!is_old && !slice_equals_nocase(word, "AUTH"))
-			continue;
-		if (has_word(entry, mechanism) || has_word(slice_from(word, strlen("AUTH=")), mechanism))
-			return true;
-	}
-	return false;
-}
-
-static bool
-has_plain(const struct dial *dial)
-{
-	return has_mechanism(dial, "PLAIN");
-}
-
 static bool
 has_only_login(const struct dial *dial)
 {
-	return !has_plain(dial) && has_mechanism(dial, "LOGIN");
+	return !dial_has_mechanism(dial) && !dial_needs_mechanism(dial) && dial_has(dial, "AUTH=LOGIN");
 }
 
 /* Does "AUTH PLAIN" fit in a line with what it is to carry? */
 static bool
-is_plain_short(const struct dial *dial)
+is_initial_short(const struct dial *dial)
 {
-	const struct credentials *c = dial->order.credentials;
-	size_t message = buf_len(&c->authzid) + buf_len(&c->user) + buf_len(&c->password) + 2;
-
-	return strlen("AUTH PLAIN \r\n") + (message + 2) / 3 * 4 <= COMMAND_MAX;
+	return strlen("AUTH  \r\n") + strlen(dial->order.credentials->mechanism) + dial_initial_size(dial) <=
+	    COMMAND_MAX;
 }
 
 static bool
 cannot_log_in(const struct dial *dial)
 {
-	bool needs_plain = buf_len(&dial->order.credentials->authzid) > 0;
-
-	return !has_plain(dial) && (needs_plain || !has_only_login(dial));
+	return !dial_has_mechanism(dial) && !has_only_login(dial);
 }
 
 static void
 fail_login(struct dial *dial)
 {
-	if (buf_len(&dial->order.credentials->authzid) > 0)
-		dial_fail(dial, "server offers no AUTH PLAIN");
+	if (dial_needs_mechanism(dial))
+		dial_fail_mechanism(dial);
 	dial_fail(dial, "server offers no AUTH PLAIN or LOGIN");
 }
 
 static bool
-wants_plain_at_once(const struct dial *dial)
+wants_sasl_at_once(const struct dial *dial)
 {
-	return has_plain(dial) && is_plain_short(dial);
+	return dial_has_mechanism(dial) && is_initial_short(dial);
 }
 
 static bool
-wants_plain_in_turns(const struct dial *dial)
+wants_sasl_in_turns(const struct dial *dial)
 {
-	return has_plain(dial) && !is_plain_short(dial);
+	return dial_has_mechanism(dial) && !is_initial_short(dial);
 }
 
 static void
-send_plain_at_once(struct dial *dial)
+send_sasl_at_once(struct dial *dial)
 {
-	buf_append_text(&dial->out, "AUTH PLAIN ");
-	dial_write_plain(dial);
+	buf_printf(&dial->out, "AUTH %s ", dial->order.credentials->mechanism);
+	dial_write_initial(dial);
 }
 
 static void
-send_plain(struct dial *dial)
+send_sasl(struct dial *dial)
 {
-	buf_append_text(&dial->out, "AUTH PLAIN\r\n");
+	buf_printf(&dial->out, "AUTH %s\r\n", dial->order.credentials->mechanism);
 }
 
 static void
@@ -463,9 +454,9 @@ const struct dial_step smtp_dial[] = {
 	{ "saying EHLO anew",       wants_ehlo_as_client, send_ehlo_as_client, read_ehlo, 0, NULL },
 	{ "saying HELO anew",       wants_helo_as_client, send_helo_as_client, read_helo, 0, NULL },
 	{ "choosing how to log in", cannot_log_in,        fail_login,          read_login, DIAL_LOGIN, NULL },
-	{ "logging in",             wants_plain_at_once,  send_plain_at_once,  read_login, TELLS, NULL },
-	{ "asking to authenticate", wants_plain_in_turns, send_plain,          read_go_ahead, ASKS, NULL },
-	{ "sending the password",   wants_plain_in_turns, dial_write_plain,    read_login, TELLS, NULL },
+	{ "logging in",             wants_sasl_at_once,   send_sasl_at_once,   read_login, TELLS, NULL },
+	{ "asking to authenticate", wants_sasl_in_turns,  send_sasl,           read_go_ahead, ASKS, NULL },
+	{ "sending the password",   wants_sasl_in_turns,  dial_write_initial,  read_login, TELLS, NULL },
 	{ "asking to log in",       has_only_login,       send_login,          read_go_ahead, ASKS, NULL },
 	{ "sending the user",       has_only_login,       send_user,           read_go_ahead, ASKS, NULL },
 	{ "sending the password",   has_only_login,       send_password,       read_login, TELLS, NULL },

@@ -57,6 +57,7 @@ begin_dialogue(struct session *s)
 	dialogue_init(d, s->proto, &s->identity, settings->hostname);
 	s->login->offer = offer_get(s->worker, settings);
 	d->offer = offer_list(s->login->offer);
+	d->mechanisms = offer_mechanisms(s->login->offer) & auth_mechanisms(&settings->auth);
 	d->tls_offered = !has_tls && settings->starttls != STARTTLS_OFF;
 	d->secrets_allowed = has_tls || is_plain_allowed(s);
 	session_enter(s, FRONT_COMMAND);
@@ -128,6 +129,9 @@ perform(struct session *s, enum step step)
 	case STEP_LOGIN:
 		front_flush(s);
 		login_begin(s);
+		break;
+	case STEP_RESPONSE:
+		login_respond(s);
 		break;
 	case STEP_MEDIATE:
 		front_flush(s);

@@ -33,14 +33,14 @@ forget_answer(struct login *login)
 
 /* The login failed for good; the client may try again. */
 static void
-fail(struct session *s)
+fail(struct session *s, bool is_refused)
 {
 	struct login *login = s->login;
 
 	session_drop_back(s);
 	placement_cancel(s);
 	route_cancel(&login->route);
-	dialogue_login_over(&login->dialogue);
+	dialogue_login_over(&login->dialogue, is_refused);
 	forget_answer(login);
 	front_resume(s);
 }
@@ -55,7 +55,7 @@ refuse(struct session *s, const char *why)
 	/* like a bad command: a connection is good for so many guesses and no more */
 	front_count_error(s);
 	if (!s->has_ended)
-		fail(s);
+		fail(s, true);
 }
 
 void
@@ -77,7 +77,7 @@ login_unavailable(struct session *s, const char *why)
 	}
 	reply_write(&s->login->dialogue, REPLY_UNAVAILABLE);
 	if (s->login->tries < TRIES_MAX) {
-		fail(s);
+		fail(s, false);
 		return;
 	}
 	front_flush(s);
@@ -155,6 +155,7 @@ on_refused(struct session *s, const struct dial *dial)
 		login_unavailable(s, "refused by the server");
 	} else {
 		s->proto->login_refused(&s->login->dialogue, dial);
+		buf_append_slice(&s->login->dialogue.token_error, buf_slice(&dial->token_error));
 		refuse(s, "refused by the server");
 	}
 }
@@ -193,6 +194,15 @@ find_pool(const struct session *s, const char *name)
 	return NULL;
 }
 
+/* What the client has shown, can it be shown again? */
+static bool
+has_shown_all(const struct login *login)
+{
+	enum credential_kind kind = login->dialogue.credentials.kind;
+
+	return kind == CREDENTIAL_PASSWORD || kind == CREDENTIAL_TOKEN;
+}
+
 /* Where the answer sends the session; NULL, or why that cannot be. */
 static const char *
 take_target(struct session *s, const struct auth_answer *answer)
@@ -210,6 +220,8 @@ take_target(struct session *s, const struct auth_answer *answer)
 	if (answer->verdict == AUTH_BY_SERVER &&
 	    (login->pool->options.login != LOGIN_PASSWORD || answer->pass != NULL))
 		return "nobody would check the password: the server is not shown the client's";
+	if (login->pool->options.login == LOGIN_PASSWORD && answer->pass == NULL && !has_shown_all(login))
+		return "the server wants a password, and the client has shown none";
 	if (answer->tls != AUTH_TLS_POOL && login->pool->tls_client == NULL)
 		return "the auth source wants TLS with the server, and the pool has no server_tls";
 	login->has_host = answer->host != NULL;
@@ -296,6 +308,10 @@ on_verdict(struct auth_request *request, const struct auth_answer *answer)
 	case AUTH_LATER:
 		login_unavailable(s, "the auth source cannot say");
 		break;
+	case AUTH_CHALLENGE:
+		dialogue_challenge(&s->login->dialogue, answer->challenge);
+		front_resume(s);
+		break;
 	}
 }
 
@@ -312,6 +328,7 @@ login_begin(struct session *s)
 	struct login *login = s->login;
 	const struct credentials *credentials = &login->dialogue.credentials;
 
+	auth_cancel(&login->auth);
 	session_enter(s, FRONT_AUTH);
 	login->tries++;
 	forget_answer(login);
@@ -329,6 +346,13 @@ login_begin(struct session *s)
 		.on_verdict = on_verdict,
 	};
 	auth_start(&login->auth);
+}
+
+void
+login_respond(struct session *s)
+{
+	session_enter(s, FRONT_AUTH);
+	auth_respond(&s->login->auth);
 }
 
 void

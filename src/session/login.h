@@ -43,6 +43,7 @@ struct login {
 };
 
 void login_begin(struct session *s);		/* the credentials in the dialogue are complete */
+void login_respond(struct session *s);		/* the client has answered the auth source's challenge */
 void login_skip(struct session *s);		/* a protocol without logins: straight to a server */
 void login_cancel(struct session *s);		/* everything under way stops; nothing is said */
 void login_free(struct login **login, struct loop *loop);	/* wiped now, freed when the turn is over */

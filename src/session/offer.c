@@ -2,8 +2,11 @@
 /* offer.c: the lists of what is offered, one a listener, made anew when a server was seen to change. */
 #include "session/offer.h"
 
+#include <stdio.h>
+
 #include "balance/endpoint.h"
 #include "balance/pool.h"
+#include "base/mechanism.h"
 #include "base/xalloc.h"
 #include "proto/capability.h"
 #include "session/route_rule.h"
@@ -14,6 +17,7 @@ struct offer {
 	uint64_t hash;					/* of all that it was made from */
 	int references;
 	struct buf list;
+	unsigned mechanisms;
 };
 
 /* The listener's pool, and then those of its routes; NULL at the end. */
@@ -86,10 +90,35 @@ take_all(const struct listener_settings *settings, struct buf *list)
 	return learned;
 }
 
+/* "AUTH=…", as dials and the written list have it. */
+static bool
+is_announced(struct slice list, enum mechanism mechanism)
+{
+	char entry[sizeof("AUTH=") + MECHANISM_NAME_MAX];
+
+	snprintf(entry, sizeof(entry), "AUTH=%s", mechanism_facts[mechanism].name);
+	return capability_has(list, entry);
+}
+
+/* A pool that shows the servers what the client has shown needs a password, or a token that all of them take. */
+static unsigned
+passed_on(const struct pool *pool, struct slice list)
+{
+	unsigned mechanisms = mechanisms_of_kind(CREDENTIAL_PASSWORD);
+
+	if (pool->options.login != LOGIN_PASSWORD)
+		return ~0U;
+	for (int i = 0; i < MECHANISM_COUNT; i++)
+		if (mechanism_facts[i].kind == CREDENTIAL_TOKEN && is_announced(list, (enum mechanism)i))
+			mechanisms |= MECHANISM_BIT(i);
+	return mechanisms;
+}
+
 static struct offer *
 offer_new(const struct listener_settings *settings, uint64_t hash)
 {
 	struct offer *offer = xcalloc(1, sizeof(*offer));
+	const struct pool *pool;
 
 	offer->settings = settings;
 	offer->hash = hash;
@@ -98,6 +127,9 @@ offer_new(const struct listener_settings *settings, uint64_t hash)
 		take_written(&settings->capabilities, &offer->list);
 	else if (!take_all(settings, &offer->list))
 		buf_append_text(&offer->list, settings->proto->capability_floor);
+	offer->mechanisms = ~0U;
+	for (size_t i = 0; (pool = pool_at(settings, i)) != NULL; i++)
+		offer->mechanisms &= passed_on(pool, buf_slice(&offer->list));
 	capability_remove_own(&offer->list, settings->proto);
 	return offer;
 }
@@ -146,6 +178,12 @@ struct slice
 offer_list(const struct offer *offer)
 {
 	return buf_slice(&offer->list);
+}
+
+unsigned
+offer_mechanisms(const struct offer *offer)
+{
+	return offer->mechanisms;
 }
 
 void

@@ -17,6 +17,8 @@ struct offer;
 struct offer *offer_get(struct worker *worker, const struct listener_settings *settings);
 void offer_put(struct offer **offer);
 struct slice offer_list(const struct offer *offer);
+/* Those that the way to the servers leaves, whoever judges them: bits of mechanism.h. */
+unsigned offer_mechanisms(const struct offer *offer);
 void offers_forget(struct worker *worker);		/* another snapshot: all are made anew */
 
 #endif

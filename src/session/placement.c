@@ -238,6 +238,10 @@ placement_start(struct session *s)
 	struct endpoint *endpoint;
 
 	session_enter(s, FRONT_ROUTE);
+	if (s->identity.hops <= 1) {
+		login_unavailable(s, "the session has come through too many proxies: they loop");
+		return;
+	}
 	login->is_redirected = false;
 	if (login->has_host)
 		find_host(login);

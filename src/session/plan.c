@@ -31,10 +31,15 @@ take_password(struct login *login, const struct auth_answer *answer)
 	const struct credentials *client = &login->dialogue.credentials;
 	struct credentials *back = &login->back;
 
-	if (answer->pass != NULL)
+	if (answer->pass != NULL) {
 		set_text(&back->password, answer->pass);
-	else
+	} else {
 		set_slice(&back->password, buf_slice(&client->password));
+		if (client->kind == CREDENTIAL_TOKEN) {
+			back->kind = CREDENTIAL_TOKEN;
+			back->mechanism = client->mechanism;
+		}
+	}
 	if (answer->verdict == AUTH_BY_SERVER && answer->user == NULL && answer->destuser == NULL) {
 		/* as it was written: the server judges all of it */
 		set_slice(&back->user, buf_slice(&client->user));
@@ -66,7 +71,7 @@ plan_take_credentials(struct session *s, const struct auth_answer *answer)
 	const char *user = name_there(login, answer);
 
 	credentials_wipe(&login->back);
-	login->back.mechanism = "PLAIN";
+	login->back.mechanism = mechanism_facts[MECHANISM_PLAIN].name;
 	set_text(&login->back.user, user);
 	if (answer->pass != NULL || answer->master != NULL || pool->options.login == LOGIN_PASSWORD) {
 		take_password(login, answer);

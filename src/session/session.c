@@ -149,6 +149,7 @@ session_new(struct gate *gate, const struct addr *peer)
 	s->proto = gate->settings->proto;
 	s->listener = listener_get(gate->settings->listener);
 	s->identity.client = *peer;
+	s->identity.hops = HOPS_MAX;
 	s->accepted_at = loop_now(worker->loop);
 	write_id(s);
 	loop_timer_init(&s->timer, on_time);
@@ -196,6 +197,10 @@ destroy(struct session *s)
 	s->identity.user = NULL;
 	xfree(s->identity.helo);
 	s->identity.helo = NULL;
+	xfree(s->identity.origin);
+	s->identity.origin = NULL;
+	xfree(s->identity.certificate_user);
+	s->identity.certificate_user = NULL;
 	loop_defer(s->worker->loop, xfree, s);
 }
 

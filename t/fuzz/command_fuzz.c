@@ -31,7 +31,7 @@ log_in(struct run *run)
 	must(c->mechanism != NULL, "there is a mechanism");
 	buf_printf(&run->trace, "[%s|%.*s|%.*s|%.*s]", c->mechanism, SLICE_ARGS(buf_slice(&c->user)),
 	    SLICE_ARGS(buf_slice(&c->authzid)), SLICE_ARGS(buf_slice(&c->password)));
-	dialogue_login_over(d);
+	dialogue_login_over(d, false);
 }
 
 static void
@@ -92,6 +92,7 @@ run_init(struct run *run, const struct input *input)
 	dialogue_init(&run->dialogue, proto_of(input), &run->identity, "mail.example");
 	run->dialogue.offer = slice_of("IDLE\nMOVE\nSIZE 1000\n");
 	run->dialogue.tls_offered = has_option(input, 0);
+	run->dialogue.mechanisms = mechanisms_of_kind(CREDENTIAL_PASSWORD);
 	run->dialogue.secrets_allowed = !has_option(input, 1);
 	run->len = input->body.len;
 	dialogue_greet(&run->dialogue);

@@ -54,6 +54,7 @@ run_init(struct run *run, const struct input *input)
 	struct dial_order order = { .proto = &proto_imap };
 
 	memset(run, 0, sizeof(*run));
+	run->credentials.mechanism = "PLAIN";
 	buf_append_text(&run->credentials.user, "bob");
 	buf_append_text(&run->credentials.password, password);
 	if (has_option(input, 5))

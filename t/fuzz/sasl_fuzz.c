@@ -28,31 +28,40 @@ code(struct slice data)
 }
 
 static void
+look_at(const struct credentials *c, enum mechanism mechanism)
+{
+	must(buf_len(&c->user) > 0 || mechanism == MECHANISM_EXTERNAL, "who logs in has a name");
+	must(credential_is_valid(buf_slice(&c->user)), "names are valid");
+	must(credential_is_valid(buf_slice(&c->authzid)), "authzids are valid");
+	if (c->kind == CREDENTIAL_TOKEN)
+		must(token_is_valid(buf_slice(&c->password)), "tokens are valid");
+	else
+		must(credential_is_valid(buf_slice(&c->password)), "passwords are valid");
+}
+
+/* Options 1 to 3 are the mechanism. */
+static void
 authenticate(const struct input *input)
 {
-	struct sasl sasl = { 0 };
+	enum mechanism mechanism = (enum mechanism)(input->options >> 1 & MECHANISM_COUNT);
+	struct sasl sasl = { .hostname = "mail.example" };
 	struct credentials credentials = { 0 };
 	struct buf challenge = { 0 };
 	struct slice script = input->body, text;
-	enum sasl_result result;
+	enum sasl_result result = sasl_start(&sasl, mechanism, NULL, &credentials, &challenge);
 	char letter;
 
-	result = sasl_start(&sasl, slice_of(has_option(input, 1) ? "login" : "PLAIN"), NULL, &credentials,
-	    &challenge);
-	while (result == SASL_CHALLENGE && script_next(&script, &letter, &text)) {
+	while (sasl.mechanism != NULL && script_next(&script, &letter, &text)) {
 		char *copy = exact(text);
 
 		buf_clear(&challenge);
 		result = sasl_step(&sasl, slice_make(copy, text.len), &credentials, &challenge);
 		xfree(copy);
+		if (result == SASL_DONE || result == SASL_ASK)
+			look_at(&credentials, mechanism);
 	}
-	if (result == SASL_DONE) {
-		must(buf_len(&credentials.user) > 0, "who logs in has a name");
-		must(credential_is_valid(buf_slice(&credentials.user)), "names are valid");
-		must(credential_is_valid(buf_slice(&credentials.authzid)), "authzids are valid");
-		must(credential_is_valid(buf_slice(&credentials.password)), "passwords are valid");
-	}
-	must((result == SASL_CHALLENGE) == (sasl.mechanism != NULL), "what is over is forgotten");
+	must(sasl.mechanism == NULL || (result != SASL_DONE && result != SASL_MALFORMED),
+	    "what is over is forgotten");
 	if (result == SASL_MALFORMED)
 		must(buf_len(&credentials.user) + buf_len(&credentials.password) == 0, "nothing is left");
 	credentials_wipe(&credentials);

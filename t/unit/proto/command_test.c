@@ -120,6 +120,7 @@ open_fake(void **state)
 {
 	(void)state;
 	dialogue_init(&dialogue, &fake, NULL, "mail.example");
+	dialogue.mechanisms = mechanisms_of_kind(CREDENTIAL_PASSWORD);
 	dialogue.secrets_allowed = true;
 	dialogue.tls_offered = true;
 	return 0;
@@ -165,7 +166,7 @@ columns(void **state)
 	expect("PASS  two words \r\n", STEP_LOGIN, 18, "PASS", "");
 	assert_true(slice_equals(buf_slice(&dialogue.credentials.user), "bob"));
 	assert_true(slice_equals(buf_slice(&dialogue.credentials.password), " two words "));
-	dialogue_login_over(&dialogue);
+	dialogue_login_over(&dialogue, false);
 	assert_int_equal(buf_len(&dialogue.credentials.password), 0);
 	assert_null(dialogue.credentials.password.data);
 	assert_null(dialogue.scratch.data);
@@ -258,13 +259,13 @@ failed_login_leads_back(void **state)
 {
 	(void)state;
 	expect("USER bob\r\n", STEP_REPLIED, 10, "USER", "+OK\r\n");
-	dialogue_login_over(&dialogue);
+	dialogue_login_over(&dialogue, false);
 	assert_int_equal(dialogue.phase, PHASE_START);
 	expect("AUTH LOGIN\r\n", STEP_REPLIED, 12, "AUTH", "334 VXNlcm5hbWU6\r\n");
 	dialogue.phase_again = PHASE_USER;
 	expect("*\r\n", STEP_BAD, 3, "", "cancelled\r\n");
 	assert_int_equal(dialogue.phase, PHASE_USER);
-	dialogue_login_over(&dialogue);
+	dialogue_login_over(&dialogue, false);
 	assert_int_equal(dialogue.phase, PHASE_USER);
 }
 
@@ -283,11 +284,11 @@ lengths(void **state)
 	memset(line + 38, 'x', 100);
 	memcpy(line + 98, "\r\n", 3);
 	expect(line, STEP_LOGIN, 100, "PASS", "");
-	dialogue_login_over(&dialogue);
+	dialogue_login_over(&dialogue, false);
 	expect("USER x\r\n", STEP_REPLIED, 8, "USER", "+OK\r\n");
 	memcpy(line + 98, "xx\r\n", 5);
 	expect(line, STEP_FATAL, 102, "", "too long\r\n");
-	dialogue_login_over(&dialogue);
+	dialogue_login_over(&dialogue, false);
 	memcpy(line, "USER ", 5);
 	line[41] = '\0';
 	expect(line, STEP_FATAL, 41, "", "too long\r\n");
@@ -307,7 +308,7 @@ sasl(void **state)
 	expect("AUTH LOGIN\r\n", STEP_REPLIED, 12, "AUTH", "334 VXNlcm5hbWU6\r\n");
 	expect("Ym9\r\n", STEP_BAD, 5, "", "no base64\r\n");
 	expect("USER x\r\n", STEP_REPLIED, 8, "USER", "+OK\r\n");
-	dialogue_login_over(&dialogue);
+	dialogue_login_over(&dialogue, false);
 	expect("AUTH PLAIN\r\n", STEP_REPLIED, 12, "AUTH", "334 \r\n");
 	expect("AGFsaWNlAHdvbmRlcg==\n", STEP_LOGIN, 21, "", "");
 	assert_string_equal(dialogue.doing, "logging in");
@@ -330,6 +331,7 @@ feed_imap(struct slice text, size_t piece, struct buf *said)
 	enum step step = STEP_REPLIED;
 
 	dialogue_init(&dialogue, &proto_imap, NULL, "mail.example");
+	dialogue.mechanisms = mechanisms_of_kind(CREDENTIAL_PASSWORD);
 	dialogue.secrets_allowed = true;
 	for (size_t at = 0, n; at < text.len && !is_over(step); at += n) {
 		n = piece > 0 ? piece : 1 + (size_t)random() % 30;
@@ -347,7 +349,7 @@ feed_imap(struct slice text, size_t piece, struct buf *said)
 			if (step == STEP_LOGIN) {
 				buf_append_slice(&dialogue.out, buf_slice(&dialogue.credentials.user));
 				buf_append_slice(&dialogue.out, buf_slice(&dialogue.credentials.password));
-				dialogue_login_over(&dialogue);
+				dialogue_login_over(&dialogue, false);
 			}
 		} while (step != STEP_MORE && !is_over(step));
 	}

@@ -162,6 +162,7 @@ run_init(struct run *run, const struct transcript *t)
 	dialogue_init(d, proto_find(t->proto), &run->identity, "mail.example");
 	d->offer = slice_of(d->proto->capability_floor);
 	d->tls_offered = strcmp(t->tls, "offered") == 0;
+	d->mechanisms = mechanisms_of_kind(CREDENTIAL_PASSWORD);
 	d->secrets_allowed = strcmp(t->tls, "active") == 0 || t->plaintext_login || !d->proto->has_login;
 	dialogue_greet(d);
 }
@@ -222,6 +223,9 @@ log_in(struct run *run)
 
 	if (run->login[0] == '\0')
 		complain(run, "a login", buf_slice(&d->credentials.user));
+	/* as a session's plan has it, which shows the server what it knows in its own way */
+	if (d->credentials.kind == CREDENTIAL_PASSWORD)
+		d->credentials.mechanism = "PLAIN";
 	buf_clear(&run->user);
 	buf_clear(&run->password);
 	buf_append_slice(&run->user, buf_slice(&d->credentials.user));
@@ -233,7 +237,7 @@ log_in(struct run *run)
 	case DIAL_LATER: reply_write(d, REPLY_UNAVAILABLE); break;
 	default: complain(run, "no such outcome of a login", slice_of(run->login)); break;
 	}
-	dialogue_login_over(d);
+	dialogue_login_over(d, false);
 	run->login += strcspn(run->login, " ");
 	run->login += strspn(run->login, " ");
 	dial_wipe(&dial);

@@ -94,7 +94,7 @@ static const struct script scripts[] = {
 	    { { ALL, "L AUTHENTICATE PLAIN Ym9iAGFsaWNlAHdvbmRlcg==\r\n" }, { "L OK in\r\n", "" } },
 	    DIAL_READY, NULL, NULL, NULL, NULL, NULL },
 	{ "an authorization identity needs AUTH=PLAIN", MASTER,
-	    { { "* OK [CAPABILITY IMAP4rev1] hi\r\n", "" } }, DIAL_FAILED, "server offers no AUTH=PLAIN",
+	    { { "* OK [CAPABILITY IMAP4rev1] hi\r\n", "" } }, DIAL_FAILED, "server offers no SASL PLAIN",
 	    NULL, NULL, NULL, NULL },
 	{ "the client is told of along with the login", IDENTIFIED,
 	    { { ALL, IDENTITY PLAIN },
@@ -213,13 +213,14 @@ make_identity(void)
 	addr_parse(slice_of("203.0.113.7"), 5555, &identity.client);
 	addr_parse(slice_of("2001:db8::1"), 993, &identity.local);
 	memcpy(identity.session, "S1", 3);
+	identity.hops = HOPS_MAX;
 	return &identity;
 }
 
 static struct dial_order
 make_order(unsigned flags, struct credentials *credentials)
 {
-	*credentials = (struct credentials){ .mechanism = "" };
+	*credentials = (struct credentials){ .mechanism = "PLAIN" };
 	buf_append_text(&credentials->user, "alice");
 	buf_append_text(&credentials->password, "wonder");
 	if ((flags & MASTER) != 0)

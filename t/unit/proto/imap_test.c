@@ -20,6 +20,7 @@ expect(const char *offer, bool tls_offered, bool secrets_allowed, const char *wa
 	dialogue_init(&d, &proto_imap, NULL, "mail.example");
 	d.offer = slice_of(offer);
 	d.tls_offered = tls_offered;
+	d.mechanisms = mechanisms_of_kind(CREDENTIAL_PASSWORD);
 	d.secrets_allowed = secrets_allowed;
 	proto_imap.write_capabilities(&d, &out);
 	if (!slice_equals(buf_slice(&out), wanted))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sasl_test.c: PLAIN and LOGIN, what they refuse, and that nothing of a try is left for the next. */
+/* sasl_test.c: the mechanisms, what they refuse, and that nothing of a try is left for the next. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@ static enum sasl_result
 start(const char *mechanism, const struct slice *initial)
 {
 	buf_clear(&challenge);
-	return sasl_start(&sasl, slice_of(mechanism), initial, &credentials, &challenge);
+	return sasl_start(&sasl, mechanism_find(slice_of(mechanism)), initial, &credentials, &challenge);
 }
 
 static enum sasl_result
@@ -121,10 +121,105 @@ another_mechanism_after_half_a_try(void **state)
 	assert_int_equal(start("LOGIN", &name), SASL_CHALLENGE);
 	assert_int_equal(start("PLAIN", &good), SASL_DONE);
 	expect("", "alice", "wonder");
-	assert_int_equal(start("CRAM-MD5", NULL), SASL_UNKNOWN);
+	assert_int_equal(start("GSSAPI", NULL), SASL_UNKNOWN);
 	expect("", "", "");
 	assert_int_equal(start("", NULL), SASL_UNKNOWN);
 	assert_int_equal(start("PLAINX", NULL), SASL_UNKNOWN);
+}
+
+static void
+tokens(void **state)
+{
+	static const struct slice xoauth2 = BYTES("user=bob\1auth=Bearer abc.D-1\1\1"),
+				  oauthbearer = BYTES("n,a=b=2Co=3Db,\1host=x\1port=1\1auth=bearer abc\1\1");
+	struct buf again = { 0 };
+
+	(void)state;
+	assert_int_equal(start("XOAUTH2", NULL), SASL_CHALLENGE);
+	assert_int_equal(step(xoauth2), SASL_DONE);
+	expect("", "bob", "abc.D-1");
+	assert_int_equal(credentials.kind, CREDENTIAL_TOKEN);
+	sasl_write_initial(&credentials, &again);
+	assert_int_equal(buf_len(&again), xoauth2.len);
+	assert_memory_equal(buf_data(&again), xoauth2.data, xoauth2.len);
+	assert_int_equal(sasl_answer_refusal(&credentials).len, 0);
+	buf_clear(&again);
+
+	assert_int_equal(start("OAUTHBEARER", &oauthbearer), SASL_DONE);
+	expect("", "b,o=b", "abc");
+	sasl_write_initial(&credentials, &again);
+	assert_true(slice_equals(buf_slice(&again), "n,a=b=2Co=3Db,\1auth=Bearer abc\1\1"));
+	assert_true(slice_equals(sasl_answer_refusal(&credentials), "\1"));
+	buf_clear(&again);
+}
+
+static void
+tokens_malformed(void **state)
+{
+	static const struct slice xoauth2[] = { BYTES(""), BYTES("user=\1auth=Bearer x\1\1"),
+		BYTES("user=bob\1"), BYTES("user=bob\1auth=Basic x\1\1"),
+		BYTES("user=bob\1auth=Bearer \1\1"), BYTES("user=bob\1auth=Bearer a b\1\1"),
+		BYTES("user=b\nob\1auth=Bearer x\1\1"),
+		BYTES("user=bob\1auth=Bearer x\ry\1\1"), BYTES("bob\1auth=Bearer x\1\1") };
+	static const struct slice oauthbearer[] = { BYTES(""), BYTES("n,,\1auth=Bearer x\1\1"),
+		BYTES("p=tls-unique,a=bob,\1auth=Bearer x\1\1"), BYTES("n,a=bob\1auth=Bearer x\1\1"),
+		BYTES("n,a=b=2Xb,\1auth=Bearer x\1\1"), BYTES("n,a=bob,auth=Bearer x\1\1") };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(xoauth2) / sizeof(xoauth2[0]); i++)
+		assert_int_equal(start("XOAUTH2", &xoauth2[i]), SASL_MALFORMED);
+	for (size_t i = 0; i < sizeof(oauthbearer) / sizeof(oauthbearer[0]); i++)
+		assert_int_equal(start("OAUTHBEARER", &oauthbearer[i]), SASL_MALFORMED);
+	expect("", "", "");
+}
+
+static void
+cram_md5(void **state)
+{
+	static const struct slice answer = BYTES("alice smith 0123456789abcdef0123456789abcdef");
+	static const struct slice bad[] = { BYTES(""), BYTES("alice"), BYTES(" digest"), BYTES("al\0ice x") };
+
+	(void)state;
+	sasl.hostname = "mail.example";
+	assert_int_equal(start("CRAM-MD5", NULL), SASL_CHALLENGE);
+	assert_true(slice_has_prefix(buf_slice(&challenge), "<"));
+	assert_non_null(memmem(buf_data(&challenge), buf_len(&challenge), "@mail.example>", 14));
+	assert_int_equal(step(answer), SASL_DONE);
+	expect("", "alice smith", "");
+	assert_int_equal(credentials.kind, CREDENTIAL_PROOF);
+	assert_true(slice_equals(buf_slice(&credentials.response), "0123456789abcdef0123456789abcdef"));
+	assert_true(buf_len(&credentials.challenge) > 0);
+	assert_int_equal(start("CRAM-MD5", &answer), SASL_MALFORMED);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		sasl.hostname = "mail.example";
+		assert_int_equal(start("CRAM-MD5", NULL), SASL_CHALLENGE);
+		assert_int_equal(step(bad[i]), SASL_MALFORMED);
+	}
+}
+
+static void
+scram_and_external(void **state)
+{
+	static const struct slice first = BYTES("n,a=bob,n=al=2Cice,r=nonce"), last = BYTES("c=biws,r=x,p=y");
+	static const struct slice nothing = BYTES(""), name = BYTES("bob");
+	static const struct slice bad[] = { BYTES(""), BYTES("n,,"), BYTES("n,,n=,r=x"),
+		BYTES("n,,m=x,n=a,r=x"), BYTES("p=tls-exporter,,n=a,r=x"), BYTES("n=a,r=x"),
+		BYTES("n,b,n=a,r=x") };
+
+	(void)state;
+	assert_int_equal(start("SCRAM-SHA-256", &first), SASL_ASK);
+	expect("bob", "al,ice", "");
+	assert_string_equal(credentials.mechanism, "SCRAM-SHA-256");
+	assert_int_equal(step(last), SASL_RESPONSE);
+	assert_true(slice_equals(buf_slice(&credentials.response), last.data));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(start("SCRAM-SHA-256", &bad[i]), SASL_MALFORMED);
+	assert_int_equal(start("EXTERNAL", &nothing), SASL_DONE);
+	assert_int_equal(credentials.kind, CREDENTIAL_CERTIFICATE);
+	expect("", "", "");
+	assert_int_equal(start("EXTERNAL", NULL), SASL_CHALLENGE);
+	assert_int_equal(step(name), SASL_DONE);
+	expect("bob", "", "");
 }
 
 static void
@@ -159,7 +254,7 @@ list(void **state)
 	struct buf out = { 0 };
 
 	(void)state;
-	sasl_list("AUTH=", &out);
+	sasl_list(mechanisms_of_kind(CREDENTIAL_PASSWORD), "AUTH=", &out);
 	assert_true(slice_equals(buf_slice(&out), "AUTH=PLAIN AUTH=LOGIN"));
 	buf_clear(&out);
 }
@@ -172,6 +267,10 @@ main(void)
 		cmocka_unit_test_teardown(plain_malformed, clear),
 		cmocka_unit_test_teardown(login, clear),
 		cmocka_unit_test_teardown(another_mechanism_after_half_a_try, clear),
+		cmocka_unit_test_teardown(tokens, clear),
+		cmocka_unit_test_teardown(tokens_malformed, clear),
+		cmocka_unit_test_teardown(cram_md5, clear),
+		cmocka_unit_test_teardown(scram_and_external, clear),
 		cmocka_unit_test_teardown(lengths, clear),
 		cmocka_unit_test_teardown(list, clear),
 	};

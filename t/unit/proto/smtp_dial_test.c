@@ -73,7 +73,7 @@ static struct identity plain, basic, silent, odd, odd_basic, empty, endless, ipv
 static const struct script scripts[] = {
 	{ "a check learns", CHECK, FORWARD_AUTO, NULL,
 	    { { "", "" }, { HI, EHLO }, { OFFERS, "" } },
-	    DIAL_READY, "", "", "AUTH PLAIN LOGIN\nPIPELINING\nSIZE 1000\nXCLIENT " ATTRIBUTES "\n" },
+	    DIAL_READY, "", "", "AUTH=LOGIN\nAUTH=PLAIN\nPIPELINING\nSIZE 1000\nXCLIENT " ATTRIBUTES "\n" },
 	{ "a check ends before the login", CHECK | LOGIN, FORWARD_XCLIENT, NULL,
 	    { { HI, EHLO }, { OFFERS, "" } }, DIAL_READY, "", NULL, NULL },
 	{ "a check with a login tells nothing of clients", LOGIN | USER, FORWARD_AUTO, NULL,
@@ -124,7 +124,7 @@ static const struct script scripts[] = {
 		{ "250-mx\r\n250-XCLIENT ADDR\r\n250-AUTH EVIL\r\n250 STARTTLS\r\n", "STARTTLS\r\n" },
 		{ "220 go\r\n", "" }, { "TLS", EHLO }, { OFFERS, CLIENT DESTINATION }, { HI, AS_CLIENT },
 		{ "250-mx\r\n250 AUTH PLAIN\r\n", PLAIN }, { IN, "" } },
-	    DIAL_READY, "", "235 2.7.0 in", "AUTH PLAIN\n" },
+	    DIAL_READY, "", "235 2.7.0 in", "AUTH=PLAIN\n" },
 	{ "what was said before TLS is forgotten", STARTTLS | CHECK, FORWARD_AUTO, NULL,
 	    { { HI, EHLO }, { "250-mx\r\n250-AUTH PLAIN\r\n250 STARTTLS\r\n", "STARTTLS\r\n" },
 		{ "220 go\r\n", "" }, { "TLS", EHLO }, { "250 mx\r\n", "" } },
@@ -296,7 +296,7 @@ static const struct script scripts[] = {
 	    { { HI, EHLO }, { OFFERS, "AUTH PLAIN Ym9iAGFsaWNlAHdvbmRlcg==\r\n" }, { IN, "" } },
 	    DIAL_READY, "", NULL, NULL },
 	{ "an authorization identity needs AUTH PLAIN", LOGIN | MASTER, FORWARD_NONE, &plain,
-	    { { HI, EHLO }, { OFFERS_LOGIN, "" } }, DIAL_FAILED, "server offers no AUTH PLAIN", NULL, NULL },
+	    { { HI, EHLO }, { OFFERS_LOGIN, "" } }, DIAL_FAILED, "server offers no SASL PLAIN", NULL, NULL },
 	{ "no mechanism of ours", LOGIN, FORWARD_NONE, &plain,
 	    { { HI, EHLO }, { "250-mx\r\n250-AUTHOR PLAIN\r\n250 AUTH XPLAIN NTLM\r\n", "" } },
 	    DIAL_FAILED, "server offers no AUTH PLAIN or LOGIN", NULL, NULL },
@@ -373,7 +373,7 @@ static struct dial_order
 make_order(unsigned flags, enum forward_way forward, const struct identity *identity,
     struct credentials *credentials)
 {
-	*credentials = (struct credentials){ .mechanism = "" };
+	*credentials = (struct credentials){ .mechanism = "PLAIN" };
 	buf_append_text(&credentials->user, "alice");
 	if ((flags & LONG) != 0)
 		memset(buf_reserve(&credentials->password, LONG_PASSWORD), 'x', LONG_PASSWORD);

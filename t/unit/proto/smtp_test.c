@@ -23,6 +23,7 @@ open_smtp(void **state)
 {
 	(void)state;
 	dialogue_init(&dialogue, &proto_smtp, &identity, "mx.example");
+	dialogue.mechanisms = mechanisms_of_kind(CREDENTIAL_PASSWORD);
 	dialogue.secrets_allowed = true;
 	return 0;
 }
@@ -32,6 +33,7 @@ open_submission(void **state)
 {
 	(void)state;
 	dialogue_init(&dialogue, &proto_submission, &identity, "mail.example");
+	dialogue.mechanisms = mechanisms_of_kind(CREDENTIAL_PASSWORD);
 	dialogue.secrets_allowed = true;
 	return 0;
 }
@@ -74,7 +76,8 @@ expect_ehlo(const char *offer, bool starttls, bool auth, const char *wanted)
 {
 	struct buf out = { 0 };
 
-	smtp_write_ehlo(&out, "mx.example", slice_of(offer), starttls, auth);
+	smtp_write_ehlo(&out, "mx.example", slice_of(offer), starttls,
+	    auth ? mechanisms_of_kind(CREDENTIAL_PASSWORD) : 0);
 	if (!slice_equals(buf_slice(&out), wanted))
 		fail_msg("\"%s\": \"%.*s\"", offer, SLICE_ARGS(buf_slice(&out)));
 	buf_clear(&out);

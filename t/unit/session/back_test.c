@@ -47,6 +47,7 @@ rig_open(struct rig *rig)
 	buf_append_text(&rig->credentials.password, "secret");
 	rig->plan.order.proto = &proto_imap;
 	rig->plan.order.identity = &rig->identity;
+	rig->credentials.mechanism = "PLAIN";
 	rig->plan.order.credentials = &rig->credentials;
 	rig->plan.order.forward = FORWARD_NONE;
 	rig->plan.to = rig->server.addr;

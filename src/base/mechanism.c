@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* mechanism.c: the table of SASL mechanisms. */
+#include "base/mechanism.h"
+
+const struct mechanism_facts mechanism_facts[] = {
+	[MECHANISM_PLAIN]         = { "PLAIN",         CREDENTIAL_PASSWORD },
+	[MECHANISM_LOGIN]         = { "LOGIN",         CREDENTIAL_PASSWORD },
+	[MECHANISM_CRAM_MD5]      = { "CRAM-MD5",      CREDENTIAL_PROOF },
+	[MECHANISM_SCRAM_SHA_256] = { "SCRAM-SHA-256", CREDENTIAL_PROOF },
+	[MECHANISM_XOAUTH2]       = { "XOAUTH2",       CREDENTIAL_TOKEN },
+	[MECHANISM_OAUTHBEARER]   = { "OAUTHBEARER",   CREDENTIAL_TOKEN },
+	[MECHANISM_EXTERNAL]      = { "EXTERNAL",      CREDENTIAL_CERTIFICATE },
+};
+
+enum mechanism
+mechanism_find(struct slice name)
+{
+	int i = 0;
+
+	while (i < MECHANISM_COUNT && !slice_equals_nocase(name, mechanism_facts[i].name))
+		i++;
+	return (enum mechanism)i;
+}
+
+unsigned
+mechanisms_of_kind(enum credential_kind kind)
+{
+	unsigned bits = 0;
+
+	for (int i = 0; i < MECHANISM_COUNT; i++)
+		if (mechanism_facts[i].kind == kind)
+			bits |= MECHANISM_BIT(i);
+	return bits;
+}
