@@ -18,7 +18,7 @@ struct credentials {
 	struct buf user;	/* authentication identity, as the client wrote it */
 	struct buf authzid;	/* authorization identity; empty where none was given */
 	struct buf password;	/* or the token */
-	struct buf challenge;	/* of a proof: what the client was challenged with, where that was not asked for */
+	struct buf challenge;	/* of a proof: that of the mechanism's own making */
 	struct buf response;	/* of a proof: the client's last message */
 };
 

@@ -9,7 +9,7 @@
 #include "base/addr.h"
 
 enum { SESSION_ID_SIZE = 17 };		/* 16 characters and a NUL */
-enum { HOPS_MAX = 5 };			/* proxies on the way of a session, as Dovecot has it: more are a loop */
+enum { HOPS_MAX = 5 };			/* proxies on a session's way, as Dovecot has it: more are a loop */
 
 struct identity {
 	struct addr client;		/* as accepted, or as a PROXY header or a trusted peer told */
