@@ -59,7 +59,7 @@ struct auth_request {
 	const struct identity *identity;
 	const char *user;		/* canonical name claimed */
 	struct thread_pool *hashing;	/* for slow passwords; NULL: they are checked at once */
-	/* Called once for auth_start and each auth_respond, perhaps before they return; may end the session. */
+	/* Once for auth_start and for each auth_respond, perhaps before they return; may end the session. */
 	void (*on_verdict)(struct auth_request *request, const struct auth_answer *answer);
 	/* Set by a source while its answer is under way, or the client's. */
 	void (*cancel)(struct auth_request *request);
@@ -74,7 +74,7 @@ struct auth_source {
 	const char *name;
 	bool knows_users;		/* false: it only says AUTH_BY_SERVER */
 	bool needs_path;
-	unsigned (*mechanisms)(const struct auth *auth);	/* by which it can judge all its users */
+	unsigned (*mechanisms)(const struct auth *auth);	/* by which it can judge all users */
 	/* Ends in auth_answer or, where the source does not know the user, in auth_pass_on. */
 	void (*start)(struct auth_request *request, const struct auth *auth);
 	/* Nobody knows the user: refuses, and takes as long as with a wrong password.  NULL: at once. */
@@ -86,7 +86,7 @@ struct auth_source {
 };
 
 bool auth_knows_users(const struct conf_list *chain);	/* false: it leaves some logins to the server */
-unsigned auth_mechanisms(const struct conf_list *chain);	/* what all of it can judge: bits of mechanism.h */
+unsigned auth_mechanisms(const struct conf_list *chain);	/* that all of it can judge: bits */
 void auth_start(struct auth_request *request);
 /* credentials->response answers the AUTH_CHALLENGE that came last. */
 void auth_respond(struct auth_request *request);

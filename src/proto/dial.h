@@ -49,7 +49,7 @@ struct dial {
 	unsigned notes;			/* the protocol's own, from step to step */
 	struct frame frame;
 	struct buf out;			/* to the server; holds secrets, wiped */
-	struct buf capabilities;	/* before login, capability.h's form, each mechanism as "AUTH=PLAIN" */
+	struct buf capabilities;	/* before login, capability.h's form; mechanisms as "AUTH=PLAIN" */
 	struct buf capabilities_after;	/* after login, in the server's own form; empty: it did not say */
 	struct buf untagged;		/* lines before the login's final reply that are the client's, raw */
 	struct buf last;		/* the login's final reply, or what ended the dial: a line */

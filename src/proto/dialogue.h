@@ -76,7 +76,7 @@ enum {
 	VERB_SECRET = 1 << 3,		/* its arguments never reach a log */
 	VERB_LAST_IN_PIPELINE = 1 << 4,	/* input behind it is an attack (STARTTLS) */
 	VERB_PREFIX = 1 << 5,		/* every command that begins so, less the rows above */
-	VERB_PASSWORD = 1 << 6		/* takes a password: refused where no mechanism that is offered does */
+	VERB_PASSWORD = 1 << 6		/* takes a password: refused where no offered mechanism does */
 };
 
 struct verb {

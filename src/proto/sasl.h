@@ -21,7 +21,7 @@ struct sasl {				/* zero: no exchange under way */
 enum sasl_result {
 	SASL_CHALLENGE,			/* `challenge` (raw, to be base64 encoded) goes to the client */
 	SASL_DONE,			/* the credentials are complete */
-	SASL_ASK,			/* so are they, but whoever judges them has more challenges for the client */
+	SASL_ASK,			/* so are they, but who judges them has more challenges */
 	SASL_RESPONSE,			/* credentials->response answers such a challenge */
 	SASL_MALFORMED,			/* not what the mechanism wants, or too long; the exchange is over */
 	SASL_UNKNOWN			/* no such mechanism */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sasl_token.h: for sasl.c: OAuth 2 tokens, by RFC 7628's OAUTHBEARER and by XOAUTH2, which came before it. */
+/* sasl_token.h: for sasl.c: OAuth 2 tokens, by OAUTHBEARER (RFC 7628) and by XOAUTH2, the older way. */
 #ifndef PROTO_SASL_TOKEN_H
 #define PROTO_SASL_TOKEN_H
 

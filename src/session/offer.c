@@ -100,7 +100,7 @@ is_announced(struct slice list, enum mechanism mechanism)
 	return capability_has(list, entry);
 }
 
-/* A pool that shows the servers what the client has shown needs a password, or a token that all of them take. */
+/* A pool that shows servers what the client has shown needs a password, or a token that all of them take. */
 static unsigned
 passed_on(const struct pool *pool, struct slice list)
 {

@@ -27,19 +27,40 @@ valid_values(void **state)
 }
 
 static void
+valid_tokens(void **state)
+{
+	static char longest[TOKEN_MAX + 1];
+
+	(void)state;
+	memset(longest, 'x', sizeof(longest));
+	assert_true(token_is_valid(slice_of("eyJ.a-b_c~+/=")));
+	assert_true(token_is_valid(slice_make(longest, TOKEN_MAX)));
+	assert_false(token_is_valid(slice_make(longest, TOKEN_MAX + 1)));
+	assert_false(token_is_valid(slice_of("")));
+	assert_false(token_is_valid(slice_of("a b")));
+	assert_false(token_is_valid(slice_of("a\r\nb")));
+	assert_false(token_is_valid(slice_of("j\xc3\xb6rg")));
+}
+
+static void
 wiped_for_the_next_try(void **state)
 {
-	struct credentials credentials = { .mechanism = "PLAIN" };
+	struct credentials credentials = { .mechanism = "XOAUTH2", .kind = CREDENTIAL_TOKEN };
 
 	(void)state;
 	buf_append_text(&credentials.user, "alice");
 	buf_append_text(&credentials.authzid, "bob");
 	buf_append_text(&credentials.password, "wonder");
+	buf_append_text(&credentials.challenge, "<x>");
+	buf_append_text(&credentials.response, "y");
 	credentials_wipe(&credentials);
 	assert_null(credentials.mechanism);
 	assert_null(credentials.user.data);
 	assert_null(credentials.authzid.data);
 	assert_null(credentials.password.data);
+	assert_null(credentials.challenge.data);
+	assert_null(credentials.response.data);
+	assert_int_equal(credentials.kind, CREDENTIAL_PASSWORD);
 	buf_append_text(&credentials.user, "carol");
 	assert_true(slice_equals(buf_slice(&credentials.user), "carol"));
 	credentials_wipe(&credentials);
@@ -50,6 +71,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(valid_values),
+		cmocka_unit_test(valid_tokens),
 		cmocka_unit_test(wiped_for_the_next_try),
 	};
 

@@ -70,6 +70,7 @@ static const struct verb verbs[] = {
 	{ "PASS", PHASE_USER, VERB_NEEDS_ARG | VERB_NEEDS_TLS | VERB_SECRET, run_pass, 100, 0 },
 	{ "STLS", PHASE_START, VERB_NO_ARG | VERB_LAST_IN_PIPELINE, run_stls, 0, 0 },
 	{ "AUTH", PHASE_START, VERB_NEEDS_ARG | VERB_NEEDS_TLS | VERB_SECRET, run_auth, 0, 0 },
+	{ "PASSWORD", PHASE_START, VERB_NEEDS_ARG | VERB_PASSWORD, run_pass, 0, 0 },
 	{ "MAIL", PHASE_START, VERB_NEEDS_ARG, run_mail, 0, 0 },
 	{ "XUSER", PHASE_START, VERB_NEEDS_ARG, run_user, 0, 0 },
 	{ "X", PHASE_ANY, VERB_PREFIX, run_extension, 0, 0 },
@@ -101,7 +102,7 @@ static const struct proto fake = {
 	.name = "fake",
 	.has_login = true,
 	.max_line = 40,
-	.max_response = 40,
+	.max_response = 50,
 	.sasl_prompt = "334 %s\r\n",
 	.sasl_cancel = "*",
 	.frame = frame_line,
@@ -317,6 +318,77 @@ sasl(void **state)
 	assert_null(dialogue.sasl.mechanism);
 }
 
+static void
+mechanisms_that_are_not_offered(void **state)
+{
+	(void)state;
+	expect("AUTH XOAUTH2\r\n", STEP_BAD, 14, "AUTH", "no mechanism\r\n");
+	dialogue.mechanisms = MECHANISM_BIT(MECHANISM_XOAUTH2) | MECHANISM_BIT(MECHANISM_EXTERNAL);
+	assert_int_equal(dialogue_mechanisms(&dialogue), MECHANISM_BIT(MECHANISM_XOAUTH2));
+	expect("AUTH PLAIN\r\n", STEP_BAD, 12, "AUTH", "no mechanism\r\n");
+	expect("AUTH EXTERNAL\r\n", STEP_BAD, 15, "AUTH", "no mechanism\r\n");
+	expect("PASSWORD x\r\n", STEP_BAD, 12, "PASSWORD", "no mechanism\r\n");
+	expect("AUTH XOAUTH2\r\n", STEP_REPLIED, 14, "AUTH", "334 \r\n");
+	dialogue.secrets_allowed = false;
+	assert_int_equal(dialogue_mechanisms(&dialogue), 0);
+}
+
+static const char token[] = "dXNlcj1ib2IBYXV0aD1CZWFyZXIgeAEB\r\n";	/* user=bob, auth=Bearer x */
+
+static void
+begin_with_token(void)
+{
+	dialogue.mechanisms = mechanisms_of_kind(CREDENTIAL_TOKEN);
+	expect("AUTH XOAUTH2\r\n", STEP_REPLIED, 14, "AUTH", "334 \r\n");
+	expect(token, STEP_LOGIN, strlen(token), "", "");
+	assert_int_equal(dialogue.credentials.kind, CREDENTIAL_TOKEN);
+}
+
+/* RFC 7628 section 3.2.3: the client answers the error, and hears the refusal then, whatever it says. */
+static void
+refused_token(void **state)
+{
+	static const char *const answers[] = { "\r\n", "AQ==\r\n", "*\r\n", "no base64\r\n" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		begin_with_token();
+		buf_append_text(&dialogue.token_error, "{}");
+		buf_append_text(&dialogue.out, "refused\r\n");
+		dialogue_login_over(&dialogue, true);
+		assert_true(slice_equals(buf_slice(&dialogue.out), "334 e30=\r\n"));
+		buf_clear(&dialogue.out);
+		assert_int_equal(buf_len(&dialogue.credentials.password), 0);
+		expect(answers[i], STEP_REPLIED, strlen(answers[i]), "", "refused\r\n");
+		expect("USER x\r\n", STEP_REPLIED, 8, "USER", "+OK\r\n");
+		dialogue_login_over(&dialogue, false);
+	}
+	begin_with_token();
+	buf_append_text(&dialogue.out, "later\r\n");
+	dialogue_login_over(&dialogue, false);
+	assert_true(slice_equals(buf_slice(&dialogue.out), "later\r\n"));
+}
+
+/* user bob, first of n,,n=bob,r=x; then c=biws */
+static void
+proof_in_rounds(void **state)
+{
+	(void)state;
+	dialogue.mechanisms = MECHANISM_BIT(MECHANISM_SCRAM_SHA_256);
+	expect("AUTH SCRAM-SHA-256\r\n", STEP_REPLIED, 20, "AUTH", "334 \r\n");
+	expect("biwsbj1ib2Iscj14\r\n", STEP_LOGIN, 18, "", "");
+	assert_true(slice_equals(buf_slice(&dialogue.credentials.user), "bob"));
+	dialogue_challenge(&dialogue, slice_of("x"));
+	assert_true(slice_equals(buf_slice(&dialogue.out), "334 eA==\r\n"));
+	buf_clear(&dialogue.out);
+	expect("Yz1iaXdz\r\n", STEP_RESPONSE, 10, "", "");
+	assert_true(slice_equals(buf_slice(&dialogue.credentials.response), "c=biws"));
+	dialogue_challenge(&dialogue, slice_of("v"));
+	buf_clear(&dialogue.out);
+	expect("*\r\n", STEP_BAD, 3, "", "cancelled\r\n");
+	expect("USER x\r\n", STEP_REPLIED, 8, "USER", "+OK\r\n");
+}
+
 static bool
 is_over(enum step step)
 {
@@ -429,6 +501,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(failed_login_leads_back, open_fake, wipe),
 		cmocka_unit_test_setup_teardown(lengths, open_fake, wipe),
 		cmocka_unit_test_setup_teardown(sasl, open_fake, wipe),
+		cmocka_unit_test_setup_teardown(mechanisms_that_are_not_offered, open_fake, wipe),
+		cmocka_unit_test_setup_teardown(refused_token, open_fake, wipe),
+		cmocka_unit_test_setup_teardown(proof_in_rounds, open_fake, wipe),
 		cmocka_unit_test(same_in_any_pieces),
 		cmocka_unit_test(noise),
 	};

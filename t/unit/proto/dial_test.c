@@ -103,6 +103,20 @@ feed(const char *text, const char *sent)
 	return result;
 }
 
+static enum answer
+read_challenge(struct dial *d, struct slice line)
+{
+	if (slice_has_prefix(line, "+ "))
+		return dial_take_challenge(d, slice_from(line, 2));
+	return read_code(d, line);
+}
+
+static const struct dial_step token_steps[] = {
+	{ "logging in", NULL, dial_write_initial, read_challenge, DIAL_LOGIN | DIAL_FORWARD, NULL },
+	{ 0 }
+};
+static const struct proto with_token = { .name = "token", .frame = frame_line, .dial = token_steps };
+
 static int
 wipe(void **state)
 {
@@ -192,6 +206,36 @@ the_first_reason_counts(void **state)
 	assert_string_equal(dial_doing(&dial), "connecting");
 }
 
+static void
+start_with(const char *mechanism, enum credential_kind kind)
+{
+	credentials = (struct credentials){ .mechanism = mechanism, .kind = kind };
+	buf_append_text(&credentials.user, "bob");
+	buf_append_text(&credentials.password, "x");
+	assert_int_equal(start(&with_token, false, false), DIAL_MORE);
+}
+
+/* A server tells why it refuses a token before it does, and wants an answer in between. */
+static void
+error_of_a_token(void **state)
+{
+	(void)state;
+	start_with("XOAUTH2", CREDENTIAL_TOKEN);
+	assert_int_equal(feed("+ e30=\r\n", "dXNlcj1ib2IBYXV0aD1CZWFyZXIgeAEB\r\n\r\n"), DIAL_MORE);
+	assert_true(slice_equals(buf_slice(&dial.token_error), "{}"));
+	assert_int_equal(feed("5 no\r\n", ""), DIAL_REFUSED);
+	dial_wipe(&dial);
+	credentials_wipe(&credentials);
+	start_with("OAUTHBEARER", CREDENTIAL_TOKEN);
+	assert_int_equal(feed("+ e30=\r\n", "bixhPWJvYiwBYXV0aD1CZWFyZXIgeAEB\r\nAQ==\r\n"), DIAL_MORE);
+	assert_int_equal(feed("+ e30=\r\n", ""), DIAL_FAILED);
+	dial_wipe(&dial);
+	credentials_wipe(&credentials);
+	start_with("PLAIN", CREDENTIAL_PASSWORD);
+	assert_int_equal(feed("+ e30=\r\n", "AGJvYgB4\r\n"), DIAL_FAILED);
+	credentials_wipe(&credentials);
+}
+
 int
 main(void)
 {
@@ -202,6 +246,7 @@ main(void)
 		cmocka_unit_test_teardown(refusals, wipe),
 		cmocka_unit_test_teardown(early_replies, wipe),
 		cmocka_unit_test_teardown(the_first_reason_counts, wipe),
+		cmocka_unit_test_teardown(error_of_a_token, wipe),
 	};
 
 	return cmocka_run_group_tests_name("dial", tests, NULL, NULL);

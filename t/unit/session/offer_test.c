@@ -99,6 +99,36 @@ leaves_out_what_the_proxy_says_itself(void **state)
 }
 
 static void
+expect_mechanisms(struct rig *rig, unsigned mechanisms)
+{
+	struct offer *offer = offer_get(&rig->worker, &rig->settings);
+
+	assert_int_equal(offer_mechanisms(offer), mechanisms);
+	offer_put(&offer);
+}
+
+/* A password can be shown to any server, a token to those who say so, a proof or a certificate to none. */
+static void
+leaves_mechanisms_that_can_be_passed_on(void **state)
+{
+	const unsigned passwords = mechanisms_of_kind(CREDENTIAL_PASSWORD);
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig);
+	rig.fixture.pool.options.login = LOGIN_PASSWORD;
+	expect_mechanisms(&rig, passwords);
+	learn(&rig, 0, "AUTH=OAUTHBEARER\nAUTH=PLAIN\nAUTH=XOAUTH2\nIDLE\n");
+	expect_mechanisms(&rig, passwords | mechanisms_of_kind(CREDENTIAL_TOKEN));
+	learn(&rig, 1, "AUTH=PLAIN\nAUTH=XOAUTH2\n");
+	expect_mechanisms(&rig, passwords | MECHANISM_BIT(MECHANISM_XOAUTH2));
+	offers_forget(&rig.worker);
+	rig.fixture.pool.options.login = LOGIN_MASTER;
+	expect_mechanisms(&rig, ~0U);
+	rig_close(&rig);
+}
+
+static void
 keeps_to_a_written_list(void **state)
 {
 	static const char *words[] = { "idle", "STARTTLS", "AUTH=NTLM", "MOVE" }, *nothing[] = { "" };
@@ -173,6 +203,7 @@ main(void)
 		cmocka_unit_test(offers_the_floor_before_a_server_was_seen),
 		cmocka_unit_test(offers_what_all_servers_have),
 		cmocka_unit_test(leaves_out_what_the_proxy_says_itself),
+		cmocka_unit_test(leaves_mechanisms_that_can_be_passed_on),
 		cmocka_unit_test(keeps_to_a_written_list),
 		cmocka_unit_test(is_made_anew_only_when_a_server_changed),
 		cmocka_unit_test(listeners_have_lists_of_their_own),
