@@ -21,38 +21,6 @@ static const char *const level_names[] = {
 	[LOG_DEBUG] = "debug",
 };
 
-/*
- * The bytes of the printable character at the front, 0 where there is none:
- * a control character (C0, DEL, C1) or bytes that are not UTF-8 (RFC 3629).
- */
-static size_t
-printable_len(struct slice s)
-{
-	const uint8_t *p = (const uint8_t *)s.data;
-	uint8_t low = 0x80, high = 0xbf;	/* what the second byte may be */
-	size_t n;
-
-	if (p[0] < 0x80)
-		return p[0] >= 0x20 && p[0] != 0x7f;
-	if (p[0] < 0xc2 || p[0] > 0xf4)
-		return 0;
-	n = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-	if (p[0] == 0xc2 || p[0] == 0xe0)
-		low = 0xa0;			/* below: C1, or a longer form than needed */
-	else if (p[0] == 0xf0)
-		low = 0x90;
-	else if (p[0] == 0xed)
-		high = 0x9f;			/* above: surrogates */
-	else if (p[0] == 0xf4)
-		high = 0x8f;
-	if (s.len < n || p[1] < low || p[1] > high)
-		return 0;
-	for (size_t i = 2; i < n; i++)
-		if (p[i] < 0x80 || p[i] > 0xbf)
-			return 0;
-	return n;
-}
-
 /* At most LOG_TEXT_MAX bytes, and no part of a character at the end. */
 static struct slice
 cut(struct slice s, bool *was_cut)
@@ -74,7 +42,7 @@ append_escaped(struct buf *out, struct slice s, enum log_format format, bool quo
 
 	s = cut(s, &was_cut);
 	while (s.len > 0) {
-		size_t n = printable_len(s);
+		size_t n = slice_printable(s);
 
 		if (n == 0) {
 			buf_printf(out, format == LOG_FORMAT_JSON ? "\\u%04x" : "\\x%02x",

@@ -132,3 +132,41 @@ slice_to_number(struct slice s, uint64_t max, uint64_t *number)
 	*number = value;
 	return true;
 }
+
+size_t
+slice_printable(struct slice s)
+{
+	const uint8_t *p = (const uint8_t *)s.data;
+	uint8_t low = 0x80, high = 0xbf;	/* what the second byte may be */
+	size_t n;
+
+	if (p[0] < 0x80)
+		return p[0] >= 0x20 && p[0] != 0x7f;
+	if (p[0] < 0xc2 || p[0] > 0xf4)
+		return 0;
+	n = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+	if (p[0] == 0xc2 || p[0] == 0xe0)
+		low = 0xa0;			/* below: C1, or a longer form than needed */
+	else if (p[0] == 0xf0)
+		low = 0x90;
+	else if (p[0] == 0xed)
+		high = 0x9f;			/* above: surrogates */
+	else if (p[0] == 0xf4)
+		high = 0x8f;
+	if (s.len < n || p[1] < low || p[1] > high)
+		return 0;
+	for (size_t i = 2; i < n; i++)
+		if (p[i] < 0x80 || p[i] > 0xbf)
+			return 0;
+	return n;
+}
+
+bool
+slice_is_printable(struct slice s)
+{
+	size_t n = 1;
+
+	for (; s.len > 0 && n > 0; s = slice_from(s, n))
+		n = slice_printable(s);
+	return n > 0;
+}

@@ -37,4 +37,11 @@ struct slice slice_word(struct slice *rest);
 /* Decimal digits and nothing else, no larger than `max`; false otherwise. */
 bool slice_to_number(struct slice s, uint64_t max, uint64_t *number);
 
+/*
+ * The bytes of the printable character at the front of what is not empty, 0 where there is none: a control
+ * character (C0, DEL, C1) or bytes that are not UTF-8 (RFC 3629).
+ */
+size_t slice_printable(struct slice s);
+bool slice_is_printable(struct slice s);			/* all of it is such characters */
+
 #endif

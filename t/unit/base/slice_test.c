@@ -97,6 +97,24 @@ numbers(void **state)
 	assert_true(n == UINT64_MAX);
 }
 
+static void
+printable_utf_8(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t len;
+	} good[] = { { "", 0 }, { "J\xc3\xb6rg ~", 7 }, { "\xf0\x9f\x93\xa7", 4 } },
+	    bad[] = { { "a\0b", 3 }, { "a\n", 2 }, { "\x7f", 1 }, { "\xc2\x85", 2 }, { "a\xc3", 2 },
+		    { "\xff", 1 }, { "\xc0\xaf", 2 }, { "\xed\xa0\x80", 3 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_true(slice_is_printable(slice_make(good[i].text, good[i].len)));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(slice_is_printable(slice_make(bad[i].text, bad[i].len)));
+	assert_int_equal(slice_printable(slice_of("\xc3\xb6x")), 2);
+}
+
 int
 main(void)
 {
@@ -106,6 +124,7 @@ main(void)
 		cmocka_unit_test(words),
 		cmocka_unit_test(parts),
 		cmocka_unit_test(numbers),
+		cmocka_unit_test(printable_utf_8),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
