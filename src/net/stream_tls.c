@@ -367,4 +367,17 @@ tls_facts_read(const struct stream *stream, struct tls_facts *facts)
 	SSL_get0_alpn_selected(tls->ssl, &alpn, &alpn_len);
 	facts->alpn = alpn_len > 0 ? tls->front->alpn : NULL;
 	facts->sni = SSL_get_servername(tls->ssl, TLSEXT_NAMETYPE_host_name);
+	facts->has_certificate = SSL_get0_peer_certificate(tls->ssl) != NULL;
+	/* without a certificate the result is good, too */
+	facts->is_verified = facts->has_certificate && SSL_get_verify_result(tls->ssl) == X509_V_OK;
+}
+
+bool
+tls_facts_user(const struct stream *stream, char out[TLS_USER_MAX])
+{
+	const struct tls *tls = stream->tls;
+	struct tls_facts facts;
+
+	tls_facts_read(stream, &facts);
+	return facts.is_verified && tls_certificate_user(SSL_get0_peer_certificate(tls->ssl), out);
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/map.h"
 #include "net/stream.h"
@@ -22,7 +23,9 @@ struct ssl_ctx_st;
 struct ssl_method_st;
 struct ssl_st;
 struct stack_st_X509;
+struct stack_st_X509_NAME;
 struct x509_st;
+struct x509_store_st;
 
 enum { TLS_NAME_MAX = 256, TLS_BINDING_SIZE = 16 };
 
@@ -53,6 +56,7 @@ struct tls_server {
 	size_t count;
 	struct map *names;		/* lower case, also "*.example.com", to a context */
 	bool refuses_unknown;
+	uint8_t authorities[DIGEST_SHA256_SIZE];	/* of clients: what they are */
 	time_t expires;			/* the first certificate to do so */
 	char *expires_file;
 };
@@ -92,8 +96,27 @@ bool tls_pairs_load(const struct tls_settings *settings, struct tls_pairs *pairs
 void tls_pairs_free(struct tls_pairs *pairs);
 void tls_files_each(const struct tls_settings *settings, void (*each)(const char *path, void *arg),
     void *arg);
+/* Calls each(path, arg) for the files of a path or glob; NULL, or why there are none. */
+const char *tls_pattern_each(const char *pattern, void (*each)(const char *path, void *arg), void *arg);
 /* Calls each(name, arg) for all DNS names of a certificate, in lower case. */
 void tls_names_each(struct x509_st *leaf, void (*each)(const char *name, void *arg), void *arg);
+
+/* Who vouches for clients' certificates. */
+struct tls_authorities {
+	struct x509_store_st *store;
+	struct stack_st_X509_NAME *names;
+	uint8_t digest[DIGEST_SHA256_SIZE];	/* of all their certificates */
+};
+
+/* Reads the files of client_ca, if any; false: the complaints tell, and there is nothing to free. */
+bool tls_authorities_load(const struct tls_settings *settings, struct tls_authorities *authorities,
+    const struct tls_complaints *to);
+void tls_authorities_free(struct tls_authorities *authorities);
+/* Has clients asked for certificates: verify_client is enum tls_verify_client. */
+void tls_authorities_install(const struct tls_authorities *authorities, int verify_client,
+    struct ssl_ctx_st *ctx);
+/* The user that a certificate names, by the rules of tls_facts_user, whether or not it is believed. */
+bool tls_certificate_user(const struct x509_st *certificate, char out[TLS_USER_MAX]);
 
 /* What all SSL_CTX have in common, and then those of servers; NULL and an error. */
 struct ssl_ctx_st *tls_new_ctx(const struct ssl_method_st *method, int min_version, struct error *error);
@@ -102,7 +125,7 @@ struct ssl_ctx_st *tls_client_ctx(const struct tls_client *client);
 struct tls_client *tls_client_get(struct tls_client *client);	/* tls_client_free puts it back */
 /* Before the handshake: offers the session of an earlier one with this server, where there is one. */
 void tls_client_resume(struct tls_client *client, struct ssl_st *ssl, uint64_t server);
-const char *tls_verify_text(long result);	/* why a server is not believed */
+const char *tls_verify_text(long result);	/* why a peer is not believed */
 
 /* Chooses certificates by SNI and the protocol by ALPN, and binds tickets to listener, name and block. */
 void tls_select_install(struct ssl_ctx_st *ctx);

@@ -67,9 +67,8 @@ tls_complain(const struct tls_complaints *to, struct tls_place place, const char
 	to->on_complaint(to->owner, place.directive, place.value, text);
 }
 
-/* NULL, or why there are no files. */
-static const char *
-each_of_pattern(const char *pattern, void (*each)(const char *path, void *arg), void *arg)
+const char *
+tls_pattern_each(const char *pattern, void (*each)(const char *path, void *arg), void *arg)
 {
 	glob_t matches;
 	int result = glob(pattern, GLOB_ERR, NULL, &matches);
@@ -90,9 +89,11 @@ void
 tls_files_each(const struct tls_settings *settings, void (*each)(const char *path, void *arg), void *arg)
 {
 	for (size_t i = 0; i < settings->certificate.count; i++)
-		(void)each_of_pattern(settings->certificate.items[i], each, arg);
+		(void)tls_pattern_each(settings->certificate.items[i], each, arg);
 	for (size_t i = 0; i < settings->key.count; i++)
-		(void)each_of_pattern(settings->key.items[i], each, arg);
+		(void)tls_pattern_each(settings->key.items[i], each, arg);
+	for (size_t i = 0; i < settings->client_ca.count; i++)
+		(void)tls_pattern_each(settings->client_ca.items[i], each, arg);
 	if (settings->key_password_file != NULL)
 		each(settings->key_password_file, arg);
 }
@@ -277,7 +278,7 @@ read_list(struct found *found, const char *directive, const struct string_list *
 		const char *why;
 
 		found->place = (struct tls_place){ directive, i };
-		why = each_of_pattern(patterns->items[i], read_file, found);
+		why = tls_pattern_each(patterns->items[i], read_file, found);
 		if (why != NULL)
 			refuse(found, patterns->items[i], why);
 	}

@@ -18,6 +18,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "conf/conf.h"
 #include "net/tls.h"
 
 enum { DAY_S = 24 * 60 * 60, WARN_BEFORE_S = 14 * DAY_S };
@@ -40,6 +41,14 @@ static const struct choice version_choices[] = {
 	{ 0 }
 };
 
+static const struct choice verify_client_choices[] = {
+	{ "off", TLS_VERIFY_OFF },
+	{ "optional", TLS_VERIFY_OPTIONAL },
+	{ "any", TLS_VERIFY_ANY },
+	{ "required", TLS_VERIFY_REQUIRED },
+	{ 0 }
+};
+
 static const struct directive tls_directives[] = {
 	/*           field                                     default          flags */
 	CONF_PATHS(struct tls_settings, certificate,           NULL,            CONF_REQUIRED,
@@ -59,16 +68,40 @@ static const struct directive tls_directives[] = {
 	    "The oldest version of TLS that is spoken."),
 	CONF_STRING(struct tls_settings, ciphers,              DEFAULT_CIPHERS, 0,
 	    "The ciphers of TLS 1.2, as OpenSSL names them. Those of TLS 1.3 are all good."),
+	CONF_PATHS(struct tls_settings, client_ca,             NULL,            0,
+	    "PEM files with the certificates of those who vouch for clients' certificates, or patterns of "
+	    "such files. Revocation lists are not looked at."),
+	CONF_CHOICE(struct tls_settings, verify_client,        "off",           verify_client_choices, 0,
+	    "Whether clients are asked for a certificate. With `optional` they need not show one, with "
+	    "`required` they must, and one that `client_ca` does not vouch for ends the handshake. With "
+	    "`any` every certificate is taken: it says who a client is where `client_ca` vouches for it, and "
+	    "nothing otherwise."),
 	CONF_BOOL(struct tls_settings, session_tickets,        "yes",           0,
 	    "Lets clients resume sessions, which saves most of a handshake's work."),
 	{ 0 }
 };
+
+static void
+check_tls(struct conf_context *context, void *object)
+{
+	const struct tls_settings *settings = object;
+	bool is_needed = settings->verify_client == TLS_VERIFY_OPTIONAL ||
+	    settings->verify_client == TLS_VERIFY_REQUIRED;
+
+	if (is_needed && settings->client_ca.count == 0)
+		conf_error_at(context->problems, &settings->conf, "verify_client",
+		    "verify_client %s needs client_ca", verify_client_choices[settings->verify_client].word);
+	if (settings->verify_client == TLS_VERIFY_OFF && settings->client_ca.count > 0)
+		conf_error_at(context->problems, &settings->conf, "client_ca",
+		    "client_ca has no meaning with verify_client off");
+}
 
 const struct block tls_block = {
 	.name = "tls",
 	.directives = tls_directives,
 	.size = BLOCK_SIZE(struct tls_settings),
 	.title = TITLE_NAME,
+	.check = check_tls,
 	.help = "Certificates and how TLS is spoken with clients.",
 };
 
@@ -155,6 +188,7 @@ copy_settings(struct tls_context *context, const struct tls_settings *from)
 	to->conf = (struct conf_block){ .title = copy_text(context->arena, from->conf.title) };
 	copy_list(context->arena, &to->certificate, &from->certificate);
 	copy_list(context->arena, &to->key, &from->key);
+	copy_list(context->arena, &to->client_ca, &from->client_ca);
 	to->key_password_file = copy_text(context->arena, from->key_password_file);
 	to->ciphers = copy_text(context->arena, from->ciphers);
 }
@@ -168,7 +202,8 @@ identify(struct tls_context *context)
 
 	for (size_t i = 0; i < settings->certificate.count; i++)
 		buf_printf(&text, "%s\n", settings->certificate.items[i]);
-	buf_printf(&text, "%d %d", settings->unknown_name, settings->min_version);
+	/* whom the files of client_ca vouch for is the tickets' own matter: see tls_select.c */
+	buf_printf(&text, "%d %d %d", settings->unknown_name, settings->min_version, settings->verify_client);
 	digest_sha256(buf_data(&text), buf_len(&text), context->identity);
 	buf_clear(&text);
 }

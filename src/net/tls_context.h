@@ -21,11 +21,15 @@ struct tls_settings {			/* one `tls NAME { … }` block, rows in tls_context.c *
 	int unknown_name;		/* enum tls_unknown_name */
 	int min_version;		/* TLS1_2_VERSION or TLS1_3_VERSION */
 	const char *ciphers;
+	struct string_list client_ca;	/* paths or globs */
+	int verify_client;		/* enum tls_verify_client */
 	bool session_tickets;
 };
 extern const struct block tls_block;
 
 enum tls_unknown_name { TLS_UNKNOWN_DEFAULT, TLS_UNKNOWN_REFUSE };
+enum tls_verify_client { TLS_VERIFY_OFF, TLS_VERIFY_OPTIONAL, TLS_VERIFY_ANY, TLS_VERIFY_REQUIRED };
+enum { TLS_USER_MAX = 257 };		/* 256 octets and a NUL */
 
 struct tls_context;
 
@@ -81,9 +85,18 @@ struct tls_facts {
 	const char *cipher;
 	const char *sni, *alpn;		/* what a client asked for and got; last as long as the stream */
 	bool resumed;
+	/* Of a client, by the handshake or by the one that it resumes: */
+	bool has_certificate;		/* it showed one */
+	bool is_verified;		/* and an authority of client_ca vouches for it */
 };
 struct stream;
 void tls_facts_read(const struct stream *stream, struct tls_facts *facts);
+/*
+ * The user that a client's verified certificate names: the last commonName of its subject or, where there is
+ * none, the first rfc822Name of its subjectAltName, as it is written there.  false: no such certificate, or
+ * it names nobody, or the name is longer than 256 octets, holds control characters or is no UTF-8.
+ */
+bool tls_facts_user(const struct stream *stream, char out[TLS_USER_MAX]);
 
 /* A new key for tickets; the one before still decrypts.  Control's, each 12 hours; not for the first key. */
 void tls_tickets_rotate(void);

@@ -3,7 +3,8 @@
  * tls_select.c: what is decided while a client's hello is read: the
  * certificates for the name it asks for (RFC 6066), the protocol it must mean
  * (RFC 7301, against ALPACA), and whether its ticket was made for this
- * listener, name and `tls` block (else a full handshake follows).
+ * listener, name and `tls` block and under the same authorities of clients
+ * (else a full handshake follows).
  */
 #include "net/tls.h"
 
@@ -12,6 +13,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 
 #include "base/digest.h"
 
@@ -52,12 +54,14 @@ find_ctx(const struct tls_server *server, char *name, size_t len)
 }
 
 static void
-bind_ticket(struct tls *tls, const char *name, size_t len)
+bind_ticket(struct tls *tls, const struct tls_server *server, const char *name, size_t len)
 {
-	uint8_t text[DIGEST_SHA256_SIZE + sizeof(uint64_t) + TLS_NAME_MAX], digest[DIGEST_SHA256_SIZE];
+	uint8_t text[2 * DIGEST_SHA256_SIZE + sizeof(uint64_t) + TLS_NAME_MAX], digest[DIGEST_SHA256_SIZE];
 	size_t at = DIGEST_SHA256_SIZE;
 
 	memcpy(text, tls_context_identity(tls->front->context), at);
+	memcpy(text + at, server->authorities, DIGEST_SHA256_SIZE);
+	at += DIGEST_SHA256_SIZE;
 	memcpy(text + at, &tls->front->ticket_tag, sizeof(uint64_t));
 	at += sizeof(uint64_t);
 	memcpy(text + at, name, len);
@@ -81,7 +85,7 @@ on_client_hello(SSL *ssl, int *alert, void *arg)
 		len = parse_name(data, n, name);
 		ctx = find_ctx(server, name, len);
 	}
-	bind_ticket(tls, name, len);
+	bind_ticket(tls, server, name, len);
 	if (is_named && ctx == NULL && server->refuses_unknown) {
 		tls_server_put(server);
 		*alert = SSL_AD_UNRECOGNIZED_NAME;
@@ -134,6 +138,15 @@ on_ticket_made(SSL *ssl, void *arg)
 	return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), tls_of(ssl)->binding, TLS_BINDING_SIZE);
 }
 
+/* The client's certificate was good when the ticket was made, which renewals may have let pass long ago. */
+static bool
+has_expired(SSL_SESSION *session)
+{
+	const X509 *shown = SSL_SESSION_get0_peer(session);
+
+	return shown != NULL && X509_cmp_current_time(X509_get0_notAfter(shown)) <= 0;
+}
+
 static SSL_TICKET_RETURN	/* NOLINTNEXTLINE(readability-function-size): the shape is OpenSSL's */
 on_ticket_read(SSL *ssl, SSL_SESSION *session, const unsigned char *name, size_t name_len,
     SSL_TICKET_STATUS status, void *arg)
@@ -147,7 +160,7 @@ on_ticket_read(SSL *ssl, SSL_SESSION *session, const unsigned char *name, size_t
 	if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
 		return SSL_TICKET_RETURN_IGNORE_RENEW;
 	if (!SSL_SESSION_get0_ticket_appdata(session, &binding, &len) || len != TLS_BINDING_SIZE ||
-	    CRYPTO_memcmp(binding, tls_of(ssl)->binding, len) != 0)
+	    CRYPTO_memcmp(binding, tls_of(ssl)->binding, len) != 0 || has_expired(session))
 		return SSL_TICKET_RETURN_IGNORE_RENEW;
 	return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
 }

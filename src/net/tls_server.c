@@ -24,6 +24,7 @@ struct set {
 struct build {
 	const struct tls_settings *settings;
 	const struct tls_pairs *pairs;
+	const struct tls_authorities *authorities;
 	struct tls_server *server;
 	struct map *by_name;		/* to the index in sets, plus one */
 	struct set *sets;
@@ -100,6 +101,7 @@ make_ctx(struct build *build, struct set *set)
 	set->ctx = new_ctx(build->settings, build->to);
 	if (set->ctx == NULL)
 		return false;
+	tls_authorities_install(build->authorities, build->settings->verify_client, set->ctx);
 	server->contexts = xrealloc(server->contexts, (server->count + 1) * sizeof(SSL_CTX *));
 	server->contexts[server->count++] = set->ctx;
 	for (int kind = 0; kind < KINDS; kind++)
@@ -141,16 +143,17 @@ note_expiry(struct tls_server *server, const struct tls_pairs *pairs)
 
 static struct tls_server *
 make_server(const struct tls_settings *settings, const struct tls_pairs *pairs,
-    const struct tls_complaints *to)
+    const struct tls_authorities *authorities, const struct tls_complaints *to)
 {
 	struct tls_server *server = xcalloc(1, sizeof(*server));
-	struct build build = { .settings = settings, .pairs = pairs, .server = server, .by_name = map_new(),
-		.to = to };
+	struct build build = { .settings = settings, .pairs = pairs, .authorities = authorities,
+		.server = server, .by_name = map_new(), .to = to };
 	bool ok;
 
 	atomic_init(&server->references, 1);
 	server->names = map_new();
 	server->refuses_unknown = settings->unknown_name == TLS_UNKNOWN_REFUSE;
+	memcpy(server->authorities, authorities->digest, sizeof(server->authorities));
 	ok = make_all(&build);
 	if (ok)
 		note_expiry(server, pairs);
@@ -170,13 +173,15 @@ tls_server_load(const struct tls_settings *settings, const struct tls_complaints
 	/* without a certificate, for what is wrong whatever the files are */
 	SSL_CTX *ctx = new_ctx(settings, to);
 	struct tls_server *server = NULL;
+	struct tls_authorities authorities;
 	struct tls_pairs pairs;
+	bool has_pairs = tls_pairs_load(settings, &pairs, to);
+	bool has_authorities = tls_authorities_load(settings, &authorities, to);
 
-	if (tls_pairs_load(settings, &pairs, to)) {
-		if (ctx != NULL)
-			server = make_server(settings, &pairs, to);
-		tls_pairs_free(&pairs);
-	}
+	if (ctx != NULL && has_pairs && has_authorities)
+		server = make_server(settings, &pairs, &authorities, to);
+	tls_pairs_free(&pairs);
+	tls_authorities_free(&authorities);
 	SSL_CTX_free(ctx);
 	return server;
 }
