@@ -20,12 +20,16 @@ enum tlv {
 	TLV_UNIQUE_ID = 0x05,
 	TLV_SSL = 0x20,
 	TLV_SSL_VERSION = 0x21,
+	TLV_SSL_CN = 0x22,
 	TLV_SSL_CIPHER = 0x23
 };
 
 enum {
-	CLIENT_SSL = 0x01,		/* of the SSL TLV's first octet: the client speaks TLS */
-	NOTHING_VERIFIED = 1,		/* of the four behind it: 0 vouches for a client's certificate */
+	CLIENT_SSL = 0x01,		/* of the SSL TLV's first octet: the client speaks TLS, */
+	CLIENT_CERT_CONN = 0x02,	/* showed a certificate on this connection, */
+	CLIENT_CERT_SESS = 0x04,	/* or on one of the same TLS session */
+	VERIFIED = 0,			/* of the four behind it: it vouches for the client's certificate */
+	NOTHING_VERIFIED = 1,
 	CRC_SIZE = 4
 };
 
@@ -121,14 +125,29 @@ append_text(struct buf *out, enum tlv type, const char *text)
 		append_tlv(out, type, slice_of(text));
 }
 
-static void
-append_tls(struct buf *out, const struct identity *identity)
+static uint32_t
+client_bits(const struct proxy_header *header)
 {
+	uint32_t bits = CLIENT_SSL;
+
+	if (header->has_certificate)
+		bits |= CLIENT_CERT_SESS;
+	if (header->has_certificate && !header->resumed)
+		bits |= CLIENT_CERT_CONN;
+	return bits;
+}
+
+static void
+append_tls(struct buf *out, const struct proxy_header *header)
+{
+	const struct identity *identity = header->identity;
 	struct buf value = { 0 };
 
-	append_number(&value, CLIENT_SSL, 1);
-	append_number(&value, NOTHING_VERIFIED, 4);
+	append_number(&value, client_bits(header), 1);
+	append_number(&value, header->is_verified ? VERIFIED : NOTHING_VERIFIED, 4);
 	append_text(&value, TLV_SSL_VERSION, identity->tls_version);
+	if (header->is_verified)
+		append_text(&value, TLV_SSL_CN, identity->certificate_user);
 	append_text(&value, TLV_SSL_CIPHER, identity->tls_cipher);
 	append_tlv(out, TLV_SSL, buf_slice(&value));
 	buf_clear(&value);
@@ -162,7 +181,7 @@ write_client(const struct proxy_header *header, struct buf *out)
 	append_text(out, TLV_AUTHORITY, header->sni);
 	append_text(out, TLV_UNIQUE_ID, identity->session);
 	if (identity->tls_version != NULL)
-		append_tls(out, identity);
+		append_tls(out, header);
 	append_tlv(out, TLV_CRC32C, slice_make("\0\0\0\0", CRC_SIZE));
 	set_length(out, buf_len(out) - LENGTH_AT - 2);
 	seal(out);

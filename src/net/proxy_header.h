@@ -11,12 +11,14 @@
 #include "base/identity.h"
 
 enum proxy_version { PROXY_VERSION_NONE, PROXY_VERSION_1, PROXY_VERSION_2 };
-enum { PROXY_HEADER_MAX = 512 };	/* below what the smallest segment carries */
+/* Below what a segment over any path of IPv6 carries (1220), and what servers read at once (Dovecot 1500). */
+enum { PROXY_HEADER_MAX = 768 };
 
 struct proxy_header {
 	enum proxy_version version;
 	const struct identity *identity;	/* NULL: no client, it is a connection of our own */
 	const char *sni, *alpn;			/* of the client's TLS; NULL: it named none */
+	bool has_certificate, is_verified, resumed;	/* as in struct tls_facts */
 	struct addr from, to;			/* the two ends of the connection to the server */
 };
 
@@ -28,6 +30,9 @@ struct proxy_header {
  * the server see the connection itself.  Version 1 has no such word that all servers take (Postfix refuses
  * UNKNOWN, and who knows version 1 only refuses LOCAL): it names the two ends of the connection, which
  * means the same.  UNKNOWN remains for a server on a unix socket.
+ *
+ * The user that a client's certificate names goes out as its common name, but only if the certificate is
+ * verified: there are servers that believe the name without looking at the verdict beside it.
  */
 void proxy_header_write(const struct proxy_header *header, struct buf *out);	/* VERSION_NONE: nothing */
 

@@ -29,6 +29,7 @@ enum back_event {
 struct back_proxy {
 	enum proxy_version version;		/* PROXY_VERSION_NONE: none */
 	const char *sni, *alpn;			/* of the client's TLS, or NULL; outlive the connect */
+	bool has_certificate, is_verified, resumed;	/* as in struct tls_facts */
 };
 
 /* Where to and how.  All pointers outlive the dialling. */

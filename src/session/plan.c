@@ -133,6 +133,9 @@ fill_proxy(struct session *s, struct back_proxy *proxy)
 	tls_facts_read(&s->front, &facts);
 	proxy->sni = facts.sni;
 	proxy->alpn = facts.alpn;
+	proxy->has_certificate = facts.has_certificate;
+	proxy->is_verified = facts.is_verified;
+	proxy->resumed = facts.resumed;
 }
 
 void

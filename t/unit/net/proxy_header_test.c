@@ -158,6 +158,40 @@ version_2_tells_of_tls(void **state)
 	expect_written(&header, wanted, sizeof(wanted) - 1);
 }
 
+/* The SSL TLV of a header. */
+static void
+expect_tls(const struct proxy_header *header, const char *bytes, size_t n)
+{
+	struct buf out = { 0 };
+
+	proxy_header_write(header, &out);
+	/* before it: what all have, the addresses and the session; behind it the sum */
+	assert_int_equal(buf_len(&out), 16 + 12 + 19 + n + 7);
+	assert_memory_equal(buf_data(&out) + 16 + 12 + 19, bytes, n);
+	buf_clear(&out);
+}
+#define EXPECT_TLS(header, bytes) expect_tls(header, bytes, sizeof(bytes) - 1)
+
+static void
+version_2_names_verified_users_only(void **state)
+{
+	struct identity identity = identity_of("192.0.2.7", "198.51.100.1");
+	struct proxy_header header = header_of(PROXY_VERSION_2, &identity);
+	char user[] = "user1";
+
+	(void)state;
+	identity.tls_version = "TLSv1.3";
+	EXPECT_TLS(&header, "\x20\x00\x0f" "\x01" "\x00\x00\x00\x01" "\x21\x00\x07" "TLSv1.3");
+	header.has_certificate = true;
+	identity.certificate_user = user;
+	EXPECT_TLS(&header, "\x20\x00\x0f" "\x07" "\x00\x00\x00\x01" "\x21\x00\x07" "TLSv1.3");
+	header.is_verified = true;
+	EXPECT_TLS(&header, "\x20\x00\x17" "\x07" "\0\0\0\0" "\x21\x00\x07" "TLSv1.3" "\x22\x00\x05" "user1");
+	header.resumed = true;
+	identity.certificate_user = NULL;
+	EXPECT_TLS(&header, "\x20\x00\x0f" "\x05" "\0\0\0\0" "\x21\x00\x07" "TLSv1.3");
+}
+
 /* Who reads it sums it up with zeros in the sum's place. */
 static void
 the_sum_is_right_for_every_client(void **state)
@@ -185,7 +219,7 @@ the_longest_fits_a_segment(void **state)
 	struct identity identity = identity_of("2001:db8:1111:2222:3333:4444:5555:6666", "192.0.2.255");
 	struct proxy_header header = header_of(PROXY_VERSION_2, &identity);
 	struct buf out = { 0 };
-	char name[256];
+	char name[256], user[257] = "";
 
 	(void)state;
 	memset(name, 'a', sizeof(name) - 1);
@@ -194,8 +228,11 @@ the_longest_fits_a_segment(void **state)
 	header.alpn = "managesieve";
 	identity.tls_version = "TLSv1.3";
 	identity.tls_cipher = "ECDHE-ECDSA-CHACHA20-POLY1305-SHA256";
+	identity.certificate_user = user;
+	header.has_certificate = header.is_verified = true;
+	memset(user, 'u', sizeof(user) - 1);
 	proxy_header_write(&header, &out);
-	assert_in_range(buf_len(&out), 400, PROXY_HEADER_MAX);
+	assert_in_range(buf_len(&out), 660, PROXY_HEADER_MAX);
 	buf_clear(&out);
 }
 
@@ -219,6 +256,7 @@ main(void)
 		cmocka_unit_test(version_2_without_a_client_is_local),
 		cmocka_unit_test(version_2_has_addresses_and_the_session),
 		cmocka_unit_test(version_2_tells_of_tls),
+		cmocka_unit_test(version_2_names_verified_users_only),
 		cmocka_unit_test(the_sum_is_right_for_every_client),
 		cmocka_unit_test(the_longest_fits_a_segment),
 		cmocka_unit_test(no_version_writes_nothing),
