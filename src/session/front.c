@@ -31,10 +31,13 @@ static void
 learn_tls(struct session *s)
 {
 	struct tls_facts facts;
+	char user[TLS_USER_MAX];
 
 	tls_facts_read(&s->front, &facts);
 	s->identity.tls_version = facts.version;
 	s->identity.tls_cipher = facts.cipher;
+	if (tls_facts_user(&s->front, user))
+		s->identity.certificate_user = xstrdup(user);
 }
 
 /* Where none log in there are no secrets, and `starttls required` is about the mail. */

@@ -136,6 +136,7 @@ write_event(const struct session *s, enum session_events event, const char *reas
 		TEXT_FIELD("user", user_text(s, hashed, sizeof(hashed))),
 		TEXT_FIELD("tls", s->identity.tls_version),
 		TEXT_FIELD("cipher", s->identity.tls_cipher),
+		TEXT_FIELD("certificate_user", s->identity.certificate_user),
 		TEXT_FIELD("server", endpoint != NULL ? endpoint->name : NULL),
 		{ .name = "bytes_up", .number = relayed(s, true) },
 		{ .name = "bytes_down", .number = relayed(s, false) },

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # Cert.pm: certificates for tests, made with openssl in the test's folder:
-# self-signed, chain and key in one PEM file, RSA or ECDSA.
+# self-signed or by another one, chain and key in one PEM file, RSA or ECDSA.
 package Gatepost::Cert;
 use v5.36;
 use Carp qw(croak);
@@ -25,19 +25,28 @@ sub run (@command) {
 	return;
 }
 
-# name => CN, names => [SANs], kind => 'rsa' or 'ecdsa', days => N, path => where to, mode => the file's;
-# returns the path.
+# name => CN, names => [SANs], kind => 'rsa' or 'ecdsa', days => N (-1: until yesterday), path => where to,
+# mode => the file's, by => path of the certificate that signs; returns the path.
 sub make_cert (%option) {
 	my $name = $option{name} // 'mail.example.com';
 	my @names = @{ $option{names} // [$name] };
 	my $path = $option{path} // sprintf '%s/cert-%d.pem', test_dir(), ++$made;
 	my @kind = ($option{kind} // 'ecdsa') eq 'rsa'
 	    ? qw(-newkey rsa:2048) : qw(-newkey ec -pkeyopt ec_paramgen_curve:prime256v1);
+	my @by = defined $option{by} ? ('-CA', $option{by}, '-CAkey', $option{by}) : ();
+	my $days = $option{days} // 30;
 	my $san = join ',', map { /^[\d.]+$|:/ ? "IP:$_" : "DNS:$_" } @names;
+	my @req = ('openssl', 'req', @kind, '-nodes', '-sha256', '-subj', "/CN=$name",
+	    '-addext', "subjectAltName=$san", '-keyout', "$path.key");
 
-	run('openssl', 'req', '-x509', @kind, '-nodes', '-sha256', '-subj', "/CN=$name",
-	    '-addext', "subjectAltName=$san", '-days', $option{days} // 30,
-	    '-keyout', "$path.key", '-out', "$path.crt");
+	if ($days > 0) {
+		run(@req, '-x509', '-days', $days, @by, '-out', "$path.crt");
+	} else {
+		# req makes none that is over already
+		run(@req, '-new', '-out', "$path.csr");
+		run('openssl', 'x509', '-req', '-in', "$path.csr", '-copy_extensions', 'copy', '-days', $days,
+		    @by ? (@by, '-CAcreateserial') : ('-signkey', "$path.key"), '-out', "$path.crt");
+	}
 	# Renamed into place: a reader never sees half a pair.
 	write_file("$path.new", read_file("$path.crt") . read_file("$path.key"));
 	chmod $option{mode}, "$path.new" or croak "$path: $!" if defined $option{mode};
