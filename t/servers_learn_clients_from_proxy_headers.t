@@ -3,8 +3,8 @@
 #
 # With `forward proxy` and `proxy_v2` a server is told in one piece, before
 # anything else, who the client is: fakes see the bytes, Dovecot and Postfix
-# believe them.  Version 2 tells of TLS too.  A client without an address is
-# no reason to fail.
+# believe them.  Version 2 tells of TLS too, and whom a verified certificate
+# of the client names.  A client without an address is no reason to fail.
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -33,6 +33,7 @@ my %postfixes = map { $_ => Gatepost::Postfix->new(name => "postfix_$_", proxy =
 my $dovecot = Gatepost::Dovecot->new(name => 'dovecot', trusted => '', settings => <<'END')->start;
 haproxy_trusted_networks = 127.0.0.0/8
 disable_plaintext_auth = yes
+auth_ssl_username_from_cert = yes
 service imap-login {
   inet_listener imap {
     haproxy = yes
@@ -41,10 +42,11 @@ service imap-login {
 END
 
 my $cert = make_cert();
-my $gatepost = Gatepost::Gatepost->new(values => { CERT => $cert, V1 => $fakes{v1}->port,
+my $authority = make_cert(name => 'authority');
+my $gatepost = Gatepost::Gatepost->new(values => { CERT => $cert, AUTHORITY => "$authority.crt", V1 => $fakes{v1}->port,
     V2 => $fakes{v2}->port, DOVECOT => $dovecot->port, POSTFIX1 => $postfixes{v1}->port,
     POSTFIX2 => $postfixes{v2}->port }, config => <<'END')->start;
-tls main { certificate @CERT@ }
+tls main { certificate @CERT@; client_ca @AUTHORITY@; verify_client any }
 default pool { retries 0; forward proxy_v2 }
 pool v1 { protocol imap; forward proxy; server s { address 127.0.0.1:@V1@ } }
 pool v2 { protocol imap; server s { address 127.0.0.1:@V2@ } }
@@ -61,11 +63,21 @@ listener postfix2 { protocol tcp; bind 127.0.0.1:@PORT{postfix2}@ unix:@DIR@/pos
 END
 my $from = own_address();
 
-sub imap_client ($name) {
-	my $client = Gatepost::Imap->new(port => $gatepost->port($name), tls => 1, from => $from,
+# user1 logs in; certificate => path, password => text
+sub imap_client ($name, %option) {
+	my $client = Gatepost::Imap->new(port => $gatepost->port($name), from => $from, greeting => 0,
 	    sni => 'mail.example.com', timeout => 20);
-	like(scalar $client->cmd('LOGIN user1 pass-1'), qr/^\S+ OK/, "$name: the login succeeds");
+	$client->start_tls(map { ("SSL_${_}_file" => $option{certificate}) }
+	    defined $option{certificate} ? qw(cert key) : ());
+	like($client->line, qr/^\* OK/, "$name: a greeting");
+	my $password = $option{password} // 'pass-1';
+	like(scalar $client->cmd("LOGIN user1 $password"), qr/^\S+ OK/, "$name: the login succeeds");
 	return $client;
+}
+
+# What a header of version 2 tells besides addresses.
+sub values_of ($header) {
+	return unpack '(C n/a)*', substr $header, 28, unpack('n', substr $header, 14) - 12;
 }
 
 my $client = imap_client('v1');
@@ -78,13 +90,32 @@ my $session = $gatepost->wait_for_event(login => { listener => 'v2' })->{session
 my $header = $fakes{v2}->received;
 is(substr($header, 16, 12), pack('a4 a4 nn', Socket::inet_aton($from), Socket::inet_aton('127.0.0.1'),
     $client->socket->sockport, $gatepost->port('v2')), 'version 2 has the addresses');
-my %tlv = unpack '(C n/a)*', substr $header, 28, unpack('n', substr $header, 14) - 12;
+my %tlv = values_of($header);
 is($tlv{0x02}, 'mail.example.com', 'and the name that the client asked for');
 is($tlv{0x05}, $session, 'and the session, as in the log');
-my ($bits, undef, %tls) = unpack 'C N (C n/a)*', $tlv{0x20};
+my ($bits, $verdict, %tls) = unpack 'C N (C n/a)*', $tlv{0x20};
 is($bits, 1, 'and that there is TLS');
+isnt($verdict, 0, 'without a certificate of the client');
+ok(!exists $tls{0x22}, 'which names nobody');
 is($tls{0x21}, 'TLSv1.3', 'of which version');
 like($tls{0x23}, qr/^TLS_/, 'with which cipher');
+
+my $connection = 1;
+for my $verified (1, 0) {
+	my $certificate = make_cert(name => 'user2', $verified ? (by => $authority) : ());
+
+	imap_client('v2', certificate => $certificate);
+	%tlv = values_of($fakes{v2}->received(++$connection));
+	($bits, $verdict, %tls) = unpack 'C N (C n/a)*', $tlv{0x20};
+	is($bits, 7, 'it tells of a certificate');
+	is($verdict == 0, $verified == 1, 'and of the verdict');
+	is($tls{0x22}, $verified ? 'user2' : undef, 'and of the name if that is to be believed');
+
+	# for Dovecot the name in the certificate is who logs in, with a password of that user
+	my ($user, $password) = $verified ? ('user2', 'pass-2') : ('user1', 'pass-1');
+	imap_client('dovecot', certificate => $certificate, password => $password);
+	ok(eval { $dovecot->wait_for_log(qr/imap-login: Info: Login: user=<$user>/) }, "Dovecot lets $user in");
+}
 
 $client = imap_client('dovecot');
 like($dovecot->wait_for_log(qr/imap-login: Info: Login: user=<user1>/),
