@@ -19,3 +19,17 @@ struct identity {
 	bool is_extended;		/* it said so with EHLO or LHLO, not with HELO */
 	const char *tls_version;	/* "TLSv1.3"; a constant; NULL without TLS */
 	const char *tls_cipher;
+	char *certificate_user;		/* named by the client's verified certificate; owned; or NULL */
+	char session[SESSION_ID_SIZE];	/* ours */
+	char *origin;			/* the id that a trusted peer gave it; owned; or NULL */
+	uint8_t hops;			/* proxies it may pass yet, this one counted: at first HOPS_MAX */
+};
+
+/* The id that all who the session passes through know. */
+static inline const char *
+identity_session(const struct identity *identity)
+{
+	return identity->origin != NULL ? identity->origin : identity->session;
+}
+
+#endif

@@ -91,9 +91,6 @@ check_tls(struct conf_context *context, void *object)
 	if (is_needed && settings->client_ca.count == 0)
 		conf_error_at(context->problems, &settings->conf, "verify_client",
 		    "verify_client %s needs client_ca", verify_client_choices[settings->verify_client].word);
-	if (settings->verify_client == TLS_VERIFY_OFF && settings->client_ca.count > 0)
-		conf_error_at(context->problems, &settings->conf, "client_ca",
-		    "client_ca has no meaning with verify_client off");
 }
 
 const struct block tls_block = {

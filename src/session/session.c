@@ -195,8 +195,6 @@ destroy(struct session *s)
 	worker_session_gone(s->worker, s);
 	xfree(s->identity.user);
 	s->identity.user = NULL;
-	xfree(s->identity.certificate_user);
-	s->identity.certificate_user = NULL;
 	xfree(s->identity.helo);
 	s->identity.helo = NULL;
 	xfree(s->identity.origin);
