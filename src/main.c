@@ -11,6 +11,7 @@
 #include "daemon/check.h"
 #include "daemon/config.h"
 #include "daemon/control.h"
+#include "daemon/protocol_document.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -33,9 +34,10 @@ static const struct option long_options[] = {
 static const struct document {
 	const char *name;
 	void (*print)(const struct block *root, FILE *out);
+	void (*print_protocols)(FILE *out);
 } documents[] = {
-	{ "conf", document_conf },
-	{ "mdoc", document_mdoc },
+	{ "conf", document_conf, protocol_document_conf },
+	{ "mdoc", document_mdoc, protocol_document_mdoc },
 };
 
 static void
@@ -94,6 +96,7 @@ print_document(const char *name)
 		if (strcmp(documents[i].name, name) != 0)
 			continue;
 		documents[i].print(&root_block, stdout);
+		documents[i].print_protocols(stdout);
 		return EXIT_SUCCESS;
 	}
 	print_usage(stderr);

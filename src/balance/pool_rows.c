@@ -117,7 +117,7 @@ static const struct directive option_directives[] = {
 	CONF_NUMBER(struct pool_options, retries, "3", "0", "100", 0,
 	    "How often a session tries again after a failed connect: at the next server, or, with `balance "
 	    "user`, at the same one after a second.  0: it fails at once."),
-	CONF_DURATION(struct pool_options, queue_timeout, "by protocol: 0s on smtp, else 10s", "0s", "1h",
+	CONF_DURATION(struct pool_options, queue_timeout, "by protocol", "0s", "1h",
 	    CONF_COMPUTED,
 	    "How long a session waits for room where all servers have `max_connections`.  0s: not at all."),
 	CONF_DURATION(struct pool_options, close_spread, "30s", "0s", "1h", 0,

@@ -169,6 +169,7 @@ write_capabilities(const struct dialogue *d, struct buf *out)
 const struct proto proto_imap = {
 	.name = "imap",
 	.alpn = "imap",
+	.help = "Mailboxes (RFC 9051).",
 	.port = 143,
 	.has_login = true,
 	.is_tagged = true,

@@ -65,6 +65,7 @@ struct relay_filter {
 
 struct proto {
 	const char *name, *alpn;		/* alpn NULL: none */
+	const char *help;			/* a sentence for the manual */
 	uint16_t port;				/* 0: none of its own */
 	bool has_login;				/* users log in before they are relayed */
 	bool is_tagged;				/* replies repeat the command's tag */

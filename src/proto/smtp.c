@@ -292,6 +292,7 @@ write_login_refused(struct dialogue *d, const struct dial *dial)
 const struct proto proto_smtp = {
 	SHARED_FIELDS,
 	.name = "smtp",
+	.help = "Mail that comes in (RFC 5321), without logins.",
 	.port = 25,
 	.logins = PROTO_WAY(LOGIN_NONE),
 	.default_bare_newline = "normalize",
@@ -305,6 +306,7 @@ const struct proto proto_smtp = {
 const struct proto proto_submission = {
 	SHARED_FIELDS,
 	.name = "submission",
+	.help = "Mail of users, who log in (RFC 6409).",
 	.port = 587,
 	.has_login = true,
 	.logins = PROTO_WAY(LOGIN_PASSWORD) | PROTO_WAY(LOGIN_MASTER) | PROTO_WAY(LOGIN_TRUSTED) |

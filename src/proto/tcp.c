@@ -4,6 +4,7 @@
 
 const struct proto proto_tcp = {
 	.name = "tcp",
+	.help = "Anything else, passed on from the first byte.",
 	.logins = PROTO_WAY(LOGIN_NONE),
 	.forwards = PROTO_WAY(FORWARD_AUTO) | PROTO_WAY(FORWARD_PROXY) | PROTO_WAY(FORWARD_PROXY_V2) |
 	    PROTO_WAY(FORWARD_NONE),

@@ -92,14 +92,13 @@ static const struct block bind_tls_block = {
 
 static const struct directive listener_directives[] = {
 	CONF_STRING(struct listener_settings, protocol, "the block's name", CONF_COMPUTED,
-	    "What is spoken here: `imap`; `smtp`, mail that comes in, without logins; `submission`, mail of "
-	    "users, who log in; or `tcp`."),
+	    "What is spoken here, one of the protocols below."),
 	CONF_BLOCKS(struct listener_settings, bind, &bind_block, CONF_OWN),
 	CONF_BLOCKS(struct listener_settings, bind_tls, &bind_tls_block, CONF_OWN),
 	CONF_REFERENCE(struct listener_settings, tls, NULL, &tls_block, 0,
 	    "The `tls` block with the certificates, for `bind_tls` and STARTTLS."),
 	CONF_CHOICE(struct listener_settings, starttls,
-	    "required on imap and submission, optional on smtp, off on tcp", starttls_choices, CONF_COMPUTED,
+	    "by protocol", starttls_choices, CONF_COMPUTED,
 	    "Whether TLS is offered within the protocol. `required`: no login before it, and no mail."),
 	CONF_BOOL(struct listener_settings, plaintext_login, "no", 0,
 	    "Take passwords without TLS. They can be read by everybody on the way."),
@@ -108,17 +107,18 @@ static const struct directive listener_directives[] = {
 	CONF_REFERENCE(struct listener_settings, pool, NULL, &pool_block, CONF_REQUIRED,
 	    "The pool of servers that sessions go to, unless a `route` says otherwise."),
 	CONF_BLOCKS(struct listener_settings, route, &route_block, 0),
-	CONF_DURATION_OR(struct listener_settings, login_timeout, "60s; 5m on smtp, none on tcp", never,
+	CONF_DURATION_OR(struct listener_settings, login_timeout, "by protocol", never,
 	    "0s", "30m", CONF_COMPUTED,
-	    "Time a client has from connecting to a finished login, on smtp to its first message."),
+	    "Time a client has from connecting to a finished login, or to its first message where "
+	    "nobody logs in."),
 	CONF_DURATION_OR(struct listener_settings, idle_timeout,
-	    "35m on imap, 6m on smtp and submission, 1h on tcp", never, "0s", "7d", CONF_COMPUTED,
+	    "by protocol", never, "0s", "7d", CONF_COMPUTED,
 	    "Silence after which a session ends, while the client is the one to speak. "
 	    "IMAP clients in IDLE speak every 29 minutes."),
-	CONF_DURATION_OR(struct listener_settings, reply_timeout, "5m; none on tcp", never, "0s", "1d",
+	CONF_DURATION_OR(struct listener_settings, reply_timeout, "by protocol", never, "0s", "1d",
 	    CONF_COMPUTED,
-	    "Silence after which a session ends, while the server is the one to speak. On smtp and "
-	    "submission the client hears a 451 in place of the reply, and a reply to a whole message "
+	    "Silence after which a session ends, while the server is the one to speak. Where mail is sent "
+	    "the client hears a temporary failure in place of the reply, and a reply to a whole message "
 	    "has 10 minutes at least. Without it `idle_timeout` counts then, too."),
 	CONF_CUSTOM(struct listener_settings, tcp_keepalive, "2m 30s 4", set_keepalive,
 	    "idle interval count", 0,
@@ -127,13 +127,13 @@ static const struct directive listener_directives[] = {
 	    "How long sent bytes may stay unacknowledged before the connection counts as lost."),
 	CONF_NUMBER(struct listener_settings, max_connections, "0", "0", "10000000", 0,
 	    "Clients of this listener at once; more wait in the backlog. 0: no bound of its own."),
-	CONF_NUMBER(struct listener_settings, max_errors, "by protocol: 20 on smtp submission, else 5", "1",
+	CONF_NUMBER(struct listener_settings, max_errors, "by protocol", "1",
 	    "1000", CONF_COMPUTED,
 	    "Bad commands and failed logins before a client is disconnected."),
 	CONF_CHOICE(struct listener_settings, unavailable, "no", unavailable_choices, 0,
 	    "What a client hears when no server can be had: `no`, it may stay and try again; `bye`, it is "
 	    "disconnected."),
-	CONF_CHOICE(struct listener_settings, bare_newline, "reject on submission, normalize on smtp",
+	CONF_CHOICE(struct listener_settings, bare_newline, "by protocol",
 	    bare_newline_choices, CONF_COMPUTED,
 	    "What is done about CR and LF that stand alone in mail data, by which mails can be smuggled. "
 	    "`reject`: the message is refused at its end, and the client disconnected; commands of a mail "

@@ -35,6 +35,7 @@ defaults(void **state)
 	for (int i = 0; protocols[i] != NULL; i++) {
 		assert_non_null(protocols[i]->default_starttls);
 		assert_non_null(protocols[i]->default_idle_timeout);
+		assert_non_null(protocols[i]->help);
 	}
 	assert_string_equal(proto_imap.default_starttls, "required");
 	assert_string_equal(proto_tcp.default_starttls, "off");
