@@ -435,16 +435,18 @@ stream_set_owner(struct stream *stream, stream_callback *on_event, void *owner)
 }
 
 void
-stream_accept_tls(struct stream *stream, const struct tls_front *front)
+stream_accept_tls(struct stream *stream, const struct tls_front *front, struct slice early)
 {
 	if (stream->state != STATE_OPEN)
 		return;
 	stream->state = STATE_HANDSHAKING;
 	stream->ops = &stream_tls;
-	stream_tls_accept(stream, front);
+	stream_tls_accept(stream, front, early);
 	stop_starving(stream);
 	stream->tls_wants_read = true;
 	update_watch(stream);
+	if (early.len > 0)
+		loop_io_again(stream->loop, &stream->io, LOOP_READ);	/* the socket may have no more */
 }
 
 void

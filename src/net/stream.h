@@ -98,8 +98,9 @@ void stream_set_owner(struct stream *stream, stream_callback *on_event, void *ow
 /*
  * TLS from now on, as server or as client: outcome TLS_READY or FAILED.  Nothing may be kept but, by the
  * server, its go-ahead reply, which is written first.  What is written before TLS_READY is dropped.
+ * `early` is what of the client's hello was read already; it is copied.
  */
-void stream_accept_tls(struct stream *stream, const struct tls_front *front);
+void stream_accept_tls(struct stream *stream, const struct tls_front *front, struct slice early);
 void stream_connect_tls(struct stream *stream, const struct tls_back *back);
 
 /*
@@ -126,7 +127,7 @@ void stream_set_memory_limit(int64_t bytes);
 int64_t stream_memory_used(void);
 
 /* Between stream.c and stream_tls.c: they make stream->tls, take a step of the handshake, say what failed. */
-void stream_tls_accept(struct stream *stream, const struct tls_front *front);
+void stream_tls_accept(struct stream *stream, const struct tls_front *front, struct slice early);
 void stream_tls_connect(struct stream *stream, const struct tls_back *back);
 enum stream_io stream_tls_handshake(struct stream *stream);
 /* false: it was no matter of TLS. */

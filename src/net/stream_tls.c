@@ -30,6 +30,29 @@ enum { FRUITLESS_MAX = 64 * 1024 };
 static BIO_METHOD *method;
 static pthread_once_t method_once = PTHREAD_ONCE_INIT;
 
+static void
+free_early(struct tls *tls)
+{
+	if (tls->early == NULL)
+		return;
+	buf_wipe(tls->early);
+	xfree(tls->early);
+	tls->early = NULL;
+}
+
+/* All of it lies before the client's Finished: when the handshake is done, it is gone. */
+static int
+read_early(struct tls *tls, char *data, size_t n)
+{
+	if (n > buf_len(tls->early))
+		n = buf_len(tls->early);
+	memcpy(data, buf_data(tls->early), n);
+	buf_consume(tls->early, n);
+	if (buf_len(tls->early) == 0)
+		free_early(tls);
+	return (int)n;
+}
+
 static int
 bio_read(BIO *bio, char *data, int n)
 {
@@ -37,6 +60,8 @@ bio_read(BIO *bio, char *data, int n)
 	ssize_t got;
 
 	BIO_clear_retry_flags(bio);
+	if (tls->early != NULL)
+		return read_early(tls, data, (size_t)n);
 	if (tls->is_empty) {
 		BIO_set_retry_read(bio);
 		return -1;
@@ -131,7 +156,7 @@ start(struct stream *stream, SSL_CTX *ctx)
 }
 
 void
-stream_tls_accept(struct stream *stream, const struct tls_front *front)
+stream_tls_accept(struct stream *stream, const struct tls_front *front, struct slice early)
 {
 	struct tls_server *server = tls_server_get(front->context);
 	struct tls *tls = start(stream, server->first);
@@ -139,6 +164,10 @@ stream_tls_accept(struct stream *stream, const struct tls_front *front)
 	tls_server_put(server);
 	tls->front = front;
 	SSL_set_accept_state(tls->ssl);
+	if (early.len == 0)
+		return;
+	tls->early = xcalloc(1, sizeof(*tls->early));
+	buf_append_slice(tls->early, early);
 }
 
 static void
@@ -321,6 +350,7 @@ tls_close(struct stream *stream, bool politely)
 		send_close_notify(tls);
 	SSL_free(tls->ssl);
 	tls_client_free(&tls->client);
+	free_early(tls);
 	xfree(tls);
 	clear_errors();
 }

@@ -109,7 +109,7 @@ start_tls(struct session *s)
 {
 	front_flush(s);
 	session_enter(s, FRONT_TLS);
-	stream_accept_tls(&s->front, &s->settings->front_tls);
+	stream_accept_tls(&s->front, &s->settings->front_tls, slice_of(NULL));
 }
 
 static void

@@ -177,7 +177,7 @@ session_open(struct gate *gate, int fd, const struct addr *peer)
 		session_wake_at(s, s->accepted_at + HANDSHAKE_MS);
 	if (gate->is_tls) {
 		session_enter(s, FRONT_TLS);
-		stream_accept_tls(&s->front, &s->settings->front_tls);
+		stream_accept_tls(&s->front, &s->settings->front_tls, slice_of(NULL));
 	} else {
 		front_begin(s);
 	}

@@ -64,7 +64,7 @@ open_duo(struct duo *duo)
 static void
 shake_hands(struct duo *duo)
 {
-	stream_accept_tls(&duo->front.stream, &duo->front_tls);
+	stream_accept_tls(&duo->front.stream, &duo->front_tls, slice_of(NULL));
 	stream_connect_tls(&duo->back.stream, &duo->back_tls);
 	tape_await(&duo->front, STREAM_TLS_READY, 1);
 	tape_await(&duo->back, STREAM_TLS_READY, 1);
@@ -160,7 +160,7 @@ a_late_ticket_finds_where_it_belongs(void **state)
 	(void)state;
 	open_duo(&duo);
 	duo.back_tls.server = 7;
-	stream_accept_tls(&duo.front.stream, &duo.front_tls);
+	stream_accept_tls(&duo.front.stream, &duo.front_tls, slice_of(NULL));
 	stream_connect_tls(&duo.back.stream, &duo.back_tls);
 	tape_await(&duo.back, STREAM_TLS_READY, 1);
 	tls_client_free(&duo.back_tls.client);
@@ -225,7 +225,7 @@ the_go_ahead_is_sent_in_the_clear(void **state)
 	(void)state;
 	open_duo(&duo);
 	stream_write(&duo.front.stream, slice_of("OK begin TLS\r\n"));
-	stream_accept_tls(&duo.front.stream, &duo.front_tls);
+	stream_accept_tls(&duo.front.stream, &duo.front_tls, slice_of(NULL));
 	assert_int_equal(stream_write(&duo.front.stream, slice_of("lost")), 0);
 	tape_await(&duo.back, STREAM_DATA, 1);
 	assert_true(slice_equals(buf_slice(&duo.back.data), "OK begin TLS\r\n"));
@@ -250,7 +250,7 @@ plaintext_before_the_hello_ends_the_connection(void **state)
 	(void)state;
 	for (int i = 0; i < 3; i++) {
 		open_duo(&duo);
-		stream_accept_tls(&duo.front.stream, &duo.front_tls);
+		stream_accept_tls(&duo.front.stream, &duo.front_tls, slice_of(NULL));
 		assert_int_equal(stream_write(&duo.back.stream, slice_of(injected[i].text)), 0);
 		tape_await(&duo.front, STREAM_FAILED, 1);
 		assert_string_equal(duo.front.reason, injected[i].reason);
@@ -266,7 +266,7 @@ a_client_that_goes_during_the_handshake_is_a_failure(void **state)
 
 	(void)state;
 	open_duo(&duo);
-	stream_accept_tls(&duo.front.stream, &duo.front_tls);
+	stream_accept_tls(&duo.front.stream, &duo.front_tls, slice_of(NULL));
 	stream_close(&duo.back.stream);
 	tape_await(&duo.front, STREAM_FAILED, 1);
 	assert_string_equal(duo.front.reason, "connection closed during the TLS handshake");
@@ -347,7 +347,7 @@ servers_are_verified_by_authority_and_name(void **state)
 		    &duo.error);
 		assert_non_null(duo.back_tls.client);
 		duo.back_tls.name = names[i % 2];
-		stream_accept_tls(&duo.front.stream, &duo.front_tls);
+		stream_accept_tls(&duo.front.stream, &duo.front_tls, slice_of(NULL));
 		stream_connect_tls(&duo.back.stream, &duo.back_tls);
 		tape_await(&duo.back, i == 0 ? STREAM_TLS_READY : STREAM_FAILED, 1);
 		if (i == 1)
@@ -373,6 +373,73 @@ pump(SSL *client, struct loop *loop, int fd)
 		BIO_write(SSL_get_rbio(client), bytes, (int)n);
 }
 
+/* A client whose hello was read up to `early` before TLS began; the socket brings the rest. */
+static void
+greet_early(size_t early)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	SSL *client = SSL_new(ctx);
+	struct tls_front front = { .context = context, .alpn = "imap" };
+	struct loop *loop = loop_new(0);
+	struct tape tape = { 0 };
+	char hello[4096];
+	int n, fds[2];
+
+	make_pair(fds);
+	SSL_set_bio(client, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+	SSL_set_connect_state(client);
+	SSL_do_handshake(client);
+	n = BIO_read(SSL_get_wbio(client), hello, sizeof(hello));
+	assert_true(n > 0);
+	if (early > (size_t)n)
+		early = (size_t)n;
+	stream_open(&tape.stream, loop, fds[0], tape_record, &tape);
+	stream_accept_tls(&tape.stream, &front, slice_make(hello, early));
+	turn_a_little(loop);
+	assert_int_equal(write(fds[1], hello + early, (size_t)n - early), (size_t)n - early);
+	memset(hello, 0, sizeof(hello));
+	for (int flight = 0; flight < 4; flight++)
+		pump(client, loop, fds[1]);
+	assert_int_equal(tape.counts[STREAM_TLS_READY], 1);
+	assert_int_equal(SSL_write(client, "a NOOP", 6), 6);
+	pump(client, loop, fds[1]);
+	assert_true(slice_equals(buf_slice(&tape.data), "a NOOP"));
+	tape_close(&tape);
+	close(fds[1]);
+	SSL_free(client);
+	SSL_CTX_free(ctx);
+	loop_free(&loop);
+}
+
+static void
+a_hello_that_was_read_already_is_heard(void **state)
+{
+	(void)state;
+	for (size_t early = 1; early < 12; early++)
+		greet_early(early);
+	greet_early(100);
+	greet_early(SIZE_MAX);
+}
+
+static void
+what_was_read_already_may_be_no_hello(void **state)
+{
+	struct duo duo;
+
+	(void)state;
+	open_duo(&duo);
+	stream_accept_tls(&duo.front.stream, &duo.front_tls, slice_of("a LOGIN bob secret\r\n"));
+	assert_int_equal(duo.front.counts[STREAM_FAILED], 0);	/* never before it returns */
+	tape_await(&duo.front, STREAM_FAILED, 1);
+	assert_string_equal(duo.front.reason, "wrong version number");
+	close_duo(&duo);
+
+	/* closed before it was looked at: nothing leaks */
+	open_duo(&duo);
+	stream_accept_tls(&duo.front.stream, &duo.front_tls, slice_of("\x16\x03\x01"));
+	close_duo(&duo);
+}
+
 static void
 a_flood_of_key_updates_ends_the_stream(void **state)
 {
@@ -390,7 +457,7 @@ a_flood_of_key_updates_ends_the_stream(void **state)
 	SSL_set_bio(client, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
 	SSL_set_connect_state(client);
 	stream_open(&tape.stream, loop, fds[0], tape_record, &tape);
-	stream_accept_tls(&tape.stream, &front);
+	stream_accept_tls(&tape.stream, &front, slice_of(NULL));
 	while (tape.counts[STREAM_TLS_READY] == 0)
 		pump(client, loop, fds[1]);
 
@@ -439,6 +506,8 @@ main(void)
 		cmocka_unit_test(cleartext_after_close_notify_is_never_read),
 		cmocka_unit_test(close_says_farewell),
 		cmocka_unit_test(servers_are_verified_by_authority_and_name),
+		cmocka_unit_test(a_hello_that_was_read_already_is_heard),
+		cmocka_unit_test(what_was_read_already_may_be_no_hello),
 		cmocka_unit_test(a_flood_of_key_updates_ends_the_stream),
 	};
 

@@ -343,7 +343,7 @@ logs_in_through_tls(struct tls_context *context, bool implicit)
 		peer_expect(peer, "S STARTTLS\r\n");
 		peer_say(peer, "S OK begin\r\n");
 	}
-	stream_accept_tls(&peer->stream, &front);
+	stream_accept_tls(&peer->stream, &front, slice_of(NULL));
 	await(rig.loop, &peer->is_ready, 1);
 	if (implicit) {
 		peer_say(peer, greeting);
