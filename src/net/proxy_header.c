@@ -6,32 +6,9 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "net/proxy_wire.h"
 
-static const char signature[12] = { '\r', '\n', '\r', '\n', '\0', '\r', '\n', 'Q', 'U', 'I', 'T', '\n' };
-
-enum { COMMAND_LOCAL = 0x20, COMMAND_PROXY = 0x21 };
-enum { FAMILY_NONE = 0x00, FAMILY_TCP4 = 0x11, FAMILY_TCP6 = 0x21 };
-enum { LENGTH_AT = 14 };		/* of the two octets that tell what follows them */
-
-enum tlv {
-	TLV_ALPN = 0x01,
-	TLV_AUTHORITY = 0x02,
-	TLV_CRC32C = 0x03,
-	TLV_UNIQUE_ID = 0x05,
-	TLV_SSL = 0x20,
-	TLV_SSL_VERSION = 0x21,
-	TLV_SSL_CN = 0x22,
-	TLV_SSL_CIPHER = 0x23
-};
-
-enum {
-	CLIENT_SSL = 0x01,		/* of the SSL TLV's first octet: the client speaks TLS, */
-	CLIENT_CERT_CONN = 0x02,	/* showed a certificate on this connection, */
-	CLIENT_CERT_SESS = 0x04,	/* or on one of the same TLS session */
-	VERIFIED = 0,			/* of the four behind it: it vouches for the client's certificate */
-	NOTHING_VERIFIED = 1,
-	CRC_SIZE = 4
-};
+enum { VERIFIED = 0, NOTHING_VERIFIED = 1 };	/* what four octets tell of the client's certificate */
 
 static bool
 is_ip(const struct addr *addr)
@@ -111,7 +88,7 @@ append_addresses(struct buf *out, const struct addr *client, const struct addr *
 }
 
 static void
-append_tlv(struct buf *out, enum tlv type, struct slice value)
+append_tlv(struct buf *out, enum proxy_tlv type, struct slice value)
 {
 	append_number(out, (uint32_t)type, 1);
 	append_number(out, (uint32_t)value.len, 2);
@@ -119,7 +96,7 @@ append_tlv(struct buf *out, enum tlv type, struct slice value)
 }
 
 static void
-append_text(struct buf *out, enum tlv type, const char *text)
+append_text(struct buf *out, enum proxy_tlv type, const char *text)
 {
 	if (text != NULL && *text != '\0')
 		append_tlv(out, type, slice_of(text));
@@ -128,12 +105,12 @@ append_text(struct buf *out, enum tlv type, const char *text)
 static uint32_t
 client_bits(const struct proxy_header *header)
 {
-	uint32_t bits = CLIENT_SSL;
+	uint32_t bits = PROXY_CLIENT_SSL;
 
 	if (header->has_certificate)
-		bits |= CLIENT_CERT_SESS;
+		bits |= PROXY_CLIENT_CERT_SESS;
 	if (header->has_certificate && !header->resumed)
-		bits |= CLIENT_CERT_CONN;
+		bits |= PROXY_CLIENT_CERT_CONN;
 	return bits;
 }
 
@@ -145,19 +122,19 @@ append_tls(struct buf *out, const struct proxy_header *header)
 
 	append_number(&value, client_bits(header), 1);
 	append_number(&value, header->is_verified ? VERIFIED : NOTHING_VERIFIED, 4);
-	append_text(&value, TLV_SSL_VERSION, identity->tls_version);
+	append_text(&value, PROXY_TLV_SSL_VERSION, identity->tls_version);
 	if (header->is_verified)
-		append_text(&value, TLV_SSL_CN, identity->certificate_user);
-	append_text(&value, TLV_SSL_CIPHER, identity->tls_cipher);
-	append_tlv(out, TLV_SSL, buf_slice(&value));
+		append_text(&value, PROXY_TLV_SSL_CN, identity->certificate_user);
+	append_text(&value, PROXY_TLV_SSL_CIPHER, identity->tls_cipher);
+	append_tlv(out, PROXY_TLV_SSL, buf_slice(&value));
 	buf_clear(&value);
 }
 
 static void
 set_length(struct buf *out, size_t length)
 {
-	buf_data(out)[LENGTH_AT] = (char)(uint8_t)(length >> 8);
-	buf_data(out)[LENGTH_AT + 1] = (char)(uint8_t)length;
+	buf_data(out)[PROXY_LENGTH_AT] = (char)(uint8_t)(length >> 8);
+	buf_data(out)[PROXY_LENGTH_AT + 1] = (char)(uint8_t)length;
 }
 
 /* Over all of the header, with zeros in its own place. */
@@ -166,8 +143,8 @@ seal(struct buf *out)
 {
 	struct buf crc = { 0 };
 
-	append_number(&crc, hash_crc32c(buf_data(out), buf_len(out)), CRC_SIZE);
-	memcpy(buf_data(out) + buf_len(out) - CRC_SIZE, buf_data(&crc), CRC_SIZE);
+	append_number(&crc, hash_crc32c(buf_data(out), buf_len(out)), PROXY_CRC_SIZE);
+	memcpy(buf_data(out) + buf_len(out) - PROXY_CRC_SIZE, buf_data(&crc), PROXY_CRC_SIZE);
 	buf_clear(&crc);
 }
 
@@ -177,13 +154,13 @@ write_client(const struct proxy_header *header, struct buf *out)
 	const struct identity *identity = header->identity;
 
 	append_addresses(out, &identity->client, &identity->local);
-	append_text(out, TLV_ALPN, header->alpn);
-	append_text(out, TLV_AUTHORITY, header->sni);
-	append_text(out, TLV_UNIQUE_ID, identity->session);
+	append_text(out, PROXY_TLV_ALPN, header->alpn);
+	append_text(out, PROXY_TLV_AUTHORITY, header->sni);
+	append_text(out, PROXY_TLV_UNIQUE_ID, identity->session);
 	if (identity->tls_version != NULL)
 		append_tls(out, header);
-	append_tlv(out, TLV_CRC32C, slice_make("\0\0\0\0", CRC_SIZE));
-	set_length(out, buf_len(out) - LENGTH_AT - 2);
+	append_tlv(out, PROXY_TLV_CRC32C, slice_make("\0\0\0\0", PROXY_CRC_SIZE));
+	set_length(out, buf_len(out) - PROXY_FIXED_SIZE);
 	seal(out);
 }
 
@@ -192,11 +169,11 @@ write_version_2(const struct proxy_header *header, struct buf *out)
 {
 	const struct identity *identity = header->identity;
 	bool has_client = identity != NULL && is_ip(&identity->client);
-	int family = !has_client ? FAMILY_NONE :
-	    identity->client.sa.sa_family == AF_INET ? FAMILY_TCP4 : FAMILY_TCP6;
+	int family = !has_client ? PROXY_FAMILY_NONE :
+	    identity->client.sa.sa_family == AF_INET ? PROXY_FAMILY_TCP4 : PROXY_FAMILY_TCP6;
 
-	buf_append(out, signature, sizeof(signature));
-	append_number(out, has_client ? COMMAND_PROXY : COMMAND_LOCAL, 1);
+	buf_append(out, PROXY_SIGNATURE, sizeof(PROXY_SIGNATURE) - 1);
+	append_number(out, has_client ? PROXY_COMMAND_PROXY : PROXY_COMMAND_LOCAL, 1);
 	append_number(out, (uint32_t)family, 1);
 	append_number(out, 0, 2);
 	if (has_client)
