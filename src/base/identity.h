@@ -17,7 +17,7 @@ struct identity {
 	char *user;			/* canonical name; owned; NULL before the login succeeded */
 	char *helo;			/* what the client calls itself: printable; owned; NULL: nothing */
 	bool is_extended;		/* it said so with EHLO or LHLO, not with HELO */
-	const char *tls_version;	/* "TLSv1.3"; a constant; NULL without TLS */
+	const char *tls_version;	/* "TLSv1.3"; a constant; NULL: no TLS, nor before a PROXY header */
 	const char *tls_cipher;
 	char *certificate_user;		/* named by the client's verified certificate; owned; or NULL */
 	char session[SESSION_ID_SIZE];	/* ours */

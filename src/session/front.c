@@ -23,6 +23,8 @@ learn_local_address(struct session *s)
 	struct sockaddr_storage storage;
 	socklen_t len = sizeof(storage);
 
+	if (s->identity.local.sa.sa_family != AF_UNSPEC)
+		return;			/* a PROXY header told it */
 	if (getsockname(s->front.fd, (struct sockaddr *)&storage, &len) == 0)
 		s->identity.local = addr_from_sockaddr((struct sockaddr *)&storage, len);
 }
@@ -54,32 +56,18 @@ begin_dialogue(struct session *s)
 {
 	const struct listener_settings *settings = s->settings;
 	struct dialogue *d = &s->login->dialogue;
-	bool has_tls = stream_has_tls(&s->front);
 
 	learn_local_address(s);
 	dialogue_init(d, s->proto, &s->identity, settings->hostname);
 	s->login->offer = offer_get(s->worker, settings);
 	d->offer = offer_list(s->login->offer);
 	d->mechanisms = offer_mechanisms(s->login->offer) & auth_mechanisms(&settings->auth);
-	d->tls_offered = !has_tls && settings->starttls != STARTTLS_OFF;
-	d->secrets_allowed = has_tls || is_plain_allowed(s);
+	d->tls_offered = !stream_has_tls(&s->front) && settings->starttls != STARTTLS_OFF;
+	/* TLS that ends at a peer before us is as good, and may be begun with us all the same */
+	d->secrets_allowed = s->identity.tls_version != NULL || is_plain_allowed(s);
 	session_enter(s, FRONT_COMMAND);
 	dialogue_greet(d);
 	front_flush(s);
-}
-
-void
-front_begin(struct session *s)
-{
-	s->login = xcalloc(1, sizeof(*s->login));
-	s->login->session = s;
-	if (s->proto->verbs != NULL) {
-		begin_dialogue(s);
-		return;
-	}
-	/* nothing to be read before there is somebody to pass it to */
-	stream_pause(&s->front);
-	login_skip(s);
 }
 
 void
@@ -207,6 +195,22 @@ run_parked(struct session *s)
 }
 
 void
+front_begin(struct session *s)
+{
+	if (s->login == NULL)
+		s->login = login_new(s);
+	if (s->proto->verbs != NULL) {
+		begin_dialogue(s);
+		if (buf_len(&s->login->in) > 0)
+			run_parked(s);
+		return;
+	}
+	/* nothing to be read before there is somebody to pass it to */
+	stream_pause(&s->front);
+	login_skip(s);
+}
+
+void
 front_resume(struct session *s)
 {
 	struct login *login = s->login;
@@ -293,7 +297,10 @@ front_event(struct session *s, enum stream_event event, struct slice data)
 		on_tls_ready(s);
 		break;
 	case STREAM_DATA:
-		on_data(s, data);
+		if (s->phase == FRONT_PROXY)
+			front_proxy_read(s, data);
+		else
+			on_data(s, data);
 		/* where it was read; a password may be in it */
 		secret_wipe(loop_scratch(s->worker->loop), data.len);
 		break;
@@ -304,6 +311,15 @@ front_event(struct session *s, enum stream_event event, struct slice data)
 		session_end(s, s->phase == FRONT_TLS ? END_CLIENT_TLS : END_CLIENT_LOST);
 		break;
 	}
+}
+
+struct login *
+login_new(struct session *s)
+{
+	struct login *l = xcalloc(1, sizeof(*l));
+
+	l->session = s;
+	return l;
 }
 
 void

@@ -141,6 +141,10 @@ static const struct directive listener_directives[] = {
 	    "servers that take only CRLF.CRLF for the end of a message."),
 	CONF_NETWORKS(struct listener_settings, bare_newline_exempt, NULL, 0,
 	    "Clients for whom it is `bare_newline pass`."),
+	CONF_NETWORKS(struct listener_settings, accept_proxy, NULL, 0,
+	    "Load balancers that must send a PROXY header, version 1 or 2, within 5 seconds and before all "
+	    "else, TLS too. The client's address is the one that it tells; a client that has TLS with them "
+	    "counts as one on TLS. Nobody else can send such a header."),
 	CONF_STRINGS(struct listener_settings, capabilities, "auto", 0,
 	    "What is announced before the login: `auto`, what all servers of the pool are known to have; or "
 	    "a fixed list. What depends on state (`STARTTLS`, `AUTH=`, `LOGINDISABLED`) is always the "
@@ -382,13 +386,25 @@ listener_learns(const struct listener_settings *l)
 	return l->capabilities.count == 1 && strcmp(l->capabilities.items[0], "auto") == 0;
 }
 
+static bool
+has_network_of(const struct network_list *networks, const struct addr *addr)
+{
+	for (size_t i = 0; i < networks->count; i++)
+		if (network_has(&networks->items[i], addr))
+			return true;
+	return false;
+}
+
+bool
+listener_wants_header(const struct listener_settings *l, const struct addr *peer)
+{
+	return has_network_of(&l->accept_proxy, peer);
+}
+
 int
 listener_bare_newline(const struct listener_settings *l, const struct addr *client)
 {
-	for (size_t i = 0; i < l->bare_newline_exempt.count; i++)
-		if (network_has(&l->bare_newline_exempt.items[i], client))
-			return BARE_NEWLINE_PASS;
-	return l->bare_newline;
+	return has_network_of(&l->bare_newline_exempt, client) ? BARE_NEWLINE_PASS : l->bare_newline;
 }
 
 bool

@@ -46,7 +46,7 @@ struct listener_settings {		/* listener NAME { … } */
 	struct string_list capabilities;	/* "auto" alone: learned from the servers */
 	const char *hostname;
 	int bare_newline;			/* enum bare_newline */
-	struct network_list bare_newline_exempt;
+	struct network_list bare_newline_exempt, accept_proxy;
 
 	/* Filled in when the configuration is prepared and opened. */
 	const struct proto *proto;
@@ -67,6 +67,7 @@ void listener_settings_check(struct conf_context *context, const struct conf_lis
     const struct conf_list *pools);
 bool hostname_is_valid(const char *name);	/* letters, digits and ".-_[]:": fit for greetings */
 bool listener_learns(const struct listener_settings *l);	/* what is announced, of the servers */
+bool listener_wants_header(const struct listener_settings *l, const struct addr *peer);	/* a PROXY header */
 int listener_bare_newline(const struct listener_settings *l, const struct addr *client);
 bool bind_is_tls(const struct bind_settings *bind);
 /* What to listen at. */

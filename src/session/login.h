@@ -42,6 +42,7 @@ struct login {
 	bool client_closed;			/* it sent its FIN behind what it pipelined */
 };
 
+struct login *login_new(struct session *s);
 void login_begin(struct session *s);		/* the credentials in the dialogue are complete */
 void login_respond(struct session *s);		/* the client has answered the auth source's challenge */
 void login_skip(struct session *s);		/* a protocol without logins: straight to a server */

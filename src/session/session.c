@@ -35,6 +35,7 @@ static const struct end_row {
 	[END_CLIENT_LEFT]     = { "client left",        LOG_INFO,    REPLY_NONE,            false, false },
 	[END_CLIENT_LOST]     = { "client lost",        LOG_INFO,    REPLY_NONE,            false, true },
 	[END_CLIENT_TLS]      = { "TLS failed",         LOG_INFO,    REPLY_NONE,            false, true },
+	[END_PROXY_HEADER]    = { "bad PROXY header",   LOG_INFO,    REPLY_NONE,            false, false },
 	[END_SERVER_CLOSED]   = { "server closed",      LOG_INFO,    REPLY_NONE,            true,  false },
 	[END_SERVER_LOST]     = { "server lost",        LOG_WARNING, REPLY_UNAVAILABLE_BYE, true,  false },
 	[END_LOGIN_TIMEOUT]   = { "login timeout",      LOG_INFO,    REPLY_TIMEOUT,         false, false },
@@ -62,6 +63,7 @@ static const struct phase_row {
 	void (*on_time)(struct session *s);
 } phases[] = {
 	[FRONT_NEW]     = { "new",     "being accepted",               NULL,              NULL },
+	[FRONT_PROXY]   = { "proxy",   "reading the PROXY header",     front_event,       front_proxy_late },
 	[FRONT_TLS]     = { "tls",     "starting TLS with the client", front_event,       end_login_timeout },
 	[FRONT_COMMAND] = { "command", NULL,                           front_event,       end_login_timeout },
 	[FRONT_AUTH]    = { "auth",    "asking the auth source",       front_event,       end_login_timeout },
@@ -148,6 +150,7 @@ session_new(struct gate *gate, const struct addr *peer)
 	s->settings = gate->settings;
 	s->proto = gate->settings->proto;
 	s->listener = listener_get(gate->settings->listener);
+	s->is_tls = gate->is_tls;
 	s->identity.client = *peer;
 	s->identity.hops = HOPS_MAX;
 	s->accepted_at = loop_now(worker->loop);
@@ -171,16 +174,36 @@ session_open(struct gate *gate, int fd, const struct addr *peer)
 		return;
 	}
 	stream_open(&s->front, gate->worker->loop, fd, on_front, s);
+	if (listener_wants_header(s->settings, peer))
+		front_proxy_begin(s);
+	else
+		session_begin(s);
+}
+
+static void
+begin_tls(struct session *s)
+{
+	/* what came behind a PROXY header is the client's hello */
+	struct slice early = s->login != NULL ? buf_slice(&s->login->in) : slice_of(NULL);
+
+	session_enter(s, FRONT_TLS);
+	stream_accept_tls(&s->front, &s->settings->front_tls, early);
+	login_free(&s->login, s->worker->loop);
+}
+
+void
+session_begin(struct session *s)
+{
 	if (s->settings->login_timeout.ms > 0)
 		session_wake_at(s, s->accepted_at + s->settings->login_timeout.ms);
-	else if (gate->is_tls)
+	else if (s->is_tls)
 		session_wake_at(s, s->accepted_at + HANDSHAKE_MS);
-	if (gate->is_tls) {
-		session_enter(s, FRONT_TLS);
-		stream_accept_tls(&s->front, &s->settings->front_tls, slice_of(NULL));
-	} else {
+	else
+		loop_timer_stop(s->worker->loop, &s->timer);
+	if (s->is_tls)
+		begin_tls(s);
+	else
 		front_begin(s);
-	}
 }
 
 static void
@@ -201,6 +224,8 @@ destroy(struct session *s)
 	s->identity.origin = NULL;
 	xfree(s->identity.certificate_user);
 	s->identity.certificate_user = NULL;
+	xfree(s->via);
+	s->via = NULL;
 	loop_defer(s->worker->loop, xfree, s);
 }
 
@@ -219,7 +244,7 @@ say_last_words(struct session *s, const struct end_row *row)
 {
 	const char *words = NULL;
 
-	if (row->is_gone || s->phase == FRONT_TLS)
+	if (row->is_gone || s->phase == FRONT_TLS || s->phase == FRONT_PROXY)
 		return false;
 	if (row->reply != REPLY_NONE && (s->relay == NULL || relay_may_speak(s)))
 		words = reply_text(s->proto, row->reply);

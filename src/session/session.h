@@ -22,6 +22,7 @@ struct login;
 
 enum front_phase {
 	FRONT_NEW,		/* just accepted */
+	FRONT_PROXY,		/* a PROXY header must come first */
 	FRONT_TLS,		/* a handshake is under way */
 	FRONT_COMMAND,		/* the dialogue before the login */
 	FRONT_AUTH,		/* an auth source was asked */
@@ -38,6 +39,7 @@ enum end_reason {
 	END_CLIENT_LEFT,	/* closed before the login */
 	END_CLIENT_LOST,	/* reset or timed out */
 	END_CLIENT_TLS,		/* the handshake failed */
+	END_PROXY_HEADER,	/* bad, or not there in time; nothing is said to whom it comes from */
 	END_SERVER_CLOSED,	/* said goodbye */
 	END_SERVER_LOST,	/* reset or timed out while relaying */
 	END_LOGIN_TIMEOUT,
@@ -87,7 +89,9 @@ struct session {
 	struct loop_timer timer;
 	int64_t accepted_at, last_data;		/* loop_now */
 	struct identity identity;
+	struct addr *via;			/* who told identity.client; owned; NULL: itself came */
 	uint8_t phase;				/* enum front_phase; session_enter sets it */
+	bool is_tls;				/* from the client's first byte */
 	bool has_ended;
 };
 
@@ -95,6 +99,7 @@ enum { SESSION_DRAIN_MS = 10000 };	/* how long a boundary is waited for before a
 
 /* A client of a gate; owns fd from now on.  No memory: the client is turned away. */
 void session_open(struct gate *gate, int fd, const struct addr *peer);
+void session_begin(struct session *s);		/* its client is known: TLS, or the greeting */
 void session_enter(struct session *s, enum front_phase phase);
 void session_wake_at(struct session *s, int64_t at_ms);	/* for the phase's on_time; only the last counts */
 void session_drop_back(struct session *s);			/* closes it, if there is one */
@@ -113,6 +118,11 @@ void session_log(const struct session *s, int level, const char *format, ...)
 void session_event(const struct session *s, enum session_events event, const char *reason);
 struct mediated_message;
 void session_message(const struct session *s, const struct mediated_message *message, int64_t took_ms);
+
+/* front_proxy.c: peers that must say first who their client is. */
+void front_proxy_begin(struct session *s);
+void front_proxy_read(struct session *s, struct slice data);
+void front_proxy_late(struct session *s);
 
 /* front.c: the dialogue up to the login. */
 void front_begin(struct session *s);		/* greets; or routes, where the protocol has no login */

@@ -122,10 +122,17 @@ client_text(const struct session *s, bool is_masked, char out[ADDR_TEXT_MAX])
 /* One that is left out where there is no text. */
 #define TEXT_FIELD(name_, text_) { .name = (name_), .text = (text_), .number = LOG_FIELD_UNSET }
 
+/* The load balancer before us, if one told the client's address. */
+static const char *
+via_text(const struct session *s, char out[ADDR_TEXT_MAX])
+{
+	return s->via != NULL ? addr_host(s->via, out) : NULL;
+}
+
 static void
 write_event(const struct session *s, enum session_events event, const char *reason, bool is_masked)
 {
-	char client[ADDR_TEXT_MAX], hashed[32];
+	char client[ADDR_TEXT_MAX], via[ADDR_TEXT_MAX], hashed[32];
 	const struct endpoint *endpoint = session_endpoint(s);
 	struct log_field fields[] = {
 		TEXT_FIELD("session", s->identity.session),
@@ -133,6 +140,7 @@ write_event(const struct session *s, enum session_events event, const char *reas
 		TEXT_FIELD("protocol", s->proto->name),
 		TEXT_FIELD("client", client_text(s, is_masked, client)),
 		{ .name = "client_port", .number = addr_port(&s->identity.client) },
+		TEXT_FIELD("via", via_text(s, via)),
 		TEXT_FIELD("user", user_text(s, hashed, sizeof(hashed))),
 		TEXT_FIELD("tls", s->identity.tls_version),
 		TEXT_FIELD("cipher", s->identity.tls_cipher),
@@ -166,7 +174,7 @@ text_of(struct slice slice)
 static void
 write_message(const struct session *s, const struct mediated_message *message, int64_t took_ms)
 {
-	char client[ADDR_TEXT_MAX];
+	char client[ADDR_TEXT_MAX], via[ADDR_TEXT_MAX];
 	const struct endpoint *endpoint = session_endpoint(s);
 	char *from = xstrndup(message->from.data, message->from.len);
 	char *to = text_of(message->recipients), *refused = text_of(message->refused_recipients);
@@ -178,6 +186,7 @@ write_message(const struct session *s, const struct mediated_message *message, i
 		TEXT_FIELD("protocol", s->proto->name),
 		TEXT_FIELD("client", client_text(s, s->worker->snapshot->mask_addresses, client)),
 		{ .name = "client_port", .number = addr_port(&s->identity.client) },
+		TEXT_FIELD("via", via_text(s, via)),
 		TEXT_FIELD("user", s->identity.user),
 		TEXT_FIELD("from", from),
 		TEXT_FIELD("to", to),
