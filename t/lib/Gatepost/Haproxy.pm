@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Haproxy.pm: a real HAProxy in TCP mode, in front of what is tested.  Its
+# ports are known by name.
+package Gatepost::Haproxy;
+use v5.36;
+use parent -norequire, 'Gatepost::Process';
+use Carp qw(croak);
+use Gatepost::Port qw(free_port);
+use Gatepost::Process qw(test_dir wait_for write_file);
+use IO::Socket::INET;
+
+$ENV{PATH} .= ':/usr/sbin';
+
+# name, and ways => { NAME => { to => PORT, send => 'send-proxy-v2', bind => 'ssl crt FILE', from => ADDRESS } }:
+# what the listener NAME does.
+sub new ($class, %option) {
+	my $name = $option{name} // croak 'a HAProxy needs a name';
+	my $dir = test_dir();
+	my $self = $class->SUPER::new(%option, ports => {},
+	    command => ['haproxy', '-db', '-f', "$dir/$name.cfg"]);
+
+	write_file("$dir/$name.cfg", $self->config);
+	return $self;
+}
+
+sub port ($self, $name) { return $self->{ports}{$name} //= free_port() }
+
+sub config ($self) {
+	my $text = <<~'END';
+		global
+		  maxconn 100
+		defaults
+		  mode tcp
+		  timeout connect 10s
+		  timeout client 60s
+		  timeout server 60s
+		END
+
+	for my $name (sort keys %{ $self->{ways} }) {
+		my %way = (bind => '', send => '', from => '127.0.0.1', %{ $self->{ways}{$name} });
+		$text .= <<~"END";
+			listen $name
+			  bind 127.0.0.1:@{[$self->port($name)]} $way{bind}
+			  server s 127.0.0.1:$way{to} source $way{from} $way{send}
+			END
+	}
+	return $text;
+}
+
+# A look whether it listens makes a session behind it, as a health check of its own would.
+sub start ($self) {
+	$self->SUPER::start;
+	for my $name (sort keys %{ $self->{ways} }) {
+		wait_for(sub {
+			croak "$self->{name} ended: " . $self->log_text unless $self->is_running;
+			IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->port($name));
+		}, 20, "$self->{name} to listen on $name");
+	}
+	return $self;
+}
+
+1;
