@@ -114,7 +114,8 @@ $client = balancer();
 $client->send_bytes("\r\n\r\n\0\r\nQUIT\n\x20\x00\x00\x00");
 like($client->line, qr/^\* OK /, 'a balancer may come for itself');
 like($client->cmd('LOGOUT'), qr/ OK /, 'and is served');
-$event = $gatepost->wait_for_event(session => { client => $balancer, client_port => $client->socket->sockport });
+$event = $gatepost->wait_for_event(session => { client => $balancer,
+    client_port => $client->socket->sockport });
 is($event->{via}, undef, 'and nobody told of it');
 
 # The header is mandatory.

@@ -3,13 +3,14 @@
  * front_fuzz.c: a whole session on a real loop: a client and a server who
  * say and do what the script tells, and at the end nothing may be counted,
  * referred to or left over (the rig looks).  By an option there are two
- * servers that users are bound to, and a file of users decides.
+ * servers that users are bound to, and a file of users decides; or the client
+ * must send a PROXY header first.
  */
 #include "fuzz.h"
 
 #include "../unit/session/bound.h"
 
-enum { ACTIONS_MAX = 40, OPTION_BOUND = 2, OPTION_DECIDED = 3, OPTION_MAIL = 4 };
+enum { ACTIONS_MAX = 40, OPTION_BOUND = 2, OPTION_DECIDED = 3, OPTION_MAIL = 4, OPTION_PROXY = 7 };
 
 static const char users[] =
     "bob:{PLAIN}secret\ntim:{PLAIN}secret:server=d01\nann::nopassword destuser=Bob\n"
@@ -155,12 +156,17 @@ open_rig(struct rig *rig, const struct input *input)
 	static const char *const mail_listeners[] = { "", "bare_newline reject", "max_errors 1",
 		"bare_newline pass" };
 	const char *protocol = protocols[input->options & 3], *listener = listeners[input->options & 3];
-	char with_auth[64];
+	char with_auth[64], with_header[64];
 	struct rig_text text = { .protocol = protocol, .listener = listener };
 
 	if (has_option(input, OPTION_MAIL)) {
 		rig_open(rig, 1, "smtp", "forward none", mail_listeners[input->options & 3]);
 		rig_list_gate(rig);
+		return;
+	}
+	if (has_option(input, OPTION_PROXY)) {
+		snprintf(with_header, sizeof(with_header), "accept_proxy 0.0.0.0/0; %s", listener);
+		rig_open(rig, 1, protocol, "", with_header);
 		return;
 	}
 	if (!has_option(input, OPTION_BOUND) || strcmp(protocol, "tcp") == 0) {
