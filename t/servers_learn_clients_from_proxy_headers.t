@@ -28,6 +28,8 @@ my %fakes = (
 	v1 => Gatepost::Fake->new(name => 'v1', script => [[at_once => qr/\APROXY TCP4 [^\r\n]+\r\n\z/], @$login]),
 	v2 => Gatepost::Fake->new(name => 'v2', script => [[at_once => qr/\A\Q$signature\E\x21\x11.+\z/s], @$login]),
 );
+$fakes{tcp} = Gatepost::Fake->new(name => 'tcp', script => [[at_once => qr/\APROXY TCP4 [^\r\n]+\r\n\z/],
+    [send => "hello\r\n"], ['hold']]);
 $_->start for values %fakes;
 my %postfixes = map { $_ => Gatepost::Postfix->new(name => "postfix_$_", proxy => 1)->start } qw(v1 v2);
 my $dovecot = Gatepost::Dovecot->new(name => 'dovecot', trusted => '', settings => <<'END')->start;
@@ -44,16 +46,18 @@ END
 my $cert = make_cert();
 my $authority = make_cert(name => 'authority');
 my $gatepost = Gatepost::Gatepost->new(values => { CERT => $cert, AUTHORITY => "$authority.crt", V1 => $fakes{v1}->port,
-    V2 => $fakes{v2}->port, DOVECOT => $dovecot->port, POSTFIX1 => $postfixes{v1}->port,
+    V2 => $fakes{v2}->port, TCP => $fakes{tcp}->port, DOVECOT => $dovecot->port, POSTFIX1 => $postfixes{v1}->port,
     POSTFIX2 => $postfixes{v2}->port }, config => <<'END')->start;
 tls main { certificate @CERT@; client_ca @AUTHORITY@; verify_client any }
 default pool { retries 0; forward proxy_v2 }
 pool v1 { protocol imap; forward proxy; server s { address 127.0.0.1:@V1@ } }
 pool v2 { protocol imap; server s { address 127.0.0.1:@V2@ } }
 pool dovecot { protocol imap; server s { address 127.0.0.1:@DOVECOT@ } }
+pool tcp { forward proxy; server s { address 127.0.0.1:@TCP@ } }
 pool postfix1 { protocol tcp; forward proxy; server s { address 127.0.0.1:@POSTFIX1@ } }
 pool postfix2 { protocol tcp; server s { address 127.0.0.1:@POSTFIX2@ } }
 default listener { protocol imap; tls main }
+listener tcp { protocol tcp; bind 127.0.0.1:@PORT{tcp}@; pool tcp }
 listener v1 { bind_tls 127.0.0.1:@PORT{v1}@; pool v1 }
 listener v2 { bind_tls 127.0.0.1:@PORT{v2}@; pool v2 }
 listener dovecot { bind_tls 127.0.0.1:@PORT{dovecot}@; pool dovecot }
@@ -99,6 +103,12 @@ isnt($verdict, 0, 'without a certificate of the client');
 ok(!exists $tls{0x22}, 'which names nobody');
 is($tls{0x21}, 'TLSv1.3', 'of which version');
 like($tls{0x23}, qr/^TLS_/, 'with which cipher');
+
+my $plain = Gatepost::Imap->new(port => $gatepost->port('tcp'), from => $from, timeout => 20);
+is($plain->greeting, 'hello', 'where nothing is said to the server it is served as well');
+# the first connection was that of who waited for the port
+is($fakes{tcp}->received(2), sprintf("PROXY TCP4 $from 127.0.0.1 %d %d\r\n", $plain->socket->sockport,
+    $gatepost->port('tcp')), 'and knows both ends');
 
 my $connection = 1;
 for my $verified (1, 0) {

@@ -17,8 +17,8 @@ enum {
 	FLUSH_AT = 4096			/* bytes of answers to pipelined commands that are written at once */
 };
 
-static void
-learn_local_address(struct session *s)
+void
+front_learn_local(struct session *s)
 {
 	struct sockaddr_storage storage;
 	socklen_t len = sizeof(storage);
@@ -57,7 +57,7 @@ begin_dialogue(struct session *s)
 	const struct listener_settings *settings = s->settings;
 	struct dialogue *d = &s->login->dialogue;
 
-	learn_local_address(s);
+	front_learn_local(s);
 	dialogue_init(d, s->proto, &s->identity, settings->hostname);
 	s->login->offer = offer_get(s->worker, settings);
 	d->offer = offer_list(s->login->offer);

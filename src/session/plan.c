@@ -130,6 +130,7 @@ fill_proxy(struct session *s, struct back_proxy *proxy)
 
 	if (proxy->version == PROXY_VERSION_NONE)
 		return;
+	front_learn_local(s);		/* where there was no dialogue nobody has asked for it */
 	tls_facts_read(&s->front, &facts);
 	proxy->sni = facts.sni;
 	proxy->alpn = facts.alpn;
