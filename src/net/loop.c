@@ -48,6 +48,7 @@ struct loop {
 	struct entries deferred;
 	struct list again;		/* of struct loop_io */
 	struct loop_hungry hungry;
+	struct kernel_pipes kernel_pipes;
 	pthread_mutex_t lock;		/* of messages */
 	struct entries messages;
 };
@@ -136,6 +137,7 @@ loop_free(struct loop **loop)
 	if (l == NULL)
 		return;
 	run_deferred(l);
+	kernel_pipes_clear(&l->kernel_pipes);
 	ev_loop_destroy(l->ev);
 	pthread_mutex_destroy(&l->lock);
 	xfree(l->messages.all);
@@ -337,4 +339,10 @@ struct loop_hungry *
 loop_hungry(struct loop *loop)
 {
 	return &loop->hungry;
+}
+
+struct kernel_pipes *
+loop_kernel_pipes(struct loop *loop)
+{
+	return &loop->kernel_pipes;
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "net/kernel_pipe.h"
 
 enum {
 	LOOP_READ = 1,
@@ -73,6 +74,7 @@ struct loop_hungry {
 	struct loop_timer timer;
 };
 struct loop_hungry *loop_hungry(struct loop *loop);
+struct kernel_pipes *loop_kernel_pipes(struct loop *loop);	/* its streams' */
 
 /* The owner of an embedded watcher. */
 #define loop_owner(watcher_pointer, type, field) \

@@ -16,6 +16,7 @@
 struct pipe {
 	struct stream *from, *to;
 	uint64_t bytes;			/* passed on */
+	bool may_move;			/* nobody has to see the bytes; off at first */
 	bool is_closed;			/* the FIN was passed on */
 };
 
@@ -23,6 +24,8 @@ struct pipe {
 void pipe_open(struct pipe *pipe, struct stream *from, struct stream *to);
 /* For STREAM_DATA of `from`: writes, grows or shrinks the reads, pauses `from` when bytes had to be kept. */
 void pipe_data(struct pipe *pipe, struct slice data);
+/* For STREAM_MOVED of `from`: the same for n bytes that came there unread. */
+void pipe_moved(struct pipe *pipe, size_t n);
 void pipe_drained(struct pipe *pipe);	/* for STREAM_DRAINED of `to` */
 void pipe_closed(struct pipe *pipe);	/* for STREAM_CLOSED of `from`: the FIN goes on behind what is kept */
 

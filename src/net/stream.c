@@ -8,6 +8,7 @@
 #include "net/stream.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -65,7 +66,7 @@ can_read(const struct stream *stream)
 static void
 update_watch(struct stream *stream)
 {
-	bool has_kept = buf_len(&stream->out) > 0;
+	bool has_kept = stream_kept(stream) > 0;
 	int events = 0;
 
 	if (stream->state == STATE_CONNECTING)
@@ -97,7 +98,7 @@ is_sink_free(const struct stream *stream)
 	const struct stream *sink = stream->sink != NULL ? stream->sink : stream;
 	struct pollfd pfd = { .fd = sink->fd, .events = POLLOUT };
 
-	return sink->state == STATE_OPEN && buf_len(&sink->out) == 0 && poll(&pfd, 1, 0) > 0;
+	return sink->state == STATE_OPEN && stream_kept(sink) == 0 && poll(&pfd, 1, 0) > 0;
 }
 
 static void
@@ -179,10 +180,12 @@ keep(struct stream *stream, struct slice data)
 static void
 free_kept(struct stream *stream)
 {
-	size_t before = stream->out.size;
+	size_t before = stream->out.size + (stream->moved != NULL ? KERNEL_PIPE_SIZE : 0);
 
 	if (before == 0)
 		return;
+	if (stream->moved != NULL)
+		kernel_pipe_put(loop_kernel_pipes(stream->loop), &stream->moved);
 	buf_wipe(&stream->out);
 	count_memory(before, 0);
 	if (!list_is_empty(&loop_hungry(stream->loop)->streams) && !is_memory_short())
@@ -244,6 +247,79 @@ fail_behind_input(struct stream *stream)
 	fail(stream);
 }
 
+static bool
+can_move(const struct stream *stream)
+{
+	const struct stream *sink = stream->sink;
+
+	return stream->is_moving && stream->ops == &stream_raw && sink != NULL && sink->ops == &stream_raw &&
+	    sink->state == STATE_OPEN && !sink->shut_asked && stream_kept(sink) == 0;
+}
+
+/* False: the kernel does not give back what it took. */
+static bool
+keep_copy(struct stream *stream, struct kernel_pipe *pipe)
+{
+	char *scratch = loop_scratch(stream->loop);
+
+	while (pipe->len > 0) {
+		ssize_t n = read(pipe->out, scratch, LOOP_SCRATCH_SIZE);
+
+		if (n <= 0) {
+			stream->error = n < 0 ? errno : EPIPE;
+			return false;
+		}
+		keep(stream, slice_make(scratch, (size_t)n));
+		pipe->len -= (size_t)n;
+	}
+	return true;
+}
+
+/* What the peer does not take stays in the pipe, but not in the last one: its sink may never read again. */
+static void
+take_pipe(struct stream *stream, struct kernel_pipe *pipe)
+{
+	struct kernel_pipes *pipes = loop_kernel_pipes(stream->loop);
+	bool has_failed = stream_raw_empty(stream, pipe) == STREAM_IO_FAILED;
+
+	if (!has_failed && pipe->len > 0 && kernel_pipes_have_spare(pipes, loop_now(stream->loop))) {
+		stream->moved = pipe;
+		count_memory(0, KERNEL_PIPE_SIZE);
+		update_watch(stream);
+		return;
+	}
+	has_failed = has_failed || !keep_copy(stream, pipe);
+	kernel_pipe_put(pipes, &pipe);
+	if (has_failed)
+		fail_later(stream);
+	else
+		update_watch(stream);
+}
+
+/* False: it is for a read to do, and to tell what there is. */
+static bool
+move_once(struct stream *stream)
+{
+	struct kernel_pipes *pipes = loop_kernel_pipes(stream->loop);
+	struct kernel_pipe *pipe = can_move(stream) ? kernel_pipe_get(pipes, loop_now(stream->loop)) : NULL;
+	enum stream_io io;
+	size_t n;
+
+	if (pipe == NULL)
+		return false;
+	io = stream_raw_fill(stream, pipe);
+	n = pipe->len;
+	if (io == STREAM_IO_OK)
+		take_pipe(stream->sink, pipe);
+	else
+		kernel_pipe_put(pipes, &pipe);
+	if (io == STREAM_IO_OK)
+		stream->on_event(stream, STREAM_MOVED, slice_make(NULL, n), stream->owner);
+	else if (io == STREAM_IO_FAILED)
+		fail(stream);
+	return io != STREAM_IO_AGAIN;
+}
+
 static void
 read_once(struct stream *stream)
 {
@@ -256,6 +332,8 @@ read_once(struct stream *stream)
 		starve(stream);
 		return;
 	}
+	if (!is_short && move_once(stream))
+		return;
 	switch (stream->ops->read(stream, loop_scratch(stream->loop), size, &n)) {
 	case STREAM_IO_OK:
 		raise_data(stream, n);
@@ -276,25 +354,33 @@ read_once(struct stream *stream)
 	}
 }
 
+static enum stream_io
+write_kept(struct stream *stream)
+{
+	/* during a handshake it is the go-ahead, which the peer expects in the clear */
+	const struct stream_ops *ops = stream->state == STATE_HANDSHAKING ? &stream_raw : stream->ops;
+	enum stream_io io;
+	size_t done = 0;
+
+	if (stream->moved != NULL && stream->moved->len > 0)
+		return stream_raw_empty(stream, stream->moved);
+	io = ops->write(stream, buf_data(&stream->out), buf_len(&stream->out), &done);
+	if (io == STREAM_IO_OK)
+		buf_consume(&stream->out, done);
+	return io;
+}
+
 /* Writes what is kept; true when nothing is left. */
 static bool
 flush(struct stream *stream)
 {
-	/* during a handshake it is the go-ahead, which the peer expects in the clear */
-	const struct stream_ops *ops = stream->state == STATE_HANDSHAKING ? &stream_raw : stream->ops;
-	size_t done = 0;
+	enum stream_io io = write_kept(stream);
 
-	switch (ops->write(stream, buf_data(&stream->out), buf_len(&stream->out), &done)) {
-	case STREAM_IO_OK:
-		buf_consume(&stream->out, done);
-		break;
-	case STREAM_IO_AGAIN:
-		break;
-	default:
+	if (io != STREAM_IO_OK && io != STREAM_IO_AGAIN) {
 		fail_later(stream);
 		return false;
 	}
-	if (buf_len(&stream->out) > 0)
+	if (stream_kept(stream) > 0)
 		return false;
 	free_kept(stream);
 	return true;
@@ -377,7 +463,7 @@ on_ready(struct loop_io *io, int events)
 	case STATE_OPEN:
 		if ((events & LOOP_WRITE) != 0 && stream->tls_wants_write)
 			events |= LOOP_READ;
-		if ((events & LOOP_WRITE) != 0 && buf_len(&stream->out) > 0)
+		if ((events & LOOP_WRITE) != 0 && stream_kept(stream) > 0)
 			on_writable(stream);
 		if ((events & LOOP_READ) != 0 && can_read(stream))
 			read_once(stream);
@@ -475,7 +561,7 @@ stream_write(struct stream *stream, struct slice data)
 	}
 	if (stream->state != STATE_OPEN || stream->shut_asked || data.len == 0)
 		return stream_kept(stream);
-	if (buf_len(&stream->out) == 0 &&
+	if (stream_kept(stream) == 0 &&
 	    stream->ops->write(stream, data.data, data.len, &done) == STREAM_IO_FAILED) {
 		fail_later(stream);
 		return 0;
@@ -484,13 +570,13 @@ stream_write(struct stream *stream, struct slice data)
 		keep(stream, slice_from(data, done));
 		update_watch(stream);
 	}
-	return buf_len(&stream->out);
+	return stream_kept(stream);
 }
 
 size_t
 stream_kept(const struct stream *stream)
 {
-	return buf_len(&stream->out);
+	return buf_len(&stream->out) + (stream->moved != NULL ? stream->moved->len : 0);
 }
 
 void
@@ -526,14 +612,14 @@ stream_shut(struct stream *stream)
 	if (stream->shut_asked || (stream->state != STATE_OPEN && stream->state != STATE_CONNECTING))
 		return;
 	stream->shut_asked = true;
-	if (stream->state == STATE_OPEN && buf_len(&stream->out) == 0)
+	if (stream->state == STATE_OPEN && stream_kept(stream) == 0)
 		stream->ops->shut(stream);
 }
 
 void
 stream_close(struct stream *stream)
 {
-	bool politely = stream->state == STATE_OPEN && !stream->shut_asked && buf_len(&stream->out) == 0;
+	bool politely = stream->state == STATE_OPEN && !stream->shut_asked && stream_kept(stream) == 0;
 
 	if (stream->state == STATE_CLOSED)
 		return;

@@ -24,6 +24,7 @@ enum stream_event {
 	STREAM_CONNECTED,	/* stream_connect succeeded; it reads from now on */
 	STREAM_TLS_READY,	/* the handshake is done; what comes from now on came through TLS */
 	STREAM_DATA,		/* `data` was read; valid until the callback returns */
+	STREAM_MOVED,		/* data.len bytes went to the sink unread, as is_moving allows */
 	STREAM_DRAINED,		/* all that was kept has been taken by the peer */
 	STREAM_CLOSED,		/* the peer will send no more (FIN or close_notify); writing may go on */
 	STREAM_FAILED		/* refused, reset, bad TLS: stream_reason says what; only closing is left */
@@ -49,6 +50,13 @@ struct stream_ops {
 };
 extern const struct stream_ops stream_raw, stream_tls;
 
+/*
+ * Of a raw stream: from its socket into an empty pipe (AGAIN: reading tells what there is), and from a pipe
+ * into its socket.
+ */
+enum stream_io stream_raw_fill(struct stream *stream, struct kernel_pipe *pipe);
+enum stream_io stream_raw_empty(struct stream *stream, struct kernel_pipe *pipe);
+
 struct stream {
 	struct loop_io io;
 	struct loop *loop;
@@ -57,6 +65,7 @@ struct stream {
 	stream_callback *on_event;
 	void *owner;
 	struct buf out;			/* what the peer has not taken yet */
+	struct kernel_pipe *moved;	/* the same, and before it; or NULL */
 	struct stream *sink;		/* keeps what was read here and not taken; NULL: itself does */
 	struct list hungry;		/* in the loop's list while is_starved */
 	uint32_t read_size;		/* the most one read takes: 16 KiB up to LOOP_SCRATCH_SIZE */
@@ -64,6 +73,7 @@ struct stream {
 	int error;			/* errno of the failure, or 0 */
 	uint8_t state;			/* enum state of stream.c */
 	bool is_reading;		/* as asked for by stream_pause and stream_resume */
+	bool is_moving;			/* from raw to raw, bytes go unread to the sink; pipe.c's to say */
 	bool is_starved;		/* reads stand still for relay_memory */
 	bool is_ended;			/* the peer's FIN or close_notify was read */
 	bool shut_asked;		/* FIN as soon as `out` is empty */

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* stream_raw.c: the transport without TLS: one system call for each read or write. */
+/* stream_raw.c: the transport without TLS: one system call for each read, write or move. */
 #include "net/stream.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/socket.h>
+
+enum { MOVE = SPLICE_F_MOVE | SPLICE_F_NONBLOCK };
 
 static bool
 is_temporary(int error)
@@ -35,6 +38,40 @@ raw_write(struct stream *stream, const char *data, size_t n, size_t *done)
 
 	if (put >= 0) {
 		*done = (size_t)put;
+		return STREAM_IO_OK;
+	}
+	if (is_temporary(errno))
+		return STREAM_IO_AGAIN;
+	stream->error = errno;
+	return STREAM_IO_FAILED;
+}
+
+/*
+ * An end is not told from here: before urgent data splice(2) says "end" or "nothing" though there is more,
+ * and a read goes on.
+ */
+enum stream_io
+stream_raw_fill(struct stream *stream, struct kernel_pipe *pipe)
+{
+	ssize_t got = splice(stream->fd, NULL, pipe->in, NULL, KERNEL_PIPE_SIZE, MOVE);
+
+	if (got > 0) {
+		pipe->len = (size_t)got;
+		return STREAM_IO_OK;
+	}
+	if (got == 0 || is_temporary(errno) || errno == EINVAL || errno == ENOMEM)
+		return STREAM_IO_AGAIN;
+	stream->error = errno;
+	return STREAM_IO_FAILED;
+}
+
+enum stream_io
+stream_raw_empty(struct stream *stream, struct kernel_pipe *pipe)
+{
+	ssize_t put = splice(pipe->out, NULL, stream->fd, NULL, pipe->len, MOVE);
+
+	if (put >= 0) {
+		pipe->len -= (size_t)put;
 		return STREAM_IO_OK;
 	}
 	if (is_temporary(errno))

@@ -174,6 +174,7 @@ on_stream(struct stream *stream, enum stream_event event, struct slice data, voi
 		on_data(back, data);
 		break;
 	case STREAM_DRAINED:
+	case STREAM_MOVED:
 		break;
 	case STREAM_CLOSED:
 		back->why = "closed by the server";

@@ -289,6 +289,7 @@ front_event(struct session *s, enum stream_event event, struct slice data)
 {
 	switch (event) {
 	case STREAM_CONNECTED:
+	case STREAM_MOVED:
 		break;
 	case STREAM_DRAINED:
 		on_drained(s);

@@ -369,6 +369,7 @@ mediate_front_event(struct session *s, enum stream_event event, struct slice dat
 	switch (event) {
 	case STREAM_CONNECTED:
 	case STREAM_TLS_READY:
+	case STREAM_MOVED:
 		break;
 	case STREAM_DATA:
 		on_client_data(s, data);
@@ -430,6 +431,7 @@ on_back(struct stream *stream, enum stream_event event, struct slice data, void 
 	switch (event) {
 	case STREAM_CONNECTED:
 	case STREAM_TLS_READY:
+	case STREAM_MOVED:
 		break;
 	case STREAM_DATA:
 		on_server_data(s, data);

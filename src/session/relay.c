@@ -152,10 +152,16 @@ relay_may_leave(const struct session *s)
 }
 
 static void
-pass_up(struct session *s, struct slice data)
+note_who_spoke(struct session *s, bool client)
 {
 	s->last_data = loop_now(s->worker->loop);
-	s->relay->client_spoke_last = true;
+	s->relay->client_spoke_last = client;
+}
+
+static void
+pass_up(struct session *s, struct slice data)
+{
+	note_who_spoke(s, true);
 	if (filter_of(s) != NULL)
 		filter_of(s)->client(s->relay->filter, data);
 	pipe_data(&s->relay->up, data);
@@ -164,8 +170,7 @@ pass_up(struct session *s, struct slice data)
 static void
 pass_down(struct session *s, struct slice data)
 {
-	s->last_data = loop_now(s->worker->loop);
-	s->relay->client_spoke_last = false;
+	note_who_spoke(s, false);
 	if (filter_of(s) != NULL)
 		filter_of(s)->server(s->relay->filter, data);
 	pipe_data(&s->relay->down, data);
@@ -201,6 +206,10 @@ relay_front_event(struct session *s, enum stream_event event, struct slice data)
 	case STREAM_DATA:
 		pass_up(s, data);
 		break;
+	case STREAM_MOVED:
+		note_who_spoke(s, true);
+		pipe_moved(&s->relay->up, data.len);
+		break;
 	case STREAM_DRAINED:
 		s->last_data = loop_now(s->worker->loop);
 		pipe_drained(&s->relay->down);
@@ -228,6 +237,10 @@ on_back(struct stream *stream, enum stream_event event, struct slice data, void 
 		break;
 	case STREAM_DATA:
 		pass_down(s, data);
+		break;
+	case STREAM_MOVED:
+		note_who_spoke(s, false);
+		pipe_moved(&s->relay->down, data.len);
 		break;
 	case STREAM_DRAINED:
 		s->last_data = loop_now(s->worker->loop);

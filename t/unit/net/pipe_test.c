@@ -2,15 +2,18 @@
 /* pipe_test.c: a relay of two pipes: nothing is lost, little is kept, half-closes pass. */
 #include "tape.h"
 
+#include <signal.h>
+
 #include "net/pipe.h"
 
-enum { TOTAL = 8 * 1024 * 1024, SLOW_READ = 3000 };
+enum { TOTAL = 8 * 1024 * 1024, SLOW_READ = 3000, SLOWISH_READ = 20000 };
 
 struct relay {
 	struct stream a, b;
 	struct pipe up, down;		/* a to b, b to a */
-	size_t kept_most;
+	size_t kept_most, moved;
 	uint32_t read_most;
+	bool has_kept_pipe;
 	int ends;
 };
 
@@ -30,6 +33,13 @@ on_relay(struct stream *stream, enum stream_event event, struct slice data, void
 			assert_int_equal(stream->read_size, STREAM_READ_MIN);
 		if (stream_kept(in->to) > relay->kept_most)
 			relay->kept_most = stream_kept(in->to);
+		break;
+	case STREAM_MOVED:
+		relay->moved += data.len;
+		pipe_moved(in, data.len);
+		relay->has_kept_pipe = relay->has_kept_pipe || in->to->moved != NULL;
+		assert_true(stream_memory_used() >= (int64_t)stream_kept(in->to));
+		assert_int_equal(stream->is_reading, stream_kept(in->to) == 0);
 		break;
 	case STREAM_DRAINED:
 		pipe_drained(out);
@@ -67,23 +77,23 @@ byte_at(size_t i)
 	return (unsigned char)(i * 2654435761u >> 13);
 }
 
-/* Sends what fits of the pattern; its end with a FIN. */
-static void
+/* Sends what fits of the pattern; its end with a FIN.  False: nothing. */
+static bool
 send_some(int fd, size_t *sent)
 {
 	unsigned char data[65536];
 	size_t n = TOTAL - *sent < sizeof(data) ? TOTAL - *sent : sizeof(data);
 	ssize_t put;
 
-	if (n == 0)
-		return;
 	for (size_t i = 0; i < n; i++)
 		data[i] = byte_at(*sent + i);
 	put = send(fd, data, n, MSG_DONTWAIT);
-	if (put > 0)
-		*sent += (size_t)put;
+	if (put <= 0)
+		return false;
+	*sent += (size_t)put;
 	if (*sent == TOTAL)
 		shutdown(fd, SHUT_WR);
+	return true;
 }
 
 static void
@@ -101,18 +111,15 @@ receive_some(int fd, size_t most, size_t *got, bool *ended)
 }
 
 static void
-pass_all(size_t most_at_once, struct relay *relay)
+pass_through(struct loop *loop, size_t most_at_once, struct relay *relay, const int client[2],
+    const int server[2])
 {
-	struct loop *loop = loop_new(0);
 	size_t sent = 0, got = 0;
-	int client[2], server[2];
 	bool ended = false;
 
-	make_pair(client);
-	make_pair(server);
-	open_relay(relay, loop, client[0], server[0]);
 	while (!ended) {
-		send_some(client[1], &sent);
+		while (send_some(client[1], &sent))
+			;
 		turn_a_little(loop);
 		receive_some(server[1], most_at_once, &got, &ended);
 	}
@@ -120,10 +127,77 @@ pass_all(size_t most_at_once, struct relay *relay)
 	assert_int_equal(relay->up.bytes, TOTAL);
 	assert_true(relay->up.is_closed);
 	assert_int_equal(stream_memory_used(), 0);
+}
+
+static void
+pass_all(size_t most_at_once, struct relay *relay)
+{
+	struct loop *loop = loop_new(0);
+	int client[2], server[2];
+
+	make_pair(client);
+	make_pair(server);
+	open_relay(relay, loop, client[0], server[0]);
+	pass_through(loop, most_at_once, relay, client, server);
+	assert_int_equal(relay->moved, 0);
 	close_relay(relay);
 	close(client[1]);
 	close(server[1]);
 	loop_free(&loop);
+}
+
+/* Over TCP and unseen, where so many pipes can be had. */
+static void
+move_all(size_t most_at_once, int pipes_had, struct relay *relay)
+{
+	struct loop *loop = loop_new(0);
+	struct kernel_pipes *pipes = loop_kernel_pipes(loop);
+	int client[2], server[2];
+
+	make_tcp_pair(client);
+	make_tcp_pair(server);
+	open_relay(relay, loop, client[0], server[0]);
+	relay->up.may_move = true;
+	pipes->count = KERNEL_PIPES_MAX - pipes_had;
+	pass_through(loop, most_at_once, relay, client, server);
+	assert_int_equal(pipes->count - pipes->spare_count, KERNEL_PIPES_MAX - pipes_had);
+	close_relay(relay);
+	close(client[1]);
+	close(server[1]);
+	loop_free(&loop);
+}
+
+static void
+bulk_that_nobody_looks_at_is_moved_unread(void **state)
+{
+	struct relay relay;
+
+	(void)state;
+	move_all(65536, KERNEL_PIPES_MAX, &relay);
+	assert_true(relay.moved > 0);
+}
+
+static void
+what_a_slow_receiver_does_not_take_stays_in_a_pipe(void **state)
+{
+	struct relay relay;
+
+	(void)state;
+	move_all(SLOWISH_READ, KERNEL_PIPES_MAX, &relay);
+	assert_true(relay.has_kept_pipe);
+}
+
+static void
+the_last_pipe_is_not_kept_and_without_any_all_is_read(void **state)
+{
+	struct relay relay;
+
+	(void)state;
+	move_all(SLOWISH_READ, 1, &relay);
+	assert_true(relay.moved > 0);
+	assert_false(relay.has_kept_pipe);
+	move_all(SLOWISH_READ, 0, &relay);
+	assert_int_equal(relay.moved, 0);
 }
 
 static void
@@ -184,7 +258,11 @@ main(void)
 		cmocka_unit_test(a_slow_receiver_gets_all_and_little_is_kept),
 		cmocka_unit_test(reads_grow_while_the_receiver_takes_everything),
 		cmocka_unit_test(half_closes_pass_both_ways),
+		cmocka_unit_test(bulk_that_nobody_looks_at_is_moved_unread),
+		cmocka_unit_test(what_a_slow_receiver_does_not_take_stays_in_a_pipe),
+		cmocka_unit_test(the_last_pipe_is_not_kept_and_without_any_all_is_read),
 	};
 
+	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

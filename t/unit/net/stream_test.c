@@ -381,6 +381,190 @@ beyond_the_memory_limit_small_blocks_go_to_who_takes_them(void **state)
 	loop_free(&loop);
 }
 
+/* Two connections of a relay: what is read at `from` is to be moved to `to`. */
+struct moving {
+	struct loop *loop;
+	struct tape from, to;
+	int sender, receiver;
+};
+
+static void
+open_moving(struct moving *m)
+{
+	int in[2], out[2];
+
+	*m = (struct moving){ .loop = loop_new(0) };
+	make_tcp_pair(in);
+	make_tcp_pair(out);
+	open_tape(&m->from, m->loop, in[0]);
+	open_tape(&m->to, m->loop, out[0]);
+	m->from.stream.sink = &m->to.stream;
+	m->to.stream.sink = &m->from.stream;
+	m->from.stream.is_moving = true;
+	m->sender = in[1];
+	m->receiver = out[1];
+}
+
+/* No pipe is left in use, nor counted. */
+static void
+close_moving(struct moving *m)
+{
+	const struct kernel_pipes *pipes = loop_kernel_pipes(m->loop);
+
+	tape_close(&m->from);
+	tape_close(&m->to);
+	assert_int_equal(pipes->count, pipes->spare_count);
+	assert_int_equal(stream_memory_used(), 0);
+	close(m->sender);
+	close(m->receiver);
+	loop_free(&m->loop);
+}
+
+/* Sends x until the receiver takes no more. */
+static void
+fill_pipe(struct moving *m)
+{
+	memset(block, 'x', sizeof(block));
+	while (stream_kept(&m->to.stream) == 0) {
+		send(m->sender, block, sizeof(block), 0);
+		turn_a_little(m->loop);
+	}
+	stream_pause(&m->from.stream);
+	assert_non_null(m->to.stream.moved);
+}
+
+static void
+bytes_move_and_only_their_number_is_told(void **state)
+{
+	struct moving m;
+	char got[8];
+
+	(void)state;
+	open_moving(&m);
+	assert_int_equal(write(m.sender, "hello", 5), 5);
+	tape_await(&m.from, STREAM_MOVED, 1);
+	assert_int_equal(m.from.moved, 5);
+	assert_int_equal(m.from.counts[STREAM_DATA], 0);
+	assert_int_equal(read(m.receiver, got, sizeof(got)), 5);
+	assert_memory_equal(got, "hello", 5);
+
+	/* not to who was told that no more comes */
+	stream_shut(&m.to.stream);
+	assert_int_equal(write(m.sender, "again", 5), 5);
+	tape_await(&m.from, STREAM_DATA, 1);
+	close_moving(&m);
+}
+
+static void
+urgent_data_neither_ends_nor_spins_a_move(void **state)
+{
+	struct moving m;
+	uint64_t turn;
+	char got[8];
+
+	(void)state;
+	open_moving(&m);
+	stream_pause(&m.from.stream);
+	assert_int_equal(write(m.sender, "hello", 5), 5);
+	assert_int_equal(send(m.sender, "!", 1, MSG_OOB), 1);
+	assert_int_equal(write(m.sender, "bye", 3), 3);
+	shutdown(m.sender, SHUT_WR);
+	stream_resume(&m.from.stream);
+	tape_await(&m.from, STREAM_CLOSED, 1);
+	turn = loop_turn(m.loop);
+	wait_ms(m.loop, 20);
+	assert_true(loop_turn(m.loop) - turn < 10);
+	assert_int_equal(m.from.moved, 5);
+	assert_int_equal(read(m.receiver, got, sizeof(got)), 5);
+	assert_true(slice_equals(buf_slice(&m.from.data), "bye"));
+	assert_int_equal(m.from.counts[STREAM_CLOSED], 1);
+	close_moving(&m);
+}
+
+/* Reads x, then the words, then the end. */
+static void
+expect_words_behind(struct moving *m, size_t got, size_t moved, const char *words)
+{
+	char data[8192];
+	ssize_t n;
+
+	while ((n = recv(m->receiver, data, sizeof(data), MSG_DONTWAIT)) != 0) {
+		for (ssize_t i = 0; i < n; i++, got++)
+			if (data[i] != (got < moved ? 'x' : words[got - moved]))
+				fail_msg("byte %zu of %zu", got, moved);
+		turn_a_little(m->loop);
+	}
+	assert_int_equal(got, moved + strlen(words));
+}
+
+static void
+what_is_written_behind_a_full_pipe_comes_behind_it_and_the_fin_last(void **state)
+{
+	static const char *const words[] = { "bye", "" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		struct moving m;
+		size_t got;
+
+		open_moving(&m);
+		fill_pipe(&m);
+		assert_true(stream_memory_used() >= KERNEL_PIPE_SIZE);
+		got = drain(m.receiver);	/* there is room now, but it is the pipe's */
+		assert_true(stream_write(&m.to.stream, slice_of(words[i])) > strlen(words[i]));
+		stream_shut(&m.to.stream);
+		expect_words_behind(&m, got, m.from.moved, words[i]);
+		assert_int_equal(m.to.counts[STREAM_DRAINED], 1);
+		close_moving(&m);
+	}
+}
+
+static void
+resets_on_either_side_are_told_and_drop_the_pipe(void **state)
+{
+	const struct linger at_once = { .l_onoff = 1 };
+	struct moving m;
+
+	(void)state;
+	open_moving(&m);
+	fill_pipe(&m);
+	assert_int_equal(setsockopt(m.receiver, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
+	close(m.receiver);
+	m.receiver = -1;
+	tape_await(&m.to, STREAM_FAILED, 1);
+	assert_string_equal(m.to.reason, "connection reset by peer");
+	assert_int_equal(stream_kept(&m.to.stream), 0);
+	close_moving(&m);
+
+	open_moving(&m);
+	assert_int_equal(setsockopt(m.sender, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
+	close(m.sender);
+	m.sender = -1;
+	tape_await(&m.from, STREAM_FAILED, 1);
+	assert_string_equal(m.from.reason, "connection reset by peer");
+	close_moving(&m);
+
+	/* a session that ends does not wait for what its pipe holds */
+	open_moving(&m);
+	fill_pipe(&m);
+	close_moving(&m);
+}
+
+static void
+nothing_moves_while_memory_is_short(void **state)
+{
+	struct moving m;
+
+	(void)state;
+	open_moving(&m);
+	stream_set_memory_limit(-1);
+	assert_int_equal(write(m.sender, "hello", 5), 5);
+	tape_await(&m.from, STREAM_DATA, 1);
+	assert_int_equal(m.from.moved, 0);
+	stream_set_memory_limit(INT64_MAX);
+	close_moving(&m);
+}
+
 int
 main(void)
 {
@@ -397,6 +581,11 @@ main(void)
 		cmocka_unit_test(a_reset_is_told_as_such),
 		cmocka_unit_test(beyond_the_memory_limit_reads_stop_until_memory_is_given_back),
 		cmocka_unit_test(beyond_the_memory_limit_small_blocks_go_to_who_takes_them),
+		cmocka_unit_test(bytes_move_and_only_their_number_is_told),
+		cmocka_unit_test(urgent_data_neither_ends_nor_spins_a_move),
+		cmocka_unit_test(what_is_written_behind_a_full_pipe_comes_behind_it_and_the_fin_last),
+		cmocka_unit_test(resets_on_either_side_are_told_and_drop_the_pipe),
+		cmocka_unit_test(nothing_moves_while_memory_is_short),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

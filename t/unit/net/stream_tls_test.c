@@ -112,6 +112,32 @@ both_ends_shake_hands_and_talk(void **state)
 	close_duo(&duo);
 }
 
+static void
+nothing_is_moved_unread_out_of_tls_or_into_it(void **state)
+{
+	struct tape raw = { 0 };
+	struct duo duo;
+	int fds[2];
+
+	(void)state;
+	open_duo(&duo);
+	shake_hands(&duo);
+	make_tcp_pair(fds);
+	stream_open(&raw.stream, duo.loop, fds[0], tape_record, &raw);
+	raw.stream.sink = &duo.back.stream;
+	duo.back.stream.sink = &raw.stream;
+	raw.stream.is_moving = duo.back.stream.is_moving = true;
+	stream_write(&duo.front.stream, slice_of("* OK"));
+	tape_await(&duo.back, STREAM_DATA, 1);
+	assert_true(slice_equals(buf_slice(&duo.back.data), "* OK"));
+	assert_int_equal(write(fds[1], "NOOP", 4), 4);
+	tape_await(&raw, STREAM_DATA, 1);
+	assert_int_equal(duo.back.moved + raw.moved, 0);
+	tape_close(&raw);
+	close(fds[1]);
+	close_duo(&duo);
+}
+
 /* Ends as a session does, and shakes hands once more: was that resumed? */
 static bool
 resumes(struct duo *duo)
@@ -495,6 +521,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_ends_shake_hands_and_talk),
+		cmocka_unit_test(nothing_is_moved_unread_out_of_tls_or_into_it),
 		cmocka_unit_test(sessions_are_resumed_with_the_same_server),
 		cmocka_unit_test(a_late_ticket_finds_where_it_belongs),
 		cmocka_unit_test(large_blocks_pass_whole_through_a_slow_receiver),

@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -30,6 +31,7 @@ struct tape {
 	struct stream stream;
 	int counts[STREAM_FAILED + 1];
 	struct buf data;
+	size_t moved;
 	char reason[STREAM_REASON_MAX];
 	enum stream_event close_on;	/* closes itself on this event; 0 (CONNECTED) is off */
 };
@@ -88,6 +90,8 @@ tape_record(struct stream *stream, enum stream_event event, struct slice data, v
 	tape->counts[event]++;
 	if (event == STREAM_DATA)
 		buf_append_slice(&tape->data, data);
+	if (event == STREAM_MOVED)
+		tape->moved += data.len;
 	if (event == STREAM_FAILED)
 		stream_reason(stream, tape->reason);
 	if (event == tape->close_on && event != STREAM_CONNECTED)
@@ -144,6 +148,25 @@ static inline void
 make_pair(int fds[2])
 {
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+}
+
+/* The same over TCP: for what only that has, urgent data and resets, and for more bytes on their way. */
+static inline void
+make_tcp_pair(int fds[2])
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(in);
+	int listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(listening, (struct sockaddr *)&in, len), 0);
+	assert_int_equal(listen(listening, 1), 0);
+	assert_int_equal(getsockname(listening, (struct sockaddr *)&in, &len), 0);
+	fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(fds[0], (struct sockaddr *)&in, len), 0);
+	assert_int_equal(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0);
+	fds[1] = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	assert_true(fds[1] >= 0);
+	close(listening);
 }
 
 #endif
