@@ -109,7 +109,8 @@ close $_ for @deaf;
 # The other way round.
 my @pushing = map { deaf_socket($gatepost->port('deaf')) } 1 .. 5;
 my @sent = map { push_bytes($_, 'x' x 16_384, 64 * 1_048_576) } @pushing;
-is(scalar(grep { $_ > 32 * 1_048_576 } @sent), 0, 'little is read for a server that never reads');
+# the kernel's own buffers, which grow in bulk, are 32 MiB and two of 4 MiB
+is(scalar(grep { $_ > 48 * 1_048_576 } @sent), 0, 'little is read for a server that never reads');
 goes_on('sessions with a server that never reads');
 close $_ for @pushing;
 $gatepost->stop;

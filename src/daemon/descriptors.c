@@ -4,9 +4,11 @@
 
 #include <sys/resource.h>
 
+#include "net/kernel_pipe.h"
+
 enum {
 	PER_SESSION = 2,		/* the client and the server */
-	PER_THREAD = 8,			/* its loop, and what it opens for moments */
+	PER_THREAD = 8 + 2 * KERNEL_PIPES_MAX,	/* its loop, its pipes, and what it opens for moments */
 	PER_PROCESS = 64,		/* logs, files that are read, signals, control's loop */
 	PER_BIND = 2			/* in each thread: the socket and the reserve of its acceptor */
 };

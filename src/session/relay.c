@@ -318,6 +318,7 @@ begin_passing(struct session *s)
 	stream_set_owner(&s->back->stream, on_back, s);
 	pipe_open(&s->relay->up, &s->front, &s->back->stream);
 	pipe_open(&s->relay->down, &s->back->stream, &s->front);
+	s->relay->up.may_move = s->relay->down.may_move = filter == NULL;
 	snapshot_put(s->snapshot, s->worker->index);
 	s->snapshot = NULL;
 	s->settings = NULL;
