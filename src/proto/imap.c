@@ -9,6 +9,7 @@
 
 #include "proto/capability.h"
 #include "proto/command.h"
+#include "proto/mail_string.h"
 #include "proto/reply.h"
 
 enum {
@@ -55,7 +56,7 @@ run_login(struct dialogue *d, struct slice args)
 	bool is_good;
 
 	credentials_wipe(c);
-	is_good = imap_take_astring(&args, &c->user) && imap_take_blank(&args) &&
+	is_good = imap_take_astring(&args, &c->user) && mail_string_take_blank(&args) &&
 	    imap_take_astring(&args, &c->password) && args.len == 0;
 	is_good = is_good && credential_is_valid(buf_slice(&c->user)) &&
 	    credential_is_valid(buf_slice(&c->password));
@@ -81,7 +82,7 @@ run_authenticate(struct dialogue *d, struct slice args)
 
 	if (is_good && args.len == 0)
 		step = command_authenticate(d, buf_slice(&mechanism), NULL);
-	else if (is_good && imap_take_blank(&args))
+	else if (is_good && mail_string_take_blank(&args))
 		step = command_authenticate(d, buf_slice(&mechanism), &args);
 	else
 		step = command_refuse(d, REPLY_SYNTAX);

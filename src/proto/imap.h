@@ -10,10 +10,8 @@
 #include "proto/proto.h"
 
 /* imap_arguments.c: each takes something off the front of *rest; false: *rest is of no more use. */
-bool imap_take_blank(struct slice *rest);
 bool imap_take_astring(struct slice *rest, struct buf *out);	/* or quoted, or a literal; appends it */
 bool imap_take_id(struct slice *rest);				/* RFC 2971: NIL or a list of pairs */
-void imap_write_quoted(struct buf *out, const char *text);	/* controls are left out */
 
 /* A status response: "OK [CODE] text". */
 struct imap_status {

@@ -1,77 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * imap_arguments.c: reads and writes IMAP's strings, lists and status lines.
+ * imap_arguments.c: reads IMAP's arguments, lists and status lines.
  * What is read here is only used decoded, never passed on as it came.
  */
 #include "proto/imap.h"
 
 #include <string.h>
 
+#include "proto/mail_string.h"
+
 enum { ID_MAX_PAIRS = 30 };		/* RFC 2971 section 3.3 */
-
-bool
-imap_take_blank(struct slice *rest)
-{
-	if (rest->len == 0 || rest->data[0] != ' ')
-		return false;
-	*rest = slice_from(*rest, 1);
-	return true;
-}
-
-static bool
-take_quoted(struct slice *rest, struct buf *out)
-{
-	size_t i = 1;
-
-	for (; i < rest->len && rest->data[i] != '"'; i++) {
-		char c = rest->data[i];
-
-		if (c == '\\' && ++i < rest->len) {
-			c = rest->data[i];
-			if (c != '"' && c != '\\')
-				return false;
-		}
-		if (c == '\0' || c == '\r' || c == '\n')
-			return false;
-		buf_append(out, &c, 1);
-	}
-	if (i >= rest->len)
-		return false;
-	*rest = slice_from(*rest, i + 1);
-	return true;
-}
-
-/* {n} or {n+}, the line's end and n octets: the frame saw the same. */
-static bool
-take_literal(struct slice *rest, struct buf *out)
-{
-	const char *close = memchr(rest->data, '}', rest->len);
-	size_t end = close != NULL ? (size_t)(close - rest->data) : 0;
-	size_t digits = end > 1 && rest->data[end - 1] == '+' ? end - 1 : end;
-	uint64_t size;
-
-	if (digits < 2 || !slice_to_number(slice_make(rest->data + 1, digits - 1), rest->len, &size))
-		return false;
-	end++;
-	if (end < rest->len && rest->data[end] == '\r')
-		end++;
-	if (end >= rest->len || rest->data[end] != '\n' || size > rest->len - end - 1)
-		return false;
-	buf_append(out, rest->data + end + 1, (size_t)size);
-	*rest = slice_from(*rest, end + 1 + (size_t)size);
-	return true;
-}
-
-/* Quoted or a literal; appends the content. */
-static bool
-take_string(struct slice *rest, struct buf *out)
-{
-	if (rest->len == 0)
-		return false;
-	if (rest->data[0] == '"')
-		return take_quoted(rest, out);
-	return rest->data[0] == '{' && take_literal(rest, out);
-}
 
 bool
 imap_take_astring(struct slice *rest, struct buf *out)
@@ -79,7 +17,7 @@ imap_take_astring(struct slice *rest, struct buf *out)
 	size_t i = 0;
 
 	if (rest->len > 0 && (rest->data[0] == '"' || rest->data[0] == '{'))
-		return take_string(rest, out);
+		return mail_string_take(rest, out);
 	/* "%", "*" and "\" belong in quotes, but clients are about that do not know, and nothing is lost */
 	while (i < rest->len && rest->data[i] > ' ' && rest->data[i] <= '~' &&
 	    strchr("(){\"", rest->data[i]) == NULL)
@@ -101,8 +39,8 @@ take_nil(struct slice *rest)
 static bool
 take_pair(struct slice *rest, struct buf *content)
 {
-	return take_string(rest, content) && imap_take_blank(rest) &&
-	    (take_nil(rest) || take_string(rest, content));
+	return mail_string_take(rest, content) && mail_string_take_blank(rest) &&
+	    (take_nil(rest) || mail_string_take(rest, content));
 }
 
 bool
@@ -117,7 +55,7 @@ imap_take_id(struct slice *rest)
 		return false;
 	*rest = slice_from(*rest, 1);
 	for (int pairs = 0; is_good && rest->len > 0 && rest->data[0] != ')'; pairs++) {
-		is_good = pairs < ID_MAX_PAIRS && (pairs == 0 || imap_take_blank(rest)) &&
+		is_good = pairs < ID_MAX_PAIRS && (pairs == 0 || mail_string_take_blank(rest)) &&
 		    take_pair(rest, &content);
 		buf_truncate(&content, 0);
 	}
@@ -125,19 +63,6 @@ imap_take_id(struct slice *rest)
 	is_good = is_good && rest->len > 0;
 	*rest = slice_from(*rest, 1);
 	return is_good;
-}
-
-void
-imap_write_quoted(struct buf *out, const char *text)
-{
-	buf_append_text(out, "\"");
-	for (; *text != '\0'; text++) {
-		if (*text == '"' || *text == '\\')
-			buf_append_text(out, "\\");
-		if ((unsigned char)*text >= ' ' && *text != 0x7f)
-			buf_append(out, text, 1);
-	}
-	buf_append_text(out, "\"");
 }
 
 void

@@ -10,6 +10,7 @@
 
 #include "proto/capability.h"
 #include "proto/dial.h"
+#include "proto/mail_string.h"
 
 enum {
 	CAPABILITIES_MAX = 250		/* more than any server has; sorting thousands would take its time */
@@ -202,7 +203,7 @@ write_address(struct buf *out, const char *name, const struct addr *addr)
 	if (addr->sa.sa_family != AF_INET && addr->sa.sa_family != AF_INET6)
 		return;
 	buf_printf(out, " \"%s-ip\" ", name);
-	imap_write_quoted(out, addr_host(addr, host));
+	mail_string_write_quoted(out, slice_of(addr_host(addr, host)));
 	buf_printf(out, " \"%s-port\" \"%u\"", name, (unsigned)addr_port(addr));
 }
 
@@ -213,7 +214,7 @@ send_id(struct dial *dial)
 	struct buf *out = &dial->out;
 
 	buf_printf(out, "%s ID (\"x-session-id\" ", dial->steps[dial->sending].tag);
-	imap_write_quoted(out, identity_session(identity));
+	mail_string_write_quoted(out, slice_of(identity_session(identity)));
 	write_address(out, "x-originating", &identity->client);
 	write_address(out, "x-connected", &identity->local);
 	buf_printf(out, " \"x-proxy-ttl\" \"%d\")\r\n", identity->hops - 1);
