@@ -127,6 +127,31 @@ find_number(struct slice arguments, struct slice name, uint64_t *number)
 	return false;
 }
 
+static bool
+has_argument(struct slice arguments, struct slice argument)
+{
+	for (struct slice word = slice_word(&arguments); word.len > 0; word = slice_word(&arguments))
+		if (compare(word, argument) == 0)
+			return true;
+	return false;
+}
+
+/* Writes an argument as another server's allow it: plain words are those that both have. */
+static void
+write_argument(struct buf *out, struct slice argument, struct slice others)
+{
+	struct slice name;
+	uint64_t number, bound;
+	bool is_number = take_number(argument, &name, &number);
+	bool is_bounded = is_number && find_number(others, name, &bound) && bound > 0 &&
+	    (number == 0 || bound < number);
+
+	if (is_bounded)
+		buf_printf(out, " %.*s%" PRIu64, SLICE_ARGS(name), bound);
+	else if (is_number || has_argument(others, argument))
+		buf_printf(out, " %.*s", SLICE_ARGS(argument));
+}
+
 /* Writes one entry as two of the same first word allow it. */
 static void
 write_common(struct buf *out, struct slice entry, struct slice other)
@@ -137,15 +162,8 @@ write_common(struct buf *out, struct slice entry, struct slice other)
 	slice_word(&other);
 	buf_append_slice(out, word);
 	rest = entry;
-	for (word = slice_word(&rest); word.len > 0; word = slice_word(&rest)) {
-		bool is_bounded = take_number(word, &name, &number) && find_number(other, name, &bound) &&
-		    bound > 0 && (number == 0 || bound < number);
-
-		if (is_bounded)
-			buf_printf(out, " %.*s%" PRIu64, SLICE_ARGS(name), bound);
-		else
-			buf_printf(out, " %.*s", SLICE_ARGS(word));
-	}
+	for (word = slice_word(&rest); word.len > 0; word = slice_word(&rest))
+		write_argument(out, word, other);
 	rest = other;
 	for (word = slice_word(&rest); word.len > 0; word = slice_word(&rest))
 		if (take_number(word, &name, &bound) && bound > 0 && !find_number(entry, name, &number))

@@ -20,7 +20,8 @@ struct slice capability_next(struct slice *rest);	/* takes an entry off the fron
 bool capability_is_own(struct slice entry, const struct proto *proto);	/* one of proto->capability_own? */
 /*
  * Keeps entries whose first word is in both.  Of numbers behind it, alone ("SIZE 1000") or named ("LIMITS
- * RCPTMAX=20"), the smaller one is kept; none and 0 are no bound (RFC 1870 section 3).
+ * RCPTMAX=20"), the smaller one is kept; none and 0 are no bound (RFC 1870 section 3).  Of other words behind
+ * it ("SIEVE fileinto vacation") those are kept that are in both.
  */
 void capability_intersect(struct buf *list, struct slice other);
 void capability_remove_own(struct buf *list, const struct proto *proto);

@@ -110,12 +110,38 @@ the_smaller_bound_is_kept(void **state)
 		{ "SIZE 18446744073709551615\n", "SIZE 18446744073709551614\n",
 		    "SIZE 18446744073709551614\n" },
 		{ "SIZE 5\n", "SIZE 7\nSIZE 3\n", "SIZE 3\n" },
-		{ "SIZE x\n", "SIZE y\n", "SIZE x\n" },
+		{ "SIZE x\n", "SIZE y\n", "SIZE\n" },
 		{ "SIZE\n", "SIZE y\n", "SIZE\n" },
 		{ "LIMITS MAILMAX=5 RCPTMAX=20\n", "LIMITS rcptmax=10 RCPTDOMAINMAX=1\n",
 		    "LIMITS MAILMAX=5 RCPTMAX=10 RCPTDOMAINMAX=1\n" },
 		{ "LIMITS RCPTMAX=20\n", "LIMITS\n", "LIMITS RCPTMAX=20\n" },
-		{ "LIMITS RCPTMAX=x\n", "LIMITS MAILMAX=y\n", "LIMITS RCPTMAX=x\n" },
+		{ "LIMITS RCPTMAX=x\n", "LIMITS MAILMAX=y\n", "LIMITS\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct buf list = { 0 };
+
+		buf_append_text(&list, rows[i].one);
+		capability_intersect(&list, slice_of(rows[i].other));
+		expect(&list, rows[i].common);
+	}
+}
+
+static void
+plain_arguments_are_in_both(void **state)
+{
+	static const struct {
+		const char *one, *other, *common;
+	} rows[] = {
+		{ "SIEVE a b c\n", "SIEVE c x a\n", "SIEVE a c\n" },
+		{ "SIEVE ab b\n", "SIEVE a abc B\n", "SIEVE b\n" },
+		{ "SIEVE a b c\n", "SIEVE a b\nSIEVE b c\n", "SIEVE b\n" },
+		{ "SIEVE a\n", "SIEVE\n", "SIEVE\n" },
+		{ "SIEVE\n", "SIEVE a\n", "SIEVE\n" },
+		{ "BURL imap imap://a\n", "BURL imap imap://b\n", "BURL imap\n" },
+		{ "FUTURERELEASE 600 2030-01-01\n", "FUTURERELEASE 500 2031-01-01\n", "FUTURERELEASE 500\n" },
+		{ "DSN\nMT-PRIORITY MIXER\n", "DSN\nMT-PRIORITY MIXER\n", "DSN\nMT-PRIORITY MIXER\n" },
 	};
 
 	(void)state;
@@ -151,6 +177,7 @@ main(void)
 		cmocka_unit_test(has),
 		cmocka_unit_test(intersection),
 		cmocka_unit_test(the_smaller_bound_is_kept),
+		cmocka_unit_test(plain_arguments_are_in_both),
 		cmocka_unit_test(own_words),
 	};
 
