@@ -86,6 +86,8 @@ dialogue_tls_started(struct dialogue *d)
 	d->tls_offered = false;
 	d->secrets_allowed = true;
 	d->asked_capabilities = false;
+	if (d->proto->greets_after_tls)
+		dialogue_greet(d);
 }
 
 unsigned
@@ -322,6 +324,8 @@ admit_literal(struct dialogue *d, struct slice line, bool is_too_big, const char
 		*name = command.verb->name;
 	if (reply != REPLY_NONE || is_too_big)
 		return command_refuse(d, reply != REPLY_NONE ? reply : REPLY_TOO_BIG);
+	if (d->proto->literal_prompt == NULL)
+		return command_refuse(d, REPLY_SYNTAX);
 	buf_append_text(&d->out, d->proto->literal_prompt);
 	return STEP_MORE;
 }
@@ -446,32 +450,50 @@ refuse_at_last(struct dialogue *d)
 	return STEP_REPLIED;
 }
 
-/* A line of the client within a SASL exchange. */
+static enum frame_result
+find_response(struct dialogue *d, struct slice in)
+{
+	const struct frame_limits limits = { d->proto->max_response, d->proto->max_response };
+
+	return (d->proto->sasl_frame != NULL ? d->proto->sasl_frame : frame_line)(&d->frame, in, &limits);
+}
+
+/* The base64 within; false: the line is not even of the form that it has to be. */
+static bool
+take_response(const struct dialogue *d, struct slice line, struct slice *base64)
+{
+	*base64 = line;
+	return d->proto->take_response == NULL || d->proto->take_response(line, base64);
+}
+
+/* A line of the client within a SASL exchange.  Nobody is prompted for a literal: then it is malformed. */
 static enum step
 run_response(struct dialogue *d, struct slice in, size_t *used)
 {
-	const struct frame_limits limits = { d->proto->max_response, 0 };
-	enum frame_result result = frame_line(&d->frame, in, &limits);
+	enum frame_result result = find_response(d, in);
 	struct buf challenge = { 0 };
 	struct slice line;
-	enum reply reply;
+	bool is_cancel;
 
 	if (result == FRAME_MORE)
 		return STEP_MORE;
-	if (result != FRAME_COMPLETE) {
+	if (result == FRAME_TOO_LONG) {
 		*used = in.len;
 		return command_refuse(d, REPLY_TOO_LONG);
 	}
 	*used = d->frame.scanned;
 	if (buf_len(&d->refusal) > 0)
 		return refuse_at_last(d);
-	line = without_line_end(slice_make(in.data, d->frame.scanned));
-	if (!slice_equals(line, d->proto->sasl_cancel) && base64_decode(line, &d->scratch))
+	if (!take_response(d, without_line_end(slice_make(in.data, d->frame.scanned)), &line)) {
+		forget(d);
+		return command_refuse(d, REPLY_SASL_SYNTAX);
+	}
+	is_cancel = slice_equals(line, d->proto->sasl_cancel);
+	if (!is_cancel && base64_decode(line, &d->scratch))
 		return end_round(d, sasl_step(&d->sasl, buf_slice(&d->scratch), &d->credentials, &challenge),
 		    &challenge);
-	reply = slice_equals(line, d->proto->sasl_cancel) ? REPLY_SASL_CANCELLED : REPLY_SASL_SYNTAX;
 	forget(d);
-	return command_refuse(d, reply);
+	return command_refuse(d, is_cancel ? REPLY_SASL_CANCELLED : REPLY_SASL_SYNTAX);
 }
 
 enum step

@@ -106,10 +106,18 @@ dial_fail_mechanism(struct dial *dial)
 }
 
 static void
-write_line(struct dial *dial, struct slice message)
+write_response(struct dial *dial, struct slice message)
 {
-	base64_encode(message, &dial->out);
-	buf_append_text(&dial->out, "\r\n");
+	struct buf base64 = { 0 };
+
+	base64_encode(message, &base64);
+	if (dial->order.proto->write_response != NULL) {
+		dial->order.proto->write_response(&dial->out, buf_slice(&base64));
+	} else {
+		buf_append_slice(&dial->out, buf_slice(&base64));
+		buf_append_text(&dial->out, "\r\n");
+	}
+	buf_wipe(&base64);
 }
 
 void
@@ -118,7 +126,7 @@ dial_write_initial(struct dial *dial)
 	struct buf message = { 0 };
 
 	sasl_write_initial(dial->order.credentials, &message);
-	write_line(dial, buf_slice(&message));
+	write_response(dial, buf_slice(&message));
 	buf_wipe(&message);
 }
 
@@ -142,7 +150,7 @@ dial_take_challenge(struct dial *dial, struct slice challenge)
 	if (c->kind != CREDENTIAL_TOKEN || buf_len(&dial->token_error) > 0 ||
 	    !base64_decode(challenge, &dial->token_error) || buf_len(&dial->token_error) == 0)
 		return ANSWER_GARBLED;
-	write_line(dial, sasl_answer_refusal(c));
+	write_response(dial, sasl_answer_refusal(c));
 	return ANSWER_MORE;
 }
 

@@ -78,7 +78,7 @@ bool dial_began_tls(const struct dial *dial);	/* by it: what was announced befor
 void dial_learn_mechanisms(struct dial *dial, struct slice names);
 /*
  * SASL with the credentials' mechanism: is it announced; must it be, since no plain login command would do;
- * the initial response, a line in base64; its length.
+ * the initial response, in base64 and with the line's end; its length in base64.
  */
 bool dial_has_mechanism(const struct dial *dial);
 bool dial_needs_mechanism(const struct dial *dial);
@@ -86,8 +86,8 @@ void dial_write_initial(struct dial *dial);
 size_t dial_initial_size(const struct dial *dial);
 void dial_fail_mechanism(struct dial *dial);	/* for lack of it: dial_fail */
 /*
- * A challenge behind the initial response, in base64: the error of a token is kept and answered, as a line,
- * and the final reply comes then (ANSWER_MORE); any other is ANSWER_GARBLED.
+ * A challenge behind the initial response, in base64: the error of a token is kept and answered, and the
+ * final reply comes then (ANSWER_MORE); any other is ANSWER_GARBLED.
  */
 enum answer dial_take_challenge(struct dial *dial, struct slice challenge);
 

@@ -83,9 +83,14 @@ struct proto {
 	size_t max_literals;			/* octets of all literals of a command */
 	const char *sasl_prompt;		/* "+ %s\r\n": %s is the challenge, in base64 */
 	const char *sasl_cancel;		/* "*" */
+	bool greets_after_tls;			/* with the capabilities of then, unasked */
+	/* Where what is said within a SASL exchange is no bare line of base64: */
+	enum frame_result (*sasl_frame)(struct frame *frame, struct slice in, const struct frame_limits *limits);
+	bool (*take_response)(struct slice line, struct slice *base64);	/* of a client; false: malformed */
+	void (*write_response)(struct buf *out, struct slice base64);	/* to a server, with the line's end */
 	enum frame_result (*frame)(struct frame *frame, struct slice in, const struct frame_limits *limits);
 	bool (*is_foreign)(struct slice line);	/* other protocols' clients, besides HTTP; or NULL */
-	const char *literal_prompt;		/* sent when frame asks for it */
+	const char *literal_prompt;		/* sent when frame asks for it; NULL: such literals are refused */
 	const char *capability_floor;		/* offered before anything was learned; capability.h's form */
 	const char *const *capability_own;	/* words ("AUTH=*" is a prefix) the proxy itself speaks for */
 	/* The list as the client sees it now. */
@@ -106,6 +111,6 @@ extern const struct proto *const protocols[];
 const struct proto *proto_find(const char *name);	/* NULL: no such protocol */
 
 /* For unit tests' sake each is also reachable by name. */
-extern const struct proto proto_imap, proto_smtp, proto_submission, proto_tcp;
+extern const struct proto proto_imap, proto_sieve, proto_smtp, proto_submission, proto_tcp;
 
 #endif

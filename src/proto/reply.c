@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/base64.h"
+#include "proto/mail_string.h"
 
 /* One line of printable ASCII, whatever it was made from. */
 static void
@@ -14,7 +15,7 @@ write_line(struct buf *out, struct slice text)
 		buf_append(out, text.data[i] >= ' ' && text.data[i] <= '~' ? &text.data[i] : "?", 1);
 }
 
-/* `words`: of the one letter that is not known from the dialogue, %r or %s. */
+/* `words`: of the one letter that is not known from the dialogue, %q, %r or %s. */
 static void
 write_letter(struct dialogue *d, char letter, struct slice words)
 {
@@ -22,6 +23,7 @@ write_letter(struct dialogue *d, char letter, struct slice words)
 	case 't': buf_append_text(&d->out, d->tag[0] != '\0' ? d->tag : "*"); break;
 	case 'h': buf_append_text(&d->out, d->hostname); break;
 	case 'c': d->proto->write_capabilities(d, &d->out); break;
+	case 'q': mail_string_write_quoted(&d->out, words); break;
 	case 'r': write_line(&d->out, words); break;
 	case 's': base64_encode(words, &d->out); break;
 	default: buf_append(&d->out, &letter, 1); break;

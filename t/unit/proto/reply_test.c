@@ -22,6 +22,7 @@ static const char *const replies[REPLY_COUNT] = {
 	[REPLY_GREETING] = "* %h [%c] 100%%\r\n",
 	[REPLY_SYNTAX] = "%t BAD\r\n",
 	[REPLY_UNKNOWN] = "%",
+	[REPLY_REFUSED] = "NO %q, %r\r\n",
 	[REPLY_TIMEOUT] = "* BYE\r\n",
 };
 
@@ -53,6 +54,19 @@ letters(void **state)
 }
 
 static void
+reasons(void **state)
+{
+	struct dialogue d;
+
+	(void)state;
+	dialogue_init(&d, &fake, NULL, "mail.example");
+	reply_write_reason(&d, "a \"b\" \\\r\n%t\x80");
+	assert_true(slice_equals(buf_slice(&d.out),
+	    "NO \"a \\\"b\\\" \\\\%t\x80\", a \"b\" \\??%t?\r\n"));
+	dialogue_wipe(&d);
+}
+
+static void
 texts(void **state)
 {
 	(void)state;
@@ -67,6 +81,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(letters),
+		cmocka_unit_test(reasons),
 		cmocka_unit_test(texts),
 	};
 
