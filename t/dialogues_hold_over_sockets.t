@@ -27,6 +27,15 @@ my %imap = (
 	    [expect => qr/^(\S+) AUTHENTICATE PLAIN [^\r\n]+\r\n/m]],
 	noop => ["zz NOOP\r\n", '^zz OK NOOP completed\.$'],
 );
+my %sieve = (
+	ok => [[send => qq(OK "Logged in"\r\n)], [expect => qr/^NOOP\r\n/m], [send => qq(OK "x"\r\n)],
+	    ['hold']],
+	refused => [[send => qq(NO "No such user here"\r\n)], ['hold']],
+	later => [[send => qq(NO (TRYLATER) "Try later"\r\n)], ['hold']],
+	login => [[send => qq("SIEVE" "fileinto"\r\n"SASL" "PLAIN"\r\nOK "hi"\r\n)],
+	    [expect => qr/^AUTHENTICATE "PLAIN" "[^"]+"\r\n/m]],
+	noop => ["NOOP\r\n", '^OK "'],
+);
 my %submission = (
 	ok => [[send => "235 2.7.0 Logged in\r\n"], [expect => qr/^NOOP\r\n/m],
 	    [send => "250 2.0.0 OK\r\n"], ['hold']],
@@ -37,7 +46,8 @@ my %submission = (
 	    [expect => qr/^AUTH PLAIN [^\r\n]+\r\n/m]],
 	noop => ["NOOP\r\n", '^250 '],
 );
-my %spoken = (imap => \%imap, submission => \%submission, smtp => { noop => $submission{noop} });
+my %spoken = (imap => \%imap, sieve => \%sieve, submission => \%submission,
+    smtp => { noop => $submission{noop} });
 my @visited = ([send => "421 4.3.2 Come again\r\n"]);
 
 # \xHH, \\ and \*N{text}
@@ -71,6 +81,7 @@ my @transcripts = grep { $_->{tls} ne 'no' || $_->{plaintext_login} eq 'yes' || 
     map { read_transcript($_) } glob "$FindBin::Bin/dialogue/*.txt";
 my %values = (CERT => make_cert(), NOBODY => refusing_port());
 my $config = "hostname mail.example\ntls main { certificate \@CERT\@ }\n";
+my %fixed = (imap => '', sieve => 'capabilities "SIEVE fileinto"');
 my %place = (active => 'bind_tls', offered => 'bind', no => 'starttls off; bind');
 for my $transcript (@transcripts) {
 	my $name = $transcript->{name};
@@ -82,7 +93,7 @@ for my $transcript (@transcripts) {
 	$transcript->{server} = Gatepost::Fake->new(name => $name, scripts => \@scripts)->start if @scripts;
 	$values{"SERVER_$name"} = $transcript->{server} ? $transcript->{server}->port : $values{NOBODY};
 	# its server counts its visitors: it shall not be asked what it announces
-	my $fixed = $transcript->{proto} eq 'imap' ? '' : 'capabilities 8BITMIME';
+	my $fixed = $fixed{ $transcript->{proto} } // 'capabilities 8BITMIME';
 	$config .= <<~"END";
 		pool $name {
 		    protocol $transcript->{proto}; port \@SERVER_$name\@; retries 0; queue_timeout 0s; forward none
@@ -105,7 +116,7 @@ sub expect_credentials ($run, $wanted) {
 	return if eval {
 		wait_for(sub {
 			@seen = map { join '|', (split /\0/, decode_base64($_ // ''), -1)[1, 2] }
-			    map { $server->received($_) =~ /AUTH\w* PLAIN (\S+)\r\n/ ? $1 : '' }
+			    map { $server->received($_) =~ /AUTH\w* "?PLAIN"? "?([^"\s]+)"?\r\n/ ? $1 : '' }
 			    $run->{transcript}{logins} + 1 .. $server->connections;
 			for my $i (0 .. $#seen) {
 				next if $seen[$i] ne $wanted;

@@ -85,12 +85,12 @@ struct proto {
 	const char *sasl_cancel;		/* "*" */
 	bool greets_after_tls;			/* with the capabilities of then, unasked */
 	/* Where what is said within a SASL exchange is no bare line of base64: */
-	enum frame_result (*sasl_frame)(struct frame *frame, struct slice in, const struct frame_limits *limits);
-	bool (*take_response)(struct slice line, struct slice *base64);	/* of a client; false: malformed */
-	void (*write_response)(struct buf *out, struct slice base64);	/* to a server, with the line's end */
+	enum frame_result (*sasl_frame)(struct frame *, struct slice in, const struct frame_limits *);
+	bool (*take_response)(struct slice line, struct slice *base64);	/* a client's; false: malformed */
+	void (*write_response)(struct buf *out, struct slice base64);	/* a line to a server */
 	enum frame_result (*frame)(struct frame *frame, struct slice in, const struct frame_limits *limits);
 	bool (*is_foreign)(struct slice line);	/* other protocols' clients, besides HTTP; or NULL */
-	const char *literal_prompt;		/* sent when frame asks for it; NULL: such literals are refused */
+	const char *literal_prompt;		/* sent when frame asks for it; NULL: the literal is refused */
 	const char *capability_floor;		/* offered before anything was learned; capability.h's form */
 	const char *const *capability_own;	/* words ("AUTH=*" is a prefix) the proxy itself speaks for */
 	/* The list as the client sees it now. */

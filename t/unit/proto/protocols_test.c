@@ -19,6 +19,7 @@ found_by_name(void **state)
 {
 	(void)state;
 	assert_ptr_equal(proto_find("imap"), &proto_imap);
+	assert_ptr_equal(proto_find("sieve"), &proto_sieve);
 	assert_ptr_equal(proto_find("smtp"), &proto_smtp);
 	assert_ptr_equal(proto_find("submission"), &proto_submission);
 	assert_ptr_equal(proto_find("tcp"), &proto_tcp);
@@ -38,6 +39,7 @@ defaults(void **state)
 		assert_non_null(protocols[i]->help);
 	}
 	assert_string_equal(proto_imap.default_starttls, "required");
+	assert_string_equal(proto_sieve.default_starttls, "required");
 	assert_string_equal(proto_tcp.default_starttls, "off");
 	assert_string_equal(proto_smtp.default_starttls, "optional");
 	assert_string_equal(proto_submission.default_starttls, "required");
@@ -120,6 +122,7 @@ columns_fit_the_engines(void **state)
 		assert_true((proto->login_ok != NULL) == proto->has_login);
 		assert_true((proto->login_refused != NULL) == proto->has_login);
 		assert_true(proto->max_line > 0);
+		assert_true((proto->take_response != NULL) == (proto->write_response != NULL));
 		for (const struct verb *verb = proto->verbs; verb->name != NULL; verb++)
 			assert_true(verb->run != NULL && verb->phases != 0);
 		for (const struct dial_step *step = proto->dial; step->doing != NULL; step++, count++) {

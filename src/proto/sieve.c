@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* sieve.c: ManageSieve as clients speak it before login (RFC 5804), and its row. */
+#include "proto/sieve.h"
+
+#include <assert.h>
+
+#include "proto/capability.h"
+#include "proto/command.h"
+#include "proto/mail_string.h"
+#include "proto/reply.h"
+
+enum {
+	COMMAND_MAX = 4096,		/* a NOOP whose tag is quoted, each octet escaped, is half of it */
+	LITERALS_MAX = 4096,
+	AUTHENTICATE_MAX = 12288,	/* with a token in it, quoted or literal */
+	TAG_MAX = 1024			/* octets: a client that wants more back is none */
+};
+
+static enum step
+run_capability(struct dialogue *d, struct slice args)
+{
+	(void)args;
+	d->proto->write_capabilities(d, &d->out);
+	buf_append_text(&d->out, "OK \"Capability completed.\"\r\n");
+	return STEP_REPLIED;
+}
+
+/* Line ends in a tag that goes back to the client would be lines of ours. */
+static bool
+is_tag(struct slice tag)
+{
+	for (size_t i = 0; i < tag.len; i++)
+		if ((unsigned char)tag.data[i] < ' ' || tag.data[i] == 0x7f)
+			return false;
+	return tag.len <= TAG_MAX;
+}
+
+/* RFC 5804 section 2.13: a tag comes back, so that the client knows where it is. */
+static enum step
+run_noop(struct dialogue *d, struct slice args)
+{
+	bool has_tag = args.len > 0;
+	struct buf tag = { 0 };
+	bool is_good = true;
+
+	if (has_tag)
+		is_good = mail_string_take(&args, &tag) && args.len == 0 && is_tag(buf_slice(&tag));
+	if (is_good) {
+		buf_append_text(&d->out, "OK ");
+		if (has_tag) {
+			buf_append_text(&d->out, "(TAG ");
+			mail_string_write_quoted(&d->out, buf_slice(&tag));
+			buf_append_text(&d->out, ") ");
+		}
+		buf_append_text(&d->out, "\"NOOP completed.\"\r\n");
+	}
+	buf_clear(&tag);
+	return is_good ? STEP_REPLIED : command_refuse(d, REPLY_SYNTAX);
+}
+
+/* A string; a bare word is of clients that do not know better, and nothing is lost. */
+static bool
+take_mechanism(struct slice *args, struct buf *mechanism)
+{
+	if (args->len > 0 && (args->data[0] == '"' || args->data[0] == '{'))
+		return mail_string_take(args, mechanism);
+	buf_append_slice(mechanism, slice_word(args));
+	return buf_len(mechanism) > 0;
+}
+
+static enum step
+run_authenticate(struct dialogue *d, struct slice args)
+{
+	struct buf mechanism = { 0 };
+	struct slice initial;
+	bool is_good = take_mechanism(&args, &mechanism);
+	enum step step;
+
+	if (is_good && args.len == 0) {
+		step = command_authenticate(d, buf_slice(&mechanism), NULL);
+	} else if (is_good && mail_string_take_blank(&args) && sieve_take_response(args, &initial)) {
+		/* the engine knows an empty response by the sign that other protocols have for it */
+		if (initial.len == 0)
+			initial = slice_of("=");
+		step = command_authenticate(d, buf_slice(&mechanism), &initial);
+	} else {
+		step = command_refuse(d, REPLY_SYNTAX);
+	}
+	buf_clear(&mechanism);
+	return step;
+}
+
+static enum step
+run_logout(struct dialogue *d, struct slice args)
+{
+	(void)args;
+	buf_append_text(&d->out, "OK \"Logout completed.\"\r\n");
+	return STEP_QUIT;
+}
+
+/* Columns of the command that logs in. */
+enum { LOGS_IN = VERB_NEEDS_ARG | VERB_NEEDS_TLS | VERB_SECRET };
+
+static const struct verb verbs[] = {
+	/* name           legal in    flags            run               longest line, literals */
+	{ "AUTHENTICATE", PHASE_ANY,  LOGS_IN,         run_authenticate, AUTHENTICATE_MAX, AUTHENTICATE_MAX },
+	{ "STARTTLS",     PHASE_ANY,  VERB_NO_ARG | VERB_LAST_IN_PIPELINE, command_starttls, 0, 0 },
+	{ "CAPABILITY",   PHASE_ANY,  VERB_NO_ARG,     run_capability,   0, 0 },
+	{ "NOOP",         PHASE_ANY,  0,               run_noop,         0, 0 },
+	{ "LOGOUT",       PHASE_ANY,  VERB_NO_ARG,     run_logout,       0, 0 },
+	{ 0 }
+};
+
+static const char *const replies[] = {
+	[REPLY_NONE]            = NULL,
+	[REPLY_GREETING]        = "%cOK \"%h ready.\"\r\n",
+	[REPLY_UNKNOWN]         = "NO \"Unknown command, or not before login.\"\r\n",
+	[REPLY_NOT_NOW]         = "NO \"Command is not allowed now.\"\r\n",
+	[REPLY_SYNTAX]          = "NO \"Invalid command or arguments.\"\r\n",
+	[REPLY_NEED_TLS]        = "NO (ENCRYPT-NEEDED) \"Start TLS before you log in.\"\r\n",
+	[REPLY_NO_TLS]          = "NO \"TLS is not available, or runs already.\"\r\n",
+	[REPLY_START_TLS]       = "OK \"Begin TLS negotiation now.\"\r\n",
+	[REPLY_NO_MECHANISM]    = "NO \"Unsupported authentication mechanism.\"\r\n",
+	[REPLY_SASL_SYNTAX]     = "NO \"Invalid authentication data.\"\r\n",
+	[REPLY_SASL_CANCELLED]  = "NO \"Authentication cancelled.\"\r\n",
+	[REPLY_AUTH_FAILED]     = "NO \"Authentication failed.\"\r\n",
+	[REPLY_REFUSED]         = "NO %q\r\n",
+	[REPLY_UNAVAILABLE]     = "NO (TRYLATER) \"Account is temporarily unavailable.\"\r\n",
+	[REPLY_INTERNAL]        = "NO (TRYLATER) \"Internal error, please try again later.\"\r\n",
+	[REPLY_TOO_BIG]         = "NO \"Literal is too big.\"\r\n",
+	[REPLY_TOO_LONG]        = "BYE \"Command is too long.\"\r\n",
+	[REPLY_TOO_MANY_ERRORS] = "BYE \"Too many invalid commands.\"\r\n",
+	[REPLY_TIMEOUT]         = "BYE \"Disconnected: time is up.\"\r\n",
+	[REPLY_SHUTDOWN]        = "BYE (TRYLATER) \"Please connect again.\"\r\n",
+	[REPLY_UNAVAILABLE_BYE] = "BYE (TRYLATER) \"Account is temporarily unavailable.\"\r\n",
+	[REPLY_INJECTION]       = "BYE \"Nothing may follow STARTTLS.\"\r\n",
+	[REPLY_FOREIGN]         = "BYE \"This is a ManageSieve server.\"\r\n",
+};
+static_assert(sizeof(replies) / sizeof(replies[0]) == REPLY_COUNT, "a text for each reply");
+
+/*
+ * The proxy's own word, or what holds after login only.  UNAUTHENTICATE would have a client come back as
+ * another user, at a server that is not theirs.
+ */
+static const char *const capability_own[] = {
+	"IMPLEMENTATION", "SASL", "AUTH=*", "STARTTLS", "VERSION", "XCLIENT", "OWNER", "UNAUTHENTICATE", NULL
+};
+
+/* RFC 5804 section 1.7: these are nothing without words behind them; servers had none in common then. */
+static bool
+needs_words(struct slice name)
+{
+	return slice_equals(name, "NOTIFY") || slice_equals(name, "LANGUAGE") ||
+	    slice_equals(name, "MAXREDIRECTS");
+}
+
+static void
+write_offered(struct buf *out, struct slice entry)
+{
+	struct slice name = slice_word(&entry);
+
+	mail_string_take_blank(&entry);
+	if (entry.len == 0 && needs_words(name))
+		return;
+	mail_string_write_quoted(out, name);
+	if (entry.len > 0 || slice_equals(name, "SIEVE")) {
+		buf_append_text(out, " ");
+		sieve_write_string(out, entry, false);
+	}
+	buf_append_text(out, "\r\n");
+}
+
+static void
+write_capabilities(const struct dialogue *d, struct buf *out)
+{
+	buf_append_text(out, "\"IMPLEMENTATION\" \"gatepost\"\r\n\"SASL\" \"");
+	sasl_list(dialogue_mechanisms(d), "", out);
+	buf_append_text(out, "\"\r\n");
+	for (struct slice rest = d->offer; rest.len > 0;) {
+		struct slice entry = capability_next(&rest);
+
+		if (entry.len > 0 && !capability_is_own(entry, d->proto))
+			write_offered(out, entry);
+	}
+	if (!capability_has(d->offer, "SIEVE"))
+		write_offered(out, slice_of("SIEVE"));
+	if (d->tls_offered)
+		buf_append_text(out, "\"STARTTLS\"\r\n");
+	buf_append_text(out, "\"VERSION\" \"1.0\"\r\n");
+}
+
+const struct proto proto_sieve = {
+	.name = "sieve",
+	.alpn = "managesieve",
+	.help = "Filters of mail that comes in, written by its users (ManageSieve, RFC 5804).",
+	.port = 4190,
+	.has_login = true,
+	.is_bound = true,
+	.logins = PROTO_WAY(LOGIN_PASSWORD) | PROTO_WAY(LOGIN_MASTER) | PROTO_WAY(LOGIN_TRUSTED) |
+	    PROTO_WAY(LOGIN_NONE),
+	.forwards = PROTO_WAY(FORWARD_AUTO) | PROTO_WAY(FORWARD_XCLIENT) | PROTO_WAY(FORWARD_PROXY) |
+	    PROTO_WAY(FORWARD_PROXY_V2) | PROTO_WAY(FORWARD_NONE),
+	.default_starttls = "required",
+	.default_login_timeout = "60s",
+	.default_idle_timeout = "35m",
+	.default_reply_timeout = "5m",
+	.default_max_errors = "5",
+	.default_queue_timeout = "10s",
+	.max_line = COMMAND_MAX,
+	.max_response = AUTHENTICATE_MAX,
+	.max_literals = LITERALS_MAX,
+	.sasl_prompt = "\"%s\"\r\n",
+	.sasl_cancel = "*",
+	.greets_after_tls = true,
+	.sasl_frame = frame_literals,
+	.take_response = sieve_take_response,
+	.write_response = sieve_write_response,
+	.frame = frame_literals,
+	.capability_floor = "SIEVE fileinto\n",
+	.capability_own = capability_own,
+	.write_capabilities = write_capabilities,
+	.replies = replies,
+	.verbs = verbs,
+	.dial = sieve_dial,
+	.dial_farewell = "LOGOUT\r\n",
+	.login_ok = sieve_write_login_ok,
+	.login_refused = sieve_write_login_refused,
+};
