@@ -90,7 +90,7 @@ struct proto {
 	void (*write_response)(struct buf *out, struct slice base64);	/* a line to a server */
 	enum frame_result (*frame)(struct frame *frame, struct slice in, const struct frame_limits *limits);
 	bool (*is_foreign)(struct slice line);	/* other protocols' clients, besides HTTP; or NULL */
-	const char *literal_prompt;		/* sent when frame asks for it; NULL: the literal is refused */
+	const char *literal_prompt;		/* when frame asks for it; NULL: it is refused */
 	const char *capability_floor;		/* offered before anything was learned; capability.h's form */
 	const char *const *capability_own;	/* words ("AUTH=*" is a prefix) the proxy itself speaks for */
 	/* The list as the client sees it now. */

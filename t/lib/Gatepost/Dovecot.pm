@@ -15,7 +15,7 @@ my $delivered = 0;
 $ENV{PATH} .= ':/usr/sbin';	# where dovecot is, and others than root do not look
 
 # name, and perhaps address, port, users => count, trusted => networks, cert => PEM (adds STARTTLS and
-# imaps), settings => text added to the configuration.
+# imaps), sieve_port => ManageSieve's, settings => text added to the configuration.
 sub new ($class, %option) {
 	my $name = $option{name} // croak 'a Dovecot needs a name';
 	my $dir = test_dir() . "/$name";
@@ -72,6 +72,24 @@ sub config_tls ($self) {
 		END
 }
 
+# Scripts lie in the user's home.
+sub config_sieve ($self) {
+	return '' unless $self->{sieve_port};
+	my $chroot = $> == 0 ? '' : 'chroot =';
+
+	return <<~"END";
+		protocols = \$protocols sieve
+		service managesieve-login {
+		  service_count = 0
+		  process_limit = 4
+		  $chroot
+		  inet_listener sieve {
+		    port = $self->{sieve_port}
+		  }
+		}
+		END
+}
+
 sub config ($self) {
 	my $dir = $self->{dir};
 	my $tls_port = $self->{tls_port} // 0;
@@ -79,7 +97,8 @@ sub config ($self) {
 
 	# Without the penalty socket, a refused password delays no later login of the same address.
 	# Several sessions share an imap process: thousands of processes would only measure the machine.
-	return <<~"END" . $self->config_users . $self->config_tls . $self->{settings} . "\n";
+	my $parts = $self->config_users . $self->config_tls . $self->config_sieve;
+	return <<~"END" . "$parts$self->{settings}\n";
 		base_dir = $dir/run
 		state_dir = $dir/state
 		log_path = $dir/dovecot.log
