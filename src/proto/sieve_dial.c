@@ -113,7 +113,7 @@ const struct dial_step sieve_dial[] = {
 	{ "reading greeting",        NULL,              NULL,                read_capabilities, 0, NULL },
 	{ "asking for TLS", dial_wants_tls, send_starttls, read_status, DIAL_STARTS_TLS, NULL },
 	{ "reading capabilities",    dial_began_tls,    NULL,                read_capabilities, 0, NULL },
-	{ "telling the address",     xclient_is_wanted, send_xclient,        read_status, 0, NULL },
+	{ "telling the address", xclient_is_wanted, send_xclient, read_status, DIAL_SECRET, NULL },
 	{ "choosing how to log in",  cannot_log_in,     dial_fail_mechanism, read_status, DIAL_LOGIN, NULL },
 	{ "logging in",              NULL,              send_login,          read_login, TELLS, NULL },
 	{ 0 }

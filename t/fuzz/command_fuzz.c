@@ -80,6 +80,8 @@ feed(struct run *run, struct slice all)
 static const struct proto *
 proto_of(const struct input *input)
 {
+	if (has_option(input, 4))
+		return &proto_sieve;
 	if (has_option(input, 2))
 		return &proto_smtp;
 	return has_option(input, 3) ? &proto_submission : &proto_imap;

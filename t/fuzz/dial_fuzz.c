@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * dial_fuzz.c: a hostile server against the dials of IMAP and, with option 7,
- * of SMTP: the same outcome however its lines are cut, bounded memory, no
- * secret without wanted TLS, and no client that the server was not told of.
+ * dial_fuzz.c: a hostile server against the dials of IMAP, of SMTP with
+ * option 7, and of ManageSieve with the second bit of the byte that cuts: the
+ * same outcome however its lines are cut, bounded memory, no secret without
+ * wanted TLS, and no client that the server was not told of.
  */
 #include "fuzz.h"
 
@@ -48,6 +49,19 @@ order_smtp(struct run *run, struct dial_order *order, const struct input *input)
 	fill_identity(&run->identity, has_option(input, 5));
 }
 
+/* Option 4: by XCLIENT in any case, and with a token. */
+static void
+order_sieve(struct run *run, struct dial_order *order, const struct input *input)
+{
+	order->proto = &proto_sieve;
+	order->forward = has_option(input, 4) ? FORWARD_XCLIENT : FORWARD_AUTO;
+	if (has_option(input, 4)) {
+		run->credentials.mechanism = "OAUTHBEARER";
+		run->credentials.kind = CREDENTIAL_TOKEN;
+	}
+	fill_identity(&run->identity, has_option(input, 2));
+}
+
 static void
 run_init(struct run *run, const struct input *input)
 {
@@ -65,7 +79,9 @@ run_init(struct run *run, const struct input *input)
 	order.credentials = has_option(input, 3) ? NULL : &run->credentials;
 	order.wants_capabilities = has_option(input, 4);
 	order.until_login = order.credentials == NULL;
-	if (has_option(input, 7))
+	if ((input->cut & 0x40) != 0)
+		order_sieve(run, &order, input);
+	else if (has_option(input, 7))
 		order_smtp(run, &order, input);
 	dial_init(&run->dial, &order);
 	run->result = dial_start(&run->dial);
@@ -84,6 +100,7 @@ static void
 check_secrets(const struct run *run)
 {
 	static const char *const secrets[] = { password, encoded_password, "AUTHENTICATE PLAIN ",
+		"AUTHENTICATE \"",
 		"AUTH PLAIN", "AUTH LOGIN", "XCLIENT" };
 	const struct dial *dial = &run->dial;
 
@@ -139,6 +156,9 @@ finish(struct run *run)
 		must(dial->tls_active, "ready only with TLS");
 	if (run->result == DIAL_READY && dial->order.proto == &smtp)
 		must(run->told == (dial->order.identity != NULL), "ready only with the client told of");
+	if (run->result == DIAL_READY && dial->order.proto == &proto_sieve &&
+	    dial->order.identity != NULL && dial->order.forward == FORWARD_XCLIENT)
+		must(run->told, "a client is told of where that is wanted");
 	buf_printf(&run->trace, "<%d %s %s>", (int)run->result, dial->why, dial_doing(dial));
 	buf_append_slice(&run->trace, buf_slice(&dial->capabilities));
 	buf_append_slice(&run->trace, buf_slice(&dial->capabilities_after));
