@@ -213,6 +213,67 @@ outcomes(void **state)
 	}
 }
 
+static enum step
+say(struct dialogue *d, const char *line)
+{
+	const char *name;
+	size_t used;
+	enum step step;
+
+	buf_clear(&d->out);
+	step = command_run(d, slice_of(line), &used, &name);
+	assert_int_equal(used, strlen(line));
+	return step;
+}
+
+/* RFC 7628: why a token is refused is a challenge, and its answer, whatever it is, comes before the NO. */
+static void
+refused_tokens(void **state)
+{
+	static const char with_token[] =
+	    "AUTHENTICATE \"OAUTHBEARER\" \"bixhPWFsaWNlLAFhdXRoPUJlYXJlciB0b2tlbgEB\"\r\n";
+	static const char *const answers[] = { "\"AQ==\"\r\n", "{4+}\r\nAQ==\r\n", "AQ==\r\n" };
+	struct dialogue d;
+
+	(void)state;
+	dialogue_init(&d, &proto_sieve, NULL, "mail.example");
+	d.secrets_allowed = true;
+	d.mechanisms = mechanisms_of_kind(CREDENTIAL_TOKEN);
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		assert_int_equal(say(&d, with_token), STEP_LOGIN);
+		buf_append_text(&d.token_error, "{}");
+		buf_append_text(&d.out, "NO \"no\"\r\n");
+		dialogue_login_over(&d, true);
+		expect(&d.out, "\"e30=\"\r\n");
+		assert_int_equal(say(&d, answers[i]), STEP_REPLIED);
+		expect(&d.out, "NO \"no\"\r\n");
+	}
+	dialogue_wipe(&d);
+}
+
+/* Who judges a proof has challenges of its own, strings as well; the last answer is an empty one. */
+static void
+proofs(void **state)
+{
+	static const char first[] = "AUTHENTICATE \"SCRAM-SHA-256\" \"biwsbj1hbGljZSxyPWFiYw==\"\r\n";
+	struct dialogue d;
+
+	(void)state;
+	dialogue_init(&d, &proto_sieve, NULL, "mail.example");
+	d.secrets_allowed = true;
+	d.mechanisms = mechanisms_of_kind(CREDENTIAL_PROOF);
+	assert_int_equal(say(&d, first), STEP_LOGIN);
+	dialogue_challenge(&d, slice_of("r=abcdef"));
+	expect(&d.out, "\"cj1hYmNkZWY=\"\r\n");
+	assert_int_equal(say(&d, "\"Yz1iaXdz\"\r\n"), STEP_RESPONSE);
+	assert_true(slice_equals(buf_slice(&d.credentials.response), "c=biws"));
+	dialogue_challenge(&d, slice_of("v=x"));
+	expect(&d.out, "\"dj14\"\r\n");
+	assert_int_equal(say(&d, "\"\"\r\n"), STEP_RESPONSE);
+	assert_int_equal(buf_len(&d.credentials.response), 0);
+	dialogue_wipe(&d);
+}
+
 int
 main(void)
 {
@@ -223,6 +284,8 @@ main(void)
 		cmocka_unit_test(responses),
 		cmocka_unit_test(offers),
 		cmocka_unit_test(outcomes),
+		cmocka_unit_test(refused_tokens),
+		cmocka_unit_test(proofs),
 	};
 
 	return cmocka_run_group_tests_name("sieve", tests, NULL, NULL);
