@@ -23,7 +23,6 @@ struct imap_status {
 void imap_split_status(struct slice line, struct imap_status *status);	/* line: without tag */
 /* The words behind "CAPABILITY" that can be passed on, blanks between; false: the text is something else. */
 bool imap_take_capabilities(struct slice text, struct buf *words);
-void imap_write_text(struct buf *out, struct slice text);	/* "?" for what is not printable ASCII */
 
 /* imap_dial.c, imap_login.c, imap_relay.c */
 extern const struct dial_step imap_dial[];

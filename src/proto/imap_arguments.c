@@ -109,10 +109,3 @@ imap_take_capabilities(struct slice text, struct buf *words)
 	}
 	return true;
 }
-
-void
-imap_write_text(struct buf *out, struct slice text)
-{
-	for (size_t i = 0; i < text.len; i++)
-		buf_append(out, text.data[i] >= ' ' && text.data[i] <= '~' ? &text.data[i] : "?", 1);
-}

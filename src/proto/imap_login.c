@@ -59,12 +59,12 @@ imap_write_login_ok(struct dialogue *d, const struct dial *dial)
 	buf_printf(&d->out, "%s OK ", d->tag);
 	if (has_code) {
 		buf_append_text(&d->out, "[");
-		imap_write_text(&d->out, status.code);
+		reply_write_text(&d->out, status.code);
 		buf_append_text(&d->out, "] ");
 	} else if (buf_len(&words) > 0 && !d->asked_capabilities) {
 		buf_printf(&d->out, "[CAPABILITY %.*s] ", SLICE_ARGS(buf_slice(&words)));
 	}
-	imap_write_text(&d->out, status.text.len > 0 ? status.text : slice_of("Logged in"));
+	reply_write_text(&d->out, status.text.len > 0 ? status.text : slice_of("Logged in"));
 	buf_append_text(&d->out, "\r\n");
 	buf_clear(&words);
 }
@@ -81,8 +81,8 @@ imap_write_login_refused(struct dialogue *d, const struct dial *dial)
 		return;
 	}
 	buf_printf(&d->out, "%s NO [", d->tag);
-	imap_write_text(&d->out, status.code);
+	reply_write_text(&d->out, status.code);
 	buf_append_text(&d->out, "] ");
-	imap_write_text(&d->out, status.text.len > 0 ? status.text : slice_of("Login refused."));
+	reply_write_text(&d->out, status.text.len > 0 ? status.text : slice_of("Login refused."));
 	buf_append_text(&d->out, "\r\n");
 }

@@ -7,9 +7,8 @@
 #include "base/base64.h"
 #include "proto/mail_string.h"
 
-/* One line of printable ASCII, whatever it was made from. */
-static void
-write_line(struct buf *out, struct slice text)
+void
+reply_write_text(struct buf *out, struct slice text)
 {
 	for (size_t i = 0; i < text.len; i++)
 		buf_append(out, text.data[i] >= ' ' && text.data[i] <= '~' ? &text.data[i] : "?", 1);
@@ -24,7 +23,7 @@ write_letter(struct dialogue *d, char letter, struct slice words)
 	case 'h': buf_append_text(&d->out, d->hostname); break;
 	case 'c': d->proto->write_capabilities(d, &d->out); break;
 	case 'q': mail_string_write_quoted(&d->out, words); break;
-	case 'r': write_line(&d->out, words); break;
+	case 'r': reply_write_text(&d->out, words); break;
 	case 's': base64_encode(words, &d->out); break;
 	default: buf_append(&d->out, &letter, 1); break;
 	}

@@ -15,6 +15,9 @@ void reply_write_challenge(struct dialogue *d, struct slice challenge);	/* with 
 /* REPLY_REFUSED with these words, made one printable line; REPLY_AUTH_FAILED where there are none. */
 void reply_write_reason(struct dialogue *d, const char *reason);
 
+/* Words of others as one line of printable ASCII, with "?" for all else. */
+void reply_write_text(struct buf *out, struct slice text);
+
 /* A text without % letters, for sessions whose dialogue is gone (last words); NULL: say nothing. */
 const char *reply_text(const struct proto *proto, enum reply reply);
 
