@@ -86,6 +86,7 @@ dialogue_tls_started(struct dialogue *d)
 	d->tls_offered = false;
 	d->secrets_allowed = true;
 	d->asked_capabilities = false;
+	d->wishes = 0;
 	if (d->proto->greets_after_tls)
 		dialogue_greet(d);
 }

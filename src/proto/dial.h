@@ -20,6 +20,7 @@ struct dial_order {
 	enum forward_way forward;
 	bool starttls;				/* TLS is wanted by the protocol's own command */
 	bool needs_tls;				/* secrets only over TLS (server_tls starttls or implicit) */
+	unsigned wishes;			/* of the client, before its login; the protocol's own bits */
 	bool wants_capabilities;		/* the client wants to be told anew after login */
 	bool until_login;			/* a health check: stop before the first DIAL_LOGIN step */
 };

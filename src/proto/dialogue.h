@@ -97,6 +97,7 @@ struct dialogue {
 	bool tls_offered;		/* STARTTLS may be asked for now */
 	bool secrets_allowed;		/* TLS runs, or it may do without: plaintext logins are allowed */
 	bool asked_capabilities;	/* the client asked before login: it is told anew afterwards */
+	unsigned wishes;		/* the protocol's own: of what servers are to be told */
 	int phase;
 	int phase_again;		/* where a failed login leads back to; verbs set it */
 	struct frame frame;

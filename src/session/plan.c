@@ -118,6 +118,7 @@ fill_order(struct session *s, struct dial_order *order)
 	else if (options->login != LOGIN_NONE)
 		order->credentials = &login->back;
 	order->forward = (enum forward_way)options->forward;
+	order->wishes = login->dialogue.wishes;
 	order->wants_capabilities = login->dialogue.asked_capabilities;
 	order->until_login = false;
 }
