@@ -111,6 +111,6 @@ extern const struct proto *const protocols[];
 const struct proto *proto_find(const char *name);	/* NULL: no such protocol */
 
 /* For unit tests' sake each is also reachable by name. */
-extern const struct proto proto_imap, proto_sieve, proto_smtp, proto_submission, proto_tcp;
+extern const struct proto proto_imap, proto_pop3, proto_sieve, proto_smtp, proto_submission, proto_tcp;
 
 #endif

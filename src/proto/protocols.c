@@ -5,7 +5,7 @@
 #include "base/slice.h"
 
 const struct proto *const protocols[] = {
-	&proto_imap, &proto_sieve, &proto_smtp, &proto_submission, &proto_tcp, NULL
+	&proto_imap, &proto_pop3, &proto_sieve, &proto_smtp, &proto_submission, &proto_tcp, NULL
 };
 
 const struct proto *

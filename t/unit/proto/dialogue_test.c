@@ -186,6 +186,8 @@ static const struct server {
 	{ "imap", { "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hi\r\n" },
 	    "L OK [CAPABILITY IMAP4rev1 IDLE MOVE] Logged in\r\n",
 	    "L NO [AUTHENTICATIONFAILED] No such user here\r\n", "L NO [UNAVAILABLE] Try later\r\n" },
+	{ "pop3", { "+OK hi\r\n", "+OK\r\nSASL PLAIN\r\n.\r\n" }, "+OK Logged in\r\n",
+	    "-ERR [AUTH] No such user here\r\n", "-ERR [SYS/TEMP] Try later\r\n" },
 	{ "sieve", { "\"SIEVE\" \"fileinto\"\r\n\"SASL\" \"PLAIN\"\r\nOK \"hi\"\r\n" },
 	    "OK \"Logged in\"\r\n", "NO \"No such user here\"\r\n", "NO (TRYLATER) \"Try later\"\r\n" },
 	{ "submission", { "220 server ESMTP\r\n", "250-server\r\n250-8BITMIME\r\n250 AUTH PLAIN\r\n" },

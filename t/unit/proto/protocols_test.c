@@ -19,6 +19,7 @@ found_by_name(void **state)
 {
 	(void)state;
 	assert_ptr_equal(proto_find("imap"), &proto_imap);
+	assert_ptr_equal(proto_find("pop3"), &proto_pop3);
 	assert_ptr_equal(proto_find("sieve"), &proto_sieve);
 	assert_ptr_equal(proto_find("smtp"), &proto_smtp);
 	assert_ptr_equal(proto_find("submission"), &proto_submission);
@@ -39,6 +40,8 @@ defaults(void **state)
 		assert_non_null(protocols[i]->help);
 	}
 	assert_string_equal(proto_imap.default_starttls, "required");
+	assert_string_equal(proto_pop3.default_starttls, "required");
+	assert_string_equal(proto_pop3.default_idle_timeout, "11m");
 	assert_string_equal(proto_sieve.default_starttls, "required");
 	assert_string_equal(proto_tcp.default_starttls, "off");
 	assert_string_equal(proto_smtp.default_starttls, "optional");

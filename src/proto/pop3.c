@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pop3.c: POP3 as clients speak it before the login (RFC 1939, CAPA RFC 2449,
+ * STLS RFC 2595, AUTH RFC 5034, UTF8 RFC 6856), and POP3's row.  After the
+ * login the relay does not look at the bytes.
+ */
+#include "proto/pop3.h"
+
+#include <assert.h>
+
+#include "proto/capability.h"
+#include "proto/command.h"
+#include "proto/reply.h"
+
+enum {
+	COMMAND_MAX = CREDENTIAL_MAX + sizeof("PASS \r\n"),	/* RFC 2449's 255 are too few for passwords */
+	AUTH_MAX = 12288		/* with a token in it */
+};
+
+enum { PHASE_USER = 2 };		/* the name is said, the password is not */
+
+static enum step
+say(struct dialogue *d, const char *text, enum step step)
+{
+	buf_append_text(&d->out, text);
+	return step;
+}
+
+static void
+write_capabilities(const struct dialogue *d, struct buf *out)
+{
+	unsigned offered = dialogue_mechanisms(d);
+
+	for (struct slice rest = d->offer; rest.len > 0;) {
+		struct slice entry = capability_next(&rest);
+
+		if (entry.len > 0 && !capability_is_own(entry, d->proto))
+			buf_printf(out, "%.*s\r\n", SLICE_ARGS(entry));
+	}
+	buf_append_text(out, "RESP-CODES\r\nAUTH-RESP-CODE\r\n");
+	if (d->tls_offered)
+		buf_append_text(out, "STLS\r\n");
+	if ((offered & mechanisms_of_kind(CREDENTIAL_PASSWORD)) != 0)
+		buf_append_text(out, "USER\r\n");
+	if (offered != 0) {
+		buf_append_text(out, "SASL ");
+		sasl_list(offered, "", out);
+		buf_append_text(out, "\r\n");
+	}
+}
+
+static enum step
+run_capa(struct dialogue *d, struct slice args)
+{
+	(void)args;
+	buf_append_text(&d->out, "+OK Capabilities follow.\r\n");
+	write_capabilities(d, &d->out);
+	return say(d, ".\r\n", STEP_REPLIED);
+}
+
+/* Every name is good at this point, so that nobody learns which ones exist. */
+static enum step
+run_user(struct dialogue *d, struct slice args)
+{
+	struct slice name = slice_trim(args);
+
+	credentials_wipe(&d->credentials);
+	d->phase = PHASE_START;
+	if (name.len == 0 || !credential_is_valid(name))
+		return command_refuse(d, REPLY_SYNTAX);
+	buf_append_slice(&d->credentials.user, name);
+	d->phase = PHASE_USER;
+	return say(d, "+OK Send the password.\r\n", STEP_REPLIED);
+}
+
+/* All behind the blank is the password, with any other blanks (RFC 1939 section 7). */
+static enum step
+run_pass(struct dialogue *d, struct slice args)
+{
+	if (!credential_is_valid(args))
+		return command_refuse(d, REPLY_SYNTAX);
+	buf_append_slice(&d->credentials.password, args);
+	d->credentials.mechanism = "";
+	d->doing = "logging in";
+	return STEP_LOGIN;
+}
+
+/* What clients from before CAPA ask for by a bare AUTH. */
+static enum step
+list_mechanisms(struct dialogue *d)
+{
+	buf_append_text(&d->out, "+OK Mechanisms follow.\r\n");
+	for (int i = 0; i < MECHANISM_COUNT; i++)
+		if ((dialogue_mechanisms(d) & MECHANISM_BIT(i)) != 0)
+			buf_printf(&d->out, "%s\r\n", mechanism_facts[i].name);
+	return say(d, ".\r\n", STEP_REPLIED);
+}
+
+static enum step
+run_auth(struct dialogue *d, struct slice args)
+{
+	struct slice mechanism = slice_word(&args);
+	struct slice initial = slice_trim(args);
+
+	if (mechanism.len == 0)
+		return list_mechanisms(d);
+	/* the name of a USER before it is gone with the credentials */
+	d->phase = PHASE_START;
+	return command_authenticate(d, mechanism, initial.len > 0 ? &initial : NULL);
+}
+
+static enum step
+run_utf8(struct dialogue *d, struct slice args)
+{
+	(void)args;
+	if (!capability_has(d->offer, "UTF8"))
+		return command_refuse(d, REPLY_UNKNOWN);
+	d->wishes |= POP3_WISH_UTF8;
+	return say(d, "+OK UTF-8 it is.\r\n", STEP_REPLIED);
+}
+
+/* Not before the login by RFC 1939, but clients say it, and other proxies answer. */
+static enum step
+run_noop(struct dialogue *d, struct slice args)
+{
+	(void)args;
+	return say(d, "+OK\r\n", STEP_REPLIED);
+}
+
+static enum step
+run_quit(struct dialogue *d, struct slice args)
+{
+	(void)args;
+	return say(d, "+OK Goodbye.\r\n", STEP_QUIT);
+}
+
+/* Columns of the commands that log in. */
+enum {
+	LOGS_IN = VERB_NEEDS_TLS | VERB_SECRET,
+	TAKES_PASSWORD = LOGS_IN | VERB_PASSWORD | VERB_NEEDS_ARG
+};
+
+static const struct verb verbs[] = {
+	/* name   legal in    flags                                run, longest line, literals */
+	{ "CAPA", PHASE_ANY,  VERB_NO_ARG,                         run_capa, 0, 0 },
+	{ "STLS", PHASE_ANY,  VERB_NO_ARG | VERB_LAST_IN_PIPELINE, command_starttls, 0, 0 },
+	{ "USER", PHASE_ANY,  TAKES_PASSWORD,                      run_user, 0, 0 },
+	{ "PASS", PHASE_USER, TAKES_PASSWORD,                      run_pass, 0, 0 },
+	{ "AUTH", PHASE_ANY,  LOGS_IN,                             run_auth, AUTH_MAX, 0 },
+	{ "UTF8", PHASE_ANY,  VERB_NO_ARG,                         run_utf8, 0, 0 },
+	{ "NOOP", PHASE_ANY,  VERB_NO_ARG,                         run_noop, 0, 0 },
+	{ "QUIT", PHASE_ANY,  VERB_NO_ARG,                         run_quit, 0, 0 },
+	{ 0 }
+};
+
+/* Codes of RFC 3206; [AUTH] is any refusal that concerns the user, [SYS/TEMP] is worth another try. */
+static const char *const replies[] = {
+	[REPLY_NONE]            = NULL,
+	[REPLY_GREETING]        = "+OK %h ready.\r\n",
+	[REPLY_UNKNOWN]         = "-ERR Unknown command, or not before login.\r\n",
+	[REPLY_NOT_NOW]         = "-ERR Send USER first.\r\n",
+	[REPLY_SYNTAX]          = "-ERR Invalid command or arguments.\r\n",
+	[REPLY_NEED_TLS]        = "-ERR [AUTH] Start TLS before you log in.\r\n",
+	[REPLY_NO_TLS]          = "-ERR TLS is not available, or runs already.\r\n",
+	[REPLY_START_TLS]       = "+OK Begin TLS negotiation now.\r\n",
+	[REPLY_NO_MECHANISM]    = "-ERR Unsupported authentication mechanism.\r\n",
+	[REPLY_SASL_SYNTAX]     = "-ERR Invalid authentication data.\r\n",
+	[REPLY_SASL_CANCELLED]  = "-ERR Authentication cancelled.\r\n",
+	[REPLY_AUTH_FAILED]     = "-ERR [AUTH] Authentication failed.\r\n",
+	[REPLY_REFUSED]         = "-ERR [AUTH] %r\r\n",
+	[REPLY_UNAVAILABLE]     = "-ERR [SYS/TEMP] Account is temporarily unavailable.\r\n",
+	[REPLY_INTERNAL]        = "-ERR [SYS/PERM] Internal error.\r\n",
+	[REPLY_TOO_BIG]         = "-ERR Command is too long.\r\n",
+	[REPLY_TOO_LONG]        = "-ERR Command is too long.\r\n",
+	[REPLY_TOO_MANY_ERRORS] = "-ERR Too many invalid commands.\r\n",
+	[REPLY_TIMEOUT]         = "-ERR [SYS/TEMP] Disconnected: time is up.\r\n",
+	[REPLY_SHUTDOWN]        = "-ERR [SYS/TEMP] Please connect again.\r\n",
+	[REPLY_UNAVAILABLE_BYE] = "-ERR [SYS/TEMP] Account is temporarily unavailable.\r\n",
+	[REPLY_INJECTION]       = "-ERR Nothing may follow STLS.\r\n",
+	[REPLY_FOREIGN]         = "-ERR This is a POP3 server.\r\n",
+};
+static_assert(sizeof(replies) / sizeof(replies[0]) == REPLY_COUNT, "a text for each reply");
+
+/* The proxy's own word, and what is between proxy and server only. */
+static const char *const capability_own[] = {
+	"RESP-CODES", "AUTH-RESP-CODE", "STLS", "USER", "SASL", "AUTH=*", "IMPLEMENTATION", "X*", NULL
+};
+
+const struct proto proto_pop3 = {
+	.name = "pop3",
+	.alpn = "pop3",
+	.help = "Mail that is fetched (RFC 1939).",
+	.port = 110,
+	.has_login = true,
+	.is_bound = true,
+	.logins = PROTO_WAY(LOGIN_PASSWORD) | PROTO_WAY(LOGIN_MASTER) | PROTO_WAY(LOGIN_TRUSTED) |
+	    PROTO_WAY(LOGIN_NONE),
+	.forwards = PROTO_WAY(FORWARD_AUTO) | PROTO_WAY(FORWARD_XCLIENT) | PROTO_WAY(FORWARD_PROXY) |
+	    PROTO_WAY(FORWARD_PROXY_V2) | PROTO_WAY(FORWARD_NONE),
+	.default_starttls = "required",
+	.default_login_timeout = "60s",
+	.default_idle_timeout = "11m",
+	.default_reply_timeout = "5m",
+	.default_max_errors = "5",
+	.default_queue_timeout = "10s",
+	.max_line = COMMAND_MAX,
+	.max_response = AUTH_MAX,
+	.sasl_prompt = "+ %s\r\n",
+	.sasl_cancel = "*",
+	.frame = frame_line,
+	.capability_floor = "TOP\nUIDL\n",
+	.capability_own = capability_own,
+	.write_capabilities = write_capabilities,
+	.replies = replies,
+	.verbs = verbs,
+	.dial = pop3_dial,
+	.dial_farewell = "QUIT\r\n",
+	.login_ok = pop3_write_login_ok,
+	.login_refused = pop3_write_login_refused,
+};
