@@ -147,8 +147,8 @@ static const struct directive listener_directives[] = {
 	    "counts as one on TLS. Nobody else can send such a header."),
 	CONF_STRINGS(struct listener_settings, capabilities, "auto", 0,
 	    "What is announced before the login: `auto`, what all servers of the pool are known to have; or "
-	    "a fixed list. What depends on state (`STARTTLS`, `AUTH=`, `LOGINDISABLED`) is always the "
-	    "proxy's own."),
+	    "a fixed list. What depends on state (`STARTTLS`, `STLS`, `AUTH=`, `SASL`, `LOGINDISABLED`) is "
+	    "always the proxy's own."),
 	CONF_STRING(struct listener_settings, hostname, "that of the root", CONF_COMPUTED,
 	    "Our name in greetings of this listener."),
 	{ 0 }
