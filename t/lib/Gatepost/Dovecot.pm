@@ -15,7 +15,8 @@ my $delivered = 0;
 $ENV{PATH} .= ':/usr/sbin';	# where dovecot is, and others than root do not look
 
 # name, and perhaps address, port, users => count, trusted => networks, cert => PEM (adds STARTTLS and
-# imaps), sieve_port => ManageSieve's, settings => text added to the configuration.
+# imaps), pop3 => 1 (adds it, and with cert pop3s), sieve_port => ManageSieve's, settings => text added to
+# the configuration.
 sub new ($class, %option) {
 	my $name = $option{name} // croak 'a Dovecot needs a name';
 	my $dir = test_dir() . "/$name";
@@ -29,6 +30,8 @@ sub new ($class, %option) {
 	mkdir "$dir/$_" or croak "$dir/$_: $!" for qw(run state mail);
 	$self->{port} //= free_port();
 	$self->{tls_port} //= free_port() if $self->{cert};
+	$self->{pop3_port} //= free_port() if $self->{pop3};
+	$self->{pop3s_port} //= free_port() if $self->{pop3} && $self->{cert};
 	if ($> == 0) {
 		my ($uid, $gid) = (getpwnam 'mail')[2, 3];
 		chown $uid, $gid, "$dir/mail";
@@ -40,6 +43,7 @@ sub new ($class, %option) {
 
 sub port ($self) { return $self->{port} }
 sub tls_port ($self) { return $self->{tls_port} }
+sub pop3_port ($self) { return $self->{pop3_port} }
 sub address ($self) { return $self->{address} }
 
 # Root's Dovecot drops to the users of its package; another's does everything as that one.
@@ -72,6 +76,35 @@ sub config_tls ($self) {
 		END
 }
 
+# As IMAP's: few processes.
+sub config_pop3 ($self) {
+	return '' unless $self->{pop3};
+	my $pop3s_port = $self->{pop3s_port} // 0;
+	my $chroot = $> == 0 ? '' : 'chroot =';
+
+	return <<~"END";
+		protocols = \$protocols pop3
+		service pop3-login {
+		  service_count = 0
+		  process_limit = 4
+		  client_limit = 4000
+		  $chroot
+		  inet_listener pop3 {
+		    port = $self->{pop3_port}
+		  }
+		  inet_listener pop3s {
+		    port = $pop3s_port
+		    ssl = yes
+		  }
+		}
+		service pop3 {
+		  service_count = 0
+		  client_limit = 25
+		  process_limit = 200
+		}
+		END
+}
+
 # Scripts lie in the user's home.
 sub config_sieve ($self) {
 	return '' unless $self->{sieve_port};
@@ -97,8 +130,7 @@ sub config ($self) {
 
 	# Without the penalty socket, a refused password delays no later login of the same address.
 	# Several sessions share an imap process: thousands of processes would only measure the machine.
-	my $parts = $self->config_users . $self->config_tls . $self->config_sieve;
-	return <<~"END" . "$parts$self->{settings}\n";
+	my $text = <<~"END";
 		base_dir = $dir/run
 		state_dir = $dir/state
 		log_path = $dir/dovecot.log
@@ -148,6 +180,8 @@ sub config ($self) {
 		  process_limit = 200
 		}
 		END
+	return $text . $self->config_users . $self->config_tls . $self->config_pop3 . $self->config_sieve .
+	    $self->{settings} . "\n";
 }
 
 sub start ($self) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* pop3_dial_test.c: logins at servers of all sorts, in pieces of any size, and what clients are told of them. */
+/* pop3_dial_test.c: logins at servers of all sorts, in pieces of any size, and what clients are told then. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,6 +18,7 @@
 #define ASK "CAPA\r\n"
 #define PLAIN_LIST "+OK\r\nSASL PLAIN LOGIN\r\nUSER\r\n.\r\n"
 #define PLAIN "AUTH PLAIN AGFsaWNlAHdvbmRlcg==\r\n"
+#define BEARER "AUTH XOAUTH2 dXNlcj1hbGljZQFhdXRoPUJlYXJlciB3b25kZXIBAQ==\r\n"
 #define XCLIENT "XCLIENT ADDR=203.0.113.7 PORT=5555 SESSION=S1 TTL=4\r\n"
 #define NO_TRUST "+OK You are not from trusted IP - ignoring\r\n"
 
@@ -56,7 +57,8 @@ struct script {
 };
 
 static const struct script scripts[] = {
-	{ "AUTH in one turn", 0, { { "", "" }, { GREETING, ASK }, { PLAIN_LIST, PLAIN }, { "+OK in\r\n", "" } },
+	{ "AUTH in one turn", 0,
+	    { { "", "" }, { GREETING, ASK }, { PLAIN_LIST, PLAIN }, { "+OK in\r\n", "" } },
 	    DIAL_READY, NULL, "+OK in", "AUTH=LOGIN\nAUTH=PLAIN\nUSER\n" },
 	{ "USER and PASS without AUTH", 0,
 	    { { GREETING, ASK }, { "+OK list\r\nUSER\r\nTOP\r\nexpire NEVER\r\n.\r\n", "USER alice\r\n" },
@@ -101,12 +103,12 @@ static const struct script scripts[] = {
 	    "user or password do not fit in USER and PASS", NULL, NULL },
 	{ "a token", TOKEN,
 	    { { GREETING, ASK },
-		{ "+OK\r\nSASL XOAUTH2\r\n.\r\n", "AUTH XOAUTH2 dXNlcj1hbGljZQFhdXRoPUJlYXJlciB3b25kZXIBAQ==\r\n" },
+		{ "+OK\r\nSASL XOAUTH2\r\n.\r\n", BEARER },
 		{ "+OK in\r\n", "" } },
 	    DIAL_READY, NULL, "+OK in", NULL },
 	{ "a token is refused with its error", TOKEN,
 	    { { GREETING, ASK },
-		{ "+OK\r\nSASL XOAUTH2\r\n.\r\n", "AUTH XOAUTH2 dXNlcj1hbGljZQFhdXRoPUJlYXJlciB3b25kZXIBAQ==\r\n" },
+		{ "+OK\r\nSASL XOAUTH2\r\n.\r\n", BEARER },
 		{ "+ e30=\r\n", "\r\n" }, { "-ERR [AUTH] no\r\n", "" } },
 	    DIAL_REFUSED, NULL, "-ERR [AUTH] no", NULL },
 	{ "a token goes nowhere else", TOKEN, { { GREETING, ASK }, { PLAIN_LIST, "" } }, DIAL_FAILED,
@@ -166,7 +168,8 @@ static const struct script scripts[] = {
 	    { { "+OK [XCLIENT] hi\r\n", ASK }, { PLAIN_LIST, "" } }, DIAL_FAILED, "no TLS for credentials",
 	    NULL, NULL },
 	{ "credentials over implicit TLS", NEEDS_TLS | TLS_ACTIVE,
-	    { { GREETING, ASK }, { PLAIN_LIST, PLAIN }, { "+OK in\r\n", "" } }, DIAL_READY, NULL, NULL, NULL },
+	    { { GREETING, ASK }, { PLAIN_LIST, PLAIN }, { "+OK in\r\n", "" } }, DIAL_READY, NULL, NULL,
+	    NULL },
 	{ "a check ends before the login", CHECK, { { GREETING, ASK }, { PLAIN_LIST, "" } }, DIAL_READY, NULL,
 	    NULL, NULL },
 	{ "a check of a server without CAPA", ANONYMOUS, { { GREETING, ASK }, { "-ERR what?\r\n", "" } },
