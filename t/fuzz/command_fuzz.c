@@ -34,11 +34,17 @@ log_in(struct run *run)
 	dialogue_login_over(d, false);
 }
 
+static bool
+is_starttls(const char *name)
+{
+	return name != NULL && (strcmp(name, "STARTTLS") == 0 || strcmp(name, "STLS") == 0);
+}
+
 static void
 perform(struct run *run, enum step step, const char *name)
 {
 	/* whether something comes behind STARTTLS is all that may depend on how the input comes */
-	if (name != NULL && strcmp(name, "STARTTLS") == 0 && run->start < run->len) {
+	if (is_starttls(name) && run->start < run->len) {
 		run->is_over = true;
 		buf_clear(&run->dialogue.out);
 		return;
@@ -80,6 +86,8 @@ feed(struct run *run, struct slice all)
 static const struct proto *
 proto_of(const struct input *input)
 {
+	if (has_option(input, 7))
+		return &proto_pop3;
 	if (has_option(input, 4))
 		return &proto_sieve;
 	if (has_option(input, 2))
@@ -92,7 +100,7 @@ run_init(struct run *run, const struct input *input)
 {
 	memset(run, 0, sizeof(*run));
 	dialogue_init(&run->dialogue, proto_of(input), &run->identity, "mail.example");
-	run->dialogue.offer = slice_of("IDLE\nMOVE\nSIZE 1000\n");
+	run->dialogue.offer = slice_of("IDLE\nMOVE\nSIZE 1000\nUTF8\n");
 	run->dialogue.tls_offered = has_option(input, 0);
 	run->dialogue.mechanisms = mechanisms_of_kind(CREDENTIAL_PASSWORD);
 	run->dialogue.secrets_allowed = !has_option(input, 1);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * dial_fuzz.c: a hostile server against the dials of IMAP, of SMTP with
- * option 7, and of ManageSieve with the second bit of the byte that cuts: the
- * same outcome however its lines are cut, bounded memory, no secret without
- * wanted TLS, and no client that the server was not told of.
+ * option 7, of POP3 and of ManageSieve with the first two bits of the byte that
+ * cuts: the same outcome however its lines are cut, bounded memory, no secret
+ * without wanted TLS, and no client that the server was not told of.
  */
 #include "fuzz.h"
 
 #include "base/identity.h"
 #include "proto/dial.h"
+#include "proto/pop3.h"
 #include "proto/smtp.h"
 
 enum { KEPT_MAX = 256 * 1024 };		/* bounds of lines and octets, times what is kept of each */
@@ -49,6 +50,16 @@ order_smtp(struct run *run, struct dial_order *order, const struct input *input)
 	fill_identity(&run->identity, has_option(input, 5));
 }
 
+/* Option 4: by XCLIENT in any case, and in UTF-8. */
+static void
+order_pop3(struct run *run, struct dial_order *order, const struct input *input)
+{
+	order->proto = &proto_pop3;
+	order->forward = has_option(input, 4) ? FORWARD_XCLIENT : FORWARD_AUTO;
+	order->wishes = has_option(input, 4) ? POP3_WISH_UTF8 : 0;
+	fill_identity(&run->identity, has_option(input, 2));
+}
+
 /* Option 4: by XCLIENT in any case, and with a token. */
 static void
 order_sieve(struct run *run, struct dial_order *order, const struct input *input)
@@ -79,7 +90,9 @@ run_init(struct run *run, const struct input *input)
 	order.credentials = has_option(input, 3) ? NULL : &run->credentials;
 	order.wants_capabilities = has_option(input, 4);
 	order.until_login = order.credentials == NULL;
-	if ((input->cut & 0x40) != 0)
+	if ((input->cut & 0x80) != 0)
+		order_pop3(run, &order, input);
+	else if ((input->cut & 0x40) != 0)
 		order_sieve(run, &order, input);
 	else if (has_option(input, 7))
 		order_smtp(run, &order, input);
@@ -100,8 +113,7 @@ static void
 check_secrets(const struct run *run)
 {
 	static const char *const secrets[] = { password, encoded_password, "AUTHENTICATE PLAIN ",
-		"AUTHENTICATE \"",
-		"AUTH PLAIN", "AUTH LOGIN", "XCLIENT" };
+		"AUTHENTICATE \"", "AUTH PLAIN", "AUTH LOGIN", "XCLIENT", "USER ", "PASS " };
 	const struct dial *dial = &run->dial;
 
 	if (!dial->order.needs_tls || dial->tls_active)
@@ -156,7 +168,9 @@ finish(struct run *run)
 		must(dial->tls_active, "ready only with TLS");
 	if (run->result == DIAL_READY && dial->order.proto == &smtp)
 		must(run->told == (dial->order.identity != NULL), "ready only with the client told of");
-	if (run->result == DIAL_READY && dial->order.proto == &proto_sieve &&
+	if (run->result == DIAL_READY &&
+	    (dial->order.proto == &proto_sieve ||
+	    (dial->order.proto == &proto_pop3 && dial->order.credentials != NULL)) &&
 	    dial->order.identity != NULL && dial->order.forward == FORWARD_XCLIENT)
 		must(run->told, "a client is told of where that is wanted");
 	buf_printf(&run->trace, "<%d %s %s>", (int)run->result, dial->why, dial_doing(dial));

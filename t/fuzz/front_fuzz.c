@@ -10,7 +10,8 @@
 
 #include "../unit/session/bound.h"
 
-enum { ACTIONS_MAX = 40, OPTION_BOUND = 2, OPTION_DECIDED = 3, OPTION_MAIL = 4, OPTION_PROXY = 7 };
+enum { ACTIONS_MAX = 40, OPTION_BOUND = 2, OPTION_DECIDED = 3, OPTION_MAIL = 4, OPTION_POP3 = 5,
+	OPTION_PROXY = 7 };
 
 static const char users[] =
     "bob:{PLAIN}secret\ntim:{PLAIN}secret:server=d01\nann::nopassword destuser=Bob\n"
@@ -152,10 +153,11 @@ static void
 open_rig(struct rig *rig, const struct input *input)
 {
 	static const char *const listeners[] = { "", "unavailable bye", "max_errors 1", "" };
-	static const char *const protocols[] = { "imap", "imap", "imap", "tcp" };
+	const char *with_users = has_option(input, OPTION_POP3) ? "pop3" : "imap";
+	const char *const names[] = { with_users, with_users, with_users, "tcp" };
 	static const char *const mail_listeners[] = { "", "bare_newline reject", "max_errors 1",
 		"bare_newline pass" };
-	const char *protocol = protocols[input->options & 3], *listener = listeners[input->options & 3];
+	const char *protocol = names[input->options & 3], *listener = listeners[input->options & 3];
 	char with_auth[64], with_header[64];
 	struct rig_text text = { .protocol = protocol, .listener = listener };
 
