@@ -105,13 +105,16 @@ capability_has(struct slice list, const char *name)
 	return has_word(list, slice_of(name));
 }
 
-/* "10" or "RCPTMAX=10": *name is empty or "RCPTMAX=".  False: no number. */
+/* "10" or "RCPTMAX=10": *name is empty or "RCPTMAX=".  POP3's "NEVER" bounds nothing.  False: no number. */
 static bool
 take_number(struct slice argument, struct slice *name, uint64_t *number)
 {
 	const char *equals = argument.len > 0 ? memchr(argument.data, '=', argument.len) : NULL;
 
 	*name = slice_make(argument.data, equals != NULL ? (size_t)(equals - argument.data) + 1 : 0);
+	*number = 0;
+	if (slice_equals_nocase(argument, "NEVER"))
+		return true;
 	return slice_to_number(slice_from(argument, name->len), UINT64_MAX, number);
 }
 

@@ -114,6 +114,9 @@ the_smaller_bound_is_kept(void **state)
 		{ "SIZE\n", "SIZE y\n", "SIZE\n" },
 		{ "LIMITS MAILMAX=5 RCPTMAX=20\n", "LIMITS rcptmax=10 RCPTDOMAINMAX=1\n",
 		    "LIMITS MAILMAX=5 RCPTMAX=10 RCPTDOMAINMAX=1\n" },
+		{ "EXPIRE NEVER\n", "EXPIRE 30\n", "EXPIRE 30\n" },
+		{ "EXPIRE 30\n", "EXPIRE never\n", "EXPIRE 30\n" },
+		{ "EXPIRE NEVER\n", "EXPIRE NEVER\n", "EXPIRE NEVER\n" },
 		{ "LIMITS RCPTMAX=20\n", "LIMITS\n", "LIMITS RCPTMAX=20\n" },
 		{ "LIMITS RCPTMAX=x\n", "LIMITS MAILMAX=y\n", "LIMITS\n" },
 	};
