@@ -66,22 +66,23 @@ dialogue_greet(struct dialogue *d)
 	reply_write(d, REPLY_GREETING);
 }
 
-/* What a client called itself before TLS may be another's word (RFC 3207 section 4.2). */
-static void
-forget_helo(struct identity *identity)
+void
+dialogue_begin_again(struct dialogue *d)
 {
-	xfree(identity->helo);
-	identity->helo = NULL;
-	identity->is_extended = false;
+	d->phase_again = PHASE_START;
+	forget(d);
+	if (d->identity == NULL)
+		return;
+	xfree(d->identity->helo);
+	d->identity->helo = NULL;
+	d->identity->is_extended = false;
 }
 
 void
 dialogue_tls_started(struct dialogue *d)
 {
-	d->phase_again = PHASE_START;
-	forget(d);
-	if (d->identity != NULL)
-		forget_helo(d->identity);
+	/* what a client called itself before TLS may be another's word (RFC 3207 section 4.2) */
+	dialogue_begin_again(d);
 	d->tag[0] = '\0';
 	d->tls_offered = false;
 	d->secrets_allowed = true;

@@ -12,6 +12,8 @@ void dialogue_init(struct dialogue *d, const struct proto *proto, struct identit
     const char *hostname);
 void dialogue_wipe(struct dialogue *d);			/* frees everything; secrets are overwritten */
 void dialogue_greet(struct dialogue *d);		/* the greeting, into d->out */
+/* Back behind the greeting: forgets phase, HELO, SASL, credentials, framing. */
+void dialogue_begin_again(struct dialogue *d);
 /* After the handshake: forgets phase, HELO, SASL, credentials, framing; error counts are the session's. */
 void dialogue_tls_started(struct dialogue *d);
 /* What may be logged in with now; 0 before TLS. */

@@ -90,12 +90,13 @@ struct verb {
 /* One client's conversation before the relay.  Owned by the session's login; wiped with it. */
 struct dialogue {
 	const struct proto *proto;
-	struct identity *identity;	/* the session's; the dialogue sets its HELO name */
+	struct identity *identity;	/* the session's; the dialogue sets its HELO name, and what is told */
 	const char *hostname;		/* ours, in greetings */
 	struct slice offer;		/* what the servers behind can do (capability.h); session's memory */
 	unsigned mechanisms;		/* that are offered where secrets are allowed: bits of mechanism.h */
 	bool tls_offered;		/* STARTTLS may be asked for now */
 	bool secrets_allowed;		/* TLS runs, or it may do without: plaintext logins are allowed */
+	bool is_trusted;		/* a proxy of ours: what it tells of its client is believed */
 	bool asked_capabilities;	/* the client asked before login: it is told anew afterwards */
 	unsigned wishes;		/* the protocol's own: of what servers are to be told */
 	int phase;

@@ -43,8 +43,12 @@ run_noop(struct dialogue *d, struct slice args)
 static enum step
 run_id(struct dialogue *d, struct slice args)
 {
-	if (!imap_take_id(&args) || args.len > 0)
+	struct xclient told = { 0 };
+
+	if (!imap_take_id(&args, &told) || args.len > 0)
 		return command_refuse(d, REPLY_SYNTAX);
+	if (d->is_trusted)
+		xclient_apply(&told, d->identity);
 	buf_printf(&d->out, "* ID (\"name\" \"gatepost\")\r\n%s OK ID completed.\r\n", d->tag);
 	return STEP_REPLIED;
 }

@@ -8,10 +8,12 @@
 #include "base/buf.h"
 #include "base/slice.h"
 #include "proto/proto.h"
+#include "proto/xclient.h"
 
 /* imap_arguments.c: each takes something off the front of *rest; false: *rest is of no more use. */
 bool imap_take_astring(struct slice *rest, struct buf *out);	/* or quoted, or a literal; appends it */
-bool imap_take_id(struct slice *rest);				/* RFC 2971: NIL or a list of pairs */
+/* RFC 2971: NIL or a list of pairs; *told: what they say of a client (xclient.h). */
+bool imap_take_id(struct slice *rest, struct xclient *told);
 
 /* A status response: "OK [CODE] text". */
 struct imap_status {

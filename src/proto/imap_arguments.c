@@ -37,16 +37,22 @@ take_nil(struct slice *rest)
 }
 
 static bool
-take_pair(struct slice *rest, struct buf *content)
+take_pair(struct slice *rest, struct xclient *told)
 {
-	return mail_string_take(rest, content) && mail_string_take_blank(rest) &&
-	    (take_nil(rest) || mail_string_take(rest, content));
+	struct buf name = { 0 }, value = { 0 };
+	bool is_good = mail_string_take(rest, &name) && mail_string_take_blank(rest) &&
+	    (take_nil(rest) || mail_string_take(rest, &value));
+
+	if (is_good)
+		xclient_take_id(buf_slice(&name), buf_slice(&value), told);
+	buf_clear(&name);
+	buf_clear(&value);
+	return is_good;
 }
 
 bool
-imap_take_id(struct slice *rest)
+imap_take_id(struct slice *rest, struct xclient *told)
 {
-	struct buf content = { 0 };
 	bool is_good = true;
 
 	if (take_nil(rest))
@@ -54,12 +60,9 @@ imap_take_id(struct slice *rest)
 	if (rest->len == 0 || rest->data[0] != '(')
 		return false;
 	*rest = slice_from(*rest, 1);
-	for (int pairs = 0; is_good && rest->len > 0 && rest->data[0] != ')'; pairs++) {
+	for (int pairs = 0; is_good && rest->len > 0 && rest->data[0] != ')'; pairs++)
 		is_good = pairs < ID_MAX_PAIRS && (pairs == 0 || mail_string_take_blank(rest)) &&
-		    take_pair(rest, &content);
-		buf_truncate(&content, 0);
-	}
-	buf_clear(&content);
+		    take_pair(rest, told);
 	is_good = is_good && rest->len > 0;
 	*rest = slice_from(*rest, 1);
 	return is_good;

@@ -12,6 +12,7 @@
 #include "proto/capability.h"
 #include "proto/command.h"
 #include "proto/reply.h"
+#include "proto/xclient.h"
 
 enum {
 	COMMAND_MAX = 2048,
@@ -39,7 +40,8 @@ is_passed(struct slice entry)
 }
 
 void
-smtp_write_ehlo(struct buf *out, const char *hostname, struct slice offer, bool starttls, unsigned mechanisms)
+smtp_write_ehlo(struct buf *out, const char *hostname, struct slice offer, unsigned flags,
+    unsigned mechanisms)
 {
 	buf_printf(out, "250-%s\r\n250-PIPELINING\r\n", hostname);
 	while (offer.len > 0) {
@@ -48,8 +50,11 @@ smtp_write_ehlo(struct buf *out, const char *hostname, struct slice offer, bool 
 		if (is_passed(entry))
 			buf_printf(out, "250-%.*s\r\n", SLICE_ARGS(entry));
 	}
-	if (starttls)
+	if ((flags & SMTP_OFFERS_STARTTLS) != 0)
 		buf_append_text(out, "250-STARTTLS\r\n");
+	if ((flags & SMTP_TAKES_XCLIENT) != 0)
+		buf_append_text(out,
+		    "250-XCLIENT NAME ADDR PORT PROTO HELO DESTADDR DESTPORT SESSION TTL\r\n");
 	if (mechanisms != 0) {
 		buf_append_text(out, "250-AUTH ");
 		sasl_list(mechanisms, "", out);
@@ -78,9 +83,15 @@ take_helo(struct dialogue *d, struct slice name, int phase)
 static enum step
 run_ehlo(struct dialogue *d, struct slice args)
 {
+	unsigned flags = 0;
+
 	if (!take_helo(d, args, PHASE_EHLO))
 		return command_refuse(d, REPLY_SYNTAX);
-	smtp_write_ehlo(&d->out, d->hostname, d->offer, d->tls_offered,
+	if (d->tls_offered)
+		flags |= SMTP_OFFERS_STARTTLS;
+	if (d->is_trusted)
+		flags |= SMTP_TAKES_XCLIENT;
+	smtp_write_ehlo(&d->out, d->hostname, d->offer, flags,
 	    d->proto->has_login ? dialogue_mechanisms(d) : 0);
 	return STEP_REPLIED;
 }
@@ -177,6 +188,22 @@ run_extension(struct dialogue *d, struct slice args)
 	return say(d, "550 5.7.0 This command is not for you.\r\n", STEP_BAD);
 }
 
+/* As with Postfix, all begins anew: the peer greets in its client's name. */
+static enum step
+run_xclient(struct dialogue *d, struct slice args)
+{
+	struct xclient told;
+
+	if (!d->is_trusted)
+		return run_extension(d, args);
+	if (!xclient_take(args, XCLIENT_POSTFIX, &told))
+		return command_refuse(d, REPLY_SYNTAX);
+	dialogue_begin_again(d);
+	xclient_apply(&told, d->identity);
+	reply_write(d, REPLY_GREETING);
+	return STEP_REPLIED;
+}
+
 #define SHARED_VERBS \
 	{ "EHLO",     PHASE_ANY,     VERB_NEEDS_ARG,                         run_ehlo, 0, 0 }, \
 	{ "HELO",     PHASE_ANY,     VERB_NEEDS_ARG,                         run_helo, 0, 0 }, \
@@ -191,6 +218,7 @@ run_extension(struct dialogue *d, struct slice args)
 	{ "VRFY",     PHASE_ANY,     0,                                      run_unserved, 0, 0 }, \
 	{ "EXPN",     PHASE_ANY,     0,                                      run_unserved, 0, 0 }, \
 	{ "ETRN",     PHASE_ANY,     0,                                      run_unserved, 0, 0 }, \
+	{ "XCLIENT",  PHASE_ANY,     0,                                      run_xclient, 0, 0 }, \
 	{ "X",        PHASE_ANY,     VERB_PREFIX,                            run_extension, 0, 0 }
 
 static const struct verb smtp_verbs[] = {

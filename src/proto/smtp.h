@@ -32,11 +32,13 @@ bool smtp_take_path(struct slice *args, const char *keyword, struct slice *path)
 bool smtp_take_chunk(struct slice args, uint64_t *octets, bool *is_last);
 bool smtp_helo_is_valid(struct slice name);	/* printable, no blanks, not empty, at most 255 octets */
 void smtp_write_xtext(struct buf *out, struct slice value);		/* RFC 3461 section 4 */
+bool smtp_read_xtext(struct slice text, struct buf *out);		/* appends; false: it is none */
 /* "Subject: x", "Host: y": a header line, and no command: from a browser, or a client out of step. */
 bool smtp_is_header(struct slice line);
 
 /* smtp.c: the reply to EHLO, "250-host\r\n250 …\r\n", as the offer and the state want it. */
-void smtp_write_ehlo(struct buf *out, const char *hostname, struct slice offer, bool starttls,
+enum { SMTP_OFFERS_STARTTLS = 1, SMTP_TAKES_XCLIENT = 2 };
+void smtp_write_ehlo(struct buf *out, const char *hostname, struct slice offer, unsigned flags,
     unsigned mechanisms);
 
 extern const struct dial_step smtp_dial[];		/* smtp_dial.c */

@@ -123,6 +123,37 @@ smtp_write_xtext(struct buf *out, struct slice value)
 	}
 }
 
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+bool
+smtp_read_xtext(struct slice text, struct buf *out)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.data[i];
+		int high, low;
+
+		if (!is_visible(c) || c == '=')
+			return false;
+		if (c == '+') {
+			if (text.len - i < 3)
+				return false;
+			high = hex_digit(text.data[++i]);
+			low = hex_digit(text.data[++i]);
+			if (high < 0 || low < 0)
+				return false;
+			c = (char)(high << 4 | low);
+		}
+		buf_append(out, &c, 1);
+	}
+	return true;
+}
+
 bool
 smtp_is_header(struct slice line)
 {

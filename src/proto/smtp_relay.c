@@ -628,7 +628,7 @@ init(void *state, const struct mediator_order *order)
 		.is_elsewhere = order->is_elsewhere,
 		.owner = order->owner,
 	};
-	smtp_write_ehlo(&ehlo, order->hostname, order->offer, false, 0);
+	smtp_write_ehlo(&ehlo, order->hostname, order->offer, 0, 0);
 	s->ehlo = xstrndup(buf_data(&ehlo), buf_len(&ehlo));
 	s->helo = xasprintf("250 %s\r\n", order->hostname);
 	buf_clear(&ehlo);

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* xclient.h: the command XCLIENT of Dovecot's login services: how a proxy tells them who the client is. */
+/*
+ * xclient.h: how proxies tell who their client is: Dovecot's XCLIENT, which
+ * servers are told, and what a trusted peer tells us, by XCLIENT as Postfix
+ * or Dovecot have it, or in IMAP's ID.
+ */
 #ifndef PROTO_XCLIENT_H
 #define PROTO_XCLIENT_H
 
@@ -7,9 +11,41 @@
 #include "base/identity.h"
 #include "proto/dial.h"
 
+enum {
+	XCLIENT_SESSION_MAX = 64,	/* octets of a session's id, as Dovecot has it */
+	XCLIENT_HELO_MAX = 255
+};
+
 /* A dial step's is_wanted: the pool wants it, or leaves it to the server, which announces it. */
 bool xclient_is_wanted(const struct dial *dial);
 /* "XCLIENT ADDR=192.0.2.7 PORT=4711 SESSION=… TTL=4", without a line's end. */
 void xclient_write(struct buf *out, const struct identity *identity);
+
+struct xclient_end {			/* of the client's connection */
+	struct addr addr;		/* without the port; AF_UNSPEC: not told */
+	uint16_t port;			/* 0: not told */
+	bool is_bad;			/* a half that could not be read: the other does not count either */
+};
+
+struct xclient {			/* what was told; all zero: nothing */
+	struct xclient_end client, local;
+	char session[XCLIENT_SESSION_MAX + 1];
+	char helo[XCLIENT_HELO_MAX + 1];
+	bool has_proto, is_extended;
+	bool has_hops;
+	uint8_t hops;
+};
+
+enum xclient_form {
+	XCLIENT_POSTFIX,		/* SMTP's: values are xtext, unknown attributes are wrong */
+	XCLIENT_DOVECOT			/* POP3's and ManageSieve's: as they are; unknown ones are ignored */
+};
+
+/* Reads what stands behind the verb.  False: it is wrong, and *told is not to be applied. */
+bool xclient_take(struct slice attributes, enum xclient_form form, struct xclient *told);
+/* A field of IMAP's ID; what is wrong or of no meaning here is ignored. */
+void xclient_take_id(struct slice name, struct slice value, struct xclient *told);
+/* Makes it the session's: only for a peer that is trusted.  What was not told stays. */
+void xclient_apply(const struct xclient *told, struct identity *identity);
 
 #endif

@@ -104,10 +104,25 @@ run_init(struct run *run, const struct input *input)
 	run->dialogue.tls_offered = has_option(input, 0);
 	run->dialogue.mechanisms = mechanisms_of_kind(CREDENTIAL_PASSWORD);
 	run->dialogue.secrets_allowed = !has_option(input, 1);
+	run->dialogue.is_trusted = has_option(input, 4);
+	run->identity.hops = HOPS_MAX;
 	run->len = input->body.len;
 	dialogue_greet(&run->dialogue);
 	buf_append_slice(&run->trace, buf_slice(&run->dialogue.out));
 	buf_clear(&run->dialogue.out);
+}
+
+/* What goes into logs and other servers' commands. */
+static void
+judge_identity(const struct run *run)
+{
+	const char *origin = run->identity.origin;
+
+	must(run->identity.hops <= HOPS_MAX, "hops only become fewer");
+	must(run->dialogue.is_trusted || (origin == NULL && run->identity.client.sa.sa_family == AF_UNSPEC),
+	    "only trusted peers tell who the client is");
+	for (size_t i = 0; origin != NULL && origin[i] != '\0'; i++)
+		must(origin[i] > ' ' && origin[i] <= '~' && origin[i] != '"', "session ids are plain words");
 }
 
 static void
@@ -115,6 +130,7 @@ run_clear(struct run *run)
 {
 	dialogue_wipe(&run->dialogue);
 	xfree(run->identity.helo);
+	xfree(run->identity.origin);
 	buf_clear(&run->trace);
 }
 
@@ -133,6 +149,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		at += cut_next(&input.cut, input.body.len - at);
 		feed(&pieces, slice_make(input.body.data, at));
 	}
+	judge_identity(&whole);
 	must_equal(buf_slice(&pieces.trace), buf_slice(&whole.trace), "cutting changes no answer");
 	run_clear(&whole);
 	run_clear(&pieces);

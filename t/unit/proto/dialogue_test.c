@@ -35,7 +35,7 @@ struct transcript {
 	struct line lines[STEPS_MAX];
 	int count;
 	char proto[64], tls[64], login[64], end[64];
-	bool plaintext_login, only_whole;
+	bool plaintext_login, trusted, only_whole;
 };
 
 /* A transcript that is being run. */
@@ -99,6 +99,8 @@ read_directive(struct transcript *t, const char *text)
 		snprintf(t->end, sizeof(t->end), "%s", value);
 	else if (strcmp(name, "plaintext_login") == 0)
 		t->plaintext_login = strcmp(value, "yes") == 0;
+	else if (strcmp(name, "trusted") == 0)
+		t->trusted = strcmp(value, "yes") == 0;
 	else if (strcmp(name, "pieces") == 0)
 		t->only_whole = strcmp(value, "whole") == 0;
 	else
@@ -163,7 +165,9 @@ run_init(struct run *run, const struct transcript *t)
 	d->offer = slice_of(d->proto->capability_floor);
 	d->tls_offered = strcmp(t->tls, "offered") == 0;
 	d->mechanisms = mechanisms_of_kind(CREDENTIAL_PASSWORD);
-	d->secrets_allowed = strcmp(t->tls, "active") == 0 || t->plaintext_login || !d->proto->has_login;
+	d->is_trusted = t->trusted;
+	d->secrets_allowed = strcmp(t->tls, "active") == 0 || t->trusted || t->plaintext_login ||
+	    !d->proto->has_login;
 	dialogue_greet(d);
 }
 
@@ -172,6 +176,7 @@ run_clear(struct run *run)
 {
 	dialogue_wipe(&run->dialogue);
 	xfree(run->identity.helo);
+	xfree(run->identity.origin);
 	buf_wipe(&run->in);
 	buf_wipe(&run->user);
 	buf_wipe(&run->password);

@@ -117,11 +117,27 @@ id_lists(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct exact in = make_exact(rows[i].in, strlen(rows[i].in));
+		struct xclient told = { 0 };
 
-		if ((imap_take_id(&in.rest) && in.rest.len == 0) != rows[i].is_good)
+		if ((imap_take_id(&in.rest, &told) && in.rest.len == 0) != rows[i].is_good)
 			fail_msg("\"%s\"", rows[i].in);
 		xfree(in.memory);
 	}
+}
+
+static void
+ids_tell_of_a_client(void **state)
+{
+	struct slice rest = slice_of("(\"name\" \"x\" \"X-Originating-IP\" {12+}\r\n2001:db8::77"
+				     " \"x-originating-port\" \"47\\\"11\" \"x-proxy-ttl\" NIL)");
+	struct xclient told = { 0 };
+	char host[ADDR_TEXT_MAX];
+
+	(void)state;
+	assert_true(imap_take_id(&rest, &told));
+	assert_string_equal(addr_host(&told.client.addr, host), "2001:db8::77");
+	assert_true(told.client.is_bad);
+	assert_false(told.has_hops);
 }
 
 static void
@@ -178,6 +194,7 @@ noise(void **state)
 		char text[40];
 		size_t len = (size_t)random() % sizeof(text);
 		struct buf out = { 0 };
+		struct xclient told = { 0 };
 		struct exact in;
 		struct slice rest;
 
@@ -188,7 +205,7 @@ noise(void **state)
 		while (rest.len > 0 && (imap_take_astring(&rest, &out) || mail_string_take_blank(&rest)))
 			continue;
 		rest = in.rest;
-		imap_take_id(&rest);
+		imap_take_id(&rest, &told);
 		assert_true(buf_len(&out) <= len);
 		buf_clear(&out);
 		xfree(in.memory);
@@ -201,6 +218,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(astrings),
 		cmocka_unit_test(id_lists),
+		cmocka_unit_test(ids_tell_of_a_client),
 		cmocka_unit_test(status_lines),
 		cmocka_unit_test(capabilities),
 		cmocka_unit_test(noise),

@@ -198,6 +198,25 @@ xtext(void **state)
 }
 
 static void
+xtext_is_read(void **state)
+{
+	static const char *const bad[] = { "a=b", "a b", "+", "+4", "+4x", "+2b", "\x7f", "\xc3\xb6", NULL };
+	struct buf out = { 0 };
+
+	(void)state;
+	assert_true(smtp_read_xtext(slice_of("a+2B+3D+00+C3~"), &out));
+	assert_int_equal(buf_len(&out), 6);
+	assert_memory_equal(buf_data(&out), "a+=\0\xc3~", 6);
+	for (size_t i = 0; bad[i] != NULL; i++) {
+		char *copy = exact(bad[i], strlen(bad[i]));
+
+		assert_false(smtp_read_xtext(slice_make(copy, strlen(bad[i])), &out));
+		xfree(copy);
+	}
+	buf_clear(&out);
+}
+
+static void
 headers(void **state)
 {
 	static const char *const good[] = { "Subject: x", "Host: y", "X-A_b.c:", "a:b", "http://x/", NULL };
@@ -222,6 +241,7 @@ main(void)
 		cmocka_unit_test(chunks),
 		cmocka_unit_test(names_in_helo),
 		cmocka_unit_test(xtext),
+		cmocka_unit_test(xtext_is_read),
 		cmocka_unit_test(headers),
 	};
 

@@ -44,6 +44,7 @@ wipe(void **state)
 	(void)state;
 	dialogue_wipe(&dialogue);
 	xfree(identity.helo);
+	xfree(identity.origin);
 	identity = (struct identity){ 0 };
 	return 0;
 }
@@ -76,7 +77,7 @@ expect_ehlo(const char *offer, bool starttls, bool auth, const char *wanted)
 {
 	struct buf out = { 0 };
 
-	smtp_write_ehlo(&out, "mx.example", slice_of(offer), starttls,
+	smtp_write_ehlo(&out, "mx.example", slice_of(offer), starttls ? SMTP_OFFERS_STARTTLS : 0,
 	    auth ? mechanisms_of_kind(CREDENTIAL_PASSWORD) : 0);
 	if (!slice_equals(buf_slice(&out), wanted))
 		fail_msg("\"%s\": \"%.*s\"", offer, SLICE_ARGS(buf_slice(&out)));
@@ -162,8 +163,57 @@ static void
 logs_name_no_arguments(void **state)
 {
 	(void)state;
-	expect("XCLIENT LOGIN=root\r\n", STEP_BAD, "X", "550 5.7.0 This command is not for you.\r\n");
+	expect("XCLIENT LOGIN=root\r\n", STEP_BAD, "XCLIENT", "550 5.7.0 This command is not for you.\r\n");
 	expect("AUTH PLAIN AGEAYg==\r\n", STEP_BAD, "AUTH", "502 5.5.1 This command is not served here.\r\n");
+}
+
+#define GREETING "220 mx.example ESMTP ready\r\n"
+
+static void
+expect_client(const char *client, const char *local)
+{
+	char text[ADDR_TEXT_MAX];
+
+	assert_string_equal(addr_format(&identity.client, text), client);
+	assert_string_equal(addr_format(&identity.local, text), local);
+}
+
+static void
+trusted_peers_tell_of_their_clients(void **state)
+{
+	(void)state;
+	dialogue.is_trusted = true;
+	identity.hops = 5;
+	expect("EHLO proxy.example\r\n", STEP_REPLIED, "EHLO",
+	    "250-mx.example\r\n250-PIPELINING\r\n"
+	    "250-XCLIENT NAME ADDR PORT PROTO HELO DESTADDR DESTPORT SESSION TTL\r\n"
+	    "250 ENHANCEDSTATUSCODES\r\n");
+	expect("XCLIENT NAME=[UNAVAILABLE] ADDR=IPV6:2001:db8::7 PORT=4711 PROTO=ESMTP HELO=a+2Bb "
+	       "DESTADDR=192.0.2.1 DESTPORT=25 SESSION=x+3D1 TTL=3\r\n", STEP_REPLIED, "XCLIENT", GREETING);
+	expect_client("[2001:db8::7]:4711", "192.0.2.1:25");
+	assert_string_equal(identity.helo, "a+b");
+	assert_true(identity.is_extended);
+	assert_string_equal(identity.origin, "x=1");
+	assert_int_equal(identity.hops, 3);
+	/* all begins anew */
+	expect("MAIL FROM:<>\r\n", STEP_BAD, "MAIL", "503 5.5.1 Send EHLO first.\r\n");
+	expect("XCLIENT ADDR=198.51.100.7 TTL=9\r\n", STEP_REPLIED, "XCLIENT", GREETING);
+	expect_client("198.51.100.7:0", "192.0.2.1:25");
+	assert_null(identity.helo);
+	assert_false(identity.is_extended);
+	assert_int_equal(identity.hops, 3);
+	/* nothing of what is wrong counts */
+	expect("EHLO c.example\r\n", STEP_REPLIED, "EHLO",
+	    "250-mx.example\r\n250-PIPELINING\r\n"
+	    "250-XCLIENT NAME ADDR PORT PROTO HELO DESTADDR DESTPORT SESSION TTL\r\n"
+	    "250 ENHANCEDSTATUSCODES\r\n");
+	expect("XCLIENT ADDR=203.0.113.9 LOGIN=root\r\n", STEP_BAD, "XCLIENT",
+	    "501 5.5.4 Invalid arguments.\r\n");
+	expect("XCLIENT\r\n", STEP_BAD, "XCLIENT", "501 5.5.4 Invalid arguments.\r\n");
+	expect_client("198.51.100.7:0", "192.0.2.1:25");
+	assert_string_equal(identity.helo, "c.example");
+	expect("XFORWARD ADDR=203.0.113.9\r\n", STEP_BAD, "X", "550 5.7.0 This command is not for you.\r\n");
+	expect("MAIL FROM:<>\r\n", STEP_MEDIATE, "MAIL", "");
 }
 
 /* An AUTH line of `length` octets, with its line end; its response is good base64, or not. */
@@ -239,6 +289,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(names, open_smtp, wipe),
 		cmocka_unit_test_setup_teardown(mail_wants_a_server, open_smtp, wipe),
 		cmocka_unit_test_setup_teardown(logs_name_no_arguments, open_smtp, wipe),
+		cmocka_unit_test_setup_teardown(trusted_peers_tell_of_their_clients, open_smtp, wipe),
 		cmocka_unit_test_setup_teardown(auth_lines_may_be_long, open_submission, wipe),
 		cmocka_unit_test_setup_teardown(login_outcomes, open_submission, wipe),
 		cmocka_unit_test(enhanced_codes),
