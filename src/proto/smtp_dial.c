@@ -193,15 +193,14 @@ announces(const struct dial *dial, const char *attribute)
 	return find_xclient(dial, &attributes) && has_word(attributes, attribute);
 }
 
-/* Of a server that announces no XCLIENT all is expected but the latest: DESTADDR and DESTPORT. */
+/* Of a server that announces no XCLIENT, what any Postfix has is expected. */
 static bool
 takes(const struct dial *dial, const char *attribute)
 {
+	static const char expected[] = "NAME ADDR PORT PROTO HELO LOGIN";
 	struct slice attributes;
 
-	if (find_xclient(dial, &attributes))
-		return has_word(attributes, attribute);
-	return !slice_has_prefix_nocase(slice_of(attribute), "DEST");
+	return has_word(find_xclient(dial, &attributes) ? attributes : slice_of(expected), attribute);
 }
 
 /* How the server hears of the client's address is left to us: by XCLIENT then, as SMTP has no ID. */
@@ -259,6 +258,18 @@ write_address(struct dial *dial, const struct addr *addr, const char *host_name,
 	write_attribute(dial, port_name, slice_of(text));
 }
 
+/* Dovecot's. */
+static void
+write_session(struct dial *dial)
+{
+	const struct identity *identity = dial->order.identity;
+	char hops[8];
+
+	write_attribute(dial, "SESSION", slice_of(identity_session(identity)));
+	snprintf(hops, sizeof(hops), "%d", identity->hops - 1);
+	write_attribute(dial, "TTL", slice_of(hops));
+}
+
 static void
 write_user(struct dial *dial)
 {
@@ -279,6 +290,7 @@ write_attributes(struct dial *dial)
 		write_attribute(dial, "NAME", slice_of(unavailable));
 		write_attribute(dial, "PROTO", slice_of(identity->is_extended ? "ESMTP" : "SMTP"));
 		write_attribute(dial, "HELO", slice_of(identity->helo));
+		write_session(dial);
 	}
 	if (dial->order.user != NULL)
 		write_user(dial);

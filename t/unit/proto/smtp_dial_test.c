@@ -68,7 +68,7 @@ struct script {
 };
 
 /* Filled in by setup. */
-static struct identity plain, basic, silent, odd, odd_basic, empty, endless, ipv6, mapped, local;
+static struct identity plain, passed, basic, silent, odd, odd_basic, empty, endless, ipv6, mapped, local;
 
 static const struct script scripts[] = {
 	{ "a check learns", CHECK, FORWARD_AUTO, NULL,
@@ -154,6 +154,12 @@ static const struct script scripts[] = {
 	    { { HI, EHLO },
 		{ "250-mx\r\n250 xclient helo addr\r\n", "XCLIENT ADDR=203.0.113.7 HELO=c.test\r\n" },
 		{ "220-a\r\n220 b\r\n", AS_CLIENT }, { AFTER, "" } },
+	    DIAL_READY, "", NULL, NULL },
+	{ "Dovecot is told the session, too", 0, FORWARD_AUTO, &passed,
+	    { { HI, EHLO },
+		{ "250-mx\r\n250 XCLIENT ADDR PORT SESSION TTL FORWARD\r\n",
+		    "XCLIENT ADDR=203.0.113.7 PORT=5555 SESSION=a+2Bb TTL=2\r\n" },
+		{ HI, AS_CLIENT }, { AFTER, "" } },
 	    DIAL_READY, "", NULL, NULL },
 	{ "by XCLIENT though it is not announced", 0, FORWARD_XCLIENT, &plain,
 	    { { HI, EHLO }, { "250 mx\r\n", CLIENT "\r\n" }, { HI, AS_CLIENT }, { AFTER, "" } },
@@ -340,16 +346,17 @@ static const struct proto smtp = { .name = "smtp", .frame = frame_line, .dial = 
 static int
 setup(void **state)
 {
+	static char id[] = "a+b";
 	static char name[] = "c.test", odd_name[] = "c+= \xc3\xb6", blank[] = "a b", nothing[] = "";
 	static char plusses[200];	/* each is three octets in xtext */
 	const struct {
 		struct identity *identity;
 		char *helo;
 		bool is_extended;
-	} rows[] = { { &plain, name, true }, { &basic, name, false }, { &silent, NULL, false },
-		{ &odd, odd_name, true }, { &odd_basic, blank, false }, { &empty, nothing, true },
-		{ &endless, plusses, true }, { &ipv6, name, true }, { &mapped, name, true },
-		{ &local, name, true } };
+	} rows[] = { { &plain, name, true }, { &passed, name, true }, { &basic, name, false },
+		{ &silent, NULL, false }, { &odd, odd_name, true }, { &odd_basic, blank, false },
+		{ &empty, nothing, true }, { &endless, plusses, true }, { &ipv6, name, true },
+		{ &mapped, name, true }, { &local, name, true } };
 
 	(void)state;
 	memset(plusses, '+', 86);
@@ -359,6 +366,8 @@ setup(void **state)
 		addr_parse(slice_of("203.0.113.7"), 5555, &rows[i].identity->client);
 		addr_parse(slice_of("198.51.100.1"), 25, &rows[i].identity->local);
 	}
+	passed.origin = id;
+	passed.hops = 3;
 	addr_parse(slice_of("2001:db8::7"), 5555, &ipv6.client);
 	addr_parse(slice_of("2001:db8::1"), 25, &ipv6.local);
 	/* as no way in leaves it */
