@@ -69,7 +69,7 @@ sub unescape ($text) {
 
 sub read_transcript ($path) {
 	my %transcript = (name => $path =~ s{.*/(.*)\.txt$}{$1}r, proto => 'imap', tls => 'active',
-	    login => '', end => 'open', pieces => '', plaintext_login => 'no', lines => []);
+	    login => '', end => 'open', pieces => '', plaintext_login => 'no', trusted => 'no', lines => []);
 
 	for my $line (split /\n/, read_file($path)) {
 		if ($line =~ /^([CSTA])([:~-])(?: (.*))?$/) {
@@ -88,7 +88,8 @@ sub read_transcript ($path) {
 
 # Each transcript has its server and its listener; without TLS and without passwords there can be none
 # where users log in.
-my @transcripts = grep { $_->{tls} ne 'no' || $_->{plaintext_login} eq 'yes' || $_->{proto} eq 'smtp' }
+my @transcripts = grep { $_->{tls} ne 'no' || $_->{plaintext_login} eq 'yes' || $_->{trusted} eq 'yes' ||
+    $_->{proto} eq 'smtp' }
     map { read_transcript($_) } glob "$FindBin::Bin/dialogue/*.txt";
 my %values = (CERT => make_cert(), NOBODY => refusing_port());
 my $config = "hostname mail.example\ntls main { certificate \@CERT\@ }\n";
@@ -103,6 +104,7 @@ for my $transcript (@transcripts) {
 	$transcript->{server} = Gatepost::Fake->new(name => $name, scripts => \@scripts)->start if @scripts;
 	$values{"SERVER_$name"} = $transcript->{server} ? $transcript->{server}->port : $values{NOBODY};
 	my $fixed = $fixed{ $transcript->{proto} };
+	my $trusted = $transcript->{trusted} eq 'yes' ? 'trusted 127.0.0.1;' : '';
 	$config .= <<~"END";
 		pool $name {
 		    protocol $transcript->{proto}; port \@SERVER_$name\@; retries 0; queue_timeout 0s; forward none
@@ -110,7 +112,7 @@ for my $transcript (@transcripts) {
 		}
 		listener $name {
 		    protocol $transcript->{proto}; tls main; pool $name; max_errors 100
-		    plaintext_login $transcript->{plaintext_login}; $fixed
+		    plaintext_login $transcript->{plaintext_login}; $trusted $fixed
 		    $place{ $transcript->{tls} } 127.0.0.1:\@PORT{$name}\@
 		}
 		END

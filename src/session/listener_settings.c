@@ -102,6 +102,13 @@ static const struct directive listener_directives[] = {
 	    "Whether TLS is offered within the protocol. `required`: no login before it, and no mail."),
 	CONF_BOOL(struct listener_settings, plaintext_login, "no", 0,
 	    "Take passwords without TLS. They can be read by everybody on the way."),
+	CONF_NETWORKS(struct listener_settings, trusted, NULL, 0,
+	    "Peers that are proxies of yours: webmail, or another gatepost. What they tell of their clients "
+	    "is believed: address and port, the address it came to, the session's id, and how many proxies "
+	    "it may pass yet; on imap by ID, on smtp and submission by XCLIENT, which is announced to them. "
+	    "They count as on TLS. A user's name is never taken from them. On imap the fields are "
+	    "`x-originating-ip`, `x-originating-port`, `x-connected-ip`, `x-connected-port`, `x-session-id` "
+	    "and `x-proxy-ttl`; others, `x-forward-` ones too, are not passed on."),
 	CONF_REFERENCES(struct listener_settings, auth, NULL, &auth_block, 0,
 	    "Who decides about a login, in order. Without it the mail server does."),
 	CONF_REFERENCE(struct listener_settings, pool, NULL, &pool_block, CONF_REQUIRED,
@@ -306,7 +313,7 @@ check_tls(struct conf_problems *problems, const struct listener_settings *l)
 		    "starttls %s needs `tls NAME` in listener %s, or say `starttls off`",
 		    starttls_choices[l->starttls].word, l->conf.title);
 	else if (l->proto->has_login && l->starttls == STARTTLS_OFF && l->bind.count > 0 &&
-	    !l->plaintext_login)
+	    !l->plaintext_login && l->trusted.count == 0)
 		conf_error_at(problems, &l->conf, "starttls",
 		    "nobody can log in at `bind` of listener %s: there is no TLS, and plaintext_login is no",
 		    l->conf.title);
@@ -380,14 +387,17 @@ check_mediated(struct conf_problems *problems, const struct listener_settings *l
 			    names[i], l->protocol);
 }
 
-bool
-listener_learns(const struct listener_settings *l)
+/* What only those have who hear the client out before it goes to a server. */
+static void
+check_trusted(struct conf_problems *problems, const struct listener_settings *l)
 {
-	return l->capabilities.count == 1 && strcmp(l->capabilities.items[0], "auto") == 0;
+	if (l->proto->verbs == NULL && conf_origin(&l->conf, "trusted") == CONF_ORIGIN_WRITTEN)
+		conf_error_at(problems, &l->conf, "trusted", "trusted has no meaning with protocol %s",
+		    l->protocol);
 }
 
 static bool
-has_network_of(const struct network_list *networks, const struct addr *addr)
+has_address(const struct network_list *networks, const struct addr *addr)
 {
 	for (size_t i = 0; i < networks->count; i++)
 		if (network_has(&networks->items[i], addr))
@@ -396,15 +406,27 @@ has_network_of(const struct network_list *networks, const struct addr *addr)
 }
 
 bool
+listener_trusts(const struct listener_settings *l, const struct addr *peer)
+{
+	return has_address(&l->trusted, peer);
+}
+
+bool
+listener_learns(const struct listener_settings *l)
+{
+	return l->capabilities.count == 1 && strcmp(l->capabilities.items[0], "auto") == 0;
+}
+
+bool
 listener_wants_header(const struct listener_settings *l, const struct addr *peer)
 {
-	return has_network_of(&l->accept_proxy, peer);
+	return has_address(&l->accept_proxy, peer);
 }
 
 int
 listener_bare_newline(const struct listener_settings *l, const struct addr *client)
 {
-	return has_network_of(&l->bare_newline_exempt, client) ? BARE_NEWLINE_PASS : l->bare_newline;
+	return has_address(&l->bare_newline_exempt, client) ? BARE_NEWLINE_PASS : l->bare_newline;
 }
 
 bool
@@ -433,6 +455,7 @@ check_listener(struct conf_problems *problems, const struct listener_settings *l
 	if (!l->proto->has_login && l->auth.count > 0)
 		conf_error_at(problems, &l->conf, "auth", "%s knows no logins", l->protocol);
 	check_mediated(problems, l);
+	check_trusted(problems, l);
 	if (l->pool != NULL)
 		check_pool_of(problems, l, l->pool, &l->conf);
 	check_routes(problems, l);

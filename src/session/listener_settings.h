@@ -36,6 +36,7 @@ struct listener_settings {		/* listener NAME { … } */
 	struct tls_settings *tls;
 	int starttls;				/* enum starttls */
 	bool plaintext_login;
+	struct network_list trusted;		/* peers whose word about their clients counts */
 	struct conf_list auth;			/* struct auth; empty: the server decides */
 	struct pool *pool;
 	struct conf_list route;			/* struct route_rule */
@@ -66,6 +67,7 @@ void listener_settings_prepare(struct conf_context *context, const struct conf_l
 void listener_settings_check(struct conf_context *context, const struct conf_list *listeners,
     const struct conf_list *pools);
 bool hostname_is_valid(const char *name);	/* letters, digits and ".-_[]:": fit for greetings */
+bool listener_trusts(const struct listener_settings *l, const struct addr *peer);
 bool listener_learns(const struct listener_settings *l);	/* what is announced, of the servers */
 bool listener_wants_header(const struct listener_settings *l, const struct addr *peer);	/* a PROXY header */
 int listener_bare_newline(const struct listener_settings *l, const struct addr *client);

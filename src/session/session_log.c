@@ -136,6 +136,7 @@ write_event(const struct session *s, enum session_events event, const char *reas
 	const struct endpoint *endpoint = session_endpoint(s);
 	struct log_field fields[] = {
 		TEXT_FIELD("session", s->identity.session),
+		TEXT_FIELD("origin", s->identity.origin),
 		TEXT_FIELD("listener", s->listener->name),
 		TEXT_FIELD("protocol", s->proto->name),
 		TEXT_FIELD("client", client_text(s, is_masked, client)),
@@ -182,6 +183,7 @@ write_message(const struct session *s, const struct mediated_message *message, i
 	const char *status = message->is_accepted ? "accepted" : message->is_ours ? "failed" : "refused";
 	struct log_field fields[] = {
 		TEXT_FIELD("session", s->identity.session),
+		TEXT_FIELD("origin", s->identity.origin),
 		TEXT_FIELD("listener", s->listener->name),
 		TEXT_FIELD("protocol", s->proto->name),
 		TEXT_FIELD("client", client_text(s, s->worker->snapshot->mask_addresses, client)),

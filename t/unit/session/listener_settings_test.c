@@ -155,6 +155,11 @@ tells_what_does_not_fit(void **state)
 	    "plaintext_login is no");
 	expect_problem(POOL "listener imap { bind *:143; pool imap; starttls off; plaintext_login yes }",
 	    NULL);
+	expect_problem(POOL "listener imap { bind *:143; pool imap; starttls off; trusted 10.0.0.0/8 }",
+	    NULL);
+	expect_problem("pool raw { " SERVER "; port 7 }\n"
+		       "listener raw { protocol tcp; bind *:7; pool raw; trusted 10.0.0.0/8 }",
+	    "conf:2:50: trusted has no meaning with protocol tcp");
 	expect_problem(TLS POOL "listener imap { bind_tls *:993; tls main; pool imap; starttls off }", NULL);
 	expect_problem(TLS POOL "listener imap { tls main; pool imap }",
 	    "a listener needs `bind` or `bind_tls`");
@@ -355,6 +360,33 @@ tells_what_no_value_is(void **state)
 	    "5h is outside 0s to 30m");
 }
 
+static void
+peers_are_trusted_by_their_networks(void **state)
+{
+	static const char *const trusted[] = { "10.1.2.3", "::ffff:10.1.2.3", "2001:db8::1", NULL };
+	static const char *const others[] = { "10.2.0.1", "2001:db8:0:1::1", "127.0.0.1", NULL };
+	struct language *language;
+	struct conf *conf = load(TLS POOL
+	    "listener imap { bind *:143; tls main; pool imap; trusted 10.1.0.0/16 2001:db8::/64 }\n"
+	    "listener plain { protocol imap; bind *:144; tls main; pool imap }", &language);
+	struct addr addr;
+
+	(void)state;
+	for (size_t i = 0; trusted[i] != NULL; i++) {
+		assert_true(addr_parse(slice_of(trusted[i]), 1, &addr));
+		assert_true(listener_trusts(listener_at(language, 0), &addr));
+		assert_false(listener_trusts(listener_at(language, 1), &addr));
+	}
+	for (size_t i = 0; others[i] != NULL; i++) {
+		assert_true(addr_parse(slice_of(others[i]), 1, &addr));
+		assert_false(listener_trusts(listener_at(language, 0), &addr));
+	}
+	/* a unix socket has no address */
+	addr = (struct addr){ .sa.sa_family = AF_UNIX };
+	assert_false(listener_trusts(listener_at(language, 0), &addr));
+	conf_free(&conf);
+}
+
 int
 main(void)
 {
@@ -371,6 +403,7 @@ main(void)
 		cmocka_unit_test(a_pool_needs_servers_or_an_auth_that_names_hosts),
 		cmocka_unit_test(a_protocol_has_its_ways),
 		cmocka_unit_test(shared_ways_are_for_those_that_have_them),
+		cmocka_unit_test(peers_are_trusted_by_their_networks),
 		cmocka_unit_test(tells_what_no_value_is),
 	};
 
