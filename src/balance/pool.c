@@ -245,6 +245,16 @@ pool_open(struct pool *pool, struct endpoint_table *table, struct conf_context *
 	return true;
 }
 
+struct addr
+pool_server_addr(const struct pool *pool, const struct server *server)
+{
+	struct addr addr = server->address.addr;
+
+	if (addr_port(&addr) == 0)
+		addr_set_port(&addr, (uint16_t)pool->port);
+	return addr;
+}
+
 void
 pool_commit(struct pool *pool)
 {
@@ -255,10 +265,8 @@ pool_commit(struct pool *pool)
 	for (size_t i = 0; i < pool->endpoint_count; i++) {
 		const struct server *server = servers->items[i];
 		struct endpoint *e = pool->endpoints[i];
-		struct addr addr = server->address.addr;
+		struct addr addr = pool_server_addr(pool, server);
 
-		if (addr_port(&addr) == 0)
-			addr_set_port(&addr, (uint16_t)pool->port);
 		endpoint_set_addr(e, &addr);
 		endpoint_set_weight(e, (int)server->weight);
 		endpoint_set_max_connections(e, (int)pool->options.max_connections);

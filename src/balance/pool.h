@@ -85,6 +85,8 @@ extern const struct choice login_choices[], forward_choices[];	/* the words of e
 
 /* The servers of a pool, its own or its farm's: struct server. */
 const struct conf_list *pool_servers(const struct pool *pool);
+/* Where this pool reaches one of them. */
+struct addr pool_server_addr(const struct pool *pool, const struct server *server);
 
 /* The services of all pools and their endpoints by name, over all reloads.  Control's thread only. */
 struct endpoint_table *endpoint_table_new(int threads);

@@ -180,6 +180,14 @@ addr_equals(const struct addr *a, const struct addr *b)
 	}
 }
 
+bool
+addr_is_any(const struct addr *addr)
+{
+	if (addr->sa.sa_family == AF_INET)
+		return addr->in.sin_addr.s_addr == INADDR_ANY;
+	return addr->sa.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&addr->in6.sin6_addr);
+}
+
 uint16_t
 addr_port(const struct addr *addr)
 {

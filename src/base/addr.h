@@ -39,6 +39,7 @@ struct addr addr_from_sockaddr(const struct sockaddr *sa, socklen_t len);
 /* The length of what was filled in; 0: no address, or a path too long for a socket. */
 socklen_t addr_to_sockaddr(const struct addr *addr, struct sockaddr_storage *out);
 bool addr_equals(const struct addr *a, const struct addr *b);		/* address and port */
+bool addr_is_any(const struct addr *addr);				/* 0.0.0.0 or :: */
 uint16_t addr_port(const struct addr *addr);				/* 0 for a unix socket */
 void addr_set_port(struct addr *addr, uint16_t port);
 

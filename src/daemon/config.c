@@ -74,14 +74,6 @@ prepare_root(struct conf_context *context, void *object)
 	listener_settings_prepare(context, &root->listeners, &root->pools, name);
 }
 
-static bool
-is_any(const struct listen_spec *spec)
-{
-	if (spec->addr.sa.sa_family == AF_INET)
-		return spec->addr.in.sin_addr.s_addr == INADDR_ANY;
-	return spec->addr.sa.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&spec->addr.in6.sin6_addr);
-}
-
 /* Would clients of the one come to the other? */
 static bool
 is_same_place(const struct listen_spec *a, const struct listen_spec *b)
@@ -94,7 +86,7 @@ is_same_place(const struct listen_spec *a, const struct listen_spec *b)
 		    strcmp(a->addr.path, b->addr.path) == 0;
 	if (addr_equals(&a->addr, &b->addr))
 		return true;
-	return (a->dual_stack || b->dual_stack) && is_any(a) && is_any(b) &&
+	return (a->dual_stack || b->dual_stack) && addr_is_any(&a->addr) && addr_is_any(&b->addr) &&
 	    addr_port(&a->addr) == addr_port(&b->addr);
 }
 

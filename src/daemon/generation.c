@@ -97,6 +97,7 @@ fill_snapshot(struct generation *g)
 	const struct log_block *access = log_block_find(&root->logs, LOG_STREAM_ACCESS);
 
 	g->snapshot.pools = root->pools;
+	g->snapshot.listeners = root->listeners;
 	g->snapshot.users = root->users;
 	g->snapshot.hashing = g->assets->hashing;
 	g->snapshot.hash_unknown_users = access == NULL || access->unknown_user == LOG_UNKNOWN_USER_HASH;

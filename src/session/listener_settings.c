@@ -12,6 +12,7 @@
 #include "auth/auth.h"
 #include "balance/pool.h"
 #include "base/buf.h"
+#include "net/local.h"
 #include "proto/mediator.h"
 #include "proto/proto.h"
 #include "session/pool_fit.h"
@@ -189,6 +190,43 @@ bind_spec(const struct bind_settings *bind)
 		addr_set_port(&spec.addr, bind->address.port);
 	}
 	return spec;
+}
+
+/* A socket of another machine, of another network namespace or of one interface is not met from here. */
+static bool
+is_met_at(const struct bind_settings *bind, const struct addr *to)
+{
+	struct listen_spec spec;
+
+	if (bind->conf.broken || bind->interface != NULL)
+		return false;
+	spec = bind_spec(bind);
+	if (addr_equals(&spec.addr, to))
+		return true;
+	if (!addr_is_any(&spec.addr) || addr_port(&spec.addr) != addr_port(to))
+		return false;
+	return (spec.dual_stack || spec.addr.sa.sa_family == to->sa.sa_family) && local_has(to);
+}
+
+static bool
+has_bind_at(const struct conf_list *binds, const struct addr *to)
+{
+	for (size_t i = 0; i < binds->count; i++)
+		if (is_met_at(binds->items[i], to))
+			return true;
+	return false;
+}
+
+bool
+listeners_are_at(const struct conf_list *listeners, const struct addr *to)
+{
+	for (size_t i = 0; i < listeners->count; i++) {
+		const struct listener_settings *l = listeners->items[i];
+
+		if (has_bind_at(&l->bind, to) || has_bind_at(&l->bind_tls, to))
+			return true;
+	}
+	return false;
 }
 
 /* TLS within the protocol is begun by a command. */
@@ -479,6 +517,27 @@ check_servers_of(struct conf_problems *problems, const struct pool *pool, const 
 	}
 }
 
+/* Sessions that come back to us would come for ever. */
+static void
+check_loops(struct conf_problems *problems, const struct pool *pool, const struct conf_list *listeners)
+{
+	const struct conf_list *servers = pool_servers(pool);
+
+	for (size_t i = 0; i < servers->count; i++) {
+		const struct server *server = servers->items[i];
+		char text[ADDR_TEXT_MAX];
+		struct addr addr;
+
+		if (server->conf.broken)
+			continue;
+		addr = pool_server_addr(pool, server);
+		if (listeners_are_at(listeners, &addr))
+			conf_error_at(problems, &server->conf, "address",
+			    "server %s would be this proxy itself, which listens at %s",
+			    server->conf.title, addr_format(&addr, text));
+	}
+}
+
 static void
 check_pool(struct conf_problems *problems, const struct pool *pool, const struct conf_list *listeners)
 {
@@ -488,6 +547,7 @@ check_pool(struct conf_problems *problems, const struct pool *pool, const struct
 		return;
 	check_protocol_of(problems, &pool->conf, pool->protocol);
 	check_servers_of(problems, pool, listeners);
+	check_loops(problems, pool, listeners);
 	if (proto != NULL)
 		pool_fit_check(problems, pool, proto);
 }

@@ -71,6 +71,8 @@ bool listener_trusts(const struct listener_settings *l, const struct addr *peer)
 bool listener_learns(const struct listener_settings *l);	/* what is announced, of the servers */
 bool listener_wants_header(const struct listener_settings *l, const struct addr *peer);	/* a PROXY header */
 int listener_bare_newline(const struct listener_settings *l, const struct addr *client);
+/* Would a connect to there come to one of these listeners (struct listener_settings)? */
+bool listeners_are_at(const struct conf_list *listeners, const struct addr *to);
 bool bind_is_tls(const struct bind_settings *bind);
 /* What to listen at. */
 struct listen_spec bind_spec(const struct bind_settings *bind);

@@ -245,7 +245,9 @@ placement_start(struct session *s)
 	login->is_redirected = false;
 	if (login->has_host)
 		find_host(login);
-	if (login->has_host) {
+	if (login->has_host && listeners_are_at(&s->snapshot->listeners, &login->host)) {
+		login_unavailable(s, "the host that the auth source gave is this proxy itself");
+	} else if (login->has_host) {
 		route(s, make_endpoint(s));
 	} else if (bindings != NULL) {
 		place_bound(s, bindings);

@@ -387,6 +387,44 @@ peers_are_trusted_by_their_networks(void **state)
 	conf_free(&conf);
 }
 
+static void
+no_server_is_the_proxy_itself(void **state)
+{
+	static const struct {
+		const char *bind, *server;
+		bool is_loop;
+	} rows[] = {
+		{ "127.0.0.2:1143", "127.0.0.2:1143", true },
+		{ "127.0.0.2:1143", "127.0.0.2", true },	/* the pool's port */
+		{ "127.0.0.2:1143", "127.0.0.2:143", false },
+		{ "127.0.0.2:1143", "127.0.0.3:1143", false },
+		{ "*:1143", "127.0.0.3:1143", true },
+		{ "*:1143", "[::1]:1143", true },
+		{ "*:1143", "127.0.0.3:143", false },
+		{ "0.0.0.0:1143", "127.0.0.3:1143", true },
+		{ "0.0.0.0:1143", "[::1]:1143", false },
+		{ "[::]:1143", "[::1]:1143", true },
+		{ "[::]:1143", "127.0.0.1:1143", false },
+		/* other machines, who may listen at the same port */
+		{ "*:1143", "192.0.2.1:1143", false },
+		{ "*:1143", "[2001:db8::1]:1143", false },
+		{ "*:1143 { interface eth0 }", "127.0.0.1:1143", false },
+	};
+	static const char format[] = TLS "pool imap { port 1143; server d01 { address %s } }\n"
+					 "listener imap { bind *:993; bind %s; tls main; pool imap }";
+	char text[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(text, sizeof(text), format, rows[i].server, rows[i].bind);
+		expect_problem(text, rows[i].is_loop ? "server d01 would be this proxy itself" : NULL);
+	}
+	expect_problem(TLS "farm f { server d01 { address 127.0.0.1 } }\n"
+			   "pool imap { farm f; port 1143 }\npool tcp { farm f; port 7 }\n"
+			   "listener imap { bind_tls *:7; tls main; pool imap }",
+	    "conf:2:23: server d01 would be this proxy itself, which listens at 127.0.0.1:7");
+}
+
 int
 main(void)
 {
@@ -404,6 +442,7 @@ main(void)
 		cmocka_unit_test(a_protocol_has_its_ways),
 		cmocka_unit_test(shared_ways_are_for_those_that_have_them),
 		cmocka_unit_test(peers_are_trusted_by_their_networks),
+		cmocka_unit_test(no_server_is_the_proxy_itself),
 		cmocka_unit_test(tells_what_no_value_is),
 	};
 

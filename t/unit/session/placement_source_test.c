@@ -538,6 +538,9 @@ what_cannot_be_is_unavailable(void **state)
 		"bob:{PLAIN}secret:server=d77\n",
 		"bob:{PLAIN}secret:pool=none\n",
 		"bob:{PLAIN}secret:host=mail.example.com\n",
+		/* the proxy's own address */
+		"bob:{PLAIN}secret:host=127.0.0.1 port=1\n",
+		"bob:{PLAIN}secret:host=::1 port=1\n",
 		"bob:{PLAIN}secret:host=127.0.0.1 port=PORT1 ssl=yes\n",
 		"bob:{PLAIN}secret:host=127.0.0.1 port=PORT1 starttls=any-cert\n",
 		"bob:{PLAIN}secret:delay_until=SOON000\n",
@@ -554,6 +557,30 @@ what_cannot_be_is_unavailable(void **state)
 		peer_close(&client);
 		bound_close(&rig);
 	}
+}
+
+/* Whoever they came through: a loop ends by its hops. */
+static void
+sessions_with_no_hops_left_go_nowhere(void **state)
+{
+	static const struct rig_text text = {
+		.farm = "affinity 15m", .listener = "auth staff; trusted 192.0.2.0/24"
+	};
+	struct rig rig;
+	struct peer client;
+
+	(void)state;
+	decided_open(&rig, plain_bob, &text);
+	rig_client(&rig, &client);
+	peer_expect(&client, client_greeting);
+	peer_say(&client, "a ID (\"x-proxy-ttl\" \"1\")\r\n");
+	peer_expect(&client, "* ID (\"name\" \"gatepost\")\r\na OK ID completed.\r\n");
+	peer_say(&client, "a LOGIN bob secret\r\n");
+	peer_expect(&client, unavailable);
+	assert_int_equal(rig.doors[0].count + rig.doors[1].count, 0);
+	expect_unbound(&rig);
+	peer_close(&client);
+	bound_close(&rig);
 }
 
 int
@@ -578,6 +605,7 @@ main(void)
 		cmocka_unit_test(users_of_one_mailbox_meet),
 		cmocka_unit_test(a_pool_needs_no_servers_where_hosts_are_named),
 		cmocka_unit_test(what_cannot_be_is_unavailable),
+		cmocka_unit_test(sessions_with_no_hops_left_go_nowhere),
 	};
 
 	return cmocka_run_group_tests(tests, quiet_log, end_log);

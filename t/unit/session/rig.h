@@ -119,6 +119,7 @@ rig_open_text(struct rig *rig, const struct rig_text *text)
 	rig->table = endpoint_table_new(1);
 	rig_load(rig, text);
 	rig->snapshot.pools = rig->language->pools;
+	rig->snapshot.listeners = rig->language->listeners;
 	rig->snapshot.users = rig->language->users;
 	rig->snapshot.control = rig->loop;
 	rig->snapshot.workers = 1;

@@ -4,7 +4,7 @@
 #include "session/route_rule.h"
 
 #define POOLS \
-	"pool mx { protocol smtp; server a { address ::1 } }\n" \
+	"pool mx { protocol smtp; server a { address 192.0.2.1 } }\n" \
 	"pool eu { protocol smtp; server b { address ::2 } }\n" \
 	"pool us { protocol smtp; server c { address ::3 } }\n"
 
@@ -45,7 +45,7 @@ static void
 users_go_by_their_domain(void **state)
 {
 	struct language *language;
-	struct conf *conf = load("pool imap { server a { address ::1 } }\n"
+	struct conf *conf = load("pool imap { server a { address 192.0.2.1 } }\n"
 				 "pool eu { server b { address ::2 } }\n"
 				 "listener imap { bind *:1; starttls off; plaintext_login yes; pool imap\n"
 				 "  route eu { domain example.de; pool eu } }\n",
@@ -69,7 +69,7 @@ rules_fit_their_protocol(void **state)
 	expect_problem(POOLS "listener smtp { bind *:25; starttls off; pool mx\n"
 			     "  route one { domain example.de; pool eu } }",
 	    "conf:5:15: domain: smtp knows no users");
-	expect_problem("pool imap { server a { address ::1 } }\n"
+	expect_problem("pool imap { server a { address 192.0.2.1 } }\n"
 		       "listener imap { bind *:1; starttls off; plaintext_login yes; pool imap\n"
 		       "  route eu { recipient_domain example.de; pool imap } }",
 	    "conf:3:14: recipient_domain: imap does not go by recipients");
