@@ -147,6 +147,30 @@ no_server_fails_one_mail(void **state)
 	rig_close(&rig);
 }
 
+/* The client is another by then, and its mail is one that loops. */
+static void
+a_trusted_peers_word_counts_for_its_mails(void **state)
+{
+	struct rig rig;
+	struct peer client;
+	struct session *s;
+
+	(void)state;
+	s = mx_open(&rig, 1, &client, "trusted 192.0.2.0/24");
+	peer_say(&client, "XCLIENT ADDR=198.51.100.9 PORT=5 TTL=2\r\nHELO c.example.org\r\n");
+	peer_expect(&client, "220 lb.example.com ESMTP ready\r\n250 lb.example.com\r\n");
+	assert_int_equal(addr_port(&s->identity.client), 5);
+	peer_say(&client, "XCLIENT ADDR=198.51.100.10 TTL=1\r\nHELO d.example.org\r\n");
+	peer_expect(&client, "220 lb.example.com ESMTP ready\r\n250 lb.example.com\r\n");
+	peer_say(&client, "MAIL FROM:<a@x>\r\n");
+	peer_expect(&client, NO_SERVER);
+	assert_int_equal(rig.doors[0].count, 0);
+	peer_say(&client, "XCLIENT ADDR=198.51.100.11\r\n");
+	peer_expect(&client, "550 5.7.0 Command is not for you\r\n");
+	quit(&client, NULL);
+	rig_close(&rig);
+}
+
 /* What the client says while a server is dialled comes behind what it said before. */
 static void
 words_of_the_meantime_keep_their_order(void **state)
@@ -641,6 +665,7 @@ main(void)
 		cmocka_unit_test(a_server_lost_between_mails_is_replaced),
 		cmocka_unit_test(a_server_lost_within_a_mail_fails_that_mail),
 		cmocka_unit_test(no_server_fails_one_mail),
+		cmocka_unit_test(a_trusted_peers_word_counts_for_its_mails),
 		cmocka_unit_test(words_of_the_meantime_keep_their_order),
 		cmocka_unit_test(a_half_closed_client_is_served_to_the_end),
 		cmocka_unit_test(a_client_gone_within_data_ends_no_mail),
