@@ -119,8 +119,15 @@ login_succeed(struct session *s)
 	relay_begin(s);
 }
 
+/* The proxy that the session came through tries again.  If all did, a circle of them would hardly end. */
+static bool
+is_tried_again_elsewhere(const struct session *s, enum back_event event)
+{
+	return event == BACK_EVENT_LATER && s->identity.hops < HOPS_MAX;
+}
+
 static void
-try_again(struct session *s)
+try_again(struct session *s, enum back_event event)
 {
 	char reason[BACK_REASON_MAX];
 
@@ -130,7 +137,10 @@ try_again(struct session *s)
 	    back_doing(s->back));
 	session_drop_back(s);
 	affinity_cancel(&s->login->binding);
-	route_again(&s->login->route);
+	if (is_tried_again_elsewhere(s, event))
+		route_elsewhere(&s->login->route);
+	else
+		route_again(&s->login->route);
 }
 
 static void
@@ -177,7 +187,7 @@ on_back(struct back *back, enum back_event event, void *owner)
 		break;
 	case BACK_EVENT_LATER:
 	case BACK_EVENT_FAILED:
-		try_again(s);
+		try_again(s, event);
 		break;
 	}
 }

@@ -152,8 +152,8 @@ try_same(struct route *route)
 		give_up(route, "the user's server cannot be had");
 }
 
-void
-route_again(struct route *route)
+static void
+try_again(struct route *route, bool may_repeat)
 {
 	const struct endpoint *failed = route->endpoint;	/* the pool keeps it alive */
 
@@ -161,10 +161,24 @@ route_again(struct route *route)
 	drop_endpoint(route);
 	if (loop_now(route->loop) >= route->deadline)
 		give_up(route, "the login took too long");
-	else if (route->pool->is_bound || route->fixed != NULL)
+	else if (!route->pool->is_bound && route->fixed == NULL)
+		try_next(route, failed);
+	else if (may_repeat)
 		try_same(route);
 	else
-		try_next(route, failed);
+		give_up(route, "the user's server puts it off");
+}
+
+void
+route_again(struct route *route)
+{
+	try_again(route, true);
+}
+
+void
+route_elsewhere(struct route *route)
+{
+	try_again(route, false);
 }
 
 void

@@ -44,6 +44,8 @@ struct route {
 void route_start(struct route *route);
 /* The endpoint failed: gives it back and answers anew, perhaps before it returns. */
 void route_again(struct route *route);
+/* The same, but no server is tried twice. */
+void route_elsewhere(struct route *route);
 /* Nothing more will be answered; an endpoint that is held goes back.  Fine on a zero route. */
 void route_cancel(struct route *route);
 /* The connection becomes the caller's: endpoint_release ends it. */

@@ -583,6 +583,34 @@ sessions_with_no_hops_left_go_nowhere(void **state)
 	bound_close(&rig);
 }
 
+/* One proxy tries again: the first. */
+static void
+sessions_of_other_proxies_are_put_off_at_once(void **state)
+{
+	static const struct rig_text text = {
+		.farm = "affinity 15m", .listener = "auth staff; trusted 192.0.2.0/24"
+	};
+	struct rig rig;
+	struct peer client;
+	size_t home;
+
+	(void)state;
+	decided_open(&rig, plain_bob, &text);
+	home = home_of_bob(&rig);
+	rig_client(&rig, &client);
+	peer_expect(&client, client_greeting);
+	peer_say(&client, "a ID (\"x-proxy-ttl\" \"4\")\r\n");
+	peer_expect(&client, "* ID (\"name\" \"gatepost\")\r\na OK ID completed.\r\n");
+	for (int i = 1; i <= 2; i++) {
+		peer_say(&client, "a LOGIN bob secret\r\n");
+		peer_say(door_accept(&rig.doors[home]), "* BYE not now\r\n");
+		peer_expect(&client, unavailable);
+		assert_int_equal(rig.doors[home].count, i);
+	}
+	peer_close(&client);
+	bound_close(&rig);
+}
+
 int
 main(void)
 {
@@ -606,6 +634,7 @@ main(void)
 		cmocka_unit_test(a_pool_needs_no_servers_where_hosts_are_named),
 		cmocka_unit_test(what_cannot_be_is_unavailable),
 		cmocka_unit_test(sessions_with_no_hops_left_go_nowhere),
+		cmocka_unit_test(sessions_of_other_proxies_are_put_off_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, quiet_log, end_log);

@@ -130,6 +130,29 @@ bound_tries_the_same_server_a_second_later(void **state)
 	rig_close(&rig);
 }
 
+/* Bound or not, the failed one is not asked again. */
+static void
+elsewhere_is_no_server_twice(void **state)
+{
+	static const int weights[] = { 1, 1 };
+	struct rig rig;
+	struct endpoint *first;
+
+	(void)state;
+	rig_open(&rig, BALANCER_user, weights, 2);
+	start(&rig, 0);
+	expect_answer(&rig, 0, 1);
+	route_elsewhere(&rig.answers[0].route);
+	expect_none(&rig, 0, 2, "the user's server puts it off");
+	rig_close(&rig);
+	rig_open(&rig, BALANCER_leastconn, weights, 2);
+	start(&rig, 0);
+	first = expect_answer(&rig, 0, 1);
+	route_elsewhere(&rig.answers[0].route);
+	assert_ptr_not_equal(expect_answer(&rig, 0, 2), first);
+	rig_close(&rig);
+}
+
 static void
 bound_waits_for_a_second_no_longer_than_wanted(void **state)
 {
@@ -403,6 +426,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bound_tries_the_same_server_a_second_later),
+		cmocka_unit_test(elsewhere_is_no_server_twice),
 		cmocka_unit_test(bound_waits_for_a_second_no_longer_than_wanted),
 		cmocka_unit_test(unbound_tries_each_server_once),
 		cmocka_unit_test(unbound_gives_up_after_its_retries),
