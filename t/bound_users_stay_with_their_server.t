@@ -27,7 +27,8 @@ pool patient { retries 10 }
 pool hasty { retries 1 }
 pool full { max_connections 1; queue_timeout 1500ms }
 pool unbound { balance leastconn; retries 1 }
-default listener { protocol imap; starttls off; plaintext_login yes }
+# with capabilities that are written, servers are not asked for their own, and only clients are counted
+default listener { protocol imap; starttls off; plaintext_login yes; capabilities IDLE }
 listener patient { bind 127.0.0.1:@PORT{patient}@; pool patient }
 listener hasty { bind 127.0.0.1:@PORT{hasty}@; pool hasty }
 listener full { bind 127.0.0.1:@PORT{full}@; pool full }

@@ -57,7 +57,7 @@ my %submission = (
 my %spoken = (imap => \%imap, pop3 => \%pop3, sieve => \%sieve, submission => \%submission,
     smtp => { noop => $submission{noop} });
 # A server that is asked what it announces would count that visit: this is what its clients are offered.
-my %fixed = (imap => '', pop3 => 'capabilities TOP UIDL', sieve => 'capabilities "SIEVE fileinto"',
+my %fixed = (imap => 'capabilities IDLE', pop3 => 'capabilities TOP UIDL', sieve => 'capabilities "SIEVE fileinto"',
     submission => 'capabilities 8BITMIME', smtp => 'capabilities 8BITMIME');
 my @visited = ([send => "421 4.3.2 Come again\r\n"]);
 

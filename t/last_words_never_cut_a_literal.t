@@ -40,9 +40,11 @@ sub start_gatepost ($name, @scripts) {
 
 	return ($server, Gatepost::Gatepost->new(name => $name, values => { SERVER => $server->port },
 	    config => <<'END')->start);
+# with capabilities that are written the server is not asked for its own, and its scripts are for clients
 shutdown_timeout 0s
 pool imap { port @SERVER@; server s { address 127.0.0.1 } }
-listener imap { bind 127.0.0.1:@PORT{imap}@; starttls off; plaintext_login yes; pool imap }
+listener imap { bind 127.0.0.1:@PORT{imap}@; starttls off; plaintext_login yes; pool imap
+    capabilities IDLE }
 END
 }
 

@@ -56,7 +56,8 @@ pool dovecot { protocol imap; server s { address 127.0.0.1:@DOVECOT@ } }
 pool tcp { forward proxy; server s { address 127.0.0.1:@TCP@ } }
 pool postfix1 { protocol tcp; forward proxy; server s { address 127.0.0.1:@POSTFIX1@ } }
 pool postfix2 { protocol tcp; server s { address 127.0.0.1:@POSTFIX2@ } }
-default listener { protocol imap; tls main }
+# a fake is not asked what it announces: its first connection is the client's
+default listener { protocol imap; tls main; capabilities IDLE }
 listener tcp { protocol tcp; bind 127.0.0.1:@PORT{tcp}@; pool tcp }
 listener v1 { bind_tls 127.0.0.1:@PORT{v1}@; pool v1 }
 listener v2 { bind_tls 127.0.0.1:@PORT{v2}@; pool v2 }

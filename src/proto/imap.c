@@ -202,6 +202,7 @@ const struct proto proto_imap = {
 	.replies = replies,
 	.verbs = verbs,
 	.dial = imap_dial,
+	.dial_farewell = "Z LOGOUT\r\n",
 	.login_ok = imap_write_login_ok,
 	.login_refused = imap_write_login_refused,
 	.filter = &imap_relay,
