@@ -81,6 +81,25 @@ ok($dovecot->wait_for_log(
 unlike($dovecot->log_text, qr/192\.0\.2\.66|forged/, 'imap: and not the client\'s own story');
 $c->close;
 
+# A Dovecot that proxies tells it in its own way.
+my $proxy = Gatepost::Dovecot->new(name => 'proxy', users => 0, settings => <<"END")->start;
+passdb {
+  driver = static
+  args = proxy=y nopassword=y host=127.0.0.1 port=@{[$inner->port('imap')]} source_ip=$outer_address
+}
+END
+$c = Gatepost::Imap->new(port => $proxy->port, from => $from);
+$port = $c->{socket}->sockport;
+like($c->cmd('LOGIN user3 pass-3'), qr/ OK /, 'behind a Dovecot: a login');
+my $event = $inner->wait_for_event(login => { user => 'user3' });
+is("$event->{client}:$event->{client_port}", "$from:$port", 'behind a Dovecot: the client is known');
+ok($dovecot->wait_for_log(
+    qr/Login: user=<user3>, rip=\Q$from\E, rport=$port, lport=\d+, session=<\Q$event->{origin}\E>/),
+    'behind a Dovecot: by the last one, too');
+ok($proxy->wait_for_log(qr/session=<\Q$event->{origin}\E>/),
+    'behind a Dovecot: with the session of the first');
+$c->close;
+
 # Mail to Postfix.
 $c = smtp_client($outer->port('smtp'));
 $port = $c->{socket}->sockport;
@@ -137,5 +156,5 @@ like($c->cmd('MAIL FROM:<anna@example.com>'), qr/^530 /, 'a user still logs in')
 $c->quit;
 
 $_->stop for $outer, $inner;
-$_->stop_quietly for $dovecot, $postfix;
+$_->stop_quietly for $dovecot, $proxy, $postfix;
 done_testing;
