@@ -80,7 +80,8 @@ wait_for(sub {
 	return 0;
 }, 20, 'the offer of both servers');
 pass('but not where one of two servers takes none');
-like($c->cmd('AUTHENTICATE XOAUTH2 ' . xoauth2('user1', token('user1'))), qr/ NO /, 'nor are they taken there');
+like($c->cmd('AUTHENTICATE XOAUTH2 ' . xoauth2('user1', token('user1'))), qr/ NO /,
+    'nor are they taken there');
 $c->close;
 
 # curl, with the mechanism that it is told or chooses.
