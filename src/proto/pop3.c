@@ -11,6 +11,7 @@
 #include "proto/capability.h"
 #include "proto/command.h"
 #include "proto/reply.h"
+#include "proto/xclient.h"
 
 enum {
 	COMMAND_MAX = CREDENTIAL_MAX + sizeof("PASS \r\n"),	/* RFC 2449's 255 are too few for passwords */
@@ -119,6 +120,12 @@ run_utf8(struct dialogue *d, struct slice args)
 	return say(d, "+OK UTF-8 it is.\r\n", STEP_REPLIED);
 }
 
+static enum step
+run_xclient(struct dialogue *d, struct slice args)
+{
+	return xclient_run(d, args, "+OK Updated\r\n");
+}
+
 /* Not before the login by RFC 1939, but clients say it, and other proxies answer. */
 static enum step
 run_noop(struct dialogue *d, struct slice args)
@@ -141,22 +148,23 @@ enum {
 };
 
 static const struct verb verbs[] = {
-	/* name   legal in    flags                                run, longest line, literals */
-	{ "CAPA", PHASE_ANY,  VERB_NO_ARG,                         run_capa, 0, 0 },
-	{ "STLS", PHASE_ANY,  VERB_NO_ARG | VERB_LAST_IN_PIPELINE, command_starttls, 0, 0 },
-	{ "USER", PHASE_ANY,  TAKES_PASSWORD,                      run_user, 0, 0 },
-	{ "PASS", PHASE_USER, TAKES_PASSWORD,                      run_pass, 0, 0 },
-	{ "AUTH", PHASE_ANY,  LOGS_IN,                             run_auth, AUTH_MAX, 0 },
-	{ "UTF8", PHASE_ANY,  VERB_NO_ARG,                         run_utf8, 0, 0 },
-	{ "NOOP", PHASE_ANY,  VERB_NO_ARG,                         run_noop, 0, 0 },
-	{ "QUIT", PHASE_ANY,  VERB_NO_ARG,                         run_quit, 0, 0 },
+	/* name      legal in     flags                                run, longest line, literals */
+	{ "CAPA",    PHASE_ANY,   VERB_NO_ARG,                         run_capa, 0, 0 },
+	{ "STLS",    PHASE_ANY,   VERB_NO_ARG | VERB_LAST_IN_PIPELINE, command_starttls, 0, 0 },
+	{ "USER",    PHASE_ANY,   TAKES_PASSWORD,                      run_user, 0, 0 },
+	{ "PASS",    PHASE_USER,  TAKES_PASSWORD,                      run_pass, 0, 0 },
+	{ "AUTH",    PHASE_ANY,   LOGS_IN,                             run_auth, AUTH_MAX, 0 },
+	{ "UTF8",    PHASE_ANY,   VERB_NO_ARG,                         run_utf8, 0, 0 },
+	{ "NOOP",    PHASE_ANY,   VERB_NO_ARG,                         run_noop, 0, 0 },
+	{ "XCLIENT", PHASE_ANY,   0,                                   run_xclient, 0, 0 },
+	{ "QUIT",    PHASE_ANY,   VERB_NO_ARG,                         run_quit, 0, 0 },
 	{ 0 }
 };
 
 /* Codes of RFC 3206; [AUTH] is any refusal that concerns the user, [SYS/TEMP] is worth another try. */
 static const char *const replies[] = {
 	[REPLY_NONE]            = NULL,
-	[REPLY_GREETING]        = "+OK %h ready.\r\n",
+	[REPLY_GREETING]        = "+OK %x%h ready.\r\n",
 	[REPLY_UNKNOWN]         = "-ERR Unknown command, or not before login.\r\n",
 	[REPLY_NOT_NOW]         = "-ERR Send USER first.\r\n",
 	[REPLY_SYNTAX]          = "-ERR Invalid command or arguments.\r\n",

@@ -22,6 +22,7 @@ write_letter(struct dialogue *d, char letter, struct slice words)
 	case 't': buf_append_text(&d->out, d->tag[0] != '\0' ? d->tag : "*"); break;
 	case 'h': buf_append_text(&d->out, d->hostname); break;
 	case 'c': d->proto->write_capabilities(d, &d->out); break;
+	case 'x': buf_append_text(&d->out, d->is_trusted ? "[XCLIENT] " : ""); break;
 	case 'q': mail_string_write_quoted(&d->out, words); break;
 	case 'r': reply_write_text(&d->out, words); break;
 	case 's': base64_encode(words, &d->out); break;

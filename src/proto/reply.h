@@ -2,7 +2,8 @@
 /*
  * reply.h: the words of shared code in the protocol of the client.  Letters
  * in the texts: %t the tag of the command, or "*" where there is none; %h our
- * host name; %c the capabilities as they are now; %r a reason, %q in quotes; %% a percent sign.
+ * host name; %c the capabilities as they are now; %x what tells a trusted peer
+ * that it may say XCLIENT; %r a reason, %q in quotes; %% a percent sign.
  */
 #ifndef PROTO_REPLY_H
 #define PROTO_REPLY_H

@@ -8,6 +8,7 @@
 #include "proto/command.h"
 #include "proto/mail_string.h"
 #include "proto/reply.h"
+#include "proto/xclient.h"
 
 enum {
 	COMMAND_MAX = 4096,		/* a NOOP whose tag is quoted, each octet escaped, is half of it */
@@ -91,6 +92,12 @@ run_authenticate(struct dialogue *d, struct slice args)
 }
 
 static enum step
+run_xclient(struct dialogue *d, struct slice args)
+{
+	return xclient_run(d, args, "OK \"Updated\"\r\n");
+}
+
+static enum step
 run_logout(struct dialogue *d, struct slice args)
 {
 	(void)args;
@@ -107,6 +114,7 @@ static const struct verb verbs[] = {
 	{ "STARTTLS",     PHASE_ANY,  VERB_NO_ARG | VERB_LAST_IN_PIPELINE, command_starttls, 0, 0 },
 	{ "CAPABILITY",   PHASE_ANY,  VERB_NO_ARG,     run_capability,   0, 0 },
 	{ "NOOP",         PHASE_ANY,  0,               run_noop,         0, 0 },
+	{ "XCLIENT",      PHASE_ANY,  0,               run_xclient,      0, 0 },
 	{ "LOGOUT",       PHASE_ANY,  VERB_NO_ARG,     run_logout,       0, 0 },
 	{ 0 }
 };
@@ -186,6 +194,8 @@ write_capabilities(const struct dialogue *d, struct buf *out)
 		write_offered(out, slice_of("SIEVE"));
 	if (d->tls_offered)
 		buf_append_text(out, "\"STARTTLS\"\r\n");
+	if (d->is_trusted)
+		buf_append_text(out, "\"XCLIENT\"\r\n");
 	buf_append_text(out, "\"VERSION\" \"1.0\"\r\n");
 }
 

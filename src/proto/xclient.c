@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "proto/command.h"
 #include "proto/smtp.h"
 
 enum { VALUE_MAX = 255 };		/* octets of an attribute as it is written: Postfix takes no more */
@@ -241,4 +242,18 @@ xclient_apply(const struct xclient *told, struct identity *identity)
 	/* never more than before: or a loop would have no end */
 	if (told->has_hops && told->hops < identity->hops)
 		identity->hops = told->hops;
+}
+
+enum step
+xclient_run(struct dialogue *d, struct slice attributes, const char *reply)
+{
+	struct xclient told;
+
+	if (!d->is_trusted)
+		return command_refuse(d, REPLY_UNKNOWN);
+	if (!xclient_take(attributes, XCLIENT_DOVECOT, &told))
+		return command_refuse(d, REPLY_SYNTAX);
+	xclient_apply(&told, d->identity);
+	buf_append_text(&d->out, reply);
+	return STEP_REPLIED;
 }

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/identity.h"
 #include "proto/dial.h"
+#include "proto/dialogue.h"
 
 enum {
 	XCLIENT_SESSION_MAX = 64,	/* octets of a session's id, as Dovecot has it */
@@ -47,5 +48,8 @@ bool xclient_take(struct slice attributes, enum xclient_form form, struct xclien
 void xclient_take_id(struct slice name, struct slice value, struct xclient *told);
 /* Makes it the session's: only for a peer that is trusted.  What was not told stays. */
 void xclient_apply(const struct xclient *told, struct identity *identity);
+
+/* For a verb's `run`, as Dovecot has it: obeys trusted peers, with this reply; for others there is none. */
+enum step xclient_run(struct dialogue *d, struct slice attributes, const char *reply);
 
 #endif

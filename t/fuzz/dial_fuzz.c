@@ -170,7 +170,8 @@ finish(struct run *run)
 		must(run->told == (dial->order.identity != NULL), "ready only with the client told of");
 	if (run->result == DIAL_READY &&
 	    (dial->order.proto == &proto_sieve || dial->order.proto == &proto_pop3) &&
-	    dial->order.credentials != NULL && dial->order.identity != NULL && dial->order.forward == FORWARD_XCLIENT)
+	    dial->order.credentials != NULL && dial->order.identity != NULL &&
+	    dial->order.forward == FORWARD_XCLIENT)
 		must(run->told, "a client is told of where that is wanted");
 	buf_printf(&run->trace, "<%d %s %s>", (int)run->result, dial->why, dial_doing(dial));
 	buf_append_slice(&run->trace, buf_slice(&dial->capabilities));

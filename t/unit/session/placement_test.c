@@ -327,7 +327,7 @@ a_server_that_is_no_more_is_replaced(void **state)
 static void
 an_old_session_replaces_no_new_server(void **state)
 {
-	struct snapshot newer;
+	struct snapshot newer = { 0 };
 	struct rig rig;
 	struct guest guest;
 	struct peer client;
