@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Unpacked.pm: servers whose packages cannot be installed beside the others:
+# unpacked next to the program under test, and run where they find the users
+# that their packages would have made, and a /dev/log of their own.  Needs
+# root; nothing outside the test's folder and the build's is changed.
+package Gatepost::Unpacked;
+use v5.36;
+use Carp qw(croak);
+use Exporter 'import';
+use File::Basename qw(dirname);
+use Gatepost::Process qw(read_file run_command write_file);
+
+our @EXPORT_OK = qw(unpacked_path enclosed);
+
+my @packages = qw(cyrus-imapd cyrus-pop3d exim4-daemon-light sasl2-bin);
+my $script = dirname(__FILE__) . '/../../../contrib/unpack-packages';
+
+sub packages_dir () { return dirname($ENV{GATEPOST} // croak 'GATEPOST does not name the program') . '/packages' }
+
+# Where a file of the packages is; at first they are fetched, unless t/run has done so.
+sub unpacked_path ($path) {
+	state $root = do {
+		my ($status, $output) = run_command('unpack-packages', [$script, packages_dir(), @packages],
+		    seconds => 300);
+		croak "no packages: $output" if $status;
+		packages_dir() . '/root';
+	};
+	return "$root$path";
+}
+
+# The command line that runs COMMAND with the packages' libraries and users; its /dev/log is DIR/dev/log.
+# The pid stays the command's own.
+sub enclosed ($dir, @command) {
+	mkdir $_ or croak "$_: $!" for "$dir/dev";
+	write_file("$dir/passwd", read_file('/etc/passwd') . "Debian-exim:x:65533:65533::/:/bin/false\n");
+	write_file("$dir/group", read_file('/etc/group') . "Debian-exim:x:65533:\n");
+	return ('unshare', '-m', 'sh', '-ec', <<~'END', 'sh', $dir, unpacked_path('/usr/lib/x86_64-linux-gnu'), @command);
+		for device in null zero full random urandom; do
+			: >"$1/dev/$device"
+			mount --bind "/dev/$device" "$1/dev/$device"
+		done
+		mount --rbind "$1/dev" /dev
+		mount --bind "$1/passwd" /etc/passwd
+		mount --bind "$1/group" /etc/group
+		export LD_LIBRARY_PATH="$2"
+		shift 2
+		exec "$@"
+		END
+}
+
+1;
