@@ -10,7 +10,7 @@ use Carp qw(croak);
 use Gatepost::Port qw(free_port);
 use Gatepost::Process qw(test_dir wait_for read_file run_command write_file);
 use Gatepost::Syslog;
-use Gatepost::Unpacked qw(enclosed unpacked_path);
+use Gatepost::Unpacked qw(enclosed library_path unpacked_path);
 use IO::Socket::INET;
 
 # name, and perhaps address, users => count, cert => PEM (adds STARTTLS, imaps and pop3s),
@@ -97,7 +97,7 @@ sub make_users ($self) {
 		my ($status, $output) = run_command("$self->{name}.saslpasswd2",
 		    [unpacked_path('/usr/sbin/saslpasswd2'), '-c', '-p', '-f', "$self->{dir}/sasldb",
 		    '-u', "$self->{name}.example.net", $user],
-		    stdin => write_file("$self->{dir}/password", $password{$user}));
+		    env => { LD_LIBRARY_PATH => library_path() }, stdin => write_file("$self->{dir}/password", $password{$user}));
 		croak "saslpasswd2: $output" if $status;
 	}
 	return;

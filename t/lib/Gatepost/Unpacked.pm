@@ -11,9 +11,9 @@ use Exporter 'import';
 use File::Basename qw(dirname);
 use Gatepost::Process qw(read_file run_command write_file);
 
-our @EXPORT_OK = qw(unpacked_path enclosed);
+our @EXPORT_OK = qw(enclosed library_path unpacked_path);
 
-my @packages = qw(cyrus-imapd cyrus-pop3d exim4-daemon-light sasl2-bin);
+my @packages = qw(cyrus-imapd cyrus-pop3d exim4-daemon-heavy sasl2-bin);
 my $script = dirname(__FILE__) . '/../../../contrib/unpack-packages';
 
 sub packages_dir () { return dirname($ENV{GATEPOST} // croak 'GATEPOST does not name the program') . '/packages' }
@@ -29,13 +29,16 @@ sub unpacked_path ($path) {
 	return "$root$path";
 }
 
+# LD_LIBRARY_PATH of their programs.
+sub library_path () { return join ':', map { unpacked_path("/usr/lib$_") } '/x86_64-linux-gnu', '' }
+
 # The command line that runs COMMAND with the packages' libraries and users; its /dev/log is DIR/dev/log.
 # The pid stays the command's own.
 sub enclosed ($dir, @command) {
-	mkdir $_ or croak "$_: $!" for "$dir/dev";
+	mkdir "$dir/dev" or croak "$dir/dev: $!";
 	write_file("$dir/passwd", read_file('/etc/passwd') . "Debian-exim:x:65533:65533::/:/bin/false\n");
 	write_file("$dir/group", read_file('/etc/group') . "Debian-exim:x:65533:\n");
-	return ('unshare', '-m', 'sh', '-ec', <<~'END', 'sh', $dir, unpacked_path('/usr/lib/x86_64-linux-gnu'), @command);
+	return ('unshare', '-m', 'sh', '-ec', <<~'END', 'sh', $dir, library_path(), @command);
 		for device in null zero full random urandom; do
 			: >"$1/dev/$device"
 			mount --bind "/dev/$device" "$1/dev/$device"
