@@ -14,12 +14,13 @@ use Gatepost::Unpacked qw(enclosed unpacked_path);
 use IO::Socket::INET;
 
 # name, and perhaps address, users => count, cert => PEM (adds STARTTLS), proxy => 1 (wants a PROXY header
-# on each connection).  Recipients that begin with "unknown" are refused; who is logged in may relay.
+# on each connection), mechanisms => [of AUTH].  Mail is taken for example.com, but not where the recipient
+# begins with "unknown", and for everybody from those who are logged in.
 sub new ($class, %option) {
 	my $name = $option{name} // croak 'an Exim needs a name';
 	my $dir = test_dir() . "/$name";
 	my $program = unpacked_path('/usr/sbin/exim4');
-	my $self = $class->SUPER::new(address => '127.0.0.1', users => 3, %option, dir => $dir,
+	my $self = $class->SUPER::new(address => '127.0.0.1', users => 3, mechanisms => [qw(PLAIN LOGIN)], %option, dir => $dir,
 		log => "$dir/mainlog", program => $program);
 
 	$self->{port} = free_port();
@@ -85,12 +86,9 @@ sub rules ($self) {
 		END
 }
 
-sub authenticators ($self) {
-	my $password = "{\${lookup{\$auth2}lsearch{$self->{dir}/users}{\$value}fail}}";
-
-	# $auth1 to $auth3 of PLAIN: for whom, who, the password; of LOGIN: who, the password
+# As PLAIN's $auth1 to $auth3: for whom, who, the password.
+sub plain ($self) {
 	return <<~"END";
-		begin authenticators
 		plain:
 		  driver = plaintext
 		  public_name = PLAIN
@@ -98,8 +96,13 @@ sub authenticators ($self) {
 		  server_condition = \${if or{ \\
 		    {and{{eq{\$auth2}{proxy}}{eq{\$auth3}{proxy-secret}}}} \\
 		    {and{{eq{\$auth1}{}}{eq{\$auth3}{trusted-secret}}}} \\
-		    {and{{eq{\$auth1}{}}{eq{\$auth3}$password}}} }}
+		    {and{{eq{\$auth1}{}}{eq{\$auth3}{\${lookup{\$auth2}lsearch{$self->{dir}/users}{\$value}fail}}}}} }}
 		  server_set_id = \${if eq{\$auth1}{}{\$auth2}{\$auth1}}
+		END
+}
+
+sub login ($self) {
+	return <<~"END";
 		login:
 		  driver = plaintext
 		  public_name = LOGIN
@@ -107,6 +110,11 @@ sub authenticators ($self) {
 		  server_condition = \${if eq{\$auth2}{\${lookup{\$auth1}lsearch{$self->{dir}/users}{\$value}fail}}}
 		  server_set_id = \$auth1
 		END
+}
+
+sub authenticators ($self) {
+	my %text = (PLAIN => $self->plain, LOGIN => $self->login);
+	return join '', "begin authenticators\n", map { $text{$_} } @{ $self->{mechanisms} };
 }
 
 sub start ($self) {

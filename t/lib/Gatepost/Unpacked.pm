@@ -32,20 +32,22 @@ sub unpacked_path ($path) {
 # LD_LIBRARY_PATH of their programs.
 sub library_path () { return join ':', map { unpacked_path("/usr/lib$_") } '/x86_64-linux-gnu', '' }
 
-# The command line that runs COMMAND with the packages' libraries and users; its /dev/log is DIR/dev/log.
-# The pid stays the command's own.
+# The command line that runs COMMAND with the packages' libraries and users, and without DNS; its /dev/log
+# is DIR/dev/log.  The pid stays the command's own.
 sub enclosed ($dir, @command) {
 	mkdir "$dir/dev" or croak "$dir/dev: $!";
 	write_file("$dir/passwd", read_file('/etc/passwd') . "Debian-exim:x:65533:65533::/:/bin/false\n");
 	write_file("$dir/group", read_file('/etc/group') . "Debian-exim:x:65533:\n");
+	write_file("$dir/resolv.conf", "nameserver 127.255.255.254\n");	# is not there, which it hears at once
 	return ('unshare', '-m', 'sh', '-ec', <<~'END', 'sh', $dir, library_path(), @command);
 		for device in null zero full random urandom; do
 			: >"$1/dev/$device"
 			mount --bind "/dev/$device" "$1/dev/$device"
 		done
 		mount --rbind "$1/dev" /dev
-		mount --bind "$1/passwd" /etc/passwd
-		mount --bind "$1/group" /etc/group
+		for file in passwd group resolv.conf; do
+			[ ! -e "/etc/$file" ] || mount --bind "$1/$file" "/etc/$file"
+		done
 		export LD_LIBRARY_PATH="$2"
 		shift 2
 		exec "$@"
