@@ -86,7 +86,8 @@ capability_add(struct buf *list, struct slice entry)
 	memmove(place + entry.len + 1, place, behind);
 	memcpy(place, entry.data, entry.len);
 	place[entry.len] = '\n';
-	for (size_t i = 0; i < word; i++)
+	/* what is behind the name may be case sensitive: "RIGHTS=kxten" (RFC 4314) */
+	for (size_t i = 0; i < word && entry.data[i] != '='; i++)
 		place[i] = to_upper(place[i]);
 }
 

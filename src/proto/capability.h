@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * capability.h: lists of what servers announce: one entry a line ("SIZE
- * 52428800\n"), sorted, ASCII upper case up to the first blank.  No hand-kept
- * lists: dials learn them, sessions offer what all servers of a pool have.
+ * 52428800\n"), sorted without regard to case up to the first blank, ASCII
+ * upper case up to the first blank or "=".  No hand-kept lists: dials learn
+ * them, sessions offer what all servers of a pool have.
  */
 #ifndef PROTO_CAPABILITY_H
 #define PROTO_CAPABILITY_H

@@ -41,6 +41,18 @@ sorted_and_single(void **state)
 }
 
 static void
+values_keep_their_case(void **state)
+{
+	static const char *const entries[] = { "rights=kxTen", "RIGHTS=KXTEN", "utf8=accept", NULL };
+	struct buf list = { 0 };
+
+	(void)state;
+	add_all(&list, entries);
+	capability_intersect(&list, slice_of("RIGHTS=KXTEN\nUTF8=ONLY\n"));
+	expect(&list, "RIGHTS=kxTen\n");
+}
+
+static void
 any_order_gives_the_same(void **state)
 {
 	static const char *const words[] = { "IDLE", "ID", "MOVE", "ENABLE", "LITERAL+", "IMAP4rev1",
@@ -176,6 +188,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sorted_and_single),
+		cmocka_unit_test(values_keep_their_case),
 		cmocka_unit_test(any_order_gives_the_same),
 		cmocka_unit_test(has),
 		cmocka_unit_test(intersection),
