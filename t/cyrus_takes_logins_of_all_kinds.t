@@ -3,7 +3,8 @@
 #
 # Cyrus behind the proxy: users log in with their own passwords, by every
 # mechanism, or through Cyrus' proxy user with passwords that only the proxy
-# knows; with and without TLS on the way to Cyrus.  Then their mail is theirs.
+# knows; with and without TLS on the way to Cyrus, and where that wants TLS.
+# Then their mail is theirs, and Cyrus knows who they are and from where.
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -11,6 +12,7 @@ use Gatepost::Cert qw(make_cert);
 use Gatepost::Cyrus;
 use Gatepost::Gatepost;
 use Gatepost::Imap;
+use Gatepost::Port qw(own_address);
 use Gatepost::Process qw(test_dir write_file);
 use MIME::Base64 qw(encode_base64);
 use Test::More;
@@ -19,7 +21,11 @@ plan skip_all => 'needs root' if $> != 0;
 
 my $dir = test_dir();
 my $cert = make_cert();
-my $cyrus = Gatepost::Cyrus->new(name => 'cyrus', cert => $cert)->start;
+my $from = own_address();
+my $cyrus = Gatepost::Cyrus->new(name => 'cyrus', users => 5, cert => $cert)->start;
+# Takes no password without TLS, and then by LOGIN only.
+my $strict = Gatepost::Cyrus->new(name => 'strict', users => 5, cert => $cert,
+    imapd => { allowplaintext => 'no', sasl_mech_list => 'LOGIN' })->start;
 
 sub base64 (@words) { return encode_base64(join("\0", @words), '') }
 
@@ -35,7 +41,7 @@ sub imap_in_turns ($client, $command, @answers) {
 	return 'asked for more than there is';
 }
 
-sub imap_append_and_fetch ($client, $n) {
+sub imap_append_and_fetch ($client, $n, $server) {
 	my $text = "Subject: to user$n\r\n\r\n" . join '', map { "line $_ \xe2\x82\xac\r\n" } 1 .. 2_000;
 
 	like($client->append('INBOX', $text), qr/ OK/, 'a message is appended');
@@ -44,8 +50,8 @@ sub imap_append_and_fetch ($client, $n) {
 }
 
 # Mail comes by another session, which is not through the proxy.
-sub imap_idle ($client, $n) {
-	my $other = Gatepost::Imap->new(port => $cyrus->port('imap'));
+sub imap_idle ($client, $n, $server) {
+	my $other = Gatepost::Imap->new(port => $server->port('imap'))->starttls;
 
 	$other->login_as($n);
 	$client->send_bytes("i IDLE\r\n");
@@ -61,16 +67,17 @@ sub imap_capabilities ($client) {
 	my @own = qw(CAPABILITY \* IMAP4rev1 SASL-IR ID LOGINDISABLED AUTH=\S+ STARTTLS);
 	my ($line) = grep { /^\* CAPABILITY/ } $client->cmd('CAPABILITY');
 
-	return join ' ', sort grep { my $word = $_; !grep { $word =~ /^$_$/ } @own } split ' ', $line;
+	return sort grep { my $word = $_; !grep { $word =~ /^$_$/ } @own } split ' ', $line;
 }
 
-# Of each protocol: its client; how to log in, by mechanism; the reply to a good and to a bad login;
-# what is offered afterwards, but for what is the proxy's own; what works then, with client and number
-# of the user.
+# Of each protocol: its client; how to log in, by mechanism, that which every Cyrus takes first; the reply to
+# a good and to a bad login, and where no server can be had; what Cyrus logs of the client's address; what is
+# offered, but for what is the proxy's own; what works then, with client, number of the user and Cyrus; the
+# ways to log in to Cyrus.
 my %protocols = (
 	imap => {
 		client => 'Gatepost::Imap',
-		log_in => {
+		log_in => [
 			LOGIN => sub ($client, $user, $password) { $client->cmd("LOGIN $user $password") },
 			'AUTHENTICATE PLAIN' => sub ($client, $user, $password) {
 				$client->cmd('AUTHENTICATE PLAIN ' . base64('', $user, $password));
@@ -81,38 +88,57 @@ my %protocols = (
 			'AUTHENTICATE LOGIN' => sub ($client, $user, $password) {
 				imap_in_turns($client, 'AUTHENTICATE LOGIN', base64($user), base64($password));
 			},
-		},
+		],
 		good => qr/^\S+ OK/,
 		bad => qr/^\S+ NO \[AUTHENTICATIONFAILED\]/,
+		unavailable => qr/^\S+ NO \[UNAVAILABLE\]/,
+		address => qr/ client id .* "x-originating-ip" "\Q$from\E"/,
 		offered => \&imap_capabilities,
 		works => [\&imap_append_and_fetch, \&imap_idle],
+		ways => [qw(implicit literal master password starttls)],
 	},
 );
 
-# How Cyrus is logged in to; which of the user's passwords the client knows; how Cyrus calls that.
+# How Cyrus is logged in to: which one, what the pool has, which of the user's passwords the client knows,
+# and how Cyrus calls that.
+my $verify = '{ ca @CERT@.crt; name mail.example.com }';
 my %ways = (
-	password => ['', 'pass', qr/ PLAIN User/],
-	master => ['login master; master_user proxy; master_password_file @DIR@/master', 'gate', qr/ PLAIN User/],
-	encrypted => ['server_tls starttls { ca @CERT@.crt; name mail.example.com }', 'pass', qr/ PLAIN\+TLS User/],
+	password => [$cyrus, '', 'pass', qr/ PLAIN User/],
+	starttls => [$cyrus, "server_tls starttls $verify", 'pass', qr/ PLAIN\+TLS User/],
+	implicit => [$cyrus, "server_tls implicit $verify", 'pass', qr/ PLAIN\+TLS User/],
+	literal => [$strict, "server_tls starttls $verify", 'pass', qr/ plaintext\+TLS User/],
+	master => [$cyrus, 'login master; master_user proxy; master_password_file @DIR@/master', 'gate',
+	    qr/ PLAIN User/],
 );
 write_file("$dir/master", "proxy-secret\n");
 write_file("$dir/users", join '', map { "user$_:{PLAIN}gate-$_\n" } 1 .. keys %ways);
+
+# The service of Cyrus that is used.
+sub service ($protocol, $way) { return $protocol . ($way eq 'implicit' ? 's' : '') }
+
+# Pool and listener; the listener's ports are NAME and NAME_tls.
+sub blocks ($name, $protocol, $port, $in_pool, $in_listener) {
+	return <<~"END";
+		pool $name { protocol $protocol; server c { address 127.0.0.1:$port }; $in_pool }
+		listener $name {
+		    protocol $protocol; pool $name; $in_listener
+		    bind 127.0.0.1:\@PORT{$name}\@; bind_tls 127.0.0.1:\@PORT{${name}_tls}\@
+		}
+		END
+}
+
 my $config = <<'END';
 hostname mail.example.com
 tls main { certificate @CERT@ }
 auth staff { source file; path @DIR@/users }
-default listener { tls main; max_errors 50 }
+default listener { tls main }
 END
 for my $protocol (sort keys %protocols) {
-	for my $way (sort keys %ways) {
-		my $name = "${protocol}_$way";
-		my $auth = $way eq 'master' ? 'auth staff' : '';
-		$config .= <<~"END";
-			pool $name { protocol $protocol; server c { address 127.0.0.1:@{[$cyrus->port($protocol)]} }
-			             $ways{$way}[0] }
-			listener $name { protocol $protocol; pool $name; $auth
-			                 bind 127.0.0.1:\@PORT{$name}\@; bind_tls 127.0.0.1:\@PORT{${name}_tls}\@ }
-			END
+	$config .= blocks("${protocol}_bare", $protocol, $strict->port($protocol), 'retries 0', '');
+	for my $way (@{ $protocols{$protocol}{ways} }) {
+		my ($server, $in_pool) = @{ $ways{$way} };
+		$config .= blocks("${protocol}_$way", $protocol, $server->port(service($protocol, $way)), $in_pool,
+		    $way eq 'master' ? 'auth staff' : '');
 	}
 }
 my $gatepost = Gatepost::Gatepost->new(config => $config, values => { CERT => $cert })->start;
@@ -122,58 +148,79 @@ sub client ($protocol, $way, $is_implicit) {
 	my $class = $protocols{$protocol}{client};
 	my $name = "${protocol}_$way";
 
-	return $class->new(port => $gatepost->port("${name}_tls"), tls => 1) if $is_implicit;
-	return $class->new(port => $gatepost->port($name))->starttls;
+	return $class->new(port => $gatepost->port("${name}_tls"), from => $from, tls => 1) if $is_implicit;
+	return $class->new(port => $gatepost->port($name), from => $from)->starttls;
 }
 
 my %seen;
 
 # The next line in which Cyrus lets the user in.
-sub next_login ($protocol, $user) {
-	return $cyrus->wait_for_syslog(qr/ cyrus\/$protocol\[\d+\]: login: \S+ \[127\.0\.0\.1\] $user /, 10,
-	    ++$seen{"$protocol $user"});
+sub next_login ($server, $service, $user) {
+	return $server->wait_for_syslog(qr/ cyrus\/$service\[\d+\]: login: \S+ \[127\.0\.0\.1\] $user /, 10,
+	    ++$seen{"$server $service $user"});
 }
 
 # By every mechanism; the client that is in at last.
 sub log_in ($protocol, $way, $n) {
+	my ($server, undef, $words, $pattern) = @{ $ways{$way} };
 	my $row = $protocols{$protocol};
+	my %mechanisms = @{ $row->{log_in} };
 	my $client;
 
-	for my $mechanism (sort keys %{ $row->{log_in} }) {
+	for my $mechanism (sort keys %mechanisms) {
 		for my $is_implicit (0, 1) {
 			my $name = join ', ', $protocol, $way, $mechanism, $is_implicit ? 'TLS' : 'STARTTLS';
-			my $log_in = $row->{log_in}{$mechanism};
+			my $log_in = $mechanisms{$mechanism};
 
 			$client->close if $client;
 			$client = client($protocol, $way, $is_implicit);
 			like($log_in->($client, "user$n", 'wrong'), $row->{bad}, "$name: a wrong password");
-			like($log_in->($client, "user$n", "$ways{$way}[1]-$n"), $row->{good}, "$name: the right one");
-			like(next_login($protocol, "user$n"), $ways{$way}[2], "$name: Cyrus says who it is");
+			like($log_in->($client, "user$n", "$words-$n"), $row->{good}, "$name: the right one");
+			like(next_login($server, service($protocol, $way), "user$n"), $pattern,
+			    "$name: Cyrus says who it is");
 		}
 	}
 	return $client;
 }
 
+# What is offered to CLIENT, who is in, is what it would be without the proxy; before, a server may have said
+# that it has more than it greets with.
+sub compare_offers ($protocol, $way, $n, $client) {
+	my $row = $protocols{$protocol};
+	my $server = $ways{$way}[0];
+	my $direct = $row->{client}->new(port => $server->port($protocol))->starttls;
+	my $fresh = client($protocol, $way, 1);
+	my %has = map { $_ => 1 } $row->{offered}->($direct);
+	my @offered = $row->{offered}->($fresh);
+
+	ok(@offered > 0, "$protocol, $way: there is an offer before the login");
+	is(join(' ', grep { !$has{$_} } @offered), '', "$protocol, $way: of what Cyrus has");
+	like($row->{log_in}[1]->($direct, "user$n", "pass-$n"), $row->{good}, "$protocol, $way: without the proxy");
+	next_login($server, $protocol, "user$n");
+	is_deeply([$row->{offered}->($client)], [$row->{offered}->($direct)], "$protocol, $way: all of it afterwards");
+	$_->close for $direct, $fresh;
+}
+
 for my $protocol (sort keys %protocols) {
 	my $row = $protocols{$protocol};
-	my ($log_in) = values %{ $row->{log_in} };
 	my $n = 0;
 
-	for my $way (sort keys %ways) {
+	for my $way (@{ $row->{ways} }) {
+		my $server = $ways{$way}[0];
 		my $client = log_in($protocol, $way, ++$n);
-		my $direct = $row->{client}->new(port => $cyrus->port($protocol));
 
-		like($log_in->($direct, "user$n", "pass-$n"), $row->{good}, "$protocol: Cyrus without the proxy");
-		next_login($protocol, "user$n");
-		is($row->{offered}->($client), $row->{offered}->($direct), "$protocol, $way: what Cyrus has is offered");
-		$direct->close;
-		$_->($client, $n) for @{ $row->{works} };
+		ok($server->wait_for_syslog($row->{address}), "$protocol, $way: Cyrus knows the address");
+		compare_offers($protocol, $way, $n, $client);
+		$_->($client, $n, $server) for @{ $row->{works} };
 		$client->close;
 	}
+	like($row->{log_in}[1]->(client($protocol, 'bare', 1), 'user1', 'pass-1'), $row->{unavailable},
+	    "$protocol: a Cyrus that wants TLS is given no password without");
+	ok($gatepost->wait_for_log(qr/ ${protocol}_bare .*server allows no login here/), 'and the log says why');
 }
 unlike($gatepost->log_text . join('', $gatepost->event_lines), qr/proxy-secret|(?:pass|gate)-\d/,
     'no log has a password');
 
 $gatepost->stop;
-$cyrus->stop_quietly;
+$_->stop_quietly for $cyrus, $strict;
 done_testing;

@@ -14,11 +14,11 @@ use Gatepost::Unpacked qw(enclosed library_path unpacked_path);
 use IO::Socket::INET;
 
 # name, and perhaps address, users => count, cert => PEM (adds STARTTLS, imaps and pop3s),
-# settings => text added to imapd.conf.
+# imapd => { NAME => VALUE }: more of imapd.conf, which wins.
 sub new ($class, %option) {
 	my $name = $option{name} // croak 'a Cyrus needs a name';
 	my $dir = test_dir() . "/$name";
-	my $self = $class->SUPER::new(address => '127.0.0.1', users => 3, settings => '',
+	my $self = $class->SUPER::new(address => '127.0.0.1', users => 3, imapd => {},
 		%option, dir => $dir, log => "$dir/output");
 	my @services = (qw(imap pop3 sieve), $self->{cert} ? qw(imaps pop3s) : ());
 
@@ -42,28 +42,21 @@ sub address ($self) { return $self->{address} }
 
 sub settings ($self) {
 	my $dir = $self->{dir};
-	my $tls = $self->{cert} ? "tls_server_cert: $self->{cert}\ntls_server_key: $self->{cert}\n" : '';
+	my %imapd = (
+		configdirectory => "$dir/state", sievedir => "$dir/sieve",
+		defaultpartition => 'default', 'partition-default' => "$dir/mail",
+		servername => "$self->{name}.example.net", cyrus_user => 'nobody',
+		admins => 'admin', proxyservers => 'proxy',
+		autocreate_quota => 0, autocreate_post => 'no',
+		# a refused password is answered at once, and a mailbox may be opened again at once
+		failedloginpause => 0, popminpoll => 0,
+		allowplaintext => 'yes', sasl_mech_list => 'PLAIN LOGIN', sasl_pwcheck_method => 'auxprop',
+		sasl_auxprop_plugin => 'sasldb', sasl_sasldb_path => "$dir/sasldb",
+	);
 
-	# A refused password is answered at once; IDLE is told of mail by idled.
-	return <<~"END" . $tls . $self->{settings} . "\n";
-		configdirectory: $dir/state
-		defaultpartition: default
-		partition-default: $dir/mail
-		sievedir: $dir/sieve
-		servername: $self->{name}.example.net
-		cyrus_user: nobody
-		admins: admin
-		proxyservers: proxy
-		allowplaintext: yes
-		failedloginpause: 0
-		autocreate_quota: 0
-		autocreate_post: no
-		popminpoll: 0
-		sasl_pwcheck_method: auxprop
-		sasl_auxprop_plugin: sasldb
-		sasl_sasldb_path: $dir/sasldb
-		sasl_mech_list: PLAIN LOGIN
-		END
+	@imapd{qw(tls_server_cert tls_server_key)} = ($self->{cert}) x 2 if $self->{cert};
+	%imapd = (%imapd, %{ $self->{imapd} });
+	return join '', map { "$_: $imapd{$_}\n" } sort keys %imapd;
 }
 
 # The command line of one of its programs, with the test's configuration.
