@@ -86,7 +86,8 @@ my %protocols = (
 				imap_in_turns($client, 'AUTHENTICATE PLAIN', base64('', $user, $password));
 			},
 			'AUTHENTICATE LOGIN' => sub ($client, $user, $password) {
-				imap_in_turns($client, 'AUTHENTICATE LOGIN', base64($user), base64($password));
+				imap_in_turns($client, 'AUTHENTICATE LOGIN', base64($user),
+				    base64($password));
 			},
 		],
 		good => qr/^\S+ OK/,
@@ -137,8 +138,8 @@ for my $protocol (sort keys %protocols) {
 	$config .= blocks("${protocol}_bare", $protocol, $strict->port($protocol), 'retries 0', '');
 	for my $way (@{ $protocols{$protocol}{ways} }) {
 		my ($server, $in_pool) = @{ $ways{$way} };
-		$config .= blocks("${protocol}_$way", $protocol, $server->port(service($protocol, $way)), $in_pool,
-		    $way eq 'master' ? 'auth staff' : '');
+		$config .= blocks("${protocol}_$way", $protocol, $server->port(service($protocol, $way)),
+		    $in_pool, $way eq 'master' ? 'auth staff' : '');
 	}
 }
 my $gatepost = Gatepost::Gatepost->new(config => $config, values => { CERT => $cert })->start;
@@ -195,9 +196,11 @@ sub compare_offers ($protocol, $way, $n, $client) {
 
 	ok(@offered > 0, "$protocol, $way: there is an offer before the login");
 	is(join(' ', grep { !$has{$_} } @offered), '', "$protocol, $way: of what Cyrus has");
-	like($row->{log_in}[1]->($direct, "user$n", "pass-$n"), $row->{good}, "$protocol, $way: without the proxy");
+	like($row->{log_in}[1]->($direct, "user$n", "pass-$n"), $row->{good},
+	    "$protocol, $way: without the proxy");
 	next_login($server, $protocol, "user$n");
-	is_deeply([$row->{offered}->($client)], [$row->{offered}->($direct)], "$protocol, $way: all of it afterwards");
+	is_deeply([$row->{offered}->($client)], [$row->{offered}->($direct)],
+	    "$protocol, $way: all of it afterwards");
 	$_->close for $direct, $fresh;
 }
 
@@ -216,7 +219,23 @@ for my $protocol (sort keys %protocols) {
 	}
 	like($row->{log_in}[1]->(client($protocol, 'bare', 1), 'user1', 'pass-1'), $row->{unavailable},
 	    "$protocol: a Cyrus that wants TLS is given no password without");
-	ok($gatepost->wait_for_log(qr/ ${protocol}_bare .*server allows no login here/), 'and the log says why');
+	ok($gatepost->wait_for_log(qr/ ${protocol}_bare .*server allows no login here/),
+	    "$protocol: and the log says why");
+}
+# Not through the proxy: what else Cyrus is made to serve here, and how its proxy user logs in there.
+my $for_user1 = base64(qw(user1 proxy proxy-secret));
+my %raw = (
+	pop3 => [qr/^\+OK/, "AUTH PLAIN $for_user1"],
+	sieve => [qr/^OK/, qq(AUTHENTICATE "PLAIN" "$for_user1")],
+);
+for my $service (sort keys %raw) {
+	my ($good, $command) = @{ $raw{$service} };
+	my $client = Gatepost::Imap->new(port => $cyrus->port($service), greeting => 0);
+
+	$client->lines_until($good);
+	like($client->send_bytes("$command\r\n")->line, $good, "$service: the proxy user acts for another");
+	ok(next_login($cyrus, $service, 'user1'), "$service: and Cyrus says so");
+	$client->close;
 }
 unlike($gatepost->log_text . join('', $gatepost->event_lines), qr/proxy-secret|(?:pass|gate)-\d/,
     'no log has a password');

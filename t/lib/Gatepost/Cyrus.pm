@@ -65,10 +65,11 @@ sub command_of ($self, $program, @words) {
 }
 
 sub services ($self) {
-	my %programs = (imap => ['imapd'], imaps => ['imapd', '-s'], pop3 => ['pop3d'], pop3s => ['pop3d', '-s'],
-	    sieve => ['timsieved']);
+	my %program = (imap => ['imapd'], imaps => ['imapd', '-s'], pop3 => ['pop3d'],
+	    pop3s => ['pop3d', '-s'], sieve => ['timsieved']);
 	my @services = map {
-		qq(  $_ cmd="@{[$self->command_of(@{ $programs{$_} })]}" listen="$self->{address}:$self->{ports}{$_}"\n);
+		my @command = $self->command_of(@{ $program{$_} });
+		qq(  $_ cmd="@command" listen="$self->{address}:$self->{ports}{$_}"\n);
 	} sort keys %{ $self->{ports} };
 
 	return <<~"END";
@@ -85,12 +86,13 @@ sub services ($self) {
 
 sub make_users ($self) {
 	my %password = (proxy => 'proxy-secret', map { ("user$_" => "pass-$_") } 1 .. $self->{users});
+	my @command = (unpacked_path('/usr/sbin/saslpasswd2'), '-c', '-p', '-f', "$self->{dir}/sasldb",
+	    '-u', "$self->{name}.example.net");
 
 	for my $user (sort keys %password) {
-		my ($status, $output) = run_command("$self->{name}.saslpasswd2",
-		    [unpacked_path('/usr/sbin/saslpasswd2'), '-c', '-p', '-f', "$self->{dir}/sasldb",
-		    '-u', "$self->{name}.example.net", $user],
-		    env => { LD_LIBRARY_PATH => library_path() }, stdin => write_file("$self->{dir}/password", $password{$user}));
+		my $file = write_file("$self->{dir}/password", $password{$user});
+		my ($status, $output) = run_command("$self->{name}.saslpasswd2", [@command, $user],
+		    env => { LD_LIBRARY_PATH => library_path() }, stdin => $file);
 		croak "saslpasswd2: $output" if $status;
 	}
 	return;
@@ -100,7 +102,7 @@ sub start ($self) {
 	$self->SUPER::start;
 	for my $port (values %{ $self->{ports} }) {
 		wait_for(sub {
-			croak "$self->{name} ended: " . $self->log_text . $self->syslog unless $self->is_running;
+			croak "$self->{name} ended: " . $self->syslog unless $self->is_running;
 			IO::Socket::INET->new(PeerAddr => $self->{address}, PeerPort => $port);
 		}, 20, "$self->{name} to listen");
 	}

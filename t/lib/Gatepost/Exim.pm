@@ -13,15 +13,21 @@ use Gatepost::Process qw(test_dir wait_for read_file write_file);
 use Gatepost::Unpacked qw(enclosed unpacked_path);
 use IO::Socket::INET;
 
-# name, and perhaps address, users => count, cert => PEM (adds STARTTLS), proxy => 1 (wants a PROXY header
-# on each connection), mechanisms => [of AUTH].  Mail is taken for example.com, but not where the recipient
-# begins with "unknown", and for everybody from those who are logged in.
+# name, and perhaps
+#   address, users => count
+#   cert => PEM		adds STARTTLS
+#   proxy => 1			wants a PROXY header on each connection
+#   mechanisms => [...]		of AUTH: PLAIN, LOGIN
+#   refuses => ADDRESS		of a client
+# Mail is taken for example.com, but not where the recipient begins with "unknown", and for everybody from
+# those who are logged in.
 sub new ($class, %option) {
 	my $name = $option{name} // croak 'an Exim needs a name';
 	my $dir = test_dir() . "/$name";
 	my $program = unpacked_path('/usr/sbin/exim4');
-	my $self = $class->SUPER::new(address => '127.0.0.1', users => 3, mechanisms => [qw(PLAIN LOGIN)], %option, dir => $dir,
-		log => "$dir/mainlog", program => $program);
+	my $self = $class->SUPER::new(
+		address => '127.0.0.1', users => 3, mechanisms => [qw(PLAIN LOGIN)], refuses => '',
+		%option, dir => $dir, log => "$dir/mainlog", program => $program);
 
 	$self->{port} = free_port();
 	mkdir $_ or croak "$_: $!" for $dir, "$dir/spool", "$dir/mail";
@@ -59,6 +65,7 @@ sub main_settings ($self) {
 		host_lookup =
 		rfc1413_hosts =
 		log_selector = +incoming_port +smtp_connection +proxy
+		acl_smtp_connect = check_client
 		acl_smtp_rcpt = check_rcpt
 		deliver_drop_privilege
 		END
@@ -67,6 +74,10 @@ sub main_settings ($self) {
 sub rules ($self) {
 	return <<~"END";
 		begin acl
+		check_client:
+		  deny hosts = $self->{refuses}
+		       message = not from there
+		  accept
 		check_rcpt:
 		  deny local_parts = ^unknown
 		  accept domains = example.com
@@ -86,6 +97,11 @@ sub rules ($self) {
 		END
 }
 
+# In Exim's words; fails for a user who is not there.
+sub password_of ($self, $user) {
+	return "{\${lookup{$user}lsearch{$self->{dir}/users}{\$value}fail}}";
+}
+
 # As PLAIN's $auth1 to $auth3: for whom, who, the password.
 sub plain ($self) {
 	return <<~"END";
@@ -96,7 +112,7 @@ sub plain ($self) {
 		  server_condition = \${if or{ \\
 		    {and{{eq{\$auth2}{proxy}}{eq{\$auth3}{proxy-secret}}}} \\
 		    {and{{eq{\$auth1}{}}{eq{\$auth3}{trusted-secret}}}} \\
-		    {and{{eq{\$auth1}{}}{eq{\$auth3}{\${lookup{\$auth2}lsearch{$self->{dir}/users}{\$value}fail}}}}} }}
+		    {and{{eq{\$auth1}{}}{eq{\$auth3}@{[$self->password_of('$auth2')]}}}} }}
 		  server_set_id = \${if eq{\$auth1}{}{\$auth2}{\$auth1}}
 		END
 }
@@ -107,7 +123,7 @@ sub login ($self) {
 		  driver = plaintext
 		  public_name = LOGIN
 		  server_prompts = Username:: : Password::
-		  server_condition = \${if eq{\$auth2}{\${lookup{\$auth1}lsearch{$self->{dir}/users}{\$value}fail}}}
+		  server_condition = \${if eq{\$auth2}@{[$self->password_of('$auth1')]}}
 		  server_set_id = \$auth1
 		END
 }

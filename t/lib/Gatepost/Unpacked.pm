@@ -16,7 +16,9 @@ our @EXPORT_OK = qw(enclosed library_path unpacked_path);
 my @packages = qw(cyrus-imapd cyrus-pop3d exim4-daemon-heavy sasl2-bin);
 my $script = dirname(__FILE__) . '/../../../contrib/unpack-packages';
 
-sub packages_dir () { return dirname($ENV{GATEPOST} // croak 'GATEPOST does not name the program') . '/packages' }
+sub packages_dir () {
+	return dirname($ENV{GATEPOST} // croak 'GATEPOST does not name the program; use t/run') . '/packages';
+}
 
 # Where a file of the packages is; at first they are fetched, unless t/run has done so.
 sub unpacked_path ($path) {
