@@ -51,7 +51,7 @@ sub imap_append_and_fetch ($client, $n, $server) {
 
 # Mail comes by another session, which is not through the proxy.
 sub imap_idle ($client, $n, $server) {
-	my $other = Gatepost::Imap->new(port => $server->port('imap'))->starttls;
+	my $other = Gatepost::Imap->new(port => $server->port('imaps'), tls => 1);
 
 	$other->login_as($n);
 	$client->send_bytes("i IDLE\r\n");
@@ -71,9 +71,9 @@ sub imap_capabilities ($client) {
 }
 
 # Of each protocol: its client; how to log in, by mechanism, that which every Cyrus takes first; the reply to
-# a good and to a bad login, and where no server can be had; what Cyrus logs of the client's address; what is
-# offered, but for what is the proxy's own; what works then, with client, number of the user and Cyrus; the
-# ways to log in to Cyrus.
+# a good and to a bad login, and where no server can be had, and what our log says then of a Cyrus that wants
+# TLS; what Cyrus logs of the client's address, if it can be told; what is offered, but for what is the proxy's
+# own; what works then, with client, number of the user and Cyrus; the ways to log in to Cyrus.
 my %protocols = (
 	imap => {
 		client => 'Gatepost::Imap',
@@ -93,6 +93,7 @@ my %protocols = (
 		good => qr/^\S+ OK/,
 		bad => qr/^\S+ NO \[AUTHENTICATIONFAILED\]/,
 		unavailable => qr/^\S+ NO \[UNAVAILABLE\]/,
+		forbidden => qr/server allows no login here/,
 		address => qr/ client id .* "x-originating-ip" "\Q$from\E"/,
 		offered => \&imap_capabilities,
 		works => [\&imap_append_and_fetch, \&imap_idle],
@@ -146,11 +147,11 @@ my $gatepost = Gatepost::Gatepost->new(config => $config, values => { CERT => $c
 
 # Not logged in; on TLS.
 sub client ($protocol, $way, $is_implicit) {
-	my $class = $protocols{$protocol}{client};
-	my $name = "${protocol}_$way";
+	my $port = $gatepost->port("${protocol}_$way" . ($is_implicit ? '_tls' : ''));
+	my $client = $protocols{$protocol}{client}->new(port => $port, from => $from, tls => $is_implicit);
 
-	return $class->new(port => $gatepost->port("${name}_tls"), from => $from, tls => 1) if $is_implicit;
-	return $class->new(port => $gatepost->port($name), from => $from)->starttls;
+	$client->starttls unless $is_implicit;
+	return $client;
 }
 
 my %seen;
@@ -189,8 +190,9 @@ sub log_in ($protocol, $way, $n) {
 sub compare_offers ($protocol, $way, $n, $client) {
 	my $row = $protocols{$protocol};
 	my $server = $ways{$way}[0];
-	my $direct = $row->{client}->new(port => $server->port($protocol))->starttls;
+	my $direct = $row->{client}->new(port => $server->port($protocol));
 	my $fresh = client($protocol, $way, 1);
+	$direct->starttls;
 	my %has = map { $_ => 1 } $row->{offered}->($direct);
 	my @offered = $row->{offered}->($fresh);
 
@@ -212,15 +214,15 @@ for my $protocol (sort keys %protocols) {
 		my $server = $ways{$way}[0];
 		my $client = log_in($protocol, $way, ++$n);
 
-		ok($server->wait_for_syslog($row->{address}), "$protocol, $way: Cyrus knows the address");
+		ok($server->wait_for_syslog($row->{address}), "$protocol, $way: Cyrus knows the address")
+		    if $row->{address};
 		compare_offers($protocol, $way, $n, $client);
 		$_->($client, $n, $server) for @{ $row->{works} };
 		$client->close;
 	}
 	like($row->{log_in}[1]->(client($protocol, 'bare', 1), 'user1', 'pass-1'), $row->{unavailable},
 	    "$protocol: a Cyrus that wants TLS is given no password without");
-	ok($gatepost->wait_for_log(qr/ ${protocol}_bare .*server allows no login here/),
-	    "$protocol: and the log says why");
+	ok($gatepost->wait_for_log(qr/ ${protocol}_bare .*$row->{forbidden}/), "$protocol: and the log says why");
 }
 # Not through the proxy: what else Cyrus is made to serve here, and how its proxy user logs in there.
 my $for_user1 = base64(qw(user1 proxy proxy-secret));

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # Cyrus.pm: a real Cyrus of the test's own: IMAP, POP3 and ManageSieve, its
-# folders, ports and users: user1 with password pass-1, and so on, and
-# "proxy" with proxy-secret, who may act for these.  Needs root.
+# folders, ports and users with mailboxes: user1 with password pass-1, and so
+# on, and "proxy" with proxy-secret, who may act for these.  Needs root.
 package Gatepost::Cyrus;
 use v5.36;
 use parent -norequire, 'Gatepost::Process';
 use Carp qw(croak);
+use Gatepost::Imap;
 use Gatepost::Port qw(free_port);
 use Gatepost::Process qw(test_dir wait_for read_file run_command write_file);
 use Gatepost::Syslog;
@@ -47,7 +48,6 @@ sub settings ($self) {
 		defaultpartition => 'default', 'partition-default' => "$dir/mail",
 		servername => "$self->{name}.example.net", cyrus_user => 'nobody',
 		admins => 'admin', proxyservers => 'proxy',
-		autocreate_quota => 0, autocreate_post => 'no',
 		# a refused password is answered at once, and a mailbox may be opened again at once
 		failedloginpause => 0, popminpoll => 0,
 		allowplaintext => 'yes', sasl_mech_list => 'PLAIN LOGIN', sasl_pwcheck_method => 'auxprop',
@@ -85,7 +85,7 @@ sub services ($self) {
 }
 
 sub make_users ($self) {
-	my %password = (proxy => 'proxy-secret', map { ("user$_" => "pass-$_") } 1 .. $self->{users});
+	my %password = (proxy => 'proxy-secret', admin => 'admin-secret', map { ("user$_" => "pass-$_") } 1 .. $self->{users});
 	my @command = (unpacked_path('/usr/sbin/saslpasswd2'), '-c', '-p', '-f', "$self->{dir}/sasldb",
 	    '-u', "$self->{name}.example.net");
 
@@ -106,7 +106,21 @@ sub start ($self) {
 			IO::Socket::INET->new(PeerAddr => $self->{address}, PeerPort => $port);
 		}, 20, "$self->{name} to listen");
 	}
+	$self->make_mailboxes unless $self->{has_mailboxes}++;
 	return $self;
+}
+
+sub make_mailboxes ($self) {
+	my $admin = Gatepost::Imap->new($self->{cert} ? (port => $self->port('imaps'), tls => 1)
+	    : (port => $self->port('imap')));
+
+	$admin->login('admin', 'admin-secret');
+	for (1 .. $self->{users}) {
+		my $reply = $admin->cmd("CREATE user/user$_");
+		croak "mailbox of user$_: $reply" unless $reply =~ / OK/;
+	}
+	$admin->close;
+	return;
 }
 
 sub stop_quietly ($self) {
