@@ -172,16 +172,25 @@ is_plain(const struct credentials *c)
 	    credential_is_valid(buf_slice(&c->password));
 }
 
+/* Who has STLS and no USER wants TLS first; without STLS it may be a server that just does not list USER. */
+static bool
+is_login_disabled(const struct dial *dial)
+{
+	return dial_has(dial, "STLS") && !dial->tls_active && !dial_has(dial, "USER");
+}
+
 static bool
 cannot_log_in(const struct dial *dial)
 {
-	return !dial_has_mechanism(dial) &&
-	    (dial_needs_mechanism(dial) || !is_plain(dial->order.credentials));
+	return !dial_has_mechanism(dial) && (dial_needs_mechanism(dial) || is_login_disabled(dial) ||
+	    !is_plain(dial->order.credentials));
 }
 
 static void
 fail_login(struct dial *dial)
 {
+	if (is_login_disabled(dial))
+		dial_fail(dial, "server allows no login here");
 	if (dial_needs_mechanism(dial))
 		dial_fail_mechanism(dial);
 	dial_fail(dial, "user or password do not fit in USER and PASS");

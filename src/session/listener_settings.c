@@ -106,8 +106,8 @@ static const struct directive listener_directives[] = {
 	CONF_NETWORKS(struct listener_settings, trusted, NULL, 0,
 	    "Peers that are proxies of yours: webmail, or another gatepost. What they tell of their clients "
 	    "is believed: address and port, the address it came to, the session's id, and how many proxies "
-	    "it may pass yet; on imap by ID, on smtp and submission by XCLIENT, which is announced to them. "
-	    "They count as on TLS. A user's name is never taken from them. On imap the fields are "
+	    "it may pass yet; by XCLIENT, which is announced to them, on imap by ID. They count as on TLS. "
+	    "A user's name is never taken from them. On imap the fields are "
 	    "`x-originating-ip`, `x-originating-port`, `x-connected-ip`, `x-connected-port`, `x-session-id` "
 	    "and `x-proxy-ttl`; others, `x-forward-` ones too, are not passed on."),
 	CONF_REFERENCES(struct listener_settings, auth, NULL, &auth_block, 0,
