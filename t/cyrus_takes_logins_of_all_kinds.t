@@ -12,8 +12,10 @@ use Gatepost::Cert qw(make_cert);
 use Gatepost::Cyrus;
 use Gatepost::Gatepost;
 use Gatepost::Imap;
+use Gatepost::Pop3;
 use Gatepost::Port qw(own_address);
 use Gatepost::Process qw(test_dir write_file);
+use Gatepost::Sieve;
 use MIME::Base64 qw(encode_base64);
 use Test::More;
 
@@ -70,6 +72,21 @@ sub imap_capabilities ($client) {
 	return sort grep { my $word = $_; !grep { $word =~ /^$_$/ } @own } split ' ', $line;
 }
 
+# What imap_idle has left is the last.
+sub pop3_retrieve ($client, $n, $server) {
+	my @messages = $client->list('LIST');
+	my ($number) = split ' ', $messages[-1] // '';
+
+	like(join("\n", $client->list("RETR $number")), qr/^Subject: new\r?\n.*^New\.$/ms, 'mail is retrieved');
+	like($client->cmd('QUIT'), qr/^\+OK/, 'and the end');
+}
+
+sub sieve_put_and_get ($client, $n, $server) {
+	my $script = "# of user$n\r\nkeep;\r\n";
+	like($client->put('s', $script), qr/^OK/, 'a script is taken');
+	like($client->cmd('GETSCRIPT "s"'), qr/^\{\d+\+?\}\n\Q$script\E/, 'and comes back');
+}
+
 # Of each protocol: its client; how to log in, by mechanism, that which every Cyrus takes first; the reply to
 # a good and to a bad login, and where no server can be had, and what our log says then of a Cyrus that wants
 # TLS; what Cyrus logs of the client's address, if it can be told; what is offered, but for what is the proxy's
@@ -98,6 +115,38 @@ my %protocols = (
 		offered => \&imap_capabilities,
 		works => [\&imap_append_and_fetch, \&imap_idle],
 		ways => [qw(implicit literal master password starttls)],
+	},
+	pop3 => {
+		client => 'Gatepost::Pop3',
+		log_in => [
+			'USER and PASS' => sub ($client, $user, $password) { $client->user_pass($user, $password) },
+			'AUTH PLAIN' => sub ($client, $user, $password) { $client->auth($user, $password) },
+		],
+		good => qr/^\+OK/,
+		bad => qr/^-ERR \[AUTH\]/,
+		unavailable => qr/^-ERR \[SYS\/TEMP\]/,
+		forbidden => qr/server allows no login here/,
+		offered => sub ($client) {
+			return sort grep { !/^(?:SASL|STLS|USER|IMPLEMENTATION)\b/ } $client->list('CAPA');
+		},
+		works => [\&pop3_retrieve],
+		ways => [qw(implicit literal master password starttls)],
+	},
+	sieve => {
+		client => 'Gatepost::Sieve',
+		log_in => ['AUTHENTICATE PLAIN' => sub ($client, $user, $password) {
+			$client->authenticate($user, $password);
+		}],
+		good => qr/^OK/,
+		bad => qr/^NO/,
+		unavailable => qr/^NO \(TRYLATER\)/,
+		forbidden => qr/server offers no SASL|no login/,
+		offered => sub ($client) {
+			my $own = qr/^"(?:IMPLEMENTATION|VERSION|SASL|STARTTLS|OWNER|UNAUTHENTICATE)"|^OK/;
+			return sort grep { !/$own/ } split /\n/, $client->cmd('CAPABILITY');
+		},
+		works => [\&sieve_put_and_get],
+		ways => [qw(master password starttls)],
 	},
 );
 
@@ -223,21 +272,6 @@ for my $protocol (sort keys %protocols) {
 	like($row->{log_in}[1]->(client($protocol, 'bare', 1), 'user1', 'pass-1'), $row->{unavailable},
 	    "$protocol: a Cyrus that wants TLS is given no password without");
 	ok($gatepost->wait_for_log(qr/ ${protocol}_bare .*$row->{forbidden}/), "$protocol: and the log says why");
-}
-# Not through the proxy: what else Cyrus is made to serve here, and how its proxy user logs in there.
-my $for_user1 = base64(qw(user1 proxy proxy-secret));
-my %raw = (
-	pop3 => [qr/^\+OK/, "AUTH PLAIN $for_user1"],
-	sieve => [qr/^OK/, qq(AUTHENTICATE "PLAIN" "$for_user1")],
-);
-for my $service (sort keys %raw) {
-	my ($good, $command) = @{ $raw{$service} };
-	my $client = Gatepost::Imap->new(port => $cyrus->port($service), greeting => 0);
-
-	$client->lines_until($good);
-	like($client->send_bytes("$command\r\n")->line, $good, "$service: the proxy user acts for another");
-	ok(next_login($cyrus, $service, 'user1'), "$service: and Cyrus says so");
-	$client->close;
 }
 unlike($gatepost->log_text . join('', $gatepost->event_lines), qr/proxy-secret|(?:pass|gate)-\d/,
     'no log has a password');
