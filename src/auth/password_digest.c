@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "auth/password_scheme.h"
-#include "base/base64.h"
+#include "auth/scram.h"
 #include "base/buf.h"
 
 enum { ROUNDS_MAX = 100 * 1000 * 1000 };
@@ -124,56 +124,28 @@ pbkdf2_matches(const struct password_scheme *scheme, struct slice hash, struct s
 	return ok;
 }
 
-/* "rounds,salt,StoredKey,ServerKey", all but the first in base64.  The buffers are the caller's to clear. */
-struct scram {
-	struct buf salt, stored_key;
-	int rounds;
-};
-
-static bool
-scram_read(const struct password_scheme *scheme, struct slice hash, struct scram *out)
-{
-	return read_rounds(slice_take(&hash, ','), &out->rounds) &&
-	    base64_decode(slice_take(&hash, ','), &out->salt) &&
-	    base64_decode(slice_take(&hash, ','), &out->stored_key) && hash.len > 0 &&
-	    buf_len(&out->stored_key) == digest_size(scheme->digest);
-}
-
-static void
-scram_clear(struct scram *parts)
-{
-	buf_wipe(&parts->salt);
-	buf_wipe(&parts->stored_key);
-}
-
 bool
 scram_is_sound(const struct password_scheme *scheme, struct slice hash)
 {
-	struct scram parts = { 0 };
-	bool ok = scram_read(scheme, hash, &parts);
+	struct scram_secret secret = { .digest = scheme->digest };
+	bool ok = scram_secret_read(&secret, hash);
 
-	scram_clear(&parts);
+	scram_secret_wipe(&secret);
 	return ok;
 }
 
 bool
 scram_matches(const struct password_scheme *scheme, struct slice hash, struct slice given)
 {
-	static const struct slice nothing = { "", 0 };
-	size_t size = digest_size(scheme->digest);
-	uint8_t salted[DIGEST_SIZE_MAX], client[DIGEST_SIZE_MAX], stored[DIGEST_SIZE_MAX];
-	struct slice salted_key = { (const char *)salted, size }, client_key = { (const char *)client, size };
-	struct scram parts = { 0 };
-	bool ok;
+	struct scram_secret secret = { .digest = scheme->digest };
+	uint8_t kept[DIGEST_SIZE_MAX];
+	bool ok = scram_secret_read(&secret, hash);
 
-	ok = scram_read(scheme, hash, &parts) &&
-	    digest_pbkdf2(scheme->digest, given, buf_slice(&parts.salt), parts.rounds, salted) &&
-	    digest_hmac(scheme->digest, salted_key, slice_of("Client Key"), client) &&
-	    digest_both(scheme->digest, client_key, nothing, stored) &&
-	    secret_equals(stored, buf_data(&parts.stored_key), size);
-	scram_clear(&parts);
-	secret_wipe(salted, sizeof(salted));
-	secret_wipe(client, sizeof(client));
+	memcpy(kept, secret.stored_key, sizeof(kept));
+	ok = ok && scram_secret_derive(&secret, given) &&
+	    secret_equals(kept, secret.stored_key, digest_size(scheme->digest));
+	scram_secret_wipe(&secret);
+	secret_wipe(kept, sizeof(kept));
 	return ok;
 }
 
