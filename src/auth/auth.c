@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "conf/conf.h"
+#include "conf/suggest.h"
 
 #define SOURCE_INDEX(name) SOURCE_##name
 #define SOURCE_WORD(name) { #name, SOURCE_##name }
@@ -25,15 +26,80 @@ static const struct directive auth_directives[] = {
 	    "a bad one is logged."),
 	CONF_STRINGS(struct auth, domains, NULL, 0,
 	    "Only users of these domains are asked for here.  Default: all users."),
+	CONF_STRINGS(struct auth, mechanisms, "auto", 0,
+	    "The SASL mechanisms that are offered: of PLAIN, LOGIN, CRAM-MD5, SCRAM-SHA-256, XOAUTH2, "
+	    "OAUTHBEARER and EXTERNAL those that the source can judge.  `auto`: by which it can judge all its "
+	    "users.  Of a file that is PLAIN, LOGIN and, for clients whose certificate was verified, "
+	    "EXTERNAL; CRAM-MD5 where all passwords are in the clear ({PLAIN}); SCRAM-SHA-256 where all are "
+	    "that or {SCRAM-SHA-256}.  Users who are locked do not count, and a user who has not what a "
+	    "mechanism needs is refused by it.  EXTERNAL asks for no password, and lets in users whose "
+	    "password is locked, but not those with nologin.  Only what all `auth` of a listener offer is "
+	    "offered, and with a pool's `login password` no proofs and no certificates: the server could not "
+	    "be shown them."),
 	{ 0 }
 };
 
 static void
+refuse_mechanism(struct conf_problems *problems, const struct auth *auth, size_t i)
+{
+	const char *word = auth->mechanisms.items[i];
+	struct suggest suggest = suggest_start(word);
+	char phrase[SUGGEST_TEXT_MAX];
+
+	for (int k = 0; k < MECHANISM_COUNT; k++)
+		suggest_try(&suggest, mechanism_facts[k].name);
+	suggest_try(&suggest, "auto");
+	if (strcasecmp(word, "APOP") == 0)
+		conf_error_at_value(problems, &auth->conf, "mechanisms", i, "APOP is not there yet");
+	else if (strcmp(word, "auto") == 0)
+		conf_error_at_value(problems, &auth->conf, "mechanisms", i, "auto stands alone");
+	else
+		conf_error_at_value(problems, &auth->conf, "mechanisms", i, "%s is not a mechanism%s", word,
+		    suggest_phrase(&suggest, phrase));
+}
+
+/* Reads word `i`: a mechanism that the source could judge. */
+static void
+take_mechanism(struct conf_problems *problems, struct auth *auth, size_t i)
+{
+	static const char *const shown[] = {
+		[CREDENTIAL_PASSWORD] = "passwords", [CREDENTIAL_PROOF] = "proofs",
+		[CREDENTIAL_TOKEN] = "tokens", [CREDENTIAL_CERTIFICATE] = "certificates",
+	};
+	const struct auth_source *source = sources[auth->source];
+	enum mechanism mechanism = mechanism_find(slice_of(auth->mechanisms.items[i]));
+
+	if (mechanism == MECHANISM_COUNT) {
+		refuse_mechanism(problems, auth, i);
+		return;
+	}
+	if ((source->mechanisms(auth) & MECHANISM_BIT(mechanism)) == 0)
+		conf_error_at_value(problems, &auth->conf, "mechanisms", i,
+		    "%s cannot be offered: source %s judges no %s", mechanism_facts[mechanism].name,
+		    source->name, shown[mechanism_facts[mechanism].kind]);
+	auth->offered |= MECHANISM_BIT(mechanism);
+}
+
+static void
+read_mechanisms(struct conf_problems *problems, struct auth *auth)
+{
+	const struct string_list *words = &auth->mechanisms;
+
+	if (words->count == 1 && strcmp(words->items[0], "auto") == 0)
+		return;
+	if (words->count == 0)
+		conf_error_at(problems, &auth->conf, "mechanisms", "without a mechanism nobody could log in");
+	for (size_t i = 0; i < words->count; i++)
+		take_mechanism(problems, auth, i);
+}
+
+static void
 check_auth(struct conf_context *context, void *object)
 {
-	const struct auth *auth = object;
+	struct auth *auth = object;
 	const struct auth_source *source = sources[auth->source];
 
+	read_mechanisms(context->problems, auth);
 	if (source->needs_path && auth->path == NULL)
 		conf_error_at(context->problems, &auth->conf, "path", "source %s needs a path", source->name);
 	if (!source->needs_path && auth->path != NULL)
@@ -69,7 +135,7 @@ auth_mechanisms(const struct conf_list *chain)
 	for (size_t i = 0; i < chain->count; i++) {
 		const struct auth *auth = chain->items[i];
 
-		all &= sources[auth->source]->mechanisms(auth);
+		all &= auth->offered != 0 ? auth->offered : sources[auth->source]->mechanisms(auth);
 	}
 	return all;
 }

@@ -24,6 +24,8 @@ struct auth {				/* auth NAME { … } */
 	int source;			/* a row of AUTH_SOURCES */
 	const char *path;
 	struct string_list domains;	/* only users of these; empty: all */
+	struct string_list mechanisms;
+	unsigned offered;		/* the mechanisms that are written, as bits; 0: the source says */
 	void *resource;			/* the source's own, from auth_open to auth_close */
 };
 extern const struct block auth_block;
@@ -74,7 +76,8 @@ struct auth_source {
 	const char *name;
 	bool knows_users;		/* false: it only says AUTH_BY_SERVER */
 	bool needs_path;
-	unsigned (*mechanisms)(const struct auth *auth);	/* by which it can judge all users */
+	/* By which it can judge all its users; before auth_open: by which it could. */
+	unsigned (*mechanisms)(const struct auth *auth);
 	/* Ends in auth_answer or, where the source does not know the user, in auth_pass_on. */
 	void (*start)(struct auth_request *request, const struct auth *auth);
 	/* Nobody knows the user: refuses, and takes as long as with a wrong password.  NULL: at once. */
@@ -86,7 +89,8 @@ struct auth_source {
 };
 
 bool auth_knows_users(const struct conf_list *chain);	/* false: it leaves some logins to the server */
-unsigned auth_mechanisms(const struct conf_list *chain);	/* that all of it can judge: bits */
+/* What all of it can judge and is to: bits of mechanism.h.  Before auth_open: all that it could. */
+unsigned auth_mechanisms(const struct conf_list *chain);
 void auth_start(struct auth_request *request);
 /* credentials->response answers the AUTH_CHALLENGE that came last. */
 void auth_respond(struct auth_request *request);

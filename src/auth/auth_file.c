@@ -3,25 +3,45 @@
  * auth_file.c: the source that has a user file.  Cheap passwords are checked
  * at once, slow ones on the hashing threads; for a user it does not know one
  * of the file's own passwords is checked, so that the time tells nothing.
+ * Proofs are judged by what the file keeps: CRAM-MD5 (RFC 2195), SCRAM (RFC 7677).
  */
+#include <assert.h>
 #include <string.h>
 
 #include "auth/auth.h"
 #include "auth/password.h"
+#include "auth/scram.h"
 #include "auth/user_file.h"
+#include "base/base64.h"
 #include "base/hash.h"
+#include "base/random.h"
 #include "base/xalloc.h"
 
-/* A check, while it is under way: the loop's but for what run_check reads and writes. */
+/* A check, while it is under way: the loop's but for what the job reads and writes. */
 struct check {
 	struct thread_job job;
 	struct auth_request *request;	/* NULL: cancelled */
 	struct user_table *users;	/* one reference */
 	const struct user *user;
 	struct password password;	/* of the user */
-	struct buf given;
+	struct buf given;		/* the client's password, or its last message */
 	bool is_pretence;		/* whatever comes of it, the answer is no */
 	bool matches;
+	void (*go_on)(struct check *check);	/* when the job is done */
+
+	struct scram scram;
+	struct scram_secret secret;
+	struct buf reply;		/* to the client */
+};
+
+/* How a mechanism goes about it, or several that show the same. */
+struct method {
+	/* Could anything be right that the client shows, by what is in the user's line? */
+	bool (*can_be_right)(const struct check *check, const struct auth_fields *fields);
+	/* Also for a pretence, where there may be no user. */
+	void (*begin)(struct check *check, const struct auth *auth);
+	/* Whose password is checked for a stranger; NULL: nobody's. */
+	const struct user *(*typical)(const struct user_table *users);
 };
 
 static bool
@@ -60,14 +80,15 @@ refresh_file(const struct auth *auth, bool *changed, struct buf *complaints)
 static unsigned
 mechanisms_of_file(const struct auth *auth)
 {
-	(void)auth;
-	return mechanisms_of_kind(CREDENTIAL_PASSWORD) | mechanisms_of_kind(CREDENTIAL_CERTIFICATE);
-}
+	unsigned always = mechanisms_of_kind(CREDENTIAL_PASSWORD) | mechanisms_of_kind(CREDENTIAL_CERTIFICATE);
+	struct user_table *users;
 
-static void
-answer_refused(struct auth_request *request)
-{
-	auth_answer(request, &(struct auth_answer){ .verdict = AUTH_REFUSED });
+	if (auth->resource == NULL)
+		return always | mechanisms_of_kind(CREDENTIAL_PROOF);
+	users = user_file_users(auth->resource);
+	always |= user_table_proofs(users);
+	user_table_put(&users);
+	return always;
 }
 
 static void
@@ -75,6 +96,9 @@ check_free(struct check *check)
 {
 	user_table_put(&check->users);
 	buf_wipe(&check->given);
+	scram_clear(&check->scram);
+	scram_secret_wipe(&check->secret);
+	buf_wipe(&check->reply);
 	xfree(check);
 }
 
@@ -90,6 +114,8 @@ judge(const struct check *check, struct auth_answer *answer, struct buf *texts)
 	if (!check->matches || check->is_pretence ||
 	    !auth_fields_read(check->user->fields, check->user->fields_size, &fields, &error))
 		return;
+	if (request->credentials->kind == CREDENTIAL_CERTIFICATE)
+		fields.nopassword = NULL;	/* nobody else needs to judge */
 	if (auth_fields_expand(&fields, request->user, texts))
 		auth_fields_judge(&fields, request, answer);
 	else
@@ -112,21 +138,13 @@ conclude(struct check *check)
 }
 
 static void
-run_check(struct thread_job *job)
-{
-	struct check *check = (struct check *)job;
-
-	check->matches = password_matches(&check->password, buf_slice(&check->given));
-}
-
-static void
 on_checked(struct thread_job *job)
 {
 	struct check *check = (struct check *)job;
 
 	if (atomic_load(&job->is_cancelled))
 		check->request = NULL;
-	conclude(check);
+	check->go_on(check);
 }
 
 static void
@@ -149,18 +167,17 @@ client_key(const struct addr *client)
 }
 
 static void
-begin_check(struct check *check)
+run_job(struct check *check, bool is_slow)
 {
 	struct auth_request *request = check->request;
 
-	if (request->hashing == NULL || !password_is_slow(&check->password)) {
-		run_check(&check->job);
-		conclude(check);
+	if (request->hashing == NULL || !is_slow) {
+		check->job.run(&check->job);
+		check->go_on(check);
 		return;
 	}
 	check->job.loop = request->loop;
 	check->job.key = client_key(&request->identity->client);
-	check->job.run = run_check;
 	check->job.done = on_checked;
 	request->work = check;
 	request->cancel = cancel_check;
@@ -170,31 +187,253 @@ begin_check(struct check *check)
 	check_free(check);
 }
 
+static bool
+can_be_password(const struct check *check, const struct auth_fields *fields)
+{
+	return buf_len(&check->given) > 0 && (check->password.scheme != NULL || fields->nopassword != NULL);
+}
+
+static void
+run_password(struct thread_job *job)
+{
+	struct check *check = (struct check *)job;
+
+	check->matches = password_matches(&check->password, buf_slice(&check->given));
+}
+
+static void
+begin_password(struct check *check, const struct auth *auth)
+{
+	(void)auth;
+	if (check->password.scheme == NULL) {		/* nopassword: any is right here */
+		check->matches = true;
+		conclude(check);
+		return;
+	}
+	check->job.run = run_password;
+	check->go_on = conclude;
+	run_job(check, password_is_slow(&check->password));
+}
+
+static bool
+can_be_certificate(const struct check *check, const struct auth_fields *fields)
+{
+	(void)check;
+	(void)fields;
+	return true;
+}
+
+/* TLS has judged it; that the user is known is all that is asked here. */
+static void
+begin_certificate(struct check *check, const struct auth *auth)
+{
+	(void)auth;
+	check->matches = true;
+	conclude(check);
+}
+
+static bool
+can_be_cram_md5(const struct check *check, const struct auth_fields *fields)
+{
+	(void)fields;
+	return (password_proofs(&check->password) & MECHANISM_BIT(MECHANISM_CRAM_MD5)) != 0;
+}
+
+static void
+begin_cram_md5(struct check *check, const struct auth *auth)
+{
+	struct slice challenge = buf_slice(&check->request->credentials->challenge);
+	uint8_t wanted[DIGEST_SIZE_MAX];
+	struct buf password = { 0 }, digest = { 0 };
+
+	(void)auth;
+	check->matches = password_clear_text(&check->password, &password) &&
+	    digest_hmac(DIGEST_MD5, buf_slice(&password), challenge, wanted) &&
+	    password_decode_hex(buf_slice(&check->given), &digest) &&
+	    buf_len(&digest) == digest_size(DIGEST_MD5) &&
+	    secret_equals(buf_data(&digest), wanted, buf_len(&digest));
+	buf_wipe(&password);
+	buf_wipe(&digest);
+	conclude(check);
+}
+
+static bool
+can_be_scram(const struct check *check, const struct auth_fields *fields)
+{
+	(void)fields;
+	return (password_proofs(&check->password) & MECHANISM_BIT(MECHANISM_SCRAM_SHA_256)) != 0;
+}
+
+static void
+drop_check(struct auth_request *request)
+{
+	check_free(request->work);
+}
+
+/* Sends the reply, and has `respond` called with the client's next message. */
+static void
+challenge(struct check *check, void (*respond)(struct auth_request *request))
+{
+	struct auth_request *request = check->request;
+	const struct auth_answer answer = {
+		.verdict = AUTH_CHALLENGE, .challenge = buf_slice(&check->reply),
+	};
+
+	request->work = check;
+	request->cancel = drop_check;
+	request->respond = respond;
+	auth_answer(request, &answer);
+}
+
+static struct check *
+take_response(struct auth_request *request)
+{
+	struct check *check = request->work;
+
+	request->cancel = request->respond = NULL;
+	request->work = NULL;
+	buf_wipe(&check->reply);
+	buf_wipe(&check->given);
+	buf_append_slice(&check->given, buf_slice(&request->credentials->response));
+	return check;
+}
+
+/* The client has seen that we know its password, too, and has nothing more to say. */
+static void
+end_scram(struct auth_request *request)
+{
+	struct check *check = take_response(request);
+
+	check->matches = buf_len(&check->given) == 0;
+	conclude(check);
+}
+
+static void
+on_scram_verified(struct check *check)
+{
+	if (check->request != NULL && check->matches && !check->is_pretence)
+		challenge(check, end_scram);
+	else
+		conclude(check);
+}
+
+static void
+run_scram(struct thread_job *job)
+{
+	struct check *check = (struct check *)job;
+	struct buf password = { 0 };
+	bool ok = true;
+
+	if (password_clear_text(&check->password, &password))
+		ok = scram_secret_derive(&check->secret, buf_slice(&password));
+	check->matches = ok &&
+	    scram_verify(&check->scram, buf_slice(&check->given), &check->secret, &check->reply);
+	buf_wipe(&password);
+}
+
+static void
+respond_scram(struct auth_request *request)
+{
+	struct check *check = take_response(request);
+
+	check->job.run = run_scram;
+	check->go_on = on_scram_verified;
+	run_job(check, password_is_clear_text(&check->password));
+}
+
+/* Whose keys are not kept is shown a salt and rounds that could be anybody's whose are. */
+static void
+make_up_salt(struct check *check, const struct auth *auth)
+{
+	const struct user *typical = user_table_typical_scram(check->users);
+	size_t size = SCRAM_SALT_SIZE;
+	struct scram_secret model = { 0 };
+	uint8_t salt[DIGEST_SIZE_MAX];
+	struct password password;
+	struct error error;
+
+	check->secret = (struct scram_secret){ .digest = DIGEST_SHA256, .rounds = SCRAM_ROUNDS };
+	if (typical != NULL && password_read(typical->password, &password, &error) &&
+	    password_scram_secret(&password, &model)) {
+		check->secret.rounds = model.rounds;
+		size = buf_len(&model.salt) < sizeof(salt) ? buf_len(&model.salt) : sizeof(salt);
+	}
+	user_file_salt(auth->resource, slice_of(check->request->user), salt);
+	buf_append(&check->secret.salt, salt, size);
+	scram_secret_wipe(&model);
+}
+
+static void
+begin_scram(struct check *check, const struct auth *auth)
+{
+	enum { NONCE_SIZE = 18 };	/* bytes, which fill whole groups of base64 */
+	char bytes[NONCE_SIZE];
+	struct buf nonce = { 0 };
+	bool is_sound;
+
+	if (check->is_pretence || !password_scram_secret(&check->password, &check->secret))
+		make_up_salt(check, auth);
+	random_bytes(bytes, sizeof(bytes));
+	base64_encode(slice_make(bytes, sizeof(bytes)), &nonce);
+	is_sound = scram_begin(&check->scram, buf_slice(&check->given), &check->secret, buf_slice(&nonce),
+	    &check->reply);
+	buf_clear(&nonce);
+	if (is_sound)
+		challenge(check, respond_scram);
+	else
+		conclude(check);
+}
+
+static const struct method by_password = { can_be_password, begin_password, user_table_typical };
+static const struct method by_certificate = { can_be_certificate, begin_certificate, NULL };
+
+static const struct method *const methods[MECHANISM_COUNT] = {
+	[MECHANISM_PLAIN] = &by_password,
+	[MECHANISM_LOGIN] = &by_password,
+	[MECHANISM_CRAM_MD5] = &(const struct method){ can_be_cram_md5, begin_cram_md5, NULL },
+	[MECHANISM_SCRAM_SHA_256] =
+	    &(const struct method){ can_be_scram, begin_scram, user_table_typical_scram },
+	[MECHANISM_EXTERNAL] = &by_certificate,
+};
+
+static const struct method *
+find_method(const struct credentials *credentials)
+{
+	const struct method *method = NULL;
+	enum mechanism mechanism = mechanism_find(slice_of(credentials->mechanism));
+
+	if (mechanism != MECHANISM_COUNT)
+		method = methods[mechanism];
+	assert(method != NULL || mechanism == MECHANISM_COUNT);	/* no other is offered */
+	return method != NULL ? method : &by_password;		/* the plain login command */
+}
+
 static struct check *
 check_new(struct auth_request *request, const struct auth *auth)
 {
+	const struct credentials *credentials = request->credentials;
 	struct check *check = xcalloc(1, sizeof(*check));
 
 	check->request = request;
 	check->users = user_file_users(auth->resource);
-	buf_append_slice(&check->given, buf_slice(&request->credentials->password));
+	buf_append_slice(&check->given, buf_slice(credentials->kind == CREDENTIAL_PROOF ?
+	    &credentials->response : &credentials->password));
 	return check;
 }
 
 static void
 pretend(struct auth_request *request, const struct auth *auth)
 {
+	const struct method *method = find_method(request->credentials);
 	struct check *check = check_new(request, auth);
 	struct error error;
 
 	check->is_pretence = true;
-	check->user = user_table_typical(check->users);
-	if (check->user != NULL && password_read(check->user->password, &check->password, &error)) {
-		begin_check(check);
-		return;
-	}
-	check_free(check);
-	answer_refused(request);
+	if (method->typical != NULL)
+		check->user = method->typical(check->users);
+	if (check->user != NULL)
+		(void)password_read(check->user->password, &check->password, &error);
+	method->begin(check, auth);
 }
 
 /* By the canonical name, or else as the client wrote it. */
@@ -215,37 +454,34 @@ wants_another(const struct credentials *credentials)
 	return other.len != 0 && (other.len != user.len || memcmp(other.data, user.data, user.len) != 0);
 }
 
-/* Could any password be right here?  What is read was good when the file was read. */
+/* What is read was good when the file was read. */
 static bool
-can_be_right(struct check *check, struct auth_fields *fields)
+can_be_right(struct check *check, const struct method *method)
 {
-	const struct credentials *credentials = check->request->credentials;
+	struct auth_fields fields;
 	struct error error;
 
-	return buf_len(&credentials->password) > 0 && !wants_another(credentials) &&
+	return !wants_another(check->request->credentials) &&
 	    password_read(check->user->password, &check->password, &error) &&
-	    auth_fields_read(check->user->fields, check->user->fields_size, fields, &error) &&
-	    (check->password.scheme != NULL || fields->nopassword != NULL);
+	    auth_fields_read(check->user->fields, check->user->fields_size, &fields, &error) &&
+	    method->can_be_right(check, &fields);
 }
 
 static void
 start(struct auth_request *request, const struct auth *auth)
 {
+	const struct method *method = find_method(request->credentials);
 	struct check *check = check_new(request, auth);
-	struct auth_fields fields;
 
 	check->user = find_user(check->users, request);
 	if (check->user == NULL) {
 		check_free(check);
 		auth_pass_on(request, auth);
-	} else if (!can_be_right(check, &fields)) {
+	} else if (!can_be_right(check, method)) {
 		check_free(check);
 		pretend(request, auth);
-	} else if (fields.nopassword != NULL) {
-		check->matches = true;
-		conclude(check);
 	} else {
-		begin_check(check);
+		method->begin(check, auth);
 	}
 }
 

@@ -231,3 +231,43 @@ password_class(const struct password *password, struct buf *out)
 		buf_append_slice(out, scheme->cost(buf_slice(&hash)));
 	buf_wipe(&hash);
 }
+
+bool
+password_is_clear_text(const struct password *password)
+{
+	return password->scheme != NULL && password->scheme->matches == plain_matches;
+}
+
+static bool
+is_scram_sha_256(const struct password *password)
+{
+	return password->scheme != NULL && password->scheme->matches == scram_matches &&
+	    password->scheme->digest == DIGEST_SHA256;
+}
+
+unsigned
+password_proofs(const struct password *password)
+{
+	if (password_is_clear_text(password))
+		return mechanisms_of_kind(CREDENTIAL_PROOF);
+	return is_scram_sha_256(password) ? MECHANISM_BIT(MECHANISM_SCRAM_SHA_256) : 0;
+}
+
+bool
+password_clear_text(const struct password *password, struct buf *out)
+{
+	return password_is_clear_text(password) && decode(password, out);
+}
+
+bool
+password_scram_secret(const struct password *password, struct scram_secret *secret)
+{
+	struct buf hash = { 0 };
+	bool ok;
+
+	*secret = (struct scram_secret){ .digest = DIGEST_SHA256 };
+	ok = is_scram_sha_256(password) && decode(password, &hash) &&
+	    scram_secret_read(secret, buf_slice(&hash));
+	buf_wipe(&hash);
+	return ok;
+}

@@ -5,8 +5,10 @@
 
 #include <stdbool.h>
 
+#include "auth/scram.h"
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/mechanism.h"
 #include "base/slice.h"
 
 struct password_scheme;
@@ -29,5 +31,13 @@ bool password_is_slow(const struct password *password);	/* to match takes long: 
 bool password_matches(const struct password *password, struct slice given);
 /* Appends "CRYPT $2y$10$" or the like: what takes the same time to match has the same class; locked: "". */
 void password_class(const struct password *password, struct buf *out);
+/* Of the mechanisms with a proof: those that what is kept suffices for. */
+unsigned password_proofs(const struct password *password);
+bool password_decode_hex(struct slice in, struct buf *out);	/* appends; false: they are no digits, or odd */
+bool password_is_clear_text(const struct password *password);
+/* Appends the password itself; false: it is not kept. */
+bool password_clear_text(const struct password *password, struct buf *out);
+/* What is kept for SCRAM-SHA-256; false: something else is.  Wipe it in either case. */
+bool password_scram_secret(const struct password *password, struct scram_secret *secret);
 
 #endif

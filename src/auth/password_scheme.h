@@ -18,8 +18,6 @@ struct password_scheme {
 	struct slice (*cost)(struct slice hash);
 };
 
-bool password_decode_hex(struct slice in, struct buf *out);	/* appends; false: they are none, or odd */
-
 /* password_digest.c */
 bool plain_is_sound(const struct password_scheme *scheme, struct slice hash);
 bool plain_matches(const struct password_scheme *scheme, struct slice hash, struct slice given);

@@ -6,11 +6,13 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/random.h"
 #include "base/xalloc.h"
 
 enum { SETTLE_S = 1, SIZE_MAX_BYTES = 1024 * 1024 * 1024 };
@@ -32,6 +34,7 @@ struct user_file {
 	struct user_table *users;
 	struct stamp stamp;		/* when last read, well or not */
 	bool is_bad;			/* what was last read was bad */
+	uint8_t salt_key[DIGEST_SHA256_SIZE];
 };
 
 static struct stamp
@@ -131,6 +134,7 @@ user_file_open(const char *path, struct buf *complaints)
 	file->path = xstrdup(path);
 	file->users = users;
 	file->stamp = stamp;
+	random_bytes(file->salt_key, sizeof(file->salt_key));
 	return file;
 }
 
@@ -151,6 +155,7 @@ user_file_put(struct user_file **file)
 		return;
 	user_table_put(&f->users);
 	pthread_mutex_destroy(&f->lock);
+	secret_wipe(f->salt_key, sizeof(f->salt_key));
 	xfree(f->path);
 	xfree(f);
 }
@@ -194,4 +199,13 @@ user_file_users(struct user_file *file)
 	users = user_table_get(file->users);
 	pthread_mutex_unlock(&file->lock);
 	return users;
+}
+
+void
+user_file_salt(const struct user_file *file, struct slice name, uint8_t salt[DIGEST_SIZE_MAX])
+{
+	struct slice key = { (const char *)file->salt_key, sizeof(file->salt_key) };
+
+	if (!digest_hmac(DIGEST_SHA512, key, name, salt))
+		abort();
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/digest.h"
 #include "base/slice.h"
 
 struct user_file;
@@ -43,6 +44,11 @@ bool user_file_refresh(struct user_file *file, bool now, bool *changed, struct b
 
 /* The users of now, which stay as they are; put after use.  Any thread. */
 struct user_table *user_file_users(struct user_file *file);
+/*
+ * The salt that SCRAM shows for a name for which none is kept: the same each time, and another for each name,
+ * which nobody can work out.  Any thread.
+ */
+void user_file_salt(const struct user_file *file, struct slice name, uint8_t salt[DIGEST_SIZE_MAX]);
 struct user_table *user_table_get(struct user_table *table);
 void user_table_put(struct user_table **table);
 /* From memory; NULL where there is a bad line.  `path` is for the complaints. */
@@ -54,5 +60,9 @@ size_t user_table_count(const struct user_table *table);
  * Users whose passwords cost something else can be told from strangers by the time.
  */
 const struct user *user_table_typical(const struct user_table *table);
+/* The same of those whom SCRAM-SHA-256 can judge; NULL: it can nobody. */
+const struct user *user_table_typical_scram(const struct user_table *table);
+/* The mechanisms with a proof that can judge all users who are not locked. */
+unsigned user_table_proofs(const struct user_table *table);
 
 #endif

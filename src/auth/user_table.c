@@ -22,13 +22,14 @@ struct user_table {
 	size_t size;
 	struct arena *arena;
 	struct map *users;
-	const struct user *typical;
+	const struct user *typical, *typical_scram;
+	unsigned proofs;		/* by which all can be judged who are not locked */
 };
 
-/* Users whose passwords cost the same. */
+/* Users whose passwords cost the same; and those of them whom SCRAM can judge. */
 struct class {
-	const struct user *first;
-	int count;
+	const struct user *first, *first_scram;
+	int count, count_scram;
 };
 
 struct reader {
@@ -37,7 +38,8 @@ struct reader {
 	struct buf *complaints;
 	struct map *classes;
 	uint32_t line;
-	int bad, most;
+	int bad, most, most_scram;
+	unsigned proofs;		/* those that every user so far can be judged by */
 };
 
 static void
@@ -114,19 +116,40 @@ find_class(struct reader *reader, const struct password *password)
 }
 
 static void
+count_user(const struct user *user, const struct user **first, int *count, const struct user **typical,
+    int *most)
+{
+	if ((*count)++ == 0)
+		*first = user;
+	if (*count > *most) {
+		*most = *count;
+		*typical = *first;
+	}
+}
+
+static void
 count_class(struct reader *reader, const struct user *user, const struct password *password)
 {
+	struct user_table *table = reader->table;
 	struct class *class;
 
 	if (password->scheme == NULL)
 		return;
 	class = find_class(reader, password);
-	if (class->count++ == 0)
-		class->first = user;
-	if (class->count > reader->most) {
-		reader->most = class->count;
-		reader->table->typical = class->first;
-	}
+	count_user(user, &class->first, &class->count, &table->typical, &reader->most);
+	if ((password_proofs(password) & MECHANISM_BIT(MECHANISM_SCRAM_SHA_256)) != 0)
+		count_user(user, &class->first_scram, &class->count_scram, &table->typical_scram,
+		    &reader->most_scram);
+}
+
+/* One with nopassword is judged by the server, and only with a password. */
+static void
+count_proofs(struct reader *reader, const struct password *password, const struct auth_fields *fields)
+{
+	if (password->scheme == NULL && fields->nopassword == NULL)
+		return;
+	reader->proofs &= password_proofs(password);
+	reader->table->proofs = reader->proofs;
 }
 
 static void
@@ -152,6 +175,7 @@ add_user(struct reader *reader, const char *name, const struct user *found)
 		*user = *found;
 		map_set(users, slice_of(name), user);
 		count_class(reader, user, &password);
+		count_proofs(reader, &password, &fields);
 	}
 }
 
@@ -224,7 +248,10 @@ struct user_table *
 user_table_read(const char *path, struct slice text, struct buf *complaints)
 {
 	struct user_table *table = xcalloc(1, sizeof(*table));
-	struct reader reader = { .path = path, .table = table, .complaints = complaints };
+	struct reader reader = {
+		.path = path, .table = table, .complaints = complaints,
+		.proofs = mechanisms_of_kind(CREDENTIAL_PROOF),
+	};
 
 	atomic_init(&table->references, 1);
 	table->size = text.len;
@@ -282,4 +309,16 @@ const struct user *
 user_table_typical(const struct user_table *table)
 {
 	return table->typical;
+}
+
+const struct user *
+user_table_typical_scram(const struct user_table *table)
+{
+	return table->typical_scram;
+}
+
+unsigned
+user_table_proofs(const struct user_table *table)
+{
+	return table->proofs;
 }
