@@ -413,6 +413,29 @@ check_routes(struct conf_problems *problems, const struct listener_settings *l)
 	}
 }
 
+/* Of the mechanisms those with which the pool's servers could be shown what the client has. */
+static unsigned
+left_by_pool(const struct pool *pool, unsigned mechanisms)
+{
+	if (pool == NULL || pool->options.login != LOGIN_PASSWORD)
+		return mechanisms;
+	return mechanisms & (mechanisms_of_kind(CREDENTIAL_PASSWORD) | mechanisms_of_kind(CREDENTIAL_TOKEN));
+}
+
+/* What users and servers leave is seen later; here, whether anything can be left at all. */
+static void
+check_offer(struct conf_problems *problems, const struct listener_settings *l)
+{
+	unsigned all = auth_mechanisms(&l->auth), left = left_by_pool(l->pool, all);
+
+	for (size_t i = 0; i < l->route.count; i++)
+		left = left_by_pool(((const struct route_rule *)l->route.items[i])->pool, left);
+	if (l->auth.count > 0 && left == 0)
+		conf_error_at(problems, &l->conf, "auth", "nobody could log in at listener %s: %s",
+		    l->conf.title, all == 0 ? "its `auth` have no mechanism in common" :
+		    "with `login password` a server can be shown none of its `mechanisms`");
+}
+
 /* What only those have whose data we read. */
 static void
 check_mediated(struct conf_problems *problems, const struct listener_settings *l)
@@ -492,6 +515,8 @@ check_listener(struct conf_problems *problems, const struct listener_settings *l
 		    "hostname: %s is not the name of a host", l->hostname);
 	if (!l->proto->has_login && l->auth.count > 0)
 		conf_error_at(problems, &l->conf, "auth", "%s knows no logins", l->protocol);
+	if (l->proto->has_login)
+		check_offer(problems, l);
 	check_mediated(problems, l);
 	check_trusted(problems, l);
 	if (l->pool != NULL)

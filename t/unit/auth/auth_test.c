@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -99,6 +100,68 @@ a_source_is_needed(void **state)
 	}
 }
 
+static void
+mechanisms_are_those_of_the_source(void **state)
+{
+	static const struct {
+		const char *text, *problem;	/* none: it is good */
+	} rows[] = {
+		{ "source file; path /u; mechanisms auto", NULL },
+		{ "source file; path /u; mechanisms PLAIN login CRAM-MD5 SCRAM-SHA-256 EXTERNAL", NULL },
+		{ "source server; mechanisms PLAIN XOAUTH2 OAUTHBEARER", NULL },
+		{ "source file; path /u; mechanisms PLAIN XOAUTH2",
+		  "text:1:49: XOAUTH2 cannot be offered: source file judges no tokens" },
+		{ "source server; mechanisms PLAIN CRAM-MD5",
+		  "text:1:42: CRAM-MD5 cannot be offered: source server judges no proofs" },
+		{ "source server; mechanisms EXTERNAL",
+		  "text:1:36: EXTERNAL cannot be offered: source server judges no certificates" },
+		{ "source server; mechanisms PLIAN",
+		  "text:1:36: PLIAN is not a mechanism; did you mean PLAIN?" },
+		{ "source server; mechanisms SCRAM-SHA-1",
+		  "SCRAM-SHA-1 is not a mechanism; did you mean SCRAM-SHA-256?" },
+		{ "source server; mechanisms PLAIN apop", "text:1:42: APOP is not there yet" },
+		{ "source server; mechanisms PLAIN auto", "text:1:42: auto stands alone" },
+		{ "source server; mechanisms none", "text:1:" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct conf_problems problems = { 0 };
+		struct conf *conf;
+		char text[256], told[1024] = "";
+		FILE *out = fmemopen(told, sizeof(told) - 1, "w");
+
+		snprintf(text, sizeof(text), "auth a { %s }", rows[i].text);
+		conf = conf_load_text("text", text, &root_block, &problems);
+		conf_problems_print(&problems, out);
+		fclose(out);
+		if (rows[i].problem == NULL ? problems.count > 0 : strstr(told, rows[i].problem) == NULL)
+			fail_msg("row %zu: %s", i, told);
+		conf_problems_clear(&problems);
+		conf_free(&conf);
+	}
+}
+
+static void
+what_is_written_is_offered(void **state)
+{
+	enum { PLAIN = MECHANISM_BIT(MECHANISM_PLAIN), XOAUTH2 = MECHANISM_BIT(MECHANISM_XOAUTH2) };
+	struct conf_problems problems = { 0 };
+	struct conf *conf = conf_load_text("text",
+	    "auth a { source server; mechanisms PLAIN XOAUTH2 }\nauth b { source server }", &root_block,
+	    &problems);
+	struct conf_list chain;
+
+	(void)state;
+	assert_non_null(conf);
+	chain = ((const struct root *)conf_root(conf))->auths;
+	assert_int_equal(auth_mechanisms(&chain), PLAIN | XOAUTH2);
+	chain.count = 0;
+	assert_int_equal(auth_mechanisms(&chain),
+	    mechanisms_of_kind(CREDENTIAL_PASSWORD) | mechanisms_of_kind(CREDENTIAL_TOKEN));
+	conf_free(&conf);
+}
+
 /* A source whose answer is under way. */
 static void
 on_cancel(struct auth_request *request)
@@ -125,6 +188,8 @@ main(void)
 		cmocka_unit_test(without_a_source_the_server_decides),
 		cmocka_unit_test(source_server_leaves_it_to_the_server),
 		cmocka_unit_test(a_source_is_needed),
+		cmocka_unit_test(mechanisms_are_those_of_the_source),
+		cmocka_unit_test(what_is_written_is_offered),
 		cmocka_unit_test(cancels_once_what_is_under_way),
 	};
 

@@ -202,6 +202,38 @@ the_typical_password_is_that_of_most(void **state)
 	user_table_put(&table);
 }
 
+#define KEYS \
+	",W22ZaJ0SNY7soEsUEjb6gQ==,WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=," \
+	"wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=\n"
+
+static void
+so_is_that_of_those_whom_scram_can_judge(void **state)
+{
+	static const struct {
+		const char *text, *typical;	/* or nobody */
+	} rows[] = {
+		{ "a:{PLAIN}a\nb:{SCRAM-SHA-256}5000" KEYS "c:{SCRAM-SHA-256}5000" KEYS, "b" },
+		{ "a:{SCRAM-SHA-256}4096" KEYS "b:{SCRAM-SHA-256}5000" KEYS "c:{SCRAM-SHA-256}5000" KEYS,
+		  "b" },
+		/* those who are as cheap but cannot be judged do not count */
+		{ "a:{SHA}y5/IUz3Tf3I3r1xLOYKDQJPvDpU=\nb:{SHA}y5/IUz3Tf3I3r1xLOYKDQJPvDpU=\nc:{PLAIN}c\n"
+		  "d:{SCRAM-SHA-256}5000" KEYS "e:{SCRAM-SHA-256}5000" KEYS, "d" },
+		{ "a:$5$" HASH "b:{PLAIN}b\nc:$5$" HASH, "b" },
+		{ "a:$5$" HASH "b:!\nc:$5$" HASH, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct user_table *table = read_good(rows[i].text);
+		const struct user *typical = user_table_typical_scram(table);
+
+		assert_true((typical == NULL) == (rows[i].typical == NULL));
+		if (typical != NULL)
+			assert_ptr_equal(typical, user_table_find(table, slice_of(rows[i].typical)));
+		user_table_put(&table);
+	}
+}
+
 static void
 a_hundred_thousand_users_are_read_quickly(void **state)
 {
@@ -424,6 +456,7 @@ main(void)
 		cmocka_unit_test(misplaced_fields_are_told),
 		cmocka_unit_test(too_many_bad_lines_are_counted),
 		cmocka_unit_test(the_typical_password_is_that_of_most),
+		cmocka_unit_test(so_is_that_of_those_whom_scram_can_judge),
 		cmocka_unit_test(a_hundred_thousand_users_are_read_quickly),
 		cmocka_unit_test_setup_teardown(a_changed_file_is_taken, make_place, remove_place),
 		cmocka_unit_test_setup_teardown(a_file_that_becomes_readable_is_taken, make_place,

@@ -75,8 +75,8 @@ decided_open(struct rig *rig, const char *line, const struct rig_text *text)
 	assert_int_equal(write(fd, buf_data(&file), buf_len(&file)), buf_len(&file));
 	close(fd);
 	buf_clear(&file);
-	snprintf(top, sizeof(top), "auth staff { source file; path %s }\n%s", users_path,
-	    text_or_none(text->top));
+	snprintf(top, sizeof(top), "auth staff { source file; path %s; mechanisms %s }\n%s", users_path,
+	    text->mechanisms != NULL ? text->mechanisms : "PLAIN LOGIN", text_or_none(text->top));
 	whole.protocol = "imap";
 	whole.top = top;
 	whole.listener = text->listener != NULL ? text->listener : "auth staff";

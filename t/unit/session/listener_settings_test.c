@@ -280,6 +280,35 @@ somebody_must_check_the_password(void **state)
 }
 
 static void
+a_mechanism_must_be_left_to_offer(void **state)
+{
+	static const struct {
+		const char *login, *auth, *problem;
+	} rows[] = {
+		{ "password", "proofs",
+		    "conf:6:50: nobody could log in at listener imap: with `login password`" },
+		{ "password", "both", NULL },
+		{ "trusted; master_password_file /p", "proofs", NULL },
+		{ "trusted; master_password_file /p", "proofs words",
+		    "its `auth` have no mechanism in common" },
+		{ "trusted; master_password_file /p", "both proofs", NULL },
+	};
+	static const char format[] =
+	    TLS "pool imap { " SERVER "; login %s }\n"
+		"auth proofs { source file; path /u; mechanisms CRAM-MD5 EXTERNAL }\n"
+		"auth words { source file; path /u; mechanisms PLAIN }\n"
+		"auth both { source file; path /u; mechanisms PLAIN CRAM-MD5 }\n"
+		"listener imap { bind *:143; tls main; pool imap; auth %s }";
+	char text[1024];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(text, sizeof(text), format, rows[i].login, rows[i].auth);
+		expect_problem(text, rows[i].problem);
+	}
+}
+
+static void
 a_pool_needs_servers_or_an_auth_that_names_hosts(void **state)
 {
 	static const struct {
@@ -438,6 +467,7 @@ main(void)
 		cmocka_unit_test(names_the_listeners_that_a_default_does_not_fit),
 		cmocka_unit_test(starttls_needs_a_protocol_that_has_it),
 		cmocka_unit_test(somebody_must_check_the_password),
+		cmocka_unit_test(a_mechanism_must_be_left_to_offer),
 		cmocka_unit_test(a_pool_needs_servers_or_an_auth_that_names_hosts),
 		cmocka_unit_test(a_protocol_has_its_ways),
 		cmocka_unit_test(shared_ways_are_for_those_that_have_them),

@@ -21,6 +21,7 @@ enum { SERVERS_MAX = 2 };
 struct rig_text {
 	const char *protocol, *top, *pool, *listener;
 	const char *farm;	/* lines of farm `f`, which has the servers; NULL: the pool has them */
+	const char *mechanisms;	/* of the auth source that decides (bound.h); NULL: those with a password */
 };
 
 struct rig {
