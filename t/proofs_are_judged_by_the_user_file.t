@@ -98,8 +98,9 @@ is(offered('own'), 'PLAIN LOGIN', 'servers want the password: no proofs');
 my $runs = 0;
 sub gsasl ($listener, $mechanism, $user, $password, @option) {
 	return run_command('gsasl-' . ++$runs, ['gsasl', '--verbose', '--imap', '--no-starttls', '--connect',
-	    '127.0.0.1:' . $gatepost->port($listener), '--mechanism', $mechanism, '--authentication-id', $user,
-	    '--password', $password, @option], stdin => '/dev/null', seconds => 30);
+	    '127.0.0.1:' . $gatepost->port($listener), '--mechanism', $mechanism,
+	    '--authentication-id', $user, '--password', $password, @option],
+	    stdin => '/dev/null', seconds => 30);
 }
 
 my %ways = (
@@ -142,21 +143,22 @@ is($status, 0, 'but for oneself') or diag($out);
 
 # curl at IMAP, and the senders at submission, after STARTTLS.
 ($status, $out) = run_command('curl', ['curl', '-sSv', '--noproxy', '*', '--max-time', 20, '-u',
-    'user1:gate-1', '--login-options', 'AUTH=CRAM-MD5', 'imap://127.0.0.1:' . $gatepost->port('clear') . '/']);
+    'user1:gate-1', '--login-options', 'AUTH=CRAM-MD5',
+    'imap://127.0.0.1:' . $gatepost->port('clear') . '/']);
 is($status, 0, 'curl at IMAP by CRAM-MD5') or diag($out);
 like($out, qr/AUTHENTICATE CRAM-MD5/, 'by that indeed');
 
 my $mail = write_file("$dir/mail", "From: user1\@example.com\r\nSubject: by SUBJECT\r\n\r\nHello.\r\n");
 my %senders = (
 	swaks => sub ($subject, $mechanism, $password) {
-		return ['swaks', '--server', '127.0.0.1', '--port', $gatepost->port('mail'), '--helo', 'laptop',
-		    '--tls', '--auth', $mechanism, '--auth-user', 'user1', '--auth-password', $password,
+		return ['swaks', '--server', '127.0.0.1', '--port', $gatepost->port('mail'),
+		    '--helo', 'laptop', '--tls', '--auth', $mechanism, '--auth-user', 'user1', '--auth-password', $password,
 		    '--from', 'user1@example.com', '--to', 'bob@example.com', '--h-Subject', $subject];
 	},
 	curl => sub ($subject, $mechanism, $password) {
 		return ['curl', '-sSv', '--noproxy', '*', '--max-time', 20, '-k', '--ssl-reqd', '--user',
-		    "user1:$password", '--login-options', "AUTH=$mechanism", '--mail-from', 'user1@example.com',
-		    '--mail-rcpt', 'bob@example.com', '-T', $mail,
+		    "user1:$password", '--login-options', "AUTH=$mechanism",
+		    '--mail-from', 'user1@example.com', '--mail-rcpt', 'bob@example.com', '-T', $mail,
 		    'smtp://127.0.0.1:' . $gatepost->port('mail') . '/laptop'];
 	},
 	msmtp => sub ($subject, $mechanism, $password) {
