@@ -31,7 +31,7 @@ my $gatepost = Gatepost::Gatepost->new(values => { CERT => make_cert(), USERS =>
     map { uc $_ => $servers{$_}->port } keys %servers }, config => <<'END')->start;
 hostname mail.example.com
 tls main { certificate @CERT@ }
-auth staff { source file; path @USERS@ }
+auth staff { source file; path @USERS@; mechanisms PLAIN LOGIN }
 pool judging { protocol submission; server judging { address 127.0.0.1:@JUDGING@ } }
 pool told { protocol submission; login xclient; server told { address 127.0.0.1:@TOLD@ } }
 default listener { protocol submission; tls main }

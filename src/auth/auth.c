@@ -27,15 +27,11 @@ static const struct directive auth_directives[] = {
 	CONF_STRINGS(struct auth, domains, NULL, 0,
 	    "Only users of these domains are asked for here.  Default: all users."),
 	CONF_STRINGS(struct auth, mechanisms, "auto", 0,
-	    "The SASL mechanisms that are offered: of PLAIN, LOGIN, CRAM-MD5, SCRAM-SHA-256, XOAUTH2, "
-	    "OAUTHBEARER and EXTERNAL those that the source can judge.  `auto`: by which it can judge all its "
-	    "users.  Of a file that is PLAIN, LOGIN and, for clients whose certificate was verified, "
-	    "EXTERNAL; CRAM-MD5 where all passwords are in the clear ({PLAIN}); SCRAM-SHA-256 where all are "
-	    "that or {SCRAM-SHA-256}.  Users who are locked do not count, and a user who has not what a "
-	    "mechanism needs is refused by it.  EXTERNAL asks for no password, and lets in users whose "
-	    "password is locked, but not those with nologin.  Only what all `auth` of a listener offer is "
-	    "offered, and with a pool's `login password` no proofs and no certificates: the server could not "
-	    "be shown them."),
+	    "The SASL mechanisms that are offered, of those that the source can judge: PLAIN, LOGIN, "
+	    "CRAM-MD5, SCRAM-SHA-256, XOAUTH2, OAUTHBEARER, EXTERNAL.  `auto`: by which it can judge all its "
+	    "users; of a file this depends on its passwords.  Clients are offered what all `auth` of the "
+	    "listener have in common; with the pool's `login password` no proofs and no certificates, which "
+	    "no server could be shown; and EXTERNAL where their certificate was verified."),
 	{ 0 }
 };
 
