@@ -89,7 +89,7 @@ struct auth_source {
 };
 
 bool auth_knows_users(const struct conf_list *chain);	/* false: it leaves some logins to the server */
-/* What all of it can judge and is to: bits of mechanism.h.  Before auth_open: all that it could. */
+/* What all of it can judge and is to: bits of mechanism.h.  Before auth_open: all that may come of it. */
 unsigned auth_mechanisms(const struct conf_list *chain);
 void auth_start(struct auth_request *request);
 /* credentials->response answers the AUTH_CHALLENGE that came last. */

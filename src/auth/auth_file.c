@@ -80,15 +80,15 @@ refresh_file(const struct auth *auth, bool *changed, struct buf *complaints)
 static unsigned
 mechanisms_of_file(const struct auth *auth)
 {
-	unsigned always = mechanisms_of_kind(CREDENTIAL_PASSWORD) | mechanisms_of_kind(CREDENTIAL_CERTIFICATE);
+	unsigned proofs = mechanisms_of_kind(CREDENTIAL_PROOF);
 	struct user_table *users;
 
-	if (auth->resource == NULL)
-		return always | mechanisms_of_kind(CREDENTIAL_PROOF);
-	users = user_file_users(auth->resource);
-	always |= user_table_proofs(users);
-	user_table_put(&users);
-	return always;
+	if (auth->resource != NULL) {
+		users = user_file_users(auth->resource);
+		proofs = user_table_proofs(users);
+		user_table_put(&users);
+	}
+	return proofs | mechanisms_of_kind(CREDENTIAL_PASSWORD) | mechanisms_of_kind(CREDENTIAL_CERTIFICATE);
 }
 
 static void

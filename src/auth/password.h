@@ -33,7 +33,7 @@ bool password_matches(const struct password *password, struct slice given);
 void password_class(const struct password *password, struct buf *out);
 /* Of the mechanisms with a proof: those that what is kept suffices for. */
 unsigned password_proofs(const struct password *password);
-bool password_decode_hex(struct slice in, struct buf *out);	/* appends; false: they are no digits, or odd */
+bool password_decode_hex(struct slice in, struct buf *out);	/* appends; false: no digits, or odd */
 bool password_is_clear_text(const struct password *password);
 /* Appends the password itself; false: it is not kept. */
 bool password_clear_text(const struct password *password, struct buf *out);
