@@ -139,14 +139,20 @@ scram_is_judged_by_what_is_kept(void **state)
 {
 	static const struct {
 		const char *user, *authzid, *password;
+		bool is_proved;
 		enum auth_verdict verdict;
 	} rows[] = {
-		{ "bob", "", "secret", AUTH_OK }, { "bob", "bob", "secret", AUTH_OK },
-		{ "bob", "tim", "secret", AUTH_REFUSED }, { "bob", "", "wrong", AUTH_REFUSED },
-		{ "tim", "", "pencil", AUTH_OK }, { "tim", "", "secret", AUTH_REFUSED },
-		{ "nobody", "", "secret", AUTH_REFUSED }, { "nobody", "", "pencil", AUTH_REFUSED },
-		{ "slow", "", "secret", AUTH_REFUSED }, { "eve", "", "secret", AUTH_REFUSED },
-		{ "shut", "", "secret", AUTH_REFUSED },
+		{ "bob", "", "secret", true, AUTH_OK },
+		{ "bob", "bob", "secret", true, AUTH_OK },
+		{ "bob", "tim", "secret", false, AUTH_REFUSED },
+		{ "bob", "", "wrong", false, AUTH_REFUSED },
+		{ "tim", "", "pencil", true, AUTH_OK },
+		{ "tim", "", "secret", false, AUTH_REFUSED },
+		{ "nobody", "", "secret", false, AUTH_REFUSED },
+		{ "nobody", "", "pencil", false, AUTH_REFUSED },
+		{ "slow", "", "secret", false, AUTH_REFUSED },
+		{ "eve", "", "secret", false, AUTH_REFUSED },
+		{ "shut", "", "secret", true, AUTH_REFUSED },
 	};
 	struct rig *rig = *state;
 
@@ -158,6 +164,8 @@ scram_is_judged_by_what_is_kept(void **state)
 
 		scram_begin_as(&question, rig, rows[i].user, rows[i].authzid);
 		respond_by(&question, rows[i].user, rows[i].password);
+		/* who has not proved anything is shown nothing */
+		assert_int_equal(question.answers, rows[i].is_proved ? 0 : 1);
 		if (question.answers == 0) {
 			assert_memory_equal(question.challenge, "v=", 2);
 			respond(&question, "");
