@@ -42,14 +42,16 @@ passdb {
 END
 my $postfix = Gatepost::Postfix->new(name => 'told', xclient => '127.0.0.1', sasl => {})->start;
 
-sub kept_line ($n) {
-	my ($status, $out) = run_command("doveadm-$n", ['doveadm', 'pw', '-s', 'SCRAM-SHA-256', '-p',
-	    "gate-$n"]);
-	return "user$n:$out";
+sub kept_line ($scheme, $user, $password) {
+	my ($status, $out) = run_command("doveadm-$scheme-$user", ['doveadm', 'pw', '-s', $scheme, '-p',
+	    $password]);
+	return "$user:$out";
 }
 my $slow = 'user3:' . crypt('gate-3', '$2b$06$abcdefghijklmnopqrstuu') . "\n";
 write_file("$dir/clear", "user1:{PLAIN}gate-1\nuser2:{CLEARTEXT}sec ret,=2C\nlocked:!\n");
-write_file("$dir/kept", join '', map { kept_line($_) } 1, 4, 5);
+write_file("$dir/kept", join '', map { kept_line('SCRAM-SHA-256', "user$_", "gate-$_") } 1, 4, 5);
+my $long = 'gate-' . 'x' x 70;		# more than a block of MD5
+write_file("$dir/cram", kept_line('CRAM-MD5', 'user1', 'gate-1') . kept_line('CRAM-MD5', 'user2', $long));
 write_file("$dir/mixed", "user1:{PLAIN}gate-1\n$slow");
 my $gatepost = Gatepost::Gatepost->new(values => { SERVER_PORT => $port, D1 => $dovecot->address,
     TOLD => $postfix->port, CERT => make_cert() }, config => <<'END')->start;
@@ -58,6 +60,7 @@ tls main { certificate @CERT@ }
 default auth { source file }
 auth clear { path @DIR@/clear }
 auth kept { path @DIR@/kept }
+auth cram { path @DIR@/cram }
 auth mixed { path @DIR@/mixed }
 auth written { path @DIR@/mixed; mechanisms SCRAM-SHA-256 CRAM-MD5 }
 farm f { server d1 { address @D1@:@SERVER_PORT@ } }
@@ -71,6 +74,7 @@ pool told { protocol submission; login xclient; server told { address 127.0.0.1:
 default listener { protocol imap; starttls off; plaintext_login yes; max_errors 50 }
 listener clear { bind 127.0.0.1:@PORT{clear}@; pool shared; auth clear }
 listener kept { bind 127.0.0.1:@PORT{kept}@; pool master; auth kept }
+listener cram { bind 127.0.0.1:@PORT{cram}@; pool shared; auth cram }
 listener mixed { bind 127.0.0.1:@PORT{mixed}@; pool shared; auth mixed }
 listener written { bind 127.0.0.1:@PORT{written}@; pool shared; auth written }
 listener own { bind 127.0.0.1:@PORT{own}@; pool own; auth clear }
@@ -91,6 +95,7 @@ sub offered ($listener) {
 }
 is(offered('clear'), 'PLAIN LOGIN CRAM-MD5 SCRAM-SHA-256', 'all passwords in the clear: all is offered');
 is(offered('kept'), 'PLAIN LOGIN SCRAM-SHA-256', 'SCRAM keys are kept: no CRAM-MD5');
+is(offered('cram'), 'PLAIN LOGIN CRAM-MD5', 'and the other way round');
 is(offered('mixed'), 'PLAIN LOGIN', 'a user with bcrypt: no proofs');
 is(offered('written'), 'CRAM-MD5 SCRAM-SHA-256 LOGINDISABLED', 'what is written is offered');
 is(offered('own'), 'PLAIN LOGIN', 'servers want the password: no proofs');
@@ -106,6 +111,7 @@ sub gsasl ($listener, $mechanism, $user, $password, @option) {
 my %ways = (
 	clear => [[user1 => 'gate-1'], [user2 => 'sec ret,=2C']],
 	kept => [[user1 => 'gate-1'], [user4 => 'gate-4']],
+	cram => [[user1 => 'gate-1'], [user2 => $long]],
 	mixed => [[user1 => 'gate-1'], [user3 => 'gate-3']],
 	written => [[user1 => 'gate-1']],
 );
@@ -152,8 +158,8 @@ my $mail = write_file("$dir/mail", "From: user1\@example.com\r\nSubject: by SUBJ
 my %senders = (
 	swaks => sub ($subject, $mechanism, $password) {
 		return ['swaks', '--server', '127.0.0.1', '--port', $gatepost->port('mail'),
-		    '--helo', 'laptop', '--tls', '--auth', $mechanism, '--auth-user', 'user1', '--auth-password', $password,
-		    '--from', 'user1@example.com', '--to', 'bob@example.com', '--h-Subject', $subject];
+		    '--helo', 'laptop', '--tls', '--auth', $mechanism, '--auth-user', 'user1',
+		    '--auth-password', $password, '--from', 'user1@example.com', '--to', 'bob@example.com', '--h-Subject', $subject];
 	},
 	curl => sub ($subject, $mechanism, $password) {
 		return ['curl', '-sSv', '--noproxy', '*', '--max-time', 20, '-k', '--ssl-reqd', '--user',

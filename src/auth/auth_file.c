@@ -244,15 +244,13 @@ begin_cram_md5(struct check *check, const struct auth *auth)
 {
 	struct slice challenge = buf_slice(&check->request->credentials->challenge);
 	uint8_t wanted[DIGEST_SIZE_MAX];
-	struct buf password = { 0 }, digest = { 0 };
+	struct buf digest = { 0 };
 
 	(void)auth;
-	check->matches = password_clear_text(&check->password, &password) &&
-	    digest_hmac(DIGEST_MD5, buf_slice(&password), challenge, wanted) &&
+	check->matches = password_cram_md5(&check->password, challenge, wanted) &&
 	    password_decode_hex(buf_slice(&check->given), &digest) &&
 	    buf_len(&digest) == digest_size(DIGEST_MD5) &&
 	    secret_equals(buf_data(&digest), wanted, buf_len(&digest));
-	buf_wipe(&password);
 	buf_wipe(&digest);
 	conclude(check);
 }

@@ -35,6 +35,7 @@ static const struct password_scheme schemes[] = {
 	{ "PBKDF2",        PASSWORD_AS_IS,  DIGEST_SHA1,   pbkdf2_is_sound, pbkdf2_matches, pbkdf2_cost },
 	{ "SCRAM-SHA-1",   PASSWORD_AS_IS,  DIGEST_SHA1,   scram_is_sound,  scram_matches,  scram_cost },
 	{ "SCRAM-SHA-256", PASSWORD_AS_IS,  DIGEST_SHA256, scram_is_sound,  scram_matches,  scram_cost },
+	{ "CRAM-MD5",      PASSWORD_HEX,    DIGEST_MD5,    cram_is_sound,   cram_matches,   NULL },
 	{ "ARGON2I",       PASSWORD_AS_IS,  DIGEST_SHA256, argon2_is_sound, argon2_matches, argon2_cost },
 	{ "ARGON2ID",      PASSWORD_AS_IS,  DIGEST_SHA256, argon2_is_sound, argon2_matches, argon2_cost },
 };
@@ -239,6 +240,12 @@ password_is_clear_text(const struct password *password)
 }
 
 static bool
+is_cram_md5(const struct password *password)
+{
+	return password->scheme != NULL && password->scheme->matches == cram_matches;
+}
+
+static bool
 is_scram_sha_256(const struct password *password)
 {
 	return password->scheme != NULL && password->scheme->matches == scram_matches &&
@@ -250,6 +257,8 @@ password_proofs(const struct password *password)
 {
 	if (password_is_clear_text(password))
 		return mechanisms_of_kind(CREDENTIAL_PROOF);
+	if (is_cram_md5(password))
+		return MECHANISM_BIT(MECHANISM_CRAM_MD5);
 	return is_scram_sha_256(password) ? MECHANISM_BIT(MECHANISM_SCRAM_SHA_256) : 0;
 }
 
@@ -269,5 +278,21 @@ password_scram_secret(const struct password *password, struct scram_secret *secr
 	ok = is_scram_sha_256(password) && decode(password, &hash) &&
 	    scram_secret_read(secret, buf_slice(&hash));
 	buf_wipe(&hash);
+	return ok;
+}
+
+bool
+password_cram_md5(const struct password *password, struct slice challenge, uint8_t digest[DIGEST_SIZE_MAX])
+{
+	struct buf kept = { 0 };
+	bool ok = false;
+
+	if (password_clear_text(password, &kept)) {
+		ok = digest_hmac(DIGEST_MD5, buf_slice(&kept), challenge, digest);
+	} else if (is_cram_md5(password)) {
+		ok = decode(password, &kept);
+		cram_digest(buf_slice(&kept), challenge, digest);
+	}
+	buf_wipe(&kept);
 	return ok;
 }

@@ -37,6 +37,9 @@ bool password_decode_hex(struct slice in, struct buf *out);	/* appends; false: n
 bool password_is_clear_text(const struct password *password);
 /* Appends the password itself; false: it is not kept. */
 bool password_clear_text(const struct password *password, struct buf *out);
+/* What CRAM-MD5 answers to the challenge; false: not enough is kept. */
+bool password_cram_md5(const struct password *password, struct slice challenge,
+    uint8_t digest[DIGEST_SIZE_MAX]);
 /* What is kept for SCRAM-SHA-256; false: something else is.  Wipe it in either case. */
 bool password_scram_secret(const struct password *password, struct scram_secret *secret);
 

@@ -31,6 +31,11 @@ bool scram_is_sound(const struct password_scheme *scheme, struct slice hash);
 bool scram_matches(const struct password_scheme *scheme, struct slice hash, struct slice given);
 struct slice scram_cost(struct slice hash);
 
+/* password_cram.c */
+bool cram_is_sound(const struct password_scheme *scheme, struct slice hash);
+bool cram_matches(const struct password_scheme *scheme, struct slice hash, struct slice given);
+void cram_digest(struct slice hash, struct slice challenge, uint8_t out[DIGEST_SIZE_MAX]);
+
 /* password_crypt.c */
 bool crypt_is_sound(const struct password_scheme *scheme, struct slice hash);
 bool crypt_matches(const struct password_scheme *scheme, struct slice hash, struct slice given);

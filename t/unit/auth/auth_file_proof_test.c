@@ -30,6 +30,8 @@ digests_are_judged_by_the_password(void **state)
 		{ "tim", "", "", AUTH_REFUSED },
 		{ "tim", "", "tanstaaftanstaaf", AUTH_REFUSED },
 		{ "tim", "other", right, AUTH_REFUSED },
+		{ "kept", "", right, AUTH_OK },
+		{ "kept", "", "b913a602c7eda7a495b4e6e7334d3891", AUTH_REFUSED },
 		{ "other", "", right, AUTH_REFUSED },
 		{ "nobody", "", right, AUTH_REFUSED },
 		{ "slow", "", right, AUTH_REFUSED },
@@ -37,7 +39,10 @@ digests_are_judged_by_the_password(void **state)
 	};
 	struct rig *rig = *state;
 
-	write_users(rig, "a", "tim:{PLAIN}tanstaaftanstaaf\nother:{CLEAR}x\nslow:" SLOW "\neve:!\n");
+	write_users(rig, "a",
+	    "kept:{CRAM-MD5}d06d4e1b26fccaa4b0b61801132340a354b21152711fb604ca"
+	    "3e035e7015116b\n"
+	    "tim:{PLAIN}tanstaaftanstaaf\nother:{CLEAR}x\nslow:" SLOW "\neve:!\n");
 	rig_configure(rig, "auth a { source file; path @/a }");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct question question;
@@ -57,6 +62,9 @@ digests_are_judged_by_the_password(void **state)
 #define STORED \
 	"{SCRAM-SHA-256}5000,W22ZaJ0SNY7soEsUEjb6gQ==,/EC3e5ZXre2/l6rs6ZVsJE5j5w7aT7J15OmJhYPDXDE=," \
 	"CXqv0nIwwfL0t5miZlCLOsfMrIQ5JTXBzhkVn7j/tmM="
+
+/* "x" */
+#define CONTEXTS "{CRAM-MD5}4638c77f1a70c6fda4ddfa6fbe34e6ee090a0f0088f15da8fed5e0a5ff2b4152"
 
 static struct slice
 find_value(const char *message, const char *name)
@@ -374,6 +382,7 @@ all_is_offered_that_all_users_have(void **state)
 		{ "bob:{PLAIN}x\ntim:" STORED "\n", SCRAM }, { "tim:" STORED "\nbob:{PLAIN}x\n", SCRAM },
 		{ "bob:{PLAIN}x\nslow:" SLOW "\njim:{PLAIN}x\n", 0 },
 		{ "bob:{PLAIN}x\nfree::nopassword\n", 0 },
+		{ "bob:{PLAIN}x\nkept:" CONTEXTS "\n", CRAM }, { "kept:" CONTEXTS "\ntim:" STORED "\n", 0 },
 	};
 	struct rig *rig = *state;
 

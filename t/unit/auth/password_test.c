@@ -56,6 +56,8 @@ static const struct {
 	    "vKnkND/XCOEJXPs=", true },
 	{ "{SCRAM-SHA-256}4096,TnEcfLWWgunig5EVEDvqNQ==,TbCiCC47F5RL2LCKE0LSasMND1joBvVOuucu7AW"
 	    "OgU0=,m6Ku05aJVSGb1wUhHRzUUH7Z5WmqIY1EQCLTUq1SLOE=", true },
+	{ "{CRAM-MD5}ef7b9d309a85367f1ef79b4f3b3bfd21074f66626b06ce9577e782bde09d"
+	    "1bbe", false },
 	{ "{SSHA.HEX}ac0fb1a73b54e177733fb189b1582c99d964a5f4f8b83e51", false },
 	{ "{SSHA256.HEX}ea48a473153b1c8b2b0886665cee38857bfeab7ce23c3dcb3c7e6587e051700fb37f950"
 	    "1", false },
@@ -202,6 +204,7 @@ what_is_no_password_is_told(void **state)
 		    "scheme SHA256" },
 		{ "{SCRAM-SHA-256}4096,xTwFVRkGLfafymJB7xwnkQ==,c2hvcnQ=,c2hvcnQ=", "scheme SCRAM-SHA-256" },
 		{ "{SCRAM-SHA-256}4096", "scheme SCRAM-SHA-256" },
+		{ "{CRAM-MD5}cd3ba7deaad6e5ca23448ba42e379747", "scheme CRAM-MD5" },
 		{ "{ARGON2ID}$argon2i$v=19$m=32768,t=4,p=1$C8yxpfPDQprW$6IPZns3M", "ARGON2ID" },
 		{ "{ARGON2ID}$argon2id$v=19$m=32768,t=4,p=1$eA$6IPZns3M", "ARGON2ID" },
 		{ "{ARGON2ID}$argon2id$v=19$m=32768,t=4,p=1$C8yxpfPDQprW$eA", "ARGON2ID" },
