@@ -159,7 +159,8 @@ my %senders = (
 	swaks => sub ($subject, $mechanism, $password) {
 		return ['swaks', '--server', '127.0.0.1', '--port', $gatepost->port('mail'),
 		    '--helo', 'laptop', '--tls', '--auth', $mechanism, '--auth-user', 'user1',
-		    '--auth-password', $password, '--from', 'user1@example.com', '--to', 'bob@example.com', '--h-Subject', $subject];
+		    '--auth-password', $password, '--from', 'user1@example.com', '--to', 'bob@example.com',
+		    '--h-Subject', $subject];
 	},
 	curl => sub ($subject, $mechanism, $password) {
 		return ['curl', '-sSv', '--noproxy', '*', '--max-time', 20, '-k', '--ssl-reqd', '--user',
