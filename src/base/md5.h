@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * md5.h: the inner function of MD5 (RFC 1321), for states that are kept: OpenSSL goes on from none.  Whole
+ * md5.h: the inner function of MD5 (RFC 1321), for states that were kept in the middle of a text.  Whole
  * digests are digest.h's.
  */
 #ifndef BASE_MD5_H
