@@ -59,6 +59,7 @@ auth staff { source file; path @DIR@/users }
 pool imap { server s { address 127.0.0.1:@SERVER@ } }
 listener imap {
     protocol imap; bind 127.0.0.1:@PORT{imap}@; starttls off; plaintext_login yes; auth staff; pool imap
+    capabilities IDLE		# its server counts its visitors: it is not asked what it announces
 }
 END
 
