@@ -7,8 +7,10 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "base/slice.h"
 
 enum { SESSION_ID_SIZE = 17 };		/* 16 characters and a NUL */
+enum { ORIGIN_MAX = 64 };		/* octets of an id that others gave, as with Dovecot */
 enum { HOPS_MAX = 5 };			/* proxies on a session's way, as Dovecot has it: more are a loop */
 
 struct identity {
@@ -25,6 +27,9 @@ struct identity {
 	uint8_t hops;			/* proxies it may pass yet, this one counted: at first HOPS_MAX */
 };
 
+/* Does it fit in every log and command on the way? */
+bool identity_is_session(struct slice id);
+void identity_set_origin(struct identity *identity, struct slice id);	/* one that does not is no id */
 /* The id that all who the session passes through know. */
 static inline const char *
 identity_session(const struct identity *identity)

@@ -156,7 +156,7 @@ write_client(const struct proxy_header *header, struct buf *out)
 	append_addresses(out, &identity->client, &identity->local);
 	append_text(out, PROXY_TLV_ALPN, header->alpn);
 	append_text(out, PROXY_TLV_AUTHORITY, header->sni);
-	append_text(out, PROXY_TLV_UNIQUE_ID, identity->session);
+	append_text(out, PROXY_TLV_UNIQUE_ID, identity_session(identity));
 	if (identity->tls_version != NULL)
 		append_tls(out, header);
 	append_tlv(out, PROXY_TLV_CRC32C, slice_make("\0\0\0\0", PROXY_CRC_SIZE));

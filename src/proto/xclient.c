@@ -85,15 +85,12 @@ set_local_port(struct xclient *told, struct slice value)
 	return set_port(&told->local, value);
 }
 
-/* One that would not fit in every log and command on the way is none, as with Dovecot. */
+/* One that does not fit is none, and no reason to refuse the rest. */
 static bool
 set_session(struct xclient *told, struct slice value)
 {
-	if (value.len > XCLIENT_SESSION_MAX)
+	if (!identity_is_session(value))
 		return true;
-	for (size_t i = 0; i < value.len; i++)
-		if (value.data[i] <= ' ' || value.data[i] > '~' || strchr("\"'\\", value.data[i]) != NULL)
-			return true;
 	memcpy(told->session, value.data, value.len);
 	told->session[value.len] = '\0';
 	return true;
@@ -235,7 +232,7 @@ xclient_apply(const struct xclient *told, struct identity *identity)
 {
 	apply_end(&told->client, &identity->client);
 	apply_end(&told->local, &identity->local);
-	set_text(&identity->origin, told->session);
+	identity_set_origin(identity, slice_of(told->session));
 	set_text(&identity->helo, told->helo);
 	if (told->has_proto)
 		identity->is_extended = told->is_extended;

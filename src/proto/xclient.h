@@ -12,10 +12,7 @@
 #include "proto/dial.h"
 #include "proto/dialogue.h"
 
-enum {
-	XCLIENT_SESSION_MAX = 64,	/* octets of a session's id, as Dovecot has it */
-	XCLIENT_HELO_MAX = 255
-};
+enum { XCLIENT_HELO_MAX = 255 };
 
 /* A dial step's is_wanted: the pool wants it, or leaves it to the server, which announces it. */
 bool xclient_is_wanted(const struct dial *dial);
@@ -30,7 +27,7 @@ struct xclient_end {			/* of the client's connection */
 
 struct xclient {			/* what was told; all zero: nothing */
 	struct xclient_end client, local;
-	char session[XCLIENT_SESSION_MAX + 1];
+	char session[ORIGIN_MAX + 1];
 	char helo[XCLIENT_HELO_MAX + 1];
 	bool has_proto, is_extended;
 	bool has_hops;

@@ -65,7 +65,6 @@ log_facts(const struct session *s, const struct proxy_facts *facts)
 	append_fact(&text, "tls", facts->tls_version);
 	append_fact(&text, "cipher", facts->tls_cipher);
 	append_fact(&text, "sni", facts->sni);
-	append_fact(&text, "unique_id", facts->unique_id);
 	session_log(s, LOG_DEBUG, "PROXY header%s:%.*s", facts->has_addresses ? "" : " without a client",
 	    SLICE_ARGS(buf_slice(&text)));
 	buf_clear(&text);
@@ -80,6 +79,7 @@ believe(struct session *s, const struct proxy_facts *facts)
 		s->identity.client = facts->client;
 		s->identity.local = facts->local;
 	}
+	identity_set_origin(&s->identity, facts->unique_id);
 	if (facts->has_tls)
 		s->identity.tls_version = tls_version(facts->tls_version);
 	if (log_wants(LOG_DEBUG))

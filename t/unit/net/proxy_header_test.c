@@ -118,6 +118,17 @@ version_2_without_a_client_is_local(void **state)
 }
 
 static void
+expect_unique_id(const struct proxy_header *header, const char *id)
+{
+	struct buf out = { 0 };
+
+	proxy_header_write(header, &out);
+	assert_non_null(memmem(buf_data(&out), buf_len(&out), id, strlen(id)));
+	assert_null(memmem(buf_data(&out), buf_len(&out), SESSION, strlen(SESSION)));
+	buf_clear(&out);
+}
+
+static void
 version_2_has_addresses_and_the_session(void **state)
 {
 	struct identity identity = identity_of("192.0.2.7", "198.51.100.1");
@@ -128,8 +139,14 @@ version_2_has_addresses_and_the_session(void **state)
 	    "\x05\x00\x10" SESSION
 	    "\x03\x00\x04" "\x67\xff\x01\x25";
 
+	char origin[] = "the-first-proxy-";
+
 	(void)state;
 	expect_written(&header, wanted, sizeof(wanted) - 1);
+
+	/* who has told of the client has given it the id that goes on */
+	identity.origin = origin;
+	expect_unique_id(&header, origin);
 }
 
 static void

@@ -8,8 +8,8 @@
 #include "client.h"
 
 #define LINE "PROXY TCP4 198.51.100.7 203.0.113.1 4711 993\r\n"
-#define BLOCK "\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x1e" "\xc6\x33\x64\x07\xcb\0\x71\x01\x12\x67\x03\xe1" \
-    "\x20\x00\x0f\x01\0\0\0\0" "\x21\x00\x07TLSv1.2"
+#define BLOCK "\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x24" "\xc6\x33\x64\x07\xcb\0\x71\x01\x12\x67\x03\xe1" \
+    "\x20\x00\x0f\x01\0\0\0\0" "\x21\x00\x07TLSv1.2" "\x05\x00\x03x-7"
 #define ACCEPT "accept_proxy 192.0.2.0/24"		/* where rig_client comes from */
 
 static const char greeting_before_tls[] =
@@ -261,6 +261,7 @@ tls_with_the_peer_is_tls(void **state)
 			peer_expect(&client, greeting_before_tls);
 			assert_null(s->identity.tls_version);
 		}
+		assert_string_equal(s->identity.origin, "x-7");
 		expect_client(s, "198.51.100.7:4711", "203.0.113.1:993", "192.0.2.7:4711");
 		peer_close(&client);
 		rig_close(&rig);
