@@ -58,6 +58,7 @@ enum reply {
 	REPLY_SHUTDOWN,		/* last words: drained, told to go */
 	REPLY_UNAVAILABLE_BYE,	/* last words: REPLY_UNAVAILABLE with `unavailable bye` */
 	REPLY_INJECTION,	/* last words: input behind STARTTLS */
+	REPLY_FORBIDDEN,	/* last words: what the relay's filter does not let pass */
 	REPLY_FOREIGN,		/* last words: a client of another protocol, HTTP or TLS by its first bytes */
 	REPLY_COUNT
 };

@@ -140,6 +140,7 @@ static const char *const replies[] = {
 	[REPLY_SHUTDOWN]        = "* BYE [UNAVAILABLE] Please connect again.\r\n",
 	[REPLY_UNAVAILABLE_BYE] = "* BYE [UNAVAILABLE] Account is temporarily unavailable.\r\n",
 	[REPLY_INJECTION]       = "* BYE Nothing may follow STARTTLS.\r\n",
+	[REPLY_FORBIDDEN]       = "* BYE This command does not pass here.\r\n",
 	[REPLY_FOREIGN]         = "* BYE This is an IMAP server.\r\n",
 };
 static_assert(sizeof(replies) / sizeof(replies[0]) == REPLY_COUNT, "a text for each reply");

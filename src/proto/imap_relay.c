@@ -41,6 +41,7 @@ struct state {
 	bool awaits_prompt;		/* the client has announced a literal and sent none of it */
 	bool asked_idle, is_idle;
 	bool asked_compress;
+	bool is_forbidden;
 };
 _Static_assert(sizeof(struct state) <= 96, "each relayed session has one");
 
@@ -89,8 +90,7 @@ read_head(struct flow *flow, struct slice data)
 			flow->is_odd = flow->is_odd || !is_visible(c);
 		} else if (flow->second_len < VERB_MAX) {
 			flow->second[flow->second_len++] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
-		} else {
-			flow->second_len = VERB_MAX + 1;
+		} else if (++flow->second_len == UINT8_MAX) {
 			flow->head = HEAD_DONE;
 		}
 	}
@@ -188,11 +188,25 @@ is_second(const struct flow *flow, const char *word)
 	return slice_equals(slice_make(flow->second, len), word);
 }
 
+/*
+ * RFC 8437: the client would become another user at a server that is not theirs, and without having been
+ * asked here who it is.  No other command has as many letters and begins so.
+ */
+static bool
+is_unauthenticate(const struct flow *flow)
+{
+	static const char verb[] = "UNAUTHENTICATE";
+
+	return flow->second_len == sizeof(verb) - 1 && memcmp(flow->second, verb, VERB_MAX) == 0;
+}
+
 static void
 on_client_command(struct state *s)
 {
 	struct flow *flow = &s->client;
 
+	/* also where we take it for the end of IDLE: the server may have refused that */
+	s->is_forbidden = s->is_forbidden || is_unauthenticate(flow);
 	if (s->asked_idle || s->is_idle) {
 		/* DONE: the end of IDLE, and no command */
 		s->asked_idle = s->is_idle = false;
@@ -355,6 +369,14 @@ is_blind(const void *state)
 	return s->is_blind;
 }
 
+static bool
+is_forbidden(const void *state)
+{
+	const struct state *s = state;
+
+	return s->is_forbidden;
+}
+
 const struct relay_filter imap_relay = {
 	.size = sizeof(struct state),
 	.init = init,
@@ -364,4 +386,5 @@ const struct relay_filter imap_relay = {
 	.is_quiet = is_quiet,
 	.server_owes = server_owes,
 	.is_blind = is_blind,
+	.is_forbidden = is_forbidden,
 };

@@ -185,6 +185,7 @@ static const char *const replies[] = {
 	[REPLY_SHUTDOWN]        = "-ERR [SYS/TEMP] Please connect again.\r\n",
 	[REPLY_UNAVAILABLE_BYE] = "-ERR [SYS/TEMP] Account is temporarily unavailable.\r\n",
 	[REPLY_INJECTION]       = "-ERR Nothing may follow STLS.\r\n",
+	[REPLY_FORBIDDEN]       = "-ERR This command does not pass here.\r\n",
 	[REPLY_FOREIGN]         = "-ERR This is a POP3 server.\r\n",
 };
 static_assert(sizeof(replies) / sizeof(replies[0]) == REPLY_COUNT, "a text for each reply");

@@ -53,11 +53,12 @@ struct relay_filter {
 	size_t size;					/* of the state */
 	void (*init)(void *state);
 	void (*client)(void *state, struct slice data);	/* bytes of the client, any chunking */
-	void (*server)(void *state, struct slice data);
+	void (*server)(void *state, struct slice data);	/* NULL: of no interest */
 	bool (*at_boundary)(const void *state);		/* may our last words follow what the server sent? */
 	bool (*is_quiet)(const void *state);		/* nothing under way: idle, to be ended first */
 	bool (*server_owes)(const void *state);		/* the client has asked, and has no answer yet */
 	bool (*is_blind)(const void *state);		/* it has given up: those above say no for good */
+	bool (*is_forbidden)(const void *state);	/* the client's latest bytes must not be passed on */
 };
 
 /* A bit of the columns `logins` and `forwards`. */

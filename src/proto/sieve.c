@@ -142,6 +142,7 @@ static const char *const replies[] = {
 	[REPLY_SHUTDOWN]        = "BYE (TRYLATER) \"Please connect again.\"\r\n",
 	[REPLY_UNAVAILABLE_BYE] = "BYE (TRYLATER) \"Account is temporarily unavailable.\"\r\n",
 	[REPLY_INJECTION]       = "BYE \"Nothing may follow STARTTLS.\"\r\n",
+	[REPLY_FORBIDDEN]       = "BYE \"This command does not pass here.\"\r\n",
 	[REPLY_FOREIGN]         = "BYE \"This is a ManageSieve server.\"\r\n",
 };
 static_assert(sizeof(replies) / sizeof(replies[0]) == REPLY_COUNT, "a text for each reply");
@@ -235,4 +236,5 @@ const struct proto proto_sieve = {
 	.dial_farewell = "LOGOUT\r\n",
 	.login_ok = sieve_write_login_ok,
 	.login_refused = sieve_write_login_refused,
+	.filter = &sieve_relay,
 };

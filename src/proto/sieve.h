@@ -26,6 +26,8 @@ void sieve_write_string(struct buf *out, struct slice text, bool to_server);
 bool sieve_take_response(struct slice line, struct slice *base64);
 void sieve_write_response(struct buf *out, struct slice base64);
 
+extern const struct relay_filter sieve_relay;		/* sieve_relay.c */
+
 /* sieve_dial.c */
 extern const struct dial_step sieve_dial[];
 void sieve_write_login_ok(struct dialogue *d, const struct dial *dial);

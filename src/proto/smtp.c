@@ -258,6 +258,7 @@ static const struct verb submission_verbs[] = {
 	[REPLY_SHUTDOWN]        = "421 4.3.2 Please connect again.\r\n", \
 	[REPLY_UNAVAILABLE_BYE] = "421 4.3.2 No server is available now.\r\n", \
 	[REPLY_INJECTION]       = "554 5.5.0 Nothing may follow STARTTLS.\r\n", \
+	[REPLY_FORBIDDEN]       = "554 5.7.0 This command does not pass here.\r\n", \
 	[REPLY_FOREIGN]         = "221 2.7.0 This is a mail server.\r\n"
 
 static const char *const smtp_replies[] = {

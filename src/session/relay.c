@@ -164,14 +164,17 @@ pass_up(struct session *s, struct slice data)
 	note_who_spoke(s, true);
 	if (filter_of(s) != NULL)
 		filter_of(s)->client(s->relay->filter, data);
-	pipe_data(&s->relay->up, data);
+	if (filter_of(s) != NULL && filter_of(s)->is_forbidden(s->relay->filter))
+		session_end(s, END_FORBIDDEN);
+	else
+		pipe_data(&s->relay->up, data);
 }
 
 static void
 pass_down(struct session *s, struct slice data)
 {
 	note_who_spoke(s, false);
-	if (filter_of(s) != NULL)
+	if (filter_of(s) != NULL && filter_of(s)->server != NULL)
 		filter_of(s)->server(s->relay->filter, data);
 	pipe_data(&s->relay->down, data);
 	if (s->phase == FRONT_DRAIN && relay_may_speak(s))
@@ -297,9 +300,9 @@ prime(struct session *s, struct login *login)
 	if (buf_len(&back->in) > 0)
 		pass_down(s, buf_slice(&back->in));
 	buf_wipe(&back->in);
-	if (buf_len(&login->in) > 0)
+	if (buf_len(&login->in) > 0 && !s->has_ended)
 		pass_up(s, buf_slice(&login->in));
-	if (login->client_closed)
+	if (login->client_closed && !s->has_ended)
 		pipe_closed(&s->relay->up);
 }
 
@@ -318,7 +321,8 @@ begin_passing(struct session *s)
 	stream_set_owner(&s->back->stream, on_back, s);
 	pipe_open(&s->relay->up, &s->front, &s->back->stream);
 	pipe_open(&s->relay->down, &s->back->stream, &s->front);
-	s->relay->up.may_move = s->relay->down.may_move = filter == NULL;
+	s->relay->up.may_move = filter == NULL;
+	s->relay->down.may_move = filter == NULL || filter->server == NULL;
 	snapshot_put(s->snapshot, s->worker->index);
 	s->snapshot = NULL;
 	s->settings = NULL;

@@ -48,6 +48,7 @@ enum end_reason {
 	END_TOO_MANY_ERRORS,
 	END_PROTOCOL,		/* the client's input could not be trusted any further; it was told */
 	END_INJECTION,		/* plaintext behind STARTTLS */
+	END_FORBIDDEN,		/* it asked for what may not pass a proxy */
 	END_KICKED,		/* the user was moved to another server */
 	END_NO_SERVER,		/* none could be had, and the client was not to stay */
 	END_SHUTDOWN,

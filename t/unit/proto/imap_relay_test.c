@@ -486,6 +486,36 @@ cost(void **state)
 	buf_clear(&data);
 }
 
+/* However it comes; a mail may say the word. */
+static void
+unauthenticate_does_not_pass(void **state)
+{
+	static const char *const bad[] = { "a UNAUTHENTICATE\r\n", "b NOOP\r\nc unauthenticate\n",
+		"a IDLE\r\nb Unauthenticate\r\n", "a APPEND x {3+}\r\nabc\r\nb UNAUTHENTICATE \r\n" };
+	static const char *const good[] = { "a UNAUTHENTICATED\r\n", "a UNAUTHENTICAT\r\n",
+		"a APPEND x {18+}\r\nb UNAUTHENTICATE\r\n\r\n", "a SEARCH UNAUTHENTICATE\r\n" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		void *filter = filter_new();
+
+		for (const char *c = bad[i]; *c != '\0'; c++) {
+			assert_false(imap_relay.is_forbidden(filter));
+			imap_relay.client(filter, slice_make(c, 1));
+		}
+		assert_true(imap_relay.is_forbidden(filter));
+		filter = filter_new();
+		imap_relay.client(filter, slice_of(bad[i]));
+		assert_true(imap_relay.is_forbidden(filter));
+	}
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		void *filter = filter_new();
+
+		imap_relay.client(filter, slice_of(good[i]));
+		assert_false(imap_relay.is_forbidden(filter));
+	}
+}
+
 int
 main(void)
 {
@@ -494,6 +524,7 @@ main(void)
 		cmocka_unit_test(text_is_no_literal),
 		cmocka_unit_test(size_with_too_many_digits),
 		cmocka_unit_test(idle),
+		cmocka_unit_test(unauthenticate_does_not_pass),
 		cmocka_unit_test(literals_of_the_client),
 		cmocka_unit_test(refusal_of_another_command),
 		cmocka_unit_test(the_server_owes_what_was_asked),

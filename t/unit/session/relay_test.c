@@ -475,6 +475,41 @@ who_compresses_leaves_without_words_in_a_silence(void **state)
 	}
 }
 
+static void
+what_may_not_pass_ends_the_session(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+
+	(void)state;
+	open_relay(&rig, &client, &server, "");
+	peer_say(&client, "b NOOP\r\n");
+	peer_expect(server, "b NOOP\r\n");
+	peer_say(&client, "c NOOP\r\nd UNAUTHENTICATE\r\n");
+	peer_expect(&client, "* BYE This command does not pass here.\r\n");
+	peer_expect_end(server);
+	peer_close(&client);
+	peer_close(server);
+	expect_all_gone(&rig);
+	rig_close(&rig);
+
+	/* pipelined behind the login */
+	rig_open(&rig, 1, "imap", "", "");
+	rig_client(&rig, &client);
+	peer_expect(&client, client_greeting);
+	peer_say(&client, "a LOGIN bob secret\r\nb UNAUTHENTICATE\r\n");
+	stream_shut(&client.stream);
+	server = door_accept(&rig.doors[0]);
+	peer_say(server, server_greeting);
+	peer_expect(server, login_line);
+	peer_say(server, "L OK [CAPABILITY IMAP4rev1] done\r\n");
+	peer_expect_end(server);
+	peer_close(&client);
+	peer_close(server);
+	expect_all_gone(&rig);
+	rig_close(&rig);
+}
+
 int
 main(void)
 {
@@ -498,6 +533,7 @@ main(void)
 		cmocka_unit_test(who_reaches_a_dropped_server_is_told_to_go),
 		cmocka_unit_test(who_logs_in_while_draining_is_told_to_go),
 		cmocka_unit_test(who_compresses_leaves_without_words_in_a_silence),
+		cmocka_unit_test(what_may_not_pass_ends_the_session),
 	};
 
 	return cmocka_run_group_tests(tests, quiet_log, end_log);
