@@ -8,6 +8,7 @@
 
 #include "base/base64.h"
 #include "base/xalloc.h"
+#include "proto/sasl.h"
 
 enum { KEPT_MAX = 64 * 1024 };		/* of what a server says before its words are relayed */
 
@@ -271,26 +272,38 @@ back_doing(const struct back *back)
 	return doings[back->phase];
 }
 
+static bool
+holds(struct slice text, struct slice secret)
+{
+	return memmem(text.data, text.len, secret.data, secret.len) != NULL;
+}
+
+static bool
+holds_encoded(struct slice text, struct slice secret)
+{
+	struct buf encoded = { 0 };
+	bool is_found;
+
+	base64_encode(secret, &encoded);
+	is_found = holds(text, buf_slice(&encoded));
+	buf_wipe(&encoded);
+	return is_found;
+}
+
 /* Some servers repeat a command that they do not like: a password would come into the log. */
 static bool
 holds_secret(const struct back *back, struct slice text)
 {
 	const struct credentials *c = back->plan != NULL ? back->plan->order.credentials : NULL;
-	struct buf plain = { 0 }, encoded = { 0 };
+	struct buf message = { 0 };
 	bool is_found;
 
 	if (c == NULL || buf_len(&c->password) == 0)
 		return false;
-	buf_append_slice(&plain, buf_slice(&c->authzid));
-	buf_append(&plain, "", 1);
-	buf_append_slice(&plain, buf_slice(&c->user));
-	buf_append(&plain, "", 1);
-	buf_append_slice(&plain, buf_slice(&c->password));
-	base64_encode(buf_slice(&plain), &encoded);
-	is_found = memmem(text.data, text.len, buf_data(&encoded), buf_len(&encoded)) != NULL ||
-	    memmem(text.data, text.len, buf_data(&c->password), buf_len(&c->password)) != NULL;
-	buf_wipe(&plain);
-	buf_wipe(&encoded);
+	sasl_write_initial(c, &message);
+	is_found = holds(text, buf_slice(&c->password)) || holds_encoded(text, buf_slice(&c->password)) ||
+	    holds_encoded(text, buf_slice(&message));
+	buf_wipe(&message);
 	return is_found;
 }
 

@@ -101,6 +101,43 @@ end_with(const char *reply, enum back_event event, const char *reason)
 	rig_close(&rig);
 }
 
+/* "secret" as it is, in base64, and in PLAIN's message. */
+static void
+tells_no_secret_that_is_repeated(void **state)
+{
+	static const char *const words[] = { "L BAD what is secret\r\n", "L BAD what is c2VjcmV0\r\n",
+		"L BAD what is AGJvYgBzZWNyZXQ=\r\n" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		end_with(words[i], BACK_EVENT_LATER, "words of the server with the password in them");
+}
+
+/* A token is all in one message: user=bob, auth=Bearer secret */
+static void
+tells_no_token_that_is_repeated(void **state)
+{
+	static const char message[] = "dXNlcj1ib2IBYXV0aD1CZWFyZXIgc2VjcmV0AQE=";
+	char line[128];
+	struct rig rig;
+	struct peer *peer;
+
+	(void)state;
+	rig_open(&rig);
+	rig.credentials.mechanism = "XOAUTH2";
+	rig.credentials.kind = CREDENTIAL_TOKEN;
+	dial(&rig);
+	peer = door_accept(&rig.server);
+	peer_say(peer, "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2] hi\r\n");
+	snprintf(line, sizeof(line), "L AUTHENTICATE XOAUTH2 %s\r\n", message);
+	peer_expect(peer, line);
+	snprintf(line, sizeof(line), "L BAD what is %s\r\n", message);
+	peer_say(peer, line);
+	expect_event(&rig, BACK_EVENT_LATER);
+	assert_string_equal(rig.reason, "words of the server with the password in them");
+	rig_close(&rig);
+}
+
 static void
 logs_in_and_keeps_what_follows(void **state)
 {
@@ -508,6 +545,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(logs_in_and_keeps_what_follows),
+		cmocka_unit_test(tells_no_secret_that_is_repeated),
+		cmocka_unit_test(tells_no_token_that_is_repeated),
 		cmocka_unit_test(understands_a_byte_at_a_time),
 		cmocka_unit_test(tells_outcomes_apart),
 		cmocka_unit_test(fails_where_it_is_refused),
