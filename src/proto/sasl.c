@@ -103,6 +103,9 @@ sasl_take_name(struct slice *rest, struct buf *out)
 	for (size_t i = 0; i < name.len; i++) {
 		struct slice behind = slice_from(name, i);
 
+		/* servers may see an end of the name there, and so another user */
+		if ((unsigned char)name.data[i] < ' ' || name.data[i] == 0x7f)
+			return false;
 		if (name.data[i] != '=') {
 			buf_append(out, &name.data[i], 1);
 			continue;

@@ -163,7 +163,8 @@ tokens_malformed(void **state)
 		BYTES("user=bob\1auth=Bearer x\ry\1\1"), BYTES("bob\1auth=Bearer x\1\1") };
 	static const struct slice oauthbearer[] = { BYTES(""), BYTES("n,,\1auth=Bearer x\1\1"),
 		BYTES("p=tls-unique,a=bob,\1auth=Bearer x\1\1"), BYTES("n,a=bob\1auth=Bearer x\1\1"),
-		BYTES("n,a=b=2Xb,\1auth=Bearer x\1\1"), BYTES("n,a=bob,auth=Bearer x\1\1") };
+		BYTES("n,a=b=2Xb,\1auth=Bearer x\1\1"),
+		BYTES("n,a=bob\1x,\1auth=Bearer x\1\1"), BYTES("n,a=bob,auth=Bearer x\1\1") };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(xoauth2) / sizeof(xoauth2[0]); i++)
