@@ -218,12 +218,10 @@ begin_password(struct check *check, const struct auth *auth)
 static bool
 can_be_certificate(const struct check *check, const struct auth_fields *fields)
 {
-	(void)check;
-	(void)fields;
-	return true;
+	return check->password.scheme != NULL || fields->nopassword != NULL;
 }
 
-/* TLS has judged it; that the user is known is all that is asked here. */
+/* TLS has judged it; that the user is known, and not locked, is all that is asked here. */
 static void
 begin_certificate(struct check *check, const struct auth *auth)
 {

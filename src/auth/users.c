@@ -91,16 +91,31 @@ split_domain(struct slice *name)
 	return domain;
 }
 
-char *
-users_canonical(const struct users *users, struct slice login)
+/* What stands before a master user; all where there is none. */
+static struct slice
+without_master(const struct users *users, struct slice login)
 {
 	const char *separator = NULL;
-	struct slice domain;
 
 	if (users->master_separator != NULL && login.len != 0)
 		separator = memchr(login.data, *users->master_separator, login.len);
 	if (separator != NULL && separator != login.data)
 		login.len = (size_t)(separator - login.data);
+	return login;
+}
+
+bool
+users_has_master(const struct users *users, struct slice login)
+{
+	return without_master(users, login).len != login.len;
+}
+
+char *
+users_canonical(const struct users *users, struct slice login)
+{
+	struct slice domain;
+
+	login = without_master(users, login);
 	domain = split_domain(&login);
 	return canonical_name(users, login, domain);
 }

@@ -23,6 +23,7 @@ extern const struct block users_block;
  * in lower case.  The caller xfrees it.
  */
 char *users_canonical(const struct users *users, struct slice login);
+bool users_has_master(const struct users *users, struct slice login);	/* who acts for another */
 /* The part of a canonical name that decides on the server: all of it, or the domain where it has one. */
 struct slice users_key(const struct users *users, const char *canonical);
 

@@ -355,6 +355,13 @@ login_begin(struct session *s)
 		.hashing = s->snapshot->hashing,
 		.on_verdict = on_verdict,
 	};
+	/* whom it names is not who it is, but for whom it would act */
+	if (credentials->kind == CREDENTIAL_CERTIFICATE &&
+	    users_has_master(s->snapshot->users, claimed_user(credentials))) {
+		reply_write(&login->dialogue, REPLY_AUTH_FAILED);
+		refuse(s, "the certificate names a master user");
+		return;
+	}
 	auth_start(&login->auth);
 }
 

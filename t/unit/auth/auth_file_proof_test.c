@@ -327,7 +327,7 @@ certificates_are_for_users_who_are_known(void **state)
 		enum auth_verdict verdict;
 	} rows[] = {
 		{ "bob", "", AUTH_OK }, { "bob", "bob", AUTH_OK }, { "bob", "eve", AUTH_REFUSED },
-		{ "slow", "", AUTH_OK }, { "eve", "", AUTH_OK }, { "free", "", AUTH_OK },
+		{ "slow", "", AUTH_OK }, { "eve", "", AUTH_REFUSED }, { "free", "", AUTH_OK },
 		{ "shut", "", AUTH_REFUSED }, { "nobody", "", AUTH_REFUSED },
 		{ "nobody", "bob", AUTH_REFUSED },
 	};
