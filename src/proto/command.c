@@ -78,9 +78,24 @@ dialogue_begin_again(struct dialogue *d)
 	d->identity->is_extended = false;
 }
 
+/* Likewise what a peer told of its client. */
+static void
+forget_told(struct dialogue *d)
+{
+	if (!d->has_told)
+		return;
+	d->has_told = false;
+	d->identity->client = d->told_from;
+	d->identity->local = d->told_at;
+	d->identity->hops = HOPS_MAX;
+	xfree(d->identity->origin);
+	d->identity->origin = NULL;
+}
+
 void
 dialogue_tls_started(struct dialogue *d)
 {
+	forget_told(d);
 	/* what a client called itself before TLS may be another's word (RFC 3207 section 4.2) */
 	dialogue_begin_again(d);
 	d->tag[0] = '\0';

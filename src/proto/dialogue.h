@@ -97,6 +97,8 @@ struct dialogue {
 	unsigned mechanisms;		/* that are offered where secrets are allowed: bits of mechanism.h */
 	bool tls_offered;		/* STARTTLS may be asked for now */
 	bool secrets_allowed;		/* TLS runs, or it may do without: plaintext logins are allowed */
+	bool has_told;			/* a trusted peer, of its client: these are its own addresses */
+	struct addr told_from, told_at;
 	bool is_trusted;		/* a proxy of ours: what it tells of its client is believed */
 	bool asked_capabilities;	/* the client asked before login: it is told anew afterwards */
 	unsigned wishes;		/* the protocol's own: of what servers are to be told */

@@ -48,7 +48,7 @@ run_id(struct dialogue *d, struct slice args)
 	if (!imap_take_id(&args, &told) || args.len > 0)
 		return command_refuse(d, REPLY_SYNTAX);
 	if (d->is_trusted)
-		xclient_apply(&told, d->identity);
+		xclient_apply(&told, d);
 	buf_printf(&d->out, "* ID (\"name\" \"gatepost\")\r\n%s OK ID completed.\r\n", d->tag);
 	return STEP_REPLIED;
 }

@@ -199,7 +199,7 @@ run_xclient(struct dialogue *d, struct slice args)
 	if (!xclient_take(args, XCLIENT_POSTFIX, &told))
 		return command_refuse(d, REPLY_SYNTAX);
 	dialogue_begin_again(d);
-	xclient_apply(&told, d->identity);
+	xclient_apply(&told, d);
 	reply_write(d, REPLY_GREETING);
 	return STEP_REPLIED;
 }

@@ -228,8 +228,15 @@ set_text(char **text, const char *value)
 }
 
 void
-xclient_apply(const struct xclient *told, struct identity *identity)
+xclient_apply(const struct xclient *told, struct dialogue *d)
 {
+	struct identity *identity = d->identity;
+
+	if (!d->has_told) {
+		d->told_from = identity->client;
+		d->told_at = identity->local;
+		d->has_told = true;
+	}
 	apply_end(&told->client, &identity->client);
 	apply_end(&told->local, &identity->local);
 	identity_set_origin(identity, slice_of(told->session));
@@ -250,7 +257,7 @@ xclient_run(struct dialogue *d, struct slice attributes, const char *reply)
 		return command_refuse(d, REPLY_UNKNOWN);
 	if (!xclient_take(attributes, XCLIENT_DOVECOT, &told))
 		return command_refuse(d, REPLY_SYNTAX);
-	xclient_apply(&told, d->identity);
+	xclient_apply(&told, d);
 	buf_append_text(&d->out, reply);
 	return STEP_REPLIED;
 }

@@ -44,7 +44,7 @@ bool xclient_take(struct slice attributes, enum xclient_form form, struct xclien
 /* A field of IMAP's ID; what is wrong or of no meaning here is ignored. */
 void xclient_take_id(struct slice name, struct slice value, struct xclient *told);
 /* Makes it the session's: only for a peer that is trusted.  What was not told stays. */
-void xclient_apply(const struct xclient *told, struct identity *identity);
+void xclient_apply(const struct xclient *told, struct dialogue *d);
 
 /* For a verb's `run`, as Dovecot has it: obeys trusted peers, with this reply; for others there is none. */
 enum step xclient_run(struct dialogue *d, struct slice attributes, const char *reply);

@@ -63,7 +63,7 @@ begin_dialogue(struct session *s)
 	d->offer = offer_list(s->login->offer);
 	d->mechanisms = offer_mechanisms(s->login->offer) & auth_mechanisms(&settings->auth);
 	d->tls_offered = !stream_has_tls(&s->front) && settings->starttls != STARTTLS_OFF;
-	/* by its own address: once it has told of its client, that is the session's */
+	/* by its own address, or that of a PROXY header; what it tells of its client comes later */
 	d->is_trusted = listener_trusts(settings, &s->identity.client);
 	/* TLS that ends at a peer before us is as good, and may be begun with us all the same */
 	d->secrets_allowed = s->identity.tls_version != NULL || d->is_trusted || is_plain_allowed(s);

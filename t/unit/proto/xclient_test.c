@@ -9,7 +9,16 @@
 #include <cmocka.h>
 
 #include "base/xalloc.h"
+#include "proto/command.h"
 #include "proto/xclient.h"
+
+static void
+apply(const struct xclient *told, struct identity *identity)
+{
+	struct dialogue d = { .identity = identity };
+
+	xclient_apply(told, &d);
+}
 
 #define LONGEST "0123456789012345678901234567890123456789012345678901234567890123"
 
@@ -66,7 +75,7 @@ told(const char *attributes, enum xclient_form form, const char *wanted)
 	}
 	if (wanted == NULL)
 		fail_msg("\"%s\" is taken", attributes);
-	xclient_apply(&xclient, &identity);
+	apply(&xclient, &identity);
 	expect_identity(wanted);
 }
 
@@ -154,11 +163,11 @@ hops_only_become_fewer(void **state)
 	(void)state;
 	for (int i = 0; i < 2; i++) {
 		assert_true(xclient_take(slice_of(i == 0 ? "TTL=2" : "TTL=200"), XCLIENT_POSTFIX, &xclient));
-		xclient_apply(&xclient, &identity);
+		apply(&xclient, &identity);
 		assert_int_equal(identity.hops, 2);
 	}
 	assert_true(xclient_take(slice_of("TTL=0"), XCLIENT_POSTFIX, &xclient));
-	xclient_apply(&xclient, &identity);
+	apply(&xclient, &identity);
 	assert_int_equal(identity.hops, 0);
 }
 
@@ -188,7 +197,7 @@ in_imap_ids(void **state)
 		set_up(NULL);
 		for (int k = 0; k < 3 && rows[i].name[k] != NULL; k++)
 			xclient_take_id(slice_of(rows[i].name[k]), slice_of(rows[i].value[k]), &xclient);
-		xclient_apply(&xclient, &identity);
+		apply(&xclient, &identity);
 		expect_identity(rows[i].wanted);
 	}
 }
@@ -201,10 +210,35 @@ a_second_one_replaces_the_first(void **state)
 
 	(void)state;
 	assert_true(xclient_take(slice_of("ADDR=192.0.2.7 SESSION=a HELO=b"), XCLIENT_POSTFIX, &xclient));
-	xclient_apply(&xclient, &identity);
+	apply(&xclient, &identity);
 	assert_true(xclient_take(slice_of("ADDR=192.0.2.8 SESSION=c"), XCLIENT_POSTFIX, &xclient));
-	xclient_apply(&xclient, &identity);
+	apply(&xclient, &identity);
 	expect_identity("192.0.2.8:0 to 10.0.0.1:143 as c, HELO b, 5 hops");
+}
+
+/* RFC 3207 section 4.2: what came in the clear may be another's word. */
+static void
+tls_forgets_what_was_told(void **state)
+{
+	struct identity known = { .session = "ours", .hops = HOPS_MAX };
+	struct xclient told;
+	struct dialogue d;
+	char host[ADDR_TEXT_MAX];
+
+	(void)state;
+	assert_true(addr_parse(slice_of("192.0.2.9"), 4711, &known.client));
+	dialogue_init(&d, &proto_pop3, &known, "mail.example");
+	for (int i = 0; i < 2; i++) {
+		assert_true(xclient_take(slice_of("ADDR=198.51.100.1 PORT=1 SESSION=abc TTL=3"),
+		    XCLIENT_DOVECOT, &told));
+		xclient_apply(&told, &d);
+	}
+	assert_string_equal(identity_session(&known), "abc");
+	dialogue_tls_started(&d);
+	assert_string_equal(addr_format(&known.client, host), "192.0.2.9:4711");
+	assert_string_equal(identity_session(&known), "ours");
+	assert_int_equal(known.hops, HOPS_MAX);
+	dialogue_wipe(&d);
 }
 
 int
@@ -219,6 +253,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(hops_only_become_fewer, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(in_imap_ids, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_second_one_replaces_the_first, set_up, tear_down),
+		cmocka_unit_test(tls_forgets_what_was_told),
 	};
 
 	return cmocka_run_group_tests_name("xclient", tests, NULL, NULL);
