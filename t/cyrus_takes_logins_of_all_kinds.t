@@ -87,6 +87,12 @@ sub sieve_put_and_get ($client, $n, $server) {
 	like($client->cmd('GETSCRIPT "s"'), qr/^\{\d+\+?\}\n\Q$script\E/, 'and comes back');
 }
 
+# Cyrus would take it, and then anybody's password.
+sub sieve_unauthenticate ($client, $n, $server) {
+	$client->send_bytes("NOOP\r\nUNAUTHENTICATE\r\n");
+	ok($client->is_closed(10), 'nobody becomes another user behind our back');
+}
+
 # Of each protocol: its client; how to log in, by mechanism, that which every Cyrus takes first; the reply to
 # a good and to a bad login, and where no server can be had, and what our log says then of a Cyrus that wants
 # TLS; what Cyrus logs of the client's address, if it can be told; what is offered, but for what is the proxy's
@@ -145,7 +151,7 @@ my %protocols = (
 			my $own = qr/^"(?:IMPLEMENTATION|VERSION|SASL|STARTTLS|OWNER|UNAUTHENTICATE)"|^OK/;
 			return sort grep { !/$own/ } split /\n/, $client->cmd('CAPABILITY');
 		},
-		works => [\&sieve_put_and_get],
+		works => [\&sieve_put_and_get, \&sieve_unauthenticate],
 		ways => [qw(master password starttls)],
 	},
 );
