@@ -13,9 +13,11 @@ use Gatepost::Dovecot;
 use Gatepost::Fake;
 use Gatepost::Gatepost;
 use Gatepost::Imap;
-use Gatepost::Port qw(own_address);
+use Gatepost::Pop3;
+use Gatepost::Port qw(free_port own_address);
 use Gatepost::Postfix;
 use Gatepost::Process qw(test_dir);
+use Gatepost::Sieve;
 use Gatepost::Smtp;
 use Test::More;
 
@@ -32,7 +34,8 @@ $fakes{tcp} = Gatepost::Fake->new(name => 'tcp', script => [[at_once => qr/\APRO
     [send => "hello\r\n"], ['hold']]);
 $_->start for values %fakes;
 my %postfixes = map { $_ => Gatepost::Postfix->new(name => "postfix_$_", proxy => 1)->start } qw(v1 v2);
-my $dovecot = Gatepost::Dovecot->new(name => 'dovecot', trusted => '', settings => <<'END')->start;
+my $dovecot = Gatepost::Dovecot->new(name => 'dovecot', trusted => '', pop3 => 1,
+    sieve_port => free_port(), settings => <<'END')->start;
 haproxy_trusted_networks = 127.0.0.0/8
 disable_plaintext_auth = yes
 auth_ssl_username_from_cert = yes
@@ -41,18 +44,31 @@ service imap-login {
     haproxy = yes
   }
 }
+service pop3-login {
+  inet_listener pop3 {
+    haproxy = yes
+  }
+}
+service managesieve-login {
+  inet_listener sieve {
+    haproxy = yes
+  }
+}
 END
 
 my $cert = make_cert();
 my $authority = make_cert(name => 'authority');
 my $gatepost = Gatepost::Gatepost->new(values => { CERT => $cert, AUTHORITY => "$authority.crt", V1 => $fakes{v1}->port,
-    V2 => $fakes{v2}->port, TCP => $fakes{tcp}->port, DOVECOT => $dovecot->port, POSTFIX1 => $postfixes{v1}->port,
+    V2 => $fakes{v2}->port, TCP => $fakes{tcp}->port, DOVECOT => $dovecot->port, POP3 => $dovecot->pop3_port,
+    SIEVE => $dovecot->{sieve_port}, POSTFIX1 => $postfixes{v1}->port,
     POSTFIX2 => $postfixes{v2}->port }, config => <<'END')->start;
 tls main { certificate @CERT@; client_ca @AUTHORITY@; verify_client any }
 default pool { retries 0; forward proxy_v2 }
 pool v1 { protocol imap; forward proxy; server s { address 127.0.0.1:@V1@ } }
 pool v2 { protocol imap; server s { address 127.0.0.1:@V2@ } }
 pool dovecot { protocol imap; server s { address 127.0.0.1:@DOVECOT@ } }
+pool pop3 { protocol pop3; server s { address 127.0.0.1:@POP3@ } }
+pool sieve { protocol sieve; server s { address 127.0.0.1:@SIEVE@ } }
 pool tcp { forward proxy; server s { address 127.0.0.1:@TCP@ } }
 pool postfix1 { protocol tcp; forward proxy; server s { address 127.0.0.1:@POSTFIX1@ } }
 pool postfix2 { protocol tcp; server s { address 127.0.0.1:@POSTFIX2@ } }
@@ -62,6 +78,8 @@ listener tcp { protocol tcp; bind 127.0.0.1:@PORT{tcp}@; pool tcp }
 listener v1 { bind_tls 127.0.0.1:@PORT{v1}@; pool v1 }
 listener v2 { bind_tls 127.0.0.1:@PORT{v2}@; pool v2 }
 listener dovecot { bind_tls 127.0.0.1:@PORT{dovecot}@; pool dovecot }
+listener pop3 { protocol pop3; bind_tls 127.0.0.1:@PORT{pop3}@; pool pop3; capabilities UIDL }
+listener sieve { protocol sieve; bind_tls 127.0.0.1:@PORT{sieve}@; pool sieve; capabilities "SIEVE fileinto" }
 listener postfix1 { protocol tcp; bind 127.0.0.1:@PORT{postfix1}@ unix:@DIR@/postfix1; pool postfix1 }
 listener postfix2 { protocol tcp; bind 127.0.0.1:@PORT{postfix2}@ unix:@DIR@/postfix2
                     bind_tls 127.0.0.1:@PORT{smtps}@; pool postfix2 }
@@ -131,6 +149,20 @@ for my $verified (1, 0) {
 $client = imap_client('dovecot');
 like($dovecot->wait_for_log(qr/imap-login: Info: Login: user=<user1>/),
     qr/rip=\Q$from\E, lip=127\.0\.0\.1.*, (?:TLS|secured)/, 'Dovecot believes the address and the TLS');
+
+my %logins = (
+	pop3 => ['pop3-login', 'Gatepost::Pop3', 'user_pass'],
+	sieve => ['managesieve-login', 'Gatepost::Sieve', 'authenticate'],
+);
+for my $protocol (sort keys %logins) {
+	my ($service, $class, $log_in) = @{ $logins{$protocol} };
+	my $c = $class->new(port => $gatepost->port($protocol), from => $from, tls => 1, timeout => 20);
+
+	like($c->$log_in('user3', 'pass-3'), qr/^\+?OK\b/, "$protocol: the login succeeds");
+	like($dovecot->wait_for_log(qr/$service: Info: Login: user=<user3>/),
+	    qr/rip=\Q$from\E, lip=127\.0\.0\.1.*, (?:TLS|secured)/,
+	    "$protocol: Dovecot believes the address and the TLS");
+}
 
 for my $version (1, 2) {
 	my $postfix = $postfixes{"v$version"};

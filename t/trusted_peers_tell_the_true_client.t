@@ -11,42 +11,54 @@ use Gatepost::Cert qw(make_cert);
 use Gatepost::Dovecot;
 use Gatepost::Gatepost;
 use Gatepost::Imap;
-use Gatepost::Port qw(own_address);
+use Gatepost::Pop3;
+use Gatepost::Port qw(free_port own_address);
 use Gatepost::Postfix;
+use Gatepost::Sieve;
 use Gatepost::Smtp;
 use Test::More;
 
 plan skip_all => 'needs root' if $> != 0;
 
 my ($outer_address, $from, $liar) = map { own_address($_) } 0 .. 2;
-my $dovecot = Gatepost::Dovecot->new(name => 'dovecot', settings => <<'END')->start;
+my $dovecot = Gatepost::Dovecot->new(name => 'dovecot', pop3 => 1, sieve_port => free_port(),
+    settings => <<'END')->start;
 login_log_format_elements = user=<%u> rip=%r rport=%b lport=%a session=<%{session}>
 END
 my $postfix = Gatepost::Postfix->new(name => 'postfix', xclient => '127.0.0.1', sasl => 'any',
     main => { smtpd_client_port_logging => 'yes' })->start;
 my %own = (CERT => make_cert(), OUTER => $outer_address);
-my $inner = Gatepost::Gatepost->new(name => 'inner', values => { %own, DOVECOT => $dovecot->port,
-    POSTFIX => $postfix->port }, config => <<'END')->start;
+my %inside = (DOVECOT => $dovecot->port, POP3 => $dovecot->pop3_port, SIEVE => $dovecot->{sieve_port},
+    POSTFIX => $postfix->port);
+my $inner = Gatepost::Gatepost->new(name => 'inner', values => { %own, %inside }, config => <<'END')->start;
 hostname inner.example.com
 tls main { certificate @CERT@ }
 pool imap { server dovecot { address 127.0.0.1:@DOVECOT@ } }
+pool pop3 { server dovecot { address 127.0.0.1:@POP3@ } }
+pool sieve { server dovecot { address 127.0.0.1:@SIEVE@ } }
 pool smtp { server postfix { address 127.0.0.1:@POSTFIX@ } }
 pool submission { server postfix { address 127.0.0.1:@POSTFIX@ } }
 default listener { tls main; trusted @OUTER@ }
 listener imap { bind 127.0.0.1:@PORT{imap}@; bind_tls 127.0.0.1:@PORT{imaps}@; pool imap }
+listener pop3 { bind 127.0.0.1:@PORT{pop3}@; bind_tls 127.0.0.1:@PORT{pop3s}@; pool pop3 }
+listener sieve { bind 127.0.0.1:@PORT{sieve}@; bind_tls 127.0.0.1:@PORT{sieves}@; pool sieve }
 listener smtp { starttls required; bind 127.0.0.1:@PORT{smtp}@; pool smtp }
 listener submission { bind 127.0.0.1:@PORT{submission}@; pool submission }
 END
 my $outer = Gatepost::Gatepost->new(name => 'outer', values => { %own,
-    map { uc $_ => $inner->port($_) } qw(imap smtp submission) }, config => <<'END')->start;
+    map { uc $_ => $inner->port($_) } qw(imap pop3 sieve smtp submission) }, config => <<'END')->start;
 hostname outer.example.com
 tls main { certificate @CERT@ }
 default pool { source @OUTER@ }
 pool imap { server inner { address 127.0.0.1:@IMAP@ } }
+pool pop3 { server inner { address 127.0.0.1:@POP3@ } }
+pool sieve { server inner { address 127.0.0.1:@SIEVE@ } }
 pool smtp { server inner { address 127.0.0.1:@SMTP@ } }
 pool submission { server inner { address 127.0.0.1:@SUBMISSION@ } }
 default listener { tls main }
 listener imap { bind_tls 127.0.0.1:@PORT{imap}@; pool imap }
+listener pop3 { bind_tls 127.0.0.1:@PORT{pop3}@; pool pop3 }
+listener sieve { bind_tls 127.0.0.1:@PORT{sieve}@; pool sieve }
 listener smtp { bind 127.0.0.1:@PORT{smtp}@; pool smtp }
 listener submission { bind_tls 127.0.0.1:@PORT{submission}@; pool submission }
 END
@@ -80,6 +92,36 @@ ok($dovecot->wait_for_log(
     'imap: Dovecot knows the client, and the outer session');
 unlike($dovecot->log_text, qr/192\.0\.2\.66|forged/, 'imap: and not the client\'s own story');
 $c->close;
+
+# POP3 and ManageSieve, which have XCLIENT for that.
+my %dialects = (
+	pop3 => { client => 'Gatepost::Pop3', login => 'user_pass', refused => qr/^-ERR/ },
+	sieve => { client => 'Gatepost::Sieve', login => 'authenticate', refused => qr/^NO/ },
+);
+my $lie = 'XCLIENT ADDR=192.0.2.66 PORT=66 SESSION=forged';
+for my $protocol (sort keys %dialects) {
+	my ($class, $log_in, $refused) = @{ $dialects{$protocol} }{qw(client login refused)};
+
+	$c = $class->new(port => $outer->port($protocol), from => $from, tls => 1);
+	$port = $c->{socket}->sockport;
+	like($c->cmd($lie), $refused, "$protocol: the outer gatepost takes no XCLIENT");
+	like($c->$log_in('user4', 'pass-4'), qr/^\+?OK\b/,
+	    "$protocol: a login through both, without TLS between them");
+	$id = expect_inner_event('login', $protocol, $port);
+	ok($dovecot->wait_for_log(
+	    qr/$protocol-login: .*user=<user4>, rip=\Q$from\E, rport=$port, .*session=<\Q$id\E>/),
+	    "$protocol: Dovecot knows the client, and the outer session");
+	$c->close;
+
+	$c = $class->new(port => $inner->port("${protocol}s"), from => $liar, tls => 1);
+	like($c->cmd($lie), $refused, "$protocol: who is not trusted is refused XCLIENT");
+	like($c->$log_in('user5', 'pass-5'), qr/^\+?OK\b/, "$protocol: but not the login");
+	ok($dovecot->wait_for_log(
+	    qr/$protocol-login: .*user=<user5>, rip=\Q$liar\E, .*session=<[0-9a-f]{16}>/),
+	    "$protocol: and is who it is");
+	$c->close;
+}
+unlike($dovecot->log_text, qr/192\.0\.2\.66|forged/, 'nothing of it was believed there');
 
 # A Dovecot that proxies tells it in its own way.
 my $proxy = Gatepost::Dovecot->new(name => 'proxy', users => 0, settings => <<"END")->start;
