@@ -36,6 +36,15 @@ END
 my @dovecots = map { Gatepost::Dovecot->new(name => "d$_", address => own_address($_), port => $port,
     users => 20, settings => $settings)->start } 1, 2;
 
+# These ask their proxies for no password; of the second one gatepost is none.
+my @asking_none = map { Gatepost::Dovecot->new(name => "none$_->[0]", users => 0, settings => <<"END")->start }
+passdb {
+  driver = static
+  args = nopassword=y allow_real_nets=$_->[1]
+}
+END
+    ['here', '127.0.0.0/8'], ['elsewhere', '192.0.2.0/24'];
+
 # Passwords that the servers do not know.
 sub hashed ($n, $salt) { return '{CRYPT}' . crypt("gate-$n", $salt) }
 my @lines = (
@@ -69,12 +78,17 @@ default pool { protocol imap; farm f }
 pool master { login master; master_user gp; master_password_file @DIR@/master-password }
 pool shared { login trusted; master_password_file @DIR@/shared-password }
 pool own { }
+pool here { login trusted; farm none; server s { address 127.0.0.1:@HERE@ } }
+pool elsewhere { login trusted; farm none; server s { address 127.0.0.1:@ELSEWHERE@ } }
 default listener { protocol imap; starttls off; plaintext_login yes; auth staff; max_errors 50 }
 listener master { bind 127.0.0.1:@PORT{master}@; pool master }
 listener shared { bind 127.0.0.1:@PORT{shared}@; pool shared }
+listener here { bind 127.0.0.1:@PORT{here}@; pool here }
+listener elsewhere { bind 127.0.0.1:@PORT{elsewhere}@; pool elsewhere }
 listener own { bind 127.0.0.1:@PORT{own}@; pool own }
 END
 my $gatepost = Gatepost::Gatepost->new(config => $config, values => { SERVER_PORT => $port,
+    HERE => $asking_none[0]->port, ELSEWHERE => $asking_none[1]->port,
     map { uc $_->{name} => $_->address } @dovecots })->start;
 
 sub client ($name) { return Gatepost::Imap->new(port => $gatepost->port($name)) }
@@ -134,6 +148,14 @@ like(client('own')->cmd('LOGIN user15 wrong'), qr/^\S+ NO \[AUTHENTICATIONFAILED
 like(client($_)->cmd('LOGIN user15 anything'), qr/^\S+ NO \[UNAVAILABLE\]/,
     "nopassword with pool $_: nobody would have checked it") for qw(master shared);
 
+# Servers that ask for no password, where there is no master_password_file.
+like(client('here')->cmd('LOGIN user3 gate-3'), qr/^\S+ OK/, 'trusted without a password of the proxy');
+ok($asking_none[0]->wait_for_log(qr/Login: user=<user3>/), 'the server lets the user in');
+like(client('here')->cmd('LOGIN user3 wrong'), qr/^\S+ NO \[AUTHENTICATIONFAILED\]/, 'the user\'s is looked at');
+like(client('elsewhere')->cmd('LOGIN user3 gate-3'), qr/^\S+ NO \[AUTHENTICATIONFAILED\]/,
+    'but not where the server takes us for none of its proxies');
+ok(!$asking_none[1]->log_lines(qr/Login: user=/), 'and nobody is let in');
+
 # Nobody learns who exists: the same words, and about the same time.
 my (%took, %heard);
 $client = client('master');
@@ -167,5 +189,5 @@ for my $auth ('', 'auth staff anybody') {
 like($gatepost->log_text, qr/nobody would check the password/, 'the log says why');
 
 $gatepost->stop;
-$_->stop for @dovecots;
+$_->stop for @dovecots, @asking_none;
 done_testing;
