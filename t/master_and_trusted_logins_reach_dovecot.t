@@ -37,7 +37,7 @@ my @dovecots = map { Gatepost::Dovecot->new(name => "d$_", address => own_addres
     users => 20, settings => $settings)->start } 1, 2;
 
 # These ask their proxies for no password; of the second one gatepost is none.
-my @asking_none = map { Gatepost::Dovecot->new(name => "none$_->[0]", users => 0, settings => <<"END")->start }
+my @asking_none = map { Gatepost::Dovecot->new(name => $_->[0], users => 0, settings => <<"END")->start }
 passdb {
   driver = static
   args = nopassword=y allow_real_nets=$_->[1]
@@ -151,7 +151,7 @@ like(client($_)->cmd('LOGIN user15 anything'), qr/^\S+ NO \[UNAVAILABLE\]/,
 # Servers that ask for no password, where there is no master_password_file.
 like(client('here')->cmd('LOGIN user3 gate-3'), qr/^\S+ OK/, 'trusted without a password of the proxy');
 ok($asking_none[0]->wait_for_log(qr/Login: user=<user3>/), 'the server lets the user in');
-like(client('here')->cmd('LOGIN user3 wrong'), qr/^\S+ NO \[AUTHENTICATIONFAILED\]/, 'the user\'s is looked at');
+like(client('here')->cmd('LOGIN user3 wrong'), qr/^\S+ NO \[AUTHENTICATIONFAILED\]/, 'but with the user\'s');
 like(client('elsewhere')->cmd('LOGIN user3 gate-3'), qr/^\S+ NO \[AUTHENTICATIONFAILED\]/,
     'but not where the server takes us for none of its proxies');
 ok(!$asking_none[1]->log_lines(qr/Login: user=/), 'and nobody is let in');

@@ -4,11 +4,12 @@
 # Users send mail through ports 587 and 465, logged in with the common
 # clients: the mail server judges the password, or gatepost does and tells
 # the server by XCLIENT who it is.  Nothing is taken before the login, no
-# password before TLS.
+# password before TLS.  Dovecot's submission service hears of the session too.
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Gatepost::Cert qw(make_cert);
+use Gatepost::Dovecot;
 use Gatepost::Gatepost;
 use Gatepost::Port qw(own_address);
 use Gatepost::Postfix;
@@ -25,18 +26,26 @@ my %servers = (
 	    sasl => { 'anna@example.com' => 'sec ret+=', ben => 'secret' }),
 	told => Gatepost::Postfix->new(name => 'told', xclient => '127.0.0.1', sasl => {}),
 );
-$_->start for values %servers;
+my $relay = Gatepost::Postfix->new(name => 'relay', xclient => '127.0.0.1',
+    main => { mynetworks => '127.0.0.0/8', smtpd_client_port_logging => 'yes' });
+my $dovecot = Gatepost::Dovecot->new(name => 'dovecot', relay_port => $relay->port, settings => <<'END');
+login_log_format_elements = user=<%u> rip=%r rport=%b lport=%a session=<%{session}>
+END
+$_->start for values %servers, $relay, $dovecot;
 my $users = write_file(test_dir() . '/users', "anna\@example.com:{PLAIN}sec ret+=\nben:{PLAIN}secret\n");
-my $gatepost = Gatepost::Gatepost->new(values => { CERT => make_cert(), USERS => $users,
-    map { uc $_ => $servers{$_}->port } keys %servers }, config => <<'END')->start;
+my %values = (CERT => make_cert(), USERS => $users, DOVECOT => $dovecot->submission_port,
+    map { uc $_ => $servers{$_}->port } keys %servers);
+my $gatepost = Gatepost::Gatepost->new(values => \%values, config => <<'END')->start;
 hostname mail.example.com
 tls main { certificate @CERT@ }
 auth staff { source file; path @USERS@; mechanisms PLAIN LOGIN }
 pool judging { protocol submission; server judging { address 127.0.0.1:@JUDGING@ } }
 pool told { protocol submission; login xclient; server told { address 127.0.0.1:@TOLD@ } }
+pool dovecot { protocol submission; server d { address 127.0.0.1:@DOVECOT@ } }
 default listener { protocol submission; tls main }
 listener judging { bind 127.0.0.1:@PORT{judging}@; bind_tls 127.0.0.1:@PORT{judgings}@; pool judging }
 listener told { bind 127.0.0.1:@PORT{told}@; bind_tls 127.0.0.1:@PORT{tolds}@; pool told; auth staff }
+listener dovecot { bind_tls 127.0.0.1:@PORT{dovecots}@; pool dovecot }
 END
 my $from = own_address();
 
@@ -154,10 +163,25 @@ for my $port (qw(judging told)) {
 	    "$port: the session is done");
 }
 
+# Dovecot's own submission service, and a Postfix behind it.
+my $c = client('dovecots');
+my $port = $c->socket->sockport;
+like($c->auth('user1', 'wrong'), qr/^535 /, 'dovecot: a wrong password');
+like($c->auth('user1', 'pass-1'), qr/^235 /, 'dovecot: a login');
+like($c->send_message(from => 'user1@example.com', to => ['far@example.com'], text => text('dovecot')),
+    qr/^250 /, 'dovecot: and a mail');
+$login = $gatepost->wait_for_event(login => { listener => 'dovecot', client_port => $port });
+like($dovecot->wait_for_log(qr/submission-login: Info: Login: user=<user1>/),
+    qr/rip=\Q$from\E, rport=$port, lport=\d+, session=<$login->{session}>/,
+    'dovecot: it knows address, port and session');
+like($relay->wait_for_messages(qr/^Subject: dovecot$/m)->{text},
+    qr/^Received: from client\.example\.org \(\[\Q$from\E\]\)/m, 'dovecot: as the mail tells');
+$c->quit;
+
 unlike($gatepost->log_text . join('', $gatepost->event_lines), qr/secret|sec ret|c2VjcmV0|c2VjIHJldCs9/,
     'no log has a password');
-is(scalar $gatepost->events('login_failed'), 2 * (6 + 2), 'each failed login is an event');
+is(scalar $gatepost->events('login_failed'), 2 * (6 + 2) + 1, 'each failed login is an event');
 
 $gatepost->stop;
-$_->stop_quietly for values %servers;
+$_->stop_quietly for values %servers, $relay, $dovecot;
 done_testing;

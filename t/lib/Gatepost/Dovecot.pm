@@ -15,8 +15,9 @@ my $delivered = 0;
 $ENV{PATH} .= ':/usr/sbin';	# where dovecot is, and others than root do not look
 
 # name, and perhaps address, port, users => count, trusted => networks, cert => PEM (adds STARTTLS and
-# imaps), pop3 => 1 (adds it, and with cert pop3s), sieve_port => ManageSieve's, settings => text added to
-# the configuration.
+# imaps), pop3 => 1 (adds it, and with cert pop3s), sieve_port => ManageSieve's, relay_port => that of the
+# mail server here which gets what users send (adds submission), settings => text added to the
+# configuration.
 sub new ($class, %option) {
 	my $name = $option{name} // croak 'a Dovecot needs a name';
 	my $dir = test_dir() . "/$name";
@@ -32,6 +33,7 @@ sub new ($class, %option) {
 	$self->{tls_port} //= free_port() if $self->{cert};
 	$self->{pop3_port} //= free_port() if $self->{pop3};
 	$self->{pop3s_port} //= free_port() if $self->{pop3} && $self->{cert};
+	$self->{submission_port} //= free_port() if $self->{relay_port};
 	if ($> == 0) {
 		my ($uid, $gid) = (getpwnam 'mail')[2, 3];
 		chown $uid, $gid, "$dir/mail";
@@ -44,6 +46,7 @@ sub new ($class, %option) {
 sub port ($self) { return $self->{port} }
 sub tls_port ($self) { return $self->{tls_port} }
 sub pop3_port ($self) { return $self->{pop3_port} }
+sub submission_port ($self) { return $self->{submission_port} }
 sub address ($self) { return $self->{address} }
 
 # Root's Dovecot drops to the users of its package; another's does everything as that one.
@@ -123,6 +126,27 @@ sub config_sieve ($self) {
 		END
 }
 
+# The relay is told who the client is.
+sub config_submission ($self) {
+	return '' unless $self->{relay_port};
+	my $chroot = $> == 0 ? '' : 'chroot =';
+
+	return <<~"END";
+		protocols = \$protocols submission
+		submission_relay_host = 127.0.0.1
+		submission_relay_port = $self->{relay_port}
+		submission_relay_trusted = yes
+		service submission-login {
+		  service_count = 0
+		  process_limit = 4
+		  $chroot
+		  inet_listener submission {
+		    port = $self->{submission_port}
+		  }
+		}
+		END
+}
+
 sub config ($self) {
 	my $dir = $self->{dir};
 	my $tls_port = $self->{tls_port} // 0;
@@ -181,7 +205,7 @@ sub config ($self) {
 		}
 		END
 	return $text . $self->config_users . $self->config_tls . $self->config_pop3 . $self->config_sieve .
-	    $self->{settings} . "\n";
+	    $self->config_submission . $self->{settings} . "\n";
 }
 
 sub start ($self) {
