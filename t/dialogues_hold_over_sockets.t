@@ -12,8 +12,12 @@ use Gatepost::Fake qw(refusing_port);
 use Gatepost::Gatepost;
 use Gatepost::Imap;
 use Gatepost::Process qw(read_file wait_for);
-use MIME::Base64 qw(decode_base64);
+use MIME::Base64 qw(decode_base64 encode_base64);
 use Test::More;
+
+# Why a token is refused, and what is answered to that.
+my $reason = encode_base64('{"status":"expired"}', '');
+my $answer = [expect => qr/^"?(?:AQ==|=|)"?\r\n/m];
 
 # What the server says to a login; behind one that works, also to a NOOP.
 my %imap = (
@@ -23,8 +27,11 @@ my %imap = (
 	refused => [[send => sub ($tag) { "$tag NO [AUTHENTICATIONFAILED] No such user here\r\n" }],
 	    ['hold']],
 	later => [[send => sub ($tag) { "$tag NO [UNAVAILABLE] Try later\r\n" }], ['hold']],
-	login => [[send => "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hi\r\n"],
-	    [expect => qr/^(\S+) AUTHENTICATE PLAIN [^\r\n]+\r\n/m]],
+	login => [
+	    [send => "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN AUTH=XOAUTH2 AUTH=OAUTHBEARER] hi\r\n"],
+	    [expect => qr/^(\S+) AUTHENTICATE \S+ [^\r\n]+\r\n/m]],
+	explained => [[send => "+ $reason\r\n"], $answer, [send => "L NO [AUTHENTICATIONFAILED] No\r\n"],
+	    ['hold']],
 	noop => ["zz NOOP\r\n", '^zz OK NOOP completed\.$'],
 );
 my %pop3 = (
@@ -32,7 +39,9 @@ my %pop3 = (
 	refused => [[send => "-ERR [AUTH] No such user here\r\n"], ['hold']],
 	later => [[send => "-ERR [SYS/TEMP] Try later\r\n"], ['hold']],
 	login => [[send => "+OK hi\r\n"], [expect => qr/^CAPA\r\n/m],
-	    [send => "+OK\r\nSASL PLAIN\r\n.\r\n"], [expect => qr/^AUTH PLAIN [^\r\n]*\r\n/m]],
+	    [send => "+OK\r\nSASL PLAIN XOAUTH2 OAUTHBEARER\r\n.\r\n"],
+	    [expect => qr/^AUTH \S+ [^\r\n]*\r\n/m]],
+	explained => [[send => "+ $reason\r\n"], $answer, [send => "-ERR [AUTH] No\r\n"], ['hold']],
 	noop => ["NOOP\r\n", '^\+OK$'],
 );
 my %sieve = (
@@ -40,8 +49,9 @@ my %sieve = (
 	    ['hold']],
 	refused => [[send => qq(NO "No such user here"\r\n)], ['hold']],
 	later => [[send => qq(NO (TRYLATER) "Try later"\r\n)], ['hold']],
-	login => [[send => qq("SIEVE" "fileinto"\r\n"SASL" "PLAIN"\r\nOK "hi"\r\n)],
-	    [expect => qr/^AUTHENTICATE "PLAIN" "[^"]+"\r\n/m]],
+	login => [[send => qq("SIEVE" "fileinto"\r\n"SASL" "PLAIN XOAUTH2 OAUTHBEARER"\r\nOK "hi"\r\n)],
+	    [expect => qr/^AUTHENTICATE "\w+" "[^"]+"\r\n/m]],
+	explained => [[send => "\"$reason\"\r\n"], $answer, [send => "NO \"No\"\r\n"], ['hold']],
 	noop => ["NOOP\r\n", '^OK "'],
 );
 my %submission = (
@@ -50,8 +60,9 @@ my %submission = (
 	refused => [[send => "535 5.7.8 No such user here\r\n"], ['hold']],
 	later => [[send => "454 4.7.0 Try later\r\n"], ['hold']],
 	login => [[send => "220 server ESMTP\r\n"], [expect => qr/^EHLO [^\r\n]+\r\n/m],
-	    [send => "250-server\r\n250-8BITMIME\r\n250 AUTH PLAIN\r\n"],
-	    [expect => qr/^AUTH PLAIN [^\r\n]+\r\n/m]],
+	    [send => "250-server\r\n250-8BITMIME\r\n250 AUTH PLAIN XOAUTH2 OAUTHBEARER\r\n"],
+	    [expect => qr/^AUTH \S+ [^\r\n]+\r\n/m]],
+	explained => [[send => "334 $reason\r\n"], $answer, [send => "535 5.7.8 No\r\n"], ['hold']],
 	noop => ["NOOP\r\n", '^250 '],
 );
 my %spoken = (imap => \%imap, pop3 => \%pop3, sieve => \%sieve, submission => \%submission,
@@ -69,7 +80,8 @@ sub unescape ($text) {
 
 sub read_transcript ($path) {
 	my %transcript = (name => $path =~ s{.*/(.*)\.txt$}{$1}r, proto => 'imap', tls => 'active',
-	    login => '', end => 'open', pieces => '', plaintext_login => 'no', trusted => 'no', lines => []);
+	    login => '', end => 'open', pieces => '', plaintext_login => 'no', trusted => 'no',
+	    mechanisms => '', lines => []);
 
 	for my $line (split /\n/, read_file($path)) {
 		if ($line =~ /^([CSTA])([:~-])(?: (.*))?$/) {
@@ -103,8 +115,12 @@ for my $transcript (@transcripts) {
 	@scripts = [@visited] if $transcript->{end} eq 'server';
 	$transcript->{server} = Gatepost::Fake->new(name => $name, scripts => \@scripts)->start if @scripts;
 	$values{"SERVER_$name"} = $transcript->{server} ? $transcript->{server}->port : $values{NOBODY};
-	my $fixed = $fixed{ $transcript->{proto} };
+	# tokens are offered where the servers announce them
+	my $fixed = join ' ', $fixed{ $transcript->{proto} },
+	    map { "AUTH=$_" } $transcript->{mechanisms} =~ /(\S*OAUTH\S*)/g;
 	my $trusted = $transcript->{trusted} eq 'yes' ? 'trusted 127.0.0.1;' : '';
+	my $offer = $transcript->{mechanisms} ? "auth $name;" : '';
+	$config .= "auth $name { source server; mechanisms $transcript->{mechanisms} }\n" if $offer;
 	$config .= <<~"END";
 		pool $name {
 		    protocol $transcript->{proto}; port \@SERVER_$name\@; retries 0; queue_timeout 0s; forward none
@@ -112,12 +128,18 @@ for my $transcript (@transcripts) {
 		}
 		listener $name {
 		    protocol $transcript->{proto}; tls main; pool $name; max_errors 100
-		    plaintext_login $transcript->{plaintext_login}; $trusted $fixed
+		    plaintext_login $transcript->{plaintext_login}; $trusted $offer $fixed
 		    $place{ $transcript->{tls} } 127.0.0.1:\@PORT{$name}\@
 		}
 		END
 }
 my $gatepost = Gatepost::Gatepost->new(values => \%values, config => $config)->start;
+
+# user|password, or user|token
+sub credentials ($message) {
+	return "$1|$2" if $message =~ /^(?:user=|n,a=)(.*?),?\x01.*?auth=Bearer (.*?)\x01\x01\z/s;
+	return join '|', (split /\0/, $message, -1)[1, 2];
+}
 
 # Waits for a login with these credentials, behind the last that was looked for.
 sub expect_credentials ($run, $wanted) {
@@ -126,8 +148,8 @@ sub expect_credentials ($run, $wanted) {
 
 	return if eval {
 		wait_for(sub {
-			@seen = map { join '|', (split /\0/, decode_base64($_ // ''), -1)[1, 2] }
-			    map { $server->received($_) =~ /AUTH\w* "?PLAIN"? "?([^"\s]+)"?\r\n/ ? $1 : '' }
+			@seen = map { credentials(decode_base64($_)) }
+			    map { $server->received($_) =~ /AUTH\w* "?\w+"? "?([^"\s]+)"?\r\n/ ? $1 : '' }
 			    $run->{transcript}{logins} + 1 .. $server->connections;
 			for my $i (0 .. $#seen) {
 				next if $seen[$i] ne $wanted;

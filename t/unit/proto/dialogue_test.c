@@ -23,6 +23,9 @@
 
 enum { STEPS_MAX = 400, TESTS_MAX = 400 };
 
+/* {"status":"expired"}, in base64 */
+#define REASON "eyJzdGF0dXMiOiJleHBpcmVkIn0="
+
 /* One line of a transcript: C client, S server, ~ server by regex, T TLS starts, A what was authenticated. */
 struct line {
 	char kind;
@@ -35,6 +38,7 @@ struct transcript {
 	struct line lines[STEPS_MAX];
 	int count;
 	char proto[64], tls[64], login[64], end[64];
+	unsigned mechanisms;
 	bool plaintext_login, trusted, only_whole;
 };
 
@@ -82,6 +86,23 @@ unescape(const char *p, struct buf *out)
 	}
 }
 
+static unsigned
+read_mechanisms(const struct transcript *t, const char *names)
+{
+	struct slice rest = slice_of(names);
+	unsigned mechanisms = 0;
+
+	while (rest.len > 0) {
+		struct slice name = slice_word(&rest);
+		enum mechanism mechanism = mechanism_find(name);
+
+		if (mechanism == MECHANISM_COUNT)
+			fail_msg("%s: no mechanism \"%.*s\"", t->path, SLICE_ARGS(name));
+		mechanisms |= 1u << mechanism;
+	}
+	return mechanisms;
+}
+
 static void
 read_directive(struct transcript *t, const char *text)
 {
@@ -97,6 +118,8 @@ read_directive(struct transcript *t, const char *text)
 		snprintf(t->login, sizeof(t->login), "%s", value);
 	else if (strcmp(name, "end") == 0)
 		snprintf(t->end, sizeof(t->end), "%s", value);
+	else if (strcmp(name, "mechanisms") == 0)
+		t->mechanisms = read_mechanisms(t, value);
 	else if (strcmp(name, "plaintext_login") == 0)
 		t->plaintext_login = strcmp(value, "yes") == 0;
 	else if (strcmp(name, "trusted") == 0)
@@ -140,7 +163,8 @@ transcript_read(const char *path)
 	char text[4096];
 
 	assert_non_null(file);
-	*t = (struct transcript){ .path = path, .proto = "imap", .tls = "active", .end = "open" };
+	*t = (struct transcript){ .path = path, .proto = "imap", .tls = "active", .end = "open",
+		.mechanisms = mechanisms_of_kind(CREDENTIAL_PASSWORD) };
 	for (int number = 1; fgets(text, sizeof(text) - 2, file) != NULL; number++)
 		read_line(t, text, number);
 	fclose(file);
@@ -164,7 +188,7 @@ run_init(struct run *run, const struct transcript *t)
 	dialogue_init(d, proto_find(t->proto), &run->identity, "mail.example");
 	d->offer = slice_of(d->proto->capability_floor);
 	d->tls_offered = strcmp(t->tls, "offered") == 0;
-	d->mechanisms = mechanisms_of_kind(CREDENTIAL_PASSWORD);
+	d->mechanisms = t->mechanisms;
 	d->is_trusted = t->trusted;
 	d->secrets_allowed = strcmp(t->tls, "active") == 0 || t->trusted || t->plaintext_login ||
 	    !d->proto->has_login;
@@ -182,43 +206,63 @@ run_clear(struct run *run)
 	buf_wipe(&run->password);
 }
 
-/* What a server says before the login, and to it. */
+/* What a server says before the login, and to it; `why` is the reason that it tells first of a token. */
 static const struct server {
 	const char *proto;
 	const char *before[3];
-	const char *ok, *refused, *later;
+	const char *ok, *refused, *later, *why;
 } servers[] = {
-	{ "imap", { "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hi\r\n" },
+	{ "imap", { "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN AUTH=XOAUTH2 AUTH=OAUTHBEARER] hi\r\n" },
 	    "L OK [CAPABILITY IMAP4rev1 IDLE MOVE] Logged in\r\n",
-	    "L NO [AUTHENTICATIONFAILED] No such user here\r\n", "L NO [UNAVAILABLE] Try later\r\n" },
-	{ "pop3", { "+OK hi\r\n", "+OK\r\nSASL PLAIN\r\n.\r\n" }, "+OK Logged in\r\n",
-	    "-ERR [AUTH] No such user here\r\n", "-ERR [SYS/TEMP] Try later\r\n" },
-	{ "sieve", { "\"SIEVE\" \"fileinto\"\r\n\"SASL\" \"PLAIN\"\r\nOK \"hi\"\r\n" },
-	    "OK \"Logged in\"\r\n", "NO \"No such user here\"\r\n", "NO (TRYLATER) \"Try later\"\r\n" },
-	{ "submission", { "220 server ESMTP\r\n", "250-server\r\n250-8BITMIME\r\n250 AUTH PLAIN\r\n" },
-	    "235 2.7.0 Logged in\r\n", "535 5.7.8 No such user here\r\n", "454 4.7.0 Try later\r\n" },
+	    "L NO [AUTHENTICATIONFAILED] No such user here\r\n", "L NO [UNAVAILABLE] Try later\r\n",
+	    "+ " REASON "\r\n" },
+	{ "pop3", { "+OK hi\r\n", "+OK\r\nSASL PLAIN XOAUTH2 OAUTHBEARER\r\n.\r\n" }, "+OK Logged in\r\n",
+	    "-ERR [AUTH] No such user here\r\n", "-ERR [SYS/TEMP] Try later\r\n", "+ " REASON "\r\n" },
+	{ "sieve", { "\"SASL\" \"PLAIN XOAUTH2 OAUTHBEARER\"\r\n\"SIEVE\" \"fileinto\"\r\nOK \"hi\"\r\n" },
+	    "OK \"Logged in\"\r\n", "NO \"No such user here\"\r\n", "NO (TRYLATER) \"Try later\"\r\n",
+	    "\"" REASON "\"\r\n" },
+	{ "submission",
+	    { "220 hi\r\n", "250-hi\r\n250-8BITMIME\r\n250 AUTH PLAIN XOAUTH2 OAUTHBEARER\r\n" },
+	    "235 2.7.0 Logged in\r\n", "535 5.7.8 No such user here\r\n", "454 4.7.0 Try later\r\n",
+	    "334 " REASON "\r\n" },
 };
+
+static const struct server *
+find_server(const char *proto)
+{
+	const struct server *server = servers;
+
+	while (strcmp(server->proto, proto) != 0)
+		server++;
+	return server;
+}
+
+static enum dial_result
+say(struct dial *dial, const char *words)
+{
+	size_t used;
+
+	return dial_feed(dial, slice_of(words), &used);
+}
 
 /* A server that answers in the way the transcript wants. */
 static enum dial_result
 answer_login(struct dial *dial, const char *outcome)
 {
-	const struct server *server = servers;
-	const char *reply = NULL;
-	size_t used;
+	const struct server *server = find_server(dial->order.proto->name);
 
-	while (strcmp(server->proto, dial->order.proto->name) != 0)
-		server++;
 	assert_int_equal(dial_start(dial), DIAL_MORE);
 	for (int i = 0; server->before[i] != NULL; i++)
-		assert_int_equal(dial_feed(dial, slice_of(server->before[i]), &used), DIAL_MORE);
+		assert_int_equal(say(dial, server->before[i]), DIAL_MORE);
 	if (strncmp(outcome, "ok", 2) == 0)
-		reply = server->ok;
-	else if (strncmp(outcome, "refused", 7) == 0)
-		reply = server->refused;
-	else if (strncmp(outcome, "later", 5) == 0)
-		reply = server->later;
-	return reply != NULL ? dial_feed(dial, slice_of(reply), &used) : DIAL_FAILED;
+		return say(dial, server->ok);
+	if (strncmp(outcome, "later", 5) == 0)
+		return say(dial, server->later);
+	if (strncmp(outcome, "explained", 9) == 0)
+		assert_int_equal(say(dial, server->why), DIAL_MORE);
+	else if (strncmp(outcome, "refused", 7) != 0)
+		return DIAL_FAILED;
+	return say(dial, server->refused);
 }
 
 /* What a session does on STEP_LOGIN. */
@@ -229,6 +273,7 @@ log_in(struct run *run)
 	const struct dial_order order = { .proto = d->proto, .identity = d->identity,
 		.credentials = &d->credentials, .hostname = d->hostname, .forward = FORWARD_NONE };
 	struct dial dial;
+	enum dial_result result;
 
 	if (run->login[0] == '\0')
 		complain(run, "a login", buf_slice(&d->credentials.user));
@@ -240,13 +285,15 @@ log_in(struct run *run)
 	buf_append_slice(&run->user, buf_slice(&d->credentials.user));
 	buf_append_slice(&run->password, buf_slice(&d->credentials.password));
 	dial_init(&dial, &order);
-	switch (answer_login(&dial, run->login)) {
+	result = answer_login(&dial, run->login);
+	switch (result) {
 	case DIAL_READY: d->proto->login_ok(d, &dial); break;
 	case DIAL_REFUSED: d->proto->login_refused(d, &dial); break;
 	case DIAL_LATER: reply_write(d, REPLY_UNAVAILABLE); break;
 	default: complain(run, "no such outcome of a login", slice_of(run->login)); break;
 	}
-	dialogue_login_over(d, false);
+	buf_append_slice(&d->token_error, buf_slice(&dial.token_error));
+	dialogue_login_over(d, result == DIAL_REFUSED);
 	run->login += strcspn(run->login, " ");
 	run->login += strspn(run->login, " ");
 	dial_wipe(&dial);
