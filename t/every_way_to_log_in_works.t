@@ -10,10 +10,11 @@ use lib "$FindBin::Bin/lib";
 use Gatepost::Cert qw(make_cert);
 use Gatepost::Dovecot;
 use Gatepost::Gatepost;
-use Gatepost::Login qw(log_in);
+use Gatepost::Login qw(log_in offer);
 use Gatepost::Port qw(free_port);
 use Gatepost::Postfix;
 use Gatepost::Process qw(test_dir wait_for write_file);
+use Gatepost::Token qw(dovecot_takes_tokens token);
 use Test::More;
 
 plan skip_all => 'needs root' if $> != 0;
@@ -29,7 +30,7 @@ write_file("$dir/users", join '', map { "user$_:{PLAIN}gate-$_\n" } 1 .. 9);
 
 # Postfix asks this Dovecot about passwords; both have the users, a master user and a shared password.
 my $dovecot = Gatepost::Dovecot->new(name => 'store', cert => $cert, pop3 => 1, sieve_port => free_port(),
-    settings => <<"END")->start;
+    settings => dovecot_takes_tokens() . <<"END")->start;
 auth_master_user_separator = *
 passdb {
   driver = passwd-file
@@ -66,15 +67,16 @@ my %ways = (
 	master => "login master; master_user gp; master_password_file $dir/master-password",
 	trusted => "login trusted; master_password_file $dir/shared-password",
 	xclient => 'login xclient',
+	none => 'login none',
 );
 my %mechanisms = (
-	password => ['', qw(PLAIN LOGIN)],
-	map { $_ => ['', qw(PLAIN LOGIN CRAM-MD5 SCRAM-SHA-256 EXTERNAL)] } qw(master trusted xclient),
+	password => ['', qw(PLAIN LOGIN XOAUTH2 OAUTHBEARER)],
+	map { $_ => ['', qw(PLAIN LOGIN CRAM-MD5 SCRAM-SHA-256 EXTERNAL)] } qw(master trusted xclient none),
 );
 
 sub is_possible ($protocol, $way, $back) {
 	return 0 if $protocol eq 'sieve' && $back eq 'implicit';
-	return $way ne 'xclient' || $protocol eq 'submission';
+	return $way !~ /^(?:xclient|none)$/ || $protocol eq 'submission';
 }
 
 my (@cases, $config);
@@ -110,6 +112,18 @@ default listener { starttls optional; plaintext_login yes; max_errors 50 }
 $config
 END
 
+# Servers are asked at the start, before any client, whether they take tokens.
+for my $case (grep { $_->{way} eq 'password' } @cases) {
+	my $port = $gatepost->port("$case->{name}_tls");
+
+	wait_for(sub { offer($case->{protocol}, $port) =~ /XOAUTH2/ }, 20, "$case->{name} to offer tokens");
+}
+
+sub secret ($way, $mechanism, $n) {
+	return "gate-$n" if $way ne 'password';
+	return $mechanism =~ /OAUTH/ ? token("user$n") : "pass-$n";
+}
+
 my (%logins, $next);
 for my $case (@cases) {
 	my ($protocol, $way) = @{$case}{qw(protocol way)};
@@ -128,12 +142,12 @@ for my $case (@cases) {
 				my ($reply, $is_good, $client) = eval { log_in(protocol => $protocol,
 				    port => $gatepost->port($case->{name} . ($tls eq 'implicit' ? '_tls' : '')),
 				    tls => $tls, mechanism => $mechanism, in_turns => $in_turns, user => "user$n",
-				    password => $way eq 'password' ? "pass-$n" : "gate-$n", handshake => \%handshake) };
+				    password => secret($way, $mechanism, $n), handshake => \%handshake) };
 				my @wrong = $is_good ? eval { Gatepost::Login::use_and_quit($protocol, $client) }
 				    : "login: " . ($reply // $@);
 				push @wrong, $@ if $@ && !@wrong;
 				push @bad, "$what: @wrong" if @wrong;
-				$logins{$protocol}{"user$n"}++;
+				$logins{$protocol}{$way eq 'none' ? 'nobody' : "user$n"}++;
 				$count++;
 			}
 		}
@@ -141,12 +155,13 @@ for my $case (@cases) {
 	ok(!@bad, "$case->{name}: $count logins") or diag(join "\n", @bad);
 }
 
-# What the servers say themselves.
+# What the servers say themselves; by `login none` they hear of nobody.
 sub seen ($protocol) {
 	my %seen;
 
 	if ($protocol eq 'submission') {
-		$seen{$_}++ for map { /: client=.*sasl_username=(\S+)$/ ? $1 : () } $postfix->maillog_lines(qr/client=/);
+		$seen{$_}++ for map { /sasl_username=(\S+)$/ ? $1 : 'nobody' }
+		    $postfix->maillog_lines(qr/: client=/);
 	} else {
 		my $service = $protocol eq 'sieve' ? 'managesieve' : $protocol;
 		$seen{$_}++ for map { /$service-login: (?:Info: )?Login: user=<([^>]+)>/ ? $1 : () }
@@ -158,7 +173,7 @@ for my $protocol (sort keys %logins) {
 	my $wanted = 0;
 	$wanted += $_ for values %{ $logins{$protocol} };
 	wait_for(sub { my $n = 0; $n += $_ for values %{ seen($protocol) }; $n >= $wanted }, 10, "logins by $protocol");
-	is_deeply(seen($protocol), $logins{$protocol}, "$protocol: the server has let in those users, $wanted times");
+	is_deeply(seen($protocol), $logins{$protocol}, "$protocol: the server has let in those, $wanted times");
 }
 
 unlike($gatepost->log_text . Gatepost::Process::read_file($gatepost->{access_log}),

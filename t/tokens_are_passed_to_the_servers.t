@@ -7,49 +7,24 @@
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use Digest::SHA qw(hmac_sha256);
 use Gatepost::Cert qw(make_cert);
 use Gatepost::Dovecot;
 use Gatepost::Gatepost;
 use Gatepost::Imap;
-use Gatepost::Process qw(run_command test_dir wait_for write_file);
-use JSON::PP qw(decode_json encode_json);
-use MIME::Base64 qw(decode_base64 encode_base64 encode_base64url);
+use Gatepost::Process qw(run_command wait_for);
+use Gatepost::Token qw(dovecot_takes_tokens token);
+use JSON::PP qw(decode_json);
+use MIME::Base64 qw(decode_base64 encode_base64);
 use Test::More;
 
-my $secret = 'a key that only the provider and the servers have';
 my %mechanisms = (XOAUTH2 => \&xoauth2, OAUTHBEARER => \&oauthbearer);
-
-# A token as JWT has it: for a user, signed with KEY, with a claim that makes it long.
-sub token ($user, $key = $secret, $padding = 0) {
-	my $claims = { sub => $user, iat => time - 60, exp => time + 3600, aud => 'x' x $padding };
-	my $text = join '.', map { encode_base64url(encode_json($_)) } { alg => 'HS256', typ => 'JWT' }, $claims;
-	return "$text." . encode_base64url(hmac_sha256($text, $key));
-}
 
 sub xoauth2 ($user, $token) { return encode_base64("user=$user\1auth=Bearer $token\1\1", '') }
 sub oauthbearer ($user, $token) {
 	return encode_base64("n,a=$user,\1host=localhost\1port=993\1auth=Bearer $token\1\1", '');
 }
 
-my $keys = test_dir() . '/keys';
-for my $folder ($keys, "$keys/default", "$keys/default/HS256") {
-	mkdir $folder or die "$folder: $!";
-}
-write_file("$keys/default/HS256/default", encode_base64($secret, ''));
-my $oauth2 = write_file(test_dir() . '/oauth2.conf', <<"END");
-introspection_mode = local
-local_validation_key_dict = fs:posix:prefix=$keys/
-username_attribute = sub
-END
-my $dovecot = Gatepost::Dovecot->new(name => 'dovecot', settings => <<"END")->start;
-auth_mechanisms = plain xoauth2 oauthbearer
-passdb {
-  driver = oauth2
-  mechanisms = xoauth2 oauthbearer
-  args = $oauth2
-}
-END
+my $dovecot = Gatepost::Dovecot->new(name => 'dovecot', settings => dovecot_takes_tokens())->start;
 my $plain = Gatepost::Dovecot->new(name => 'plain')->start;
 my $gatepost = Gatepost::Gatepost->new(values => { CERT => make_cert(), DOVECOT => $dovecot->port,
     PLAIN => $plain->port }, config => <<'END')->start;
@@ -87,7 +62,7 @@ $c->close;
 # curl, with the mechanism that it is told or chooses.
 for my $option ([], map { ['--login-options', "AUTH=$_"] } sort keys %mechanisms) {
 	for my $padding (0, 2900) {
-		my $token = token('user1', $secret, $padding);
+		my $token = token('user1', padding => $padding);
 		my ($status, $output) = run_command('curl', ['curl', '-sSvk', '--noproxy', '*', '--max-time', 20,
 		    '--user', 'user1', '--oauth2-bearer', $token, @$option,
 		    'imaps://127.0.0.1:' . $gatepost->port('imap') . '/']);
@@ -99,7 +74,7 @@ for my $option ([], map { ['--login-options', "AUTH=$_"] } sort keys %mechanisms
 
 for my $mechanism (sort keys %mechanisms) {
 	my $initial = $mechanisms{$mechanism};
-	my $long = token('user2', $secret, 2900);
+	my $long = token('user2', padding => 2900);
 	cmp_ok(length $long, '>=', 4000, 'tokens may be long');
 
 	$c = client();
@@ -119,8 +94,8 @@ for my $mechanism (sort keys %mechanisms) {
 
 	# whom the server refuses: the error, and at last the NO
 	$c = client();
-	for my $bad (['of another key', token('user2', 'another key')], ['of another user', token('user3')],
-	    ['that is none', 'x']) {
+	for my $bad (['of another key', token('user2', key => 'another key')],
+	    ['of another user', token('user3')], ['that is none', 'x']) {
 		my ($name, $token) = @$bad;
 
 		$c->send_bytes("b AUTHENTICATE $mechanism " . $initial->('user2', $token) . "\r\n");

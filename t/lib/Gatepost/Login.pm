@@ -11,11 +11,12 @@ use Exporter 'import';
 use Gatepost::Imap;
 use MIME::Base64 qw(decode_base64 encode_base64);
 
-our @EXPORT_OK = qw(log_in);
+our @EXPORT_OK = qw(log_in offer);
 
-# What a protocol says: hello reads what a server says at first, and again after TLS; native is the login by
-# the protocol's own command, auth begins SASL, wrap is a response's shape; challenge and final are patterns
-# of the server's lines; user_check is a command that only who is logged in may give, and its good reply.
+# What a protocol says: hello reads what a server says at first, and again after TLS, and list asks what is
+# offered where hello does not tell; native is the login by the protocol's own command, auth begins SASL, wrap
+# is a response's shape; challenge and final are patterns of the server's lines; user_check is a command that
+# only who is logged in may give, and its good reply.
 my %dialects = (
 	imap => {
 		hello => sub ($c, $is_again) { $c->line unless $is_again },
@@ -31,6 +32,7 @@ my %dialects = (
 		starttls => ['STLS', qr/^\+OK/],
 		native => sub ($user, $password) { "USER $user\r\nPASS $password" },
 		native_replies => 2,
+		list => ['CAPA', qr/^\./],
 		auth => sub ($mechanism, $ir) { "AUTH $mechanism" . (defined $ir ? " $ir" : '') },
 		wrap => '%s', challenge => qr/^\+ (.*)/, final => qr/^(?:\+OK|-ERR)/, good => qr/^\+OK/,
 		user_check => ['STAT', qr/^[-+]/, qr/^\+OK \d/],
@@ -120,7 +122,7 @@ my %mechanisms = (
 	EXTERNAL => sub ($user, $) { return { initial => '', respond => sub ($) { '' } } },
 	XOAUTH2 => sub ($user, $token) {
 		my $message = "user=$user\1auth=Bearer $token\1\1";
-		my @answers = ($message, '');
+
 		return { initial => $message, respond => sub ($challenge) { length $challenge ? '' : $message } };
 	},
 	OAUTHBEARER => sub ($user, $token) {
@@ -183,6 +185,19 @@ sub log_in (%option) {
 	my $reply = $option{mechanism} eq '' ? native($c, $dialect, \%option)
 	    : authenticate($c, $dialect, \%option);
 	return wantarray ? ($reply, $reply =~ $dialect->{good} ? 1 : 0, $c) : $reply;
+}
+
+# What a client is offered on TLS from the first byte.
+sub offer ($protocol, $port) {
+	my $dialect = $dialects{$protocol};
+	my $c = Gatepost::Imap->new(port => $port, tls => 1, greeting => 0) or croak "connect: $!";
+	my @lines = $dialect->{hello}->($c, 0);
+
+	if (my ($command, $end) = @{ $dialect->{list} // [] }) {
+		push @lines, $c->send_bytes("$command\r\n")->lines_until($end);
+	}
+	$c->close;
+	return join "\n", @lines;
 }
 
 # Has protocols' own login command.
