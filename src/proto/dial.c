@@ -130,8 +130,9 @@ dial_write_initial(struct dial *dial)
 	buf_wipe(&message);
 }
 
-size_t
-dial_initial_size(const struct dial *dial)
+/* In base64. */
+static size_t
+initial_size(const struct dial *dial)
 {
 	struct buf message = { 0 };
 	size_t size;
@@ -140,6 +141,39 @@ dial_initial_size(const struct dial *dial)
 	size = (buf_len(&message) + 2) / 3 * 4;
 	buf_wipe(&message);
 	return size;
+}
+
+/* Does "AUTH" fit in a line with the mechanism and what it is to carry? */
+static bool
+is_initial_short(const struct dial *dial)
+{
+	return strlen("AUTH  \r\n") + strlen(dial->order.credentials->mechanism) + initial_size(dial) <=
+	    dial->order.proto->max_dial_line;
+}
+
+bool
+dial_wants_sasl_at_once(const struct dial *dial)
+{
+	return dial_has_mechanism(dial) && is_initial_short(dial);
+}
+
+bool
+dial_wants_sasl_in_turns(const struct dial *dial)
+{
+	return dial_has_mechanism(dial) && !is_initial_short(dial);
+}
+
+void
+dial_send_sasl_at_once(struct dial *dial)
+{
+	buf_printf(&dial->out, "AUTH %s ", dial->order.credentials->mechanism);
+	dial_write_initial(dial);
+}
+
+void
+dial_send_sasl(struct dial *dial)
+{
+	buf_printf(&dial->out, "AUTH %s\r\n", dial->order.credentials->mechanism);
 }
 
 enum answer

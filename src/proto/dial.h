@@ -79,13 +79,20 @@ bool dial_began_tls(const struct dial *dial);	/* by it: what was announced befor
 void dial_learn_mechanisms(struct dial *dial, struct slice names);
 /*
  * SASL with the credentials' mechanism: is it announced; must it be, since no plain login command would do;
- * the initial response, in base64 and with the line's end; its length in base64.
+ * the initial response, in base64 and with the line's end.
  */
 bool dial_has_mechanism(const struct dial *dial);
 bool dial_needs_mechanism(const struct dial *dial);
 void dial_write_initial(struct dial *dial);
-size_t dial_initial_size(const struct dial *dial);
 void dial_fail_mechanism(struct dial *dial);	/* for lack of it: dial_fail */
+/*
+ * Steps of protocols with AUTH: with the initial response in its line, or, where that would be longer than
+ * proto->max_dial_line, behind the server's go-ahead.
+ */
+bool dial_wants_sasl_at_once(const struct dial *dial);
+bool dial_wants_sasl_in_turns(const struct dial *dial);
+void dial_send_sasl_at_once(struct dial *dial);
+void dial_send_sasl(struct dial *dial);
 /*
  * A challenge behind the initial response, in base64: the error of a token is kept and answered, and the
  * final reply comes then (ANSWER_MORE); any other is ANSWER_GARBLED.

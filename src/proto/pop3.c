@@ -223,6 +223,7 @@ const struct proto proto_pop3 = {
 	.replies = replies,
 	.verbs = verbs,
 	.dial = pop3_dial,
+	.max_dial_line = 255,		/* RFC 2449 section 4 */
 	.dial_farewell = "QUIT\r\n",
 	.login_ok = pop3_write_login_ok,
 	.login_refused = pop3_write_login_refused,

@@ -13,10 +13,6 @@
 #include "proto/reply.h"
 #include "proto/xclient.h"
 
-enum {
-	COMMAND_MAX = 255	/* octets with CRLF, RFC 2449 section 4 */
-};
-
 /* In dial->notes. */
 enum {
 	NOTE_LISTED = 1,	/* of a list of capabilities the first line has come */
@@ -196,43 +192,10 @@ fail_login(struct dial *dial)
 	dial_fail(dial, "user or password do not fit in USER and PASS");
 }
 
-/* Does "AUTH PLAIN" fit in a line with what it is to carry? */
-static bool
-is_initial_short(const struct dial *dial)
-{
-	return strlen("AUTH  \r\n") + strlen(dial->order.credentials->mechanism) + dial_initial_size(dial) <=
-	    COMMAND_MAX;
-}
-
-static bool
-wants_sasl_at_once(const struct dial *dial)
-{
-	return dial_has_mechanism(dial) && is_initial_short(dial);
-}
-
-static bool
-wants_sasl_in_turns(const struct dial *dial)
-{
-	return dial_has_mechanism(dial) && !is_initial_short(dial);
-}
-
 static bool
 wants_user(const struct dial *dial)
 {
 	return !dial_has_mechanism(dial);
-}
-
-static void
-send_sasl_at_once(struct dial *dial)
-{
-	buf_printf(&dial->out, "AUTH %s ", dial->order.credentials->mechanism);
-	dial_write_initial(dial);
-}
-
-static void
-send_sasl(struct dial *dial)
-{
-	buf_printf(&dial->out, "AUTH %s\r\n", dial->order.credentials->mechanism);
 }
 
 static void
@@ -284,9 +247,9 @@ const struct dial_step pop3_dial[] = {
 	{ "telling the address",     xclient_is_wanted,   send_xclient,       read_xclient, INFORMS, NULL },
 	{ "asking for UTF-8",        wants_utf8,          send_utf8,          read_status, 0, NULL },
 	{ "choosing how to log in",  cannot_log_in,       fail_login,         read_login, DIAL_LOGIN, NULL },
-	{ "logging in",              wants_sasl_at_once,  send_sasl_at_once,  read_login, TELLS, NULL },
-	{ "asking to authenticate",  wants_sasl_in_turns, send_sasl,          read_go_ahead, ASKS, NULL },
-	{ "sending the password",    wants_sasl_in_turns, dial_write_initial, read_login, TELLS, NULL },
+	{ "logging in", dial_wants_sasl_at_once, dial_send_sasl_at_once, read_login, TELLS, NULL },
+	{ "asking to authenticate", dial_wants_sasl_in_turns, dial_send_sasl, read_go_ahead, ASKS, NULL },
+	{ "sending the password", dial_wants_sasl_in_turns, dial_write_initial, read_login, TELLS, NULL },
 	{ "sending the user",        wants_user,          send_user,          read_status, ASKS, NULL },
 	{ "sending the password",    wants_user,          send_pass,          read_login, TELLS, NULL },
 	{ 0 }

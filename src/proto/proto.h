@@ -99,6 +99,7 @@ struct proto {
 	const char *const *replies;		/* one text per enum reply; see reply.h for the % letters */
 	const struct verb *verbs;		/* ends with a zero row; NULL: routed right after accept */
 	const struct dial_step *dial;		/* ends with a zero row; NULL: connected is ready */
+	size_t max_dial_line;			/* octets of a line with AUTH to a server */
 	const char *dial_farewell;		/* to a server that was only asked; NULL: none is asked */
 	/* Tells the client the outcome of its login in d->out, from the server's own words in the dial. */
 	void (*login_ok)(struct dialogue *d, const struct dial *dial);

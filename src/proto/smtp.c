@@ -315,6 +315,7 @@ write_login_refused(struct dialogue *d, const struct dial *dial)
 	.capability_floor = "8BITMIME\n", \
 	.capability_own = capability_own, \
 	.dial = smtp_dial, \
+	.max_dial_line = 512,		/* RFC 5321 section 4.5.3.1.4 */ \
 	.dial_farewell = "QUIT\r\n", \
 	.mediator = &smtp_mediator
 

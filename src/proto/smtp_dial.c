@@ -14,10 +14,7 @@
 #include "base/identity.h"
 #include "proto/capability.h"
 
-enum {
-	COMMAND_MAX = 512,		/* octets of a line, RFC 5321 section 4.5.3.1.4 */
-	VALUE_MAX = 255			/* octets of an attribute as it is written: Postfix takes no more */
-};
+enum { VALUE_MAX = 255 };		/* octets of an attribute as it is written: Postfix takes no more */
 
 /* In dial->notes. */
 enum {
@@ -385,14 +382,6 @@ has_only_login(const struct dial *dial)
 	return !dial_has_mechanism(dial) && !dial_needs_mechanism(dial) && dial_has(dial, "AUTH=LOGIN");
 }
 
-/* Does "AUTH PLAIN" fit in a line with what it is to carry? */
-static bool
-is_initial_short(const struct dial *dial)
-{
-	return strlen("AUTH  \r\n") + strlen(dial->order.credentials->mechanism) + dial_initial_size(dial) <=
-	    COMMAND_MAX;
-}
-
 static bool
 cannot_log_in(const struct dial *dial)
 {
@@ -405,31 +394,6 @@ fail_login(struct dial *dial)
 	if (dial_needs_mechanism(dial))
 		dial_fail_mechanism(dial);
 	dial_fail(dial, "server offers no AUTH PLAIN or LOGIN");
-}
-
-static bool
-wants_sasl_at_once(const struct dial *dial)
-{
-	return dial_has_mechanism(dial) && is_initial_short(dial);
-}
-
-static bool
-wants_sasl_in_turns(const struct dial *dial)
-{
-	return dial_has_mechanism(dial) && !is_initial_short(dial);
-}
-
-static void
-send_sasl_at_once(struct dial *dial)
-{
-	buf_printf(&dial->out, "AUTH %s ", dial->order.credentials->mechanism);
-	dial_write_initial(dial);
-}
-
-static void
-send_sasl(struct dial *dial)
-{
-	buf_printf(&dial->out, "AUTH %s\r\n", dial->order.credentials->mechanism);
 }
 
 static void
@@ -466,9 +430,9 @@ const struct dial_step smtp_dial[] = {
 	{ "saying EHLO anew",       wants_ehlo_as_client, send_ehlo_as_client, read_ehlo, 0, NULL },
 	{ "saying HELO anew",       wants_helo_as_client, send_helo_as_client, read_helo, 0, NULL },
 	{ "choosing how to log in", cannot_log_in,        fail_login,          read_login, DIAL_LOGIN, NULL },
-	{ "logging in",             wants_sasl_at_once,   send_sasl_at_once,   read_login, TELLS, NULL },
-	{ "asking to authenticate", wants_sasl_in_turns,  send_sasl,           read_go_ahead, ASKS, NULL },
-	{ "sending the password",   wants_sasl_in_turns,  dial_write_initial,  read_login, TELLS, NULL },
+	{ "logging in", dial_wants_sasl_at_once, dial_send_sasl_at_once, read_login, TELLS, NULL },
+	{ "asking to authenticate", dial_wants_sasl_in_turns, dial_send_sasl, read_go_ahead, ASKS, NULL },
+	{ "sending the password", dial_wants_sasl_in_turns, dial_write_initial, read_login, TELLS, NULL },
 	{ "asking to log in",       has_only_login,       send_login,          read_go_ahead, ASKS, NULL },
 	{ "sending the user",       has_only_login,       send_user,           read_go_ahead, ASKS, NULL },
 	{ "sending the password",   has_only_login,       send_password,       read_login, TELLS, NULL },

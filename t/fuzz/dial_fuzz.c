@@ -10,12 +10,10 @@
 #include "base/identity.h"
 #include "proto/dial.h"
 #include "proto/pop3.h"
-#include "proto/smtp.h"
 
 enum { KEPT_MAX = 256 * 1024 };		/* bounds of lines and octets, times what is kept of each */
 
 static const char password[] = "Pa55word", encoded_password[] = "UGE1NXdvcmQ";
-static const struct proto smtp = { .name = "smtp", .frame = frame_line, .dial = smtp_dial };
 
 struct run {
 	struct dial dial;
@@ -43,7 +41,7 @@ fill_identity(struct identity *identity, bool is_odd)
 static void
 order_smtp(struct run *run, struct dial_order *order, const struct input *input)
 {
-	order->proto = &smtp;
+	order->proto = &proto_submission;
 	order->hostname = "gp.test";
 	order->forward = has_option(input, 4) ? FORWARD_XCLIENT : FORWARD_AUTO;
 	order->user = has_option(input, 4) && order->credentials == NULL ? "alice" : NULL;
@@ -166,7 +164,7 @@ finish(struct run *run)
 
 	if (run->result == DIAL_READY && dial->order.starttls)
 		must(dial->tls_active, "ready only with TLS");
-	if (run->result == DIAL_READY && dial->order.proto == &smtp)
+	if (run->result == DIAL_READY && dial->order.proto == &proto_submission)
 		must(run->told == (dial->order.identity != NULL), "ready only with the client told of");
 	if (run->result == DIAL_READY &&
 	    (dial->order.proto == &proto_sieve || dial->order.proto == &proto_pop3) &&

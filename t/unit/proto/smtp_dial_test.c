@@ -341,8 +341,6 @@ static const struct script scripts[] = {
 	    DIAL_FAILED, "garbled reply", NULL, NULL },
 };
 
-static const struct proto smtp = { .name = "smtp", .frame = frame_line, .dial = smtp_dial };
-
 static int
 setup(void **state)
 {
@@ -393,7 +391,7 @@ make_order(unsigned flags, enum forward_way forward, const struct identity *iden
 	if ((flags & MASTER) != 0)
 		buf_append_text(&credentials->authzid, "bob");
 	return (struct dial_order){
-		.proto = &smtp,
+		.proto = &proto_submission,
 		.hostname = "gp.test",
 		.identity = identity,
 		.credentials = (flags & LOGIN) != 0 ? credentials : NULL,
