@@ -125,13 +125,6 @@ send_stls(struct dial *dial)
 	buf_append_text(&dial->out, "STLS\r\n");
 }
 
-static void
-send_xclient(struct dial *dial)
-{
-	xclient_write(&dial->out, dial->order.identity);
-	buf_append_text(&dial->out, "\r\n");
-}
-
 /* Dovecot says +OK to those whom it does not believe, too. */
 static enum answer
 read_xclient(struct dial *dial, struct slice line)
@@ -244,7 +237,7 @@ const struct dial_step pop3_dial[] = {
 	{ "asking for capabilities", NULL,                send_capa,          read_capa, 0, NULL },
 	{ "asking for TLS", dial_wants_tls, send_stls, read_status, DIAL_STARTS_TLS, NULL },
 	{ "asking for capabilities", dial_began_tls,      send_capa,          read_capa, 0, NULL },
-	{ "telling the address",     xclient_is_wanted,   send_xclient,       read_xclient, INFORMS, NULL },
+	{ "telling the address",     xclient_is_wanted,   xclient_send,       read_xclient, INFORMS, NULL },
 	{ "asking for UTF-8",        wants_utf8,          send_utf8,          read_status, 0, NULL },
 	{ "choosing how to log in",  cannot_log_in,       fail_login,         read_login, DIAL_LOGIN, NULL },
 	{ "logging in", dial_wants_sasl_at_once, dial_send_sasl_at_once, read_login, TELLS, NULL },

@@ -75,13 +75,6 @@ send_starttls(struct dial *dial)
 	buf_append_text(&dial->out, "STARTTLS\r\n");
 }
 
-static void
-send_xclient(struct dial *dial)
-{
-	xclient_write(&dial->out, dial->order.identity);
-	buf_append_text(&dial->out, "\r\n");
-}
-
 static bool
 cannot_log_in(const struct dial *dial)
 {
@@ -113,7 +106,7 @@ const struct dial_step sieve_dial[] = {
 	{ "reading greeting",        NULL,              NULL,                read_capabilities, 0, NULL },
 	{ "asking for TLS", dial_wants_tls, send_starttls, read_status, DIAL_STARTS_TLS, NULL },
 	{ "reading capabilities",    dial_began_tls,    NULL,                read_capabilities, 0, NULL },
-	{ "telling the address", xclient_is_wanted, send_xclient, read_status, DIAL_SECRET, NULL },
+	{ "telling the address", xclient_is_wanted, xclient_send, read_status, DIAL_SECRET, NULL },
 	{ "choosing how to log in",  cannot_log_in,     dial_fail_mechanism, read_status, DIAL_LOGIN, NULL },
 	{ "logging in",              NULL,              send_login,          read_login, TELLS, NULL },
 	{ 0 }

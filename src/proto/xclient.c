@@ -25,15 +25,17 @@ xclient_is_wanted(const struct dial *dial)
 }
 
 void
-xclient_write(struct buf *out, const struct identity *identity)
+xclient_send(struct dial *dial)
 {
+	const struct identity *identity = dial->order.identity;
+	struct buf *out = &dial->out;
 	const struct addr *client = &identity->client;
 	char host[ADDR_TEXT_MAX];
 
 	buf_append_text(out, "XCLIENT");
 	if (client->sa.sa_family == AF_INET || client->sa.sa_family == AF_INET6)
 		buf_printf(out, " ADDR=%s PORT=%u", addr_host(client, host), (unsigned)addr_port(client));
-	buf_printf(out, " SESSION=%s TTL=%d", identity_session(identity), identity->hops - 1);
+	buf_printf(out, " SESSION=%s TTL=%d\r\n", identity_session(identity), identity->hops - 1);
 }
 
 /* Postfix writes "IPV6:2001:db8::1"; Dovecot leaves the prefix out. */

@@ -16,8 +16,8 @@ enum { XCLIENT_HELO_MAX = 255 };
 
 /* A dial step's is_wanted: the pool wants it, or leaves it to the server, which announces it. */
 bool xclient_is_wanted(const struct dial *dial);
-/* "XCLIENT ADDR=192.0.2.7 PORT=4711 SESSION=… TTL=4", without a line's end. */
-void xclient_write(struct buf *out, const struct identity *identity);
+/* A dial step's send: "XCLIENT ADDR=192.0.2.7 PORT=4711 SESSION=… TTL=4". */
+void xclient_send(struct dial *dial);
 
 struct xclient_end {			/* of the client's connection */
 	struct addr addr;		/* without the port; AF_UNSPEC: not told */

@@ -132,14 +132,18 @@ dovecot_and_its_like(void **state)
 static void
 our_own(void **state)
 {
-	struct buf line = { 0 };
+	struct dial dial = { .order.identity = &identity };
+	char *end;
 
 	(void)state;
-	xclient_write(&line, &identity);
-	buf_append(&line, "", 1);
-	told(buf_data(&line) + strlen("XCLIENT"), XCLIENT_DOVECOT,
+	xclient_send(&dial);
+	buf_append(&dial.out, "", 1);
+	end = strstr(buf_data(&dial.out), "\r\n");
+	assert_non_null(end);
+	*end = '\0';
+	told(buf_data(&dial.out) + strlen("XCLIENT"), XCLIENT_DOVECOT,
 	    "10.0.0.9:999 to 10.0.0.1:143 as 0123456789abcdef, HELO nobody, 4 hops");
-	buf_clear(&line);
+	buf_clear(&dial.out);
 }
 
 static void
