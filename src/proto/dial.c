@@ -79,6 +79,17 @@ dial_learn_mechanisms(struct dial *dial, struct slice names)
 	buf_clear(&entry);
 }
 
+void
+dial_learn(struct dial *dial, struct slice entry)
+{
+	struct slice mechanisms = entry;
+
+	if (slice_equals_nocase(slice_word(&mechanisms), "SASL"))
+		dial_learn_mechanisms(dial, mechanisms);
+	else
+		capability_add(&dial->capabilities, entry);
+}
+
 bool
 dial_has_mechanism(const struct dial *dial)
 {

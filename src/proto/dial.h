@@ -77,6 +77,8 @@ bool dial_wants_tls(const struct dial *dial);	/* by the protocol's own command, 
 bool dial_began_tls(const struct dial *dial);	/* by it: what was announced before does not count */
 /* "PLAIN LOGIN", however the protocol announces it: added to the capabilities. */
 void dial_learn_mechanisms(struct dial *dial, struct slice names);
+/* An entry of a server's list of capabilities, of which one may be "SASL PLAIN LOGIN". */
+void dial_learn(struct dial *dial, struct slice entry);
 /*
  * SASL with the credentials' mechanism: is it announced; must it be, since no plain login command would do;
  * the initial response, in base64 and with the line's end.

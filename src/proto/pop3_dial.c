@@ -80,17 +80,6 @@ send_capa(struct dial *dial)
 	buf_append_text(&dial->out, "CAPA\r\n");
 }
 
-static void
-learn(struct dial *dial, struct slice capability)
-{
-	struct slice mechanisms = capability;
-
-	if (slice_equals_nocase(slice_word(&mechanisms), "SASL"))
-		dial_learn_mechanisms(dial, mechanisms);
-	else
-		capability_add(&dial->capabilities, capability);
-}
-
 /* A server that is older than CAPA has no list. */
 static enum answer
 begin_list(struct dial *dial, enum answer status)
@@ -113,7 +102,7 @@ read_capa(struct dial *dial, struct slice line)
 		dial->notes &= ~(unsigned)NOTE_LISTED;
 		return ANSWER_OK;
 	}
-	learn(dial, slice_trim(line));
+	dial_learn(dial, slice_trim(line));
 	return ANSWER_MORE;
 }
 

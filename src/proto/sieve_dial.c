@@ -6,7 +6,6 @@
  */
 #include "proto/sieve.h"
 
-#include "proto/capability.h"
 #include "proto/dial.h"
 #include "proto/mail_string.h"
 #include "proto/reply.h"
@@ -39,18 +38,6 @@ is_string(struct slice line)
 	return line.len > 0 && (line.data[0] == '"' || line.data[0] == '{');
 }
 
-/* One of them may be "SASL PLAIN LOGIN". */
-static void
-learn(struct dial *dial, struct slice entry)
-{
-	struct slice words = entry;
-
-	if (slice_equals_nocase(slice_word(&words), "SASL"))
-		dial_learn_mechanisms(dial, words);
-	else
-		capability_add(&dial->capabilities, entry);
-}
-
 /* Capabilities, one a line, and the status behind them. */
 static enum answer
 read_capabilities(struct dial *dial, struct slice line)
@@ -62,7 +49,7 @@ read_capabilities(struct dial *dial, struct slice line)
 		return read_status(dial, line);
 	is_good = sieve_take_capability(line, &entry);
 	if (is_good)
-		learn(dial, buf_slice(&entry));
+		dial_learn(dial, buf_slice(&entry));
 	buf_clear(&entry);
 	return is_good ? ANSWER_MORE : ANSWER_GARBLED;
 }
