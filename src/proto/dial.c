@@ -67,6 +67,24 @@ dial_began_tls(const struct dial *dial)
 }
 
 void
+dial_send_command(struct dial *dial, const char *command)
+{
+	const char *tag = dial->steps[dial->sending].tag;
+
+	if (tag != NULL)
+		buf_printf(&dial->out, "%s ", tag);
+	buf_printf(&dial->out, "%s\r\n", command);
+}
+
+void
+dial_send_starttls(struct dial *dial)
+{
+	if (!dial_has(dial, "STARTTLS"))
+		dial_fail(dial, "server offers no STARTTLS");
+	dial_send_command(dial, "STARTTLS");
+}
+
+void
 dial_learn_mechanisms(struct dial *dial, struct slice names)
 {
 	struct buf entry = { 0 };

@@ -75,6 +75,8 @@ const char *dial_doing(const struct dial *dial);	/* "sending the password": what
 bool dial_has(const struct dial *dial, const char *capability);
 bool dial_wants_tls(const struct dial *dial);	/* by the protocol's own command, and it is to come yet */
 bool dial_began_tls(const struct dial *dial);	/* by it: what was announced before does not count */
+void dial_send_command(struct dial *dial, const char *command);	/* behind the step's tag, if it has one */
+void dial_send_starttls(struct dial *dial);	/* a step's send, where the command is STARTTLS */
 /* "PLAIN LOGIN", however the protocol announces it: added to the capabilities. */
 void dial_learn_mechanisms(struct dial *dial, struct slice names);
 /* An entry of a server's list of capabilities, of which one may be "SASL PLAIN LOGIN". */

@@ -159,12 +159,6 @@ read_go_ahead(struct dial *dial, struct slice line)
 	return answer == ANSWER_OK ? ANSWER_GARBLED : answer;
 }
 
-static void
-send_command(struct dial *dial, const char *command)
-{
-	buf_printf(&dial->out, "%s %s\r\n", dial->steps[dial->sending].tag, command);
-}
-
 static bool
 wants_capability(const struct dial *dial)
 {
@@ -174,15 +168,7 @@ wants_capability(const struct dial *dial)
 static void
 send_capability(struct dial *dial)
 {
-	send_command(dial, "CAPABILITY");
-}
-
-static void
-send_starttls(struct dial *dial)
-{
-	if (!dial_has(dial, "STARTTLS"))
-		dial_fail(dial, "server offers no STARTTLS");
-	send_command(dial, "STARTTLS");
+	dial_send_command(dial, "CAPABILITY");
 }
 
 static bool
@@ -326,7 +312,7 @@ const struct dial_step imap_dial[] = {
 	/* while ...                if                      send                read, flags, tag */
 	{ "reading greeting",        NULL,                   NULL,               read_greeting, 0, NULL },
 	{ "asking for capabilities", wants_capability,       send_capability,    read_command, 0, "C" },
-	{ "asking for TLS", dial_wants_tls, send_starttls, read_command, DIAL_STARTS_TLS, "S" },
+	{ "asking for TLS", dial_wants_tls, dial_send_starttls, read_command, DIAL_STARTS_TLS, "S" },
 	{ "asking for capabilities", dial_began_tls,         send_capability,    read_command, 0, "T" },
 	{ "telling the address", wants_id, send_id, read_id, DIAL_PIPELINED, "I" },
 	{ "choosing how to log in", cannot_log_in, fail_login, read_command, DIAL_LOGIN, "N" },

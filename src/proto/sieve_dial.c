@@ -54,14 +54,6 @@ read_capabilities(struct dial *dial, struct slice line)
 	return is_good ? ANSWER_MORE : ANSWER_GARBLED;
 }
 
-static void
-send_starttls(struct dial *dial)
-{
-	if (!dial_has(dial, "STARTTLS"))
-		dial_fail(dial, "server offers no STARTTLS");
-	buf_append_text(&dial->out, "STARTTLS\r\n");
-}
-
 static bool
 cannot_log_in(const struct dial *dial)
 {
@@ -91,7 +83,7 @@ enum { TELLS = DIAL_LOGIN | DIAL_SECRET | DIAL_FORWARD };
 const struct dial_step sieve_dial[] = {
 	/* while ...                 if                 send                 read, flags, tag */
 	{ "reading greeting",        NULL,              NULL,                read_capabilities, 0, NULL },
-	{ "asking for TLS", dial_wants_tls, send_starttls, read_status, DIAL_STARTS_TLS, NULL },
+	{ "asking for TLS", dial_wants_tls, dial_send_starttls, read_status, DIAL_STARTS_TLS, NULL },
 	{ "reading capabilities",    dial_began_tls,    NULL,                read_capabilities, 0, NULL },
 	{ "telling the address", xclient_is_wanted, xclient_send, read_status, DIAL_SECRET, NULL },
 	{ "choosing how to log in",  cannot_log_in,     dial_fail_mechanism, read_status, DIAL_LOGIN, NULL },

@@ -151,14 +151,6 @@ send_ehlo(struct dial *dial)
 	write_hello(dial, "EHLO", is_proxied(dial));
 }
 
-static void
-send_starttls(struct dial *dial)
-{
-	if (!dial_has(dial, "STARTTLS"))
-		dial_fail(dial, "server offers no STARTTLS");
-	buf_append_text(&dial->out, "STARTTLS\r\n");
-}
-
 static bool
 has_word(struct slice words, const char *wanted)
 {
@@ -423,7 +415,7 @@ const struct dial_step smtp_dial[] = {
 	/* while ...               if                    send                 read, flags, tag */
 	{ "reading greeting",       NULL,                 NULL,                read_greeting, 0, NULL },
 	{ "saying EHLO",            NULL,                 send_ehlo,           read_ehlo, 0, NULL },
-	{ "asking for TLS", dial_wants_tls, send_starttls, read_starttls, DIAL_STARTS_TLS, NULL },
+	{ "asking for TLS", dial_wants_tls, dial_send_starttls, read_starttls, DIAL_STARTS_TLS, NULL },
 	{ "saying EHLO",            dial_began_tls,       send_ehlo,           read_ehlo, 0, NULL },
 	{ "telling the address", wants_xclient, send_xclient, read_xclient, DIAL_SECRET, NULL },
 	{ "telling the address", wants_xclient_again, send_xclient, read_greeting, DIAL_SECRET, NULL },
