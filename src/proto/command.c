@@ -147,6 +147,13 @@ dialogue_login_over(struct dialogue *d, bool is_refused)
 }
 
 enum step
+command_say(struct dialogue *d, const char *words, enum step step)
+{
+	buf_append_text(&d->out, words);
+	return step;
+}
+
+enum step
 command_refuse(struct dialogue *d, enum reply reply)
 {
 	reply_write(d, reply);

@@ -43,6 +43,9 @@ enum step command_authenticate(struct dialogue *d, struct slice name, const stru
 /* A verb's `run`: the go-ahead for TLS, where it may begin now. */
 enum step command_starttls(struct dialogue *d, struct slice args);
 
+/* For verbs: words to the client, and the step given here. */
+enum step command_say(struct dialogue *d, const char *words, enum step step);
+
 /* For verbs: a refusal and the step it amounts to. */
 enum step command_refuse(struct dialogue *d, enum reply reply);
 

@@ -20,13 +20,6 @@ enum {
 
 enum { PHASE_USER = 2 };		/* the name is said, the password is not */
 
-static enum step
-say(struct dialogue *d, const char *text, enum step step)
-{
-	buf_append_text(&d->out, text);
-	return step;
-}
-
 static void
 write_capabilities(const struct dialogue *d, struct buf *out)
 {
@@ -56,7 +49,7 @@ run_capa(struct dialogue *d, struct slice args)
 	(void)args;
 	buf_append_text(&d->out, "+OK Capabilities follow.\r\n");
 	write_capabilities(d, &d->out);
-	return say(d, ".\r\n", STEP_REPLIED);
+	return command_say(d, ".\r\n", STEP_REPLIED);
 }
 
 /* Every name is good at this point, so that nobody learns which ones exist. */
@@ -71,7 +64,7 @@ run_user(struct dialogue *d, struct slice args)
 		return command_refuse(d, REPLY_SYNTAX);
 	buf_append_slice(&d->credentials.user, name);
 	d->phase = PHASE_USER;
-	return say(d, "+OK Send the password.\r\n", STEP_REPLIED);
+	return command_say(d, "+OK Send the password.\r\n", STEP_REPLIED);
 }
 
 /* All behind the blank is the password, with any other blanks (RFC 1939 section 7). */
@@ -94,7 +87,7 @@ list_mechanisms(struct dialogue *d)
 	for (int i = 0; i < MECHANISM_COUNT; i++)
 		if ((dialogue_mechanisms(d) & MECHANISM_BIT(i)) != 0)
 			buf_printf(&d->out, "%s\r\n", mechanism_facts[i].name);
-	return say(d, ".\r\n", STEP_REPLIED);
+	return command_say(d, ".\r\n", STEP_REPLIED);
 }
 
 static enum step
@@ -117,7 +110,7 @@ run_utf8(struct dialogue *d, struct slice args)
 	if (!capability_has(d->offer, "UTF8"))
 		return command_refuse(d, REPLY_UNKNOWN);
 	d->wishes |= POP3_WISH_UTF8;
-	return say(d, "+OK UTF-8 it is.\r\n", STEP_REPLIED);
+	return command_say(d, "+OK UTF-8 it is.\r\n", STEP_REPLIED);
 }
 
 static enum step
@@ -131,14 +124,14 @@ static enum step
 run_noop(struct dialogue *d, struct slice args)
 {
 	(void)args;
-	return say(d, "+OK\r\n", STEP_REPLIED);
+	return command_say(d, "+OK\r\n", STEP_REPLIED);
 }
 
 static enum step
 run_quit(struct dialogue *d, struct slice args)
 {
 	(void)args;
-	return say(d, "+OK Goodbye.\r\n", STEP_QUIT);
+	return command_say(d, "+OK Goodbye.\r\n", STEP_QUIT);
 }
 
 /* Columns of the commands that log in. */

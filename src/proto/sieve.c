@@ -22,8 +22,7 @@ run_capability(struct dialogue *d, struct slice args)
 {
 	(void)args;
 	d->proto->write_capabilities(d, &d->out);
-	buf_append_text(&d->out, "OK \"Capability completed.\"\r\n");
-	return STEP_REPLIED;
+	return command_say(d, "OK \"Capability completed.\"\r\n", STEP_REPLIED);
 }
 
 /* Line ends in a tag that goes back to the client would be lines of ours. */
@@ -101,8 +100,7 @@ static enum step
 run_logout(struct dialogue *d, struct slice args)
 {
 	(void)args;
-	buf_append_text(&d->out, "OK \"Logout completed.\"\r\n");
-	return STEP_QUIT;
+	return command_say(d, "OK \"Logout completed.\"\r\n", STEP_QUIT);
 }
 
 /* Columns of the command that logs in. */

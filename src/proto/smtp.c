@@ -123,24 +123,17 @@ run_mail(struct dialogue *d, struct slice args)
 }
 
 static enum step
-say(struct dialogue *d, const char *text, enum step step)
-{
-	buf_append_text(&d->out, text);
-	return step;
-}
-
-static enum step
 run_mail_before_login(struct dialogue *d, struct slice args)
 {
 	(void)args;
-	return say(d, "530 5.7.0 Log in first.\r\n", STEP_BAD);
+	return command_say(d, "530 5.7.0 Log in first.\r\n", STEP_BAD);
 }
 
 static enum step
 run_without_mail(struct dialogue *d, struct slice args)
 {
 	(void)args;
-	return say(d, "503 5.5.1 Send MAIL first.\r\n", STEP_BAD);
+	return command_say(d, "503 5.5.1 Send MAIL first.\r\n", STEP_BAD);
 }
 
 /* The octets that are announced come unasked, and they are no commands (RFC 3030 section 2). */
@@ -149,35 +142,35 @@ run_bdat_without_mail(struct dialogue *d, struct slice args)
 {
 	(void)args;
 	d->doing = "reading a chunk without a message";
-	return say(d, "503 5.5.1 Send MAIL first; the connection ends here.\r\n", STEP_FATAL);
+	return command_say(d, "503 5.5.1 Send MAIL first; the connection ends here.\r\n", STEP_FATAL);
 }
 
 static enum step
 run_noop(struct dialogue *d, struct slice args)
 {
 	(void)args;
-	return say(d, "250 2.0.0 OK\r\n", STEP_REPLIED);
+	return command_say(d, "250 2.0.0 OK\r\n", STEP_REPLIED);
 }
 
 static enum step
 run_help(struct dialogue *d, struct slice args)
 {
 	(void)args;
-	return say(d, "214 2.0.0 See RFC 5321.\r\n", STEP_REPLIED);
+	return command_say(d, "214 2.0.0 See RFC 5321.\r\n", STEP_REPLIED);
 }
 
 static enum step
 run_quit(struct dialogue *d, struct slice args)
 {
 	(void)args;
-	return say(d, "221 2.0.0 Goodbye.\r\n", STEP_QUIT);
+	return command_say(d, "221 2.0.0 Goodbye.\r\n", STEP_QUIT);
 }
 
 static enum step
 run_unserved(struct dialogue *d, struct slice args)
 {
 	(void)args;
-	return say(d, "502 5.5.1 This command is not served here.\r\n", STEP_BAD);
+	return command_say(d, "502 5.5.1 This command is not served here.\r\n", STEP_BAD);
 }
 
 /* XCLIENT, XFORWARD and their like claim to be somebody else: they are not for clients. */
@@ -185,7 +178,7 @@ static enum step
 run_extension(struct dialogue *d, struct slice args)
 {
 	(void)args;
-	return say(d, "550 5.7.0 This command is not for you.\r\n", STEP_BAD);
+	return command_say(d, "550 5.7.0 This command is not for you.\r\n", STEP_BAD);
 }
 
 /* As with Postfix, all begins anew: the peer greets in its client's name. */

@@ -260,6 +260,5 @@ xclient_run(struct dialogue *d, struct slice attributes, const char *reply)
 	if (!xclient_take(attributes, XCLIENT_DOVECOT, &told))
 		return command_refuse(d, REPLY_SYNTAX);
 	xclient_apply(&told, d);
-	buf_append_text(&d->out, reply);
-	return STEP_REPLIED;
+	return command_say(d, reply, STEP_REPLIED);
 }
