@@ -173,23 +173,15 @@ write_capabilities(const struct dialogue *d, struct buf *out)
 }
 
 const struct proto proto_imap = {
+	PROTO_MAILBOX_FIELDS,
 	.name = "imap",
 	.alpn = "imap",
 	.help = "Mailboxes (RFC 9051).",
 	.port = 143,
-	.has_login = true,
 	.is_tagged = true,
-	.is_bound = true,
-	.logins = PROTO_WAY(LOGIN_PASSWORD) | PROTO_WAY(LOGIN_MASTER) | PROTO_WAY(LOGIN_TRUSTED) |
-	    PROTO_WAY(LOGIN_NONE),
 	.forwards = PROTO_WAY(FORWARD_AUTO) | PROTO_WAY(FORWARD_ID) | PROTO_WAY(FORWARD_PROXY) |
 	    PROTO_WAY(FORWARD_PROXY_V2) | PROTO_WAY(FORWARD_NONE),
-	.default_starttls = "required",
-	.default_login_timeout = "60s",
 	.default_idle_timeout = "35m",
-	.default_reply_timeout = "5m",
-	.default_max_errors = "5",
-	.default_queue_timeout = "10s",
 	.max_line = COMMAND_MAX,
 	.max_response = AUTHENTICATE_MAX,
 	.max_literals = LITERALS_MAX,

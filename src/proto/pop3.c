@@ -189,22 +189,14 @@ static const char *const capability_own[] = {
 };
 
 const struct proto proto_pop3 = {
+	PROTO_MAILBOX_FIELDS,
 	.name = "pop3",
 	.alpn = "pop3",
 	.help = "Mail that is fetched (RFC 1939).",
 	.port = 110,
-	.has_login = true,
-	.is_bound = true,
-	.logins = PROTO_WAY(LOGIN_PASSWORD) | PROTO_WAY(LOGIN_MASTER) | PROTO_WAY(LOGIN_TRUSTED) |
-	    PROTO_WAY(LOGIN_NONE),
 	.forwards = PROTO_WAY(FORWARD_AUTO) | PROTO_WAY(FORWARD_XCLIENT) | PROTO_WAY(FORWARD_PROXY) |
 	    PROTO_WAY(FORWARD_PROXY_V2) | PROTO_WAY(FORWARD_NONE),
-	.default_starttls = "required",
-	.default_login_timeout = "60s",
 	.default_idle_timeout = "11m",
-	.default_reply_timeout = "5m",
-	.default_max_errors = "5",
-	.default_queue_timeout = "10s",
 	.max_line = COMMAND_MAX,
 	.max_response = AUTH_MAX,
 	.sasl_prompt = "+ %s\r\n",

@@ -108,6 +108,18 @@ struct proto {
 	const struct mediator *mediator;	/* or NULL */
 };
 
+/* Columns that the protocols of mailboxes have in common: each user logs in, and belongs on one server. */
+#define PROTO_MAILBOX_FIELDS \
+	.has_login = true, \
+	.is_bound = true, \
+	.logins = PROTO_WAY(LOGIN_PASSWORD) | PROTO_WAY(LOGIN_MASTER) | PROTO_WAY(LOGIN_TRUSTED) | \
+	    PROTO_WAY(LOGIN_NONE), \
+	.default_starttls = "required", \
+	.default_login_timeout = "60s", \
+	.default_reply_timeout = "5m", \
+	.default_max_errors = "5", \
+	.default_queue_timeout = "10s"
+
 /* protocols.c: all of them; the last is NULL. */
 extern const struct proto *const protocols[];
 const struct proto *proto_find(const char *name);	/* NULL: no such protocol */

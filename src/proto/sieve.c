@@ -199,22 +199,14 @@ write_capabilities(const struct dialogue *d, struct buf *out)
 }
 
 const struct proto proto_sieve = {
+	PROTO_MAILBOX_FIELDS,
 	.name = "sieve",
 	.alpn = "managesieve",
 	.help = "Filters of mail that comes in, written by its users (ManageSieve, RFC 5804).",
 	.port = 4190,
-	.has_login = true,
-	.is_bound = true,
-	.logins = PROTO_WAY(LOGIN_PASSWORD) | PROTO_WAY(LOGIN_MASTER) | PROTO_WAY(LOGIN_TRUSTED) |
-	    PROTO_WAY(LOGIN_NONE),
 	.forwards = PROTO_WAY(FORWARD_AUTO) | PROTO_WAY(FORWARD_XCLIENT) | PROTO_WAY(FORWARD_PROXY) |
 	    PROTO_WAY(FORWARD_PROXY_V2) | PROTO_WAY(FORWARD_NONE),
-	.default_starttls = "required",
-	.default_login_timeout = "60s",
 	.default_idle_timeout = "35m",
-	.default_reply_timeout = "5m",
-	.default_max_errors = "5",
-	.default_queue_timeout = "10s",
 	.max_line = COMMAND_MAX,
 	.max_response = AUTHENTICATE_MAX,
 	.max_literals = LITERALS_MAX,
