@@ -14,7 +14,6 @@
 
 enum {
 	COMMAND_MAX = 8192,
-	AUTHENTICATE_MAX = 12288,	/* with a token in it */
 	LITERALS_MAX = 4096,
 	/* 30 names of 30 octets and values of 1,024: in quotes, each octet escaped; or as literals */
 	ID_MAX = 65536,
@@ -112,7 +111,7 @@ static const struct verb verbs[] = {
 	{ "ID",           PHASE_ANY,   VERB_NEEDS_ARG,                      run_id, ID_MAX, ID_LITERALS_MAX },
 	{ "STARTTLS",     PHASE_START, VERB_NO_ARG | VERB_LAST_IN_PIPELINE, command_starttls,     0, 0 },
 	{ "LOGIN",        PHASE_START, LOGS_IN | VERB_PASSWORD,             run_login,        0, 0 },
-	{ "AUTHENTICATE", PHASE_START, LOGS_IN,                run_authenticate, AUTHENTICATE_MAX, 0 },
+	{ "AUTHENTICATE", PHASE_START, LOGS_IN,                run_authenticate, SASL_LINE_MAX, 0 },
 	{ "LOGOUT",       PHASE_ANY,   VERB_NO_ARG,                         run_logout,       0, 0 },
 	{ 0 }
 };
@@ -183,7 +182,6 @@ const struct proto proto_imap = {
 	    PROTO_WAY(FORWARD_PROXY_V2) | PROTO_WAY(FORWARD_NONE),
 	.default_idle_timeout = "35m",
 	.max_line = COMMAND_MAX,
-	.max_response = AUTHENTICATE_MAX,
 	.max_literals = LITERALS_MAX,
 	.sasl_prompt = "+ %s\r\n",
 	.sasl_cancel = "*",

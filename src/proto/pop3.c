@@ -13,10 +13,7 @@
 #include "proto/reply.h"
 #include "proto/xclient.h"
 
-enum {
-	COMMAND_MAX = CREDENTIAL_MAX + sizeof("PASS \r\n"),	/* RFC 2449's 255 are too few for passwords */
-	AUTH_MAX = 12288		/* with a token in it */
-};
+enum { COMMAND_MAX = CREDENTIAL_MAX + sizeof("PASS \r\n") };	/* RFC 2449's 255 are too few for passwords */
 
 enum { PHASE_USER = 2 };		/* the name is said, the password is not */
 
@@ -146,7 +143,7 @@ static const struct verb verbs[] = {
 	{ "STLS",    PHASE_ANY,   VERB_NO_ARG | VERB_LAST_IN_PIPELINE, command_starttls, 0, 0 },
 	{ "USER",    PHASE_ANY,   TAKES_PASSWORD,                      run_user, 0, 0 },
 	{ "PASS",    PHASE_USER,  TAKES_PASSWORD,                      run_pass, 0, 0 },
-	{ "AUTH",    PHASE_ANY,   LOGS_IN,                             run_auth, AUTH_MAX, 0 },
+	{ "AUTH",    PHASE_ANY,   LOGS_IN,                             run_auth, SASL_LINE_MAX, 0 },
 	{ "UTF8",    PHASE_ANY,   VERB_NO_ARG,                         run_utf8, 0, 0 },
 	{ "NOOP",    PHASE_ANY,   VERB_NO_ARG,                         run_noop, 0, 0 },
 	{ "XCLIENT", PHASE_ANY,   0,                                   run_xclient, 0, 0 },
@@ -198,7 +195,6 @@ const struct proto proto_pop3 = {
 	    PROTO_WAY(FORWARD_PROXY_V2) | PROTO_WAY(FORWARD_NONE),
 	.default_idle_timeout = "11m",
 	.max_line = COMMAND_MAX,
-	.max_response = AUTH_MAX,
 	.sasl_prompt = "+ %s\r\n",
 	.sasl_cancel = "*",
 	.frame = frame_line,

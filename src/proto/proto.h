@@ -118,7 +118,8 @@ struct proto {
 	.default_login_timeout = "60s", \
 	.default_reply_timeout = "5m", \
 	.default_max_errors = "5", \
-	.default_queue_timeout = "10s"
+	.default_queue_timeout = "10s", \
+	.max_response = SASL_LINE_MAX
 
 /* protocols.c: all of them; the last is NULL. */
 extern const struct proto *const protocols[];

@@ -10,6 +10,8 @@
 #include "base/credentials.h"
 #include "base/slice.h"
 
+enum { SASL_LINE_MAX = 12288 };	/* octets of a line with a response, in base64: RFC 4954 section 4 */
+
 struct sasl_mechanism;
 
 struct sasl {				/* zero: no exchange under way */

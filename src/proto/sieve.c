@@ -13,7 +13,6 @@
 enum {
 	COMMAND_MAX = 4096,		/* a NOOP whose tag is quoted, each octet escaped, is half of it */
 	LITERALS_MAX = 4096,
-	AUTHENTICATE_MAX = 12288,	/* with a token in it, quoted or literal */
 	TAG_MAX = 1024			/* octets: a client that wants more back is none */
 };
 
@@ -108,7 +107,7 @@ enum { LOGS_IN = VERB_NEEDS_ARG | VERB_NEEDS_TLS | VERB_SECRET };
 
 static const struct verb verbs[] = {
 	/* name           legal in    flags            run               longest line, literals */
-	{ "AUTHENTICATE", PHASE_ANY,  LOGS_IN,         run_authenticate, AUTHENTICATE_MAX, AUTHENTICATE_MAX },
+	{ "AUTHENTICATE", PHASE_ANY,  LOGS_IN,         run_authenticate, SASL_LINE_MAX, SASL_LINE_MAX },
 	{ "STARTTLS",     PHASE_ANY,  VERB_NO_ARG | VERB_LAST_IN_PIPELINE, command_starttls, 0, 0 },
 	{ "CAPABILITY",   PHASE_ANY,  VERB_NO_ARG,     run_capability,   0, 0 },
 	{ "NOOP",         PHASE_ANY,  0,               run_noop,         0, 0 },
@@ -208,7 +207,6 @@ const struct proto proto_sieve = {
 	    PROTO_WAY(FORWARD_PROXY_V2) | PROTO_WAY(FORWARD_NONE),
 	.default_idle_timeout = "35m",
 	.max_line = COMMAND_MAX,
-	.max_response = AUTHENTICATE_MAX,
 	.max_literals = LITERALS_MAX,
 	.sasl_prompt = "\"%s\"\r\n",
 	.sasl_cancel = "*",

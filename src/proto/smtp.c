@@ -14,10 +14,7 @@
 #include "proto/reply.h"
 #include "proto/xclient.h"
 
-enum {
-	COMMAND_MAX = 2048,
-	AUTH_MAX = 12288	/* RFC 4954 section 4 */
-};
+enum { COMMAND_MAX = 2048 };
 
 enum {
 	PHASE_HELO = 2,		/* without extensions */
@@ -222,10 +219,13 @@ static const struct verb smtp_verbs[] = {
 	{ 0 }
 };
 
+/* Columns of the command that logs in. */
+enum { LOGS_IN = VERB_NEEDS_ARG | VERB_NEEDS_TLS | VERB_SECRET };
+
 static const struct verb submission_verbs[] = {
 	SHARED_VERBS,
 	{ "MAIL",     PHASE_GREETED, VERB_NEEDS_ARG | VERB_NEEDS_TLS,        run_mail_before_login, 0, 0 },
-	{ "AUTH",     PHASE_EHLO,    VERB_NEEDS_ARG | VERB_NEEDS_TLS | VERB_SECRET, run_auth, AUTH_MAX, 0 },
+	{ "AUTH",     PHASE_EHLO,    LOGS_IN,                                run_auth, SASL_LINE_MAX, 0 },
 	{ 0 }
 };
 
@@ -299,7 +299,7 @@ write_login_refused(struct dialogue *d, const struct dial *dial)
 	.default_reply_timeout = "5m", \
 	.default_max_errors = "20", \
 	.max_line = COMMAND_MAX, \
-	.max_response = AUTH_MAX, \
+	.max_response = SASL_LINE_MAX, \
 	.trims_lines = true, \
 	.sasl_prompt = "334 %s\r\n", \
 	.sasl_cancel = "*", \
