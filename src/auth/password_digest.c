@@ -6,8 +6,6 @@
 #include "auth/scram.h"
 #include "base/buf.h"
 
-enum { ROUNDS_MAX = 100 * 1000 * 1000 };
-
 bool
 plain_is_sound(const struct password_scheme *scheme, struct slice hash)
 {
@@ -63,7 +61,7 @@ read_rounds(struct slice text, int *rounds)
 {
 	uint64_t number;
 
-	if (!slice_to_number(text, ROUNDS_MAX, &number) || number == 0)
+	if (!slice_to_number(text, DIGEST_ROUNDS_MAX, &number) || number == 0)
 		return false;
 	*rounds = (int)number;
 	return true;

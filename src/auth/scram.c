@@ -6,8 +6,6 @@
 
 #include "base/base64.h"
 
-enum { ROUNDS_MAX = 100 * 1000 * 1000 };
-
 static const struct slice nothing = { "", 0 };
 
 static struct slice
@@ -33,7 +31,7 @@ scram_secret_read(struct scram_secret *secret, struct slice text)
 {
 	uint64_t rounds;
 
-	if (!slice_to_number(slice_take(&text, ','), ROUNDS_MAX, &rounds) || rounds == 0)
+	if (!slice_to_number(slice_take(&text, ','), DIGEST_ROUNDS_MAX, &rounds) || rounds == 0)
 		return false;
 	secret->rounds = (int)rounds;
 	return base64_decode(slice_take(&text, ','), &secret->salt) &&

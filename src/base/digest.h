@@ -18,6 +18,8 @@ size_t digest_size(enum digest_kind kind);
 bool digest_both(enum digest_kind kind, struct slice first, struct slice second,
     uint8_t out[DIGEST_SIZE_MAX]);
 bool digest_hmac(enum digest_kind kind, struct slice key, struct slice data, uint8_t out[DIGEST_SIZE_MAX]);
+/* A hundred times what is advised now: what a slip in a stored secret costs is about a minute of a thread. */
+enum { DIGEST_ROUNDS_MAX = 100 * 1000 * 1000 };
 /* RFC 8018's PBKDF2 with HMAC; the result is as long as the digest. */
 bool digest_pbkdf2(enum digest_kind kind, struct slice password, struct slice salt, int rounds,
     uint8_t out[DIGEST_SIZE_MAX]);
