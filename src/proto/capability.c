@@ -3,7 +3,10 @@
 #include "proto/capability.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+
+#include "base/mechanism.h"
 
 static struct slice
 first_word(struct slice entry)
@@ -104,6 +107,15 @@ bool
 capability_has(struct slice list, const char *name)
 {
 	return has_word(list, slice_of(name));
+}
+
+bool
+capability_has_mechanism(struct slice list, const char *name)
+{
+	char entry[sizeof("AUTH=") + MECHANISM_NAME_MAX];
+
+	snprintf(entry, sizeof(entry), "AUTH=%s", name);
+	return capability_has(list, entry);
 }
 
 /* "10" or "RCPTMAX=10": *name is empty or "RCPTMAX=".  POP3's "NEVER" bounds nothing.  False: no number. */

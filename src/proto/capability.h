@@ -17,6 +17,7 @@
 /* Keeps the list sorted and single; drops what is not printable. */
 void capability_add(struct buf *list, struct slice entry);
 bool capability_has(struct slice list, const char *name);
+bool capability_has_mechanism(struct slice list, const char *name);	/* as "AUTH=NAME" */
 struct slice capability_next(struct slice *rest);	/* takes an entry off the front; empty at the end */
 bool capability_is_own(struct slice entry, const struct proto *proto);	/* one of proto->capability_own? */
 /*

@@ -111,10 +111,7 @@ dial_learn(struct dial *dial, struct slice entry)
 bool
 dial_has_mechanism(const struct dial *dial)
 {
-	char entry[sizeof("AUTH=") + MECHANISM_NAME_MAX];
-
-	snprintf(entry, sizeof(entry), "AUTH=%s", dial->order.credentials->mechanism);
-	return dial_has(dial, entry);
+	return capability_has_mechanism(buf_slice(&dial->capabilities), dial->order.credentials->mechanism);
 }
 
 bool

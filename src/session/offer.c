@@ -2,8 +2,6 @@
 /* offer.c: the lists of what is offered, one a listener, made anew when a server was seen to change. */
 #include "session/offer.h"
 
-#include <stdio.h>
-
 #include "balance/endpoint.h"
 #include "balance/pool.h"
 #include "base/mechanism.h"
@@ -90,16 +88,6 @@ take_all(const struct listener_settings *settings, struct buf *list)
 	return learned;
 }
 
-/* "AUTH=…", as dials and the written list have it. */
-static bool
-is_announced(struct slice list, enum mechanism mechanism)
-{
-	char entry[sizeof("AUTH=") + MECHANISM_NAME_MAX];
-
-	snprintf(entry, sizeof(entry), "AUTH=%s", mechanism_facts[mechanism].name);
-	return capability_has(list, entry);
-}
-
 /* A pool that shows servers what the client has shown needs a password, or a token that all of them take. */
 static unsigned
 passed_on(const struct pool *pool, struct slice list)
@@ -109,7 +97,8 @@ passed_on(const struct pool *pool, struct slice list)
 	if (pool->options.login != LOGIN_PASSWORD)
 		return ~0U;
 	for (int i = 0; i < MECHANISM_COUNT; i++)
-		if (mechanism_facts[i].kind == CREDENTIAL_TOKEN && is_announced(list, (enum mechanism)i))
+		if (mechanism_facts[i].kind == CREDENTIAL_TOKEN &&
+		    capability_has_mechanism(list, mechanism_facts[i].name))
 			mechanisms |= MECHANISM_BIT(i);
 	return mechanisms;
 }
