@@ -107,9 +107,9 @@ client_bits(const struct proxy_header *header)
 {
 	uint32_t bits = PROXY_CLIENT_SSL;
 
-	if (header->has_certificate)
+	if (header->tls.has_certificate)
 		bits |= PROXY_CLIENT_CERT_SESS;
-	if (header->has_certificate && !header->resumed)
+	if (header->tls.has_certificate && !header->tls.resumed)
 		bits |= PROXY_CLIENT_CERT_CONN;
 	return bits;
 }
@@ -121,9 +121,9 @@ append_tls(struct buf *out, const struct proxy_header *header)
 	struct buf value = { 0 };
 
 	append_number(&value, client_bits(header), 1);
-	append_number(&value, header->is_verified ? VERIFIED : NOTHING_VERIFIED, 4);
+	append_number(&value, header->tls.is_verified ? VERIFIED : NOTHING_VERIFIED, 4);
 	append_text(&value, PROXY_TLV_SSL_VERSION, identity->tls_version);
-	if (header->is_verified)
+	if (header->tls.is_verified)
 		append_text(&value, PROXY_TLV_SSL_CN, identity->certificate_user);
 	append_text(&value, PROXY_TLV_SSL_CIPHER, identity->tls_cipher);
 	append_tlv(out, PROXY_TLV_SSL, buf_slice(&value));
@@ -154,8 +154,8 @@ write_client(const struct proxy_header *header, struct buf *out)
 	const struct identity *identity = header->identity;
 
 	append_addresses(out, &identity->client, &identity->local);
-	append_text(out, PROXY_TLV_ALPN, header->alpn);
-	append_text(out, PROXY_TLV_AUTHORITY, header->sni);
+	append_text(out, PROXY_TLV_ALPN, header->tls.alpn);
+	append_text(out, PROXY_TLV_AUTHORITY, header->tls.sni);
 	append_text(out, PROXY_TLV_UNIQUE_ID, identity_session(identity));
 	if (identity->tls_version != NULL)
 		append_tls(out, header);

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/identity.h"
+#include "net/tls_context.h"
 
 enum proxy_version { PROXY_VERSION_NONE, PROXY_VERSION_1, PROXY_VERSION_2 };
 /* Below what a segment over any path of IPv6 carries (1220), and what servers read at once (Dovecot 1500). */
@@ -17,8 +18,7 @@ enum { PROXY_HEADER_MAX = 768 };
 struct proxy_header {
 	enum proxy_version version;
 	const struct identity *identity;	/* NULL: no client, it is a connection of our own */
-	const char *sni, *alpn;			/* of the client's TLS; NULL: it named none */
-	bool has_certificate, is_verified, resumed;	/* as in struct tls_facts */
+	struct tls_facts tls;			/* of the client; but version and cipher are in identity */
 	struct addr from, to;			/* the two ends of the connection to the server */
 };
 

@@ -100,9 +100,7 @@ send_proxy_header(struct back *back)
 {
 	const struct back_plan *plan = back->plan;
 	struct proxy_header header = { .version = plan->proxy.version, .identity = plan->order.identity,
-		.sni = plan->proxy.sni, .alpn = plan->proxy.alpn,
-		.has_certificate = plan->proxy.has_certificate, .is_verified = plan->proxy.is_verified,
-		.resumed = plan->proxy.resumed };
+		.tls = plan->proxy.tls };
 	struct buf out = { 0 };
 
 	if (header.version == PROXY_VERSION_NONE)

@@ -28,8 +28,7 @@ enum back_event {
  */
 struct back_proxy {
 	enum proxy_version version;		/* PROXY_VERSION_NONE: none */
-	const char *sni, *alpn;			/* of the client's TLS, or NULL; outlive the connect */
-	bool has_certificate, is_verified, resumed;	/* as in struct tls_facts */
+	struct tls_facts tls;			/* of the client's; what it points to outlives the connect */
 };
 
 /* Where to and how.  All pointers outlive the dialling. */

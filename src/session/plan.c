@@ -127,17 +127,10 @@ fill_order(struct session *s, struct dial_order *order)
 static void
 fill_proxy(struct session *s, struct back_proxy *proxy)
 {
-	struct tls_facts facts;
-
 	if (proxy->version == PROXY_VERSION_NONE)
 		return;
 	front_learn_local(s);		/* where there was no dialogue nobody has asked for it */
-	tls_facts_read(&s->front, &facts);
-	proxy->sni = facts.sni;
-	proxy->alpn = facts.alpn;
-	proxy->has_certificate = facts.has_certificate;
-	proxy->is_verified = facts.is_verified;
-	proxy->resumed = facts.resumed;
+	tls_facts_read(&s->front, &proxy->tls);
 }
 
 void

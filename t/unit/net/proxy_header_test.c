@@ -113,7 +113,7 @@ version_2_without_a_client_is_local(void **state)
 	(void)state;
 	EXPECT(&header, SIGNATURE "\x20\x00\x00\x00");
 	header.identity = NULL;
-	header.alpn = "imap";
+	header.tls.alpn = "imap";
 	EXPECT(&header, SIGNATURE "\x20\x00\x00\x00");
 }
 
@@ -170,8 +170,8 @@ version_2_tells_of_tls(void **state)
 	addr_set_port(&identity.local, 465);
 	identity.tls_version = "TLSv1.3";
 	identity.tls_cipher = "TLS_AES_256_GCM_SHA384";
-	header.alpn = "imap";
-	header.sni = "mail.example.com";
+	header.tls.alpn = "imap";
+	header.tls.sni = "mail.example.com";
 	expect_written(&header, wanted, sizeof(wanted) - 1);
 }
 
@@ -199,12 +199,12 @@ version_2_names_verified_users_only(void **state)
 	(void)state;
 	identity.tls_version = "TLSv1.3";
 	EXPECT_TLS(&header, "\x20\x00\x0f" "\x01" "\x00\x00\x00\x01" "\x21\x00\x07" "TLSv1.3");
-	header.has_certificate = true;
+	header.tls.has_certificate = true;
 	identity.certificate_user = user;
 	EXPECT_TLS(&header, "\x20\x00\x0f" "\x07" "\x00\x00\x00\x01" "\x21\x00\x07" "TLSv1.3");
-	header.is_verified = true;
+	header.tls.is_verified = true;
 	EXPECT_TLS(&header, "\x20\x00\x17" "\x07" "\0\0\0\0" "\x21\x00\x07" "TLSv1.3" "\x22\x00\x05" "user1");
-	header.resumed = true;
+	header.tls.resumed = true;
 	identity.certificate_user = NULL;
 	EXPECT_TLS(&header, "\x20\x00\x0f" "\x05" "\0\0\0\0" "\x21\x00\x07" "TLSv1.3");
 }
@@ -241,12 +241,12 @@ the_longest_fits_a_segment(void **state)
 	(void)state;
 	memset(name, 'a', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
-	header.sni = name;
-	header.alpn = "managesieve";
+	header.tls.sni = name;
+	header.tls.alpn = "managesieve";
 	identity.tls_version = "TLSv1.3";
 	identity.tls_cipher = "ECDHE-ECDSA-CHACHA20-POLY1305-SHA256";
 	identity.certificate_user = user;
-	header.has_certificate = header.is_verified = true;
+	header.tls.has_certificate = header.tls.is_verified = true;
 	memset(user, 'u', sizeof(user) - 1);
 	proxy_header_write(&header, &out);
 	assert_in_range(buf_len(&out), 660, PROXY_HEADER_MAX);

@@ -420,7 +420,8 @@ what_we_write_is_read(void **state)
 {
 	struct identity identity = { .session = "0123456789abcdef", .tls_version = "TLSv1.3",
 		.tls_cipher = "TLS_AES_256_GCM_SHA384" };
-	struct proxy_header header = { .identity = &identity, .sni = "mail.example.com", .alpn = "imap" };
+	struct proxy_header header = { .identity = &identity, .tls.sni = "mail.example.com",
+		.tls.alpn = "imap" };
 	struct buf out = { 0 };
 	struct proxy_facts facts;
 
