@@ -7,6 +7,7 @@
 
 #include "base/xalloc.h"
 
+/* The user has had all it may, or descriptors ran out: asking for each chunk would cost more than copying. */
 enum { RETRY_MS = 10 * 1000 };
 
 static bool

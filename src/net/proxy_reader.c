@@ -14,6 +14,10 @@
 enum {
 	LINE_MAX_SIZE = 107,		/* of version 1, with its CRLF */
 	CRLF_SIZE = 2,
+	IPV4_SIZE = 4,
+	IPV6_SIZE = 16,
+	PORT_SIZE = 2,
+	UNIX_PATH_SIZE = 108,
 	TLV_FIXED_SIZE = 3,		/* its type, and how long its value is */
 	SNI_MAX = 255,			/* as DNS has it */
 	UNIQUE_ID_MAX = 128,
@@ -26,9 +30,9 @@ static const struct family {
 	size_t size;
 } families[] = {
 	{ PROXY_FAMILY_NONE, 0 },
-	{ PROXY_FAMILY_TCP4, 2 * (4 + 2) },
-	{ PROXY_FAMILY_TCP6, 2 * (16 + 2) },
-	{ PROXY_FAMILY_UNIX, 2 * 108 },
+	{ PROXY_FAMILY_TCP4, 2 * (IPV4_SIZE + PORT_SIZE) },
+	{ PROXY_FAMILY_TCP6, 2 * (IPV6_SIZE + PORT_SIZE) },
+	{ PROXY_FAMILY_UNIX, 2 * UNIX_PATH_SIZE },
 };
 
 static enum proxy_result
@@ -265,19 +269,19 @@ ipv6_at(struct slice in, size_t i)
 static void
 read_addresses(struct slice in, const struct family *family, struct proxy_facts *facts)
 {
-	size_t ports = PROXY_FIXED_SIZE + family->size - 4;
+	size_t ports = PROXY_FIXED_SIZE + family->size - 2 * PORT_SIZE;
 
 	if (family->code == PROXY_FAMILY_TCP4) {
 		facts->client = ipv4_at(in, PROXY_FIXED_SIZE);
-		facts->local = ipv4_at(in, PROXY_FIXED_SIZE + 4);
+		facts->local = ipv4_at(in, PROXY_FIXED_SIZE + IPV4_SIZE);
 	} else if (family->code == PROXY_FAMILY_TCP6) {
 		facts->client = ipv6_at(in, PROXY_FIXED_SIZE);
-		facts->local = ipv6_at(in, PROXY_FIXED_SIZE + 16);
+		facts->local = ipv6_at(in, PROXY_FIXED_SIZE + IPV6_SIZE);
 	} else {
 		return;
 	}
 	addr_set_port(&facts->client, number_at(in, ports));
-	addr_set_port(&facts->local, number_at(in, ports + 2));
+	addr_set_port(&facts->local, number_at(in, ports + PORT_SIZE));
 	facts->has_addresses = true;
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/addr.h"
 #include "base/slice.h"
+#include "net/proxy_wire.h"
 
 enum proxy_result {
 	PROXY_MORE,		/* good so far, and not at its end */
@@ -18,7 +19,8 @@ enum proxy_result {
 	PROXY_BAD		/* it can become no header, or it is one that must not be believed */
 };
 
-enum { PROXY_READ_MAX = 16 + 4096 };	/* room for what peers add, a client's certificate too */
+/* Room for what peers add, a client's certificate too. */
+enum { PROXY_READ_MAX = PROXY_FIXED_SIZE + 4096 };
 
 struct proxy_facts {			/* with PROXY_DONE; of others only `why` means anything */
 	size_t len;			/* of the header; what is behind it is the client's */
