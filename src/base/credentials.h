@@ -13,7 +13,7 @@ enum { CREDENTIAL_MAX = 1024 };		/* octets of a name or a password */
 enum { TOKEN_MAX = 8192 };		/* of a token */
 
 struct credentials {
-	const char *mechanism;	/* "PLAIN", "LOGIN", or the plain login command's "" */
+	const char *mechanism;	/* a name of mechanism_facts, or the plain login command's "" */
 	enum credential_kind kind;
 	struct buf user;	/* authentication identity, as the client wrote it */
 	struct buf authzid;	/* authorization identity; empty where none was given */

@@ -318,7 +318,7 @@ const struct dial_step imap_dial[] = {
 	{ "choosing how to log in", cannot_log_in, fail_login, read_command, DIAL_LOGIN, "N" },
 	{ "logging in",              wants_sasl_at_once,     send_sasl_at_once, read_login, TELLS, "L" },
 	{ "asking to authenticate",  wants_sasl_in_turns,    send_sasl,          read_go_ahead, ASKS, "L" },
-	{ "sending the password",    wants_sasl_in_turns,    dial_write_initial, read_login, TELLS, "L" },
+	{ "sending the credentials", wants_sasl_in_turns,    dial_write_initial, read_login, TELLS, "L" },
 	{ "logging in",              wants_login_at_once,    send_login_at_once, read_login, TELLS, "L" },
 	{ "asking to log in",        wants_login_in_turns,   send_login,         read_go_ahead, ASKS, "L" },
 	{ "sending the user",        wants_login_in_turns,   send_user,          read_go_ahead, ASKS, "L" },

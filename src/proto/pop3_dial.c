@@ -231,7 +231,7 @@ const struct dial_step pop3_dial[] = {
 	{ "choosing how to log in",  cannot_log_in,       fail_login,         read_login, DIAL_LOGIN, NULL },
 	{ "logging in", dial_wants_sasl_at_once, dial_send_sasl_at_once, read_login, TELLS, NULL },
 	{ "asking to authenticate", dial_wants_sasl_in_turns, dial_send_sasl, read_go_ahead, ASKS, NULL },
-	{ "sending the password", dial_wants_sasl_in_turns, dial_write_initial, read_login, TELLS, NULL },
+	{ "sending the credentials", dial_wants_sasl_in_turns, dial_write_initial, read_login, TELLS, NULL },
 	{ "sending the user",        wants_user,          send_user,          read_status, ASKS, NULL },
 	{ "sending the password",    wants_user,          send_pass,          read_login, TELLS, NULL },
 	{ 0 }

@@ -424,7 +424,7 @@ const struct dial_step smtp_dial[] = {
 	{ "choosing how to log in", cannot_log_in,        fail_login,          read_login, DIAL_LOGIN, NULL },
 	{ "logging in", dial_wants_sasl_at_once, dial_send_sasl_at_once, read_login, TELLS, NULL },
 	{ "asking to authenticate", dial_wants_sasl_in_turns, dial_send_sasl, read_go_ahead, ASKS, NULL },
-	{ "sending the password", dial_wants_sasl_in_turns, dial_write_initial, read_login, TELLS, NULL },
+	{ "sending the credentials", dial_wants_sasl_in_turns, dial_write_initial, read_login, TELLS, NULL },
 	{ "asking to log in",       has_only_login,       send_login,          read_go_ahead, ASKS, NULL },
 	{ "sending the user",       has_only_login,       send_user,           read_go_ahead, ASKS, NULL },
 	{ "sending the password",   has_only_login,       send_password,       read_login, TELLS, NULL },
