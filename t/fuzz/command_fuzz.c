@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * command_fuzz.c: a client's commands up to the login: the same steps, names
- * and answers, however the input is cut, and no secrets where they are not
- * allowed.
+ * command_fuzz.c: a client's commands up to the login, by any mechanism: the
+ * same steps, names and answers, however the input is cut, and no secrets
+ * where they are not allowed.  The second bit of the byte that cuts makes it
+ * ManageSieve.
  */
 #include "fuzz.h"
 
@@ -18,20 +19,49 @@ struct run {
 };
 
 static void
-log_in(struct run *run)
+look_at(const struct dialogue *d)
 {
-	struct dialogue *d = &run->dialogue;
 	const struct credentials *c = &d->credentials;
 
 	must(d->secrets_allowed, "no login without TLS");
 	must(buf_len(&c->user) > 0, "who logs in has a name");
 	must(credential_is_valid(buf_slice(&c->user)), "names are valid");
 	must(credential_is_valid(buf_slice(&c->authzid)), "authorization identities are valid");
-	must(credential_is_valid(buf_slice(&c->password)), "passwords are valid");
+	must(c->kind == CREDENTIAL_TOKEN ? token_is_valid(buf_slice(&c->password))
+					 : credential_is_valid(buf_slice(&c->password)),
+	    "passwords and tokens are valid");
 	must(c->mechanism != NULL, "there is a mechanism");
+}
+
+/* Nobody gets in; who has proofs to give is asked for one first, and who has a token hears why. */
+static void
+log_in(struct run *run, bool is_first)
+{
+	struct dialogue *d = &run->dialogue;
+	const struct credentials *c = &d->credentials;
+
+	look_at(d);
 	buf_printf(&run->trace, "[%s|%.*s|%.*s|%.*s]", c->mechanism, SLICE_ARGS(buf_slice(&c->user)),
 	    SLICE_ARGS(buf_slice(&c->authzid)), SLICE_ARGS(buf_slice(&c->password)));
-	dialogue_login_over(d, false);
+	if (is_first && d->sasl.mechanism != NULL) {
+		dialogue_challenge(d, slice_of("r=x,s=eA==,i=1"));
+		return;
+	}
+	(void)command_refuse(d, REPLY_AUTH_FAILED);
+	dialogue_login_over(d, true);
+}
+
+/* A challenge that nobody can have seen before is another one each time. */
+static void
+trace_answer(struct run *run)
+{
+	struct dialogue *d = &run->dialogue;
+
+	if (buf_len(&d->credentials.challenge) > 0 && buf_len(&d->out) > 0)
+		buf_append_text(&run->trace, "[challenge]");
+	else
+		buf_append_slice(&run->trace, buf_slice(&d->out));
+	buf_clear(&d->out);
 }
 
 static bool
@@ -49,14 +79,14 @@ perform(struct run *run, enum step step, const char *name)
 		buf_clear(&run->dialogue.out);
 		return;
 	}
-	buf_append_slice(&run->trace, buf_slice(&run->dialogue.out));
-	buf_clear(&run->dialogue.out);
+	trace_answer(run);
 	if (step == STEP_MORE)
 		return;
 	/* an endless command is not named again where its literal was asked for before */
 	buf_printf(&run->trace, "<%d %s>", (int)step, name != NULL && step != STEP_FATAL ? name : "");
-	if (step == STEP_LOGIN)
-		log_in(run);
+	if (step == STEP_LOGIN || step == STEP_RESPONSE)
+		log_in(run, step == STEP_LOGIN);
+	trace_answer(run);
 	if (step == STEP_STARTTLS)
 		dialogue_tls_started(&run->dialogue);
 	run->is_over = step == STEP_QUIT || step == STEP_FATAL || step == STEP_INJECTION ||
@@ -88,7 +118,7 @@ proto_of(const struct input *input)
 {
 	if (has_option(input, 7))
 		return &proto_pop3;
-	if (has_option(input, 4))
+	if ((input->cut & 0x40) != 0)
 		return &proto_sieve;
 	if (has_option(input, 2))
 		return &proto_smtp;
@@ -102,14 +132,13 @@ run_init(struct run *run, const struct input *input)
 	dialogue_init(&run->dialogue, proto_of(input), &run->identity, "mail.example");
 	run->dialogue.offer = slice_of("IDLE\nMOVE\nSIZE 1000\nUTF8\n");
 	run->dialogue.tls_offered = has_option(input, 0);
-	run->dialogue.mechanisms = mechanisms_of_kind(CREDENTIAL_PASSWORD);
+	run->dialogue.mechanisms = ~0U;
 	run->dialogue.secrets_allowed = !has_option(input, 1);
 	run->dialogue.is_trusted = has_option(input, 4);
 	run->identity.hops = HOPS_MAX;
 	run->len = input->body.len;
 	dialogue_greet(&run->dialogue);
-	buf_append_slice(&run->trace, buf_slice(&run->dialogue.out));
-	buf_clear(&run->dialogue.out);
+	trace_answer(run);
 }
 
 /* What goes into logs and other servers' commands. */

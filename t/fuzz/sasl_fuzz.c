@@ -39,11 +39,11 @@ look_at(const struct credentials *c, enum mechanism mechanism)
 		must(credential_is_valid(buf_slice(&c->password)), "passwords are valid");
 }
 
-/* Options 1 to 3 are the mechanism. */
+/* The options but 0 are the mechanism, or one that there is not. */
 static void
 authenticate(const struct input *input)
 {
-	enum mechanism mechanism = (enum mechanism)(input->options >> 1 & MECHANISM_COUNT);
+	enum mechanism mechanism = (enum mechanism)((input->options >> 1) % (MECHANISM_COUNT + 1));
 	struct sasl sasl = { .hostname = "mail.example" };
 	struct credentials credentials = { 0 };
 	struct buf challenge = { 0 };
