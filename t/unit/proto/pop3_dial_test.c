@@ -43,11 +43,6 @@ enum {
 	NUL_NAME = 32768
 };
 
-/* What the server says ("TLS": the handshake is done) and what is to be sent then. */
-struct turn {
-	const char *server, *sent;
-};
-
 struct script {
 	const char *name;
 	unsigned flags;
@@ -201,18 +196,6 @@ static const struct script scripts[] = {
 	    "garbled reply", "%n%s", NULL },
 };
 
-static const struct identity *
-make_identity(void)
-{
-	static struct identity identity;
-
-	addr_parse(slice_of("203.0.113.7"), 5555, &identity.client);
-	addr_parse(slice_of("2001:db8::1"), 995, &identity.local);
-	memcpy(identity.session, "S1", 3);
-	identity.hops = HOPS_MAX;
-	return &identity;
-}
-
 static struct slice
 name_of(unsigned flags)
 {
@@ -245,7 +228,7 @@ make_order(unsigned flags, struct credentials *credentials)
 	make_credentials(flags, credentials);
 	return (struct dial_order){
 		.proto = &proto_pop3,
-		.identity = (flags & IDENTIFIED) != 0 ? make_identity() : NULL,
+		.identity = (flags & IDENTIFIED) != 0 ? dial_identity(995) : NULL,
 		.credentials = (flags & ANONYMOUS) != 0 ? NULL : credentials,
 		.forward = (flags & ALWAYS_XCLIENT) != 0 ? FORWARD_XCLIENT
 		    : (flags & NO_XCLIENT) != 0          ? FORWARD_NONE
@@ -263,33 +246,18 @@ run(const struct script *script, size_t piece)
 	struct credentials credentials;
 	struct dial_order order = make_order(script->flags, &credentials);
 	struct dial dial;
-	struct buf in = { 0 };
 	enum dial_result result;
 
 	dial_init(&dial, &order);
 	dial.tls_active = (script->flags & TLS_ACTIVE) != 0;
-	result = dial_start(&dial);
-	for (const struct turn *turn = script->turns; turn->server != NULL; turn++) {
-		buf_consume(&dial.out, buf_len(&dial.out));
-		if (strcmp(turn->server, "TLS") == 0) {
-			assert_int_equal(result, DIAL_TLS);
-			result = dial_tls_started(&dial);
-		} else {
-			assert_int_equal(result, DIAL_MORE);
-			result = dial_feed_pieces(&dial, &in, turn->server, piece);
-		}
-		if (result != DIAL_FAILED)
-			dial_compare(script->name, "sent", buf_slice(&dial.out), turn->sent);
-	}
+	result = dial_talk(&dial, script->name, script->turns, piece);
 	if (result != script->result)
 		fail_msg("%s: result %d (%s)", script->name, result, dial.why);
 	dial_compare(script->name, "why", slice_of(dial.why), script->why);
 	dial_compare(script->name, "last", buf_slice(&dial.last), script->last);
 	dial_compare(script->name, "capabilities", buf_slice(&dial.capabilities), script->capabilities);
-	assert_true(strlen(dial_doing(&dial)) > 0);
 	dial_wipe(&dial);
 	credentials_wipe(&credentials);
-	buf_clear(&in);
 }
 
 static void

@@ -52,11 +52,6 @@ enum {
 	ALL_BITS = 255
 };
 
-/* What the server says ("TLS": the handshake is done) and what is to be sent then. */
-struct turn {
-	const char *server, *sent;
-};
-
 struct script {
 	const char *name;
 	unsigned flags;
@@ -409,34 +404,18 @@ run(const struct script *script, size_t piece)
 	struct credentials credentials;
 	struct dial_order order = make_order(script->flags, script->forward, script->identity, &credentials);
 	struct dial dial;
-	struct buf in = { 0 };
 	enum dial_result result;
 
 	dial_init(&dial, &order);
 	dial.tls_active = (script->flags & TLS_ACTIVE) != 0;
-	result = dial_start(&dial);
-	for (const struct turn *turn = script->turns; turn->server != NULL; turn++) {
-		buf_consume(&dial.out, buf_len(&dial.out));
-		if (strcmp(turn->server, "TLS") == 0) {
-			assert_int_equal(result, DIAL_TLS);
-			result = dial_tls_started(&dial);
-		} else {
-			if (result != DIAL_MORE)
-				fail_msg("%s: over before \"%s\" (%s)", script->name, turn->server, dial.why);
-			result = dial_feed_pieces(&dial, &in, turn->server, piece);
-		}
-		if (result != DIAL_FAILED)
-			dial_compare(script->name, "sent", buf_slice(&dial.out), turn->sent);
-	}
+	result = dial_talk(&dial, script->name, script->turns, piece);
 	if (result != script->result)
 		fail_msg("%s: result %d (%s)", script->name, result, dial.why);
 	dial_compare(script->name, "why", slice_of(dial.why), script->why);
 	dial_compare(script->name, "last", buf_slice(&dial.last), script->last);
 	dial_compare(script->name, "capabilities", buf_slice(&dial.capabilities), script->capabilities);
-	assert_true(strlen(dial_doing(&dial)) > 0);
 	dial_wipe(&dial);
 	credentials_wipe(&credentials);
-	buf_clear(&in);
 }
 
 static void
