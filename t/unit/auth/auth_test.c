@@ -170,6 +170,23 @@ on_cancel(struct auth_request *request)
 }
 
 static void
+the_manual_lists_all_mechanisms(void **state)
+{
+	const struct directive *row = auth_block.directives;
+	struct buf list = { 0 };
+
+	(void)state;
+	for (int i = 0; i < MECHANISM_COUNT; i++)
+		buf_printf(&list, "%s %s", i > 0 ? "," : ":", mechanism_facts[i].name);
+	buf_append(&list, ".", sizeof("."));
+	while (row->name != NULL && strcmp(row->name, "mechanisms") != 0)
+		row++;
+	assert_non_null(row->name);
+	assert_non_null(strstr(row->help, buf_data(&list)));
+	buf_clear(&list);
+}
+
+static void
 cancels_once_what_is_under_way(void **state)
 {
 	int cancelled = 0;
@@ -190,6 +207,7 @@ main(void)
 		cmocka_unit_test(a_source_is_needed),
 		cmocka_unit_test(mechanisms_are_those_of_the_source),
 		cmocka_unit_test(what_is_written_is_offered),
+		cmocka_unit_test(the_manual_lists_all_mechanisms),
 		cmocka_unit_test(cancels_once_what_is_under_way),
 	};
 
