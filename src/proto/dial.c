@@ -84,13 +84,18 @@ dial_send_starttls(struct dial *dial)
 	dial_send_command(dial, "STARTTLS");
 }
 
+/* Only those we know: a list of thousands would take its time. */
 void
 dial_learn_mechanisms(struct dial *dial, struct slice names)
 {
 	struct buf entry = { 0 };
 
 	for (struct slice name = slice_word(&names); name.len > 0; name = slice_word(&names)) {
-		buf_printf(&entry, "AUTH=%.*s", SLICE_ARGS(name));
+		enum mechanism mechanism = mechanism_find(name);
+
+		if (mechanism == MECHANISM_COUNT)
+			continue;
+		buf_printf(&entry, "AUTH=%s", mechanism_facts[mechanism].name);
 		capability_add(&dial->capabilities, buf_slice(&entry));
 		buf_truncate(&entry, 0);
 	}

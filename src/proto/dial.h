@@ -77,7 +77,7 @@ bool dial_wants_tls(const struct dial *dial);	/* by the protocol's own command, 
 bool dial_began_tls(const struct dial *dial);	/* by it: what was announced before does not count */
 void dial_send_command(struct dial *dial, const char *command);	/* behind the step's tag, if it has one */
 void dial_send_starttls(struct dial *dial);	/* a step's send, where the command is STARTTLS */
-/* "PLAIN LOGIN", however the protocol announces it: added to the capabilities. */
+/* "PLAIN LOGIN", however the protocol announces it: those we know are added to the capabilities. */
 void dial_learn_mechanisms(struct dial *dial, struct slice names);
 /* An entry of a server's list of capabilities, of which one may be "SASL PLAIN LOGIN". */
 void dial_learn(struct dial *dial, struct slice entry);

@@ -236,6 +236,16 @@ error_of_a_token(void **state)
 	credentials_wipe(&credentials);
 }
 
+static void
+only_known_mechanisms_are_kept(void **state)
+{
+	(void)state;
+	start_with("PLAIN", CREDENTIAL_PASSWORD);
+	dial_learn_mechanisms(&dial, slice_of("GSSAPI plain X OAUTHBEARER Y PLAIN NTLM"));
+	assert_true(slice_equals(buf_slice(&dial.capabilities), "AUTH=OAUTHBEARER\nAUTH=PLAIN\n"));
+	credentials_wipe(&credentials);
+}
+
 int
 main(void)
 {
@@ -247,6 +257,7 @@ main(void)
 		cmocka_unit_test_teardown(early_replies, wipe),
 		cmocka_unit_test_teardown(the_first_reason_counts, wipe),
 		cmocka_unit_test_teardown(error_of_a_token, wipe),
+		cmocka_unit_test_teardown(only_known_mechanisms_are_kept, wipe),
 	};
 
 	return cmocka_run_group_tests_name("dial", tests, NULL, NULL);
