@@ -120,7 +120,7 @@ for my $name (sort keys %servers) {
 	my $client = $clients{$name};
 	like(eval { $client->line } // "nothing: $@", qr/^x NO \[UNAVAILABLE\]/, "$name: the client hears so");
 	like(eval { $client->cmd('NOOP') } // "nothing: $@", qr/ OK/, "$name: and may stay");
-	my ($words) = $gatepost->log_lines(qr/ back=\Q$name\E\/.*server failed/);
+	my $words = eval { $gatepost->wait_for_log(qr/ back=\Q$name\E\/.*server failed/) };
 	like($words // 'nothing', $servers{$name}[1], "$name: the log tells");
 	$client->close;
 }
