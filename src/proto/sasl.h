@@ -34,8 +34,8 @@ enum sasl_result sasl_start(struct sasl *sasl, enum mechanism mechanism, const s
     struct credentials *credentials, struct buf *challenge);
 enum sasl_result sasl_step(struct sasl *sasl, struct slice response, struct credentials *credentials,
     struct buf *challenge);
-/* Appends prefix + name of each mechanism of the set, separated by blanks: "AUTH=PLAIN AUTH=LOGIN". */
-void sasl_list(unsigned mechanisms, const char *prefix, struct buf *out);
+/* Appends prefix + name of each mechanism that is offered, separated by blanks: "AUTH=PLAIN AUTH=LOGIN". */
+void sasl_list(unsigned offered, const char *prefix, struct buf *out);
 
 /* As a client: the initial response for the credentials, by their mechanism: PLAIN or one with a token. */
 void sasl_write_initial(const struct credentials *credentials, struct buf *out);
