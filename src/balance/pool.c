@@ -10,6 +10,7 @@
 
 #include "balance/balance.h"
 #include "base/digest.h"
+#include "base/mechanism.h"
 #include "base/secret.h"
 #include "base/xalloc.h"
 #include "conf/conf.h"
@@ -299,6 +300,14 @@ pool_close(struct pool *pool)
 	secret_free(&pool->master_password);
 	forget_unused(pool->table);
 	pool->table = NULL;
+}
+
+unsigned
+pool_mechanisms(const struct pool *pool)
+{
+	if (pool->options.login != LOGIN_PASSWORD)
+		return ~0U;
+	return mechanisms_of_kind(CREDENTIAL_PASSWORD) | mechanisms_of_kind(CREDENTIAL_TOKEN);
 }
 
 struct endpoint *

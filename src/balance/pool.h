@@ -102,6 +102,9 @@ void pool_drop(struct pool *pool);		/* no configuration has it any more: its ses
 /* Gives back what pool_open took, where it did; the table forgets endpoints that are used no more. */
 void pool_close(struct pool *pool);
 
+/* Mechanisms whose credentials its servers could be shown, or need not be: bits of mechanism.h. */
+unsigned pool_mechanisms(const struct pool *pool);
+
 /* The endpoint of a server by its name; NULL: the pool has none such. */
 struct endpoint *pool_find(const struct pool *pool, const char *server);
 struct endpoint *pool_pick(const struct pool *pool, int worker, const struct balance_key *key);

@@ -413,23 +413,20 @@ check_routes(struct conf_problems *problems, const struct listener_settings *l)
 	}
 }
 
-/* Of the mechanisms those with which the pool's servers could be shown what the client has. */
-static unsigned
-left_by_pool(const struct pool *pool, unsigned mechanisms)
-{
-	if (pool == NULL || pool->options.login != LOGIN_PASSWORD)
-		return mechanisms;
-	return mechanisms & (mechanisms_of_kind(CREDENTIAL_PASSWORD) | mechanisms_of_kind(CREDENTIAL_TOKEN));
-}
-
 /* What users and servers leave is seen later; here, whether anything can be left at all. */
 static void
 check_offer(struct conf_problems *problems, const struct listener_settings *l)
 {
-	unsigned all = auth_mechanisms(&l->auth), left = left_by_pool(l->pool, all);
+	unsigned all = auth_mechanisms(&l->auth), left = all;
 
-	for (size_t i = 0; i < l->route.count; i++)
-		left = left_by_pool(((const struct route_rule *)l->route.items[i])->pool, left);
+	if (l->pool != NULL)
+		left &= pool_mechanisms(l->pool);
+	for (size_t i = 0; i < l->route.count; i++) {
+		const struct pool *pool = ((const struct route_rule *)l->route.items[i])->pool;
+
+		if (pool != NULL)
+			left &= pool_mechanisms(pool);
+	}
 	if (l->auth.count > 0 && left == 0)
 		conf_error_at(problems, &l->conf, "auth", "nobody could log in at listener %s: %s",
 		    l->conf.title, all == 0 ? "its `auth` have no mechanism in common" :

@@ -88,18 +88,16 @@ take_all(const struct listener_settings *settings, struct buf *list)
 	return learned;
 }
 
-/* A pool that shows servers what the client has shown needs a password, or a token that all of them take. */
+/* Tokens that servers are shown must be such as all of them take. */
 static unsigned
 passed_on(const struct pool *pool, struct slice list)
 {
-	unsigned mechanisms = mechanisms_of_kind(CREDENTIAL_PASSWORD);
+	unsigned mechanisms = pool_mechanisms(pool);
 
-	if (pool->options.login != LOGIN_PASSWORD)
-		return ~0U;
-	for (int i = 0; i < MECHANISM_COUNT; i++)
+	for (int i = 0; pool->options.login == LOGIN_PASSWORD && i < MECHANISM_COUNT; i++)
 		if (mechanism_facts[i].kind == CREDENTIAL_TOKEN &&
-		    capability_has_mechanism(list, mechanism_facts[i].name))
-			mechanisms |= MECHANISM_BIT(i);
+		    !capability_has_mechanism(list, mechanism_facts[i].name))
+			mechanisms &= ~MECHANISM_BIT(i);
 	return mechanisms;
 }
 
