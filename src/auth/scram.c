@@ -44,13 +44,12 @@ scram_secret_derive(struct scram_secret *secret, struct slice password)
 {
 	enum digest_kind digest = secret->digest;
 	uint8_t salted[DIGEST_SIZE_MAX], client_key[DIGEST_SIZE_MAX];
-	struct slice key = slice_of_key(salted, digest);
 	bool ok;
 
 	ok = digest_pbkdf2(digest, password, buf_slice(&secret->salt), secret->rounds, salted) &&
-	    digest_hmac(digest, key, slice_of("Client Key"), client_key) &&
+	    digest_hmac(digest, slice_of_key(salted, digest), slice_of("Client Key"), client_key) &&
 	    digest_both(digest, slice_of_key(client_key, digest), nothing, secret->stored_key) &&
-	    digest_hmac(digest, key, slice_of("Server Key"), secret->server_key);
+	    digest_hmac(digest, slice_of_key(salted, digest), slice_of("Server Key"), secret->server_key);
 	secret_wipe(salted, sizeof(salted));
 	secret_wipe(client_key, sizeof(client_key));
 	return ok;
