@@ -1,9 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* local.c: asks the kernel for the addresses of all interfaces. */
+/* local.c: asks the kernel's routes, by rtnetlink(7), whether an address leads to ourselves. */
 #include "net/local.h"
 
 #include <arpa/inet.h>
-#include <ifaddrs.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HOST_MAX	sizeof(struct in6_addr)
+
+struct question {
+	struct nlmsghdr head;
+	struct rtmsg route;
+	struct rtattr attr;		/* RTA_DST */
+	uint8_t to[HOST_MAX];
+};
 
 static bool
 is_loopback(const struct addr *addr)
@@ -13,39 +24,55 @@ is_loopback(const struct addr *addr)
 	return addr->sa.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&addr->in6.sin6_addr);
 }
 
-/* Whatever the ports and scopes. */
-static bool
-is_same_host(const struct addr *a, const struct addr *b)
+static struct question
+question_for(const struct addr *addr)
 {
-	const struct network host = { .addr = *a, .bits = a->sa.sa_family == AF_INET ? 32 : 128 };
+	bool is_v4 = addr->sa.sa_family == AF_INET;
+	size_t size = is_v4 ? sizeof(struct in_addr) : sizeof(struct in6_addr);
+	struct question question = {
+		.head = { .nlmsg_type = RTM_GETROUTE, .nlmsg_flags = NLM_F_REQUEST },
+		.route = { .rtm_family = (uint8_t)addr->sa.sa_family, .rtm_dst_len = (uint8_t)(size * 8) },
+		.attr = { .rta_type = RTA_DST, .rta_len = (uint16_t)RTA_LENGTH(size) },
+	};
 
-	return network_has(&host, b);
+	question.head.nlmsg_len = (uint32_t)(NLMSG_LENGTH(sizeof(question.route)) + RTA_LENGTH(size));
+	memcpy(question.to, is_v4 ? (const void *)&addr->in.sin_addr : &addr->in6.sin6_addr, size);
+	return question;
 }
 
-static socklen_t
-length_of(const struct sockaddr *sa)
+/* The kernel answers within send: nothing is waited for. */
+static bool
+leads_here(int fd, const struct question *question)
 {
-	return sa->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+	struct {
+		struct nlmsghdr head;
+		struct rtmsg route;
+		uint8_t attributes[1024];	/* of no interest; what is longer is cut off */
+	} answer;
+
+	if (send(fd, question, question->head.nlmsg_len, 0) < 0)
+		return false;
+	if (recv(fd, &answer, sizeof(answer), MSG_DONTWAIT) < (ssize_t)NLMSG_LENGTH(sizeof(answer.route)))
+		return false;
+	return answer.head.nlmsg_type == RTM_NEWROUTE && answer.route.rtm_type == RTN_LOCAL;
 }
 
 bool
 local_has(const struct addr *addr)
 {
-	struct ifaddrs *all;
-	bool found = false;
+	struct question question;
+	bool found;
+	int fd;
 
 	if (is_loopback(addr) || addr_is_any(addr))
 		return true;
-	if (getifaddrs(&all) != 0)
+	if (addr->sa.sa_family == AF_UNIX)
 		return false;
-	for (const struct ifaddrs *one = all; one != NULL && !found; one = one->ifa_next) {
-		struct addr own;
-
-		if (one->ifa_addr == NULL)
-			continue;
-		own = addr_from_sockaddr(one->ifa_addr, length_of(one->ifa_addr));
-		found = is_same_host(&own, addr);
-	}
-	freeifaddrs(all);
+	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	if (fd < 0)
+		return false;
+	question = question_for(addr);
+	found = leads_here(fd, &question);
+	close(fd);
 	return found;
 }

@@ -7,7 +7,7 @@
 
 #include "base/addr.h"
 
-/* Loopback, an interface's, or 0.0.0.0 and ::, which lead to ourselves.  Asks the kernel each time. */
+/* Loopback, what the kernel routes to ourselves, or 0.0.0.0 and ::.  Asks the kernel: some microseconds. */
 bool local_has(const struct addr *addr);
 
 #endif

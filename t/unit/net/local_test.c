@@ -45,9 +45,10 @@ addresses_of_the_interfaces(void **state)
 	for (const struct ifaddrs *one = all; one != NULL; one = one->ifa_next) {
 		struct addr addr;
 
-		if (one->ifa_addr == NULL || one->ifa_addr->sa_family != AF_INET)
+		if (one->ifa_addr == NULL || one->ifa_addr->sa_family == AF_PACKET)
 			continue;
-		addr = addr_from_sockaddr(one->ifa_addr, sizeof(struct sockaddr_in));
+		addr = addr_from_sockaddr(one->ifa_addr, one->ifa_addr->sa_family == AF_INET ?
+		    sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
 		addr_set_port(&addr, 143);
 		assert_true(local_has(&addr));
 	}
