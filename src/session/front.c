@@ -278,7 +278,7 @@ on_tls_ready(struct session *s)
 static void
 on_closed(struct session *s)
 {
-	bool dialling = s->phase == FRONT_AUTH || (s->phase == FRONT_ROUTE && !s->login->route.is_queued);
+	bool dialling = s->phase == FRONT_AUTH || (s->phase == FRONT_ROUTE && !leg_is_queued(s->leg));
 
 	if (dialling)
 		s->login->client_closed = true;
@@ -314,33 +314,4 @@ front_event(struct session *s, enum stream_event event, struct slice data)
 		session_end(s, s->phase == FRONT_TLS ? END_CLIENT_TLS : END_CLIENT_LOST);
 		break;
 	}
-}
-
-struct login *
-login_new(struct session *s)
-{
-	struct login *l = xcalloc(1, sizeof(*l));
-
-	l->session = s;
-	return l;
-}
-
-void
-login_free(struct login **login, struct loop *loop)
-{
-	struct login *l = *login;
-
-	*login = NULL;
-	if (l == NULL)
-		return;
-	dialogue_wipe(&l->dialogue);
-	buf_wipe(&l->in);
-	credentials_wipe(&l->back);
-	xfree(l->server);
-	l->server = NULL;
-	offer_put(&l->offer);
-	xfree(l->user);
-	xfree(l->mailbox);
-	l->user = l->mailbox = NULL;
-	loop_defer(loop, xfree, l);
 }

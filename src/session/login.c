@@ -1,47 +1,59 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * login.c: from complete credentials to a server that took them: asks who
- * decides, has a server chosen, dials, and tells the client the outcome.
+ * decides, sends a leg to a server, and tells the client the outcome.
  */
 #include "session/login.h"
 
 #include <string.h>
 
-#include "balance/endpoint.h"
+#include "balance/pool.h"
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "proto/reply.h"
-#include "session/mediate.h"
-#include "session/placement.h"
 #include "session/plan.h"
 #include "session/route_rule.h"
 
 enum { TRIES_MAX = 20 };	/* logins of one connection, also where no server can be had */
 
-static void on_back(struct back *back, enum back_event event, void *owner);
+struct login *
+login_new(struct session *s)
+{
+	struct login *login = xcalloc(1, sizeof(*login));
+
+	login->session = s;
+	return login;
+}
 
 static void
-forget_answer(struct login *login)
+forget_user(struct login *login)
 {
-	credentials_wipe(&login->back);
 	xfree(login->user);
-	xfree(login->mailbox);
-	xfree(login->server);
-	login->user = login->mailbox = login->server = NULL;
-	login->has_host = false;
+	login->user = NULL;
+}
+
+void
+login_free(struct login **slot, struct loop *loop)
+{
+	struct login *login = *slot;
+
+	*slot = NULL;
+	if (login == NULL)
+		return;
+	dialogue_wipe(&login->dialogue);
+	buf_wipe(&login->in);
+	offer_put(&login->offer);
+	forget_user(login);
+	loop_defer(loop, xfree, login);
 }
 
 /* The login failed for good; the client may try again. */
 static void
 fail(struct session *s, bool is_refused)
 {
-	struct login *login = s->login;
-
-	session_drop_back(s);
-	placement_cancel(s);
-	route_cancel(&login->route);
-	dialogue_login_over(&login->dialogue, is_refused);
-	forget_answer(login);
+	session_drop_legs(s);
+	dialogue_login_over(&s->login->dialogue, is_refused);
+	forget_user(s->login);
 	front_resume(s);
 }
 
@@ -51,21 +63,18 @@ refuse(struct session *s, const char *why)
 	tally_add(&s->listener->counters[s->worker->index].failed_logins, 1);
 	session_log(s, LOG_INFO, "login refused: %s", why);
 	session_event(s, SESSION_EVENT_LOGIN_FAILED, why);
-	session_drop_back(s);
+	if (s->leg != NULL)
+		leg_drop_back(s->leg);
 	/* like a bad command: a connection is good for so many guesses and no more */
 	front_count_error(s);
 	if (!s->has_ended)
 		fail(s, true);
 }
 
-void
-login_unavailable(struct session *s, const char *why)
+/* The client is told, and may stay. */
+static void
+put_off(struct session *s, const char *why)
 {
-	session_log(s, LOG_WARNING, "no server: %s", why);
-	if (s->relay != NULL) {
-		mediate_no_server(s);
-		return;
-	}
 	if (!s->proto->has_login) {
 		session_end(s, END_NO_SERVER);
 		return;
@@ -84,23 +93,16 @@ login_unavailable(struct session *s, const char *why)
 	session_end(s, END_NO_SERVER);
 }
 
-void
-login_on_routed(struct route *route, struct endpoint *endpoint, void *owner)
+/* No leg could be sent anywhere. */
+static void
+be_unavailable(struct session *s, const char *why)
 {
-	struct session *s = owner;
-
-	if (endpoint == NULL) {
-		if (!placement_anew(s))
-			login_unavailable(s, route->why);
-		return;
-	}
-	plan_fill(s, endpoint);
-	s->back = xcalloc(1, sizeof(*s->back));
-	back_start(s->back, s->worker->loop, &s->login->plan, on_back, s);
+	session_log(s, LOG_WARNING, "no server: %s", why);
+	put_off(s, why);
 }
 
-void
-login_succeed(struct session *s)
+static void
+succeed(struct session *s)
 {
 	struct login *login = s->login;
 
@@ -108,10 +110,8 @@ login_succeed(struct session *s)
 		s->identity.user = login->user;
 		login->user = NULL;
 	}
-	s->endpoint = route_claim(&login->route);
-	tally_add(&s->endpoint->counters[s->worker->index].sessions, 1);
-	if (s->proto->has_login && s->relay == NULL) {
-		s->proto->login_ok(&login->dialogue, s->back->dial);
+	if (s->proto->has_login) {
+		s->proto->login_ok(&login->dialogue, s->leg->back->dial);
 		front_flush(s);
 		tally_add(&s->listener->counters[s->worker->index].logins, 1);
 		session_event(s, SESSION_EVENT_LOGIN, NULL);
@@ -119,75 +119,35 @@ login_succeed(struct session *s)
 	relay_begin(s);
 }
 
-/* The proxy that the session came through tries again.  If all did, a circle of them would hardly end. */
-static bool
-is_tried_again_elsewhere(const struct session *s, enum back_event event)
-{
-	return event == BACK_EVENT_LATER && s->identity.hops < HOPS_MAX;
-}
-
-static void
-try_again(struct session *s, enum back_event event)
-{
-	char reason[BACK_REASON_MAX];
-
-	if (!back_is_own_fault(s->back))
-		tally_add(&s->login->route.endpoint->counters[s->worker->index].connect_failures, 1);
-	session_log(s, LOG_WARNING, "server failed: %s while %s", back_reason(s->back, reason),
-	    back_doing(s->back));
-	session_drop_back(s);
-	affinity_cancel(&s->login->binding);
-	if (is_tried_again_elsewhere(s, event))
-		route_elsewhere(&s->login->route);
-	else
-		route_again(&s->login->route);
-}
-
-static void
-learn(struct session *s, const struct back *back)
-{
-	/* who was greeted with HELO has announced nothing */
-	if (back->dial != NULL && buf_len(&back->dial->capabilities) > 0)
-		endpoint_learn(s->login->route.endpoint, buf_slice(&back->dial->capabilities));
-}
-
 /* The login, or the client itself, in whose place no other server would be asked. */
 static void
 on_refused(struct session *s, const struct dial *dial)
 {
-	struct slice words = buf_slice(&dial->last);
-
-	if (dial->refuses_client)
-		session_log(s, LOG_NOTICE, "the server refuses the client: %.*s", SLICE_ARGS(words));
-	if (dial->refuses_client && s->relay != NULL) {
-		mediate_refused(s, words);
-	} else if (dial->refuses_client || s->relay != NULL) {
-		login_unavailable(s, "refused by the server");
-	} else {
-		s->proto->login_refused(&s->login->dialogue, dial);
-		buf_append_slice(&s->login->dialogue.token_error, buf_slice(&dial->token_error));
-		refuse(s, "refused by the server");
+	if (dial->refuses_client) {
+		be_unavailable(s, "refused by the server");
+		return;
 	}
+	s->proto->login_refused(&s->login->dialogue, dial);
+	buf_append_slice(&s->login->dialogue.token_error, buf_slice(&dial->token_error));
+	refuse(s, "refused by the server");
 }
 
 static void
-on_back(struct back *back, enum back_event event, void *owner)
+on_leg(struct leg *leg, enum leg_event event)
 {
-	struct session *s = owner;
+	struct session *s = leg->session;
 
 	switch (event) {
-	case BACK_EVENT_READY:
-		learn(s, back);
-		placement_confirm(s);
+	case LEG_READY:
+		succeed(s);
 		break;
-	case BACK_EVENT_REFUSED:
-		learn(s, back);
-		tally_add(&s->login->route.endpoint->counters[s->worker->index].refused, 1);
-		on_refused(s, back->dial);
+	case LEG_REFUSED:
+		on_refused(s, leg->back->dial);
 		break;
-	case BACK_EVENT_LATER:
-	case BACK_EVENT_FAILED:
-		try_again(s, event);
+	case LEG_UNAVAILABLE:
+		put_off(s, leg->way->why);
+		break;
+	case LEG_KICKED:
 		break;
 	}
 }
@@ -213,32 +173,27 @@ has_shown_all(const struct login *login)
 	return kind == CREDENTIAL_PASSWORD || kind == CREDENTIAL_TOKEN;
 }
 
-/* Where the answer sends the session; NULL, or why that cannot be. */
+/* Where the answer sends the session, or why that cannot be. */
 static const char *
-take_target(struct session *s, const struct auth_answer *answer)
+find_target(const struct session *s, const struct auth_answer *answer, struct pool **pool, struct addr *host)
 {
-	struct login *login = s->login;
+	const struct login *login = s->login;
 	const char *user = answer->user != NULL ? answer->user : login->user;
 	const struct route_subject subject = { .user = slice_of(user) };
 
-	if (answer->pool != NULL)
-		login->pool = find_pool(s, answer->pool);
-	else
-		login->pool = route_rule_find(&s->settings->route, &subject, s->settings->pool);
-	if (login->pool == NULL)
+	*pool = answer->pool != NULL ? find_pool(s, answer->pool) :
+	    route_rule_find(&s->settings->route, &subject, s->settings->pool);
+	if (*pool == NULL)
 		return "there is no pool of the name that the auth source gave";
 	if (answer->verdict == AUTH_BY_SERVER &&
-	    (login->pool->options.login != LOGIN_PASSWORD || answer->pass != NULL))
+	    ((*pool)->options.login != LOGIN_PASSWORD || answer->pass != NULL))
 		return "nobody would check the password: the server is not shown the client's";
-	if (login->pool->options.login == LOGIN_PASSWORD && answer->pass == NULL && !has_shown_all(login))
+	if ((*pool)->options.login == LOGIN_PASSWORD && answer->pass == NULL && !has_shown_all(login))
 		return "the server wants a password, and the client has shown none";
-	if (answer->tls != AUTH_TLS_POOL && login->pool->tls_client == NULL)
+	if (answer->tls != AUTH_TLS_POOL && (*pool)->tls_client == NULL)
 		return "the auth source wants TLS with the server, and the pool has no server_tls";
-	login->has_host = answer->host != NULL;
-	if (login->has_host && !addr_parse(slice_of(answer->host), answer->port, &login->host))
+	if (answer->host != NULL && !addr_parse(slice_of(answer->host), answer->port, host))
 		return "the host that the auth source gave is not an address";
-	if (answer->server != NULL)
-		login->server = xstrdup(answer->server);
 	return NULL;
 }
 
@@ -248,54 +203,77 @@ take_names(struct session *s, const struct auth_answer *answer)
 {
 	const struct users *users = s->snapshot->users;
 	struct login *login = s->login;
+	struct leg_way *way = s->leg->way;
 
 	if (answer->user != NULL) {
 		xfree(login->user);
 		login->user = users_canonical(users, slice_of(answer->user));
 	}
 	if (answer->user == NULL && answer->destuser != NULL)
-		login->mailbox = users_canonical(users, slice_of(answer->destuser));
+		way->mailbox = users_canonical(users, slice_of(answer->destuser));
 	else
-		login->mailbox = xstrdup(login->user);
-	login->key = users_key(users, login->mailbox);
+		way->mailbox = xstrdup(login->user);
+	way->key = users_key(users, way->mailbox);
 }
 
 static void
 on_delay_over(struct loop_timer *timer)
 {
-	placement_start(loop_owner(timer, struct login, delay)->session);
+	struct session *s = loop_owner(timer, struct login, delay)->session;
+
+	session_enter(s, FRONT_ROUTE);
+	leg_start(s->leg);
 }
 
 /* Would another login of this user be the same, without the client's password and the answer? */
 static bool
 is_repeatable(const struct session *s, const struct auth_answer *answer)
 {
-	return s->login->pool->options.login != LOGIN_PASSWORD && s->login->pool == s->settings->pool &&
-	    answer->host == NULL && answer->server == NULL && answer->destuser == NULL &&
-	    answer->pass == NULL && answer->master == NULL;
+	const struct pool *pool = s->leg->way->pool;
+
+	return pool->options.login != LOGIN_PASSWORD && pool == s->settings->pool && answer->host == NULL &&
+	    answer->server == NULL && answer->destuser == NULL && answer->pass == NULL &&
+	    answer->master == NULL;
+}
+
+static void
+make_leg(struct session *s, const struct auth_answer *answer, struct pool *pool, const struct addr *host)
+{
+	struct login *login = s->login;
+	struct leg_way *way = leg_new(s, s->snapshot, pool, on_leg)->way;
+
+	way->hostname = s->settings->hostname;
+	way->host = *host;
+	way->has_host = answer->host != NULL;
+	way->server = answer->server != NULL ? xstrdup(answer->server) : NULL;
+	way->is_judged_by_server = answer->verdict == AUTH_BY_SERVER;
+	way->wishes = login->dialogue.wishes;
+	way->wants_capabilities = login->dialogue.asked_capabilities;
+	take_names(s, answer);
+	login->is_repeatable = is_repeatable(s, answer);
+	plan_take_credentials(way, answer, login->user, &login->dialogue.credentials);
 }
 
 static void
 place(struct session *s, const struct auth_answer *answer)
 {
-	struct login *login = s->login;
-	const char *why = take_target(s, answer);
 	int64_t now = loop_now(s->worker->loop);
+	struct addr host = { 0 };
+	struct pool *pool;
+	const char *why = find_target(s, answer, &pool, &host);
 
 	if (why != NULL) {
-		login_unavailable(s, why);
+		be_unavailable(s, why);
 		return;
 	}
-	take_names(s, answer);
-	login->is_judged_by_server = answer->verdict == AUTH_BY_SERVER;
-	login->is_repeatable = is_repeatable(s, answer);
-	plan_take_credentials(s, answer);
+	make_leg(s, answer, pool, &host);
 	if (answer->delay_ms == 0) {
-		placement_start(s);
+		session_enter(s, FRONT_ROUTE);
+		leg_start(s->leg);
 		return;
 	}
 	/* a user who is being moved: the time is not the client's */
-	loop_timer_set(s->worker->loop, &login->delay, now + answer->delay_ms);
+	loop_timer_set(s->worker->loop, &s->login->delay, now + answer->delay_ms);
 	if (s->settings->login_timeout.ms > 0)
 		session_wake_at(s, now + answer->delay_ms + s->settings->login_timeout.ms);
 }
@@ -316,7 +294,7 @@ on_verdict(struct auth_request *request, const struct auth_answer *answer)
 		refuse(s, why != NULL ? why : "refused by the auth source");
 		break;
 	case AUTH_LATER:
-		login_unavailable(s, "the auth source cannot say");
+		be_unavailable(s, "the auth source cannot say");
 		break;
 	case AUTH_CHALLENGE:
 		dialogue_challenge(&s->login->dialogue, answer->challenge);
@@ -341,9 +319,7 @@ login_begin(struct session *s)
 	auth_cancel(&login->auth);
 	session_enter(s, FRONT_AUTH);
 	login->tries++;
-	forget_answer(login);
-	login->is_placed_anew = false;
-	login->route.deadline = 0;
+	forget_user(login);
 	login->user = users_canonical(s->snapshot->users, claimed_user(credentials));
 	loop_timer_init(&login->delay, on_delay_over);
 	login->auth = (struct auth_request){
@@ -375,21 +351,16 @@ login_respond(struct session *s)
 void
 login_skip(struct session *s)
 {
-	s->login->pool = s->settings->pool;
-	placement_start(s);
+	leg_new(s, s->snapshot, s->settings->pool, on_leg)->way->hostname = s->settings->hostname;
+	session_enter(s, FRONT_ROUTE);
+	leg_start(s->leg);
 }
 
 void
 login_cancel(struct session *s)
 {
-	struct login *login = s->login;
-
-	if (login == NULL)
+	if (s->login == NULL)
 		return;
-	auth_cancel(&login->auth);
-	loop_timer_stop(s->worker->loop, &login->delay);
-	session_drop_back(s);
-	affinity_cancel(&login->binding);
-	route_cancel(&login->route);
-	forget_answer(login);
+	auth_cancel(&s->login->auth);
+	loop_timer_stop(s->worker->loop, &s->login->delay);
 }

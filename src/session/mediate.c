@@ -14,13 +14,13 @@
 #include "proto/mediator.h"
 #include "proto/proto.h"
 #include "session/login.h"
-#include "session/placement.h"
 #include "session/plan.h"
 #include "session/route_rule.h"
 
 enum {
 	FINAL_REPLY_MS = 600 * 1000,	/* for a whole message (RFC 5321 section 4.5.3.2.6) */
-	MS_PER_BYTE = 2			/* of payload: at fewer than 500 octets a second time runs out */
+	MS_PER_BYTE = 2,		/* of payload: at fewer than 500 octets a second time runs out */
+	HELD_MAX = 16 * 1024		/* of the client's input while a server is dialled */
 };
 
 static bool
@@ -35,6 +35,19 @@ mediator_of(const struct session *s)
 	return s->proto->mediator;
 }
 
+static bool
+is_dialling(const struct session *s)
+{
+	return s->leg != NULL && s->leg->way != NULL;
+}
+
+/* NULL: there is none, or it does not know of the session yet. */
+static struct back *
+server_of(const struct session *s)
+{
+	return s->leg != NULL && s->leg->way == NULL ? s->leg->back : NULL;
+}
+
 static void
 write_own(struct stream *stream, struct buf *words)
 {
@@ -47,9 +60,11 @@ write_own(struct stream *stream, struct buf *words)
 static void
 deliver(struct session *s, struct mediation *m, struct pipe *pipe)
 {
+	struct back *server = server_of(s);
+
 	write_own(&s->front, &m->to_client);
-	if (s->back != NULL)
-		write_own(&s->back->stream, &m->to_server);
+	if (server != NULL)
+		write_own(&server->stream, &m->to_server);
 	buf_clear(&m->to_server);
 	if (m->pass.len > 0)
 		pipe_data(pipe, m->pass);
@@ -63,11 +78,8 @@ deliver(struct session *s, struct mediation *m, struct pipe *pipe)
 static void
 drop_server(struct session *s)
 {
-	session_drop_back(s);
-	placement_cancel(s);
-	if (s->endpoint != NULL)
-		endpoint_release(s->endpoint);
-	s->endpoint = NULL;
+	session_drop_legs(s);
+	s->relay->up.to = s->relay->down.from = NULL;
 }
 
 /* Who does not read its replies is not asked for more commands. */
@@ -81,12 +93,15 @@ is_deaf(const struct session *s)
 static void
 adjust(struct session *s)
 {
-	bool is_full;
+	const struct back *server = server_of(s);
+	bool is_full, is_kept_waiting;
 
 	if (!is_relaying(s))
 		return;
-	is_full = s->back != NULL && stream_kept(&s->back->stream) > 0;
-	if (s->relay->waits || is_full || is_deaf(s))
+	is_full = server != NULL && stream_kept(&server->stream) > 0;
+	/* who leaves while a server is looked for is to be noticed */
+	is_kept_waiting = is_dialling(s) ? buf_len(&s->relay->held) > HELD_MAX : s->relay->waits;
+	if (is_kept_waiting || is_full || is_deaf(s))
 		stream_pause(&s->front);
 	else
 		stream_resume(&s->front);
@@ -120,37 +135,19 @@ is_elsewhere(const void *owner, struct slice recipient)
 	const struct session *s = owner;
 	const struct listener_settings *settings = find_settings(s);
 
-	if (settings == NULL || s->endpoint == NULL)
-		return s->endpoint == NULL;
-	return pool_find(find_pool(s, settings, recipient), s->endpoint->server) != s->endpoint;
+	const struct endpoint *endpoint = s->leg != NULL ? s->leg->endpoint : NULL;
+
+	if (settings == NULL || endpoint == NULL)
+		return endpoint == NULL;
+	return pool_find(find_pool(s, settings, recipient), endpoint->server) != endpoint;
 }
 
 /* May the next mail go to the server at hand? */
 static bool
 is_good(const struct session *s, struct slice recipient)
 {
-	return s->back != NULL && !endpoint_is_down(s->endpoint) && endpoint_weight(s->endpoint) > 0 &&
-	    !relay_is_outdated(s) && !is_elsewhere(s, recipient);
-}
-
-/* The way to a server is that of a login, under the configuration of now. */
-static void
-prepare_login(struct session *s, const struct listener_settings *settings, struct slice recipient)
-{
-	const struct auth_answer vouched = { .verdict = AUTH_OK };
-	struct login *login = xcalloc(1, sizeof(*login));
-
-	s->login = login;
-	login->session = s;
-	s->settings = settings;
-	s->snapshot = s->worker->snapshot;
-	snapshot_get(s->snapshot, s->worker->index);
-	login->pool = find_pool(s, settings, recipient);
-	if (s->identity.user == NULL)
-		return;
-	login->user = xstrdup(s->identity.user);
-	login->key = users_key(s->snapshot->users, login->user);
-	plan_take_credentials(s, &vouched);
+	return server_of(s) != NULL && !endpoint_is_down(s->leg->endpoint) &&
+	    endpoint_weight(s->leg->endpoint) > 0 && !relay_is_outdated(s) && !is_elsewhere(s, recipient);
 }
 
 /* Not without what only the client knows, nor while we drain, or where nobody listens any more. */
@@ -183,6 +180,25 @@ give_up(struct session *s)
 	return is_relaying(s);
 }
 
+static void on_leg(struct leg *leg, enum leg_event event);
+
+/* Under the configuration of now. */
+static void
+dial_another(struct session *s, const struct listener_settings *settings, struct slice recipient)
+{
+	const struct auth_answer vouched = { .verdict = AUTH_OK };
+	struct snapshot *snapshot = s->worker->snapshot;
+	struct leg *leg = leg_new(s, snapshot, find_pool(s, settings, recipient), on_leg);
+
+	leg->way->hostname = settings->hostname;
+	if (s->identity.user != NULL) {
+		leg->way->mailbox = xstrdup(s->identity.user);
+		leg->way->key = users_key(snapshot->users, leg->way->mailbox);
+		plan_take_credentials(leg->way, &vouched, s->identity.user, NULL);
+	}
+	leg_start(leg);
+}
+
 /* True: there is one now, or it is clear that there is none, and the session goes on. */
 static bool
 start_server(struct session *s, struct slice recipient)
@@ -198,9 +214,11 @@ start_server(struct session *s, struct slice recipient)
 		return give_up(s);
 	drop_server(s);
 	loop_timer_stop(s->worker->loop, &s->timer);
-	prepare_login(s, settings, recipient);
-	placement_start(s);
-	return is_relaying(s);
+	dial_another(s, settings, recipient);
+	if (!is_relaying(s))
+		return false;
+	s->relay->waits = is_dialling(s);
+	return !s->relay->waits;
 }
 
 /* May the same input go on? */
@@ -289,7 +307,7 @@ feed_server(struct session *s, struct slice in)
 		if (m.used > 0)
 			s->last_data = loop_now(s->worker->loop);
 		deliver(s, &m, &s->relay->down);
-		goes_on = fulfil(s, &m) && s->back != NULL;
+		goes_on = fulfil(s, &m) && server_of(s) != NULL;
 	}
 	return used;
 }
@@ -298,7 +316,7 @@ feed_server(struct session *s, struct slice in)
 static void
 look_whether_done(struct session *s)
 {
-	if (!is_relaying(s))
+	if (!is_relaying(s) || is_dialling(s))
 		return;
 	if (s->phase == FRONT_DRAIN && mediate_is_quiet(s))
 		session_end(s, END_SHUTDOWN);
@@ -312,7 +330,7 @@ feed_held(struct session *s)
 {
 	struct buf in;
 
-	if (!is_relaying(s) || s->relay->is_feeding)
+	if (!is_relaying(s) || is_dialling(s) || s->relay->is_feeding)
 		return;
 	if (s->phase == FRONT_DRAIN && mediator_of(s)->at_boundary(s->relay->filter)) {
 		session_end(s, END_SHUTDOWN);
@@ -356,9 +374,14 @@ on_client_data(struct session *s, struct slice data)
 	adjust(s);
 }
 
+/* In a queue it has no place any more. */
 static void
 on_client_closed(struct session *s)
 {
+	if (s->leg != NULL && leg_is_queued(s->leg)) {
+		session_end(s, END_CLIENT_LEFT);
+		return;
+	}
 	s->relay->up.is_closed = true;
 	look_whether_done(s);
 }
@@ -375,8 +398,8 @@ mediate_front_event(struct session *s, enum stream_event event, struct slice dat
 		on_client_data(s, data);
 		break;
 	case STREAM_DRAINED:
-		if (s->back != NULL)
-			stream_resume(&s->back->stream);
+		if (server_of(s) != NULL)
+			stream_resume(&server_of(s)->stream);
 		feed_held(s);
 		break;
 	case STREAM_CLOSED:
@@ -406,17 +429,17 @@ lose_server(struct session *s, const char *reason)
 static void
 on_server_data(struct session *s, struct slice data)
 {
-	struct back *back = s->back;
+	struct back *back = server_of(s);
 	size_t used;
 
 	if (buf_len(&back->in) == 0) {
 		used = feed_server(s, data);
-		if (s->back == back)
+		if (server_of(s) == back)
 			buf_append_slice(&back->in, slice_from(data, used));
 	} else {
 		buf_append_slice(&back->in, data);
 		used = feed_server(s, buf_slice(&back->in));
-		if (s->back == back)
+		if (server_of(s) == back)
 			buf_consume(&back->in, used);
 	}
 	feed_held(s);
@@ -474,70 +497,95 @@ static void
 attach(struct session *s)
 {
 	struct relay *relay = s->relay;
+	struct leg *leg = s->leg;
 	uint64_t up = relay->up.bytes, down = relay->down.bytes;
 	bool is_closed = relay->up.is_closed;
-	struct slice capabilities = buf_slice(&s->back->dial->capabilities);
+	struct slice capabilities = buf_slice(&leg->back->dial->capabilities);
 
-	stream_set_owner(&s->back->stream, on_back, s);
-	pipe_open(&relay->up, &s->front, &s->back->stream);
-	pipe_open(&relay->down, &s->back->stream, &s->front);
+	leg->on_event = on_leg;
+	stream_set_owner(&leg->back->stream, on_back, s);
+	pipe_open(&relay->up, &s->front, &leg->back->stream);
+	pipe_open(&relay->down, &leg->back->stream, &s->front);
 	relay->up.bytes = up;
 	relay->down.bytes = down;
 	relay->up.is_closed = is_closed;
 	relay->is_settled = false;
-	relay->era = s->login->pool->era;
+	relay->era = leg->way->pool->era;
 	mediator_of(s)->server_came(relay->filter, &capabilities);
-	back_forget_dial(s->back);
+	leg_settle(leg);
 }
 
-/* The login has done its part; what the client said meanwhile comes behind what waits. */
+/* A server is there, or it is clear that there is none: time runs for the client again. */
 static void
-leave_login(struct session *s)
+go_on(struct session *s)
 {
-	struct login *login = s->login;
-
-	s->login = NULL;
-	session_enter(s, FRONT_RELAY);
-	buf_append_slice(&s->relay->held, buf_slice(&login->in));
-	s->relay->up.is_closed = s->relay->up.is_closed || login->client_closed;
-	route_cancel(&login->route);
-	login_free(&login, s->worker->loop);
-	snapshot_put(s->snapshot, s->worker->index);
-	s->snapshot = NULL;
-	s->settings = NULL;
 	s->last_data = loop_now(s->worker->loop);
 	relay_watch(s);
-}
-
-void
-mediate_begin(struct session *s)
-{
-	if (s->relay == NULL)
-		open_relay(s);
-	if (s->back != NULL)
-		attach(s);
-	leave_login(s);
-	if (s->back != NULL && buf_len(&s->back->in) > 0)
+	if (server_of(s) != NULL && buf_len(&server_of(s)->in) > 0)
 		on_server_data(s, slice_of(NULL));
 	else
 		feed_held(s);
 }
 
-void
-mediate_refused(struct session *s, struct slice words)
+static void
+on_no_server(struct session *s)
 {
-	mediator_of(s)->refused(s->relay->filter, words);
-	mediate_no_server(s);
+	tell_server_gone(s);
+	go_on(s);
+}
+
+static void
+on_refused(struct leg *leg)
+{
+	struct session *s = leg->session;
+	const struct dial *dial = leg->back->dial;
+
+	if (dial->refuses_client)
+		mediator_of(s)->refused(s->relay->filter, buf_slice(&dial->last));
+	else
+		leg_log(leg, LOG_WARNING, "no server: refused by the server");
+	on_no_server(s);
+}
+
+static void
+on_leg(struct leg *leg, enum leg_event event)
+{
+	struct session *s = leg->session;
+
+	switch (event) {
+	case LEG_READY:
+		attach(s);
+		go_on(s);
+		break;
+	case LEG_REFUSED:
+		on_refused(leg);
+		break;
+	case LEG_UNAVAILABLE:
+		on_no_server(s);
+		break;
+	case LEG_KICKED:
+		session_end(s, END_KICKED);
+		break;
+	}
 }
 
 void
-mediate_no_server(struct session *s)
+mediate_begin(struct session *s)
 {
-	session_drop_back(s);
-	placement_cancel(s);
-	leave_login(s);
-	tell_server_gone(s);
-	feed_held(s);
+	struct login *login = s->login;
+
+	open_relay(s);
+	if (s->leg != NULL)
+		attach(s);
+	s->login = NULL;
+	session_enter(s, FRONT_RELAY);
+	buf_append_slice(&s->relay->held, buf_slice(&login->in));
+	s->relay->up.is_closed = login->client_closed;
+	login_free(&login, s->worker->loop);
+	snapshot_put(s->snapshot, s->worker->index);
+	s->snapshot = NULL;
+	s->settings = NULL;
+	go_on(s);
 }
 
 void
@@ -582,7 +630,7 @@ mediate_server_owes(const struct session *s)
 {
 	if (stream_kept(&s->front) > 0)
 		return false;
-	return (s->back != NULL && stream_kept(&s->back->stream) > 0) ||
+	return (server_of(s) != NULL && stream_kept(&server_of(s)->stream) > 0) ||
 	    mediator_of(s)->server_owes(s->relay->filter);
 }
 

@@ -9,11 +9,8 @@
 
 #include "session/session.h"
 
-/* Takes over from s->login, with s->back or without a server yet; later again for each other server. */
-void mediate_begin(struct session *s);
+void mediate_begin(struct session *s);		/* takes over from s->login, with a leg or without */
 void mediate_front_event(struct session *s, enum stream_event event, struct slice data);
-void mediate_no_server(struct session *s);		/* the wish for one could not be fulfilled */
-void mediate_refused(struct session *s, struct slice words);	/* for a server would not have the client */
 void mediate_on_reply_timeout(struct session *s);	/* the server is as good as lost */
 void mediate_clear(struct session *s);			/* frees the mediator's state */
 void mediate_end(struct session *s);			/* tells of the mail that ends with the session */

@@ -6,24 +6,22 @@
 
 #include "balance/endpoint.h"
 #include "base/xalloc.h"
-#include "session/login.h"
+#include "session/session.h"
 
 static struct affinity *
-bindings_of(const struct session *s)
+bindings_of(const struct leg *leg)
 {
-	const struct pool *pool = s->login->pool;
+	const struct leg_way *way = leg->way;
 
-	if (s->login->user == NULL || pool->farm == NULL)
-		return NULL;
-	return pool->farm->bindings;
+	return way->mailbox != NULL && way->pool->farm != NULL ? way->pool->farm->bindings : NULL;
 }
 
 static struct endpoint *
-pick(const struct session *s)
+pick(const struct leg *leg)
 {
-	struct balance_key key = { .user = s->login->key, .full_too = true };
+	struct balance_key key = { .user = leg->way->key, .full_too = true };
 
-	return pool_pick(s->login->pool, s->worker->index, &key);
+	return pool_pick(leg->way->pool, leg->session->worker->index, &key);
 }
 
 static bool
@@ -32,159 +30,137 @@ is_alive(const struct endpoint *endpoint)
 	return endpoint != NULL && !endpoint_is_down(endpoint);
 }
 
-/* An endpoint of this session alone, under the settings of the pool. */
+/* An endpoint of this leg alone, under the settings of the pool. */
 static struct endpoint *
-make_endpoint(const struct session *s)
+make_endpoint(const struct leg_way *way)
 {
-	const struct pool *pool = s->login->pool;
 	char name[ADDR_TEXT_MAX];
 	struct endpoint *made;
 
-	made = endpoint_new(pool->service, addr_format(&s->login->host, name), s->snapshot->threads);
-	endpoint_set_addr(made, &s->login->host);
+	made = endpoint_new(way->pool->service, addr_format(&way->host, name), way->snapshot->threads);
+	endpoint_set_addr(made, &way->host);
 	endpoint_set_weight(made, 1);
 	return made;
 }
 
 /* A host that an endpoint has is that endpoint: its server is what the auth source wants. */
 static void
-find_host(struct login *login)
+find_host(struct leg_way *way)
 {
-	const struct pool *pool = login->pool;
-	bool has_port = addr_port(&login->host) != 0;
+	const struct pool *pool = way->pool;
+	bool has_port = addr_port(&way->host) != 0;
 
 	if (!has_port)
-		addr_set_port(&login->host, (uint16_t)pool->port);
+		addr_set_port(&way->host, (uint16_t)pool->port);
 	for (size_t i = 0; i < pool->endpoint_count; i++) {
 		struct addr known = endpoint_addr(pool->endpoints[i]);
 
 		if (!has_port)	/* its server may have a port of its own */
 			addr_set_port(&known, (uint16_t)pool->port);
-		if (!addr_equals(&known, &login->host))
+		if (!addr_equals(&known, &way->host))
 			continue;
-		xfree(login->server);
-		login->server = xstrdup(pool->endpoints[i]->server);
-		login->has_host = false;
+		xfree(way->server);
+		way->server = xstrdup(pool->endpoints[i]->server);
+		way->has_host = false;
 		return;
 	}
-}
-
-/* Takes the reference to `endpoint`, or NULL for the balancer's choice.  Time that was spent stays spent. */
-static void
-route(struct session *s, struct endpoint *endpoint)
-{
-	struct login *login = s->login;
-
-	session_enter(s, FRONT_ROUTE);
-	login->route = (struct route){
-		.loop = s->worker->loop,
-		.pool = login->pool,
-		.user = login->key,
-		.fixed = endpoint,
-		.deadline = login->route.deadline,
-		.on_routed = login_on_routed,
-		.owner = s,
-	};
-	route_start(&login->route);
 }
 
 static void
 on_kick(void *owner)
 {
-	struct session *s = owner;
+	struct leg *leg = owner;
 
-	if (s->has_ended)
-		return;
-	if (s->login != NULL)
-		login_unavailable(s, "the user was moved meanwhile");
+	if (leg->way != NULL)
+		leg_give_up(leg, "the user was moved meanwhile");
 	else
-		session_end(s, END_KICKED);
+		leg->on_event(leg, LEG_KICKED);
 }
 
 static void on_bound(struct affinity_request *request, enum affinity_answer answer);
 
 static int64_t
-login_deadline(const struct session *s)
+login_deadline(const struct leg *leg)
 {
-	const struct login *login = s->login;
+	const struct leg_way *way = leg->way;
 
-	return login->route.deadline != 0 ? login->route.deadline :
-	    loop_now(s->worker->loop) + login->pool->options.login_timeout.ms;
+	return way->route.deadline != 0 ? way->route.deadline :
+	    loop_now(leg->session->worker->loop) + way->pool->options.login_timeout.ms;
 }
 
 static void
-ask(struct session *s, const char *wanted)
+ask(struct leg *leg, const char *wanted)
 {
-	struct login *login = s->login;
+	struct leg_way *way = leg->way;
 
-	login->binding = (struct affinity_request){
-		.loop = s->worker->loop,
-		.user = login->key,
+	way->binding = (struct affinity_request){
+		.loop = leg->session->worker->loop,
+		.user = way->key,
 		.wanted = wanted,
-		.replaces = login->replaces,
-		.deadline = login_deadline(s),
+		.replaces = way->replaces,
+		.deadline = login_deadline(leg),
 		.on_answer = on_bound,
 		.on_kick = on_kick,
-		.owner = s,
+		.owner = leg,
 	};
-	affinity_open(login->pool->farm->bindings, &login->binding);
+	affinity_open(way->pool->farm->bindings, &way->binding);
 }
 
 /* The user lives elsewhere: there, once; a second time somebody else is faster than we. */
 static void
-redirect(struct session *s)
+redirect(struct leg *leg)
 {
-	struct login *login = s->login;
-	struct endpoint *endpoint = pool_find(login->pool, login->binding.binding.server);
+	struct leg_way *way = leg->way;
+	struct endpoint *endpoint = pool_find(way->pool, way->binding.binding.server);
 
-	session_drop_back(s);
-	route_cancel(&login->route);
-	if (login->is_redirected || !is_alive(endpoint)) {
-		login_unavailable(s, "the user's binding has changed meanwhile");
+	leg_drop_back(leg);
+	route_cancel(&way->route);
+	if (way->is_redirected || !is_alive(endpoint)) {
+		leg_give_up(leg, "the user's binding has changed meanwhile");
 		return;
 	}
-	login->is_redirected = true;
-	login->replaces = 0;
-	if (login->is_judged_by_server)
-		route(s, endpoint_get(endpoint));
+	way->is_redirected = true;
+	way->replaces = 0;
+	if (way->is_judged_by_server)
+		leg_route(leg, endpoint_get(endpoint));
 	else
-		ask(s, endpoint->server);
+		ask(leg, endpoint->server);
 }
 
 static void
 on_bound(struct affinity_request *request, enum affinity_answer answer)
 {
-	struct session *s = request->owner;
+	struct leg *leg = request->owner;
 
 	switch (answer) {
 	case AFFINITY_HERE:
-		s->lease = request->lease;
-		if (s->back != NULL)
-			login_succeed(s);
+		leg->lease = request->lease;
+		if (leg->back != NULL)
+			leg_succeed(leg);
 		else
-			route(s, endpoint_get(pool_find(s->login->pool, request->wanted)));
+			leg_route(leg, endpoint_get(pool_find(leg->way->pool, request->wanted)));
 		break;
 	case AFFINITY_ELSEWHERE:
-		redirect(s);
+		redirect(leg);
 		break;
 	case AFFINITY_LATER:
-		login_unavailable(s, "the user's sessions on the old server do not end");
+		leg_give_up(leg, "the user's sessions on the old server do not end");
 		break;
 	}
 }
 
 /* Where the auth source or else the balancer wants the user; NULL: nowhere, and `why` tells. */
 static struct endpoint *
-find_new(const struct session *s, const char **why)
+find_new(const struct leg *leg, const char **why)
 {
-	const struct login *login = s->login;
+	const struct leg_way *way = leg->way;
 	struct endpoint *endpoint;
 
-	if (login->server == NULL) {
+	if (way->server == NULL) {
 		*why = "no server is usable";
-		return pick(s);
+		return pick(leg);
 	}
-	endpoint = pool_find(login->pool, login->server);
+	endpoint = pool_find(way->pool, way->server);
 	*why = endpoint == NULL ? "the pool has no server of the name that the auth source gave" :
 	    "the server that the auth source gave is down";
 	return is_alive(endpoint) ? endpoint : NULL;
@@ -195,105 +171,97 @@ find_new(const struct session *s, const char **why)
  * source's word wins over a living binding: the sessions elsewhere are kicked first.
  */
 static struct endpoint *
-find_wanted(struct session *s, struct affinity *bindings, const char **why)
+find_wanted(struct leg *leg, struct affinity *bindings, const char **why)
 {
-	struct login *login = s->login;
+	struct leg_way *way = leg->way;
 	struct affinity_binding binding;
 	struct endpoint *endpoint;
 
-	login->replaces = 0;
-	if (!affinity_peek(bindings, login->key, loop_now(s->worker->loop), &binding))
-		return find_new(s, why);
-	endpoint = pool_find(login->pool, binding.server);
-	if (is_alive(endpoint) && (login->server == NULL || strcmp(login->server, binding.server) == 0))
+	way->replaces = 0;
+	if (!affinity_peek(bindings, way->key, loop_now(leg->session->worker->loop), &binding))
+		return find_new(leg, why);
+	endpoint = pool_find(way->pool, binding.server);
+	if (is_alive(endpoint) && (way->server == NULL || strcmp(way->server, binding.server) == 0))
 		return endpoint;
-	if (endpoint == NULL && s->snapshot != s->worker->snapshot) {
+	if (endpoint == NULL && way->snapshot != leg->session->worker->snapshot) {
 		/* perhaps a server of the newer configuration: not ours to replace */
 		*why = "the user's server is not of the configuration that the client came under";
 		return NULL;
 	}
-	login->replaces = binding.generation;
-	return find_new(s, why);
+	way->replaces = binding.generation;
+	return find_new(leg, why);
 }
 
 static void
-place_bound(struct session *s, struct affinity *bindings)
+place_bound(struct leg *leg, struct affinity *bindings)
 {
 	const char *why = NULL;
-	struct endpoint *wanted = find_wanted(s, bindings, &why);
+	struct endpoint *wanted = find_wanted(leg, bindings, &why);
 
 	if (wanted == NULL)
-		login_unavailable(s, why);
-	else if (s->login->is_judged_by_server)
-		route(s, endpoint_get(wanted));
+		leg_give_up(leg, why);
+	else if (leg->way->is_judged_by_server)
+		leg_route(leg, endpoint_get(wanted));
 	else
-		ask(s, wanted->server);
+		ask(leg, wanted->server);
 }
 
 void
-placement_start(struct session *s)
+placement_start(struct leg *leg)
 {
-	struct login *login = s->login;
-	struct affinity *bindings = bindings_of(s);
+	struct leg_way *way = leg->way;
+	struct affinity *bindings = bindings_of(leg);
 	struct endpoint *endpoint;
 
-	session_enter(s, FRONT_ROUTE);
-	if (s->identity.hops <= 1) {
-		login_unavailable(s, "the session has come through too many proxies: they loop");
+	if (leg->session->identity.hops <= 1) {
+		leg_give_up(leg, "the session has come through too many proxies: they loop");
 		return;
 	}
-	login->is_redirected = false;
-	if (login->has_host)
-		find_host(login);
-	if (login->has_host && listeners_are_at(&s->snapshot->listeners, &login->host)) {
-		login_unavailable(s, "the host that the auth source gave is this proxy itself");
-	} else if (login->has_host) {
-		route(s, make_endpoint(s));
+	way->is_redirected = false;
+	if (way->has_host)
+		find_host(way);
+	if (way->has_host && listeners_are_at(&way->snapshot->listeners, &way->host)) {
+		leg_give_up(leg, "the host that the auth source gave is this proxy itself");
+	} else if (way->has_host) {
+		leg_route(leg, make_endpoint(way));
 	} else if (bindings != NULL) {
-		place_bound(s, bindings);
-	} else if (login->server == NULL) {
-		route(s, NULL);
+		place_bound(leg, bindings);
+	} else if (way->server == NULL) {
+		leg_route(leg, NULL);
 	} else {
-		endpoint = pool_find(login->pool, login->server);
+		endpoint = pool_find(way->pool, way->server);
 		if (endpoint == NULL)
-			login_unavailable(s, "the pool has no server of the name that the auth source gave");
+			leg_give_up(leg, "the pool has no server of the name that the auth source gave");
 		else
-			route(s, endpoint_get(endpoint));
+			leg_route(leg, endpoint_get(endpoint));
 	}
 }
 
 bool
-placement_anew(struct session *s)
+placement_anew(struct leg *leg)
 {
-	struct login *login = s->login;
-	const struct endpoint *fixed = login->route.fixed;
+	struct leg_way *way = leg->way;
+	const struct endpoint *fixed = way->route.fixed;
 
-	if (login->is_placed_anew || bindings_of(s) == NULL || fixed == NULL || !endpoint_is_down(fixed))
+	if (way->is_placed_anew || bindings_of(leg) == NULL || fixed == NULL || !endpoint_is_down(fixed))
 		return false;
-	login->is_placed_anew = true;
-	placement_cancel(s);
-	route_cancel(&login->route);
-	placement_start(s);
+	way->is_placed_anew = true;
+	affinity_cancel(&way->binding);
+	affinity_close(&leg->lease);
+	route_cancel(&way->route);
+	placement_start(leg);
 	return true;
 }
 
 void
-placement_confirm(struct session *s)
+placement_confirm(struct leg *leg)
 {
-	struct affinity *bindings = s->login->has_host ? NULL : bindings_of(s);
+	struct affinity *bindings = leg->way->has_host ? NULL : bindings_of(leg);
 
-	if (bindings != NULL && s->lease == NULL)
-		ask(s, s->login->route.endpoint->server);
-	else if (affinity_is_kicked(s->lease))
-		login_unavailable(s, "the user was moved meanwhile");
+	if (bindings != NULL && leg->lease == NULL)
+		ask(leg, leg->way->route.endpoint->server);
+	else if (affinity_is_kicked(leg->lease))
+		leg_give_up(leg, "the user was moved meanwhile");
 	else
-		login_succeed(s);
-}
-
-void
-placement_cancel(struct session *s)
-{
-	if (s->login != NULL)
-		affinity_cancel(&s->login->binding);
-	affinity_close(&s->lease);
+		leg_succeed(leg);
 }

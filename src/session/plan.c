@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "balance/endpoint.h"
-#include "session/login.h"
+#include "session/session.h"
 
 /* What a server is told where it takes any password from us: it must not be empty. */
 static const char trusted_password[] = "trusted";
@@ -26,11 +26,8 @@ set_slice(struct buf *buf, struct slice slice)
 
 /* In the words of the auth source, or else with the client's own password. */
 static void
-take_password(struct login *login, const struct auth_answer *answer)
+take_password(struct credentials *back, const struct auth_answer *answer, const struct credentials *client)
 {
-	const struct credentials *client = &login->dialogue.credentials;
-	struct credentials *back = &login->back;
-
 	if (answer->pass != NULL) {
 		set_text(&back->password, answer->pass);
 	} else {
@@ -49,11 +46,11 @@ take_password(struct login *login, const struct auth_answer *answer)
 
 /* As the auth source wrote it, where it did. */
 static const char *
-name_there(const struct login *login, const struct auth_answer *answer)
+name_there(const struct auth_answer *answer, const char *user)
 {
 	if (answer->destuser != NULL)
 		return answer->destuser;
-	return answer->user != NULL ? answer->user : login->user;
+	return answer->user != NULL ? answer->user : user;
 }
 
 static void
@@ -64,35 +61,36 @@ act_for(struct credentials *back, const char *user, const char *master)
 }
 
 void
-plan_take_credentials(struct session *s, const struct auth_answer *answer)
+plan_take_credentials(struct leg_way *way, const struct auth_answer *answer, const char *user,
+    const struct credentials *client)
 {
-	struct login *login = s->login;
-	const struct pool *pool = login->pool;
-	const char *user = name_there(login, answer);
+	const struct pool *pool = way->pool;
+	struct credentials *back = &way->credentials;
+	const char *name = name_there(answer, user);
 
-	credentials_wipe(&login->back);
-	login->back.mechanism = mechanism_facts[MECHANISM_PLAIN].name;
-	set_text(&login->back.user, user);
+	credentials_wipe(back);
+	back->mechanism = mechanism_facts[MECHANISM_PLAIN].name;
+	set_text(&back->user, name);
 	if (answer->pass != NULL || answer->master != NULL || pool->options.login == LOGIN_PASSWORD) {
-		take_password(login, answer);
+		take_password(back, answer, client);
 		if (answer->master != NULL)
-			act_for(&login->back, user, answer->master);
+			act_for(back, name, answer->master);
 	} else if (pool->options.login == LOGIN_MASTER) {
-		set_text(&login->back.password, pool->master_password);
-		act_for(&login->back, user, pool->options.master_user);
+		set_text(&back->password, pool->master_password);
+		act_for(back, name, pool->options.master_user);
 	} else if (pool->options.login == LOGIN_TRUSTED) {
-		set_text(&login->back.password,
+		set_text(&back->password,
 		    pool->master_password != NULL ? pool->master_password : trusted_password);
 	}
 }
 
 /* By the name alone, unless the auth source has said with which password. */
 static bool
-is_known_by_name(const struct login *login)
+is_known_by_name(const struct leg_way *way)
 {
-	const struct credentials *back = &login->back;
+	const struct credentials *back = &way->credentials;
 
-	return login->pool->options.login == LOGIN_XCLIENT && buf_len(&back->user) > 0 &&
+	return way->pool->options.login == LOGIN_XCLIENT && buf_len(&back->user) > 0 &&
 	    buf_len(&back->authzid) == 0 && buf_len(&back->password) == 0;
 }
 
@@ -106,20 +104,20 @@ text_of(struct buf *buf)
 }
 
 static void
-fill_order(struct session *s, struct dial_order *order)
+fill_order(struct leg *leg, struct dial_order *order)
 {
-	struct login *login = s->login;
-	const struct pool_options *options = &login->pool->options;
+	struct leg_way *way = leg->way;
+	const struct pool_options *options = &way->pool->options;
 
-	order->identity = &s->identity;
-	order->hostname = s->settings->hostname;
-	if (is_known_by_name(login))
-		order->user = text_of(&login->back.user);
+	order->identity = &leg->session->identity;
+	order->hostname = way->hostname;
+	if (is_known_by_name(way))
+		order->user = text_of(&way->credentials.user);
 	else if (options->login != LOGIN_NONE)
-		order->credentials = &login->back;
+		order->credentials = &way->credentials;
 	order->forward = (enum forward_way)options->forward;
-	order->wishes = login->dialogue.wishes;
-	order->wants_capabilities = login->dialogue.asked_capabilities;
+	order->wishes = way->wishes;
+	order->wants_capabilities = way->wants_capabilities;
 	order->until_login = false;
 }
 
@@ -134,14 +132,15 @@ fill_proxy(struct session *s, struct back_proxy *proxy)
 }
 
 void
-plan_fill(struct session *s, struct endpoint *endpoint)
+plan_fill(struct leg *leg, struct endpoint *endpoint)
 {
-	struct login *login = s->login;
+	struct session *s = leg->session;
+	struct leg_way *way = leg->way;
 
-	memset(&login->plan, 0, sizeof(login->plan));
-	login->plan.order.proto = s->proto;
-	back_plan_server(&login->plan, &login->tls, login->pool, endpoint, &s->worker->next_source);
-	fill_order(s, &login->plan.order);
-	fill_proxy(s, &login->plan.proxy);
-	login->plan.deadline = login->route.deadline;
+	memset(&way->plan, 0, sizeof(way->plan));
+	way->plan.order.proto = s->proto;
+	back_plan_server(&way->plan, &way->tls, way->pool, endpoint, &s->worker->next_source);
+	fill_order(leg, &way->plan.order);
+	fill_proxy(s, &way->plan.proxy);
+	way->plan.deadline = way->route.deadline;
 }

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* plan.h: how a login is presented to its server. */
+/* plan.h: how a user is presented to a server. */
 #ifndef SESSION_PLAN_H
 #define SESSION_PLAN_H
 
-#include "session/login.h"
+#include "auth/auth.h"
+#include "session/leg.h"
 
-/* login->back from the answer, the pool's `login` and the client's own words; before placement_start. */
-void plan_take_credentials(struct session *s, const struct auth_answer *answer);
-/* login->plan for this endpoint, at the time it is dialled. */
-void plan_fill(struct session *s, struct endpoint *endpoint);
+/*
+ * What the server is shown of `user` (canonical), before leg_start: by the answer, the pool's `login` and the
+ * client's own words, which are NULL where they are gone and only others could do.
+ */
+void plan_take_credentials(struct leg_way *way, const struct auth_answer *answer, const char *user,
+    const struct credentials *client);
+/* way->plan for this endpoint, at the time it is dialled. */
+void plan_fill(struct leg *leg, struct endpoint *endpoint);
 
 #endif

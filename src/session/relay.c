@@ -56,10 +56,19 @@ relay_is_quiet(const struct session *s)
 	return loop_now(s->worker->loop) >= s->last_data + QUIET_MS;
 }
 
+/* Its server's; NULL: it has none, or not yet. */
+static const struct endpoint *
+taken_endpoint(const struct session *s)
+{
+	return s->leg != NULL ? s->leg->endpoint : NULL;
+}
+
 bool
 relay_is_outdated(const struct session *s)
 {
-	return s->endpoint != NULL && s->relay->era != service_era(s->endpoint->service);
+	const struct endpoint *endpoint = taken_endpoint(s);
+
+	return endpoint != NULL && s->relay->era != service_era(endpoint->service);
 }
 
 void
@@ -88,10 +97,10 @@ leave(struct session *s)
 static void
 settle(struct session *s)
 {
-	if (s->relay->is_settled || s->back == NULL)
+	if (s->relay->is_settled || s->leg == NULL || s->leg->way != NULL)
 		return;
 	s->relay->is_settled = true;
-	stream_set_options(&s->back->stream, &s->relay->tcp);
+	stream_set_options(&s->leg->back->stream, &s->relay->tcp);
 }
 
 /* Who is kept waiting by what the other does not take, or by what it has not said yet? */
@@ -109,7 +118,7 @@ server_owes(const struct session *s)
 		return s->relay->client_spoke_last;
 	if (stream_kept(&s->front) > 0)
 		return false;
-	return stream_kept(&s->back->stream) > 0 || filter->server_owes(s->relay->filter);
+	return stream_kept(&s->leg->back->stream) > 0 || filter->server_owes(s->relay->filter);
 }
 
 static int
@@ -189,7 +198,7 @@ look_whether_done(struct session *s)
 
 	if (!relay->down.is_closed || stream_kept(&s->front) > 0)
 		return;
-	if (relay->up.is_closed && (s->proto->has_login || stream_kept(&s->back->stream) == 0))
+	if (relay->up.is_closed && (s->proto->has_login || stream_kept(&s->leg->back->stream) == 0))
 		session_end(s, END_DONE);
 	else if (s->proto->has_login)
 		session_end(s, END_SERVER_CLOSED);
@@ -260,6 +269,14 @@ on_back(struct stream *stream, enum stream_event event, struct slice data, void 
 	}
 }
 
+/* LEG_KICKED, the one event that comes to a settled leg. */
+static void
+on_leg(struct leg *leg, enum leg_event event)
+{
+	(void)event;
+	session_end(leg->session, END_KICKED);
+}
+
 struct relay *
 relay_new(const struct session *s, size_t state_size)
 {
@@ -267,8 +284,8 @@ relay_new(const struct session *s, size_t state_size)
 
 	relay->idle_timeout_ms = (int)s->settings->idle_timeout.ms;
 	relay->reply_timeout_ms = (int)s->settings->reply_timeout.ms;
-	if (s->login->pool != NULL)
-		relay->era = s->login->pool->era;
+	if (s->leg != NULL)
+		relay->era = s->leg->way->pool->era;
 	relay->close_spread_ms = (int)s->settings->pool->options.close_spread.ms;
 	relay->tcp = s->settings->tcp;
 	return relay;
@@ -277,7 +294,9 @@ relay_new(const struct session *s, size_t state_size)
 int
 relay_close_spread(const struct session *s)
 {
-	return s->endpoint != NULL ? service_close_spread(s->endpoint->service) : s->relay->close_spread_ms;
+	const struct endpoint *endpoint = taken_endpoint(s);
+
+	return endpoint != NULL ? service_close_spread(endpoint->service) : s->relay->close_spread_ms;
 }
 
 /* Who came to a server that was dropped, or is drained: the others were told while we dialled. */
@@ -295,7 +314,7 @@ relay_watch(struct session *s)
 static void
 prime(struct session *s, struct login *login)
 {
-	struct back *back = s->back;
+	struct back *back = s->leg->back;
 
 	if (buf_len(&back->in) > 0)
 		pass_down(s, buf_slice(&back->in));
@@ -318,15 +337,16 @@ begin_passing(struct session *s)
 	s->login = NULL;
 	s->last_data = loop_now(s->worker->loop);
 	session_enter(s, FRONT_RELAY);
-	stream_set_owner(&s->back->stream, on_back, s);
-	pipe_open(&s->relay->up, &s->front, &s->back->stream);
-	pipe_open(&s->relay->down, &s->back->stream, &s->front);
+	s->leg->on_event = on_leg;
+	stream_set_owner(&s->leg->back->stream, on_back, s);
+	pipe_open(&s->relay->up, &s->front, &s->leg->back->stream);
+	pipe_open(&s->relay->down, &s->leg->back->stream, &s->front);
 	s->relay->up.may_move = filter == NULL;
 	s->relay->down.may_move = filter == NULL || filter->server == NULL;
 	snapshot_put(s->snapshot, s->worker->index);
 	s->snapshot = NULL;
 	s->settings = NULL;
-	back_forget_dial(s->back);
+	leg_settle(s->leg);
 	relay_watch(s);
 	prime(s, login);
 	login_free(&login, s->worker->loop);

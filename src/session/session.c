@@ -15,7 +15,6 @@
 #include "proto/reply.h"
 #include "session/login.h"
 #include "session/mediate.h"
-#include "session/placement.h"
 
 enum {
 	LINGER_MS = 2000,	/* how long last words may take to arrive */
@@ -264,12 +263,7 @@ static void
 give_back(struct session *s)
 {
 	login_cancel(s);
-	session_drop_back(s);
-	/* who waits for the user's sessions on this server to be gone is let in by this */
-	placement_cancel(s);
-	if (s->endpoint != NULL)
-		endpoint_release(s->endpoint);
-	s->endpoint = NULL;
+	session_drop_legs(s);
 	login_free(&s->login, s->worker->loop);
 	relay_free(s);
 	if (s->snapshot != NULL)
@@ -278,18 +272,12 @@ give_back(struct session *s)
 	s->settings = NULL;
 }
 
-/* "… while reading greeting": the phase's and the back's own words. */
+/* "… while reading greeting": the phase's and the leg's own words. */
 static const char *
 doing(const struct session *s)
 {
-	if (s->phase == FRONT_ROUTE && s->back != NULL)
-		return back_doing(s->back);
-	if (s->phase == FRONT_ROUTE && s->login->route.is_queued)
-		return "waiting in the queue";
-	if (s->phase == FRONT_ROUTE && loop_timer_is_set(&s->login->route.timer))
-		return "waiting to try again";
-	if (s->phase == FRONT_ROUTE)
-		return "choosing a server";
+	if (s->phase != FRONT_LINGER && s->leg != NULL && s->leg->way != NULL)
+		return leg_doing(s->leg);
 	if (s->phase == FRONT_COMMAND && s->login->dialogue.doing != NULL)
 		return s->login->dialogue.doing;
 	if (phases[s->phase].doing != NULL)
@@ -304,8 +292,8 @@ log_end(const struct session *s, const struct end_row *row)
 	const struct stream *broken = row->is_gone ? &s->front : NULL;
 	char reason[STREAM_REASON_MAX];
 
-	if (row == &ends[END_SERVER_LOST])
-		broken = &s->back->stream;
+	if (row == &ends[END_SERVER_LOST] && s->leg != NULL)
+		broken = &s->leg->back->stream;
 	if (broken != NULL)
 		session_log(s, row->level, "%s: %s while %s", row->text, stream_reason(broken, reason),
 		    doing(s));
@@ -362,19 +350,14 @@ session_stop(struct session *s)
 }
 
 void
-session_drop_back(struct session *s)
+session_drop_legs(struct session *s)
 {
-	if (s->back == NULL)
-		return;
-	back_close(s->back);
-	loop_defer(s->worker->loop, xfree, s->back);
-	s->back = NULL;
+	while (s->leg != NULL)
+		leg_drop(&s->leg);
 }
 
 const struct endpoint *
 session_endpoint(const struct session *s)
 {
-	if (s->endpoint != NULL)
-		return s->endpoint;
-	return s->login != NULL ? s->login->route.endpoint : NULL;
+	return s->leg != NULL ? leg_endpoint(s->leg) : NULL;
 }

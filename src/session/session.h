@@ -14,9 +14,8 @@
 #include "base/list.h"
 #include "net/pipe.h"
 #include "net/stream.h"
-#include "session/back.h"
+#include "session/leg.h"
 #include "session/worker.h"
-#include "state/affinity.h"
 
 struct login;
 
@@ -82,9 +81,7 @@ struct session {
 	const struct listener_settings *settings;	/* of the snapshot; NULL likewise */
 	const struct proto *proto;
 	struct stream front;
-	struct back *back;			/* NULL: none */
-	struct endpoint *endpoint;		/* of the back; taken, one reference */
-	struct affinity_lease *lease;		/* of a user who is bound; or NULL */
+	struct leg *leg;			/* the first of its legs; NULL: none */
 	struct login *login;			/* login.h; NULL once relaying */
 	struct relay *relay;			/* NULL before */
 	struct loop_timer timer;
@@ -103,8 +100,8 @@ void session_open(struct gate *gate, int fd, const struct addr *peer);
 void session_begin(struct session *s);		/* its client is known: TLS, or the greeting */
 void session_enter(struct session *s, enum front_phase phase);
 void session_wake_at(struct session *s, int64_t at_ms);	/* for the phase's on_time; only the last counts */
-void session_drop_back(struct session *s);			/* closes it, if there is one */
-/* The endpoint it has or is about to have; NULL: none yet. */
+void session_drop_legs(struct session *s);
+/* The endpoint its first leg has or is about to have; NULL: none yet. */
 const struct endpoint *session_endpoint(const struct session *s);
 /*
  * The one way out: says the reason's last words, logs, gives everything
@@ -134,7 +131,7 @@ void front_count_error(struct session *s);	/* a bad command, a wrong guess; one 
 void front_resume(struct session *s);		/* after a failed login: runs what was pipelined */
 
 /* relay.c */
-void relay_begin(struct session *s);		/* takes over from s->login, with or without s->back */
+void relay_begin(struct session *s);		/* takes over from s->login, with a leg or without */
 struct relay *relay_new(const struct session *s, size_t state_size);	/* with copies of s->settings */
 void relay_watch(struct session *s);		/* starts the clock for the idle and the silent */
 int relay_close_spread(const struct session *s);	/* ms over which its like are told to go */

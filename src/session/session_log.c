@@ -18,10 +18,9 @@ enum { LINE_MAX_SIZE = 1024 };
 
 /* "7f3a imap 192.0.2.7 user=bob back=imap/d03: ": what all lines of a session begin with. */
 static void
-write_prefix(const struct session *s, struct buf *out)
+write_prefix(const struct session *s, const struct endpoint *endpoint, struct buf *out)
 {
 	char client[ADDR_TEXT_MAX];
-	const struct endpoint *endpoint = session_endpoint(s);
 
 	buf_printf(out, "%s %s %s", s->identity.session, s->listener->name,
 	    addr_host(&s->identity.client, client));
@@ -34,11 +33,20 @@ write_prefix(const struct session *s, struct buf *out)
 		buf_printf(out, " back=%s", endpoint->name);
 }
 
+static void
+write_line(const struct session *s, const struct endpoint *endpoint, int level, const char *text)
+{
+	struct buf prefix = { 0 };
+
+	write_prefix(s, endpoint, &prefix);
+	log_write(level, "%.*s: %s", SLICE_ARGS(buf_slice(&prefix)), text);
+	buf_clear(&prefix);
+}
+
 void
 session_log(const struct session *s, int level, const char *format, ...)
 {
 	char text[LINE_MAX_SIZE];
-	struct buf prefix = { 0 };
 	va_list args;
 
 	if (!log_wants(level))
@@ -46,9 +54,21 @@ session_log(const struct session *s, int level, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	write_prefix(s, &prefix);
-	log_write(level, "%.*s: %s", SLICE_ARGS(buf_slice(&prefix)), text);
-	buf_clear(&prefix);
+	write_line(s, session_endpoint(s), level, text);
+}
+
+void
+leg_log(const struct leg *leg, int level, const char *format, ...)
+{
+	char text[LINE_MAX_SIZE];
+	va_list args;
+
+	if (!log_wants(level))
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	write_line(leg->session, leg_endpoint(leg), level, text);
 }
 
 /* People type their passwords where the name belongs: a name that did not log in is only told from others. */

@@ -28,7 +28,7 @@ nothing_is_bound_before_the_servers_ok(void **state)
 	expect_unbound(&rig);
 	agree(server, &client);
 	expect_bound(&rig, home);
-	assert_non_null(s->lease);
+	assert_non_null(s->leg->lease);
 	assert_int_equal(affinity_count(rig.bindings), 1);
 	peer_close(&client);
 	all_leave(&rig);
@@ -102,15 +102,15 @@ who_is_bound_elsewhere_meanwhile_goes_there(void **state)
 	s = ask_in(&rig, &client);
 	first = serve(&rig, home);
 	guest_come(&guest, &rig, name_of(&rig, !home));
-	deadline = s->login->route.deadline -= 100;
+	deadline = s->leg->way->route.deadline -= 100;
 	peer_say(first, "L OK done\r\n");
 	second = serve(&rig, !home);
-	assert_true(s->login->route.deadline == deadline);	/* the login has one, over all tries */
+	assert_true(s->leg->way->route.deadline == deadline);	/* the login has one, over all tries */
 	peer_expect_end(first);
 	assert_int_equal(buf_len(&client.heard), 0);
 	assert_int_equal(atomic_load(&endpoint_at(&rig, home)->connections), 0);
 	agree(second, &client);
-	assert_ptr_equal(s->endpoint, endpoint_at(&rig, !home));
+	assert_ptr_equal(s->leg->endpoint, endpoint_at(&rig, !home));
 	assert_int_equal(guest.kicks, 0);
 	affinity_close(&guest.lease);
 	peer_close(&client);
@@ -135,19 +135,19 @@ and_is_told_to_come_later_when_that_happens_twice(void **state)
 	guest_come(&guest, &rig, name_of(&rig, !home));
 	peer_say(first, "L OK done\r\n");
 	second = serve(&rig, !home);
+	deadline = s->leg->way->route.deadline -= 100;
 	assert_true(affinity_move(rig.bindings, bob, name_of(&rig, home), loop_now(rig.loop)));
 	peer_say(second, "L OK done\r\n");
 	peer_expect(&client, unavailable);
 	peer_expect_end(second);
 	await(rig.loop, &guest.kicks, 1);
-	assert_null(s->lease);
+	assert_null(s->leg);
 	affinity_close(&guest.lease);
 	expect_nobody_holds(&rig);
 	/* in the same connection there is another first time */
-	deadline = s->login->route.deadline -= 100;
 	peer_say(&client, "a LOGIN bob secret\r\n");
 	second = serve(&rig, home);
-	assert_true(s->login->route.deadline > deadline);
+	assert_true(s->leg->way->route.deadline > deadline);
 	agree(second, &client);
 	peer_close(&client);
 	bound_close(&rig);
@@ -203,11 +203,11 @@ a_server_that_goes_down_is_tried_no_more(void **state)
 	home = home_of_bob(&rig);
 	s = ask_in(&rig, &client);
 	peer_say(door_accept(&rig.doors[home]), "* BYE not now\r\n");
-	while (s->back != NULL)
+	while (s->leg->back != NULL)
 		turn_a_little(rig.loop);
 	endpoint_set_down(endpoint_at(&rig, home), true);
 	peer_say(door_accept(&rig.doors[!home]), "* BYE not now\r\n");
-	while (s->back != NULL)
+	while (s->leg->back != NULL)
 		turn_a_little(rig.loop);
 	endpoint_set_down(endpoint_at(&rig, !home), true);
 	peer_expect(&client, unavailable);

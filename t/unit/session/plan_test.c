@@ -109,13 +109,13 @@ shows_a_name_alone_where_the_pool_says_so(void **state)
 	endpoint_set_weight(endpoint_at(&rig, 1), 0);
 	s = ask_in(&rig, &client);
 	server = serve(&rig, 0);
-	order = &s->login->plan.order;
+	order = &s->leg->way->plan.order;
 	assert_null(order->user);
 	assert_string_equal(order->hostname, "lb.example.com");
 	rig.pool->options.login = LOGIN_XCLIENT;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		plan_take_credentials(s, &rows[i].answer);
-		plan_fill(s, endpoint_at(&rig, 0));
+		plan_take_credentials(s->leg->way, &rows[i].answer, "bob", NULL);
+		plan_fill(s->leg, endpoint_at(&rig, 0));
 		assert_int_equal(order->credentials == NULL, rows[i].user != NULL);
 		assert_int_equal(order->user == NULL, rows[i].user == NULL);
 		if (rows[i].user != NULL)

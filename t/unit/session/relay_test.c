@@ -152,7 +152,7 @@ tcp_keeps_the_rest_when_both_ends_came(void **state)
 		slow = up ? server : &client;
 		quick = up ? &client : server;
 		s = list_entry(rig.worker->sessions.next, struct session, node);
-		to = up ? &s->back->stream : &s->front;
+		to = up ? &s->leg->back->stream : &s->front;
 		stream_pause(&slow->stream);
 		for (; stream_kept(to) == 0; said += strlen(words)) {
 			peer_say(quick, words);

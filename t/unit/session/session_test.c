@@ -157,8 +157,8 @@ bring_to(struct rig *rig, enum stage stage, struct peer *first, struct peer *cli
 		turn_a_little(rig->loop);
 		turn_a_little(rig->loop);
 		assert_int_equal(s->phase, FRONT_ROUTE);
-		assert_int_equal(s->login->route.is_queued, stage == AT_QUEUE);
-		assert_int_equal(s->back != NULL, stage == AT_DIAL);
+		assert_int_equal(s->leg->way->route.is_queued, stage == AT_QUEUE);
+		assert_int_equal(s->leg != NULL && s->leg->back != NULL, stage == AT_DIAL);
 		break;
 	case AT_RELAY:
 	case AT_DRAIN:

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* leg.c: from an order to a server that took the session: routes, dials, tries again, gives back. */
+#include "session/leg.h"
+
+#include "balance/endpoint.h"
+#include "base/log.h"
+#include "base/xalloc.h"
+#include "session/placement.h"
+#include "session/plan.h"
+#include "session/session.h"
+
+static struct loop *
+loop_of(const struct leg *leg)
+{
+	return leg->session->worker->loop;
+}
+
+struct leg *
+leg_new(struct session *s, struct snapshot *snapshot, struct pool *pool, leg_callback *on_event)
+{
+	struct leg *leg = xcalloc(1, sizeof(*leg));
+	struct leg **end = &s->leg;
+
+	while (*end != NULL)
+		end = &(*end)->next;
+	*end = leg;
+	leg->session = s;
+	leg->on_event = on_event;
+	leg->way = xcalloc(1, sizeof(*leg->way));
+	leg->way->snapshot = snapshot;
+	snapshot_get(snapshot, s->worker->index);
+	leg->way->pool = pool;
+	return leg;
+}
+
+void
+leg_start(struct leg *leg)
+{
+	placement_start(leg);
+}
+
+void
+leg_drop_back(struct leg *leg)
+{
+	if (leg->back == NULL)
+		return;
+	back_close(leg->back);
+	loop_defer(loop_of(leg), xfree, leg->back);
+	leg->back = NULL;
+}
+
+/* Callbacks of what lies in it may still be under way. */
+static void
+free_way(struct leg *leg)
+{
+	struct leg_way *way = leg->way;
+
+	leg->way = NULL;
+	if (way == NULL)
+		return;
+	affinity_cancel(&way->binding);
+	route_cancel(&way->route);
+	credentials_wipe(&way->credentials);
+	xfree(way->mailbox);
+	xfree(way->server);
+	snapshot_put(way->snapshot, leg->session->worker->index);
+	loop_defer(loop_of(leg), xfree, way);
+}
+
+void
+leg_settle(struct leg *leg)
+{
+	back_forget_dial(leg->back);
+	free_way(leg);
+}
+
+void
+leg_drop(struct leg **slot)
+{
+	struct leg *leg = *slot, **link;
+
+	if (leg == NULL)
+		return;
+	for (link = &leg->session->leg; *link != leg; link = &(*link)->next)
+		continue;
+	*link = leg->next;
+	if (slot != link)
+		*slot = NULL;
+	leg_drop_back(leg);
+	free_way(leg);
+	/* who waits for the user's sessions on this server to be gone is let in by this */
+	affinity_close(&leg->lease);
+	if (leg->endpoint != NULL)
+		endpoint_release(leg->endpoint);
+	loop_defer(loop_of(leg), xfree, leg);
+}
+
+void
+leg_give_up(struct leg *leg, const char *why)
+{
+	leg->way->why = why;
+	leg_log(leg, LOG_WARNING, "no server: %s", why);
+	leg->on_event(leg, LEG_UNAVAILABLE);
+}
+
+void
+leg_succeed(struct leg *leg)
+{
+	leg->endpoint = route_claim(&leg->way->route);
+	tally_add(&leg->endpoint->counters[leg->session->worker->index].sessions, 1);
+	leg->on_event(leg, LEG_READY);
+}
+
+static void
+learn(struct leg *leg)
+{
+	const struct dial *dial = leg->back->dial;
+
+	/* who was greeted with HELO has announced nothing */
+	if (dial != NULL && buf_len(&dial->capabilities) > 0)
+		endpoint_learn(leg->way->route.endpoint, buf_slice(&dial->capabilities));
+}
+
+/* The proxy that the session came through tries again.  If all did, a circle of them would hardly end. */
+static bool
+is_tried_again_elsewhere(const struct leg *leg, enum back_event event)
+{
+	return event == BACK_EVENT_LATER && leg->session->identity.hops < HOPS_MAX;
+}
+
+static void
+try_again(struct leg *leg, enum back_event event)
+{
+	struct leg_way *way = leg->way;
+	char reason[BACK_REASON_MAX];
+
+	if (!back_is_own_fault(leg->back))
+		tally_add(&way->route.endpoint->counters[leg->session->worker->index].connect_failures, 1);
+	leg_log(leg, LOG_WARNING, "server failed: %s while %s", back_reason(leg->back, reason),
+	    back_doing(leg->back));
+	leg_drop_back(leg);
+	affinity_cancel(&way->binding);
+	if (is_tried_again_elsewhere(leg, event))
+		route_elsewhere(&way->route);
+	else
+		route_again(&way->route);
+}
+
+static void
+on_refused(struct leg *leg)
+{
+	const struct dial *dial = leg->back->dial;
+
+	tally_add(&leg->way->route.endpoint->counters[leg->session->worker->index].refused, 1);
+	if (dial->refuses_client)
+		leg_log(leg, LOG_NOTICE, "the server refuses the client: %.*s",
+		    SLICE_ARGS(buf_slice(&dial->last)));
+	leg->on_event(leg, LEG_REFUSED);
+}
+
+static void
+on_back(struct back *back, enum back_event event, void *owner)
+{
+	struct leg *leg = owner;
+
+	(void)back;
+	switch (event) {
+	case BACK_EVENT_READY:
+		learn(leg);
+		placement_confirm(leg);
+		break;
+	case BACK_EVENT_REFUSED:
+		learn(leg);
+		on_refused(leg);
+		break;
+	case BACK_EVENT_LATER:
+	case BACK_EVENT_FAILED:
+		try_again(leg, event);
+		break;
+	}
+}
+
+static void
+on_routed(struct route *route, struct endpoint *endpoint, void *owner)
+{
+	struct leg *leg = owner;
+
+	if (endpoint == NULL) {
+		if (!placement_anew(leg))
+			leg_give_up(leg, route->why);
+		return;
+	}
+	plan_fill(leg, endpoint);
+	leg->back = xcalloc(1, sizeof(*leg->back));
+	back_start(leg->back, loop_of(leg), &leg->way->plan, on_back, leg);
+}
+
+/* Time that was spent stays spent. */
+void
+leg_route(struct leg *leg, struct endpoint *fixed)
+{
+	struct leg_way *way = leg->way;
+
+	way->route = (struct route){
+		.loop = loop_of(leg),
+		.pool = way->pool,
+		.user = way->key,
+		.fixed = fixed,
+		.deadline = way->route.deadline,
+		.on_routed = on_routed,
+		.owner = leg,
+	};
+	route_start(&way->route);
+}
+
+bool
+leg_is_queued(const struct leg *leg)
+{
+	return leg->way != NULL && leg->way->route.is_queued;
+}
+
+const char *
+leg_doing(const struct leg *leg)
+{
+	if (leg->back != NULL)
+		return back_doing(leg->back);
+	if (leg_is_queued(leg))
+		return "waiting in the queue";
+	if (loop_timer_is_set(&leg->way->route.timer))
+		return "waiting to try again";
+	return "choosing a server";
+}
+
+const struct endpoint *
+leg_endpoint(const struct leg *leg)
+{
+	if (leg->endpoint != NULL || leg->way == NULL)
+		return leg->endpoint;
+	return leg->way->route.endpoint;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * leg.h: a session's way to one server, and then its hold on it: which
+ * server (placement.c), taken (route.c), dialled (back.c), the user bound
+ * there.  A session has none before it is routed, one mostly, and one for
+ * each server where it speaks to several; each is told of by one callback.
+ */
+#ifndef SESSION_LEG_H
+#define SESSION_LEG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/credentials.h"
+#include "session/back.h"
+#include "session/back_plan.h"
+#include "session/route.h"
+#include "session/snapshot.h"
+#include "state/affinity.h"
+
+struct leg;
+struct session;
+
+enum leg_event {
+	LEG_READY,		/* logged in, and the user is bound there: the stream is the owner's */
+	LEG_REFUSED,		/* login or client, in words that the back's dial has; nobody else is asked */
+	LEG_UNAVAILABLE,	/* no server can be had: way->why */
+	LEG_KICKED		/* only once settled: the user was moved to another server */
+};
+
+/* The one callback, perhaps before leg_start returns.  It may drop the leg and end the session. */
+typedef void leg_callback(struct leg *leg, enum leg_event event);
+
+/* What is needed until the server took the session, and wiped then. */
+struct leg_way {
+	struct snapshot *snapshot;		/* one reference: what the pool is of */
+	struct pool *pool;
+
+	/* The owner's to fill in, before leg_start; what is allocated becomes the leg's. */
+	const char *hostname;			/* ours; the snapshot's */
+	char *mailbox;				/* canonical: whose mail it is; NULL: nobody logged in */
+	struct slice key;			/* what of it decides on the server */
+	struct credentials credentials;		/* what the server is shown */
+	struct addr host;			/* where the auth source sends it, with has_host */
+	char *server;				/* a server's name that it gave; or NULL */
+	bool has_host;
+	bool is_judged_by_server;		/* until its OK nobody knows that it is the user */
+	bool wants_capabilities;		/* the client is to be told anew what the server can do */
+	unsigned wishes;			/* of dial_order */
+
+	struct affinity_request binding;
+	uint64_t replaces;			/* generation of a binding whose server is gone; 0: none */
+	struct route route;
+	struct back_plan plan;
+	struct back_plan_tls tls;
+	const char *why;			/* of LEG_UNAVAILABLE */
+	bool is_redirected, is_placed_anew;
+};
+
+struct leg {
+	struct leg *next;			/* of its session's */
+	struct session *session;
+	struct leg_way *way;			/* NULL once settled */
+	struct back *back;			/* NULL: none is dialled yet, or at the moment */
+	struct endpoint *endpoint;		/* taken, one reference; NULL before LEG_READY */
+	struct affinity_lease *lease;		/* of a user who is bound; or NULL */
+	leg_callback *on_event;
+};
+
+/* The last of the session's, with its way to be filled in; under the session's proto. */
+struct leg *leg_new(struct session *s, struct snapshot *snapshot, struct pool *pool,
+    leg_callback *on_event);
+void leg_start(struct leg *leg);
+void leg_settle(struct leg *leg);	/* after LEG_READY: way and dial were of use and are wiped */
+void leg_drop(struct leg **leg);	/* in any state: closes, gives back, and no event comes */
+
+bool leg_is_queued(const struct leg *leg);	/* for room at its server */
+const char *leg_doing(const struct leg *leg);	/* "waiting in the queue", "reading greeting" */
+const struct endpoint *leg_endpoint(const struct leg *leg);	/* had, or about to be; NULL: none yet */
+void leg_log(const struct leg *leg, int level, const char *format, ...)	/* session_log, with its server */
+    __attribute__((format(printf, 3, 4)));
+
+/* For placement.c.  The leg may be gone when these return.  leg_route takes the reference; NULL: any. */
+void leg_route(struct leg *leg, struct endpoint *fixed);
+void leg_succeed(struct leg *leg);
+void leg_give_up(struct leg *leg, const char *why);
+void leg_drop_back(struct leg *leg);		/* closes it, if there is one */
+
+#endif
