@@ -221,7 +221,7 @@ on_client_command(struct state *s)
 	start(flow);
 }
 
-static void
+static bool
 on_client(void *state, struct slice data)
 {
 	struct state *s = state;
@@ -245,6 +245,7 @@ on_client(void *state, struct slice data)
 			break;
 		}
 	}
+	return !s->is_forbidden;
 }
 
 static void
@@ -326,14 +327,6 @@ init(void *state)
 	start(&s->server);
 }
 
-static bool
-at_boundary(const void *state)
-{
-	const struct state *s = state;
-
-	return !s->is_blind && s->server.head == HEAD_START;
-}
-
 /*
  * In IDLE, or the last whole command was answered and no other begun.  The
  * last tags are compared instead of commands counted: a server that answers
@@ -341,40 +334,27 @@ at_boundary(const void *state)
  * section 2.2.1 tells it not to), are misjudged for once, a wrong count would stay.
  */
 static bool
-is_quiet(const void *state)
+is_quiet(const struct state *s)
 {
-	const struct state *s = state;
-
-	if (s->is_blind || s->client.head != HEAD_START)
-		return false;
-	return s->is_idle || s->client_tag == s->server_tag;
+	return s->client.head == HEAD_START && (s->is_idle || s->client_tag == s->server_tag);
 }
 
-/* The prompt for a literal, or what is not quiet though the client is between two commands. */
-static bool
-server_owes(const void *state)
+static unsigned
+look(const void *state)
 {
 	const struct state *s = state;
+	unsigned seen = 0;
 
 	if (s->is_blind)
-		return false;
-	return s->awaits_prompt || (s->client.head == HEAD_START && !is_quiet(s));
-}
-
-static bool
-is_blind(const void *state)
-{
-	const struct state *s = state;
-
-	return s->is_blind;
-}
-
-static bool
-is_forbidden(const void *state)
-{
-	const struct state *s = state;
-
-	return s->is_forbidden;
+		return FILTER_BLIND;
+	if (s->server.head == HEAD_START)
+		seen |= FILTER_BOUNDARY;
+	if (is_quiet(s))
+		seen |= FILTER_QUIET;
+	/* the prompt for a literal, or what is not quiet though the client is between two commands */
+	if (s->awaits_prompt || (s->client.head == HEAD_START && !is_quiet(s)))
+		seen |= FILTER_OWED;
+	return seen;
 }
 
 const struct relay_filter imap_relay = {
@@ -382,9 +362,5 @@ const struct relay_filter imap_relay = {
 	.init = init,
 	.client = on_client,
 	.server = on_server,
-	.at_boundary = at_boundary,
-	.is_quiet = is_quiet,
-	.server_owes = server_owes,
-	.is_blind = is_blind,
-	.is_forbidden = is_forbidden,
+	.look = look,
 };

@@ -44,6 +44,7 @@ enum wish {
 	WISH_SERVER,		/* a server is wanted, this or another: then server_came or server_gone */
 	WISH_NO_SERVER,		/* the server is of no use any more: close it, without server_gone */
 	WISH_DONE,		/* the client took its leave: to_client is the last it hears */
+	WISH_TOO_MANY,		/* the client has had too many commands refused: likewise */
 	WISH_FATAL		/* the client cannot be talked to any further: likewise */
 };
 

@@ -48,17 +48,22 @@ struct dial_step {
 	const char *tag;			/* tagged protocols: of the step's command */
 };
 
+/* What a filter sees of the moment, or-ed; blind, it sees nothing any more, and no other bit is set. */
+enum filter_look {
+	FILTER_BOUNDARY = 1,	/* our last words may follow what the server sent */
+	FILTER_QUIET = 2,	/* nothing under way: idle, to be ended first */
+	FILTER_OWED = 4,	/* the client has asked, and has no answer yet */
+	FILTER_BLIND = 8
+};
+
 /* Looks at passing bytes in place, once logged in; one per session, from the first relayed byte. */
 struct relay_filter {
 	size_t size;					/* of the state */
 	void (*init)(void *state);
-	void (*client)(void *state, struct slice data);	/* bytes of the client, any chunking */
+	/* Bytes of the client, in any chunking.  False: they must not be passed on. */
+	bool (*client)(void *state, struct slice data);
 	void (*server)(void *state, struct slice data);	/* NULL: of no interest */
-	bool (*at_boundary)(const void *state);		/* may our last words follow what the server sent? */
-	bool (*is_quiet)(const void *state);		/* nothing under way: idle, to be ended first */
-	bool (*server_owes)(const void *state);		/* the client has asked, and has no answer yet */
-	bool (*is_blind)(const void *state);		/* it has given up: those above say no for good */
-	bool (*is_forbidden)(const void *state);	/* the client's latest bytes must not be passed on */
+	unsigned (*look)(const void *state);		/* enum filter_look */
 };
 
 /* A bit of the columns `logins` and `forwards`. */

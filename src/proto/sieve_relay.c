@@ -45,7 +45,7 @@ match(struct state *s, char c)
 		s->matched = NO_MATCH;
 }
 
-static void
+static bool
 on_client(void *state, struct slice data)
 {
 	struct state *s = state;
@@ -60,41 +60,23 @@ on_client(void *state, struct slice data)
 		}
 		newline = memchr(data.data, '\n', data.len);
 		if (newline == NULL)
-			return;
+			break;
 		data = slice_from(data, (size_t)(newline - data.data) + 1);
 		s->matched = 0;
 	}
+	return !s->is_forbidden;
 }
 
-static bool
-never(const void *state)
+static unsigned
+look(const void *state)
 {
 	(void)state;
-	return false;
-}
-
-static bool
-always(const void *state)
-{
-	(void)state;
-	return true;
-}
-
-static bool
-is_forbidden(const void *state)
-{
-	const struct state *s = state;
-
-	return s->is_forbidden;
+	return FILTER_BLIND;
 }
 
 const struct relay_filter sieve_relay = {
 	.size = sizeof(struct state),
 	.init = init,
 	.client = on_client,
-	.at_boundary = never,
-	.is_quiet = never,
-	.server_owes = never,
-	.is_blind = always,
-	.is_forbidden = is_forbidden,
+	.look = look,
 };

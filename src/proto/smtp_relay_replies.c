@@ -71,7 +71,7 @@ say_ours(const struct smtp_state *s, enum owed_kind kind, enum words words, stru
 	if (kind == OWED_OURS_DONE)
 		m->wish = WISH_DONE;
 	if (kind == OWED_OURS_FATAL)
-		m->wish = WISH_FATAL;
+		m->wish = words == WORDS_TOO_MANY ? WISH_TOO_MANY : WISH_FATAL;
 }
 
 bool

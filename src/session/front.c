@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "session/login.h"
+#include "session/relay.h"
 
 enum {
 	PARKED_MAX = 16 * 1024,		/* what a client may pipeline while its login is under way */

@@ -99,7 +99,6 @@ void
 leg_give_up(struct leg *leg, const char *why)
 {
 	leg->way->why = why;
-	leg_log(leg, LOG_WARNING, "no server: %s", why);
 	leg->on_event(leg, LEG_UNAVAILABLE);
 }
 
@@ -149,12 +148,7 @@ try_again(struct leg *leg, enum back_event event)
 static void
 on_refused(struct leg *leg)
 {
-	const struct dial *dial = leg->back->dial;
-
 	tally_add(&leg->way->route.endpoint->counters[leg->session->worker->index].refused, 1);
-	if (dial->refuses_client)
-		leg_log(leg, LOG_NOTICE, "the server refuses the client: %.*s",
-		    SLICE_ARGS(buf_slice(&dial->last)));
 	leg->on_event(leg, LEG_REFUSED);
 }
 

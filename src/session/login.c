@@ -5,6 +5,7 @@
  */
 #include "session/login.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "balance/pool.h"
@@ -12,6 +13,7 @@
 #include "base/xalloc.h"
 #include "proto/reply.h"
 #include "session/plan.h"
+#include "session/relay.h"
 #include "session/route_rule.h"
 
 enum { TRIES_MAX = 20 };	/* logins of one connection, also where no server can be had */
@@ -47,9 +49,30 @@ login_free(struct login **slot, struct loop *loop)
 	loop_defer(loop, xfree, login);
 }
 
-/* The login failed for good; the client may try again. */
+/* How a login fails. */
+enum failure {
+	FAILURE_REFUSED,	/* wrong credentials, or a user who may not; words lie in the dialogue */
+	FAILURE_UNDECIDED,	/* the auth source cannot say now */
+	FAILURE_UNPLACED,	/* what the auth source says and what the pool does are at odds */
+	FAILURE_NO_SERVER,
+	FAILURE_COUNT
+};
+
+static const struct failure_row {
+	const char *text;	/* in the log, before why */
+	int level;
+	bool is_guess;		/* counts as one, and as a bad command: a connection is good for so many */
+} failures[] = {
+	[FAILURE_REFUSED]   = { "login refused",          LOG_INFO,    true },
+	[FAILURE_UNDECIDED] = { "no verdict",             LOG_WARNING, false },
+	[FAILURE_UNPLACED]  = { "login cannot be placed", LOG_WARNING, false },
+	[FAILURE_NO_SERVER] = { "no server",              LOG_WARNING, false },
+};
+static_assert(sizeof(failures) / sizeof(failures[0]) == FAILURE_COUNT, "one row per failure");
+
+/* The client may try again. */
 static void
-fail(struct session *s, bool is_refused)
+come_back(struct session *s, bool is_refused)
 {
 	session_drop_legs(s);
 	dialogue_login_over(&s->login->dialogue, is_refused);
@@ -58,47 +81,54 @@ fail(struct session *s, bool is_refused)
 }
 
 static void
-refuse(struct session *s, const char *why)
+count_guess(struct session *s)
 {
 	tally_add(&s->listener->counters[s->worker->index].failed_logins, 1);
-	session_log(s, LOG_INFO, "login refused: %s", why);
-	session_event(s, SESSION_EVENT_LOGIN_FAILED, why);
 	if (s->leg != NULL)
 		leg_drop_back(s->leg);
-	/* like a bad command: a connection is good for so many guesses and no more */
 	front_count_error(s);
 	if (!s->has_ended)
-		fail(s, true);
+		come_back(s, true);
 }
 
-/* The client is told, and may stay. */
+/* The client is told to come later, and may stay. */
 static void
-put_off(struct session *s, const char *why)
+put_off(struct session *s)
 {
-	if (!s->proto->has_login) {
-		session_end(s, END_NO_SERVER);
-		return;
-	}
-	session_event(s, SESSION_EVENT_LOGIN_FAILED, why);
-	if (s->settings->unavailable == UNAVAILABLE_BYE) {
+	if (!s->proto->has_login || s->settings->unavailable == UNAVAILABLE_BYE) {
 		session_end(s, END_NO_SERVER);
 		return;
 	}
 	reply_write(&s->login->dialogue, REPLY_UNAVAILABLE);
 	if (s->login->tries < TRIES_MAX) {
-		fail(s, false);
+		come_back(s, false);
 		return;
 	}
 	front_flush(s);
 	session_end(s, END_NO_SERVER);
 }
 
-/* No leg could be sent anywhere. */
+/* `words`: more about it, for the log alone; or NULL. */
 static void
-be_unavailable(struct session *s, const char *why)
+fail(struct session *s, enum failure failure, const char *why, const char *words)
 {
-	session_log(s, LOG_WARNING, "no server: %s", why);
-	put_off(s, why);
+	const struct failure_row *row = &failures[failure];
+
+	session_log(s, row->level, "%s: %s%s%s", row->text, why, words != NULL ? ": " : "",
+	    words != NULL ? words : "");
+	if (s->proto->has_login)
+		session_event(s, SESSION_EVENT_LOGIN_FAILED, why);
+	if (row->is_guess)
+		count_guess(s);
+	else
+		put_off(s);
+}
+
+void
+login_late(struct session *s)
+{
+	if (s->proto->has_login)
+		session_event(s, SESSION_EVENT_LOGIN_FAILED, "it took too long");
 }
 
 static void
@@ -121,15 +151,19 @@ succeed(struct session *s)
 
 /* The login, or the client itself, in whose place no other server would be asked. */
 static void
-on_refused(struct session *s, const struct dial *dial)
+on_refused(struct session *s, const struct back *back)
 {
+	const struct dial *dial = back->dial;
+	char words[BACK_REASON_MAX];
+
+	back_reason(back, words);
 	if (dial->refuses_client) {
-		be_unavailable(s, "refused by the server");
+		fail(s, FAILURE_NO_SERVER, "refused by the server", words);
 		return;
 	}
 	s->proto->login_refused(&s->login->dialogue, dial);
 	buf_append_slice(&s->login->dialogue.token_error, buf_slice(&dial->token_error));
-	refuse(s, "refused by the server");
+	fail(s, FAILURE_REFUSED, "refused by the server", words);
 }
 
 static void
@@ -142,10 +176,10 @@ on_leg(struct leg *leg, enum leg_event event)
 		succeed(s);
 		break;
 	case LEG_REFUSED:
-		on_refused(s, leg->back->dial);
+		on_refused(s, leg->back);
 		break;
 	case LEG_UNAVAILABLE:
-		put_off(s, leg->way->why);
+		fail(s, FAILURE_NO_SERVER, leg->way->why, NULL);
 		break;
 	case LEG_KICKED:
 		break;
@@ -263,7 +297,7 @@ place(struct session *s, const struct auth_answer *answer)
 	const char *why = find_target(s, answer, &pool, &host);
 
 	if (why != NULL) {
-		be_unavailable(s, why);
+		fail(s, FAILURE_UNPLACED, why, NULL);
 		return;
 	}
 	make_leg(s, answer, pool, &host);
@@ -291,10 +325,10 @@ on_verdict(struct auth_request *request, const struct auth_answer *answer)
 		break;
 	case AUTH_REFUSED:
 		reply_write_reason(&s->login->dialogue, answer->reason);
-		refuse(s, why != NULL ? why : "refused by the auth source");
+		fail(s, FAILURE_REFUSED, why != NULL ? why : "refused by the auth source", NULL);
 		break;
 	case AUTH_LATER:
-		be_unavailable(s, "the auth source cannot say");
+		fail(s, FAILURE_UNDECIDED, "the auth source cannot say", NULL);
 		break;
 	case AUTH_CHALLENGE:
 		dialogue_challenge(&s->login->dialogue, answer->challenge);
@@ -335,7 +369,7 @@ login_begin(struct session *s)
 	if (credentials->kind == CREDENTIAL_CERTIFICATE &&
 	    users_has_master(s->snapshot->users, claimed_user(credentials))) {
 		reply_write(&login->dialogue, REPLY_AUTH_FAILED);
-		refuse(s, "the certificate names a master user");
+		fail(s, FAILURE_REFUSED, "the certificate names a master user", NULL);
 		return;
 	}
 	auth_start(&login->auth);

@@ -31,6 +31,7 @@ struct login *login_new(struct session *s);
 void login_begin(struct session *s);		/* the credentials in the dialogue are complete */
 void login_respond(struct session *s);		/* the client has answered the auth source's challenge */
 void login_skip(struct session *s);		/* a protocol without logins: straight to a server */
+void login_late(struct session *s);		/* the session is about to end over its login_timeout */
 void login_cancel(struct session *s);		/* everything under way stops; nothing is said */
 void login_free(struct login **login, struct loop *loop);	/* wiped now, freed when the turn is over */
 

@@ -14,13 +14,14 @@
 #include "base/xalloc.h"
 #include "proto/reply.h"
 #include "session/login.h"
-#include "session/mediate.h"
+#include "session/relay.h"
 
 enum {
 	LINGER_MS = 2000,	/* how long last words may take to arrive */
-	DRAIN_LOOK_MS = 1000,	/* how often to look for a silence */
 	HANDSHAKE_MS = 60000	/* for TLS from the first byte, where there is no login_timeout */
 };
+
+enum broken { SOUND, FRONT, BACK };
 
 /* What each reason means: for the log and metrics, and for the client. */
 static const struct end_row {
@@ -28,30 +29,30 @@ static const struct end_row {
 	int level;
 	enum reply reply;	/* REPLY_NONE: nothing (more) is said */
 	bool lingers;		/* the client may be sending still: a close would destroy the last words */
-	bool is_gone;		/* nothing can be said to the client any more */
+	enum broken broken;	/* whose stream has failed, and can say why */
 } ends[] = {
-	[END_DONE]            = { "done",               LOG_INFO,    REPLY_NONE,            true,  false },
-	[END_CLIENT_LEFT]     = { "client left",        LOG_INFO,    REPLY_NONE,            false, false },
-	[END_CLIENT_LOST]     = { "client lost",        LOG_INFO,    REPLY_NONE,            false, true },
-	[END_CLIENT_TLS]      = { "TLS failed",         LOG_INFO,    REPLY_NONE,            false, true },
-	[END_PROXY_HEADER]    = { "bad PROXY header",   LOG_INFO,    REPLY_NONE,            false, false },
-	[END_SERVER_CLOSED]   = { "server closed",      LOG_INFO,    REPLY_NONE,            true,  false },
-	[END_SERVER_LOST]     = { "server lost",        LOG_WARNING, REPLY_UNAVAILABLE_BYE, true,  false },
-	[END_LOGIN_TIMEOUT]   = { "login timeout",      LOG_INFO,    REPLY_TIMEOUT,         false, false },
-	[END_IDLE_TIMEOUT]    = { "idle timeout",       LOG_INFO,    REPLY_TIMEOUT,         false, false },
-	[END_REPLY_TIMEOUT]   = { "reply timeout",      LOG_WARNING, REPLY_UNAVAILABLE_BYE, true,  false },
-	[END_TOO_MANY_ERRORS] = { "too many errors",    LOG_INFO,    REPLY_TOO_MANY_ERRORS, true,  false },
-	[END_PROTOCOL]        = { "protocol error",     LOG_INFO,    REPLY_NONE,            true,  false },
-	[END_INJECTION]       = { "starttls injection", LOG_WARNING, REPLY_NONE,            true,  false },
-	[END_FORBIDDEN]       = { "forbidden command",  LOG_WARNING, REPLY_FORBIDDEN,       true,  false },
-	[END_KICKED]          = { "kicked",             LOG_NOTICE,  REPLY_SHUTDOWN,        true,  false },
-	[END_NO_SERVER]       = { "no server",          LOG_INFO,    REPLY_UNAVAILABLE_BYE, true,  false },
-	[END_SHUTDOWN]        = { "shutdown",           LOG_INFO,    REPLY_SHUTDOWN,        true,  false },
+	[END_DONE]            = { "done",               LOG_INFO,    REPLY_NONE,            true,  SOUND },
+	[END_CLIENT_LEFT]     = { "client left",        LOG_INFO,    REPLY_NONE,            false, SOUND },
+	[END_CLIENT_LOST]     = { "client lost",        LOG_INFO,    REPLY_NONE,            false, FRONT },
+	[END_CLIENT_TLS]      = { "TLS failed",         LOG_INFO,    REPLY_NONE,            false, FRONT },
+	[END_PROXY_HEADER]    = { "bad PROXY header",   LOG_INFO,    REPLY_NONE,            false, SOUND },
+	[END_SERVER_CLOSED]   = { "server closed",      LOG_INFO,    REPLY_NONE,            true,  SOUND },
+	[END_SERVER_LEFT]     = { "server left",        LOG_INFO,    REPLY_UNAVAILABLE_BYE, true,  SOUND },
+	[END_SERVER_LOST]     = { "server lost",        LOG_WARNING, REPLY_UNAVAILABLE_BYE, true,  BACK },
+	[END_LOGIN_TIMEOUT]   = { "login timeout",      LOG_INFO,    REPLY_TIMEOUT,         false, SOUND },
+	[END_IDLE_TIMEOUT]    = { "idle timeout",       LOG_INFO,    REPLY_TIMEOUT,         false, SOUND },
+	[END_REPLY_TIMEOUT]   = { "reply timeout",      LOG_WARNING, REPLY_UNAVAILABLE_BYE, true,  SOUND },
+	[END_TOO_MANY_ERRORS] = { "too many errors",    LOG_INFO,    REPLY_TOO_MANY_ERRORS, true,  SOUND },
+	[END_PROTOCOL]        = { "protocol error",     LOG_INFO,    REPLY_NONE,            true,  SOUND },
+	[END_INJECTION]       = { "starttls injection", LOG_WARNING, REPLY_NONE,            true,  SOUND },
+	[END_FORBIDDEN]       = { "forbidden command",  LOG_WARNING, REPLY_FORBIDDEN,       true,  SOUND },
+	[END_KICKED]          = { "kicked",             LOG_NOTICE,  REPLY_SHUTDOWN,        true,  SOUND },
+	[END_NO_SERVER]       = { "no server",          LOG_INFO,    REPLY_UNAVAILABLE_BYE, true,  SOUND },
+	[END_SHUTDOWN]        = { "shutdown",           LOG_INFO,    REPLY_SHUTDOWN,        true,  SOUND },
 };
 static_assert(sizeof(ends) / sizeof(ends[0]) == END_COUNT, "one row per reason");
 
 static void end_login_timeout(struct session *s);
-static void end_drain(struct session *s);
 static void destroy(struct session *s);
 static void on_linger_event(struct session *s, enum stream_event event, struct slice data);
 
@@ -69,7 +70,7 @@ static const struct phase_row {
 	[FRONT_AUTH]    = { "auth",    "asking the auth source",       front_event,       end_login_timeout },
 	[FRONT_ROUTE]   = { "route",   NULL,                           front_event,       end_login_timeout },
 	[FRONT_RELAY]   = { "relay",   "relaying",                     relay_front_event, relay_on_time },
-	[FRONT_DRAIN]   = { "drain",   "waiting for a boundary",       relay_front_event, end_drain },
+	[FRONT_DRAIN]   = { "drain",   "waiting for a boundary",       relay_front_event, relay_drain_late },
 	[FRONT_LINGER]  = { "linger",  "saying goodbye",               on_linger_event,   destroy },
 	[FRONT_ENDED]   = { "ended",   "ended",                        NULL,              NULL },
 };
@@ -97,19 +98,9 @@ on_time(struct loop_timer *timer)
 static void
 end_login_timeout(struct session *s)
 {
+	if (s->phase == FRONT_AUTH || s->phase == FRONT_ROUTE)
+		login_late(s);
 	session_end(s, END_LOGIN_TIMEOUT);
-}
-
-/* What passes shows a boundary, but to a filter that is blind: there, a silence will do. */
-static void
-end_drain(struct session *s)
-{
-	int64_t now = loop_now(s->worker->loop), next = now + DRAIN_LOOK_MS;
-
-	if (now >= s->relay->leave_at || relay_may_leave(s))
-		session_end(s, END_SHUTDOWN);
-	else
-		session_wake_at(s, next < s->relay->leave_at ? next : s->relay->leave_at);
 }
 
 void
@@ -240,13 +231,13 @@ on_linger_event(struct session *s, enum stream_event event, struct slice data)
 
 /* True when something is on its way that a close would destroy. */
 static bool
-say_last_words(struct session *s, const struct end_row *row)
+say_last_words(struct session *s, const struct end_row *row, bool is_told)
 {
 	const char *words = NULL;
 
-	if (row->is_gone || s->phase == FRONT_TLS || s->phase == FRONT_PROXY)
+	if (row->broken == FRONT || s->phase == FRONT_TLS || s->phase == FRONT_PROXY)
 		return false;
-	if (row->reply != REPLY_NONE && (s->relay == NULL || relay_may_speak(s)))
+	if (row->reply != REPLY_NONE && !is_told && (s->relay == NULL || (relay_look(s) & RELAY_SPEAK) != 0))
 		words = reply_text(s->proto, row->reply);
 	if (words != NULL)
 		stream_write(&s->front, slice_of(words));
@@ -289,10 +280,12 @@ doing(const struct session *s)
 static void
 log_end(const struct session *s, const struct end_row *row)
 {
-	const struct stream *broken = row->is_gone ? &s->front : NULL;
+	const struct stream *broken = NULL;
 	char reason[STREAM_REASON_MAX];
 
-	if (row == &ends[END_SERVER_LOST] && s->leg != NULL)
+	if (row->broken == FRONT)
+		broken = &s->front;
+	else if (row->broken == BACK)
 		broken = &s->leg->back->stream;
 	if (broken != NULL)
 		session_log(s, row->level, "%s: %s while %s", row->text, stream_reason(broken, reason),
@@ -301,8 +294,8 @@ log_end(const struct session *s, const struct end_row *row)
 		session_log(s, row->level, "%s while %s", row->text, doing(s));
 }
 
-void
-session_end(struct session *s, enum end_reason reason)
+static void
+end(struct session *s, enum end_reason reason, bool is_told)
 {
 	const struct end_row *row = &ends[reason];
 	bool lingers;
@@ -312,10 +305,9 @@ session_end(struct session *s, enum end_reason reason)
 	s->has_ended = true;
 	if (log_wants(row->level))
 		log_end(s, row);
-	if (s->relay != NULL && s->proto->mediator != NULL)
-		mediate_end(s);
+	relay_end(s);
 	session_event(s, SESSION_EVENT_SESSION, row->text);
-	lingers = say_last_words(s, row) && !has_client_closed(s) && !s->worker->is_stopping;
+	lingers = say_last_words(s, row, is_told) && !has_client_closed(s) && !s->worker->is_stopping;
 	give_back(s);
 	if (!lingers) {
 		destroy(s);
@@ -328,17 +320,26 @@ session_end(struct session *s, enum end_reason reason)
 }
 
 void
+session_end(struct session *s, enum end_reason reason)
+{
+	end(s, reason, false);
+}
+
+void
+session_end_told(struct session *s, enum end_reason reason)
+{
+	end(s, reason, true);
+}
+
+void
 session_finish(struct session *s)
 {
 	if (s->has_ended || s->phase == FRONT_DRAIN)
 		return;
-	if (s->phase == FRONT_RELAY && !relay_may_leave(s)) {
-		session_enter(s, FRONT_DRAIN);
-		s->relay->leave_at = loop_now(s->worker->loop) + SESSION_DRAIN_MS;
-		end_drain(s);
-		return;
-	}
-	session_end(s, END_SHUTDOWN);
+	if (s->phase == FRONT_RELAY)
+		relay_finish(s);
+	else
+		session_end(s, END_SHUTDOWN);
 }
 
 void

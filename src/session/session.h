@@ -12,12 +12,12 @@
 
 #include "base/identity.h"
 #include "base/list.h"
-#include "net/pipe.h"
 #include "net/stream.h"
 #include "session/leg.h"
 #include "session/worker.h"
 
 struct login;
+struct relay;
 
 enum front_phase {
 	FRONT_NEW,		/* just accepted */
@@ -40,6 +40,7 @@ enum end_reason {
 	END_CLIENT_TLS,		/* the handshake failed */
 	END_PROXY_HEADER,	/* bad, or not there in time; nothing is said to whom it comes from */
 	END_SERVER_CLOSED,	/* said goodbye */
+	END_SERVER_LEFT,	/* between two transactions, with words of its own */
 	END_SERVER_LOST,	/* reset or timed out while relaying */
 	END_LOGIN_TIMEOUT,
 	END_IDLE_TIMEOUT,
@@ -52,25 +53,6 @@ enum end_reason {
 	END_NO_SERVER,		/* none could be had, and the client was not to stay */
 	END_SHUTDOWN,
 	END_COUNT
-};
-
-/* What relaying needs: no more than this stays of an idle session. */
-struct relay {
-	struct pipe up, down;
-	int idle_timeout_ms, reply_timeout_ms;	/* copies: the snapshot is gone; 0: none */
-	struct tcp_settings tcp;		/* a copy too */
-	int64_t leave_at;			/* told to go when it is quiet from then on; 0: stays */
-	unsigned era;				/* of its pool, when it came: see service.h */
-	int close_spread_ms;			/* of the pool that it came to first */
-	bool is_settled;			/* the server's socket has its keepalive */
-	bool client_spoke_last;			/* as far as one can tell without a filter, a reply is due */
-	/* Of mediated sessions (mediate.c): */
-	bool can_replace;			/* another server takes it, without a word of the client */
-	bool waits;				/* `held` waits for the server's next words */
-	bool is_feeding;			/* the mediator is being told what the client said */
-	struct buf held;			/* the client's input that is not done yet */
-	int64_t message_since;			/* when the transaction at hand began */
-	_Alignas(void *) unsigned char filter[];	/* the protocol's filter or mediator's state */
 };
 
 struct session {
@@ -93,8 +75,6 @@ struct session {
 	bool has_ended;
 };
 
-enum { SESSION_DRAIN_MS = 10000 };	/* how long a boundary is waited for before a session is cut off */
-
 /* A client of a gate; owns fd from now on.  No memory: the client is turned away. */
 void session_open(struct gate *gate, int fd, const struct addr *peer);
 void session_begin(struct session *s);		/* its client is known: TLS, or the greeting */
@@ -108,6 +88,7 @@ const struct endpoint *session_endpoint(const struct session *s);
  * back.  The struct stays readable until the turn is over.
  */
 void session_end(struct session *s, enum end_reason reason);
+void session_end_told(struct session *s, enum end_reason reason);	/* the last words were said already */
 void session_finish(struct session *s);		/* told to go: ends at once or at the next boundary */
 void session_stop(struct session *s);		/* ends at once, last words unread if need be */
 
@@ -129,19 +110,5 @@ void front_learn_local(struct session *s);	/* identity.local, where nobody has t
 void front_flush(struct session *s);		/* writes what the dialogue has to say */
 void front_count_error(struct session *s);	/* a bad command, a wrong guess; one too many ends it */
 void front_resume(struct session *s);		/* after a failed login: runs what was pipelined */
-
-/* relay.c */
-void relay_begin(struct session *s);		/* takes over from s->login, with a leg or without */
-struct relay *relay_new(const struct session *s, size_t state_size);	/* with copies of s->settings */
-void relay_watch(struct session *s);		/* starts the clock for the idle and the silent */
-int relay_close_spread(const struct session *s);	/* ms over which its like are told to go */
-void relay_front_event(struct session *s, enum stream_event event, struct slice data);
-void relay_on_time(struct session *s);
-bool relay_is_outdated(const struct session *s);	/* its pool was dropped, or its bindings */
-bool relay_is_quiet(const struct session *s);	/* in IDLE, or nothing under way */
-void relay_leave_at(struct session *s, int64_t at_ms);	/* ends in its first quiet moment from then on */
-void relay_free(struct session *s);		/* adds up its counts; fine without one */
-bool relay_may_speak(const struct session *s);	/* may our last words follow what the client has had? */
-bool relay_may_leave(const struct session *s);	/* is this as good a moment to end as any to come? */
 
 #endif

@@ -13,6 +13,7 @@
 #include "base/xalloc.h"
 #include "proto/mediator.h"
 #include "session/login.h"
+#include "session/relay.h"
 
 enum { LINE_MAX_SIZE = 1024 };
 

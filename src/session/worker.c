@@ -11,7 +11,7 @@
 #include "base/xalloc.h"
 #include "net/connect.h"
 #include "session/offer.h"
-#include "session/session.h"
+#include "session/relay.h"
 
 enum { FULL_RETRY_MS = 100 };		/* how soon to look again when max_connections is reached */
 
@@ -223,7 +223,7 @@ set_times(struct worker *worker, bool all, bool quiet, int first, int count)
 	list_each(node, &worker->sessions) {
 		struct session *s = list_entry(node, struct session, node);
 
-		if (!is_to_leave(s, all) || relay_is_quiet(s) != quiet)
+		if (!is_to_leave(s, all) || ((relay_look(s) & RELAY_QUIET) != 0) != quiet)
 			continue;
 		relay_leave_at(s, now + (int64_t)relay_close_spread(s) * first++ / count);
 	}

@@ -135,7 +135,7 @@ columns_fit_the_engines(void **state)
 		assert_true(count > 0 && count <= DIAL_STEPS_MAX);
 		if (proto->filter != NULL) {
 			assert_true(proto->filter->size <= 96);
-			assert_true(proto->filter->is_blind != NULL && proto->filter->is_forbidden != NULL);
+			assert_true(proto->filter->client != NULL && proto->filter->look != NULL);
 		}
 	}
 }

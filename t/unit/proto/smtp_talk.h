@@ -179,6 +179,7 @@ talk_fulfil(struct talk *t, enum wish wish)
 	case WISH_DONE:
 		t->end = TALK_DONE;
 		return false;
+	case WISH_TOO_MANY:
 	case WISH_FATAL:
 		t->end = TALK_FATAL;
 		return false;

@@ -2,6 +2,8 @@
 /* relay_test.c: octets both ways without loss, half-closes, timeouts, last words only where they fit. */
 #include "client.h"
 
+#include "session/relay.h"
+
 enum { MANY = 3 * 1024 * 1024 };
 
 /* Octets that tell where they belong; NUL is not among them. */
@@ -475,6 +477,26 @@ who_compresses_leaves_without_words_in_a_silence(void **state)
 	}
 }
 
+/* It waits for its turn to go, and for its server no longer than before. */
+static void
+who_is_to_leave_later_still_notices_a_silent_server(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+	struct session *s;
+
+	(void)state;
+	open_relay(&rig, &client, &server, "idle_timeout 1m; reply_timeout 200ms");
+	s = list_entry(rig.worker->sessions.next, struct session, node);
+	peer_say(&client, "b NOOP\r\n");
+	peer_expect(server, "b NOOP\r\n");
+	relay_leave_at(s, loop_now(rig.loop) + 60 * 60 * 1000);
+	peer_expect(&client, "* BYE [UNAVAILABLE] ");
+	peer_expect_end(server);
+	peer_close(&client);
+	rig_close(&rig);
+}
+
 static void
 what_may_not_pass_ends_the_session(void **state)
 {
@@ -533,6 +555,7 @@ main(void)
 		cmocka_unit_test(who_reaches_a_dropped_server_is_told_to_go),
 		cmocka_unit_test(who_logs_in_while_draining_is_told_to_go),
 		cmocka_unit_test(who_compresses_leaves_without_words_in_a_silence),
+		cmocka_unit_test(who_is_to_leave_later_still_notices_a_silent_server),
 		cmocka_unit_test(what_may_not_pass_ends_the_session),
 	};
 

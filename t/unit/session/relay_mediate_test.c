@@ -6,6 +6,8 @@
  */
 #include "client.h"
 
+#include "session/relay.h"
+
 #define LOST "451 4.3.0 Mail server was lost, try again later\r\n"
 #define NO_SERVER "451 4.3.2 No mail server is available, try again later\r\n"
 #define SHUTDOWN "421 4.3.2 Please connect again.\r\n"

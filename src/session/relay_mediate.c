@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * mediate.c: does what the protocol's mediator wants.  The client's input is
+ * relay_mediate.c: does what the protocol's mediator wants.  The client's input is
  * kept while it waits for the server's words or for another server; a server
  * that is lost between two transactions is replaced at the next.
  */
-#include "session/mediate.h"
+#include "session/relay.h"
 
 #include "auth/users.h"
 #include "balance/endpoint.h"
@@ -87,6 +87,13 @@ static bool
 is_deaf(const struct session *s)
 {
 	return stream_kept(&s->front) > 0 && !mediator_of(s)->takes_payload(s->relay->filter);
+}
+
+/* Between two transactions, with nothing begun. */
+static bool
+is_quiet(const struct session *s)
+{
+	return mediator_of(s)->at_boundary(s->relay->filter) && buf_len(&s->relay->held) == 0;
 }
 
 /* Reads of the client stand still while its input waits, or what comes of it cannot be got rid of. */
@@ -237,12 +244,15 @@ fulfil(struct session *s, const struct mediation *m)
 		return start_server(s, m->recipient);
 	case WISH_NO_SERVER:
 		if (!s->relay->can_replace && mediator_of(s)->at_boundary(s->relay->filter))
-			session_end(s, END_SERVER_LOST);
+			session_end(s, END_SERVER_LEFT);
 		else
 			drop_server(s);
 		return is_relaying(s);
 	case WISH_DONE:
 		session_end(s, END_DONE);
+		return false;
+	case WISH_TOO_MANY:
+		session_end_told(s, END_TOO_MANY_ERRORS);
 		return false;
 	case WISH_FATAL:
 		session_end(s, END_PROTOCOL);
@@ -318,7 +328,7 @@ look_whether_done(struct session *s)
 {
 	if (!is_relaying(s) || is_dialling(s))
 		return;
-	if (s->phase == FRONT_DRAIN && mediate_is_quiet(s))
+	if (s->phase == FRONT_DRAIN && is_quiet(s))
 		session_end(s, END_SHUTDOWN);
 	else if (s->relay->up.is_closed && !mediator_of(s)->server_owes(s->relay->filter) && !is_deaf(s))
 		session_end(s, mediator_of(s)->at_boundary(s->relay->filter) ? END_DONE : END_CLIENT_LOST);
@@ -386,8 +396,8 @@ on_client_closed(struct session *s)
 	look_whether_done(s);
 }
 
-void
-mediate_front_event(struct session *s, enum stream_event event, struct slice data)
+static void
+on_front(struct session *s, enum stream_event event, struct slice data)
 {
 	switch (event) {
 	case STREAM_CONNECTED:
@@ -413,15 +423,15 @@ mediate_front_event(struct session *s, enum stream_event event, struct slice dat
 
 /* What it owed is answered with a temporary failure; nothing is sent twice. */
 static void
-lose_server(struct session *s, const char *reason)
+lose_server(struct session *s, const char *why, enum end_reason reason)
 {
 	bool is_boundary = mediator_of(s)->at_boundary(s->relay->filter);
 
 	if (!s->relay->can_replace && is_boundary) {
-		session_end(s, END_SERVER_LOST);
+		session_end(s, reason);
 		return;
 	}
-	session_log(s, is_boundary ? LOG_DEBUG : LOG_WARNING, "server lost: %s while relaying", reason);
+	session_log(s, is_boundary ? LOG_DEBUG : LOG_WARNING, "server lost: %s while relaying", why);
 	tell_server_gone(s);
 	feed_held(s);
 }
@@ -465,7 +475,7 @@ on_back(struct stream *stream, enum stream_event event, struct slice data, void 
 		break;
 	case STREAM_CLOSED:
 	case STREAM_FAILED:
-		lose_server(s, stream_reason(stream, reason));
+		lose_server(s, stream_reason(stream, reason), END_SERVER_LOST);
 		break;
 	}
 }
@@ -528,8 +538,9 @@ go_on(struct session *s)
 }
 
 static void
-on_no_server(struct session *s)
+on_no_server(struct session *s, const char *why)
 {
+	session_log(s, LOG_WARNING, "no server: %s", why);
 	tell_server_gone(s);
 	go_on(s);
 }
@@ -539,12 +550,13 @@ on_refused(struct leg *leg)
 {
 	struct session *s = leg->session;
 	const struct dial *dial = leg->back->dial;
+	char words[BACK_REASON_MAX];
 
 	if (dial->refuses_client)
 		mediator_of(s)->refused(s->relay->filter, buf_slice(&dial->last));
-	else
-		leg_log(leg, LOG_WARNING, "no server: refused by the server");
-	on_no_server(s);
+	leg_log(leg, LOG_NOTICE, "the server refuses the %s: %s", dial->refuses_client ? "client" : "login",
+	    back_reason(leg->back, words));
+	on_no_server(s, "refused by the server");
 }
 
 static void
@@ -561,7 +573,7 @@ on_leg(struct leg *leg, enum leg_event event)
 		on_refused(leg);
 		break;
 	case LEG_UNAVAILABLE:
-		on_no_server(s);
+		on_no_server(s, leg->way->why);
 		break;
 	case LEG_KICKED:
 		session_end(s, END_KICKED);
@@ -569,73 +581,32 @@ on_leg(struct leg *leg, enum leg_event event)
 	}
 }
 
-void
-mediate_begin(struct session *s)
+static void
+begin(struct session *s)
 {
 	struct login *login = s->login;
 
 	open_relay(s);
+	s->relay->held = login->in;
+	login->in = (struct buf){ 0 };
+	s->relay->up.is_closed = login->client_closed;
 	if (s->leg != NULL)
 		attach(s);
-	s->login = NULL;
-	session_enter(s, FRONT_RELAY);
-	buf_append_slice(&s->relay->held, buf_slice(&login->in));
-	s->relay->up.is_closed = login->client_closed;
-	login_free(&login, s->worker->loop);
-	snapshot_put(s->snapshot, s->worker->index);
-	s->snapshot = NULL;
-	s->settings = NULL;
+	relay_start(s);
 	go_on(s);
 }
 
-void
-mediate_on_reply_timeout(struct session *s)
+static void
+on_reply_timeout(struct session *s)
 {
 	s->last_data = loop_now(s->worker->loop);	/* the client had no part in that */
-	lose_server(s, "no reply in time");
+	lose_server(s, "no reply in time", END_REPLY_TIMEOUT);
 	if (is_relaying(s))
 		relay_watch(s);
 }
 
-void
-mediate_end(struct session *s)
-{
-	struct mediation m = { 0 };
-
-	mediator_of(s)->end(s->relay->filter, &m);
-	deliver(s, &m, &s->relay->down);
-}
-
-void
-mediate_clear(struct session *s)
-{
-	mediator_of(s)->clear(s->relay->filter);
-	buf_clear(&s->relay->held);
-}
-
-bool
-mediate_may_speak(const struct session *s)
-{
-	return mediator_of(s)->may_speak(s->relay->filter);
-}
-
-bool
-mediate_is_quiet(const struct session *s)
-{
-	return mediator_of(s)->at_boundary(s->relay->filter) && buf_len(&s->relay->held) == 0;
-}
-
-bool
-mediate_server_owes(const struct session *s)
-{
-	if (stream_kept(&s->front) > 0)
-		return false;
-	return (server_of(s) != NULL && stream_kept(&server_of(s)->stream) > 0) ||
-	    mediator_of(s)->server_owes(s->relay->filter);
-}
-
-int
-mediate_reply_timeout(const struct session *s)
+static int
+reply_timeout(const struct session *s)
 {
 	int timeout = s->relay->reply_timeout_ms;
 
@@ -643,3 +614,48 @@ mediate_reply_timeout(const struct session *s)
 		return FINAL_REPLY_MS;
 	return timeout;
 }
+
+static unsigned
+look(const struct session *s)
+{
+	const struct mediator *mediator = mediator_of(s);
+	const struct back *server = server_of(s);
+	unsigned seen = 0;
+
+	if (is_quiet(s))
+		seen |= RELAY_QUIET | RELAY_LEAVE;
+	if (mediator->may_speak(s->relay->filter))
+		seen |= RELAY_SPEAK;
+	/* who does not take what it was sent is not kept waiting */
+	if (stream_kept(&s->front) == 0 && (mediator->server_owes(s->relay->filter) ||
+	    (server != NULL && stream_kept(&server->stream) > 0)))
+		seen |= RELAY_OWED;
+	return seen;
+}
+
+/* Tells of the mail that ends with the session. */
+static void
+end(struct session *s)
+{
+	struct mediation m = { 0 };
+
+	mediator_of(s)->end(s->relay->filter, &m);
+	deliver(s, &m, &s->relay->down);
+}
+
+static void
+clear(struct session *s)
+{
+	mediator_of(s)->clear(s->relay->filter);
+	buf_clear(&s->relay->held);
+}
+
+const struct relay_kind relay_mediate = {
+	.begin = begin,
+	.on_front = on_front,
+	.look = look,
+	.reply_timeout = reply_timeout,
+	.on_reply_timeout = on_reply_timeout,
+	.end = end,
+	.clear = clear,
+};

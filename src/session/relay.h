@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * relay.h: a session from its login on: the clock that looks at who was
+ * silent for too long, and the ways to leave without cutting a word short.
+ * How the bytes go is a relay_kind's: passed on, with a filter that looks at
+ * them (relay_pass.c), or read by the protocol's mediator (relay_mediate.c).
+ */
+#ifndef SESSION_RELAY_H
+#define SESSION_RELAY_H
+
+#include "net/pipe.h"
+#include "session/session.h"
+
+enum { RELAY_DRAIN_MS = 10000 };	/* for a boundary; then a session is cut off */
+
+/* What a moment is good for, or-ed. */
+enum relay_look {
+	RELAY_SPEAK = 1,	/* our last words may follow what the client has had */
+	RELAY_QUIET = 2,	/* in IDLE, or nothing under way: who is quiet is sent away first */
+	RELAY_LEAVE = 4,	/* as good a moment to end as any to come */
+	RELAY_OWED = 8		/* the server keeps the client waiting: it owes a reply, or takes nothing */
+};
+
+/* One file each.  The session is in FRONT_RELAY or FRONT_DRAIN; those that are void may end it. */
+struct relay_kind {
+	void (*begin)(struct session *s);	/* takes over from s->login, with a leg or without */
+	void (*on_front)(struct session *s, enum stream_event event, struct slice data);
+	unsigned (*look)(const struct session *s);		/* enum relay_look */
+	int (*reply_timeout)(const struct session *s);		/* ms, for what is owed now; 0: none */
+	void (*on_reply_timeout)(struct session *s);
+	void (*end)(struct session *s);		/* before the session ends.  NULL: nothing to be done */
+	void (*clear)(struct session *s);	/* frees the filter's state.  NULL: it holds nothing */
+};
+
+extern const struct relay_kind relay_pass, relay_mediate;
+
+/* What relaying needs: no more than this stays of an idle session. */
+struct relay {
+	struct pipe up, down;
+	int idle_timeout_ms, reply_timeout_ms;	/* copies: the snapshot is gone; 0: none */
+	struct tcp_settings tcp;		/* a copy too */
+	int64_t leave_at;			/* in FRONT_DRAIN: cut off then; or see relay_leave_at */
+	unsigned era;				/* of its pool, when it came: see service.h */
+	int close_spread_ms;			/* of the pool that it came to first */
+	bool is_settled;			/* the server's socket has its keepalive */
+	bool client_spoke_last;			/* as far as one can tell without a filter, a reply is due */
+	/* Of mediated sessions: */
+	bool can_replace;			/* another server takes it, without a word of the client */
+	bool waits;				/* `held` waits for the server's next words */
+	bool is_feeding;			/* the mediator is being told what the client said */
+	struct buf held;			/* the client's input that is not done yet */
+	int64_t message_since;			/* when the transaction at hand began */
+	_Alignas(void *) unsigned char filter[];	/* the protocol's filter or mediator's state */
+};
+
+/* Takes over from s->login. */
+void relay_begin(struct session *s);
+void relay_front_event(struct session *s, enum stream_event event, struct slice data);
+void relay_on_time(struct session *s);		/* FRONT_RELAY's */
+unsigned relay_look(const struct session *s);	/* enum relay_look */
+
+void relay_leave_at(struct session *s, int64_t at_ms);	/* ends in its first quiet moment from then on */
+bool relay_is_outdated(const struct session *s);	/* its pool was dropped, or its bindings */
+int relay_close_spread(const struct session *s);	/* ms over which its like are told to go */
+void relay_finish(struct session *s);	/* told to go: at once, or in FRONT_DRAIN at the next good moment */
+void relay_drain_late(struct session *s);	/* FRONT_DRAIN's */
+
+void relay_end(struct session *s);	/* the session ends; fine without a relay, as is relay_free */
+void relay_free(struct session *s);	/* adds up its counts */
+
+/* For the kinds. */
+struct relay *relay_new(const struct session *s, size_t state_size);	/* with copies of s->settings */
+void relay_start(struct session *s);	/* in s->relay: enters FRONT_RELAY, settings and login are left */
+void relay_watch(struct session *s);	/* starts the clock for the idle and the silent */
+
+#endif

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * relay_pass.c: bytes that go both ways as they are, through two pipes; the
+ * protocol's filter, where there is one, looks on.
+ */
+#include "session/relay.h"
+
+#include "proto/proto.h"
+#include "session/login.h"
+
+enum { QUIET_MS = 1000 };	/* where the filter cannot tell: so long nothing has passed */
+
+static const struct relay_filter *
+filter_of(const struct session *s)
+{
+	return s->proto->filter;
+}
+
+/* Where nobody sees a boundary, a silence is the best that will come; where nobody ever looks, any moment. */
+static unsigned
+look_blindly(const struct session *s)
+{
+	unsigned seen = s->relay->client_spoke_last ? RELAY_OWED : 0;
+
+	if (loop_now(s->worker->loop) >= s->last_data + QUIET_MS)
+		seen |= RELAY_QUIET | RELAY_LEAVE;
+	return filter_of(s) == NULL ? seen | RELAY_LEAVE : seen;
+}
+
+static unsigned
+look(const struct session *s)
+{
+	unsigned filter = filter_of(s) != NULL ? filter_of(s)->look(s->relay->filter) : FILTER_BLIND;
+	unsigned seen = 0;
+
+	if ((filter & FILTER_BLIND) != 0)
+		return look_blindly(s);
+	if ((filter & FILTER_BOUNDARY) != 0)
+		seen |= RELAY_SPEAK | RELAY_LEAVE;
+	if ((filter & FILTER_QUIET) != 0)
+		seen |= RELAY_QUIET;
+	/* who does not take what it was sent is not kept waiting */
+	if (stream_kept(&s->front) == 0 &&
+	    ((filter & FILTER_OWED) != 0 || stream_kept(&s->leg->back->stream) > 0))
+		seen |= RELAY_OWED;
+	return seen;
+}
+
+static int
+reply_timeout(const struct session *s)
+{
+	return s->relay->reply_timeout_ms;
+}
+
+static void
+on_reply_timeout(struct session *s)
+{
+	session_end(s, END_REPLY_TIMEOUT);
+}
+
+static void
+note_who_spoke(struct session *s, bool client)
+{
+	s->last_data = loop_now(s->worker->loop);
+	s->relay->client_spoke_last = client;
+}
+
+static void
+pass_up(struct session *s, struct slice data)
+{
+	note_who_spoke(s, true);
+	if (filter_of(s) != NULL && !filter_of(s)->client(s->relay->filter, data))
+		session_end(s, END_FORBIDDEN);
+	else
+		pipe_data(&s->relay->up, data);
+}
+
+static void
+pass_down(struct session *s, struct slice data)
+{
+	const struct relay_filter *filter = filter_of(s);
+
+	note_who_spoke(s, false);
+	if (filter != NULL && filter->server != NULL)
+		filter->server(s->relay->filter, data);
+	pipe_data(&s->relay->down, data);
+	if (s->phase == FRONT_DRAIN && (look(s) & RELAY_SPEAK) != 0)
+		session_end(s, END_SHUTDOWN);
+}
+
+/* Has a mail server said all, or both sides, and was it heard?  Plain TCP may go on one way. */
+static void
+look_whether_done(struct session *s)
+{
+	const struct relay *relay = s->relay;
+
+	if (!relay->down.is_closed || stream_kept(&s->front) > 0)
+		return;
+	if (relay->up.is_closed && (s->proto->has_login || stream_kept(&s->leg->back->stream) == 0))
+		session_end(s, END_DONE);
+	else if (s->proto->has_login)
+		session_end(s, END_SERVER_CLOSED);
+}
+
+static void
+on_front(struct session *s, enum stream_event event, struct slice data)
+{
+	switch (event) {
+	case STREAM_CONNECTED:
+	case STREAM_TLS_READY:
+		break;
+	case STREAM_DATA:
+		pass_up(s, data);
+		break;
+	case STREAM_MOVED:
+		note_who_spoke(s, true);
+		pipe_moved(&s->relay->up, data.len);
+		break;
+	case STREAM_DRAINED:
+		s->last_data = loop_now(s->worker->loop);
+		pipe_drained(&s->relay->down);
+		look_whether_done(s);
+		break;
+	case STREAM_CLOSED:
+		pipe_closed(&s->relay->up);
+		look_whether_done(s);
+		break;
+	case STREAM_FAILED:
+		session_end(s, END_CLIENT_LOST);
+		break;
+	}
+}
+
+static void
+on_back(struct stream *stream, enum stream_event event, struct slice data, void *owner)
+{
+	struct session *s = owner;
+
+	(void)stream;
+	switch (event) {
+	case STREAM_CONNECTED:
+	case STREAM_TLS_READY:
+		break;
+	case STREAM_DATA:
+		pass_down(s, data);
+		break;
+	case STREAM_MOVED:
+		note_who_spoke(s, false);
+		pipe_moved(&s->relay->down, data.len);
+		break;
+	case STREAM_DRAINED:
+		s->last_data = loop_now(s->worker->loop);
+		pipe_drained(&s->relay->up);
+		look_whether_done(s);
+		break;
+	case STREAM_CLOSED:
+		pipe_closed(&s->relay->down);
+		look_whether_done(s);
+		break;
+	case STREAM_FAILED:
+		session_end(s, END_SERVER_LOST);
+		break;
+	}
+}
+
+/* LEG_KICKED, the one event that comes to a settled leg. */
+static void
+on_leg(struct leg *leg, enum leg_event event)
+{
+	(void)event;
+	session_end(leg->session, END_KICKED);
+}
+
+static void
+join(struct session *s)
+{
+	const struct relay_filter *filter = filter_of(s);
+	struct stream *server = &s->leg->back->stream;
+
+	s->leg->on_event = on_leg;
+	stream_set_owner(server, on_back, s);
+	pipe_open(&s->relay->up, &s->front, server);
+	pipe_open(&s->relay->down, server, &s->front);
+	s->relay->up.may_move = filter == NULL;
+	s->relay->down.may_move = filter == NULL || filter->server == NULL;
+}
+
+/* Input behind the login: the client's pipelined commands, the server's first words. */
+static void
+prime(struct session *s, struct buf *client_in, bool client_closed)
+{
+	struct back *back = s->leg->back;
+
+	if (buf_len(&back->in) > 0)
+		pass_down(s, buf_slice(&back->in));
+	buf_wipe(&back->in);
+	if (buf_len(client_in) > 0 && !s->has_ended)
+		pass_up(s, buf_slice(client_in));
+	if (client_closed && !s->has_ended)
+		pipe_closed(&s->relay->up);
+}
+
+static void
+begin(struct session *s)
+{
+	const struct relay_filter *filter = filter_of(s);
+	struct buf client_in = s->login->in;
+	bool client_closed = s->login->client_closed;
+
+	s->login->in = (struct buf){ 0 };
+	s->relay = relay_new(s, filter != NULL ? filter->size : 0);
+	if (filter != NULL)
+		filter->init(s->relay->filter);
+	relay_start(s);
+	join(s);
+	leg_settle(s->leg);
+	s->last_data = loop_now(s->worker->loop);
+	relay_watch(s);
+	prime(s, &client_in, client_closed);
+	buf_wipe(&client_in);
+}
+
+const struct relay_kind relay_pass = {
+	.begin = begin,
+	.on_front = on_front,
+	.look = look,
+	.reply_timeout = reply_timeout,
+	.on_reply_timeout = on_reply_timeout,
+};
