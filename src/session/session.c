@@ -267,7 +267,9 @@ give_back(struct session *s)
 static const char *
 doing(const struct session *s)
 {
-	if (s->phase != FRONT_LINGER && s->leg != NULL && s->leg->way != NULL)
+	bool is_routing = s->phase == FRONT_ROUTE || s->relay != NULL;
+
+	if (is_routing && s->leg != NULL && s->leg->way != NULL)
 		return leg_doing(s->leg);
 	if (s->phase == FRONT_COMMAND && s->login->dialogue.doing != NULL)
 		return s->login->dialogue.doing;
