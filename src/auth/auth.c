@@ -159,31 +159,69 @@ refuse(struct auth_request *request)
 		auth_answer(request, &(struct auth_answer){ .verdict = AUTH_REFUSED });
 }
 
+/* No source knows who was looked up. */
+static void
+tell_unknown(struct auth_request *request)
+{
+	const struct auth_answer answer = {
+		.verdict = request->is_beyond_sources ? AUTH_BY_SERVER : AUTH_REFUSED,
+		.why = request->is_beyond_sources ? NULL : "no auth source knows the user",
+	};
+
+	auth_answer(request, &answer);
+}
+
 static void
 ask_next(struct auth_request *request)
 {
 	while (request->next < request->chain->count) {
 		const struct auth *auth = request->chain->items[request->next++];
+		const struct auth_source *source = sources[auth->source];
 
-		if (is_in_domains(auth, request->user)) {
-			sources[auth->source]->start(request, auth);
+		if (!is_in_domains(auth, request->user))
+			continue;
+		if (!request->is_lookup) {
+			source->start(request, auth);
 			return;
 		}
+		if (source->lookup != NULL) {
+			source->lookup(request, auth);
+			return;
+		}
+		request->is_beyond_sources = true;
 	}
-	refuse(request);
+	if (request->is_lookup)
+		tell_unknown(request);
+	else
+		refuse(request);
 }
 
-void
-auth_start(struct auth_request *request)
+static void
+begin(struct auth_request *request, bool is_lookup)
 {
 	request->cancel = request->respond = NULL;
 	request->work = NULL;
 	request->next = 0;
 	request->stranger = NULL;
+	request->is_lookup = is_lookup;
+	request->is_beyond_sources = is_lookup && request->chain->count == 0;
+}
+
+void
+auth_start(struct auth_request *request)
+{
+	begin(request, false);
 	if (request->chain->count == 0)
 		auth_server.start(request, NULL);
 	else
 		ask_next(request);
+}
+
+void
+auth_lookup_start(struct auth_request *request)
+{
+	begin(request, true);
+	ask_next(request);
 }
 
 void

@@ -31,16 +31,18 @@ struct auth {				/* auth NAME { … } */
 extern const struct block auth_block;
 
 enum auth_verdict {
-	AUTH_OK,			/* the source vouches for the user */
-	AUTH_REFUSED,
+	AUTH_OK,			/* the source vouches for the user; to a lookup: knows it */
+	AUTH_REFUSED,			/* to a lookup: there is no such user */
 	AUTH_LATER,			/* the source cannot say now */
-	AUTH_BY_SERVER,			/* the mail server judges the password */
+	AUTH_BY_SERVER,			/* the mail server judges the password, knows who is a user */
 	AUTH_CHALLENGE			/* no verdict yet: the client is to answer, then auth_respond */
 };
 
 /* What it says is there while on_verdict runs.  NULL and 0: the source does not say. */
 struct auth_answer {
 	enum auth_verdict verdict;
+	/* A user who was looked up may not log in (why and reason tell); mail may come in all the same. */
+	bool refuses_login;
 	const char *user;		/* the canonical name to use instead of the one claimed */
 	const char *why;		/* of a refusal, for the log */
 	const char *reason;		/* the same, safe to be told to the client */
@@ -57,11 +59,11 @@ struct auth_answer {
 struct auth_request {
 	struct loop *loop;
 	const struct conf_list *chain;	/* of struct auth, asked in turn; empty: the server decides */
-	const struct credentials *credentials;
+	const struct credentials *credentials;	/* of a login; a lookup has none */
 	const struct identity *identity;
-	const char *user;		/* canonical name claimed */
+	const char *user;		/* canonical name claimed, or to be looked up */
 	struct thread_pool *hashing;	/* for slow passwords; NULL: they are checked at once */
-	/* Once for auth_start and for each auth_respond, perhaps before they return; may end the session. */
+	/* Once for each auth_start, _lookup_start, _respond, at once or later; may end the session. */
 	void (*on_verdict)(struct auth_request *request, const struct auth_answer *answer);
 	/* Set by a source while its answer is under way, or the client's. */
 	void (*cancel)(struct auth_request *request);
@@ -69,6 +71,8 @@ struct auth_request {
 	void *work;			/* the source's own meanwhile */
 	size_t next;			/* of the chain, to be asked */
 	const struct auth *stranger;	/* the first source that was asked and did not know the user */
+	bool is_lookup;
+	bool is_beyond_sources;		/* a source that cannot look up was passed over */
 };
 
 /* A kind of source: one file, one row in AUTH_SOURCES. */
@@ -80,6 +84,8 @@ struct auth_source {
 	unsigned (*mechanisms)(const struct auth *auth);
 	/* Ends in auth_answer or, where the source does not know the user, in auth_pass_on. */
 	void (*start)(struct auth_request *request, const struct auth *auth);
+	/* The same without credentials; never AUTH_CHALLENGE.  NULL: it cannot look users up. */
+	void (*lookup)(struct auth_request *request, const struct auth *auth);
 	/* Nobody knows the user: refuses, and takes as long as with a wrong password.  NULL: at once. */
 	void (*pretend)(struct auth_request *request, const struct auth *auth);
 	/* The rest as auth_open and what follows it; NULL: nothing is to be done. */
@@ -92,6 +98,12 @@ bool auth_knows_users(const struct conf_list *chain);	/* false: it leaves some l
 /* What all of it can judge and is to: bits of mechanism.h.  Before auth_open: all that may come of it. */
 unsigned auth_mechanisms(const struct conf_list *chain);
 void auth_start(struct auth_request *request);
+/*
+ * Asks without a password who a user is: a recipient, or one whom a trusted peer names.  The first source
+ * that knows the user answers.  AUTH_BY_SERVER: none does, and one of them cannot look users up, or there
+ * are none.
+ */
+void auth_lookup_start(struct auth_request *request);
 /* credentials->response answers the AUTH_CHALLENGE that came last. */
 void auth_respond(struct auth_request *request);
 void auth_cancel(struct auth_request *request);		/* no verdict will come; fine when none is awaited */

@@ -332,33 +332,39 @@ tell_where(const struct auth_fields *fields, struct auth_answer *answer)
 		answer->tls = tls == fields->ssl ? AUTH_TLS_IMPLICIT : AUTH_TLS_STARTTLS;
 }
 
-static void
-refuse(struct auth_answer *answer, const char *why)
+/* Why the user may not log in, or NULL; `reason` is what may be told to the client, or NULL. */
+static const char *
+find_objection(const struct auth_fields *fields, const struct addr *client, const char **reason)
 {
-	answer->verdict = AUTH_REFUSED;
-	answer->why = why;
+	*reason = NULL;
+	if (fields->allow_nets != NULL && !is_allowed(fields->allow_nets, client))
+		return "the client is not in the user's allow_nets";
+	/* a restriction that cannot be checked lets nobody in */
+	if (fields->allow_countries != NULL)
+		return "the user's allow_countries cannot be checked: countries are not known";
+	if (fields->nologin == NULL)
+		return NULL;
+	if (fields->reason != NULL && is_safe(fields->reason))
+		*reason = fields->reason;
+	return "the user has nologin";
 }
 
 void
 auth_fields_judge(const struct auth_fields *fields, const struct auth_request *request,
     struct auth_answer *answer)
 {
+	const char *reason, *why = find_objection(fields, &request->identity->client, &reason);
+	bool is_password_unknown = fields->nopassword != NULL && !request->is_lookup;
+
 	*answer = (struct auth_answer){
-		.verdict = fields->nopassword != NULL ? AUTH_BY_SERVER : AUTH_OK,
+		.verdict = is_password_unknown ? AUTH_BY_SERVER : AUTH_OK,
 		.user = fields->user,
+		.refuses_login = why != NULL && request->is_lookup,
+		.why = why,
+		.reason = reason,
 	};
-	if (fields->allow_nets != NULL && !is_allowed(fields->allow_nets, &request->identity->client)) {
-		refuse(answer, "the client is not in the user's allow_nets");
-		return;
-	}
-	if (fields->allow_countries != NULL) {
-		/* a restriction that cannot be checked lets nobody in */
-		refuse(answer, "the user's allow_countries cannot be checked: countries are not known");
-		return;
-	}
-	if (fields->nologin != NULL) {
-		refuse(answer, "the user has nologin");
-		answer->reason = fields->reason != NULL && is_safe(fields->reason) ? fields->reason : NULL;
+	if (why != NULL && !request->is_lookup) {
+		answer->verdict = AUTH_REFUSED;
 		return;
 	}
 	tell_where(fields, answer);

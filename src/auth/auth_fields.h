@@ -42,7 +42,10 @@ bool auth_fields_read(const char *words, size_t size, struct auth_fields *fields
  * is a %.  Values that change are put into `texts`, the caller's to wipe.  false: one is no good then.
  */
 bool auth_fields_expand(struct auth_fields *fields, const char *user, struct buf *texts);
-/* The answer for a user whose password is right. */
+/*
+ * The answer for a user whose password is right; to a lookup, which asks for no password and refuses nobody:
+ * what stands against a login is only told.
+ */
 void auth_fields_judge(const struct auth_fields *fields, const struct auth_request *request,
     struct auth_answer *answer);
 

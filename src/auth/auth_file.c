@@ -104,6 +104,16 @@ check_free(struct check *check)
 
 /* What of the answer is not in the user's line is in `texts`. */
 static void
+answer_by_fields(const struct auth_request *request, struct auth_fields *fields, struct auth_answer *answer,
+    struct buf *texts)
+{
+	if (auth_fields_expand(fields, request->user, texts))
+		auth_fields_judge(fields, request, answer);
+	else
+		answer->verdict = AUTH_LATER;
+}
+
+static void
 judge(const struct check *check, struct auth_answer *answer, struct buf *texts)
 {
 	const struct auth_request *request = check->request;
@@ -116,10 +126,7 @@ judge(const struct check *check, struct auth_answer *answer, struct buf *texts)
 		return;
 	if (request->credentials->kind == CREDENTIAL_CERTIFICATE)
 		fields.nopassword = NULL;	/* nobody else needs to judge */
-	if (auth_fields_expand(&fields, request->user, texts))
-		auth_fields_judge(&fields, request, answer);
-	else
-		answer->verdict = AUTH_LATER;
+	answer_by_fields(request, &fields, answer, texts);
 }
 
 /* Answers and frees. */
@@ -481,12 +488,35 @@ start(struct auth_request *request, const struct auth *auth)
 	}
 }
 
+static void
+look_up(struct auth_request *request, const struct auth *auth)
+{
+	struct user_table *users = user_file_users(auth->resource);
+	const struct user *user = user_table_find(users, slice_of(request->user));
+	struct auth_answer answer = { .verdict = AUTH_LATER };
+	struct auth_fields fields;
+	struct buf texts = { 0 };
+	struct error error;
+
+	if (user == NULL) {
+		user_table_put(&users);
+		auth_pass_on(request, auth);
+		return;
+	}
+	if (auth_fields_read(user->fields, user->fields_size, &fields, &error))
+		answer_by_fields(request, &fields, &answer, &texts);
+	auth_answer(request, &answer);
+	buf_wipe(&texts);
+	user_table_put(&users);
+}
+
 const struct auth_source auth_file = {
 	.name = "file",
 	.knows_users = true,
 	.needs_path = true,
 	.mechanisms = mechanisms_of_file,
 	.start = start,
+	.lookup = look_up,
 	.pretend = pretend,
 	.open = open_file,
 	.close = close_file,

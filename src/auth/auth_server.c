@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* auth_server.c: the source that asks nobody: the mail server judges the password. */
+/* auth_server.c: the source that asks nobody: the mail server judges the password, and knows its users. */
 #include "auth/auth.h"
 
 static unsigned

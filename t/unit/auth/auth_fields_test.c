@@ -30,11 +30,11 @@ read_words(const char *text, char words[WORDS_MAX], struct auth_fields *fields, 
 
 /* The words must outlive the answer, so that these are static. */
 static struct auth_answer
-judge(const char *text, const char *client)
+answer_to(const char *text, const char *client, bool is_lookup)
 {
 	static char words[WORDS_MAX];
 	struct identity identity = { 0 };
-	const struct auth_request request = { .identity = &identity };
+	const struct auth_request request = { .identity = &identity, .is_lookup = is_lookup };
 	struct auth_answer answer;
 	struct auth_fields fields;
 	struct error error;
@@ -45,6 +45,12 @@ judge(const char *text, const char *client)
 		fail_msg("%s: %s", text, error.text);
 	auth_fields_judge(&fields, &request, &answer);
 	return answer;
+}
+
+static struct auth_answer
+judge(const char *text, const char *client)
+{
+	return answer_to(text, client, false);
 }
 
 static void
@@ -175,6 +181,42 @@ nologin_refuses_and_tells_why(void **state)
 	assert_int_equal(answer.verdict, AUTH_REFUSED);
 	answer = judge("nopassword", NULL);
 	assert_int_equal(answer.verdict, AUTH_BY_SERVER);
+}
+
+/* What stands against a login keeps no mail out, but is told. */
+static void
+a_lookup_refuses_nobody(void **state)
+{
+	static const struct {
+		const char *text, *why, *reason;
+	} rows[] = {
+		{ "user=b host=192.0.2.1 pool=p nopassword", NULL, NULL },
+		{ "user=b host=192.0.2.1 pool=p nologin reason=Moved", "nologin", "Moved" },
+		{ "user=b host=192.0.2.1 pool=p allow_nets=10.0.0.0/8", "allow_nets", NULL },
+		{ "user=b host=192.0.2.1 pool=p allow_countries=DE nologin reason=x", "countries", NULL },
+	};
+	char text[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct auth_answer answer = answer_to(rows[i].text, "192.0.2.7", true);
+
+		assert_int_equal(answer.verdict, AUTH_OK);
+		assert_string_equal(answer.user, "b");
+		assert_string_equal(answer.host, "192.0.2.1");
+		assert_string_equal(answer.pool, "p");
+		assert_int_equal(answer.refuses_login, rows[i].why != NULL);
+		if (rows[i].why != NULL)
+			assert_non_null(strstr(answer.why, rows[i].why));
+		else
+			assert_null(answer.why);
+		assert_true((rows[i].reason == NULL) == (answer.reason == NULL));
+	}
+	assert_false(judge("nologin", NULL).refuses_login);
+	snprintf(text, sizeof(text), "nologin delay_until=%lld", (long long)time(NULL) + 60);
+	assert_true(answer_to(text, NULL, true).delay_ms > 0);
+	snprintf(text, sizeof(text), "delay_until=%lld", (long long)time(NULL) + 10000);
+	assert_int_equal(answer_to(text, NULL, true).verdict, AUTH_LATER);
 }
 
 static void
@@ -310,6 +352,7 @@ main(void)
 		cmocka_unit_test(only_some_networks_are_allowed),
 		cmocka_unit_test(countries_refuse_while_nobody_knows_them),
 		cmocka_unit_test(nologin_refuses_and_tells_why),
+		cmocka_unit_test(a_lookup_refuses_nobody),
 		cmocka_unit_test(delay_until_waits_or_fails),
 		cmocka_unit_test(names_are_put_in),
 		cmocka_unit_test(fields_are_seen_in_other_texts),

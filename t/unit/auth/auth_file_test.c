@@ -255,6 +255,62 @@ the_server_decides_on_whom_no_file_knows(void **state)
 	assert_int_equal(ask(rig, "tim@b.example", "secret"), AUTH_REFUSED);
 }
 
+/* No password is asked for, and none is hashed: the answer is there at once. */
+static enum auth_verdict
+look_up(const struct rig *rig, struct question *question, const char *user)
+{
+	question_begin(question, rig, user, "");
+	question->request.credentials = NULL;
+	auth_lookup_start(&question->request);
+	assert_int_equal(question->answers, 1);
+	return question_end(question);
+}
+
+static void
+users_are_looked_up_without_a_password(void **state)
+{
+	struct rig *rig = *state;
+	struct question question;
+
+	write_users(rig, "a", "bob@example.org:" SLOW ":user=%n@other.%d\neve:!\n"
+			      "jim:{PLAIN}secret:nologin reason=Moved\nfree::nopassword\n"
+			      "tim:{PLAIN}secret:host=%d\n");
+	rig_configure(rig, "auth a { source file; path @/a }");
+	assert_int_equal(look_up(rig, &question, "bob@example.org"), AUTH_OK);
+	assert_string_equal(question.user, "bob@other.example.org");
+	assert_int_equal(look_up(rig, &question, "eve"), AUTH_OK);
+	assert_int_equal(look_up(rig, &question, "free"), AUTH_OK);
+	assert_int_equal(look_up(rig, &question, "jim"), AUTH_OK);
+	assert_string_equal(question.reason, "Moved");
+	assert_int_equal(look_up(rig, &question, "tim"), AUTH_LATER);
+	assert_int_equal(look_up(rig, &question, "nobody"), AUTH_REFUSED);
+	/* with the same request, a login is one again */
+	assert_int_equal(look_up(rig, &question, "jim"), AUTH_OK);
+	question.request.credentials = &question.credentials;
+	auth_start(&question.request);
+	assert_int_equal(question.answers, 2);
+	assert_int_equal(question.verdict, AUTH_REFUSED);
+}
+
+static void
+lookups_go_along_the_chain(void **state)
+{
+	struct rig *rig = *state;
+	struct question question;
+
+	write_users(rig, "a", "bob@a.example:!:user=first\nbob@b.example:!:user=never\n");
+	write_users(rig, "b", "bob@a.example:!:user=never\nbob@b.example:!:user=second\n");
+	rig_configure(rig, "auth far { source server; domains c.example }\n"
+			   "auth a { source file; path @/a; domains a.example c.example }\n"
+			   "auth b { source file; path @/b }");
+	assert_int_equal(look_up(rig, &question, "bob@a.example"), AUTH_OK);
+	assert_string_equal(question.user, "first");
+	assert_int_equal(look_up(rig, &question, "bob@b.example"), AUTH_OK);
+	assert_string_equal(question.user, "second");
+	assert_int_equal(look_up(rig, &question, "tim@a.example"), AUTH_REFUSED);
+	assert_int_equal(look_up(rig, &question, "bob@c.example"), AUTH_BY_SERVER);
+}
+
 static void
 a_reload_shares_the_users_of_a_path(void **state)
 {
@@ -352,6 +408,8 @@ main(void)
 		RIG_TEST(the_reason_is_for_those_who_know_the_password),
 		RIG_TEST(the_first_source_that_knows_the_user_decides),
 		RIG_TEST(the_server_decides_on_whom_no_file_knows),
+		RIG_TEST(users_are_looked_up_without_a_password),
+		RIG_TEST(lookups_go_along_the_chain),
 		RIG_TEST(a_reload_shares_the_users_of_a_path),
 		RIG_TEST(users_swapped_during_a_check_stay_for_it),
 		cmocka_unit_test(a_path_is_for_files),
