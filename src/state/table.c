@@ -6,6 +6,7 @@
 #include "state/table.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -14,7 +15,9 @@
 
 enum {
 	SHARDS = 64,			/* a power of 2 */
-	BUCKETS_FIRST = 16
+	BUCKETS_FIRST = 16,
+	WALK_BUCKETS = 64,		/* that one call looks at, at most */
+	CANDIDATES = 8			/* of which one makes room */
 };
 
 struct table_entry {
@@ -36,6 +39,7 @@ struct table {
 	struct shard shards[SHARDS];
 	size_t value_size;
 	void (*clear)(void *value);
+	atomic_size_t shard_limit;	/* 0: none */
 	uint64_t seed;			/* names come from outside: nobody may choose colliding ones */
 };
 
@@ -46,6 +50,7 @@ table_new(size_t value_size, void (*clear)(void *value))
 
 	table->value_size = (value_size + sizeof(void *) - 1) / sizeof(void *) * sizeof(void *);
 	table->clear = clear;
+	atomic_init(&table->shard_limit, 0);
 	table->seed = random_number();
 	for (int i = 0; i < SHARDS; i++) {
 		struct shard *shard = &table->shards[i];
@@ -89,6 +94,14 @@ table_free(struct table **table)
 	xfree(t);
 }
 
+void
+table_set_limit(struct table *table, size_t limit)
+{
+	size_t share = limit / SHARDS + (limit % SHARDS > 0);
+
+	atomic_store_explicit(&table->shard_limit, share, memory_order_relaxed);
+}
+
 static struct shard *
 shard_of(struct table *table, uint64_t hash)
 {
@@ -117,6 +130,40 @@ sweep(struct table *table, struct shard *shard, struct table_entry **bucket, int
 		shard->count--;
 		entry_free(table, entry);
 	}
+}
+
+/* Removes the entry of a few that would expire first.  They are met where the sweep goes on: in no order. */
+static void
+make_room(struct table *table, struct shard *shard)
+{
+	struct table_entry **chosen = NULL, *gone;
+	int candidates = 0;
+
+	for (int i = 0; i < WALK_BUCKETS && candidates < CANDIDATES; i++) {
+		struct table_entry **bucket = bucket_of(shard, shard->sweep++);
+
+		for (; *bucket != NULL; bucket = &(*bucket)->next) {
+			if ((*bucket)->expires == TABLE_FOREVER)
+				continue;
+			candidates++;
+			if (chosen == NULL || (*bucket)->expires < (*chosen)->expires)
+				chosen = bucket;
+		}
+	}
+	if (chosen == NULL)
+		return;
+	gone = *chosen;
+	*chosen = gone->next;
+	shard->count--;
+	entry_free(table, gone);
+}
+
+static bool
+is_full(const struct table *table, const struct shard *shard)
+{
+	size_t limit = atomic_load_explicit(&table->shard_limit, memory_order_relaxed);
+
+	return limit > 0 && shard->count >= limit;
 }
 
 static void
@@ -149,10 +196,13 @@ find(const struct table *table, struct table_entry *entry, uint64_t hash, struct
 }
 
 static struct table_entry *
-add(const struct table *table, struct shard *shard, uint64_t hash, struct slice name)
+add(struct table *table, struct shard *shard, uint64_t hash, struct slice name)
 {
 	struct table_entry *entry = xcalloc(1, sizeof(*entry) + table->value_size + name.len), **bucket;
 
+	/* one more than needed, so that a lower limit is reached some day */
+	for (int i = 0; i < 2 && is_full(table, shard); i++)
+		make_room(table, shard);
 	if (shard->count >= shard->bucket_count)
 		grow(shard);
 	bucket = bucket_of(shard, hash);
@@ -219,4 +269,28 @@ table_count(struct table *table)
 		pthread_mutex_unlock(&table->shards[i].lock);
 	}
 	return count;
+}
+
+uint64_t
+table_walk(struct table *table, uint64_t cursor, int64_t now,
+    void (*visit)(struct slice name, void *value, void *arg), void *arg)
+{
+	/* the shard, and a bucket of it: they only ever split, and the new half comes later */
+	struct shard *shard = &table->shards[cursor >> 32 & (SHARDS - 1)];
+	size_t bucket = cursor & UINT32_MAX, end;
+	bool is_last;
+
+	pthread_mutex_lock(&shard->lock);
+	end = bucket + WALK_BUCKETS < shard->bucket_count ? bucket + WALK_BUCKETS : shard->bucket_count;
+	for (; bucket < end; bucket++) {
+		sweep(table, shard, &shard->buckets[bucket], now);
+		for (struct table_entry *entry = shard->buckets[bucket]; entry != NULL; entry = entry->next)
+			visit(slice_make(entry->data + table->value_size, entry->name_len), entry->data, arg);
+	}
+	is_last = end == shard->bucket_count;
+	pthread_mutex_unlock(&shard->lock);
+	if (!is_last)
+		return (cursor & ~(uint64_t)UINT32_MAX) | end;
+	shard++;
+	return shard == &table->shards[SHARDS] ? 0 : (uint64_t)(shard - table->shards) << 32;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * table.h: the one kind of table that threads share: entries by name, in
- * shards with a mutex each, that vanish by themselves when their time is up.
+ * shards with a mutex each, that vanish by themselves when their time is up,
+ * or before it where names that anybody makes up would fill the memory.
  * A shard is held for a few instructions, never across I/O.
  */
 #ifndef STATE_TABLE_H
@@ -21,6 +22,11 @@ struct table_entry;
 /* clear (or NULL) releases what a value holds, when its entry vanishes; it runs with the shard locked. */
 struct table *table_new(size_t value_size, void (*clear)(void *value));
 void table_free(struct table **table);			/* nobody uses it any more */
+/*
+ * About so many entries at most; 0, as at first: any number.  Beyond it a new one takes the place of one that
+ * would soon expire, but never of one that lives TABLE_FOREVER.  From any thread.
+ */
+void table_set_limit(struct table *table, size_t limit);
 
 /*
  * Finds the entry and locks its shard; NULL, and nothing locked, where there is none (or its time is up) and
@@ -35,5 +41,12 @@ int64_t table_expires(const struct table_entry *entry);
 /* Unlocks; the entry lives until `expires`: TABLE_FOREVER until that is changed, in the past no longer. */
 void table_unlock(struct table *table, struct table_entry *entry, int64_t expires);
 size_t table_count(struct table *table);		/* expired ones that were not met yet too */
+
+/*
+ * Visits some entries, each with its shard locked, and gives the cursor that goes on: from 0 until it is 0
+ * again, what is there all the while is visited at least once.  `visit` calls nothing of the table.
+ */
+uint64_t table_walk(struct table *table, uint64_t cursor, int64_t now,
+    void (*visit)(struct slice name, void *value, void *arg), void *arg);
 
 #endif

@@ -159,6 +159,134 @@ growth_loses_nothing(void **state)
 	table_free(&table);
 }
 
+/* Names that anybody makes up do not fill the memory; what would expire first goes. */
+static void
+a_limit_holds(void **state)
+{
+	enum { LIMIT = 6400, NAMES_MADE_UP = 200000 };
+	struct table *table = table_new(sizeof(struct value), clear);
+	char name[NAME_MAX_LEN];
+	size_t full;
+	int old = 0, young = 0;
+
+	(void)state;
+	atomic_store(&cleared, 0);
+	table_set_limit(table, LIMIT);
+	for (int i = 0; i < LIMIT; i++)
+		put(table, name_of(i, name).data, 1, 1, i % 2 == 0 ? 1000 : 2000);
+	full = table_count(table);
+	assert_in_range(full, LIMIT * 9 / 10, LIMIT);
+	for (int i = LIMIT; i < LIMIT + LIMIT / 4; i++)
+		put(table, name_of(i, name).data, 1, 1, 3000);
+	for (int i = 0; i < LIMIT; i += 2) {
+		old += look(table, name_of(i, name).data, 1);
+		young += look(table, name_of(i + 1, name).data, 1);
+	}
+	assert_true(young - old > LIMIT / 8);
+	for (int i = 0; i < NAMES_MADE_UP; i++) {
+		put(table, name_of(2 * LIMIT + i, name).data, 1, 1, 4000 + i);
+		assert_true(i % 1000 != 0 || table_count(table) <= LIMIT);
+	}
+	/* the one that came last is there, whatever its time */
+	put(table, "soon", 1, 1, 2);
+	assert_int_equal(look(table, "soon", 1), 1);
+	/* a lower limit is reached as others come, and without one all may */
+	table_set_limit(table, LIMIT / 4);
+	for (int i = 0; i < LIMIT * 2; i++)
+		put(table, name_of(i, name).data, 1, 1, 1000000);
+	assert_true(table_count(table) <= LIMIT / 4);
+	table_set_limit(table, 0);
+	for (int i = 0; i < LIMIT * 2; i++)
+		put(table, name_of(i, name).data, 1, 1, 1000000);
+	assert_int_equal(table_count(table), LIMIT * 2);
+	table_free(&table);
+}
+
+static void
+what_lives_for_ever_stays(void **state)
+{
+	enum { HELD = 1000 };
+	struct table *table = table_new(sizeof(struct value), clear);
+	char name[NAME_MAX_LEN];
+
+	(void)state;
+	table_set_limit(table, 1);
+	for (int i = 0; i < HELD; i++) {
+		put(table, name_of(i, name).data, 1, 1, TABLE_FOREVER);
+		put(table, name_of(HELD + i, name).data, 1, 1, 100);
+	}
+	for (int i = 0; i < HELD; i++)
+		assert_int_equal(look(table, name_of(i, name).data, 1), 1);
+	assert_true(table_count(table) < 2 * HELD);
+	table_free(&table);
+}
+
+struct walk {
+	struct table *table;
+	int seen[4000];
+	int visits, most;
+};
+
+static void
+on_visit(struct slice name, void *value, void *arg)
+{
+	struct walk *walk = arg;
+	uint64_t number;
+
+	name = slice_make(name.data + strlen("user"), name.len - strlen("user"));
+	assert_true(slice_to_number(name, 3999, &number));
+	assert_int_equal(((struct value *)value)->number, number + 1);
+	walk->seen[number]++;
+	walk->visits++;
+}
+
+static void
+walk_on(struct walk *walk, uint64_t *cursor, int64_t now)
+{
+	int before = walk->visits;
+
+	*cursor = table_walk(walk->table, *cursor, now, on_visit, walk);
+	if (walk->visits - before > walk->most)
+		walk->most = walk->visits - before;
+}
+
+static void
+a_walk_meets_all_that_live(void **state)
+{
+	enum { BEFORE = 1000, ALL = 4000 };
+	struct walk walk = { .table = table_new(sizeof(struct value), clear) };
+	uint64_t cursor = 0;
+	char name[NAME_MAX_LEN];
+	int steps = 0;
+
+	(void)state;
+	walk_on(&walk, &cursor, 1);
+	while (cursor != 0)
+		walk_on(&walk, &cursor, 1);
+	assert_int_equal(walk.visits, 0);
+	for (int i = 0; i < BEFORE; i++)
+		put(walk.table, name_of(i, name).data, i + 1, 1, i % 2 == 0 ? 100 : TABLE_FOREVER);
+	/* the table grows meanwhile */
+	do {
+		walk_on(&walk, &cursor, 99);
+		for (int i = BEFORE + steps * 100; i < ALL && i < BEFORE + (steps + 1) * 100; i++)
+			put(walk.table, name_of(i, name).data, i + 1, 1, TABLE_FOREVER);
+		steps++;
+	} while (cursor != 0);
+	for (int i = 0; i < BEFORE; i++)
+		assert_true(walk.seen[i] >= 1);
+	assert_true(walk.most < 300);
+	/* what has expired is met by nobody, and gone */
+	walk = (struct walk){ .table = walk.table };
+	do {
+		walk_on(&walk, &cursor, 100);
+	} while (cursor != 0);
+	for (int i = 0; i < ALL; i++)
+		assert_int_equal(walk.seen[i], i >= BEFORE || i % 2 == 1);
+	assert_int_equal(table_count(walk.table), ALL - BEFORE / 2);
+	table_free(&walk.table);
+}
+
 /* Threads count the same names up; entries come and go meanwhile. */
 enum { THREADS = 4, ROUNDS = 20000, NAMES = 64 };
 
@@ -182,15 +310,41 @@ count_up(void *arg)
 }
 
 static void
+look_at(struct slice name, void *value, void *arg)
+{
+	const struct value *v = value;
+	size_t *total = arg;
+
+	*total += name.len + (v->text != NULL ? strlen(v->text) : 0);
+}
+
+/* Somebody lists them meanwhile, and changes the limit. */
+static void *
+walk_around(void *arg)
+{
+	struct table *table = arg;
+	size_t total = 0;
+	uint64_t cursor = 0;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		cursor = table_walk(table, cursor, 0, look_at, &total);
+		table_set_limit(table, i % 2 == 0 ? 0 : 500);
+	}
+	return NULL;
+}
+
+static void
 threads_share_it(void **state)
 {
 	struct table *table = table_new(sizeof(struct value), clear);
-	pthread_t threads[THREADS];
+	pthread_t threads[THREADS], walker;
 	char name[NAME_MAX_LEN];
 
 	(void)state;
 	for (int i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, count_up, table), 0);
+	assert_int_equal(pthread_create(&walker, NULL, walk_around, table), 0);
+	pthread_join(walker, NULL);
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
 	for (int i = 0; i < NAMES; i++)
@@ -207,6 +361,9 @@ main(void)
 		cmocka_unit_test(entries_live_until_their_time),
 		cmocka_unit_test(others_sweep_what_has_expired),
 		cmocka_unit_test(growth_loses_nothing),
+		cmocka_unit_test(a_limit_holds),
+		cmocka_unit_test(what_lives_for_ever_stays),
+		cmocka_unit_test(a_walk_meets_all_that_live),
 		cmocka_unit_test(threads_share_it),
 	};
 
