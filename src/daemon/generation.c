@@ -203,7 +203,8 @@ open_farms(struct generation *g, const struct generation *before)
 
 		if (farm->affinity.ms == 0)
 			continue;
-		farm->bindings = kept != NULL ? affinity_get(kept) : affinity_new(farm->affinity.ms);
+		farm->bindings = kept != NULL ? affinity_get(kept) :
+		    affinity_new(&affinity_memory, farm->affinity.ms);
 	}
 }
 

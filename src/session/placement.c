@@ -146,6 +146,9 @@ on_bound(struct affinity_request *request, enum affinity_answer answer)
 	case AFFINITY_LATER:
 		leg_give_up(leg, "the user's sessions on the old server do not end");
 		break;
+	case AFFINITY_BOUND:
+	case AFFINITY_UNBOUND:
+		break;
 	}
 }
 
@@ -178,7 +181,7 @@ find_wanted(struct leg *leg, struct affinity *bindings, const char **why)
 	struct endpoint *endpoint;
 
 	way->replaces = 0;
-	if (!affinity_peek(bindings, way->key, loop_now(leg->session->worker->loop), &binding))
+	if (!affinity_peek_now(bindings, way->key, loop_now(leg->session->worker->loop), &binding))
 		return find_new(leg, why);
 	endpoint = pool_find(way->pool, binding.server);
 	if (is_alive(endpoint) && (way->server == NULL || strcmp(way->server, binding.server) == 0))

@@ -4,7 +4,8 @@
  * as long as any session of the user lives and some time longer.  Binding is
  * one step, never read and then write.  Each binding has a generation: a
  * rebind or a move makes a new one, kicks the sessions of those before, and
- * nobody gets in until they are gone.
+ * nobody gets in until they are gone.  Where the bindings are kept is an
+ * engine's matter (affinity_engine.h), so that every answer may come later.
  */
 #ifndef STATE_AFFINITY_H
 #define STATE_AFFINITY_H
@@ -20,8 +21,12 @@ enum { AFFINITY_SERVER_MAX = 256 };	/* of a server's name, with its NUL */
 
 struct affinity;		/* the bindings of one farm */
 struct affinity_lease;		/* one session's hold on a binding */
+struct affinity_engine;
+struct waiter;
 
-struct affinity *affinity_new(int64_t retention_ms);
+extern const struct affinity_engine affinity_memory;	/* this process alone */
+
+struct affinity *affinity_new(const struct affinity_engine *engine, int64_t retention_ms);
 struct affinity *affinity_get(struct affinity *affinity);	/* leases have their own references */
 void affinity_put(struct affinity **affinity);
 void affinity_set_retention(struct affinity *affinity, int64_t retention_ms);	/* after the last session */
@@ -31,51 +36,67 @@ struct affinity_binding {
 	uint64_t generation;
 };
 
-/* Looks without writing; false: the user is not bound. */
-bool affinity_peek(struct affinity *affinity, struct slice user, int64_t now,
-    struct affinity_binding *binding);
-
 enum affinity_answer {
 	AFFINITY_HERE,		/* bound to `wanted`: request->lease holds it */
 	AFFINITY_ELSEWHERE,	/* bound to another server: request->binding tells; nothing is held */
-	AFFINITY_LATER		/* the sessions of an old binding did not go in time */
+	AFFINITY_LATER,		/* not in time: kicked sessions do not go, or the engine cannot say */
+	AFFINITY_BOUND,		/* nobody asked for a lease: request->binding tells */
+	AFFINITY_UNBOUND
 };
 
-/* A wish to be bound.  Embedded in its owner; what it points to outlives the answer or the cancel. */
+/* A question or a wish.  Embedded in its owner; what it points to outlives the answer or the cancel. */
 struct affinity_request {
 	struct loop *loop;
 	struct slice user;
-	const char *wanted;
+	const char *wanted;	/* by affinity_open and affinity_move: the server */
 	uint64_t replaces;	/* not 0: the generation whose server is down; its sessions are kicked */
-	int64_t deadline;	/* as loop_now: how long to wait for kicked sessions to go */
-	/* Called once, perhaps before affinity_open returns; may end the session. */
+	int64_t deadline;	/* as loop_now: how long to wait for the answer */
+	/* Called once, perhaps before the function that asks returns; may end the session. */
 	void (*on_answer)(struct affinity_request *request, enum affinity_answer answer);
 	/* Of the lease, on `loop`, once: the session is to end.  Never within affinity_open. */
 	void (*on_kick)(void *owner);
 	void *owner;			/* of on_kick */
+	/* By affinity_list, for each binding before the answer; calls nothing of these here. */
+	void (*on_binding)(struct affinity_request *request, struct slice user,
+	    const struct affinity_binding *binding, int sessions);
+	uint64_t cursor;		/* of affinity_list: 0 to begin, and when all was told */
 
 	struct affinity_binding binding;	/* the answer */
 	struct affinity_lease *lease;
-	struct affinity *affinity;		/* while it waits */
+	int kicked;			/* sessions that were told to go */
+
+	struct affinity *affinity;		/* while it waits, as all that follows */
 	struct waiter *waiter;
+	void *work;				/* the engine's own */
 	struct loop_timer timer;
 };
 
+/* Looks without writing: BOUND, UNBOUND or LATER. */
+void affinity_peek(struct affinity *affinity, struct affinity_request *request);
+/* Wishes to be bound: HERE, ELSEWHERE or LATER. */
 void affinity_open(struct affinity *affinity, struct affinity_request *request);
-/* No answer will come; fine when none is awaited. */
+/*
+ * Binds the user to `wanted` and kicks whoever is there; new logins wait until the kicked sessions are gone.
+ * BOUND: they are; LATER: not yet; ELSEWHERE: another move came meanwhile; UNBOUND: nothing was to be moved.
+ */
+void affinity_move(struct affinity *affinity, struct affinity_request *request);
+/* Kicks the user's sessions and keeps the binding: BOUND, UNBOUND or LATER. */
+void affinity_kick(struct affinity *affinity, struct affinity_request *request);
+/*
+ * Tells some of the bindings, and where the next ones are: BOUND, or LATER.  From the first cursor to the
+ * last, what is there all the while is told at least once.
+ */
+void affinity_list(struct affinity *affinity, struct affinity_request *request);
+/* No answer will come; fine when none is awaited.  What was done is not undone. */
 void affinity_cancel(struct affinity_request *request);
 
 /* True from the moment the lease was kicked, before on_kick comes: asked before a client is told OK. */
 bool affinity_is_kicked(const struct affinity_lease *lease);
 void affinity_close(struct affinity_lease **lease);		/* on its own loop; fine with NULL */
 
-/*
- * Binds the user to another server and kicks whoever is there; false: the user is not bound.  New logins wait
- * until the kicked sessions are gone.  From any thread.
- */
-bool affinity_move(struct affinity *affinity, struct slice user, const char *to, int64_t now);
-/* Kicks the user's sessions and keeps the binding; the number that were kicked. */
-int affinity_kick(struct affinity *affinity, struct slice user, int64_t now);
-size_t affinity_count(struct affinity *affinity);
+size_t affinity_count(struct affinity *affinity);	/* the bindings that this process knows of */
+/* As affinity_peek, at once and at any time: of affinity_memory alone.  False: the user is not bound. */
+bool affinity_peek_now(struct affinity *affinity, struct slice user, int64_t now,
+    struct affinity_binding *binding);
 
 #endif

@@ -1,26 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * affinity.c: the bindings of a farm in memory.  An entry that anybody holds
- * lives for ever; the last one to leave sets its end.  While sessions of an
- * older generation live, the entry is blocked and logins wait.
+ * affinity_memory.c: the bindings of a farm in this process's memory.  An
+ * entry that anybody holds lives for ever; the last one to leave sets its
+ * end.  While sessions of an older generation live, the entry is blocked and
+ * logins wait.
  */
-#include "state/affinity.h"
-
-#include <stdatomic.h>
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/list.h"
 #include "base/xalloc.h"
 #include "net/waiter.h"
+#include "state/affinity_engine.h"
 #include "state/table.h"
 
-struct affinity {
-	atomic_int references;
-	_Atomic int64_t retention_ms;
-	_Atomic uint64_t generations;		/* of all users: one that is remembered never comes again */
+struct memory {
 	struct table *bindings;			/* of struct binding */
 	struct waiter_list blocked;		/* who waits for kicked sessions, of any user, to go */
+	_Atomic uint64_t generations;		/* of all users: one that is remembered never comes again */
 };
 
 struct binding {
@@ -28,18 +25,6 @@ struct binding {
 	uint64_t generation;
 	struct list leases;			/* of all generations */
 	int old_leases;				/* of those before this one: kicked, and to be gone */
-};
-
-struct affinity_lease {
-	struct list node;			/* in its binding's leases */
-	struct affinity *affinity;
-	struct table_entry *entry;
-	struct loop *loop;
-	void (*on_kick)(void *owner);
-	void *owner;				/* NULL once closed; touched on `loop` only */
-	uint64_t generation;
-	atomic_int references;			/* the session's and that of a kick under way */
-	atomic_bool is_kicked;
 };
 
 static void
@@ -59,50 +44,39 @@ on_unclaimed(void *owner)
 	affinity_put(&affinity);
 }
 
-struct affinity *
-affinity_new(int64_t retention_ms)
+static void *
+start(struct affinity *affinity)
 {
-	struct affinity *affinity = xcalloc(1, sizeof(*affinity));
+	struct memory *memory = xcalloc(1, sizeof(*memory));
 
-	atomic_init(&affinity->references, 1);
-	atomic_init(&affinity->retention_ms, retention_ms);
-	atomic_init(&affinity->generations, 0);
-	affinity->bindings = table_new(sizeof(struct binding), binding_clear);
-	waiter_list_init(&affinity->blocked, on_unclaimed, affinity);
-	return affinity;
+	memory->bindings = table_new(sizeof(struct binding), binding_clear);
+	atomic_init(&memory->generations, 0);
+	waiter_list_init(&memory->blocked, on_unclaimed, affinity);
+	return memory;
 }
 
-struct affinity *
-affinity_get(struct affinity *affinity)
+static void
+stop(void *store)
 {
-	atomic_fetch_add_explicit(&affinity->references, 1, memory_order_relaxed);
-	return affinity;
+	struct memory *memory = store;
+
+	table_free(&memory->bindings);
+	waiter_list_clear(&memory->blocked);
+	xfree(memory);
 }
 
-void
-affinity_put(struct affinity **affinity)
+static struct memory *
+memory_of(const struct affinity *affinity)
 {
-	struct affinity *a = *affinity;
-
-	*affinity = NULL;
-	if (a == NULL || atomic_fetch_sub_explicit(&a->references, 1, memory_order_acq_rel) > 1)
-		return;
-	table_free(&a->bindings);
-	waiter_list_clear(&a->blocked);
-	xfree(a);
-}
-
-void
-affinity_set_retention(struct affinity *affinity, int64_t retention_ms)
-{
-	atomic_store_explicit(&affinity->retention_ms, retention_ms, memory_order_relaxed);
+	assert(affinity->engine == &affinity_memory);
+	return affinity->store;
 }
 
 /* Who only looked, or was sent elsewhere, makes no binding live longer. */
 static void
-unlock_unchanged(struct affinity *affinity, struct table_entry *entry)
+unlock_unchanged(struct memory *memory, struct table_entry *entry)
 {
-	table_unlock(affinity->bindings, entry, table_expires(entry));
+	table_unlock(memory->bindings, entry, table_expires(entry));
 }
 
 /* Unlocks; an entry that nobody holds lives for the retention from now on. */
@@ -113,57 +87,36 @@ unlock(struct affinity *affinity, struct table_entry *entry, int64_t now)
 	int64_t retention = atomic_load_explicit(&affinity->retention_ms, memory_order_relaxed);
 	bool is_held = !list_is_empty(&binding->leases);
 
-	table_unlock(affinity->bindings, entry, is_held ? TABLE_FOREVER : now + retention);
+	table_unlock(memory_of(affinity)->bindings, entry, is_held ? TABLE_FOREVER : now + retention);
+}
+
+static void
+tell(const struct binding *binding, struct affinity_binding *out)
+{
+	snprintf(out->server, sizeof(out->server), "%s", binding->server);
+	out->generation = binding->generation;
 }
 
 bool
-affinity_peek(struct affinity *affinity, struct slice user, int64_t now, struct affinity_binding *out)
+affinity_peek_now(struct affinity *affinity, struct slice user, int64_t now, struct affinity_binding *out)
 {
-	struct table_entry *entry = table_lock(affinity->bindings, user, now, false);
-	struct binding *binding;
+	struct memory *memory = memory_of(affinity);
+	struct table_entry *entry = table_lock(memory->bindings, user, now, false);
 
 	if (entry == NULL)
 		return false;
-	binding = table_value(entry);
-	snprintf(out->server, sizeof(out->server), "%s", binding->server);
-	out->generation = binding->generation;
-	unlock_unchanged(affinity, entry);
+	tell(table_value(entry), out);
+	unlock_unchanged(memory, entry);
 	return true;
 }
 
 static void
-lease_put(struct affinity_lease *lease)
+peek(struct affinity_request *request)
 {
-	if (atomic_fetch_sub_explicit(&lease->references, 1, memory_order_acq_rel) == 1)
-		xfree(lease);
-}
+	bool is_bound = affinity_peek_now(request->affinity, request->user, loop_now(request->loop),
+	    &request->binding);
 
-static struct affinity_lease *
-lease_new(struct affinity *affinity, struct table_entry *entry, const struct affinity_request *request)
-{
-	struct binding *binding = table_value(entry);
-	struct affinity_lease *lease = xcalloc(1, sizeof(*lease));
-
-	lease->affinity = affinity_get(affinity);
-	lease->entry = entry;
-	lease->loop = request->loop;
-	lease->on_kick = request->on_kick;
-	lease->owner = request->owner;
-	lease->generation = binding->generation;
-	atomic_init(&lease->references, 1);
-	list_append(&binding->leases, &lease->node);
-	return lease;
-}
-
-static void
-on_kick_posted(struct loop *loop, void *arg)
-{
-	struct affinity_lease *lease = arg;
-
-	(void)loop;
-	if (lease->owner != NULL)
-		lease->on_kick(lease->owner);
-	lease_put(lease);
+	affinity_answer(request, is_bound ? AFFINITY_BOUND : AFFINITY_UNBOUND);
 }
 
 /* Tells every session of the binding to go; those told before are not told again.  The shard is locked. */
@@ -172,108 +125,101 @@ kick_all(struct binding *binding)
 {
 	int count = 0;
 
-	list_each(node, &binding->leases) {
-		struct affinity_lease *lease = list_entry(node, struct affinity_lease, node);
-
-		if (atomic_exchange_explicit(&lease->is_kicked, true, memory_order_acq_rel))
-			continue;
-		atomic_fetch_add_explicit(&lease->references, 1, memory_order_relaxed);
-		loop_post(lease->loop, on_kick_posted, lease);
-		count++;
-	}
+	list_each(node, &binding->leases)
+		count += affinity_lease_kick(list_entry(node, struct affinity_lease, node));
 	return count;
 }
 
 static void
-set_server(struct affinity *affinity, struct binding *binding, const char *server)
+set_server(struct memory *memory, struct binding *binding, const char *server)
 {
 	xfree(binding->server);
 	binding->server = xstrdup(server);
-	binding->generation = atomic_fetch_add_explicit(&affinity->generations, 1, memory_order_relaxed) + 1;
+	binding->generation = atomic_fetch_add_explicit(&memory->generations, 1, memory_order_relaxed) + 1;
 }
 
 /* A new generation on another server; who held an older one has to go before anybody gets in. */
-static void
-rebind(struct affinity *affinity, struct binding *binding, const char *server)
+static int
+rebind(struct memory *memory, struct binding *binding, const char *server)
 {
-	set_server(affinity, binding, server);
-	kick_all(binding);
+	int kicked = kick_all(binding);
+
+	set_server(memory, binding, server);
 	binding->old_leases = 0;
 	list_each(node, &binding->leases)
 		binding->old_leases++;
+	return kicked;
 }
 
+/* Waits until the sessions of older generations are gone.  The shard is locked: no wake is missed. */
 static void
-answer(struct affinity_request *request, enum affinity_answer answer)
+wait_unblocked(struct affinity_request *request, void (*on_unblocked)(void *owner))
 {
-	loop_timer_stop(request->loop, &request->timer);
-	affinity_put(&request->affinity);
-	request->on_answer(request, answer);
+	struct memory *memory = memory_of(affinity_get(request->affinity));
+
+	waiter_add(&memory->blocked, request->loop, on_unblocked, request, &request->waiter);
+	affinity_wait(request);
 }
 
 static void
-stop_waiting(struct affinity_request *request)
+give_back(struct affinity_request *request)
 {
 	struct affinity *affinity = request->affinity;
 
-	if (request->waiter != NULL && waiter_cancel(&request->waiter))
-		affinity_put(&affinity);
+	affinity_put(&affinity);
 }
 
 static void
-on_deadline(struct loop_timer *timer)
+cancel(struct affinity_request *request)
 {
-	struct affinity_request *request = loop_owner(timer, struct affinity_request, timer);
-
-	stop_waiting(request);
-	answer(request, AFFINITY_LATER);
+	if (request->waiter != NULL && waiter_cancel(&request->waiter))
+		give_back(request);
 }
 
 static void try_open(struct affinity_request *request);
 
 static void
-on_unblocked(void *owner)
+on_open_unblocked(void *owner)
 {
-	struct affinity_request *request = owner;
-	struct affinity *affinity = request->affinity;
-
-	affinity_put(&affinity);
-	try_open(request);
+	give_back(owner);
+	try_open(owner);
 }
 
-/* Waits until the sessions of older generations are gone.  The shard is locked: no wake is missed. */
-static void
-wait_unblocked(struct affinity_request *request)
+static struct affinity_lease *
+lease_new(struct table_entry *entry, const struct affinity_request *request)
 {
-	affinity_get(request->affinity);
-	waiter_add(&request->affinity->blocked, request->loop, on_unblocked, request, &request->waiter);
-	if (!loop_timer_is_set(&request->timer))
-		loop_timer_set(request->loop, &request->timer, request->deadline);
+	struct binding *binding = table_value(entry);
+	struct affinity_lease *lease = affinity_lease_new(request);
+
+	lease->place = entry;
+	lease->generation = binding->generation;
+	list_append(&binding->leases, &lease->node);
+	return lease;
 }
 
 /* What the binding says to the wish; the shard is locked.  False: the request waits. */
 static bool
 bind(struct affinity_request *request, struct table_entry *entry, enum affinity_answer *result)
 {
+	struct memory *memory = memory_of(request->affinity);
 	struct binding *binding = table_value(entry);
 
 	if (binding->server == NULL) {
 		list_init(&binding->leases);
-		set_server(request->affinity, binding, request->wanted);
+		set_server(memory, binding, request->wanted);
 	} else if (request->replaces != 0 && request->replaces == binding->generation) {
-		rebind(request->affinity, binding, request->wanted);
+		request->kicked = rebind(memory, binding, request->wanted);
 	}
-	snprintf(request->binding.server, sizeof(request->binding.server), "%s", binding->server);
-	request->binding.generation = binding->generation;
+	tell(binding, &request->binding);
 	if (strcmp(binding->server, request->wanted) != 0) {
 		*result = AFFINITY_ELSEWHERE;
 		return true;
 	}
 	if (binding->old_leases > 0) {
-		wait_unblocked(request);
+		wait_unblocked(request, on_open_unblocked);
 		return false;
 	}
-	request->lease = lease_new(request->affinity, entry, request);
+	request->lease = lease_new(entry, request);
 	*result = AFFINITY_HERE;
 	return true;
 }
@@ -283,98 +229,145 @@ try_open(struct affinity_request *request)
 {
 	int64_t now = loop_now(request->loop);
 	struct affinity *affinity = request->affinity;
-	struct table_entry *entry = table_lock(affinity->bindings, request->user, now, true);
+	struct memory *memory = memory_of(affinity);
+	struct table_entry *entry = table_lock(memory->bindings, request->user, now, true);
 	enum affinity_answer result = AFFINITY_LATER;
 	bool is_decided = bind(request, entry, &result);
 
 	if (is_decided && result == AFFINITY_HERE)
 		unlock(affinity, entry, now);
 	else
-		unlock_unchanged(affinity, entry);
+		unlock_unchanged(memory, entry);
 	if (is_decided)
-		answer(request, result);
-}
-
-void
-affinity_open(struct affinity *affinity, struct affinity_request *request)
-{
-	request->affinity = affinity_get(affinity);
-	request->lease = NULL;
-	request->waiter = NULL;
-	loop_timer_init(&request->timer, on_deadline);
-	try_open(request);
-}
-
-void
-affinity_cancel(struct affinity_request *request)
-{
-	if (request->affinity == NULL)
-		return;
-	stop_waiting(request);
-	loop_timer_stop(request->loop, &request->timer);
-	affinity_put(&request->affinity);
-}
-
-bool
-affinity_is_kicked(const struct affinity_lease *lease)
-{
-	return lease != NULL && atomic_load_explicit(&lease->is_kicked, memory_order_acquire);
+		affinity_answer(request, result);
 }
 
 /* Those who wait for other users look in vain and wait again: moves are rare. */
 static void
-leave(struct affinity *affinity, struct binding *binding, struct affinity_lease *lease)
+leave(struct memory *memory, struct binding *binding, struct affinity_lease *lease)
 {
 	list_remove(&lease->node);
 	if (lease->generation == binding->generation || --binding->old_leases > 0)
 		return;
-	for (int n = waiter_count(&affinity->blocked); n > 0; n--)
-		waiter_wake_one(&affinity->blocked);
+	for (int n = waiter_count(&memory->blocked); n > 0; n--)
+		waiter_wake_one(&memory->blocked);
 }
 
-void
-affinity_close(struct affinity_lease **lease)
+static void
+close_lease(struct affinity_lease *lease)
 {
-	struct affinity_lease *l = *lease;
+	struct memory *memory = memory_of(lease->affinity);
 
-	*lease = NULL;
-	if (l == NULL)
+	table_relock(memory->bindings, lease->place);
+	leave(memory, table_value(lease->place), lease);
+	unlock(lease->affinity, lease->place, loop_now(lease->loop));
+}
+
+static void
+on_move_unblocked(void *owner)
+{
+	struct affinity_request *request = owner;
+	struct memory *memory = memory_of(request->affinity);
+	struct table_entry *entry;
+	uint64_t mine = request->binding.generation;
+	bool is_over = true;
+
+	give_back(request);
+	entry = table_lock(memory->bindings, request->user, loop_now(request->loop), false);
+	if (entry != NULL) {
+		const struct binding *binding = table_value(entry);
+
+		tell(binding, &request->binding);
+		is_over = binding->old_leases == 0;
+		if (!is_over)
+			wait_unblocked(request, on_move_unblocked);
+		unlock_unchanged(memory, entry);
+	}
+	if (is_over)
+		affinity_answer(request,
+		    request->binding.generation == mine ? AFFINITY_BOUND : AFFINITY_ELSEWHERE);
+}
+
+static void
+move(struct affinity_request *request)
+{
+	struct memory *memory = memory_of(request->affinity);
+	int64_t now = loop_now(request->loop);
+	struct table_entry *entry = table_lock(memory->bindings, request->user, now, false);
+	struct binding *binding;
+	bool is_over;
+
+	if (entry == NULL) {
+		affinity_answer(request, AFFINITY_UNBOUND);
 		return;
-	table_relock(l->affinity->bindings, l->entry);
-	leave(l->affinity, table_value(l->entry), l);
-	unlock(l->affinity, l->entry, loop_now(l->loop));
-	l->owner = NULL;
-	affinity_put(&l->affinity);
-	lease_put(l);
+	}
+	binding = table_value(entry);
+	request->kicked = rebind(memory, binding, request->wanted);
+	tell(binding, &request->binding);
+	is_over = binding->old_leases == 0;
+	if (!is_over)
+		wait_unblocked(request, on_move_unblocked);
+	unlock(request->affinity, entry, now);
+	if (is_over)
+		affinity_answer(request, AFFINITY_BOUND);
 }
 
-bool
-affinity_move(struct affinity *affinity, struct slice user, const char *to, int64_t now)
+static void
+kick(struct affinity_request *request)
 {
-	struct table_entry *entry = table_lock(affinity->bindings, user, now, false);
+	struct memory *memory = memory_of(request->affinity);
+	int64_t now = loop_now(request->loop);
+	struct table_entry *entry = table_lock(memory->bindings, request->user, now, false);
 
-	if (entry == NULL)
-		return false;
-	rebind(affinity, table_value(entry), to);
-	unlock(affinity, entry, now);
-	return true;
+	if (entry != NULL) {
+		request->kicked = kick_all(table_value(entry));
+		tell(table_value(entry), &request->binding);
+		unlock_unchanged(memory, entry);
+	}
+	affinity_answer(request, entry != NULL ? AFFINITY_BOUND : AFFINITY_UNBOUND);
 }
 
-int
-affinity_kick(struct affinity *affinity, struct slice user, int64_t now)
+static void
+visit(struct slice name, void *value, void *arg)
 {
-	struct table_entry *entry = table_lock(affinity->bindings, user, now, false);
-	int count;
+	struct affinity_request *request = arg;
+	const struct binding *binding = value;
+	int sessions = 0;
 
-	if (entry == NULL)
-		return 0;
-	count = kick_all(table_value(entry));
-	unlock_unchanged(affinity, entry);
-	return count;
+	list_each(node, &binding->leases)
+		sessions++;
+	tell(binding, &request->binding);
+	request->on_binding(request, name, &request->binding, sessions);
 }
 
-size_t
-affinity_count(struct affinity *affinity)
+static void
+list(struct affinity_request *request)
 {
-	return table_count(affinity->bindings);
+	struct memory *memory = memory_of(request->affinity);
+
+	request->cursor =
+	    table_walk(memory->bindings, request->cursor, loop_now(request->loop), visit, request);
+	affinity_answer(request, AFFINITY_BOUND);
 }
+
+static size_t
+count(void *store)
+{
+	const struct memory *memory = store;
+
+	return table_count(memory->bindings);
+}
+
+const struct affinity_engine affinity_memory = {
+	.name = "memory",
+	.start = start,
+	.stop = stop,
+	.peek = peek,
+	.open = try_open,
+	.move = move,
+	.kick = kick,
+	.list = list,
+	.cancel = cancel,
+	.close = close_lease,
+	.count = count,
+};

@@ -60,17 +60,16 @@ static void
 act_on_binding(struct rig *rig, char letter)
 {
 	struct endpoint *first = endpoint_at(rig, 0), *second = endpoint_at(rig, 1);
-	int64_t now = loop_now(rig->loop);
 
 	switch (letter) {
 	case 'K':
-		affinity_kick(rig->bindings, bob, now);
+		kick_now(rig->bindings, rig->loop, bob);
 		break;
 	case 'M':
-		affinity_move(rig->bindings, bob, first->server, now);
+		move_now(rig->bindings, rig->loop, bob, first->server);
 		break;
 	case 'm':
-		affinity_move(rig->bindings, bob, second->server, now);
+		move_now(rig->bindings, rig->loop, bob, second->server);
 		break;
 	case 'W':			/* goes down, or up */
 		endpoint_set_down(first, !endpoint_is_down(first));

@@ -6,6 +6,7 @@
 #ifndef UNIT_SESSION_BOUND_H
 #define UNIT_SESSION_BOUND_H
 
+#include "../state/affinity_now.h"
 #include "client.h"
 
 #include <time.h>
@@ -90,7 +91,7 @@ server_of_bob(const struct rig *rig, int64_t at)
 {
 	static struct affinity_binding binding;
 
-	return affinity_peek(rig->bindings, bob, at, &binding) ? binding.server : "";
+	return affinity_peek_now(rig->bindings, bob, at, &binding) ? binding.server : "";
 }
 
 static inline void

@@ -213,7 +213,7 @@ a_kick_comes_to_its_users_leg(void **state)
 		welcome(&rig, i);
 		await_leg(&rig, i, LEG_READY);
 	}
-	assert_int_equal(affinity_kick(rig.bindings, slice_of(pair.names[1]), loop_now(rig.loop)), 1);
+	assert_int_equal(kick_now(rig.bindings, rig.loop, slice_of(pair.names[1])), 1);
 	await_leg(&rig, 1, LEG_KICKED);
 	assert_int_equal(told[0].count, 0);
 	peer_close(&client);

@@ -72,7 +72,7 @@ who_is_kicked_before_the_ok_hears_none(void **state)
 		server = serve(&rig, home);
 		if (agreed)
 			peer_say(server, "L OK done\r\n");
-		assert_int_equal(affinity_kick(rig.bindings, bob, loop_now(rig.loop)), 1);
+		assert_int_equal(kick_now(rig.bindings, rig.loop, bob), 1);
 		peer_expect(&client, unavailable);
 		peer_expect_end(server);
 		assert_true(s->leg == NULL || s->leg->lease == NULL);
@@ -81,7 +81,7 @@ who_is_kicked_before_the_ok_hears_none(void **state)
 	}
 	/* moved is kicked too, and there it goes next */
 	server = serve(&rig, home);
-	assert_true(affinity_move(rig.bindings, bob, name_of(&rig, !home), loop_now(rig.loop)));
+	assert_true(move_now(rig.bindings, rig.loop, bob, name_of(&rig, !home)));
 	peer_expect(&client, unavailable);
 	peer_say(&client, "a LOGIN bob secret\r\n");
 	agree(serve(&rig, !home), &client);
@@ -103,7 +103,7 @@ a_kick_that_is_on_its_way_counts(void **state)
 	home = home_of_bob(&rig);
 	s = ask_in(&rig, &client);
 	server = serve(&rig, home);
-	affinity_kick(rig.bindings, bob, loop_now(rig.loop));
+	kick_now(rig.bindings, rig.loop, bob);
 	s->leg->back->on_event(s->leg->back, BACK_EVENT_READY, s->leg);
 	assert_int_equal(s->phase, FRONT_COMMAND);
 	peer_expect(&client, unavailable);
@@ -304,7 +304,7 @@ the_sources_server_is_the_first_choice(void **state)
 		peer_close(&client);
 		all_leave(&rig);
 		/* it wins over a living binding: who is elsewhere is kicked, and awaited */
-		assert_true(affinity_move(rig.bindings, bob, name_of(&rig, !wanted), loop_now(rig.loop)));
+		assert_true(move_now(rig.bindings, rig.loop, bob, name_of(&rig, !wanted)));
 		guest_come(&guest, &rig, name_of(&rig, !wanted));
 		ask_in(&rig, &client);
 		await(rig.loop, &guest.kicks, 1);

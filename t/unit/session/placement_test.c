@@ -136,7 +136,7 @@ and_is_told_to_come_later_when_that_happens_twice(void **state)
 	peer_say(first, "L OK done\r\n");
 	second = serve(&rig, !home);
 	deadline = s->leg->way->route.deadline -= 100;
-	assert_true(affinity_move(rig.bindings, bob, name_of(&rig, home), loop_now(rig.loop)));
+	assert_true(move_now(rig.bindings, rig.loop, bob, name_of(&rig, home)));
 	peer_say(second, "L OK done\r\n");
 	peer_expect(&client, unavailable);
 	peer_expect_end(second);
@@ -167,7 +167,7 @@ a_server_that_is_down_is_replaced_after_a_kick(void **state)
 	ask_in(&rig, &old);
 	old_server = serve(&rig, home);
 	agree(old_server, &old);
-	assert_true(affinity_peek(rig.bindings, bob, loop_now(rig.loop), &before));
+	assert_true(affinity_peek_now(rig.bindings, bob, loop_now(rig.loop), &before));
 	endpoint_set_down(endpoint_at(&rig, home), true);
 	ask_in(&rig, &client);
 	server = serve(&rig, !home);
@@ -176,7 +176,7 @@ a_server_that_is_down_is_replaced_after_a_kick(void **state)
 	agree(server, &client);
 	peer_expect_end(old_server);
 	peer_expect(&old, "* BYE ");
-	assert_true(affinity_peek(rig.bindings, bob, loop_now(rig.loop), &after));
+	assert_true(affinity_peek_now(rig.bindings, bob, loop_now(rig.loop), &after));
 	assert_true(after.generation > before.generation);
 	expect_bound(&rig, !home);
 	/* back again, it is not the user's any more */
@@ -415,7 +415,7 @@ a_kick_ends_the_session(void **state)
 	ask_in(&rig, &client);
 	server = serve(&rig, home);
 	agree(server, &client);
-	assert_int_equal(affinity_kick(rig.bindings, bob, loop_now(rig.loop)), 1);
+	assert_int_equal(kick_now(rig.bindings, rig.loop, bob), 1);
 	peer_expect(&client, "* BYE ");
 	peer_expect_end(server);
 	peer_close(&client);
@@ -437,7 +437,7 @@ a_kick_writes_into_no_literal(void **state)
 	agree(server, &client);
 	peer_say(server, part);
 	peer_expect(&client, part);
-	affinity_kick(rig.bindings, bob, loop_now(rig.loop));
+	kick_now(rig.bindings, rig.loop, bob);
 	peer_expect_end(server);
 	peer_expect_end(&client);
 	peer_close(&client);

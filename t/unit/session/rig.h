@@ -98,7 +98,8 @@ rig_load(struct rig *rig, const struct rig_text *text)
 	for (size_t i = 0; i < rig->language->auths.count; i++)
 		assert_true(auth_open(rig->language->auths.items[i], NULL, &complaints));
 	if (rig->pool->farm != NULL && rig->pool->farm->affinity.ms > 0)
-		rig->bindings = rig->pool->farm->bindings = affinity_new(rig->pool->farm->affinity.ms);
+		rig->bindings = rig->pool->farm->bindings =
+		    affinity_new(&affinity_memory, rig->pool->farm->affinity.ms);
 	rig->settings->listener = listener_new(text->protocol, 1);
 }
 

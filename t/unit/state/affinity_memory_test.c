@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * affinity_test.c: one user, one server: binding, retention, rebinding and
+ * affinity_memory_test.c: one user, one server: binding, retention, rebinding and
  * moving with kicks, and all that may happen while somebody waits.
  */
 #include "../net/tape.h"
+#include "affinity_now.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -76,7 +77,7 @@ bound_at(struct affinity *affinity, int64_t now)
 {
 	static struct affinity_binding binding;
 
-	if (!affinity_peek(affinity, bob, now, &binding))
+	if (!affinity_peek_now(affinity, bob, now, &binding))
 		return "";
 	return binding.server;
 }
@@ -95,7 +96,7 @@ struct scene {
 static struct scene
 scene_open(void)
 {
-	return (struct scene){ loop_new(0), affinity_new(RETENTION) };
+	return (struct scene){ loop_new(0), affinity_new(&affinity_memory, RETENTION) };
 }
 
 static void
@@ -105,6 +106,19 @@ scene_close(struct scene *scene)
 	affinity_put(&scene->affinity);
 	assert_null(scene->affinity);
 	loop_free(&scene->loop);
+}
+
+/* Control asks, or a session that only looks: whatever it is of affinity.h. */
+static void
+ask_of(struct scene *s, struct guest *guest, void (*question)(struct affinity *, struct affinity_request *),
+    const char *wanted)
+{
+	memset(guest, 0, sizeof(*guest));
+	guest->request = (struct affinity_request){
+		.loop = s->loop, .user = bob, .wanted = wanted, .deadline = loop_now(s->loop) + PATIENCE,
+		.on_answer = on_answer, .owner = guest,
+	};
+	question(s->affinity, &guest->request);
 }
 
 static void
@@ -168,16 +182,18 @@ looking_writes_nothing(void **state)
 	ask_and_expect(s.affinity, s.loop, &first, "d1", "d1");
 	affinity_close(&first.lease);
 	expect_bound(s.affinity, now + RETENTION - 1, "d1");
-	assert_int_equal(affinity_kick(s.affinity, bob, now + RETENTION - 1), 0);
 	expect_bound(s.affinity, now + RETENTION, "");
 
 	ask_and_expect(s.affinity, s.loop, &first, "d1", "d1");
 	affinity_close(&first.lease);
 	affinity_set_retention(s.affinity, 5 * RETENTION);
 	ask_and_expect(s.affinity, s.loop, &stranger, "d2", "d1");
+	assert_int_equal(kick_now(s.affinity, s.loop, bob), 0);
+	ask_of(&s, &stranger, affinity_peek, NULL);
+	assert_int_equal(stranger.answer, AFFINITY_BOUND);
 	expect_bound(s.affinity, now + RETENTION, "");
-	assert_int_equal(affinity_kick(s.affinity, bob, now), 0);
-	assert_false(affinity_move(s.affinity, bob, "d2", now));
+	assert_int_equal(kick_now(s.affinity, s.loop, bob), 0);
+	assert_false(move_now(s.affinity, s.loop, bob, "d2"));
 	assert_int_equal(affinity_count(s.affinity), 0);
 	scene_close(&s);
 }
@@ -272,15 +288,15 @@ a_kick_keeps_the_binding(void **state)
 
 	(void)state;
 	ask_and_expect(s.affinity, s.loop, &old, "d1", "d1");
-	assert_int_equal(affinity_kick(s.affinity, bob, loop_now(s.loop)), 1);
-	assert_int_equal(affinity_kick(s.affinity, bob, loop_now(s.loop)), 0);
+	assert_int_equal(kick_now(s.affinity, s.loop, bob), 1);
+	assert_int_equal(kick_now(s.affinity, s.loop, bob), 0);
 	ask_and_expect(s.affinity, s.loop, &fresh, "d1", "d1");
 	turn_a_little(s.loop);
 	assert_int_equal(old.kicks, 1);
 	assert_int_equal(fresh.kicks, 0);
 	assert_false(affinity_is_kicked(fresh.lease));
 	/* who was kicked already is waited for too, and told once */
-	assert_true(affinity_move(s.affinity, bob, "d2", loop_now(s.loop)));
+	assert_true(move_now(s.affinity, s.loop, bob, "d2"));
 	turn_a_little(s.loop);
 	assert_int_equal(old.kicks, 1);
 	assert_int_equal(fresh.kicks, 1);
@@ -294,6 +310,185 @@ a_kick_keeps_the_binding(void **state)
 	scene_close(&s);
 }
 
+static void
+a_peek_tells_the_binding(void **state)
+{
+	struct scene s = scene_open();
+	struct guest first, looks;
+
+	(void)state;
+	ask_of(&s, &looks, affinity_peek, NULL);
+	assert_int_equal(looks.answers, 1);
+	assert_int_equal(looks.answer, AFFINITY_UNBOUND);
+	assert_string_equal(looks.request.binding.server, "");
+	assert_int_equal(affinity_count(s.affinity), 0);
+	ask_and_expect(s.affinity, s.loop, &first, "d1", "d1");
+	ask_of(&s, &looks, affinity_peek, NULL);
+	assert_int_equal(looks.answer, AFFINITY_BOUND);
+	assert_string_equal(looks.request.binding.server, "d1");
+	assert_int_equal(looks.request.binding.generation, first.request.binding.generation);
+	affinity_close(&first.lease);
+	scene_close(&s);
+}
+
+static void
+a_kick_tells_how_many(void **state)
+{
+	struct scene s = scene_open();
+	struct guest old[2], control;
+
+	(void)state;
+	ask_of(&s, &control, affinity_kick, NULL);
+	assert_int_equal(control.answer, AFFINITY_UNBOUND);
+	ask_and_expect(s.affinity, s.loop, &old[0], "d1", "d1");
+	ask_and_expect(s.affinity, s.loop, &old[1], "d1", "d1");
+	ask_of(&s, &control, affinity_kick, NULL);
+	assert_int_equal(control.answer, AFFINITY_BOUND);
+	assert_int_equal(control.request.kicked, 2);
+	assert_string_equal(control.request.binding.server, "d1");
+	affinity_close(&old[0].lease);
+	affinity_close(&old[1].lease);
+	scene_close(&s);
+}
+
+static void
+a_move_is_over_when_all_have_gone(void **state)
+{
+	struct scene s = scene_open();
+	struct guest old, control;
+	uint64_t generation;
+
+	(void)state;
+	ask_of(&s, &control, affinity_move, "d2");
+	assert_int_equal(control.answer, AFFINITY_UNBOUND);
+	ask_and_expect(s.affinity, s.loop, &old, "d1", "d1");
+	generation = old.request.binding.generation;
+	ask_of(&s, &control, affinity_move, "d2");
+	assert_int_equal(control.answers, 0);
+	assert_int_equal(control.request.kicked, 1);
+	expect_bound(s.affinity, loop_now(s.loop), "d2");
+	affinity_close(&old.lease);
+	await(s.loop, &control.answers, 1);
+	assert_int_equal(control.answer, AFFINITY_BOUND);
+	assert_string_equal(control.request.binding.server, "d2");
+	assert_true(control.request.binding.generation > generation);
+	/* nobody is there: at once */
+	ask_of(&s, &control, affinity_move, "d3");
+	assert_int_equal(control.answer, AFFINITY_BOUND);
+	assert_int_equal(control.request.kicked, 0);
+	expect_bound(s.affinity, loop_now(s.loop), "d3");
+	scene_close(&s);
+}
+
+static void
+a_move_may_end_in_other_ways(void **state)
+{
+	struct scene s = scene_open();
+	struct guest old, late, overtaken, gone, last;
+
+	(void)state;
+	ask_and_expect(s.affinity, s.loop, &old, "d1", "d1");
+	/* at first nobody goes in time */
+	memset(&late, 0, sizeof(late));
+	late.request = (struct affinity_request){ .loop = s.loop, .user = bob, .wanted = "d2",
+		.deadline = loop_now(s.loop) + 5, .on_answer = on_answer, .owner = &late };
+	affinity_move(s.affinity, &late.request);
+	await(s.loop, &late.answers, 1);
+	assert_int_equal(late.answer, AFFINITY_LATER);
+	expect_bound(s.affinity, loop_now(s.loop), "d2");
+	/* then one is faster, and one does not wait */
+	ask_of(&s, &overtaken, affinity_move, "d3");
+	ask_of(&s, &gone, affinity_move, "d4");
+	affinity_cancel(&gone.request);
+	ask_of(&s, &last, affinity_move, "d5");
+	assert_int_equal(overtaken.request.kicked + gone.request.kicked + last.request.kicked, 0);
+	affinity_set_retention(s.affinity, 0);
+	affinity_close(&old.lease);
+	await(s.loop, &overtaken.answers, 1);
+	await(s.loop, &last.answers, 1);
+	/* the binding itself is over by now: nobody was there, and none is kept */
+	assert_int_equal(last.answer, AFFINITY_BOUND);
+	assert_int_equal(gone.answers, 0);
+	expect_bound(s.affinity, loop_now(s.loop), "");
+	scene_close(&s);
+}
+
+static void
+a_move_hears_of_a_later_one(void **state)
+{
+	struct scene s = scene_open();
+	struct guest old, overtaken;
+
+	(void)state;
+	ask_and_expect(s.affinity, s.loop, &old, "d1", "d1");
+	ask_of(&s, &overtaken, affinity_move, "d2");
+	assert_true(move_now(s.affinity, s.loop, bob, "d3"));
+	affinity_close(&old.lease);
+	await(s.loop, &overtaken.answers, 1);
+	assert_int_equal(overtaken.answer, AFFINITY_ELSEWHERE);
+	assert_string_equal(overtaken.request.binding.server, "d3");
+	scene_close(&s);
+}
+
+enum { LISTED = 5000 };
+
+struct listing {
+	struct guest control;
+	int seen[LISTED], sessions, rows;
+};
+
+static void
+on_listed(struct affinity_request *request, struct slice user, const struct affinity_binding *binding,
+    int sessions)
+{
+	struct listing *listing = request->owner;
+	uint64_t number;
+
+	assert_true(slice_to_number(user, LISTED - 1, &number));
+	assert_string_equal(binding->server, number % 2 == 0 ? "d1" : "d2");
+	assert_true(binding->generation > 0);
+	listing->seen[number]++;
+	listing->sessions += sessions;
+	listing->rows++;
+}
+
+static void
+bindings_are_listed_bit_by_bit(void **state)
+{
+	struct scene s = scene_open();
+	static struct guest guests[LISTED];
+	static char names[LISTED][8];
+	struct listing listing = { .rows = 0 };
+	int pages = 0;
+
+	(void)state;
+	for (int i = 0; i < LISTED; i++) {
+		snprintf(names[i], sizeof(names[i]), "%d", i);
+		guests[i].request = (struct affinity_request){ .loop = s.loop, .user = slice_of(names[i]),
+			.wanted = i % 2 == 0 ? "d1" : "d2", .on_answer = on_answer, .on_kick = on_kick,
+			.owner = &guests[i] };
+		affinity_open(s.affinity, &guests[i].request);
+	}
+	affinity_close(&guests[0].lease);		/* bound, but with no session */
+	listing.control.request = (struct affinity_request){ .loop = s.loop, .on_answer = on_answer,
+		.on_binding = on_listed, .owner = &listing };
+	do {
+		int before = listing.rows;
+
+		affinity_list(s.affinity, &listing.control.request);
+		assert_int_equal(listing.control.answer, AFFINITY_BOUND);
+		assert_int_equal(listing.control.answers, ++pages);
+		/* no worker waits long for the lock */
+		assert_true(listing.rows - before < 200);
+	} while (listing.control.request.cursor != 0);
+	for (int i = 0; i < LISTED; i++) {
+		assert_int_equal(listing.seen[i], 1);
+		affinity_close(&guests[i].lease);
+	}
+	assert_int_equal(listing.sessions, LISTED - 1);
+	scene_close(&s);
+}
+
 /* Moved again while the first move is under way: who is of either generation has to go. */
 static void
 two_moves_in_a_row(void **state)
@@ -304,9 +499,9 @@ two_moves_in_a_row(void **state)
 
 	(void)state;
 	ask_and_expect(s.affinity, s.loop, &old, "d1", "d1");
-	assert_true(affinity_move(s.affinity, bob, "d2", now));
+	assert_true(move_now(s.affinity, s.loop, bob, "d2"));
 	ask(s.affinity, s.loop, &to_d2, "d2", 0);
-	assert_true(affinity_move(s.affinity, bob, "d3", now));
+	assert_true(move_now(s.affinity, s.loop, bob, "d3"));
 	ask(s.affinity, s.loop, &to_d3, "d3", 0);
 	assert_int_equal(to_d2.answers + to_d3.answers, 0);
 	affinity_close(&old.lease);
@@ -328,7 +523,7 @@ who_waits_too_long_is_told_later(void **state)
 
 	(void)state;
 	ask_and_expect(s.affinity, s.loop, &old, "d1", "d1");
-	assert_true(affinity_move(s.affinity, bob, "d2", loop_now(s.loop)));
+	assert_true(move_now(s.affinity, s.loop, bob, "d2"));
 	memset(&fresh, 0, sizeof(fresh));
 	fresh.request = (struct affinity_request){ .loop = s.loop, .user = bob, .wanted = "d2",
 		.deadline = loop_now(s.loop) + 5, .on_answer = on_answer, .on_kick = on_kick,
@@ -352,7 +547,7 @@ who_waits_may_leave(void **state)
 
 	(void)state;
 	ask_and_expect(s.affinity, s.loop, &old, "d1", "d1");
-	assert_true(affinity_move(s.affinity, bob, "d2", loop_now(s.loop)));
+	assert_true(move_now(s.affinity, s.loop, bob, "d2"));
 	ask(s.affinity, s.loop, &gone, "d2", 0);
 	ask(s.affinity, s.loop, &woken, "d2", 0);
 	affinity_cancel(&gone.request);
@@ -374,7 +569,7 @@ a_lease_may_be_closed_with_its_kick_under_way(void **state)
 
 	(void)state;
 	ask_and_expect(s.affinity, s.loop, &first, "d1", "d1");
-	assert_int_equal(affinity_kick(s.affinity, bob, loop_now(s.loop)), 1);
+	assert_int_equal(kick_now(s.affinity, s.loop, bob), 1);
 	affinity_close(&first.lease);
 	affinity_put(&s.affinity);
 	memset(&first, 0x5a, sizeof(first));
@@ -388,7 +583,6 @@ users_do_not_mix(void **state)
 {
 	struct scene s = scene_open();
 	struct guest bobs, alices, waits;
-	int64_t now = loop_now(s.loop);
 
 	(void)state;
 	ask_and_expect(s.affinity, s.loop, &bobs, "d1", "d1");
@@ -398,8 +592,8 @@ users_do_not_mix(void **state)
 	alices.request.owner = &alices;
 	affinity_open(s.affinity, &alices.request);
 	assert_int_equal(affinity_count(s.affinity), 2);
-	assert_true(affinity_move(s.affinity, bob, "d2", now));
-	assert_true(affinity_move(s.affinity, slice_of("alice"), "d2", now));
+	assert_true(move_now(s.affinity, s.loop, bob, "d2"));
+	assert_true(move_now(s.affinity, s.loop, slice_of("alice"), "d2"));
 	ask(s.affinity, s.loop, &waits, "d2", 0);
 	affinity_close(&alices.lease);
 	turn_a_little(s.loop);
@@ -535,9 +729,10 @@ run_crowd(void *arg)
 static void
 nobody_is_ever_on_two_servers(void **state)
 {
-	struct affinity *affinity = affinity_new(RETENTION);
+	struct affinity *affinity = affinity_new(&affinity_memory, RETENTION);
+	struct scene s = { loop_new(LOOP_CONTROL), affinity };
 	struct crowd crowds[THREADS];
-	struct affinity_binding binding;
+	struct guest control;
 
 	(void)state;
 	memset(crowds, 0, sizeof(crowds));
@@ -550,9 +745,10 @@ nobody_is_ever_on_two_servers(void **state)
 		assert_int_equal(pthread_create(&crowds[i].thread, NULL, run_crowd, &crowds[i]), 0);
 	}
 	for (int i = 0; i < MOVES; i++) {
-		affinity_move(affinity, bob, servers[i % SERVERS], clock_ms());
-		affinity_peek(affinity, bob, clock_ms(), &binding);
-		affinity_kick(affinity, bob, clock_ms());
+		ask_of(&s, &control, affinity_move, servers[i % SERVERS]);
+		await(s.loop, &control.answers, 1);
+		ask_of(&s, &control, affinity_peek, NULL);
+		kick_now(affinity, s.loop, bob);
 	}
 	for (int i = 0; i < THREADS; i++) {
 		pthread_join(crowds[i].thread, NULL);
@@ -565,7 +761,7 @@ nobody_is_ever_on_two_servers(void **state)
 	print_message("# %d logins, %d rebinds, %d kicks\n", THREADS * LOGINS, atomic_load(&rebinds),
 	    atomic_load(&kicked));
 	assert_true(atomic_load(&kicked) > 0);
-	affinity_put(&affinity);
+	scene_close(&s);
 }
 
 int
@@ -579,6 +775,12 @@ main(void)
 		cmocka_unit_test(no_generation_comes_again),
 		cmocka_unit_test(a_rebind_of_nobody_waits_for_nobody),
 		cmocka_unit_test(a_kick_keeps_the_binding),
+		cmocka_unit_test(a_peek_tells_the_binding),
+		cmocka_unit_test(a_kick_tells_how_many),
+		cmocka_unit_test(a_move_is_over_when_all_have_gone),
+		cmocka_unit_test(a_move_may_end_in_other_ways),
+		cmocka_unit_test(a_move_hears_of_a_later_one),
+		cmocka_unit_test(bindings_are_listed_bit_by_bit),
 		cmocka_unit_test(two_moves_in_a_row),
 		cmocka_unit_test(who_waits_too_long_is_told_later),
 		cmocka_unit_test(who_waits_may_leave),
