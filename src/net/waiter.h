@@ -29,8 +29,11 @@ void waiter_list_clear(struct waiter_list *list);
 
 /*
  * Waits at the end of the list.  on_wake(owner) is called on `loop`, once, and
- * ends the waiter: *slot is NULL by then.  There is no deadline here: whoever
- * waits has a timer, and cancels.  *slot must stay in place meanwhile.
+ * ends the waiter: *slot is NULL by then.  *slot must stay in place meanwhile.
+ * Who vanishes cancels: it need not be found by a number, as its loop's thread
+ * alone ends it.  There is no deadline here: one of a login spans several
+ * waits, so whoever waits has a timer of that loop, and cancels when it fires;
+ * what was handed out in the same moment comes back like any other.
  */
 void waiter_add(struct waiter_list *list, struct loop *loop, void (*on_wake)(void *owner), void *owner,
     struct waiter **slot);
