@@ -78,6 +78,7 @@ on_kick(void *owner)
 }
 
 static void on_bound(struct affinity_request *request, enum affinity_answer answer);
+static void on_peeked(struct affinity_request *request, enum affinity_answer answer);
 
 static int64_t
 login_deadline(const struct leg *leg)
@@ -88,22 +89,34 @@ login_deadline(const struct leg *leg)
 	    loop_now(leg->session->worker->loop) + way->pool->options.login_timeout.ms;
 }
 
+/* About the bindings of the farm. */
 static void
-ask(struct leg *leg, const char *wanted)
+prepare_request(struct leg *leg, void (*on_answer)(struct affinity_request *, enum affinity_answer))
 {
-	struct leg_way *way = leg->way;
-
-	way->binding = (struct affinity_request){
+	leg->way->binding = (struct affinity_request){
 		.loop = leg->session->worker->loop,
-		.user = way->key,
-		.wanted = wanted,
-		.replaces = way->replaces,
+		.user = leg->way->key,
 		.deadline = login_deadline(leg),
-		.on_answer = on_bound,
+		.on_answer = on_answer,
 		.on_kick = on_kick,
 		.owner = leg,
 	};
-	affinity_open(way->pool->farm->bindings, &way->binding);
+}
+
+static void
+peek(struct leg *leg)
+{
+	prepare_request(leg, on_peeked);
+	affinity_peek(bindings_of(leg), &leg->way->binding);
+}
+
+static void
+ask(struct leg *leg, const char *wanted)
+{
+	prepare_request(leg, on_bound);
+	leg->way->binding.wanted = wanted;
+	leg->way->binding.replaces = leg->way->replaces;
+	affinity_open(bindings_of(leg), &leg->way->binding);
 }
 
 /* The user lives elsewhere: there, once; a second time somebody else is faster than we. */
@@ -170,37 +183,38 @@ find_new(const struct leg *leg, const char **why)
 }
 
 /*
- * Where a user of a farm with affinity belongs; NULL: nowhere that can be had, and `why` tells.  The auth
- * source's word wins over a living binding: the sessions elsewhere are kicked first.
+ * Where a user who is bound belongs; NULL: nowhere that can be had, and `why` tells.  The auth source's word
+ * wins over a living binding: the sessions elsewhere are kicked first.
  */
 static struct endpoint *
-find_wanted(struct leg *leg, struct affinity *bindings, const char **why)
+find_bound(struct leg *leg, const struct affinity_binding *binding, const char **why)
 {
 	struct leg_way *way = leg->way;
-	struct affinity_binding binding;
-	struct endpoint *endpoint;
+	struct endpoint *endpoint = pool_find(way->pool, binding->server);
 
-	way->replaces = 0;
-	if (!affinity_peek_now(bindings, way->key, loop_now(leg->session->worker->loop), &binding))
-		return find_new(leg, why);
-	endpoint = pool_find(way->pool, binding.server);
-	if (is_alive(endpoint) && (way->server == NULL || strcmp(way->server, binding.server) == 0))
+	if (is_alive(endpoint) && (way->server == NULL || strcmp(way->server, binding->server) == 0))
 		return endpoint;
 	if (endpoint == NULL && way->snapshot != leg->session->worker->snapshot) {
 		/* perhaps a server of the newer configuration: not ours to replace */
 		*why = "the user's server is not of the configuration that the client came under";
 		return NULL;
 	}
-	way->replaces = binding.generation;
+	way->replaces = binding->generation;
 	return find_new(leg, why);
 }
 
 static void
-place_bound(struct leg *leg, struct affinity *bindings)
+on_peeked(struct affinity_request *request, enum affinity_answer answer)
 {
-	const char *why = NULL;
-	struct endpoint *wanted = find_wanted(leg, bindings, &why);
+	struct leg *leg = request->owner;
+	const char *why = "nobody can say now where the user is bound";
+	struct endpoint *wanted = NULL;
 
+	leg->way->replaces = 0;
+	if (answer == AFFINITY_BOUND)
+		wanted = find_bound(leg, &request->binding, &why);
+	else if (answer == AFFINITY_UNBOUND)
+		wanted = find_new(leg, &why);
 	if (wanted == NULL)
 		leg_give_up(leg, why);
 	else if (leg->way->is_judged_by_server)
@@ -213,7 +227,6 @@ void
 placement_start(struct leg *leg)
 {
 	struct leg_way *way = leg->way;
-	struct affinity *bindings = bindings_of(leg);
 	struct endpoint *endpoint;
 
 	if (leg->session->identity.hops <= 1) {
@@ -227,8 +240,8 @@ placement_start(struct leg *leg)
 		leg_give_up(leg, "the host that the auth source gave is this proxy itself");
 	} else if (way->has_host) {
 		leg_route(leg, make_endpoint(way));
-	} else if (bindings != NULL) {
-		place_bound(leg, bindings);
+	} else if (bindings_of(leg) != NULL) {
+		peek(leg);
 	} else if (way->server == NULL) {
 		leg_route(leg, NULL);
 	} else {
