@@ -12,6 +12,13 @@
 #include "base/hash.h"
 #include "base/xalloc.h"
 
+#define COUNTER_ROW(field, text) METRIC_COUNTER(struct endpoint, field, text),
+static const struct metric metrics[] = {
+	METRIC_GAUGE(struct endpoint, connections, "Sessions at the server, those still dialling too."),
+	ENDPOINT_COUNTERS(COUNTER_ROW)
+};
+const struct metric_table endpoint_metrics = { "endpoint", metrics, sizeof(metrics) / sizeof(metrics[0]) };
+
 static int
 read_relaxed(const atomic_int *value)
 {

@@ -17,16 +17,22 @@
 #include "base/addr.h"
 #include "base/buf.h"
 #include "base/slice.h"
-#include "base/tally.h"
+#include "base/metric.h"
 #include "net/waiter.h"
 
 struct balance_key;
 
-/* One worker's share of the counts, see tally.h: its own cache line, added up by whoever reads. */
+/* To count something more takes a row here. */
+#define ENDPOINT_COUNTERS(row) \
+	row(sessions, "Sessions that the server took.") \
+	row(connect_failures, "Attempts that failed: refused, timed out, TLS failed, out of protocol.") \
+	row(refused, "Logins that the server refused.")
+
+/* One worker's share, see tally.h: cache lines of its own, added up by whoever reads. */
 struct endpoint_counters {
-	_Alignas(64) _Atomic uint64_t sessions;	/* that came to relay here */
-	_Atomic uint64_t connect_failures;	/* refused, timed out, TLS failed, out of protocol */
-	_Atomic uint64_t refused;		/* logins this server refused */
+	_Alignas(64) struct {
+		ENDPOINT_COUNTERS(METRIC_FIELD)
+	};
 };
 
 struct endpoint {
@@ -46,6 +52,8 @@ struct endpoint {
 	_Atomic uint64_t capabilities_hash;	/* 0: nothing was learned yet */
 	struct endpoint_counters counters[];	/* one a worker */
 };
+
+extern const struct metric_table endpoint_metrics;	/* of struct endpoint */
 
 /* A moment's load, read once.  Who waits in the queue counts as a connection. */
 struct load {

@@ -15,12 +15,10 @@ enum {
 
 /* "1 session", "7 sessions"; returns out. */
 static const char *
-say_sessions(const struct control *control, char out[SESSIONS_MAX])
+say_sessions(char out[SESSIONS_MAX])
 {
-	int count = 0;
+	int count = atomic_load_explicit(&worker_process()->sessions, memory_order_relaxed);
 
-	for (int i = 0; i < control->assets.threads; i++)
-		count += atomic_load_explicit(&control->workers[i]->session_count, memory_order_relaxed);
 	snprintf(out, SESSIONS_MAX, "%d session%s", count, count == 1 ? "" : "s");
 	return out;
 }
@@ -55,12 +53,12 @@ enter(struct control *control, enum drain_phase phase)
 		break;
 	case DRAIN_WAIT:
 		log_write(LOG_NOTICE, "draining: %s; idle ones are told to go, others have %lld s",
-		    say_sessions(control, count), (long long)root->shutdown_timeout.ms / 1000);
+		    say_sessions(count), (long long)root->shutdown_timeout.ms / 1000);
 		tell_workers(control, worker_drain);
 		set_timer(control, root->shutdown_timeout.ms);
 		break;
 	case DRAIN_FINISH:
-		log_write(LOG_NOTICE, "draining: %s told to go", say_sessions(control, count));
+		log_write(LOG_NOTICE, "draining: %s told to go", say_sessions(count));
 		tell_workers(control, worker_finish);
 		set_timer(control, FINISH_MS);
 		break;
@@ -109,7 +107,7 @@ drain_stop(struct control *control)
 	if (control->phase == DRAIN_STOP)
 		return;
 	notify_stopping("stopping");
-	log_write(LOG_NOTICE, "stopping: %s ended", say_sessions(control, count));
+	log_write(LOG_NOTICE, "stopping: %s ended", say_sessions(count));
 	enter(control, DRAIN_STOP);
 }
 

@@ -15,8 +15,29 @@
 
 enum { FULL_RETRY_MS = 100 };		/* how soon to look again when max_connections is reached */
 
-/* All workers' sessions: max_connections bounds the process, so that the count cannot be one worker's. */
-static atomic_int total_sessions;
+/* max_connections bounds the process, so that the count cannot be one worker's. */
+static struct process process;
+
+#define COUNTER_ROW(field, text) METRIC_COUNTER(struct listener, field, text),
+static const struct metric listener_rows[] = {
+	METRIC_GAUGE(struct listener, connections, "Sessions, from accept to close."),
+	LISTENER_COUNTERS(COUNTER_ROW)
+};
+static const struct metric process_rows[] = {
+	METRIC_GAUGE(struct process, sessions, "Sessions of all listeners, from accept to close."),
+};
+const struct metric_table listener_metrics = {
+	"listener", listener_rows, sizeof(listener_rows) / sizeof(listener_rows[0])
+};
+const struct metric_table process_metrics = {
+	"process", process_rows, sizeof(process_rows) / sizeof(process_rows[0])
+};
+
+const struct process *
+worker_process(void)
+{
+	return &process;
+}
 
 struct listener *
 listener_new(const char *name, int threads)
@@ -54,7 +75,7 @@ is_process_full(const struct worker *worker)
 {
 	int64_t max = worker->snapshot->max_connections;
 
-	return max > 0 && atomic_load_explicit(&total_sessions, memory_order_relaxed) >= max;
+	return max > 0 && atomic_load_explicit(&process.sessions, memory_order_relaxed) >= max;
 }
 
 static bool
@@ -388,16 +409,14 @@ void
 worker_session_came(struct worker *worker, struct session *session)
 {
 	list_append(&worker->sessions, &session->node);
-	atomic_fetch_add_explicit(&worker->session_count, 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&total_sessions, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&process.sessions, 1, memory_order_relaxed);
 }
 
 void
 worker_session_gone(struct worker *worker, struct session *session)
 {
 	list_remove(&session->node);
-	atomic_fetch_sub_explicit(&worker->session_count, 1, memory_order_relaxed);
-	atomic_fetch_sub_explicit(&total_sessions, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&process.sessions, 1, memory_order_relaxed);
 	if (!worker->is_stopping)
 		look_whether_empty(worker);
 }

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
-#include "base/tally.h"
+#include "base/metric.h"
 #include "net/listener.h"
 #include "net/loop.h"
 #include "session/listener_settings.h"
@@ -20,12 +20,20 @@
 
 struct session;
 
+/* To count something more takes a row here. */
+#define LISTENER_COUNTERS(row) \
+	row(accepted, "Clients accepted.") \
+	row(refused, "Clients turned away for lack of memory.") \
+	row(logins, "Logins that succeeded.") \
+	row(failed_logins, "Logins refused.") \
+	row(bytes_up, "Octets relayed from clients, counted when their session ends.") \
+	row(bytes_down, "Octets relayed to clients, counted when their session ends.")
+
 /* One worker's counts of a listener, see tally.h: on a cache line of its own. */
 struct listener_counters {
-	_Alignas(64) _Atomic uint64_t accepted;	/* clients */
-	_Atomic uint64_t refused;		/* turned away: no memory left */
-	_Atomic uint64_t logins, failed_logins;
-	_Atomic uint64_t bytes_up, bytes_down;	/* relayed from and to clients */
+	_Alignas(64) struct {
+		LISTENER_COUNTERS(METRIC_FIELD)
+	};
 };
 
 /* What of a listener outlives reloads: known by its name. */
@@ -36,6 +44,13 @@ struct listener {
 	uint64_t tag;				/* of its TLS tickets */
 	struct listener_counters counters[];	/* one a worker; the whole by xcalloc_aligned */
 };
+
+/* What all workers count together. */
+struct process {
+	atomic_int sessions;			/* from accept to close; max_connections bounds them */
+};
+
+extern const struct metric_table listener_metrics, process_metrics;
 
 struct listener *listener_new(const char *name, int threads);
 struct listener *listener_get(struct listener *listener);
@@ -87,10 +102,11 @@ struct worker {
 	uint64_t next_session;			/* ids count from a random number */
 	uint64_t log_salt;			/* of hashed names */
 	size_t next_source;			/* of a pool's source addresses, in turn */
-	atomic_int session_count;
 	void (*on_empty)(struct worker *worker);	/* on control's loop */
 	void *owner;				/* of on_empty: control's to set and to read */
 };
+
+const struct process *worker_process(void);
 
 /* Control's. */
 /* log_salt: random, the same for all workers: names that are hashed in the log hash alike. */

@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "../base/counters.h"
+
 #include "balance/balance.h"
 #include "net/loop.h"
 
@@ -96,6 +98,22 @@ counters_have_lines_of_their_own(void **state)
 	assert_int_equal((uintptr_t)&e->counters[0] % 64, 0);
 	assert_int_equal((char *)&e->counters[2] - (char *)&e->counters[1], 64);
 	tally_add(&e->counters[2].refused, 1);
+	endpoint_put(&e);
+}
+
+static void
+each_counter_is_read_by_its_name(void **state)
+{
+	static const char *const names[] = { ENDPOINT_COUNTERS(COUNTER_NAME) };
+	struct endpoint *e = make(2);
+	_Atomic uint64_t *const threads[] = { &e->counters[0].sessions, &e->counters[1].sessions };
+
+	(void)state;
+	assert_string_equal(endpoint_metrics.of, "endpoint");
+	expect_counters(&endpoint_metrics, e, threads, names, sizeof(names) / sizeof(names[0]));
+	assert_true(endpoint_take(e));
+	assert_int_equal(metric_of(&endpoint_metrics, "connections", e, 2), 1);
+	endpoint_release(e);
 	endpoint_put(&e);
 }
 
@@ -477,6 +495,7 @@ main(void)
 		cmocka_unit_test(a_connection_keeps_the_endpoint),
 		cmocka_unit_test(usable_depends_on_the_key),
 		cmocka_unit_test(counters_have_lines_of_their_own),
+		cmocka_unit_test(each_counter_is_read_by_its_name),
 		cmocka_unit_test(learns_capabilities),
 		cmocka_unit_test(keeps_an_address),
 		cmocka_unit_test(room_goes_to_the_oldest),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* worker_test.c: gates through commits: who is accepted, under which settings, and when a worker is empty. */
+#include "../base/counters.h"
 #include "client.h"
 
 /* A second configuration, as a reload would bring it. */
@@ -180,11 +181,25 @@ who_is_too_many_waits(void **state)
 	for (int i = 0; i < 8; i++)
 		turn_a_little(rig.loop);
 	assert_int_equal(buf_len(&second.heard), 0);
-	assert_int_equal(atomic_load(&rig.worker->session_count), 1);
+	assert_int_equal(metric_of(&process_metrics, "sessions", worker_process(), 1), 1);
 	peer_close(&first);
 	expect_greeting(&second, "one.example.com");
 	peer_close(&second);
 	close_worker(&rig, &g);
+}
+
+static void
+each_counter_of_a_listener_is_read_by_its_name(void **state)
+{
+	static const char *const names[] = { LISTENER_COUNTERS(COUNTER_NAME) };
+	struct listener *l = listener_new("imap", 2);
+	_Atomic uint64_t *const threads[] = { &l->counters[0].accepted, &l->counters[1].accepted };
+
+	(void)state;
+	expect_counters(&listener_metrics, l, threads, names, sizeof(names) / sizeof(names[0]));
+	atomic_store(&l->connections, 3);
+	assert_int_equal(metric_of(&listener_metrics, "connections", l, 2), 3);
+	listener_put(&l);
 }
 
 static void
@@ -217,6 +232,7 @@ main(void)
 		cmocka_unit_test(sessions_keep_the_settings_they_began_with),
 		cmocka_unit_test(who_waited_at_a_dropped_gate_is_served),
 		cmocka_unit_test(who_is_too_many_waits),
+		cmocka_unit_test(each_counter_of_a_listener_is_read_by_its_name),
 		cmocka_unit_test(is_empty_when_drained),
 	};
 
