@@ -25,8 +25,13 @@ struct balance_key;
 /* To count something more takes a row here. */
 #define ENDPOINT_COUNTERS(row) \
 	row(sessions, "Sessions that the server took.") \
-	row(connect_failures, "Attempts that failed: refused, timed out, TLS failed, out of protocol.") \
-	row(refused, "Logins that the server refused.")
+	row(connect_failures, "Tries that could not connect.") \
+	row(timeouts, "Tries that the server took too long for.") \
+	row(tls_failures, "Tries that failed in the TLS handshake.") \
+	row(dialogue_failures, "Tries that the server broke off, or was out of protocol in.") \
+	row(refused, "Logins that the server refused.") \
+	row(put_off, "Tries that the server put off for later.") \
+	row(own_faults, "Tries that failed since files, ports or memory are short here.")
 
 /* One worker's share, see tally.h: cache lines of its own, added up by whoever reads. */
 struct endpoint_counters {

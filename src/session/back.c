@@ -59,7 +59,7 @@ finish_silent(struct back *back)
 	bool is_safe = !back->plan->order.needs_tls || stream_has_tls(&back->stream);
 
 	if (!is_safe)
-		back->why = "no TLS with the server";
+		back->cause = BACK_CAUSE_NO_TLS;
 	finish(back, is_safe ? BACK_EVENT_READY : BACK_EVENT_FAILED);
 }
 
@@ -176,7 +176,7 @@ on_stream(struct stream *stream, enum stream_event event, struct slice data, voi
 	case STREAM_MOVED:
 		break;
 	case STREAM_CLOSED:
-		back->why = "closed by the server";
+		back->cause = BACK_CAUSE_CLOSED;
 		finish(back, BACK_EVENT_FAILED);
 		break;
 	case STREAM_FAILED:
@@ -190,7 +190,7 @@ on_time(struct loop_timer *timer)
 {
 	struct back *back = loop_owner(timer, struct back, timer);
 
-	back->why = "timed out";
+	back->cause = BACK_CAUSE_TIMED_OUT;
 	finish(back, BACK_EVENT_FAILED);
 }
 
@@ -205,6 +205,7 @@ back_start(struct back *back, struct loop *loop, const struct back_plan *plan, b
 	back->plan = plan;
 	back->on_event = on_event;
 	back->owner = owner;
+	back->started_at = loop_now(loop);
 	back->phase = BACK_CONNECT;
 	if (plan->order.proto->dial != NULL) {
 		back->dial = xmalloc(sizeof(*back->dial));
@@ -252,6 +253,45 @@ back_is_own_fault(const struct back *back)
 	default:
 		return false;
 	}
+}
+
+static enum endpoint_result
+failure_of(const struct back *back)
+{
+	bool is_told_by_dial = back->cause == BACK_CAUSE_NONE && back->dial != NULL &&
+	    back->dial->why[0] != '\0';
+
+	if (back_is_own_fault(back))
+		return ENDPOINT_OWN_FAULT;
+	if (back->cause == BACK_CAUSE_TIMED_OUT || back->stream.error == ETIMEDOUT)
+		return ENDPOINT_TIMED_OUT;
+	if (back->phase == BACK_CONNECT)
+		return ENDPOINT_CONNECT_FAILED;
+	if (back->phase == BACK_TLS)
+		return ENDPOINT_TLS_FAILED;
+	return is_told_by_dial || back->cause == BACK_CAUSE_NO_TLS ? ENDPOINT_GARBLED : ENDPOINT_LOST;
+}
+
+enum endpoint_result
+back_result(const struct back *back, enum back_event event)
+{
+	switch (event) {
+	case BACK_EVENT_READY:
+		return ENDPOINT_OK;
+	case BACK_EVENT_REFUSED:
+		return ENDPOINT_REFUSED;
+	case BACK_EVENT_LATER:
+		return ENDPOINT_LATER;
+	case BACK_EVENT_FAILED:
+		break;
+	}
+	return failure_of(back);
+}
+
+int64_t
+back_took(const struct back *back)
+{
+	return loop_now(back->stream.loop) - back->started_at;
 }
 
 const char *
@@ -308,14 +348,19 @@ holds_secret(const struct back *back, struct slice text)
 const char *
 back_reason(const struct back *back, char out[BACK_REASON_MAX])
 {
+	static const char *const causes[] = {
+		[BACK_CAUSE_TIMED_OUT] = "timed out",
+		[BACK_CAUSE_CLOSED] = "closed by the server",
+		[BACK_CAUSE_NO_TLS] = "no TLS with the server",
+	};
 	struct slice last = back->dial != NULL ? buf_slice(&back->dial->last) : slice_of(NULL);
 	char text[STREAM_REASON_MAX];
 	bool says_more = back->dial != NULL && back->dial->was_refused && !holds_secret(back, last);
 	/* what a server said earlier is not the reason then */
 	bool is_broken = back->stream.error != 0;
 
-	if (back->why != NULL)
-		snprintf(out, BACK_REASON_MAX, "%s", back->why);
+	if (back->cause != BACK_CAUSE_NONE)
+		snprintf(out, BACK_REASON_MAX, "%s", causes[back->cause]);
 	else if (back->dial != NULL && back->dial->why[0] != '\0')
 		snprintf(out, BACK_REASON_MAX, "%s%s%.*s", back->dial->why, says_more ? ": " : "",
 		    says_more ? (int)last.len : 0, last.data);

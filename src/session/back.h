@@ -7,6 +7,7 @@
 #ifndef SESSION_BACK_H
 #define SESSION_BACK_H
 
+#include "balance/endpoint_report.h"
 #include "net/loop.h"
 #include "net/proxy_header.h"
 #include "net/stream.h"
@@ -20,6 +21,13 @@ enum back_event {
 	BACK_EVENT_REFUSED,	/* the server refused the login; back->dial->last has its words */
 	BACK_EVENT_LATER,	/* the server cannot now */
 	BACK_EVENT_FAILED	/* refused connection, timeout, TLS failure, out of protocol: back_reason */
+};
+
+enum back_cause {		/* of a failure that only back.c knows of */
+	BACK_CAUSE_NONE,	/* the stream or the dial tells */
+	BACK_CAUSE_TIMED_OUT,
+	BACK_CAUSE_CLOSED,
+	BACK_CAUSE_NO_TLS
 };
 
 /*
@@ -55,8 +63,9 @@ struct back {
 	back_callback *on_event;
 	void *owner;
 	struct buf in;				/* the server's bytes behind the dial's: the relay's first */
+	int64_t started_at;			/* loop_now */
 	enum back_phase phase;			/* where it failed, too */
-	const char *why;			/* of a failure that only this file knows of; or NULL */
+	enum back_cause cause;
 };
 
 /* The outcome comes as an event, never before this returns. */
@@ -65,6 +74,9 @@ void back_start(struct back *back, struct loop *loop, const struct back_plan *pl
 void back_forget_dial(struct back *back);	/* wipes the dial, once its words were read */
 void back_close(struct back *back);		/* at once, in any phase; no event comes; twice is fine */
 bool back_is_own_fault(const struct back *back);	/* something is short here, not there */
+/* For endpoint_report: what an event says about the server, and how long it took (ms). */
+enum endpoint_result back_result(const struct back *back, enum back_event event);
+int64_t back_took(const struct back *back);
 const char *back_doing(const struct back *back);	/* "connecting", "reading greeting" */
 enum { BACK_REASON_MAX = 320 };
 const char *back_reason(const struct back *back, char out[BACK_REASON_MAX]);	/* "connection refused" */

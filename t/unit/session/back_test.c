@@ -3,6 +3,8 @@
  * back_test.c: backs without any session, in front of a server that says
  * what it is told to: each way a dial may end, and being closed at each stage.
  */
+#include <errno.h>
+
 #include "../net/certificates.h"
 #include "door.h"
 
@@ -22,6 +24,7 @@ struct rig {
 	struct back *back;
 	int events;
 	enum back_event event;
+	enum endpoint_result result;
 	char reason[BACK_REASON_MAX];
 };
 
@@ -33,6 +36,7 @@ on_event(struct back *back, enum back_event event, void *owner)
 	assert_ptr_equal(back, rig->back);
 	rig->events++;
 	rig->event = event;
+	rig->result = back_result(back, event);
 	back_reason(back, rig->reason);
 	loop_stop(rig->loop);
 }
@@ -85,7 +89,7 @@ expect_event(struct rig *rig, enum back_event event)
 
 /* One reply of the server, and how a back ends that hears it behind the greeting and its own login. */
 static void
-end_with(const char *reply, enum back_event event, const char *reason)
+end_with(const char *reply, enum back_event event, enum endpoint_result result, const char *reason)
 {
 	struct rig rig;
 	struct peer *peer;
@@ -97,6 +101,7 @@ end_with(const char *reply, enum back_event event, const char *reason)
 	peer_expect(peer, login_line);
 	peer_say(peer, reply);
 	expect_event(&rig, event);
+	assert_int_equal(rig.result, result);
 	assert_string_equal(rig.reason, reason);
 	rig_close(&rig);
 }
@@ -110,7 +115,8 @@ tells_no_secret_that_is_repeated(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		end_with(words[i], BACK_EVENT_LATER, "words of the server with the password in them");
+		end_with(words[i], BACK_EVENT_LATER, ENDPOINT_LATER,
+		    "words of the server with the password in them");
 }
 
 /* A token is all in one message: user=bob, auth=Bearer secret */
@@ -187,14 +193,14 @@ static void
 tells_outcomes_apart(void **state)
 {
 	(void)state;
-	end_with("L NO [AUTHENTICATIONFAILED] no such user\r\n", BACK_EVENT_REFUSED,
+	end_with("L NO [AUTHENTICATIONFAILED] no such user\r\n", BACK_EVENT_REFUSED, ENDPOINT_REFUSED,
 	    "L NO [AUTHENTICATIONFAILED] no such user");
-	end_with("L NO [UNAVAILABLE] backend is away\r\n", BACK_EVENT_LATER,
+	end_with("L NO [UNAVAILABLE] backend is away\r\n", BACK_EVENT_LATER, ENDPOINT_LATER,
 	    "L NO [UNAVAILABLE] backend is away");
-	end_with("* BYE going down\r\n", BACK_EVENT_LATER, "* BYE going down");
-	end_with("X OK who is that\r\n", BACK_EVENT_FAILED, "garbled reply");
-	end_with("\r\n", BACK_EVENT_FAILED, "garbled reply");
-	end_with("\x16\x03\x01\x02\n", BACK_EVENT_FAILED, "garbled reply");
+	end_with("* BYE going down\r\n", BACK_EVENT_LATER, ENDPOINT_LATER, "* BYE going down");
+	end_with("X OK who is that\r\n", BACK_EVENT_FAILED, ENDPOINT_GARBLED, "garbled reply");
+	end_with("\r\n", BACK_EVENT_FAILED, ENDPOINT_GARBLED, "garbled reply");
+	end_with("\x16\x03\x01\x02\n", BACK_EVENT_FAILED, ENDPOINT_GARBLED, "garbled reply");
 }
 
 static void
@@ -208,6 +214,7 @@ fails_where_it_is_refused(void **state)
 	dial(&rig);
 	expect_event(&rig, BACK_EVENT_FAILED);
 	assert_string_equal(rig.reason, "connection refused");
+	assert_int_equal(rig.result, ENDPOINT_CONNECT_FAILED);
 	assert_string_equal(back_doing(rig.back), "connecting");
 	rig_close(&rig);
 }
@@ -230,6 +237,7 @@ fails_when_the_server_hangs_up(void **state)
 		peer_close(peer);
 		expect_event(&rig, BACK_EVENT_FAILED);
 		assert_string_equal(rig.reason, "closed by the server");
+		assert_int_equal(rig.result, ENDPOINT_LOST);
 		assert_string_equal(back_doing(rig.back), said > 0 ? "logging in" : "reading greeting");
 		rig_close(&rig);
 	}
@@ -254,6 +262,7 @@ tells_the_failure_and_not_an_earlier_reply(void **state)
 	stream_reset(&peer->stream);
 	expect_event(&rig, BACK_EVENT_FAILED);
 	assert_string_equal(rig.reason, "connection reset by peer");
+	assert_int_equal(rig.result, ENDPOINT_LOST);
 	rig_close(&rig);
 }
 
@@ -274,7 +283,9 @@ gives_a_silent_server_up_at_the_deadline(void **state)
 		await(rig.loop, &rig.events, 1);
 		assert_int_equal(rig.event, BACK_EVENT_FAILED);
 		assert_string_equal(rig.reason, "timed out");
+		assert_int_equal(rig.result, ENDPOINT_TIMED_OUT);
 		assert_true(loop_now(rig.loop) >= rig.plan.deadline);
+		assert_true(back_took(rig.back) >= 50 && back_took(rig.back) < TAPE_PATIENCE_MS);
 		rig_close(&rig);
 	}
 }
@@ -301,9 +312,57 @@ bounds_the_connect_apart(void **state)
 	assert_int_equal(rig.event, BACK_EVENT_FAILED);
 	assert_string_equal(rig.reason, "timed out");
 	assert_string_equal(back_doing(rig.back), "starting TLS with the server");
+	assert_int_equal(rig.result, ENDPOINT_TIMED_OUT);
 	assert_true(buf_len(&peer->heard) > 0);
 	tls_client_free(&tls.client);
 	rig_close(&rig);
+}
+
+static void
+tells_a_broken_handshake_from_a_dialogue(void **state)
+{
+	struct rig rig;
+	struct tls_back tls = { 0 };
+	struct error error;
+
+	(void)state;
+	rig_open(&rig);
+	tls.client = tls_client_load(false, NULL, &error);
+	rig.plan.tls = &tls;
+	rig.plan.implicit_tls = true;
+	dial(&rig);
+	peer_say(door_accept(&rig.server), greeting);
+	expect_event(&rig, BACK_EVENT_FAILED);
+	assert_int_equal(rig.result, ENDPOINT_TLS_FAILED);
+	tls_client_free(&tls.client);
+	rig_close(&rig);
+}
+
+/* An address to connect from that is not ours: no server can help that. */
+static void
+knows_its_own_faults(void **state)
+{
+	struct addr source;
+	struct rig rig;
+
+	(void)state;
+	assert_true(addr_parse(slice_of("192.0.2.1"), 0, &source));
+	rig_open(&rig);
+	rig.plan.source = &source;
+	dial(&rig);
+	expect_event(&rig, BACK_EVENT_FAILED);
+	assert_int_equal(rig.result, ENDPOINT_OWN_FAULT);
+	rig_close(&rig);
+}
+
+/* The kernel may be tired of waiting before we are. */
+static void
+a_timeout_is_one_whoever_sees_it(void **state)
+{
+	struct back back = { .phase = BACK_CONNECT, .stream.error = ETIMEDOUT };
+
+	(void)state;
+	assert_int_equal(back_result(&back, BACK_EVENT_FAILED), ENDPOINT_TIMED_OUT);
 }
 
 static void
@@ -391,6 +450,7 @@ logs_in_through_tls(struct tls_context *context, bool implicit)
 	peer_expect(peer, login_line);
 	peer_say(peer, "L OK done\r\n* 2 EXISTS\r\n");
 	expect_event(&rig, BACK_EVENT_READY);
+	assert_int_equal(rig.result, ENDPOINT_OK);
 	assert_true(slice_equals(buf_slice(&rig.back->in), "* 2 EXISTS\r\n"));
 	tls_client_free(&tls.client);
 	rig_close(&rig);
@@ -537,6 +597,7 @@ fails_without_a_dialogue_and_the_tls_it_needs(void **state)
 	dial(&rig);
 	expect_event(&rig, BACK_EVENT_FAILED);
 	assert_string_equal(rig.reason, "no TLS with the server");
+	assert_int_equal(rig.result, ENDPOINT_GARBLED);
 	rig_close(&rig);
 }
 
@@ -554,6 +615,9 @@ main(void)
 		cmocka_unit_test(tells_the_failure_and_not_an_earlier_reply),
 		cmocka_unit_test(gives_a_silent_server_up_at_the_deadline),
 		cmocka_unit_test(bounds_the_connect_apart),
+		cmocka_unit_test(tells_a_broken_handshake_from_a_dialogue),
+		cmocka_unit_test(knows_its_own_faults),
+		cmocka_unit_test(a_timeout_is_one_whoever_sees_it),
 		cmocka_unit_test(can_be_closed_at_each_stage),
 		cmocka_unit_test(refuses_plaintext_behind_starttls),
 		cmocka_unit_test(logs_in_through_either_tls),
