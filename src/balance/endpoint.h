@@ -45,6 +45,7 @@ struct endpoint {
 	char *server;			/* "d03" */
 	struct service *service;	/* one reference */
 	uint64_t server_hash;		/* of the name, for rendezvous hashing: equal on every proxy */
+	bool is_adhoc;			/* of no pool, see adhoc.h */
 	atomic_int references;
 	atomic_int weight;		/* 0: takes no new sessions */
 	atomic_bool is_down;		/* what its health says; nobody is sent there */

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "balance/adhoc.h"
 #include "balance/balance.h"
 #include "base/digest.h"
 #include "base/mechanism.h"
@@ -21,6 +22,7 @@ static const struct balancer *const balancers[] = { BALANCERS(BALANCER_POINTER) 
 struct endpoint_table {
 	struct map *services;		/* struct service by its name */
 	struct map *endpoints;		/* struct endpoint by its name */
+	struct adhoc_table *adhoc;
 	int threads;
 };
 
@@ -31,6 +33,7 @@ endpoint_table_new(int threads)
 
 	table->services = map_new();
 	table->endpoints = map_new();
+	table->adhoc = adhoc_table_new(threads);
 	table->threads = threads;
 	return table;
 }
@@ -60,6 +63,7 @@ endpoint_table_free(struct endpoint_table **table)
 {
 	if (*table == NULL)
 		return;
+	adhoc_table_free(&(*table)->adhoc);
 	map_each((*table)->endpoints, put_endpoint, NULL);
 	map_free(&(*table)->endpoints);
 	map_each((*table)->services, put_service, NULL);
@@ -131,6 +135,13 @@ forget_unused(struct endpoint_table *table)
 		service_put(&service);
 	}
 	xfree(unused.names);
+}
+
+void
+endpoint_table_sweep(struct endpoint_table *table, int64_t now)
+{
+	if (adhoc_sweep(table->adhoc, now))
+		forget_unused(table);
 }
 
 const struct conf_list *
@@ -317,6 +328,12 @@ pool_find(const struct pool *pool, const char *server)
 		if (strcmp(pool->endpoints[i]->server, server) == 0)
 			return pool->endpoints[i];
 	return NULL;
+}
+
+struct endpoint *
+pool_adhoc(const struct pool *pool, const struct addr *addr)
+{
+	return adhoc_get(pool->table->adhoc, pool->service, addr);
 }
 
 struct endpoint *

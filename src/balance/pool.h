@@ -90,6 +90,8 @@ struct addr pool_server_addr(const struct pool *pool, const struct server *serve
 
 /* The services of all pools and their endpoints by name, over all reloads.  Control's thread only. */
 struct endpoint_table *endpoint_table_new(int threads);
+/* Forgets ad-hoc endpoints that nobody has used for long; now: monotonic ms. */
+void endpoint_table_sweep(struct endpoint_table *table, int64_t now);
 void endpoint_table_free(struct endpoint_table **table);	/* after all pools were closed */
 
 /*
@@ -107,6 +109,8 @@ unsigned pool_mechanisms(const struct pool *pool);
 
 /* The endpoint of a server by its name; NULL: the pool has none such. */
 struct endpoint *pool_find(const struct pool *pool, const char *server);
+/* The ad-hoc endpoint of a host that none of its endpoints has: one reference.  From any thread. */
+struct endpoint *pool_adhoc(const struct pool *pool, const struct addr *addr);
 struct endpoint *pool_pick(const struct pool *pool, int worker, const struct balance_key *key);
 
 #endif

@@ -62,6 +62,7 @@ on_time(struct loop_timer *timer)
 
 	for (size_t i = 0; i < root->auths.count; i++)
 		refresh_auth(root->auths.items[i]);
+	endpoint_table_sweep(control->assets.endpoints, now);
 	if (now >= control->certificates_at) {
 		look_at_certificates(control);
 		control->certificates_at = now + CERTIFICATES_MS;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * upkeep.h: what is due from time to time: changed user files and renewed certificates are taken up, ticket
- * keys change.
+ * keys change, hosts that nobody uses any more are forgotten.
  */
 #ifndef DAEMON_UPKEEP_H
 #define DAEMON_UPKEEP_H

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "balance/adhoc.h"
 #include "balance/balance.h"
 #include "conf/conf.h"
 
@@ -443,6 +444,46 @@ a_dropped_pool_has_its_sessions_leave(void **state)
 	endpoint_table_free(&table);
 }
 
+/* The service lives on with its ad-hoc endpoints, and is forgotten with the last of them. */
+static void
+a_reload_keeps_adhoc_endpoints(void **state)
+{
+	struct endpoint_table *table = endpoint_table_new(1);
+	struct loaded old, now;
+	struct endpoint *e, *again;
+	struct addr addr;
+
+	(void)state;
+	assert_true(addr_parse(slice_of("192.0.2.7"), 143, &addr));
+	load(&old, "pool imap { balance user; port 143; server d01 { address ::1 } }");
+	assert_true(open_pool(&old, table));
+	e = pool_adhoc(pool_at(&old, 0), &addr);
+	assert_string_equal(e->name, "imap/192.0.2.7:143");
+	service_set_era(pool_at(&old, 0)->service, 7);
+	unload(&old);
+	load(&now, "pool imap { balance user; port 143; server d02 { address ::2 } }");
+	assert_true(open_pool(&now, table));
+	again = pool_adhoc(pool_at(&now, 0), &addr);
+	assert_ptr_equal(again, e);
+	assert_ptr_equal(pool_at(&now, 0)->service, e->service);
+	assert_null(pool_find(pool_at(&now, 0), e->server));
+	unload(&now);
+	endpoint_put(&e);
+	endpoint_put(&again);
+	endpoint_table_sweep(table, 0);
+	endpoint_table_sweep(table, ADHOC_KEPT_MS - 1);
+	load(&now, "pool imap { balance user; port 143; server d02 { address ::2 } }");
+	assert_true(open_pool(&now, table));
+	assert_int_equal(pool_at(&now, 0)->era, 7);
+	unload(&now);
+	endpoint_table_sweep(table, ADHOC_KEPT_MS);
+	load(&now, "pool imap { balance user; port 143; server d02 { address ::2 } }");
+	assert_true(open_pool(&now, table));
+	assert_int_equal(pool_at(&now, 0)->era, 0);
+	unload(&now);
+	endpoint_table_free(&table);
+}
+
 static void
 pools_of_a_farm_have_endpoints_of_their_own(void **state)
 {
@@ -532,6 +573,7 @@ main(void)
 		cmocka_unit_test(the_masters_password_is_read_from_its_file),
 		cmocka_unit_test(all_files_that_cannot_be_opened_are_named),
 		cmocka_unit_test(a_dropped_pool_has_its_sessions_leave),
+		cmocka_unit_test(a_reload_keeps_adhoc_endpoints),
 		cmocka_unit_test(pools_of_a_farm_have_endpoints_of_their_own),
 		cmocka_unit_test(bad_tls_is_told_at_its_directive),
 		cmocka_unit_test(a_failed_open_changes_nothing),

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * adhoc.c: endpoints by name, under one lock, which adhoc_get needs for a
+ * look at the map.  Who has no reference but the table's is not in use, and
+ * can only be again through adhoc_get.
+ */
+#include "balance/adhoc.h"
+
+#include <pthread.h>
+
+#include "base/map.h"
+#include "base/xalloc.h"
+
+enum { IN_USE = -1 };
+
+struct entry {
+	struct endpoint *endpoint;	/* one reference */
+	int64_t idle_since;		/* the first sweep that found it so; or IN_USE */
+};
+
+struct adhoc_table {
+	pthread_mutex_t lock;
+	struct map *entries;		/* struct entry by the endpoint's name */
+	int threads;
+};
+
+struct adhoc_table *
+adhoc_table_new(int threads)
+{
+	struct adhoc_table *table = xcalloc(1, sizeof(*table));
+
+	pthread_mutex_init(&table->lock, NULL);
+	table->entries = map_new();
+	table->threads = threads;
+	return table;
+}
+
+static void
+entry_free(struct entry *entry)
+{
+	endpoint_put(&entry->endpoint);
+	xfree(entry);
+}
+
+static void
+free_each(const char *name, void *value, void *arg)
+{
+	(void)name;
+	(void)arg;
+	entry_free(value);
+}
+
+void
+adhoc_table_free(struct adhoc_table **table)
+{
+	struct adhoc_table *t = *table;
+
+	*table = NULL;
+	if (t == NULL)
+		return;
+	map_each(t->entries, free_each, NULL);
+	map_free(&t->entries);
+	pthread_mutex_destroy(&t->lock);
+	xfree(t);
+}
+
+static struct endpoint *
+make(const struct adhoc_table *table, struct service *service, const struct addr *addr)
+{
+	char text[ADDR_TEXT_MAX];
+	struct endpoint *made = endpoint_new(service, addr_format(addr, text), table->threads);
+
+	made->is_adhoc = true;
+	endpoint_set_addr(made, addr);
+	endpoint_set_weight(made, 1);
+	return made;
+}
+
+/* Of the table, which is locked; NULL: it is full. */
+static struct entry *
+find_or_add(struct adhoc_table *table, struct endpoint *made)
+{
+	struct slice name = slice_of(made->name);
+	struct entry *entry = map_get(table->entries, name);
+
+	if (entry != NULL || map_count(table->entries) >= ADHOC_MAX)
+		return entry;
+	entry = xcalloc(1, sizeof(*entry));
+	entry->endpoint = endpoint_get(made);
+	map_set(table->entries, name, entry);
+	return entry;
+}
+
+struct endpoint *
+adhoc_get(struct adhoc_table *table, struct service *service, const struct addr *addr)
+{
+	struct endpoint *made = make(table, service, addr), *found = NULL;
+	struct entry *entry;
+
+	pthread_mutex_lock(&table->lock);
+	entry = find_or_add(table, made);
+	if (entry != NULL) {
+		entry->idle_since = IN_USE;
+		found = endpoint_get(entry->endpoint);
+	}
+	pthread_mutex_unlock(&table->lock);
+	if (found == NULL)
+		return made;
+	endpoint_put(&made);
+	return found;
+}
+
+struct sweep {
+	int64_t now;
+	struct entry **gone;
+	size_t count;
+};
+
+static void
+look_at(const char *name, void *value, void *arg)
+{
+	struct entry *entry = value;
+	struct sweep *sweep = arg;
+
+	(void)name;
+	if (atomic_load(&entry->endpoint->references) > 1)
+		entry->idle_since = IN_USE;
+	else if (entry->idle_since == IN_USE)
+		entry->idle_since = sweep->now;
+	else if (sweep->now - entry->idle_since >= ADHOC_KEPT_MS)
+		sweep->gone[sweep->count++] = entry;
+}
+
+bool
+adhoc_sweep(struct adhoc_table *table, int64_t now)
+{
+	struct sweep sweep = { .now = now };
+
+	pthread_mutex_lock(&table->lock);
+	sweep.gone = xcalloc(map_count(table->entries), sizeof(struct entry *));
+	map_each(table->entries, look_at, &sweep);
+	for (size_t i = 0; i < sweep.count; i++)
+		map_remove(table->entries, slice_of(sweep.gone[i]->endpoint->name));
+	pthread_mutex_unlock(&table->lock);
+	for (size_t i = 0; i < sweep.count; i++)
+		entry_free(sweep.gone[i]);
+	xfree(sweep.gone);
+	return sweep.count > 0;
+}
+
+size_t
+adhoc_count(struct adhoc_table *table)
+{
+	size_t count;
+
+	pthread_mutex_lock(&table->lock);
+	count = map_count(table->entries);
+	pthread_mutex_unlock(&table->lock);
+	return count;
+}
