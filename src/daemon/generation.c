@@ -106,7 +106,6 @@ fill_snapshot(struct generation *g)
 	g->snapshot.control = g->assets->control;
 	g->snapshot.on_unused = on_unused;
 	g->snapshot.workers = g->assets->threads;
-	g->snapshot.threads = g->assets->threads;
 	g->snapshot.shares = xcalloc_aligned((size_t)g->assets->threads * sizeof(g->snapshot.shares[0]));
 }
 

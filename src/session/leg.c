@@ -3,6 +3,7 @@
 #include "session/leg.h"
 
 #include "balance/endpoint.h"
+#include "balance/endpoint_report.h"
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "session/placement.h"
@@ -75,17 +76,17 @@ leg_settle(struct leg *leg)
 }
 
 void
-leg_drop(struct leg **slot)
+leg_drop(struct leg **gone)
 {
-	struct leg *leg = *slot, **link;
+	struct leg *leg = *gone, **link;
 
 	if (leg == NULL)
 		return;
 	for (link = &leg->session->leg; *link != leg; link = &(*link)->next)
 		continue;
 	*link = leg->next;
-	if (slot != link)
-		*slot = NULL;
+	if (gone != link)
+		*gone = NULL;
 	leg_drop_back(leg);
 	free_way(leg);
 	/* who waits for the user's sessions on this server to be gone is let in by this */
@@ -106,7 +107,6 @@ void
 leg_succeed(struct leg *leg)
 {
 	leg->endpoint = route_claim(&leg->way->route);
-	tally_add(&leg->endpoint->counters[leg->session->worker->index].sessions, 1);
 	leg->on_event(leg, LEG_READY);
 }
 
@@ -133,8 +133,6 @@ try_again(struct leg *leg, enum back_event event)
 	struct leg_way *way = leg->way;
 	char reason[BACK_REASON_MAX];
 
-	if (!back_is_own_fault(leg->back))
-		tally_add(&way->route.endpoint->counters[leg->session->worker->index].connect_failures, 1);
 	leg_log(leg, LOG_WARNING, "server failed: %s while %s", back_reason(leg->back, reason),
 	    back_doing(leg->back));
 	leg_drop_back(leg);
@@ -146,18 +144,12 @@ try_again(struct leg *leg, enum back_event event)
 }
 
 static void
-on_refused(struct leg *leg)
-{
-	tally_add(&leg->way->route.endpoint->counters[leg->session->worker->index].refused, 1);
-	leg->on_event(leg, LEG_REFUSED);
-}
-
-static void
 on_back(struct back *back, enum back_event event, void *owner)
 {
 	struct leg *leg = owner;
 
-	(void)back;
+	endpoint_report(leg->way->route.endpoint, leg->session->worker->index, back_result(back, event),
+	    back_took(back));
 	switch (event) {
 	case BACK_EVENT_READY:
 		learn(leg);
@@ -165,7 +157,7 @@ on_back(struct back *back, enum back_event event, void *owner)
 		break;
 	case BACK_EVENT_REFUSED:
 		learn(leg);
-		on_refused(leg);
+		leg->on_event(leg, LEG_REFUSED);
 		break;
 	case BACK_EVENT_LATER:
 	case BACK_EVENT_FAILED:

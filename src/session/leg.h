@@ -72,7 +72,7 @@ struct leg *leg_new(struct session *s, struct snapshot *snapshot, struct pool *p
     leg_callback *on_event);
 void leg_start(struct leg *leg);
 void leg_settle(struct leg *leg);	/* after LEG_READY: way and dial were of use and are wiped */
-void leg_drop(struct leg **leg);	/* in any state: closes, gives back, and no event comes */
+void leg_drop(struct leg **gone);	/* in any state: closes, gives back, and no event comes */
 
 bool leg_is_queued(const struct leg *leg);	/* for room at its server */
 const char *leg_doing(const struct leg *leg);	/* "waiting in the queue", "reading greeting" */

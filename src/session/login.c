@@ -35,18 +35,18 @@ forget_user(struct login *login)
 }
 
 void
-login_free(struct login **slot, struct loop *loop)
+login_free(struct login **login, struct loop *loop)
 {
-	struct login *login = *slot;
+	struct login *gone = *login;
 
-	*slot = NULL;
-	if (login == NULL)
+	*login = NULL;
+	if (gone == NULL)
 		return;
-	dialogue_wipe(&login->dialogue);
-	buf_wipe(&login->in);
-	offer_put(&login->offer);
-	forget_user(login);
-	loop_defer(loop, xfree, login);
+	dialogue_wipe(&gone->dialogue);
+	buf_wipe(&gone->in);
+	offer_put(&gone->offer);
+	forget_user(gone);
+	loop_defer(loop, xfree, gone);
 }
 
 /* How a login fails. */

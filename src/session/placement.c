@@ -30,19 +30,6 @@ is_alive(const struct endpoint *endpoint)
 	return endpoint != NULL && !endpoint_is_down(endpoint);
 }
 
-/* An endpoint of this leg alone, under the settings of the pool. */
-static struct endpoint *
-make_endpoint(const struct leg_way *way)
-{
-	char name[ADDR_TEXT_MAX];
-	struct endpoint *made;
-
-	made = endpoint_new(way->pool->service, addr_format(&way->host, name), way->snapshot->threads);
-	endpoint_set_addr(made, &way->host);
-	endpoint_set_weight(made, 1);
-	return made;
-}
-
 /* A host that an endpoint has is that endpoint: its server is what the auth source wants. */
 static void
 find_host(struct leg_way *way)
@@ -239,7 +226,7 @@ placement_start(struct leg *leg)
 	if (way->has_host && listeners_are_at(&way->snapshot->listeners, &way->host)) {
 		leg_give_up(leg, "the host that the auth source gave is this proxy itself");
 	} else if (way->has_host) {
-		leg_route(leg, make_endpoint(way));
+		leg_route(leg, pool_adhoc(way->pool, &way->host));
 	} else if (bindings_of(leg) != NULL) {
 		peek(leg);
 	} else if (way->server == NULL) {

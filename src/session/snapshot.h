@@ -43,7 +43,6 @@ struct snapshot {
 	/* On control's loop, when the last worker let go; may free the snapshot. */
 	void (*on_unused)(struct snapshot *snapshot);
 	int workers;				/* control's: how many still hold it */
-	int threads;				/* workers there are */
 	struct snapshot_share *shares;		/* one a worker, by xcalloc_aligned */
 };
 

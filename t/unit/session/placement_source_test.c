@@ -378,7 +378,7 @@ a_host_without_a_port_is_its_server(void **state)
 
 /* No server's of the pool: dialled for this session alone, and bound to nothing. */
 static void
-another_host_is_of_this_session_alone(void **state)
+another_host_is_shared_by_its_sessions(void **state)
 {
 	static const char line[] = "bob:{PLAIN}secret:host=127.0.0.1 port=PORT2\n";
 	struct rig rig;
@@ -627,7 +627,7 @@ main(void)
 		cmocka_unit_test(the_sources_server_is_the_first_choice),
 		cmocka_unit_test(and_moves_nobody_before_the_servers_ok),
 		cmocka_unit_test(a_host_without_a_port_is_its_server),
-		cmocka_unit_test(another_host_is_of_this_session_alone),
+		cmocka_unit_test(another_host_is_shared_by_its_sessions),
 		cmocka_unit_test(and_goes_with_its_pool),
 		cmocka_unit_test(the_sources_pool_is_of_the_same_farm),
 		cmocka_unit_test(users_of_one_mailbox_meet),

@@ -125,7 +125,6 @@ rig_open_text(struct rig *rig, const struct rig_text *text)
 	rig->snapshot.users = rig->language->users;
 	rig->snapshot.control = rig->loop;
 	rig->snapshot.workers = 1;
-	rig->snapshot.threads = 1;
 	rig->snapshot.on_unused = on_unused;
 	rig->snapshot.hash_unknown_users = true;
 	rig->snapshot.events = SESSION_EVENT_LOGIN | SESSION_EVENT_LOGIN_FAILED | SESSION_EVENT_MESSAGE |
