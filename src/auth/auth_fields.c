@@ -208,6 +208,16 @@ has_its_place(const char *word, struct error *error)
 	return true;
 }
 
+/* What %d will make of it is seen at the login. */
+static bool
+has_address(const struct auth_fields *fields, struct error *error)
+{
+	const char *host = fields->host;
+
+	return host == NULL || fields->hostip != NULL || strchr(host, '%') != NULL || is_address(host) ||
+	    error_set(error, "host is a name, which is not looked up: it needs a hostip beside it");
+}
+
 bool
 auth_fields_read(const char *words, size_t size, struct auth_fields *fields, struct error *error)
 {
@@ -219,7 +229,7 @@ auth_fields_read(const char *words, size_t size, struct auth_fields *fields, str
 		if (!has_its_place(word, error) || (is_ours && !read_word(word, fields, error)))
 			return false;
 	}
-	return true;
+	return has_address(fields, error);
 }
 
 static void

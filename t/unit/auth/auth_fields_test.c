@@ -134,7 +134,7 @@ only_some_networks_are_allowed(void **state)
 		char text[128];
 		struct auth_answer answer;
 
-		snprintf(text, sizeof(text), "allow_nets=%s reason=x host=h", rows[i].nets);
+		snprintf(text, sizeof(text), "allow_nets=%s reason=x host=::1", rows[i].nets);
 		answer = judge(text, rows[i].client);
 		if (answer.verdict != rows[i].verdict)
 			fail_msg("%s for %s", rows[i].nets, rows[i].client);
@@ -148,7 +148,7 @@ static void
 countries_refuse_while_nobody_knows_them(void **state)
 {
 	static const char *const texts[] = {
-		"allow_countries=DE host=h", "allow_nets=0.0.0.0/0 allow_countries=DE,AT nopassword",
+		"allow_countries=DE host=::1", "allow_nets=0.0.0.0/0 allow_countries=DE,AT nopassword",
 		"allow_countries=DE nologin reason=x",
 	};
 
@@ -321,7 +321,7 @@ static void
 bad_values_are_told(void **state)
 {
 	static const char *const texts[] = {
-		"port=0", "port=65536", "port", "port=x", "host=", "host", "hostip=",
+		"port=0", "port=65536", "port", "port=x", "host=", "host", "hostip=", "host=d1.example.org",
 		"hostip=d1.example.org", "user=", "destuser=", "pool=",
 		"server=", "ssl=maybe", "starttls=1", "allow_nets=", "allow_nets=10.0.0.0/33",
 		"allow_nets=10.0.0.1,,10.0.0.2", "allow_nets=example.com",
