@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "auth/users.h"
 #include "conf/conf.h"
 #include "conf/suggest.h"
 
@@ -139,10 +140,11 @@ auth_mechanisms(const struct conf_list *chain)
 static bool
 is_in_domains(const struct auth *auth, const char *user)
 {
-	const char *at = user != NULL ? strrchr(user, '@') : NULL;
+	struct slice name = slice_of(user), domain;
+	bool has_domain = users_split(&name, &domain);
 
-	for (size_t i = 0; at != NULL && i < auth->domains.count; i++)
-		if (strcasecmp(at + 1, auth->domains.items[i]) == 0)
+	for (size_t i = 0; has_domain && i < auth->domains.count; i++)
+		if (slice_equals_nocase(domain, auth->domains.items[i]))
 			return true;
 	return auth->domains.count == 0;
 }

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "auth/auth.h"
+#include "auth/users.h"
 #include "base/random.h"
 
 #define USERDB_PREFIX "userdb_"
@@ -235,8 +236,9 @@ auth_fields_read(const char *words, size_t size, struct auth_fields *fields, str
 static void
 expand(const char *value, const char *user, struct buf *out)
 {
-	struct slice domain = slice_of(user), name = slice_take(&domain, '@');
+	struct slice name = slice_of(user), domain;
 
+	users_split(&name, &domain);
 	for (; *value != '\0'; value++) {
 		if (*value != '%') {
 			buf_append(out, value, 1);

@@ -38,8 +38,8 @@ bool auth_fields_are_in(const char *text);
  */
 bool auth_fields_read(const char *words, size_t size, struct auth_fields *fields, struct error *error);
 /*
- * Puts in the user's canonical name for %u, what of it is before the @ for %n, what is behind it for %d; %%
- * is a %.  Values that change are put into `texts`, the caller's to wipe.  false: one is no good then.
+ * Puts in the user's canonical name for %u, what of it is before the last @ for %n, what is behind it for
+ * %d; %% is a %.  Values that change are put into `texts`, the caller's to wipe.  false: one is no good then.
  */
 bool auth_fields_expand(struct auth_fields *fields, const char *user, struct buf *texts);
 /*

@@ -59,36 +59,33 @@ const struct block users_block = {
 	.help = "One name for each user, however clients write it.  Servers are told what was written.",
 };
 
+bool
+users_split(struct slice *name, struct slice *domain)
+{
+	const char *at = name->len != 0 ? memrchr(name->data, '@', name->len) : NULL;
+	size_t len = at != NULL ? (size_t)(at - name->data) : name->len;
+
+	*domain = slice_from(*name, at != NULL ? len + 1 : len);
+	name->len = len;
+	return at != NULL;
+}
+
 static char *
-canonical_name(const struct users *users, struct slice local, struct slice domain)
+canonical_name(const struct users *users, struct slice login)
 {
 	struct buf out = { 0 };
+	struct slice domain;
 	char *name;
 
-	buf_append_slice(&out, local);
-	if (domain.len != 0) {
-		buf_append_slice(&out, domain);
-	} else if (local.len != 0 && users->default_domain != NULL) {
-		buf_append_text(&out, "@");
-		buf_append_text(&out, users->default_domain);
-	}
+	buf_append_slice(&out, login);
+	if (!users_split(&login, &domain) && login.len != 0 && users->default_domain != NULL)
+		buf_printf(&out, "@%s", users->default_domain);
 	name = xstrndup(buf_slice(&out).data, buf_len(&out));
 	buf_clear(&out);
 	for (char *c = name; users->letter_case == USERS_CASE_LOWER && *c != '\0'; c++)
 		if (*c >= 'A' && *c <= 'Z')
 			*c = (char)(*c - 'A' + 'a');
 	return name;
-}
-
-/* The last "@" and what follows goes from *name to the result; empty where there is none. */
-static struct slice
-split_domain(struct slice *name)
-{
-	const char *at = name->len != 0 ? memrchr(name->data, '@', name->len) : NULL;
-	struct slice domain = slice_from(*name, at != NULL ? (size_t)(at - name->data) : name->len);
-
-	name->len -= domain.len;
-	return domain;
 }
 
 /* What stands before a master user; all where there is none. */
@@ -113,11 +110,7 @@ users_has_master(const struct users *users, struct slice login)
 char *
 users_canonical(const struct users *users, struct slice login)
 {
-	struct slice domain;
-
-	login = without_master(users, login);
-	domain = split_domain(&login);
-	return canonical_name(users, login, domain);
+	return canonical_name(users, without_master(users, login));
 }
 
 struct slice
@@ -125,8 +118,7 @@ users_key(const struct users *users, const char *canonical)
 {
 	struct slice name = slice_of(canonical), domain;
 
-	if (users->key == USERS_KEY_USER)
-		return name;
-	domain = split_domain(&name);
-	return domain.len > 1 ? slice_from(domain, 1) : slice_of(canonical);
+	if (users->key == USERS_KEY_DOMAIN && users_split(&name, &domain) && domain.len > 0)
+		return domain;
+	return slice_of(canonical);
 }

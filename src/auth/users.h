@@ -24,6 +24,8 @@ extern const struct block users_block;
  */
 char *users_canonical(const struct users *users, struct slice login);
 bool users_has_master(const struct users *users, struct slice login);	/* who acts for another */
+/* Leaves what stands before the last "@" in *name; false: there is none, and the domain is empty. */
+bool users_split(struct slice *name, struct slice *domain);
 /* The part of a canonical name that decides on the server: all of it, or the domain where it has one. */
 struct slice users_key(const struct users *users, const char *canonical);
 

@@ -2,8 +2,7 @@
 /* route_rule.c: lines of a rule are AND, values of a line OR; the first rule that matches decides. */
 #include "session/route_rule.h"
 
-#include <string.h>
-
+#include "auth/users.h"
 #include "balance/pool.h"
 #include "conf/rows.h"
 
@@ -25,20 +24,12 @@ const struct block route_block = {
 	.help = "An exception from `pool`: the first route whose lines all match decides.",
 };
 
-static struct slice
-domain_of(struct slice address)
-{
-	for (size_t i = address.len; i > 0; i--)
-		if (address.data[i - 1] == '@')
-			return slice_from(address, i);
-	return slice_of(NULL);
-}
-
 static bool
 is_among(const struct string_list *domains, struct slice address)
 {
-	struct slice domain = domain_of(address);
+	struct slice domain;
 
+	users_split(&address, &domain);
 	for (size_t i = 0; i < domains->count; i++)
 		if (domain.len > 0 && slice_equals_nocase(domain, domains->items[i]))
 			return true;

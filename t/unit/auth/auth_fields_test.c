@@ -263,6 +263,11 @@ names_are_put_in(void **state)
 	assert_string_equal(fields.nologin, "");
 	assert_null(fields.user);
 	buf_clear(&texts);
+	assert_true(read_words("destuser=%n pass=%d", words, &fields, &error));
+	assert_true(auth_fields_expand(&fields, "bob@home@example.org", &texts));
+	assert_string_equal(fields.destuser, "bob@home");
+	assert_string_equal(fields.pass, "example.org");
+	buf_clear(&texts);
 	/* a name without a domain has none to be a host */
 	assert_true(read_words("destuser=%n pass=%d", words, &fields, &error));
 	assert_true(auth_fields_expand(&fields, "bob", &texts));
