@@ -149,7 +149,7 @@ on_checked(struct thread_job *job)
 {
 	struct check *check = (struct check *)job;
 
-	if (atomic_load(&job->is_cancelled))
+	if (job->is_cancelled)
 		check->request = NULL;
 	check->go_on(check);
 }

@@ -53,7 +53,22 @@ thread_pool_new(int threads, int jobs,
 	return pool;
 }
 
-/* Under the lock; NULL: none waits. */
+/* Under the lock, as what follows. */
+static struct lane *
+lane_of(struct thread_pool *pool, const struct thread_job *job)
+{
+	return &pool->lanes[job->key % LANES];
+}
+
+static void
+unlink_job(struct thread_pool *pool, struct thread_job *job)
+{
+	list_remove(&job->node);
+	lane_of(pool, job)->count--;
+	pool->waiting--;
+}
+
+/* NULL: none waits. */
 static struct thread_job *
 take_job(struct thread_pool *pool)
 {
@@ -64,9 +79,7 @@ take_job(struct thread_pool *pool)
 		if (list_is_empty(&lane->jobs))
 			continue;
 		job = list_entry(lane->jobs.next, struct thread_job, node);
-		list_remove(&job->node);
-		lane->count--;
-		pool->waiting--;
+		unlink_job(pool, job);
 		return job;
 	}
 	return NULL;
@@ -117,8 +130,7 @@ work(void *arg)
 			continue;
 		}
 		pthread_mutex_unlock(&pool->lock);
-		if (!atomic_load(&job->is_cancelled))
-			job->run(job);
+		job->run(job);
 		pool->post(job->loop, on_done, job);
 		pthread_mutex_lock(&pool->lock);
 	}
@@ -142,7 +154,7 @@ add_thread(struct thread_pool *pool)
 bool
 thread_pool_submit(struct thread_pool *pool, struct thread_job *job)
 {
-	struct lane *lane = &pool->lanes[job->key % LANES];
+	struct lane *lane = lane_of(pool, job);
 	bool is_taken;
 
 	job->pool = pool;
@@ -165,7 +177,17 @@ thread_pool_submit(struct thread_pool *pool, struct thread_job *job)
 void
 thread_job_cancel(struct thread_job *job)
 {
-	atomic_store(&job->is_cancelled, true);
+	struct thread_pool *pool = job->pool;
+	bool is_waiting;
+
+	job->is_cancelled = true;
+	pthread_mutex_lock(&pool->lock);
+	is_waiting = !list_is_empty(&job->node);
+	if (is_waiting)
+		unlink_job(pool, job);
+	pthread_mutex_unlock(&pool->lock);
+	if (is_waiting)
+		pool->post(job->loop, on_done, job);
 }
 
 void
@@ -185,7 +207,7 @@ thread_pool_free(struct thread_pool **pool)
 	list_each(node, &p->all) {
 		struct thread_job *job = list_entry(node, struct thread_job, all);
 
-		thread_job_cancel(job);
+		job->is_cancelled = true;
 		list_remove(node);
 		job->done(job);
 	}

@@ -7,7 +7,6 @@
 #ifndef BASE_THREAD_POOL_H
 #define BASE_THREAD_POOL_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -22,7 +21,7 @@ struct thread_job {
 	uint64_t key;				/* whom it is for: one key's jobs hardly delay others' */
 	void (*run)(struct thread_job *job);	/* on a thread of the pool; unless cancelled before */
 	void (*done)(struct thread_job *job);	/* on the loop; always comes, and frees */
-	atomic_bool is_cancelled;		/* by thread_job_cancel, from any thread */
+	bool is_cancelled;			/* by thread_job_cancel */
 
 	struct thread_pool *pool;		/* the pool's own, as what follows */
 	struct list node;
@@ -40,7 +39,10 @@ struct thread_pool *thread_pool_new(int threads, int jobs,
 void thread_pool_free(struct thread_pool **pool);
 /* From any thread; false: there are too many jobs, and done will not come. */
 bool thread_pool_submit(struct thread_pool *pool, struct thread_job *job);
-/* Nobody waits for the result any more; `done` comes all the same. */
+/*
+ * Nobody waits for the result any more; `done` comes all the same, soon unless a thread is at it.  The loop's
+ * thread only, and before `done`.
+ */
 void thread_job_cancel(struct thread_job *job);
 
 #endif

@@ -191,8 +191,11 @@ what_is_cancelled_does_not_run(void **state)
 	assert_true(submit(pool, &second, 1));
 	thread_job_cancel(&second.job);
 	thread_job_cancel(&first.job);		/* under way: it ends */
+	assert_int_equal(here.count, 1);
+	handle_messages(&here, 1);
+	assert_true(second.is_done && !first.is_done);
 	sem_post(&gate);
-	handle_messages(&here, 2);
+	handle_messages(&here, 1);
 	assert_true(first.is_done && second.is_done && !second.has_run);
 	thread_pool_free(&pool);
 }
