@@ -70,9 +70,9 @@ set_keepalive(struct conf_words *words, void *field, struct error *error)
 #define BIND_ROWS(help) \
 	CONF_ADDRESS(struct bind_settings, address, NULL, \
 	    CONF_REQUIRED | CONF_NEEDS_PORT | CONF_NUMERIC | CONF_ANY | CONF_UNIX, help), \
-	CONF_BOOL(struct bind_settings, freebind, "no", 0, \
+	CONF_BOOL(struct bind_settings, freebind, "no", CONF_RESTART, \
 	    "Listen on an address that this machine does not have yet (a floating one)."), \
-	CONF_NUMBER(struct bind_settings, backlog, "4096", "1", "65535", 0, \
+	CONF_NUMBER(struct bind_settings, backlog, "4096", "1", "65535", CONF_RESTART, \
 	    "Connections that may wait to be accepted; the kernel's `net.core.somaxconn` bounds it too."), \
 	CONF_STRING(struct bind_settings, interface, NULL, 0, \
 	    "Take connections that come in through this network interface only.")
