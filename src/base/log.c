@@ -82,12 +82,6 @@ format_of(enum log_stream stream)
 	return (enum log_format)atomic_load_explicit(&state.streams[stream].format, memory_order_relaxed);
 }
 
-static void
-count_lost(struct stream *stream)
-{
-	stream->lost++;
-}
-
 static int64_t
 patience_for(const struct stream *stream)
 {
@@ -105,7 +99,7 @@ tell_lost(struct stream *stream, uint64_t lost)
 	struct log_line *line;
 	struct buf text = { 0 };
 
-	if (stream->sink == NULL || lost == 0)
+	if (lost == 0)
 		return;
 	line = log_line_new(id, format_of(id), LOG_WARNING);
 	buf_printf(&text, "log: %llu lines were lost", (unsigned long long)lost);
@@ -131,10 +125,26 @@ deliver(struct log_line *line)
 	stream->is_stuck = !log_sink_write(stream->sink, line, patience_for(stream));
 	if (stream->is_stuck) {
 		pthread_mutex_lock(&state.lock);
-		count_lost(stream);
+		stream->lost++;
 		pthread_mutex_unlock(&state.lock);
 	}
 	log_line_free(&line);
+}
+
+/* Where the access stream is closed it can tell of none itself. */
+static void
+count_losses(uint64_t lost[STREAM_COUNT])
+{
+	struct stream *access = &state.streams[LOG_STREAM_ACCESS];
+
+	pthread_mutex_lock(&state.lock);
+	if (access->sink == NULL) {
+		state.streams[LOG_STREAM_MAIN].lost += access->lost;
+		access->lost = 0;
+	}
+	for (size_t i = 0; i < STREAM_COUNT; i++)
+		lost[i] = state.streams[i].lost;
+	pthread_mutex_unlock(&state.lock);
 }
 
 /* Tells of the losses before the next line, but seldom while lines keep coming. */
@@ -142,16 +152,14 @@ static void
 tell_losses(bool is_idle)
 {
 	int64_t now = clock_ms();
+	uint64_t losses[STREAM_COUNT];
 
+	count_losses(losses);
 	for (size_t i = 0; i < STREAM_COUNT; i++) {
 		struct stream *stream = &state.streams[i];
-		uint64_t lost;
 
-		pthread_mutex_lock(&state.lock);
-		lost = stream->lost;
-		pthread_mutex_unlock(&state.lock);
 		if (is_idle || now - stream->told_ms >= LOSS_INTERVAL_MS)
-			tell_lost(stream, lost);
+			tell_lost(stream, losses[i]);
 	}
 }
 
@@ -382,7 +390,7 @@ submit(struct log_line *line)
 		line = NULL;
 		pthread_cond_signal(&state.changed);
 	} else if (is_running) {
-		count_lost(&state.streams[line->stream]);
+		state.streams[line->stream].lost++;
 	}
 	pthread_mutex_unlock(&state.lock);
 	if (line == NULL)

@@ -327,6 +327,22 @@ stuck_sink_holds_up_neither_the_other_nor_the_end(void **state)
 }
 
 static void
+losses_of_a_closed_access_log_are_told(void **state)
+{
+	struct error error;
+
+	(void)state;
+	assert_int_equal(mkfifo(other_path, 0600), 0);
+	open_file(LOG_STREAM_MAIN, path, LOG_FORMAT_TEXT, LOG_INFO);
+	open_file(LOG_STREAM_ACCESS, other_path, LOG_FORMAT_TEXT, LOG_INFO);
+	log_start();
+	for (int i = 0; i < FLOOD; i++)
+		log_event("login", NULL, 0);
+	assert_true(log_open(LOG_STREAM_ACCESS, NULL, &error));
+	await_text(path, " lines were lost\n");
+}
+
+static void
 full_stderr_blocks_nobody(void **state)
 {
 	int ends[2], saved = dup(STDERR_FILENO);
@@ -399,6 +415,7 @@ main(void)
 		cmocka_unit_test_teardown(many_threads_lose_nothing, clean_up),
 		cmocka_unit_test_teardown(full_fifo_drops_and_says_so, clean_up),
 		cmocka_unit_test_teardown(stuck_sink_holds_up_neither_the_other_nor_the_end, clean_up),
+		cmocka_unit_test_teardown(losses_of_a_closed_access_log_are_told, clean_up),
 		cmocka_unit_test_teardown(full_stderr_blocks_nobody, clean_up),
 		cmocka_unit_test_teardown(errno_is_left_alone, clean_up),
 		cmocka_unit_test_teardown(without_writer_lines_go_to_stderr, clean_up),
