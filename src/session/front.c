@@ -113,6 +113,8 @@ end_with_words(struct session *s, enum end_reason reason)
 static void
 perform(struct session *s, enum step step)
 {
+	if (step != STEP_RESPONSE)
+		auth_cancel(&s->login->auth);	/* its challenge will not be answered any more */
 	switch (step) {
 	case STEP_MORE:
 	case STEP_REPLIED:

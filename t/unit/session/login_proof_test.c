@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* login_proof_test.c: exchanges with whoever judges a proof, and what becomes of those that break off. */
 #include "bound.h"
+#include "session/login.h"
 
 #define FIRST "biwsbj1ib2Iscj1hYmM="	/* n,,n=bob,r=abc */
 #define FIRST_OF_STRANGER "biwsbj10aW0scj1hYmM="
@@ -78,6 +79,7 @@ what_breaks_off_leaves_nothing(void **state)
 			peer_expect(&client, refused);
 		else
 			hear_line(&client, rows[i].answer);
+		assert_null(s->login->auth.cancel);
 		/* and once more, as another mechanism, and at last with the password */
 		begin_scram(&client);
 		peer_say(&client, "*\r\n");
