@@ -4,28 +4,23 @@
 
 #include "balance/pool.h"
 #include "base/buf.h"
-#include "proto/proto.h"
+#include "session/pool_fit.h"
 
 static void
-write_default(struct buf *out, const char *directive, const char *value)
+write_rows(struct buf *out, const struct proto_default *rows)
 {
-	if (value != NULL)
-		buf_printf(out, "%s%s %s", buf_len(out) > 0 ? "; " : "", directive, value);
+	for (; rows->directive != NULL; rows++)
+		buf_printf(out, "%s%s %s", buf_len(out) > 0 ? "; " : "", rows->directive, rows->text);
 }
 
 static void
 write_defaults(struct buf *out, const struct proto *proto)
 {
-	write_default(out, "starttls", proto->default_starttls);
-	write_default(out, "login_timeout", proto->default_login_timeout);
-	write_default(out, "idle_timeout", proto->default_idle_timeout);
-	write_default(out, "reply_timeout", proto->default_reply_timeout);
-	write_default(out, "max_errors", proto->default_max_errors);
-	write_default(out, "bare_newline", proto->default_bare_newline);
-	write_default(out, "queue_timeout", proto->default_queue_timeout);
-	write_default(out, "balance", proto->is_bound ? "user" : "leastconn");
-	if (proto->port != 0)
-		buf_printf(out, "; port %u", proto->port);
+	struct pool_defaults defaults;
+
+	pool_fit_defaults(proto, NULL, &defaults);
+	write_rows(out, proto->listener_defaults);
+	write_rows(out, defaults.rows);
 }
 
 /* "login password master none" */

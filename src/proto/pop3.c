@@ -193,7 +193,7 @@ const struct proto proto_pop3 = {
 	.port = 110,
 	.forwards = PROTO_WAY(FORWARD_AUTO) | PROTO_WAY(FORWARD_XCLIENT) | PROTO_WAY(FORWARD_PROXY) |
 	    PROTO_WAY(FORWARD_PROXY_V2) | PROTO_WAY(FORWARD_NONE),
-	.default_idle_timeout = "11m",
+	.listener_defaults = PROTO_DEFAULTS(PROTO_MAILBOX_DEFAULTS, { "idle_timeout", "11m" }),
 	.max_line = COMMAND_MAX,
 	.sasl_prompt = "+ %s\r\n",
 	.sasl_cancel = "*",

@@ -66,6 +66,12 @@ struct relay_filter {
 	unsigned (*look)(const void *state);		/* enum filter_look */
 };
 
+/* What a directive says by default. */
+struct proto_default {
+	const char *directive, *text;		/* NULL ends the list */
+};
+#define PROTO_DEFAULTS(...) (const struct proto_default[]) { __VA_ARGS__, { NULL, NULL } }
+
 /* A bit of the columns `logins` and `forwards`. */
 #define PROTO_WAY(way) (1U << (way))
 
@@ -79,11 +85,8 @@ struct proto {
 	bool is_bound;				/* one user belongs on one server: balance user by default */
 	unsigned logins, forwards;		/* what pools may say: PROTO_WAY(LOGIN_…) | … */
 	const char *forward_none_warning;	/* what must be heeded where servers see no client; or NULL */
-	const char *default_starttls;		/* defaults of configuration directives, by protocol */
-	const char *default_login_timeout, *default_idle_timeout, *default_reply_timeout;
-	const char *default_max_errors;
-	const char *default_queue_timeout;
-	const char *default_bare_newline;	/* NULL: its data is not looked at */
+	const struct proto_default *listener_defaults;	/* PROTO_DEFAULTS */
+	const char *default_queue_timeout;	/* of pools */
 	size_t max_line;			/* octets of a command line */
 	size_t max_response;			/* octets of a line within a SASL exchange */
 	size_t max_literals;			/* octets of all literals of a command */
@@ -119,12 +122,13 @@ struct proto {
 	.is_bound = true, \
 	.logins = PROTO_WAY(LOGIN_PASSWORD) | PROTO_WAY(LOGIN_MASTER) | PROTO_WAY(LOGIN_TRUSTED) | \
 	    PROTO_WAY(LOGIN_NONE), \
-	.default_starttls = "required", \
-	.default_login_timeout = "60s", \
-	.default_reply_timeout = "5m", \
-	.default_max_errors = "5", \
 	.default_queue_timeout = "10s", \
 	.max_response = SASL_LINE_MAX
+
+/* All but `idle_timeout` of such a protocol's listeners. */
+#define PROTO_MAILBOX_DEFAULTS \
+	{ "starttls", "required" }, { "login_timeout", "60s" }, { "reply_timeout", "5m" }, \
+	{ "max_errors", "5" }
 
 /* protocols.c: all of them; the last is NULL. */
 extern const struct proto *const protocols[];

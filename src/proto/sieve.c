@@ -205,7 +205,7 @@ const struct proto proto_sieve = {
 	.port = 4190,
 	.forwards = PROTO_WAY(FORWARD_AUTO) | PROTO_WAY(FORWARD_XCLIENT) | PROTO_WAY(FORWARD_PROXY) |
 	    PROTO_WAY(FORWARD_PROXY_V2) | PROTO_WAY(FORWARD_NONE),
-	.default_idle_timeout = "35m",
+	.listener_defaults = PROTO_DEFAULTS(PROTO_MAILBOX_DEFAULTS, { "idle_timeout", "35m" }),
 	.max_line = COMMAND_MAX,
 	.max_literals = LITERALS_MAX,
 	.sasl_prompt = "\"%s\"\r\n",

@@ -289,15 +289,13 @@ write_login_refused(struct dialogue *d, const struct dial *dial)
 	reply_write(d, REPLY_AUTH_FAILED);
 }
 
+#define SHARED_DEFAULTS { "idle_timeout", "6m" }, { "reply_timeout", "5m" }, { "max_errors", "20" }
 #define SHARED_FIELDS \
 	.alpn = "smtp", \
 	.forwards = PROTO_WAY(FORWARD_AUTO) | PROTO_WAY(FORWARD_XCLIENT) | PROTO_WAY(FORWARD_PROXY) | \
 	    PROTO_WAY(FORWARD_PROXY_V2) | PROTO_WAY(FORWARD_NONE), \
 	.forward_none_warning = "the servers see this proxy in place of the clients: " \
 	    "keep it out of their mynetworks, or they relay for everybody", \
-	.default_idle_timeout = "6m", \
-	.default_reply_timeout = "5m", \
-	.default_max_errors = "20", \
 	.max_line = COMMAND_MAX, \
 	.max_response = SASL_LINE_MAX, \
 	.trims_lines = true, \
@@ -318,9 +316,8 @@ const struct proto proto_smtp = {
 	.help = "Mail that comes in (RFC 5321), without logins.",
 	.port = 25,
 	.logins = PROTO_WAY(LOGIN_NONE),
-	.default_bare_newline = "normalize",
-	.default_starttls = "optional",
-	.default_login_timeout = "5m",
+	.listener_defaults = PROTO_DEFAULTS(SHARED_DEFAULTS, { "starttls", "optional" },
+	    { "login_timeout", "5m" }, { "bare_newline", "normalize" }),
 	.default_queue_timeout = "0s",
 	.replies = smtp_replies,
 	.verbs = smtp_verbs,
@@ -334,9 +331,8 @@ const struct proto proto_submission = {
 	.has_login = true,
 	.logins = PROTO_WAY(LOGIN_PASSWORD) | PROTO_WAY(LOGIN_MASTER) | PROTO_WAY(LOGIN_TRUSTED) |
 	    PROTO_WAY(LOGIN_XCLIENT) | PROTO_WAY(LOGIN_NONE),
-	.default_bare_newline = "reject",
-	.default_starttls = "required",
-	.default_login_timeout = "60s",
+	.listener_defaults = PROTO_DEFAULTS(SHARED_DEFAULTS, { "starttls", "required" },
+	    { "login_timeout", "60s" }, { "bare_newline", "reject" }),
 	.default_queue_timeout = "10s",
 	.replies = submission_replies,
 	.verbs = submission_verbs,

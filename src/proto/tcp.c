@@ -8,10 +8,7 @@ const struct proto proto_tcp = {
 	.logins = PROTO_WAY(LOGIN_NONE),
 	.forwards = PROTO_WAY(FORWARD_AUTO) | PROTO_WAY(FORWARD_PROXY) | PROTO_WAY(FORWARD_PROXY_V2) |
 	    PROTO_WAY(FORWARD_NONE),
-	.default_starttls = "off",
-	.default_login_timeout = "none",
-	.default_idle_timeout = "1h",
-	.default_reply_timeout = "none",
-	.default_max_errors = "5",
+	.listener_defaults = PROTO_DEFAULTS({ "starttls", "off" }, { "login_timeout", "none" },
+	    { "idle_timeout", "1h" }, { "reply_timeout", "none" }, { "max_errors", "5" }),
 	.default_queue_timeout = "10s",
 };

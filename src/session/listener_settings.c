@@ -229,37 +229,53 @@ listeners_are_at(const struct conf_list *listeners, const struct addr *to)
 	return false;
 }
 
-/* TLS within the protocol is begun by a command. */
 static bool
-has_starttls(const struct proto *proto)
+has_login(const struct listener_settings *l)
 {
-	return proto->verbs != NULL;
+	return l->proto->has_login || l->auth.count == 0;
 }
 
-static void
-unset_default(struct conf_context *context, struct conf_block *conf, const char *directive)
+/* TLS within the protocol is begun by a command. */
+static bool
+has_starttls(const struct listener_settings *l)
 {
-	if (conf_origin(conf, directive) == CONF_ORIGIN_DEFAULT_BLOCK)
-		conf_unset(context, conf, directive);
+	return l->proto->verbs != NULL || l->starttls == STARTTLS_OFF;
 }
+
+static bool
+hears_client(const struct listener_settings *l)
+{
+	return l->proto->verbs != NULL;
+}
+
+static bool
+reads_data(const struct listener_settings *l)
+{
+	return l->proto->mediator != NULL;
+}
+
+/* What has no meaning for some protocols: said in a `default` block it is for the other listeners. */
+static const struct {
+	const char *directive;
+	bool (*fits)(const struct listener_settings *l);
+} by_protocol[] = {
+	{ "auth", has_login },
+	{ "starttls", has_starttls },
+	{ "trusted", hears_client },
+	{ "bare_newline", reads_data },
+	{ "bare_newline_exempt", reads_data },
+};
+enum { BY_PROTOCOL = sizeof(by_protocol) / sizeof(by_protocol[0]) };
 
 static void
 default_by_protocol(struct conf_context *context, struct listener_settings *l, const char *hostname)
 {
-	const struct proto *proto = l->proto;
-
-	if (!proto->has_login)
-		unset_default(context, &l->conf, "auth");
-	if (!has_starttls(proto))
-		unset_default(context, &l->conf, "starttls");
-	conf_set_default(context, &l->conf, "starttls", proto->default_starttls);
-	conf_set_default(context, &l->conf, "login_timeout", proto->default_login_timeout);
-	conf_set_default(context, &l->conf, "idle_timeout", proto->default_idle_timeout);
-	conf_set_default(context, &l->conf, "reply_timeout", proto->default_reply_timeout);
-	conf_set_default(context, &l->conf, "max_errors", proto->default_max_errors);
+	for (size_t i = 0; i < BY_PROTOCOL; i++)
+		if (!by_protocol[i].fits(l))
+			pool_fit_forget(context, &l->conf, by_protocol[i].directive);
+	for (const struct proto_default *d = l->proto->listener_defaults; d->directive != NULL; d++)
+		conf_set_default(context, &l->conf, d->directive, d->text);
 	conf_set_default(context, &l->conf, "hostname", hostname);
-	if (proto->default_bare_newline != NULL)
-		conf_set_default(context, &l->conf, "bare_newline", proto->default_bare_newline);
 }
 
 static void
@@ -303,8 +319,6 @@ static void
 prepare_pool(struct conf_context *context, struct pool *pool, const struct conf_list *listeners)
 {
 	const struct proto *proto;
-	bool is_bound;
-	char port[8];
 
 	proto = proto_find(pool->conf.title);
 	if (proto == NULL)
@@ -312,18 +326,8 @@ prepare_pool(struct conf_context *context, struct pool *pool, const struct conf_
 	if (proto != NULL)
 		conf_set_default(context, &pool->conf, "protocol", proto->name);
 	proto = pool->protocol != NULL ? proto_find(pool->protocol) : NULL;
-	if (proto == NULL)
-		return;
-	if (proto->port != 0) {
-		snprintf(port, sizeof(port), "%u", proto->port);
-		conf_set_default(context, &pool->conf, "port", port);
-	}
-	pool_fit_prepare(context, pool, proto);
-	is_bound = proto->is_bound ||
-	    (pool_fit_knows_users(proto) && pool->farm != NULL && pool->farm->affinity.ms > 0);
-	conf_set_default(context, &pool->conf, "balance", is_bound ? "user" : "leastconn");
-	conf_set_default(context, &pool->conf, "login", proto->has_login ? "password" : "none");
-	conf_set_default(context, &pool->conf, "queue_timeout", proto->default_queue_timeout);
+	if (proto != NULL)
+		pool_fit_prepare(context, pool, proto);
 }
 
 void
@@ -342,11 +346,7 @@ check_tls(struct conf_problems *problems, const struct listener_settings *l)
 	if (l->tls == NULL && l->bind_tls.count > 0)
 		conf_error_at(problems, &((struct bind_settings *)l->bind_tls.items[0])->conf, NULL,
 		    "bind_tls needs `tls NAME` in listener %s", l->conf.title);
-	else if (l->starttls != STARTTLS_OFF && !has_starttls(l->proto))
-		conf_error_at(problems, &l->conf, "starttls",
-		    "starttls %s: %s, which listener %s speaks, has no STARTTLS",
-		    starttls_choices[l->starttls].word, l->protocol, l->conf.title);
-	else if (l->tls == NULL && l->starttls != STARTTLS_OFF)
+	else if (l->tls == NULL && l->starttls != STARTTLS_OFF && has_starttls(l))
 		conf_error_at(problems, &l->conf, "starttls",
 		    "starttls %s needs `tls NAME` in listener %s, or say `starttls off`",
 		    starttls_choices[l->starttls].word, l->conf.title);
@@ -433,25 +433,16 @@ check_offer(struct conf_problems *problems, const struct listener_settings *l)
 		    "with `login password` a server can be shown none of its `mechanisms`");
 }
 
-/* What only those have whose data we read. */
 static void
-check_mediated(struct conf_problems *problems, const struct listener_settings *l)
+check_protocol_knows(struct conf_problems *problems, const struct listener_settings *l)
 {
-	static const char *const names[] = { "bare_newline", "bare_newline_exempt" };
+	for (size_t i = 0; i < BY_PROTOCOL; i++) {
+		const char *directive = by_protocol[i].directive;
 
-	for (size_t i = 0; l->proto->mediator == NULL && i < sizeof(names) / sizeof(names[0]); i++)
-		if (conf_origin(&l->conf, names[i]) == CONF_ORIGIN_WRITTEN)
-			conf_error_at(problems, &l->conf, names[i], "%s has no meaning with protocol %s",
-			    names[i], l->protocol);
-}
-
-/* What only those have who hear the client out before it goes to a server. */
-static void
-check_trusted(struct conf_problems *problems, const struct listener_settings *l)
-{
-	if (l->proto->verbs == NULL && conf_origin(&l->conf, "trusted") == CONF_ORIGIN_WRITTEN)
-		conf_error_at(problems, &l->conf, "trusted", "trusted has no meaning with protocol %s",
-		    l->protocol);
+		if (!by_protocol[i].fits(l) && conf_origin(&l->conf, directive) == CONF_ORIGIN_WRITTEN)
+			conf_error_at(problems, &l->conf, directive, "%s has no meaning with protocol %s",
+			    directive, l->protocol);
+	}
 }
 
 static bool
@@ -510,12 +501,9 @@ check_listener(struct conf_problems *problems, const struct listener_settings *l
 	if (l->hostname != NULL && !hostname_is_valid(l->hostname))
 		conf_error_at_value(problems, &l->conf, "hostname", 0,
 		    "hostname: %s is not the name of a host", l->hostname);
-	if (!l->proto->has_login && l->auth.count > 0)
-		conf_error_at(problems, &l->conf, "auth", "%s knows no logins", l->protocol);
+	check_protocol_knows(problems, l);
 	if (l->proto->has_login)
 		check_offer(problems, l);
-	check_mediated(problems, l);
-	check_trusted(problems, l);
 	if (l->pool != NULL)
 		check_pool_of(problems, l, l->pool, &l->conf);
 	check_routes(problems, l);

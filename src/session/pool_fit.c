@@ -5,11 +5,12 @@
  */
 #include "session/pool_fit.h"
 
+#include <stdio.h>
+
 #include "balance/balance.h"
 #include "balance/pool.h"
 #include "base/buf.h"
 #include "base/log.h"
-#include "proto/proto.h"
 
 enum { WHERE_MAX = 256 };
 
@@ -34,33 +35,60 @@ list_ways(const struct pool *pool, const struct proto *proto, struct way out[WAY
 	out[1] = (struct way){ "forward", forward_choices, proto->forwards, pool->options.forward };
 }
 
-bool
-pool_fit_knows_users(const struct proto *proto)
+/* Or else `balance user` has nobody to go by. */
+static bool
+knows_users(const struct proto *proto)
 {
 	return proto->has_login || proto->is_bound;
 }
 
-/* What a farm or a `default` block says for pools of several protocols holds where it can. */
-static void
-forget_inherited(struct conf_context *context, struct pool *pool, const char *directive)
+void
+pool_fit_forget(struct conf_context *context, struct conf_block *block, const char *directive)
 {
-	enum conf_origin origin = conf_origin(&pool->conf, directive);
+	enum conf_origin origin = conf_origin(block, directive);
 
 	if (origin == CONF_ORIGIN_DEFAULT_BLOCK || origin == CONF_ORIGIN_INHERITED)
-		conf_unset(context, &pool->conf, directive);
+		conf_unset(context, block, directive);
+}
+
+/* On a farm with affinity all pools must send a user to the same server. */
+static bool
+is_balanced_by_user(const struct proto *proto, const struct farm *farm)
+{
+	return knows_users(proto) && farm != NULL && farm->affinity.ms > 0;
+}
+
+void
+pool_fit_defaults(const struct proto *proto, const struct farm *farm, struct pool_defaults *out)
+{
+	bool is_bound = proto->is_bound || is_balanced_by_user(proto, farm);
+
+	*out = (struct pool_defaults){
+		.rows = {
+			{ "queue_timeout", proto->default_queue_timeout },
+			{ "balance", is_bound ? "user" : "leastconn" },
+			{ "login", proto->has_login ? "password" : "none" },
+			{ proto->port != 0 ? "port" : NULL, out->port },
+		},
+	};
+	snprintf(out->port, sizeof(out->port), "%u", proto->port);
 }
 
 void
 pool_fit_prepare(struct conf_context *context, struct pool *pool, const struct proto *proto)
 {
+	struct pool_defaults defaults;
 	struct way ways[WAYS];
 
 	list_ways(pool, proto, ways);
 	for (size_t i = 0; i < WAYS; i++)
 		if (!has_way(ways[i].known, ways[i].value))
-			forget_inherited(context, pool, ways[i].directive);
-	if (!pool_fit_knows_users(proto) && pool->options.balance == BALANCER_user)
-		forget_inherited(context, pool, "balance");
+			pool_fit_forget(context, &pool->conf, ways[i].directive);
+	if (!knows_users(proto) && pool->options.balance == BALANCER_user)
+		pool_fit_forget(context, &pool->conf, "balance");
+	pool_fit_defaults(proto, pool->farm, &defaults);
+	for (const struct proto_default *d = defaults.rows; d->directive != NULL; d++)
+		conf_set_default(context, &pool->conf, d->directive, d->text);
 }
 
 static void
@@ -90,17 +118,15 @@ check_users(struct conf_problems *problems, const struct pool *pool, const struc
 	list_ways(pool, proto, ways);
 	for (size_t i = 0; i < WAYS; i++)
 		check_way(problems, pool, &ways[i]);
-	if (!pool_fit_knows_users(proto) && pool->options.balance == BALANCER_user)
+	if (!knows_users(proto) && pool->options.balance == BALANCER_user)
 		conf_error_at(problems, &pool->conf, "balance",
 		    "balance user has no meaning with %s, which knows no users", proto->name);
 }
 
-/* On a farm with affinity all pools must send a user to the same server. */
 static void
 check_affinity(struct conf_problems *problems, const struct pool *pool, const struct proto *proto)
 {
-	if (pool_fit_knows_users(proto) && pool->farm != NULL && pool->farm->affinity.ms > 0 &&
-	    pool->options.balance != BALANCER_user)
+	if (is_balanced_by_user(proto, pool->farm) && pool->options.balance != BALANCER_user)
 		conf_error_at(problems, &pool->conf, "balance",
 		    "balance must be user: farm %s binds users to servers (affinity)",
 		    pool->farm->conf.title);

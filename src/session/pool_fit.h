@@ -4,12 +4,21 @@
 #define SESSION_POOL_FIT_H
 
 #include "conf/conf.h"
+#include "proto/proto.h"
 
+struct farm;
 struct pool;
-struct proto;
 
-bool pool_fit_knows_users(const struct proto *proto);	/* or else `balance user` has nobody to go by */
-/* In the root's prepare: unsaid is what a farm or a `default` block says and has no meaning here. */
+struct pool_defaults {
+	struct proto_default rows[5];
+	char port[8];			/* a text among them */
+};
+
+/* What goes by the protocol where nobody says it.  `farm` NULL: none. */
+void pool_fit_defaults(const struct proto *proto, const struct farm *farm, struct pool_defaults *out);
+/* Unsaid is what a farm or a `default` block says for blocks of several protocols: it holds where it can. */
+void pool_fit_forget(struct conf_context *context, struct conf_block *block, const char *directive);
+/* In the root's prepare: forgets so, and fills in the defaults. */
 void pool_fit_prepare(struct conf_context *context, struct pool *pool, const struct proto *proto);
 /* In the root's check, for a pool that is not broken; each error is reported where it was written. */
 void pool_fit_check(struct conf_problems *problems, const struct pool *pool, const struct proto *proto);

@@ -30,22 +30,31 @@ found_by_name(void **state)
 		assert_ptr_equal(proto_find(protocols[i]->name), protocols[i]);
 }
 
+static const char *
+default_of(const struct proto *proto, const char *directive)
+{
+	for (const struct proto_default *d = proto->listener_defaults; d->directive != NULL; d++)
+		if (strcmp(d->directive, directive) == 0)
+			return d->text;
+	return NULL;
+}
+
 static void
 defaults(void **state)
 {
 	(void)state;
 	for (int i = 0; protocols[i] != NULL; i++) {
-		assert_non_null(protocols[i]->default_starttls);
-		assert_non_null(protocols[i]->default_idle_timeout);
+		assert_non_null(default_of(protocols[i], "starttls"));
+		assert_non_null(default_of(protocols[i], "idle_timeout"));
 		assert_non_null(protocols[i]->help);
 	}
-	assert_string_equal(proto_imap.default_starttls, "required");
-	assert_string_equal(proto_pop3.default_starttls, "required");
-	assert_string_equal(proto_pop3.default_idle_timeout, "11m");
-	assert_string_equal(proto_sieve.default_starttls, "required");
-	assert_string_equal(proto_tcp.default_starttls, "off");
-	assert_string_equal(proto_smtp.default_starttls, "optional");
-	assert_string_equal(proto_submission.default_starttls, "required");
+	assert_string_equal(default_of(&proto_imap, "starttls"), "required");
+	assert_string_equal(default_of(&proto_pop3, "starttls"), "required");
+	assert_string_equal(default_of(&proto_pop3, "idle_timeout"), "11m");
+	assert_string_equal(default_of(&proto_sieve, "starttls"), "required");
+	assert_string_equal(default_of(&proto_tcp, "starttls"), "off");
+	assert_string_equal(default_of(&proto_smtp, "starttls"), "optional");
+	assert_string_equal(default_of(&proto_submission, "starttls"), "required");
 	assert_false(proto_smtp.has_login);
 	assert_true(proto_submission.has_login);
 	assert_false(proto_tcp.has_login);

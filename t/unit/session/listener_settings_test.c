@@ -174,7 +174,7 @@ tells_what_does_not_fit(void **state)
 	expect_problem(
 	    "auth farm { source server }\npool raw { " SERVER "; port 7 }\n"
 	    "listener raw { protocol tcp; bind *:7; pool raw; auth farm }",
-	    "conf:3:50: tcp knows no logins");
+	    "conf:3:50: auth has no meaning with protocol tcp");
 	expect_problem("pool lonely { " SERVER " }", "`protocol` is missing: the name lonely is not one");
 }
 
@@ -210,7 +210,7 @@ starttls_needs_a_protocol_that_has_it(void **state)
 	conf_free(&conf);
 	expect_problem(TLS "pool raw { " SERVER "; port 7 }\n"
 			   "listener raw { protocol tcp; bind *:7; tls main; pool raw; starttls optional }",
-	    "conf:3:60: starttls optional: tcp, which listener raw speaks, has no STARTTLS");
+	    "conf:3:60: starttls has no meaning with protocol tcp");
 	expect_problem(TLS "pool raw { " SERVER "; port 7 }\n"
 			   "listener raw { protocol tcp; bind *:7; tls main; pool raw; starttls off }",
 	    NULL);
