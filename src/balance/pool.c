@@ -187,20 +187,20 @@ open_states(struct pool *pool)
 
 /* All that is more than a trusted authority. */
 static bool
-complete_tls(struct pool *pool, struct conf_context *context)
+complete_tls(struct pool *pool, struct conf_problems *problems)
 {
 	const struct server_tls *tls = pool->options.server_tls;
 	struct error error;
 	bool ok = true;
 
 	if (tls->certificate != NULL && !tls_client_show(pool->tls_client, tls->certificate, &error)) {
-		conf_error_at(context->problems, &tls->conf, "certificate", "%s", error.text);
+		conf_error_at(problems, &tls->conf, "certificate", "%s", error.text);
 		ok = false;
 	}
 	for (size_t i = 0; i < tls->pin.count; i++) {
 		if (tls_client_pin(pool->tls_client, tls->pin.items[i]))
 			continue;
-		conf_error_at_value(context->problems, &tls->conf, "pin", i,
+		conf_error_at_value(problems, &tls->conf, "pin", i,
 		    "pin: %s is no SHA-256 in base64, which has 44 characters", tls->pin.items[i]);
 		ok = false;
 	}
@@ -208,7 +208,7 @@ complete_tls(struct pool *pool, struct conf_context *context)
 }
 
 static bool
-open_tls(struct pool *pool, struct conf_context *context)
+open_tls(struct pool *pool, struct conf_problems *problems)
 {
 	const struct server_tls *tls = pool->options.server_tls;
 	struct error error;
@@ -217,14 +217,14 @@ open_tls(struct pool *pool, struct conf_context *context)
 		return true;
 	pool->tls_client = tls_client_load(tls->verify, tls->ca, &error);
 	if (pool->tls_client == NULL)
-		conf_error_at_value(context->problems, &tls->conf, "ca", 0, "%s", error.text);
-	if (pool->tls_client != NULL && !complete_tls(pool, context))
+		conf_error_at_value(problems, &tls->conf, "ca", 0, "%s", error.text);
+	if (pool->tls_client != NULL && !complete_tls(pool, problems))
 		tls_client_free(&pool->tls_client);
 	return pool->tls_client != NULL;
 }
 
 static bool
-open_master(struct pool *pool, struct conf_context *context)
+open_master(struct pool *pool, struct conf_problems *problems)
 {
 	const char *path = pool->options.master_password_file;
 	struct error error;
@@ -233,15 +233,15 @@ open_master(struct pool *pool, struct conf_context *context)
 		return true;
 	pool->master_password = secret_read(path, &error);
 	if (pool->master_password == NULL)
-		conf_error_at_value(context->problems, &pool->conf, "master_password_file", 0, "%s",
+		conf_error_at_value(problems, &pool->conf, "master_password_file", 0, "%s",
 		    error.text);
 	return pool->master_password != NULL;
 }
 
 bool
-pool_open(struct pool *pool, struct endpoint_table *table, struct conf_context *context)
+pool_open(struct pool *pool, struct endpoint_table *table, struct conf_problems *problems)
 {
-	bool has_tls = open_tls(pool, context), has_master = open_master(pool, context);
+	bool has_tls = open_tls(pool, problems), has_master = open_master(pool, problems);
 
 	if (!has_tls || !has_master) {
 		tls_client_free(&pool->tls_client);

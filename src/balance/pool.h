@@ -98,7 +98,7 @@ void endpoint_table_free(struct endpoint_table **table);	/* after all pools were
  * Everything of a pool that can fail: its TLS client.  Endpoints are kept or made, but nothing of a living
  * endpoint changes before pool_commit.  false: reported at the directive.
  */
-bool pool_open(struct pool *pool, struct endpoint_table *table, struct conf_context *context);
+bool pool_open(struct pool *pool, struct endpoint_table *table, struct conf_problems *problems);
 void pool_commit(struct pool *pool);		/* addresses, weights and bounds take effect; cannot fail */
 void pool_drop(struct pool *pool);		/* no configuration has it any more: its sessions are to go */
 /* Gives back what pool_open took, where it did; the table forgets endpoints that are used no more. */

@@ -46,8 +46,7 @@ generation_free(struct generation *g)
 {
 	close_farms(g);
 	for (size_t i = 0; i < g->root->pools.count; i++)
-		if (g->has_pool[i])
-			pool_close(g->root->pools.items[i]);
+		pool_close(g->root->pools.items[i]);
 	for (size_t i = 0; i < g->root->listeners.count; i++) {
 		struct listener_settings *settings = g->root->listeners.items[i];
 
@@ -60,10 +59,8 @@ generation_free(struct generation *g)
 		auth_close(g->root->auths.items[i]);
 	list_remove(&g->node);
 	xfree(g->tls);
-	xfree(g->has_pool);
 	xfree(g->orders);
 	xfree(g->snapshot.shares);
-	arena_free(&g->arena);
 	if (g->snapshot.conf != g->assets->started)
 		conf_free(&g->snapshot.conf);
 	xfree(g);
@@ -165,17 +162,13 @@ open_auths(struct generation *g, const struct generation *before, struct conf_pr
 static bool
 open_pools(struct generation *g, struct conf_problems *problems)
 {
-	struct conf_context context = { .arena = g->arena, .problems = problems, .conf = g->snapshot.conf };
 	bool ok = true;
 
-	g->has_pool = xcalloc(g->root->pools.count + 1, sizeof(g->has_pool[0]));
 	for (size_t i = 0; i < g->root->pools.count; i++) {
 		struct pool *pool = g->root->pools.items[i];
 
-		if (pool->conf.broken)
-			continue;
-		g->has_pool[i] = pool_open(pool, g->assets->endpoints, &context);
-		ok &= g->has_pool[i];
+		if (!pool->conf.broken)
+			ok &= pool_open(pool, g->assets->endpoints, problems);
 	}
 	return ok;
 }
@@ -317,7 +310,6 @@ generation_prepare(struct assets *assets, struct conf *conf, const struct genera
 	bool ok;
 
 	g->assets = assets;
-	g->arena = arena_new();
 	g->snapshot.conf = conf;
 	g->root = conf_root(conf);
 	fill_snapshot(g);

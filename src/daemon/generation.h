@@ -33,9 +33,7 @@ struct generation {
 	struct list node;
 	struct assets *assets;
 	struct root *root;
-	struct arena *arena;		/* of what is opened */
 	struct tls_context **tls;	/* one for each of root->tls; NULL: not loaded */
-	bool *has_pool;			/* [pool]: it was opened */
 	struct gate_order *orders;
 	size_t order_count;
 };

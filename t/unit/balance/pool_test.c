@@ -35,7 +35,6 @@ struct loaded {
 	struct conf *conf;
 	struct root *root;
 	struct conf_problems problems;
-	struct conf_context context;
 };
 
 static void
@@ -46,8 +45,6 @@ load(struct loaded *l, const char *text)
 	conf_problems_print(&l->problems, stderr);
 	assert_non_null(l->conf);
 	l->root = conf_root(l->conf);
-	l->context.problems = &l->problems;
-	l->context.conf = l->conf;
 }
 
 static struct pool *
@@ -60,7 +57,7 @@ pool_at(const struct loaded *l, size_t i)
 static bool
 open_pool(struct loaded *l, struct endpoint_table *table)
 {
-	return pool_open(pool_at(l, 0), table, &l->context);
+	return pool_open(pool_at(l, 0), table, &l->problems);
 }
 
 static void
@@ -416,7 +413,7 @@ a_dropped_pool_has_its_sessions_leave(void **state)
 		   "farm f { server d01 { address ::1 } }\n"
 		   "pool imap { port 143; farm f }\npool pop3 { port 110; farm f }");
 	assert_true(open_pool(&old, table));
-	assert_true(pool_open(pool_at(&old, 1), table, &old.context));
+	assert_true(pool_open(pool_at(&old, 1), table, &old.problems));
 	pool_commit(pool_at(&old, 0));
 	pool_commit(pool_at(&old, 1));
 	imap = endpoint_get(pool_at(&old, 0)->endpoints[0]);
@@ -496,8 +493,8 @@ pools_of_a_farm_have_endpoints_of_their_own(void **state)
 		 "pool imap { farm far; port 143 }\npool pop3 { farm far; port 110 }");
 	imap = pool_at(&l, 0);
 	pop3 = pool_at(&l, 1);
-	assert_true(pool_open(imap, table, &l.context));
-	assert_true(pool_open(pop3, table, &l.context));
+	assert_true(pool_open(imap, table, &l.problems));
+	assert_true(pool_open(pop3, table, &l.problems));
 	pool_commit(imap);
 	pool_commit(pop3);
 	assert_ptr_not_equal(imap->endpoints[0], pop3->endpoints[0]);

@@ -84,14 +84,13 @@ balance_is_by_protocol(void **state)
 	struct language *language;
 	struct conf *conf = load(smallest, &language);
 	struct conf_problems problems = { 0 };
-	struct conf_context context = { .problems = &problems, .conf = conf };
 	struct endpoint_table *table = endpoint_table_new(1);
 
 	(void)state;
 	for (size_t i = 0; i < language->pools.count; i++) {
 		struct pool *pool = language->pools.items[i];
 
-		assert_true(pool_open(pool, table, &context));
+		assert_true(pool_open(pool, table, &problems));
 		assert_int_equal(pool->is_bound, i == 0);
 		pool_close(pool);
 	}

@@ -83,7 +83,6 @@ static inline void
 rig_load(struct rig *rig, const struct rig_text *text)
 {
 	struct conf_problems problems = { 0 };
-	struct conf_context context = { .problems = &problems };
 	struct buf written = { 0 }, complaints = { 0 };
 
 	rig_write(rig, text, &written);
@@ -92,7 +91,7 @@ rig_load(struct rig *rig, const struct rig_text *text)
 	rig->settings = rig->language->listeners.items[0];
 	rig->pool = rig->settings->pool;
 	for (size_t i = 0; i < rig->language->pools.count; i++) {
-		assert_true(pool_open(rig->language->pools.items[i], rig->table, &context));
+		assert_true(pool_open(rig->language->pools.items[i], rig->table, &problems));
 		pool_commit(rig->language->pools.items[i]);
 	}
 	for (size_t i = 0; i < rig->language->auths.count; i++)
