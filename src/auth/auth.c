@@ -261,11 +261,11 @@ auth_cancel(struct auth_request *request)
 }
 
 bool
-auth_open(struct auth *auth, const struct conf_list *before, struct buf *complaints)
+auth_open(struct auth *auth, const struct conf_list *before, struct conf_problems *problems)
 {
 	const struct auth_source *source = sources[auth->source];
 
-	return source->open == NULL || source->open(auth, before, complaints);
+	return source->open == NULL || source->open(auth, before, problems);
 }
 
 void
@@ -278,21 +278,10 @@ auth_close(struct auth *auth)
 }
 
 bool
-auth_refresh(const struct auth *auth, bool *changed, struct buf *complaints)
+auth_refresh(const struct auth *auth, bool *changed, struct conf_problems *problems)
 {
 	const struct auth_source *source = sources[auth->source];
 
 	*changed = false;
-	return source->refresh == NULL || source->refresh(auth, changed, complaints);
-}
-
-struct slice
-auth_next_complaint(struct buf *complaints)
-{
-	struct slice all = buf_slice(complaints);
-	const char *end = all.len > 0 ? memchr(all.data, '\n', all.len) : NULL;
-	size_t len = end != NULL ? (size_t)(end - all.data) : all.len;
-
-	buf_consume(complaints, end != NULL ? len + 1 : len);
-	return slice_make(all.data, len);
+	return source->refresh == NULL || source->refresh(auth, changed, problems);
 }

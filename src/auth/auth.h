@@ -11,7 +11,7 @@
 #include "base/credentials.h"
 #include "base/identity.h"
 #include "base/thread_pool.h"
-#include "conf/directive.h"
+#include "conf/conf.h"
 #include "net/loop.h"
 
 /* What the directive `source` may say; source `x` is auth_x. */
@@ -89,9 +89,9 @@ struct auth_source {
 	/* Nobody knows the user: refuses, and takes as long as with a wrong password.  NULL: at once. */
 	void (*pretend)(struct auth_request *request, const struct auth *auth);
 	/* The rest as auth_open and what follows it; NULL: nothing is to be done. */
-	bool (*open)(struct auth *auth, const struct conf_list *before, struct buf *complaints);
+	bool (*open)(struct auth *auth, const struct conf_list *before, struct conf_problems *problems);
 	void (*close)(struct auth *auth);
-	bool (*refresh)(const struct auth *auth, bool *changed, struct buf *complaints);
+	bool (*refresh)(const struct auth *auth, bool *changed, struct conf_problems *problems);
 };
 
 bool auth_knows_users(const struct conf_list *chain);	/* false: it leaves some logins to the server */
@@ -117,13 +117,12 @@ void auth_pass_on(struct auth_request *request, const struct auth *auth);
 
 /*
  * Control's.  auth_open reads what the block names, or shares it with a block of `before` (or NULL) that
- * names the same.  false: `complaints` has lines that tell why; auth_close is fine all the same.
+ * names the same.  false: the problems tell why; auth_close is fine all the same.
  */
-bool auth_open(struct auth *auth, const struct conf_list *before, struct buf *complaints);
+bool auth_open(struct auth *auth, const struct conf_list *before, struct conf_problems *problems);
 void auth_close(struct auth *auth);
 /* Takes what changed; false: it is bad, what was before serves on, and that is said once a change. */
-bool auth_refresh(const struct auth *auth, bool *changed, struct buf *complaints);
-struct slice auth_next_complaint(struct buf *complaints);	/* takes a line off; empty: there is none */
+bool auth_refresh(const struct auth *auth, bool *changed, struct conf_problems *problems);
 
 extern const struct auth_source auth_server, auth_file;
 

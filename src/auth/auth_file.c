@@ -44,10 +44,25 @@ struct method {
 	const struct user *(*typical)(const struct user_table *users);
 };
 
-static bool
-open_file(struct auth *auth, const struct conf_list *before, struct buf *complaints)
+/* Each line of the complaints is a problem of its own. */
+static void
+tell(const struct auth *auth, struct buf *complaints, struct conf_problems *problems)
 {
-	bool changed;
+	struct slice rest = buf_slice(complaints);
+
+	while (rest.len > 0) {
+		struct slice line = slice_take(&rest, '\n');
+
+		conf_error_at_value(problems, &auth->conf, "path", 0, "%.*s", SLICE_ARGS(line));
+	}
+	buf_clear(complaints);
+}
+
+static bool
+open_file(struct auth *auth, const struct conf_list *before, struct conf_problems *problems)
+{
+	struct buf complaints = { 0 };
+	bool changed, ok;
 
 	for (size_t i = 0; before != NULL && i < before->count; i++) {
 		const struct auth *other = before->items[i];
@@ -56,9 +71,12 @@ open_file(struct auth *auth, const struct conf_list *before, struct buf *complai
 		    strcmp(user_file_path(other->resource), auth->path) != 0)
 			continue;
 		auth->resource = user_file_get(other->resource);
-		return user_file_refresh(auth->resource, true, &changed, complaints);
+		ok = user_file_refresh(auth->resource, true, &changed, &complaints);
+		tell(auth, &complaints, problems);
+		return ok;
 	}
-	auth->resource = user_file_open(auth->path, complaints);
+	auth->resource = user_file_open(auth->path, &complaints);
+	tell(auth, &complaints, problems);
 	return auth->resource != NULL;
 }
 
@@ -72,9 +90,13 @@ close_file(struct auth *auth)
 }
 
 static bool
-refresh_file(const struct auth *auth, bool *changed, struct buf *complaints)
+refresh_file(const struct auth *auth, bool *changed, struct conf_problems *problems)
 {
-	return user_file_refresh(auth->resource, false, changed, complaints);
+	struct buf complaints = { 0 };
+	bool ok = user_file_refresh(auth->resource, false, changed, &complaints);
+
+	tell(auth, &complaints, problems);
+	return ok;
 }
 
 static unsigned

@@ -190,13 +190,9 @@ static bool
 complete_tls(struct pool *pool, struct conf_problems *problems)
 {
 	const struct server_tls *tls = pool->options.server_tls;
-	struct error error;
-	bool ok = true;
+	bool ok = tls->certificate == NULL ||
+	    tls_client_show(pool->tls_client, tls->certificate, &tls->conf, problems);
 
-	if (tls->certificate != NULL && !tls_client_show(pool->tls_client, tls->certificate, &error)) {
-		conf_error_at(problems, &tls->conf, "certificate", "%s", error.text);
-		ok = false;
-	}
 	for (size_t i = 0; i < tls->pin.count; i++) {
 		if (tls_client_pin(pool->tls_client, tls->pin.items[i]))
 			continue;

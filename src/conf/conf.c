@@ -122,7 +122,7 @@ conf_where(const struct conf_block *block, const char *directive)
 {
 	struct row row;
 
-	if (directive != NULL && row_find(block->kind, directive, &row) &&
+	if (directive != NULL && block->kind != NULL && row_find(block->kind, directive, &row) &&
 	    block->values[row.index].where.source != NULL)
 		return block->values[row.index].where;
 	return block->where;

@@ -33,11 +33,14 @@ void conf_free(struct conf **conf);
 void *conf_root(const struct conf *conf);	/* the root block's struct */
 
 void conf_problems_print(const struct conf_problems *problems, FILE *out);
+/* What is wrong in the words of the i-th alone, for where its place is of no interest. */
+struct slice conf_problems_message(const struct conf_problems *problems, size_t i);
 void conf_problems_clear(struct conf_problems *problems);
 
 /*
  * Reports an error at the place of a directive (or of its value number `i`), or of the block where that is
  * not written or `directive` is NULL.  Also after loading: opening files as another user is such a moment.
+ * Of a block that no configuration holds (its `kind` is NULL) there is no place.
  */
 void conf_error_at(struct conf_problems *problems, const struct conf_block *block, const char *directive,
     const char *format, ...) __attribute__((format(printf, 4, 5)));

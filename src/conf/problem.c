@@ -16,6 +16,7 @@ enum { SHOWN_MAX = 160 };	/* bytes of a source line that are shown */
 struct conf_problem {
 	int order, line, column;
 	char *text;
+	struct slice message;		/* of the text: without the place and the source line */
 };
 
 static bool
@@ -109,26 +110,28 @@ render_source(struct buf *out, struct conf_where where)
 	buf_clear(&caret);
 }
 
-static char *
-render(struct conf_where where, const char *format, va_list args)
+static void
+render(struct conf_problem *problem, struct conf_where where, const char *format, va_list args)
 {
 	struct buf out = { 0 };
-	char *text;
+	size_t begin, end;
 
 	if (where.source != NULL && where.line > 0)
 		buf_printf(&out, "%s:%d:%d: ", where.source->name, where.line, where.column);
 	else if (where.source != NULL)
 		buf_printf(&out, "%s: ", where.source->name);
+	begin = buf_len(&out);
 	buf_vprintf(&out, format, args);
+	end = buf_len(&out);
 	for (size_t i = 0; i < buf_len(&out); i++)	/* words of the file may be in the message */
 		if (is_control(buf_data(&out)[i]))
 			buf_data(&out)[i] = '?';
 	buf_append_text(&out, "\n");
 	if (where.source != NULL && where.line > 0 && !where.is_hidden)
 		render_source(&out, where);
-	text = xstrndup(buf_data(&out), buf_len(&out));
+	problem->text = xstrndup(buf_data(&out), buf_len(&out));
+	problem->message = slice_make(problem->text + begin, end - begin);
 	buf_clear(&out);
-	return text;
 }
 
 static bool
@@ -168,7 +171,7 @@ vadd(struct conf_problems *problems, struct conf_where where, const char *format
 		problem.text = xstrdup("there are more errors; the rest is not shown\n");
 	} else {
 		problem.order = where.source != NULL ? where.source->order : -1;
-		problem.text = render(where, format, args);
+		render(&problem, where, format, args);
 	}
 	if (is_known(problems, &problem)) {	/* a `default` block's value, judged in several blocks */
 		xfree(problem.text);
@@ -198,6 +201,12 @@ conf_problems_print(const struct conf_problems *problems, FILE *out)
 		fputs(problems->items[i].text, out);
 }
 
+struct slice
+conf_problems_message(const struct conf_problems *problems, size_t i)
+{
+	return problems->items[i].message;
+}
+
 void
 conf_problems_clear(struct conf_problems *problems)
 {
@@ -224,7 +233,7 @@ find_value(const struct conf_block *block, const char *directive, size_t i)
 {
 	struct row row;
 
-	if (!row_find(block->kind, directive, &row))
+	if (block->kind == NULL || !row_find(block->kind, directive, &row))
 		return block->where;
 	for (const struct conf_line *l = block->values[row.index].lines; l != NULL; l = l->next) {
 		if (i < l->count && l->words[i].where.source != NULL)

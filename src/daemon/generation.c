@@ -52,13 +52,14 @@ generation_free(struct generation *g)
 
 		listener_put(&settings->listener);
 	}
-	for (size_t i = 0; i < g->root->tls.count; i++)
-		if (g->tls[i] != NULL)
-			tls_context_free(&g->tls[i]);
+	for (size_t i = 0; i < g->root->tls.count; i++) {
+		struct tls_settings *settings = g->root->tls.items[i];
+
+		tls_context_free(&settings->context);
+	}
 	for (size_t i = 0; i < g->root->auths.count; i++)
 		auth_close(g->root->auths.items[i]);
 	list_remove(&g->node);
-	xfree(g->tls);
 	xfree(g->orders);
 	xfree(g->snapshot.shares);
 	if (g->snapshot.conf != g->assets->started)
@@ -106,39 +107,22 @@ fill_snapshot(struct generation *g)
 	g->snapshot.shares = xcalloc_aligned((size_t)g->assets->threads * sizeof(g->snapshot.shares[0]));
 }
 
-struct tls_report {
-	const struct tls_settings *settings;
-	struct conf_problems *problems;
-};
-
-static void
-on_tls_complaint(void *owner, const char *directive, size_t value, const char *text)
-{
-	const struct tls_report *report = owner;
-
-	conf_error_at_value(report->problems, &report->settings->conf, directive, value, "%s", text);
-}
-
 static bool
 load_tls(struct generation *g, struct conf_problems *problems)
 {
 	bool ok = true;
 
-	g->tls = xcalloc(g->root->tls.count + 1, sizeof(struct tls_context *));
 	for (size_t i = 0; i < g->root->tls.count; i++) {
-		const struct tls_settings *settings = g->root->tls.items[i];
-		struct tls_report report = { settings, problems };
-		const struct tls_complaints to = { on_tls_complaint, &report };
+		struct tls_settings *settings = g->root->tls.items[i];
 
 		if (settings->conf.broken)
 			continue;
-		g->tls[i] = tls_context_load(settings, &to);
-		ok &= g->tls[i] != NULL;
+		settings->context = tls_context_load(settings, problems);
+		ok &= settings->context != NULL;
 	}
 	return ok;
 }
 
-/* Each line of what a source complains about is a problem of its own. */
 static bool
 open_auths(struct generation *g, const struct generation *before, struct conf_problems *problems)
 {
@@ -146,15 +130,9 @@ open_auths(struct generation *g, const struct generation *before, struct conf_pr
 
 	for (size_t i = 0; i < g->root->auths.count; i++) {
 		struct auth *auth = g->root->auths.items[i];
-		struct buf complaints = { 0 };
-		struct slice line;
 
-		if (auth->conf.broken)
-			continue;
-		ok &= auth_open(auth, before != NULL ? &before->root->auths : NULL, &complaints);
-		while ((line = auth_next_complaint(&complaints)).len > 0)
-			conf_error_at_value(problems, &auth->conf, "path", 0, "%.*s", SLICE_ARGS(line));
-		buf_clear(&complaints);
+		if (!auth->conf.broken)
+			ok &= auth_open(auth, before != NULL ? &before->root->auths : NULL, problems);
 	}
 	return ok;
 }
@@ -256,9 +234,8 @@ open_listeners(struct generation *g, const struct generation *before)
 		    listener_new(settings->conf.title, g->assets->threads);
 		settings->front_tls.alpn = settings->proto->alpn;
 		settings->front_tls.ticket_tag = settings->listener->tag;
-		for (size_t k = 0; k < g->root->tls.count; k++)
-			if (g->root->tls.items[k] == settings->tls)
-				settings->front_tls.context = g->tls[k];
+		if (settings->tls != NULL)
+			settings->front_tls.context = settings->tls->context;
 	}
 }
 
@@ -331,9 +308,12 @@ generation_prepare(struct assets *assets, struct conf *conf, const struct genera
 void
 generation_warn(const struct generation *g)
 {
-	for (size_t i = 0; i < g->root->tls.count; i++)
-		if (g->tls[i] != NULL)
-			tls_context_warn(g->tls[i]);
+	for (size_t i = 0; i < g->root->tls.count; i++) {
+		const struct tls_settings *settings = g->root->tls.items[i];
+
+		if (settings->context != NULL)
+			tls_context_warn(settings->context);
+	}
 	pool_fit_warn(&g->root->pools);
 }
 

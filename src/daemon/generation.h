@@ -33,7 +33,6 @@ struct generation {
 	struct list node;
 	struct assets *assets;
 	struct root *root;
-	struct tls_context **tls;	/* one for each of root->tls; NULL: not loaded */
 	struct gate_order *orders;
 	size_t order_count;
 };

@@ -8,49 +8,38 @@
 
 enum { INTERVAL_MS = 5 * 1000, CERTIFICATES_MS = 60 * 1000, TICKETS_MS = 12 * 3600 * 1000 };
 
+/* A line each; where the configuration names the file is of no interest any more. */
 static void
-on_complaint(void *owner, const char *directive, size_t value, const char *text)
+log_problems(struct conf_problems *problems, const struct conf_block *block, const char *what)
 {
-	const struct tls_settings *settings = owner;
-
-	(void)directive;
-	(void)value;
-	log_write(LOG_ERR, "tls %s: the old certificate stays in use: %s", settings->conf.title, text);
+	for (size_t i = 0; i < problems->count; i++)
+		log_write(LOG_ERR, "%s %s: %s%.*s", block->kind->name, block->title, what,
+		    SLICE_ARGS(conf_problems_message(problems, i)));
+	conf_problems_clear(problems);
 }
 
 static void
-refresh(struct tls_settings *settings, struct tls_context *context)
+refresh_tls(const struct tls_settings *settings)
 {
-	const struct tls_complaints to = { on_complaint, settings };
+	struct conf_problems problems = { 0 };
 	bool changed = false;
 
-	if (tls_context_refresh(context, &changed, &to) && changed)
+	if (tls_context_refresh(settings->context, &changed, &problems) && changed)
 		log_write(LOG_NOTICE, "tls %s: certificate reloaded", settings->conf.title);
+	log_problems(&problems, &settings->conf, "the old certificate stays in use: ");
 }
 
 static void
 refresh_auth(const struct auth *auth)
 {
-	struct buf complaints = { 0 };
-	struct slice line;
+	struct conf_problems problems = { 0 };
 	bool changed;
 
-	if (!auth_refresh(auth, &changed, &complaints))
+	if (!auth_refresh(auth, &changed, &problems))
 		log_write(LOG_ERR, "auth %s: the old users stay in use", auth->conf.title);
 	else if (changed)
 		log_write(LOG_NOTICE, "auth %s: users reloaded", auth->conf.title);
-	while ((line = auth_next_complaint(&complaints)).len > 0)
-		log_write(LOG_ERR, "auth %s: %.*s", auth->conf.title, SLICE_ARGS(line));
-	buf_clear(&complaints);
-}
-
-static void
-look_at_certificates(struct control *control)
-{
-	const struct root *root = control->current->root;
-
-	for (size_t i = 0; i < root->tls.count; i++)
-		refresh(root->tls.items[i], control->current->tls[i]);
+	log_problems(&problems, &auth->conf, "");
 }
 
 static void
@@ -64,7 +53,8 @@ on_time(struct loop_timer *timer)
 		refresh_auth(root->auths.items[i]);
 	endpoint_table_sweep(control->assets.endpoints, now);
 	if (now >= control->certificates_at) {
-		look_at_certificates(control);
+		for (size_t i = 0; i < root->tls.count; i++)
+			refresh_tls(root->tls.items[i]);
 		control->certificates_at = now + CERTIFICATES_MS;
 	}
 	if (now >= control->tickets_at) {

@@ -62,7 +62,7 @@ struct tls_server {
 	char *expires_file;
 };
 
-struct tls_server *tls_server_load(const struct tls_settings *settings, const struct tls_complaints *to);
+struct tls_server *tls_server_load(const struct tls_settings *settings, struct conf_problems *problems);
 struct tls_server *tls_server_get(struct tls_context *context);	/* the one in use; one reference more */
 void tls_server_put(struct tls_server *server);
 /* DIGEST_SHA256_SIZE bytes, of its settings. */
@@ -72,9 +72,6 @@ struct tls_place {
 	const char *directive;
 	size_t value;			/* of several, which */
 };
-
-void tls_complain(const struct tls_complaints *to, struct tls_place place, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
 
 /* A certificate, its chain and its key, as found in files. */
 struct tls_pair {
@@ -91,9 +88,9 @@ struct tls_pairs {
 	size_t count;
 };
 
-/* Reads all files of the settings and pairs certificates with keys; false: the complaints tell. */
+/* Reads all files of the settings and pairs certificates with keys; false: the problems tell. */
 bool tls_pairs_load(const struct tls_settings *settings, struct tls_pairs *pairs,
-    const struct tls_complaints *to);
+    struct conf_problems *problems);
 void tls_pairs_free(struct tls_pairs *pairs);
 void tls_files_each(const struct tls_settings *settings, void (*each)(const char *path, void *arg),
     void *arg);
@@ -109,9 +106,9 @@ struct tls_authorities {
 	uint8_t digest[DIGEST_SHA256_SIZE];	/* of all their certificates */
 };
 
-/* Reads the files of client_ca, if any; false: the complaints tell, and there is nothing to free. */
+/* Reads the files of client_ca, if any; false: the problems tell, and there is nothing to free. */
 bool tls_authorities_load(const struct tls_settings *settings, struct tls_authorities *authorities,
-    const struct tls_complaints *to);
+    struct conf_problems *problems);
 void tls_authorities_free(struct tls_authorities *authorities);
 /* Has clients asked for certificates: verify_client is enum tls_verify_client. */
 void tls_authorities_install(const struct tls_authorities *authorities, int verify_client,

@@ -14,19 +14,23 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include "conf/conf.h"
+
 /* While files are read. */
 struct reading {
 	struct tls_authorities *authorities;
 	struct buf all;			/* of each certificate its octets */
-	struct tls_place place;		/* of what is being read */
-	const struct tls_complaints *to;
+	size_t value;			/* of client_ca, which is being read */
+	const struct tls_settings *settings;
+	struct conf_problems *problems;
 	bool is_bad;
 };
 
 static void
 refuse(struct reading *reading, const char *path, const char *why)
 {
-	tls_complain(reading->to, reading->place, "%s: %s", path, why);
+	conf_error_at_value(reading->problems, &reading->settings->conf, "client_ca", reading->value,
+	    "%s: %s", path, why);
 	reading->is_bad = true;
 }
 
@@ -79,9 +83,10 @@ read_file(const char *path, void *arg)
 
 bool
 tls_authorities_load(const struct tls_settings *settings, struct tls_authorities *authorities,
-    const struct tls_complaints *to)
+    struct conf_problems *problems)
 {
-	struct reading reading = { .authorities = authorities, .to = to };
+	struct reading reading = { .authorities = authorities, .settings = settings,
+		.problems = problems };
 
 	authorities->store = X509_STORE_new();
 	authorities->names = sk_X509_NAME_new_null();
@@ -91,7 +96,7 @@ tls_authorities_load(const struct tls_settings *settings, struct tls_authorities
 		const char *pattern = settings->client_ca.items[i];
 		const char *why;
 
-		reading.place = (struct tls_place){ "client_ca", i };
+		reading.value = i;
 		why = tls_pattern_each(pattern, read_file, &reading);
 		if (why != NULL)
 			refuse(&reading, pattern, why);

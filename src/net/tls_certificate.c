@@ -8,7 +8,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <glob.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +18,9 @@
 
 #include "base/digest.h"
 #include "base/xalloc.h"
+#include "conf/conf.h"
 
-enum { PASSWORD_MAX = 256, COMPLAINT_MAX = 512 };
+enum { PASSWORD_MAX = 256 };
 
 struct found_key {
 	char *file;
@@ -38,7 +38,8 @@ struct found {
 	bool lacks_password;		/* it could not be read: no key is to blame */
 	bool keys_only;			/* a `key` file */
 	struct tls_place place;		/* of what is being read */
-	const struct tls_complaints *to;
+	const struct tls_settings *settings;
+	struct conf_problems *problems;
 	bool is_bad;
 };
 
@@ -53,18 +54,6 @@ tls_error_text(char out[STREAM_REASON_MAX])
 		reason = strerror(ERR_GET_REASON(code));	/* a failed system call's */
 	snprintf(out, STREAM_REASON_MAX, "%s", reason);
 	return out;
-}
-
-void
-tls_complain(const struct tls_complaints *to, struct tls_place place, const char *format, ...)
-{
-	char text[COMPLAINT_MAX];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	to->on_complaint(to->owner, place.directive, place.value, text);
 }
 
 const char *
@@ -101,7 +90,8 @@ tls_files_each(const struct tls_settings *settings, void (*each)(const char *pat
 static void
 refuse(struct found *found, const char *path, const char *why)
 {
-	tls_complain(found->to, found->place, "%s: %s", path, why);
+	conf_error_at_value(found->problems, &found->settings->conf, found->place.directive,
+	    found->place.value, "%s: %s", path, why);
 	found->is_bad = true;
 }
 
@@ -313,9 +303,9 @@ pair_all(struct found *found)
 }
 
 bool
-tls_pairs_load(const struct tls_settings *settings, struct tls_pairs *pairs, const struct tls_complaints *to)
+tls_pairs_load(const struct tls_settings *settings, struct tls_pairs *pairs, struct conf_problems *problems)
 {
-	struct found found = { .pairs = pairs, .to = to };
+	struct found found = { .pairs = pairs, .settings = settings, .problems = problems };
 
 	*pairs = (struct tls_pairs){ 0 };
 	read_password(&found, settings->key_password_file);

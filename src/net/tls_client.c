@@ -15,6 +15,7 @@
 #include "base/base64.h"
 #include "base/digest.h"
 #include "base/xalloc.h"
+#include "conf/conf.h"
 #include "net/tls.h"
 
 struct pin {
@@ -163,35 +164,23 @@ tls_client_ctx(const struct tls_client *client)
 	return client->ctx;
 }
 
-/* The first is enough: there is one file. */
-static void
-keep_complaint(void *owner, const char *directive, size_t value, const char *text)
-{
-	struct error *error = owner;
-
-	(void)directive;
-	(void)value;
-	if (error->text[0] == '\0')
-		error_set(error, "%s", text);
-}
-
 bool
-tls_client_show(struct tls_client *client, const char *path, struct error *error)
+tls_client_show(struct tls_client *client, const char *path, const struct conf_block *block,
+    struct conf_problems *problems)
 {
 	const char *paths[] = { path };
-	const struct tls_settings settings = { .certificate = { paths, 1 } };
-	const struct tls_complaints to = { keep_complaint, error };
+	const struct tls_settings settings = { .conf = *block, .certificate = { paths, 1 } };
 	char text[STREAM_REASON_MAX];
 	const struct tls_pair *pair;
 	struct tls_pairs pairs;
 	bool ok;
 
-	error->text[0] = '\0';
-	if (!tls_pairs_load(&settings, &pairs, &to))
+	if (!tls_pairs_load(&settings, &pairs, problems))
 		return false;
 	pair = &pairs.all[0];
-	ok = SSL_CTX_use_cert_and_key(client->ctx, pair->leaf, pair->key, pair->chain, 1) == 1 ||
-	    error_set(error, "%s: %s", path, tls_error_text(text));
+	ok = SSL_CTX_use_cert_and_key(client->ctx, pair->leaf, pair->key, pair->chain, 1) == 1;
+	if (!ok)
+		conf_error_at_value(problems, block, "certificate", 0, "%s: %s", path, tls_error_text(text));
 	tls_pairs_free(&pairs);
 	return ok;
 }

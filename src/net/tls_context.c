@@ -105,8 +105,7 @@ const struct block tls_block = {
 struct tls_context {
 	pthread_mutex_t lock;		/* of server, for a few instructions */
 	struct tls_server *server;
-	struct tls_settings settings;	/* a copy: the configuration that made the context may be gone */
-	struct arena *arena;		/* its texts */
+	const struct tls_settings *settings;
 	uint8_t identity[DIGEST_SHA256_SIZE];
 	uint64_t stamp;			/* of the files, when last looked at */
 	time_t warned;			/* of a near expiry, the last time */
@@ -161,40 +160,11 @@ tls_new_server_ctx(const struct tls_settings *settings, struct error *error)
 	return ctx;
 }
 
-static void
-copy_list(struct arena *arena, struct string_list *to, const struct string_list *from)
-{
-	to->items = arena_alloc(arena, from->count * sizeof(to->items[0]) + 1);
-	to->count = from->count;
-	for (size_t i = 0; i < from->count; i++)
-		to->items[i] = arena_strdup(arena, from->items[i]);
-}
-
-static char *
-copy_text(struct arena *arena, const char *text)
-{
-	return text != NULL ? arena_strdup(arena, text) : NULL;
-}
-
-static void
-copy_settings(struct tls_context *context, const struct tls_settings *from)
-{
-	struct tls_settings *to = &context->settings;
-
-	*to = *from;
-	to->conf = (struct conf_block){ .title = copy_text(context->arena, from->conf.title) };
-	copy_list(context->arena, &to->certificate, &from->certificate);
-	copy_list(context->arena, &to->key, &from->key);
-	copy_list(context->arena, &to->client_ca, &from->client_ca);
-	to->key_password_file = copy_text(context->arena, from->key_password_file);
-	to->ciphers = copy_text(context->arena, from->ciphers);
-}
-
 /* Of the settings: a ticket made under other rules is no good. */
 static void
 identify(struct tls_context *context)
 {
-	const struct tls_settings *settings = &context->settings;
+	const struct tls_settings *settings = context->settings;
 	struct buf text = { 0 };
 
 	for (size_t i = 0; i < settings->certificate.count; i++)
@@ -243,22 +213,21 @@ tls_context_warn(struct tls_context *context)
 	context->warned = now;
 	if (gmtime_r(&server->expires, &tm) != NULL)
 		strftime(date, sizeof(date), "%Y-%m-%d", &tm);
-	log_write(LOG_WARNING, "tls %s: %s: the certificate %s on %s", context->settings.conf.title,
+	log_write(LOG_WARNING, "tls %s: %s: the certificate %s on %s", context->settings->conf.title,
 	    server->expires_file, server->expires <= now ? "expired" : "expires", date);
 }
 
 struct tls_context *
-tls_context_load(const struct tls_settings *settings, const struct tls_complaints *to)
+tls_context_load(const struct tls_settings *settings, struct conf_problems *problems)
 {
 	struct tls_context *context = xcalloc(1, sizeof(*context));
 
 	pthread_mutex_init(&context->lock, NULL);
-	context->arena = arena_new();
-	copy_settings(context, settings);
+	context->settings = settings;
 	identify(context);
 	/* before reading: a change meanwhile is then seen by the next look */
 	context->stamp = stamp_files(settings);
-	context->server = tls_server_load(settings, to);
+	context->server = tls_server_load(settings, problems);
 	if (context->server == NULL)
 		tls_context_free(&context);
 	return context;
@@ -275,20 +244,19 @@ tls_context_free(struct tls_context **context)
 	if (c->server != NULL)
 		tls_server_put(c->server);
 	pthread_mutex_destroy(&c->lock);
-	arena_free(&c->arena);
 	xfree(c);
 }
 
 bool
-tls_context_refresh(struct tls_context *context, bool *changed, const struct tls_complaints *to)
+tls_context_refresh(struct tls_context *context, bool *changed, struct conf_problems *problems)
 {
-	uint64_t stamp = stamp_files(&context->settings);
+	uint64_t stamp = stamp_files(context->settings);
 	struct tls_server *server, *old = context->server;
 
 	*changed = false;
 	if (stamp != context->stamp) {
 		context->stamp = stamp;
-		server = tls_server_load(&context->settings, to);
+		server = tls_server_load(context->settings, problems);
 		if (server == NULL)
 			return false;
 		pthread_mutex_lock(&context->lock);

@@ -24,6 +24,8 @@ struct tls_settings {			/* one `tls NAME { … }` block, rows in tls_context.c *
 	struct string_list client_ca;	/* paths or globs */
 	int verify_client;		/* enum tls_verify_client */
 	bool session_tickets;
+
+	struct tls_context *context;	/* of what it names, once that is loaded */
 };
 extern const struct block tls_block;
 
@@ -31,23 +33,18 @@ enum tls_unknown_name { TLS_UNKNOWN_DEFAULT, TLS_UNKNOWN_REFUSE };
 enum tls_verify_client { TLS_VERIFY_OFF, TLS_VERIFY_OPTIONAL, TLS_VERIFY_ANY, TLS_VERIFY_REQUIRED };
 enum { TLS_USER_MAX = 257 };		/* 256 octets and a NUL */
 
+struct conf_problems;
 struct tls_context;
 
-/* Who is told all that is wrong: at which directive of the block, at which of its values. */
-struct tls_complaints {
-	void (*on_complaint)(void *owner, const char *directive, size_t value, const char *text);
-	void *owner;
-};
-
-/* Reads all files.  NULL: the complaints name those that are bad. */
-struct tls_context *tls_context_load(const struct tls_settings *settings, const struct tls_complaints *to);
+/* Reads all files.  NULL: the problems name those that are bad.  The settings outlive the context. */
+struct tls_context *tls_context_load(const struct tls_settings *settings, struct conf_problems *problems);
 void tls_context_free(struct tls_context **context);	/* no handshake uses it any more */
 /*
  * Looks at the files' names, times and sizes; where any changed, loads them all and, if good, uses them for
- * new handshakes.  false and complaints: they changed but are bad, and the old ones serve on (said once a
+ * new handshakes.  false and problems: they changed but are bad, and the old ones serve on (said once a
  * change).  Warns as below.  Control's thread, each minute.
  */
-bool tls_context_refresh(struct tls_context *context, bool *changed, const struct tls_complaints *to);
+bool tls_context_refresh(struct tls_context *context, bool *changed, struct conf_problems *problems);
 
 /* Warns in the log, once a day, of certificates that expire within 14 days. */
 void tls_context_warn(struct tls_context *context);
@@ -70,8 +67,12 @@ struct tls_back {
 struct tls_client;
 /* A context for connecting: verification against `ca` (NULL: the system's). */
 struct tls_client *tls_client_load(bool verify, const char *ca, struct error *error);
-/* Before the first handshake: what servers that ask for a certificate get, a PEM file with chain and key. */
-bool tls_client_show(struct tls_client *client, const char *path, struct error *error);
+/*
+ * Before the first handshake: what servers that ask for a certificate get, a PEM file with chain and key that
+ * the block's `certificate` names.  false: the problems tell.
+ */
+bool tls_client_show(struct tls_client *client, const char *path, const struct conf_block *block,
+    struct conf_problems *problems);
 /*
  * Likewise: besides what `verify` asks for, a server's public key must have this SHA-256, in base64, or that
  * of another call.  false: the text is none.

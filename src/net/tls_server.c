@@ -11,6 +11,7 @@
 #include <openssl/ssl.h>
 
 #include "base/xalloc.h"
+#include "conf/conf.h"
 
 enum { KINDS = 3, NONE = -1 };
 
@@ -30,7 +31,7 @@ struct build {
 	struct set *sets;
 	size_t count;
 	int pair;			/* the one whose names are told */
-	const struct tls_complaints *to;
+	struct conf_problems *problems;
 };
 
 static int
@@ -65,25 +66,26 @@ add_name(const char *name, void *arg)
 }
 
 static bool
-use_pair(SSL_CTX *ctx, const struct tls_pair *pair, const struct tls_complaints *to)
+use_pair(const struct build *build, SSL_CTX *ctx, const struct tls_pair *pair)
 {
 	char text[STREAM_REASON_MAX];
 
 	if (SSL_CTX_use_cert_and_key(ctx, pair->leaf, pair->key, pair->chain, 1) == 1)
 		return true;
-	tls_complain(to, pair->place, "%s: %s", pair->file, tls_error_text(text));
+	conf_error_at_value(build->problems, &build->settings->conf, pair->place.directive,
+	    pair->place.value, "%s: %s", pair->file, tls_error_text(text));
 	return false;
 }
 
-/* NULL: the complaints tell. */
+/* NULL: the problems tell. */
 static SSL_CTX *
-new_ctx(const struct tls_settings *settings, const struct tls_complaints *to)
+new_ctx(const struct tls_settings *settings, struct conf_problems *problems)
 {
 	struct error error;
 	SSL_CTX *ctx = tls_new_server_ctx(settings, &error);
 
 	if (ctx == NULL)
-		tls_complain(to, (struct tls_place){ "ciphers", 0 }, "%s", error.text);
+		conf_error_at_value(problems, &settings->conf, "ciphers", 0, "%s", error.text);
 	return ctx;
 }
 
@@ -98,7 +100,7 @@ make_ctx(struct build *build, struct set *set)
 			return true;
 		}
 	}
-	set->ctx = new_ctx(build->settings, build->to);
+	set->ctx = new_ctx(build->settings, build->problems);
 	if (set->ctx == NULL)
 		return false;
 	tls_authorities_install(build->authorities, build->settings->verify_client, set->ctx);
@@ -106,7 +108,7 @@ make_ctx(struct build *build, struct set *set)
 	server->contexts[server->count++] = set->ctx;
 	for (int kind = 0; kind < KINDS; kind++)
 		if (set->pairs[kind] != NONE &&
-		    !use_pair(set->ctx, &build->pairs->all[set->pairs[kind]], build->to))
+		    !use_pair(build, set->ctx, &build->pairs->all[set->pairs[kind]]))
 			return false;
 	return true;
 }
@@ -143,11 +145,11 @@ note_expiry(struct tls_server *server, const struct tls_pairs *pairs)
 
 static struct tls_server *
 make_server(const struct tls_settings *settings, const struct tls_pairs *pairs,
-    const struct tls_authorities *authorities, const struct tls_complaints *to)
+    const struct tls_authorities *authorities, struct conf_problems *problems)
 {
 	struct tls_server *server = xcalloc(1, sizeof(*server));
 	struct build build = { .settings = settings, .pairs = pairs, .authorities = authorities,
-		.server = server, .by_name = map_new(), .to = to };
+		.server = server, .by_name = map_new(), .problems = problems };
 	bool ok;
 
 	atomic_init(&server->references, 1);
@@ -168,18 +170,18 @@ make_server(const struct tls_settings *settings, const struct tls_pairs *pairs,
 }
 
 struct tls_server *
-tls_server_load(const struct tls_settings *settings, const struct tls_complaints *to)
+tls_server_load(const struct tls_settings *settings, struct conf_problems *problems)
 {
 	/* without a certificate, for what is wrong whatever the files are */
-	SSL_CTX *ctx = new_ctx(settings, to);
+	SSL_CTX *ctx = new_ctx(settings, problems);
 	struct tls_server *server = NULL;
 	struct tls_authorities authorities;
 	struct tls_pairs pairs;
-	bool has_pairs = tls_pairs_load(settings, &pairs, to);
-	bool has_authorities = tls_authorities_load(settings, &authorities, to);
+	bool has_pairs = tls_pairs_load(settings, &pairs, problems);
+	bool has_authorities = tls_authorities_load(settings, &authorities, problems);
 
 	if (ctx != NULL && has_pairs && has_authorities)
-		server = make_server(settings, &pairs, &authorities, to);
+		server = make_server(settings, &pairs, &authorities, problems);
 	tls_pairs_free(&pairs);
 	tls_authorities_free(&authorities);
 	SSL_CTX_free(ctx);

@@ -96,10 +96,10 @@ static inline void
 open_auths(const struct conf_list *auths, const struct conf_list *before)
 {
 	for (size_t i = 0; i < auths->count; i++) {
-		struct buf complaints = { 0 };
+		struct conf_problems problems = { 0 };
 
-		assert_true(auth_open(auths->items[i], before, &complaints));
-		assert_int_equal(buf_len(&complaints), 0);
+		assert_true(auth_open(auths->items[i], before, &problems));
+		assert_int_equal(problems.count, 0);
 	}
 }
 

@@ -519,7 +519,7 @@ bad_tls_is_told_at_its_directive(void **state)
 	assert_false(open_pool(&l, table));
 	assert_int_equal(l.problems.count, 2);
 	said = text_of(&l.problems);
-	assert_non_null(strstr(said, "text:2:3: /nonexistent/proxy.pem: "));
+	assert_non_null(strstr(said, "text:2:15: /nonexistent/proxy.pem: "));
 	assert_non_null(strstr(said, "text:3:7: pin: AAAA is no SHA-256 in base64"));
 	free(said);
 	unload(&l);

@@ -17,18 +17,19 @@
 #include <openssl/x509v3.h>
 
 #include "base/slice.h"
+#include "conf/conf.h"
 #include "net/tls_context.h"
 
 enum { DAY = 24 * 60 * 60, YEAR = 365 * DAY };
 
 static char folder[64];
-static char file_names[16][512];		/* of in_folder: a few at a time */
+static char file_names[64][512];		/* of in_folder: a few at a time */
 
 static inline const char *
 in_folder(const char *name)
 {
 	static int next;			/* which of file_names */
-	char *out = file_names[next++ % 16];
+	char *out = file_names[next++ % 64];
 
 	snprintf(out, sizeof(file_names[0]), "%s/%s", folder, name);
 	return out;
@@ -141,38 +142,32 @@ fill_block(struct block_of *block, const char *pattern)
 	block->settings.session_tickets = true;
 }
 
-/* What was complained of, a line each: "directive[value]: text". */
-struct complaints {
+/* What is said to be wrong, a line each; begins as { 0 }, and what was read is forgotten. */
+struct said {
+	struct conf_problems problems;
 	char text[2048];
-	struct tls_complaints to;
 };
 
-static inline void
-note_complaint(void *owner, const char *directive, size_t value, const char *text)
+static inline const char *
+read_said(struct said *said)
 {
-	struct complaints *complaints = owner;
-	size_t len = strlen(complaints->text);
+	FILE *file = fmemopen(said->text, sizeof(said->text), "w");
 
-	snprintf(complaints->text + len, sizeof(complaints->text) - len, "%s[%zu]: %s\n", directive, value,
-	    text);
-}
-
-static inline const struct tls_complaints *
-listen_to(struct complaints *complaints)
-{
-	complaints->text[0] = '\0';
-	complaints->to = (struct tls_complaints){ note_complaint, complaints };
-	return &complaints->to;
+	assert_non_null(file);
+	conf_problems_print(&said->problems, file);
+	fclose(file);
+	conf_problems_clear(&said->problems);
+	return said->text;
 }
 
 static inline struct tls_context *
 load_block(const struct block_of *block)
 {
-	struct complaints complaints;
-	struct tls_context *context = tls_context_load(&block->settings, listen_to(&complaints));
+	struct said said = { 0 };
+	struct tls_context *context = tls_context_load(&block->settings, &said.problems);
 
 	if (context == NULL)
-		fail_msg("%s", complaints.text);
+		fail_msg("%s", read_said(&said));
 	return context;
 }
 

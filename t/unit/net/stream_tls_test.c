@@ -15,7 +15,7 @@ static struct tls_context *context;	/* of all tests here */
 static int
 set_up(void **state)
 {
-	struct block_of block;
+	static struct block_of block;
 
 	if (make_folder(state) != 0)
 		return -1;

@@ -177,8 +177,9 @@ what_is_no_pin_is_refused(void **state)
 static void
 servers_that_ask_are_shown_our_certificate(void **state)
 {
+	const struct conf_block block = { 0 };
+	struct said said = { 0 };
 	struct scene scene;
-	struct error error;
 	X509 *shown, *ours = read_certificate("proxy.pem");
 
 	(void)state;
@@ -188,13 +189,13 @@ servers_that_ask_are_shown_our_certificate(void **state)
 	scene_close(&scene);
 
 	scene_open(&scene, NULL);
-	assert_true(tls_client_show(scene.back.client, in_folder("proxy.pem"), &error));
+	assert_true(tls_client_show(scene.back.client, in_folder("proxy.pem"), &block, &said.problems));
 	assert_true(shake_hands(&scene));
 	shown = SSL_get0_peer_certificate(scene.server);
 	assert_non_null(shown);
 	assert_int_equal(X509_cmp(shown, ours), 0);
-	assert_false(tls_client_show(scene.back.client, in_folder("none.pem"), &error));
-	assert_non_null(strstr(error.text, "none.pem: "));
+	assert_false(tls_client_show(scene.back.client, in_folder("none.pem"), &block, &said.problems));
+	assert_non_null(strstr(read_said(&said), "none.pem: "));
 	scene_close(&scene);
 	X509_free(ours);
 }

@@ -356,8 +356,7 @@ static void
 changed_files_are_loaded_and_bad_ones_are_not(void **state)
 {
 	struct call before = { 0 }, after = { 0 }, still = { 0 };
-	struct complaints complaints;
-	const struct tls_complaints *to = listen_to(&complaints);
+	struct said said = { 0 };
 	struct tls_context *context;
 	struct block_of block;
 	bool changed;
@@ -369,11 +368,11 @@ changed_files_are_loaded_and_bad_ones_are_not(void **state)
 	context = load_block(&block);
 	talk(context, &before);
 	assert_true(is_for(&before, "old.example.com"));
-	assert_true(tls_context_refresh(context, &changed, to));
+	assert_true(tls_context_refresh(context, &changed, &said.problems));
 	assert_false(changed);
 
 	write_pem("DNS:new.example.com", "g1.pem");
-	assert_true(tls_context_refresh(context, &changed, to));
+	assert_true(tls_context_refresh(context, &changed, &said.problems));
 	assert_true(changed);
 	talk(context, &after);
 	assert_true(is_for(&after, "new.example.com"));
@@ -381,9 +380,9 @@ changed_files_are_loaded_and_bad_ones_are_not(void **state)
 	file = fopen(in_folder("g2.pem"), "w");
 	fputs("nothing\n", file);
 	fclose(file);
-	assert_false(tls_context_refresh(context, &changed, to));
-	assert_non_null(strstr(complaints.text, "g2.pem"));
-	assert_true(tls_context_refresh(context, &changed, to));	/* said once */
+	assert_false(tls_context_refresh(context, &changed, &said.problems));
+	assert_non_null(strstr(read_said(&said), "g2.pem"));
+	assert_true(tls_context_refresh(context, &changed, &said.problems));	/* said once */
 	assert_false(changed);
 	talk(context, &still);
 	assert_true(is_for(&still, "new.example.com"));
@@ -396,14 +395,14 @@ changed_files_are_loaded_and_bad_ones_are_not(void **state)
 
 /* As a service user meets a file that root renewed; whoever is not root cannot read a mode of 0. */
 static bool
-refresh_as_other(struct tls_context *context, bool *changed, const struct tls_complaints *to)
+refresh_as_other(struct tls_context *context, bool *changed, struct conf_problems *problems)
 {
 	enum { OTHER = 65534 };
 	bool is_root = geteuid() == 0, ok;
 
 	if (is_root)
 		assert_int_equal(seteuid(OTHER), 0);
-	ok = tls_context_refresh(context, changed, to);
+	ok = tls_context_refresh(context, changed, problems);
 	if (is_root)
 		assert_int_equal(seteuid(0), 0);
 	return ok;
@@ -413,8 +412,7 @@ static void
 a_file_that_becomes_readable_is_loaded(void **state)
 {
 	struct call call = { 0 };
-	struct complaints complaints;
-	const struct tls_complaints *to = listen_to(&complaints);
+	struct said said = { 0 };
 	struct tls_context *context;
 	struct block_of block;
 	bool changed;
@@ -426,12 +424,12 @@ a_file_that_becomes_readable_is_loaded(void **state)
 	context = load_block(&block);
 	write_pem("DNS:new.example.com", "k1.pem");
 	assert_int_equal(chmod(in_folder("k1.pem"), 0), 0);
-	assert_false(refresh_as_other(context, &changed, to));
-	assert_non_null(strstr(complaints.text, "Permission denied"));
-	assert_true(refresh_as_other(context, &changed, to));	/* said once */
+	assert_false(refresh_as_other(context, &changed, &said.problems));
+	assert_non_null(strstr(read_said(&said), "Permission denied"));
+	assert_true(refresh_as_other(context, &changed, &said.problems));	/* said once */
 
 	assert_int_equal(chmod(in_folder("k1.pem"), 0644), 0);
-	assert_true(refresh_as_other(context, &changed, to));
+	assert_true(refresh_as_other(context, &changed, &said.problems));
 	assert_true(changed);
 	talk(context, &call);
 	assert_true(is_for(&call, "new.example.com"));
@@ -442,53 +440,73 @@ a_file_that_becomes_readable_is_loaded(void **state)
 static void
 assert_bad(const struct block_of *block, const char *says, const char *file)
 {
-	struct complaints complaints;
+	struct said said = { 0 };
+	const char *text;
 
-	assert_null(tls_context_load(&block->settings, listen_to(&complaints)));
-	if (strstr(complaints.text, says) == NULL || strstr(complaints.text, file) == NULL)
-		fail_msg("'%s' lacks '%s' or '%s'", complaints.text, says, file);
+	assert_null(tls_context_load(&block->settings, &said.problems));
+	text = read_said(&said);
+	if (strstr(text, says) == NULL || strstr(text, file) == NULL)
+		fail_msg("'%s' lacks '%s' or '%s'", text, says, file);
+}
+
+struct language {
+	struct conf_block conf;
+	struct conf_list tls;
+};
+static const struct directive rows[] = { CONF_BLOCKS(struct language, tls, &tls_block, 0), { 0 } };
+static const struct block language_block = { .name = "", .directives = rows,
+	.size = BLOCK_SIZE(struct language) };
+
+/* A block's lines, each of which begins with the directive that is complained of. */
+static void
+assert_all_bad(const char *lines, const char *const wanted[])
+{
+	struct conf_problems problems = { 0 };
+	struct said said = { 0 };
+	struct conf *conf;
+	char text[2048];
+
+	snprintf(text, sizeof(text), "tls main {\n%s}\n", lines);
+	conf = conf_load_text("conf", text, &language_block, &problems);
+	assert_non_null(conf);
+	assert_null(tls_context_load(((struct language *)conf_root(conf))->tls.items[0], &said.problems));
+	read_said(&said);
+	for (size_t i = 0; wanted[i] != NULL; i++)
+		if (strstr(said.text, wanted[i]) == NULL)
+			fail_msg("'%s' lacks '%s'", said.text, wanted[i]);
+	conf_free(&conf);
 }
 
 /* All that is wrong, each at its place. */
 static void
 all_bad_files_are_named(void **state)
 {
-	struct block_of block;
-	char wanted[2048];
+	static const char *const missing[] = {
+		"conf:3:13: ./missing.pem: No such file or directory\n",
+		"conf:4:13: ./nobody?.pem: no such file\n",
+		"conf:5:5: ./missing.key: No such file or directory\n",
+		"conf:6:9: ciphers: no cipher match\n",
+		"conf:7:19: ./missing.password: No such file or directory\n", NULL
+	};
+	static const char *const unpaired[] = {
+		"conf:3:13: ./l2.pem: no key fits this certificate\n",
+		"conf:3:13: ./l3.pem: no key fits this certificate\n",
+		"conf:4:5: ./l4.key: the key fits no certificate\n", NULL
+	};
+	int before = open(".", O_RDONLY | O_DIRECTORY);
 
 	(void)state;
+	assert_int_equal(chdir(folder), 0);
 	write_pem("DNS:x", "l1.pem");
-	fill_block(&block, "l1.pem");
-	block.certificates[1] = in_folder("missing.pem");
-	block.certificates[2] = in_folder("nobody?.pem");
-	block.settings.certificate.count = 3;
-	block.keys[0] = in_folder("missing.key");
-	block.settings.key.count = 1;
-	block.settings.ciphers = "NONSENSE";
-	block.settings.key_password_file = in_folder("missing.password");
-	snprintf(wanted, sizeof(wanted),
-	    "ciphers[0]: ciphers: no cipher match\n"
-	    "key_password_file[0]: %s: No such file or directory\n"
-	    "certificate[1]: %s: No such file or directory\n"
-	    "certificate[2]: %s: no such file\n"
-	    "key[0]: %s: No such file or directory\n",
-	    block.settings.key_password_file, block.certificates[1], block.certificates[2], block.keys[0]);
-	assert_bad(&block, wanted, "");
-
+	assert_all_bad("certificate ./l1.pem\ncertificate ./missing.pem\ncertificate ./nobody?.pem\n"
+		       "key ./missing.key\nciphers NONSENSE\nkey_password_file ./missing.password\n",
+	    missing);
 	write_pair(&(struct wanted){ .names = "DNS:y", .valid_s = YEAR, .certificate_file = "l2.pem" });
 	write_pair(&(struct wanted){ .names = "DNS:z", .valid_s = YEAR, .certificate_file = "l3.pem" });
 	write_pair(&(struct wanted){ .names = "DNS:w", .valid_s = YEAR, .key_file = "l4.key" });
-	fill_block(&block, "l1.pem");
-	block.certificates[1] = in_folder("l[23].pem");
-	block.settings.certificate.count = 2;
-	block.keys[0] = in_folder("l4.key");
-	block.settings.key.count = 1;
-	snprintf(wanted, sizeof(wanted),
-	    "certificate[1]: %s: no key fits this certificate\n"
-	    "certificate[1]: %s: no key fits this certificate\n"
-	    "key[0]: %s: the key fits no certificate\n",
-	    in_folder("l2.pem"), in_folder("l3.pem"), block.keys[0]);
-	assert_bad(&block, wanted, "");
+	assert_all_bad("certificate ./l1.pem\ncertificate ./l[23].pem\nkey ./l4.key\n", unpaired);
+	assert_int_equal(fchdir(before), 0);
+	close(before);
 }
 
 static void

@@ -21,7 +21,7 @@ static struct tls_context *context;	/* of all tests here: a key takes time */
 static int
 set_up(void **state)
 {
-	struct block_of block;
+	static struct block_of block;
 
 	if (quiet_log(state) != 0 || make_folder(state) != 0)
 		return -1;

@@ -83,7 +83,7 @@ static inline void
 rig_load(struct rig *rig, const struct rig_text *text)
 {
 	struct conf_problems problems = { 0 };
-	struct buf written = { 0 }, complaints = { 0 };
+	struct buf written = { 0 };
 
 	rig_write(rig, text, &written);
 	rig->conf = load(buf_slice(&written).data, &rig->language);
@@ -95,7 +95,7 @@ rig_load(struct rig *rig, const struct rig_text *text)
 		pool_commit(rig->language->pools.items[i]);
 	}
 	for (size_t i = 0; i < rig->language->auths.count; i++)
-		assert_true(auth_open(rig->language->auths.items[i], NULL, &complaints));
+		assert_true(auth_open(rig->language->auths.items[i], NULL, &problems));
 	if (rig->pool->farm != NULL && rig->pool->farm->affinity.ms > 0)
 		rig->bindings = rig->pool->farm->bindings =
 		    affinity_new(&affinity_memory, rig->pool->farm->affinity.ms);
