@@ -130,11 +130,20 @@ struct proto {
 	{ "starttls", "required" }, { "login_timeout", "60s" }, { "reply_timeout", "5m" }, \
 	{ "max_errors", "5" }
 
-/* protocols.c: all of them; the last is NULL. */
-extern const struct proto *const protocols[];
-const struct proto *proto_find(const char *name);	/* NULL: no such protocol */
+/* All of them, as protocols.c lists them; protocol `x` is proto_x. */
+#define PROTOCOLS(row) \
+	row(imap) \
+	row(pop3) \
+	row(sieve) \
+	row(smtp) \
+	row(submission) \
+	row(tcp)
 
-/* For unit tests' sake each is also reachable by name. */
-extern const struct proto proto_imap, proto_pop3, proto_sieve, proto_smtp, proto_submission, proto_tcp;
+#define PROTO_DECLARE(name) extern const struct proto proto_##name;
+#define PROTO_ADDRESS(name) &proto_##name,
+PROTOCOLS(PROTO_DECLARE)
+
+extern const struct proto *const protocols[];		/* the last is NULL */
+const struct proto *proto_find(const char *name);	/* NULL: no such protocol */
 
 #endif
