@@ -287,6 +287,21 @@ read_command(struct dialogue *d, struct slice line, bool is_last, struct command
 	return reply != REPLY_NONE ? reply : judge(d, command, is_last);
 }
 
+/* What the verb does, and what its row says then. */
+static enum step
+run_verb(struct dialogue *d, const struct verb *verb, struct slice args)
+{
+	enum step step = verb->run != NULL ? verb->run(d, args) : STEP_REPLIED;
+
+	if (step != STEP_REPLIED)
+		return step;
+	if ((verb->flags & VERB_CAPABILITIES) != 0)
+		d->asked_capabilities = true;
+	if (verb->says != NULL)
+		reply_write_words(d, verb->says, slice_of(NULL));
+	return verb->step != 0 ? verb->step : STEP_REPLIED;
+}
+
 static enum step
 run_line(struct dialogue *d, struct slice line, bool is_last, const char **name)
 {
@@ -301,7 +316,7 @@ run_line(struct dialogue *d, struct slice line, bool is_last, const char **name)
 	if (reply != REPLY_NONE)
 		return command_refuse(d, reply);
 	assert(command.verb != NULL);
-	return command.verb->run(d, slice_from(command.rest, 1));
+	return run_verb(d, command.verb, slice_from(command.rest, 1));
 }
 
 static void
@@ -451,6 +466,8 @@ command_authenticate(struct dialogue *d, struct slice name, const struct slice *
 	struct slice response;
 	enum sasl_result result;
 
+	/* a name that was said before is gone with the credentials */
+	d->phase = d->phase_again;
 	d->sasl.hostname = d->hostname;
 	if (initial == NULL) {
 		result = sasl_start(&d->sasl, mechanism, NULL, &d->credentials, &challenge);
@@ -463,6 +480,47 @@ command_authenticate(struct dialogue *d, struct slice name, const struct slice *
 	response = buf_slice(&d->scratch);
 	result = sasl_start(&d->sasl, mechanism, &response, &d->credentials, &challenge);
 	return end_round(d, result, &challenge);
+}
+
+enum step
+command_auth(struct dialogue *d, struct slice args)
+{
+	struct slice mechanism = slice_word(&args);
+	struct slice initial = slice_trim(args);
+
+	return command_authenticate(d, mechanism, initial.len > 0 ? &initial : NULL);
+}
+
+enum step
+command_login(struct dialogue *d)
+{
+	d->credentials.mechanism = "";
+	return begin_login(d);
+}
+
+/* Every name is good at this point, so that nobody learns which ones exist. */
+enum step
+command_user(struct dialogue *d, struct slice args)
+{
+	struct slice name = slice_trim(args);
+
+	credentials_wipe(&d->credentials);
+	d->phase = d->phase_again;
+	if (name.len == 0 || !credential_is_valid(name))
+		return command_refuse(d, REPLY_SYNTAX);
+	buf_append_slice(&d->credentials.user, name);
+	d->phase = PHASE_USER;
+	return STEP_REPLIED;
+}
+
+/* Any other blanks belong to it (RFC 1939 section 7). */
+enum step
+command_password(struct dialogue *d, struct slice args)
+{
+	if (!credential_is_valid(args))
+		return command_refuse(d, REPLY_SYNTAX);
+	buf_append_slice(&d->credentials.password, args);
+	return command_login(d);
 }
 
 /* The client has answered to the error of its token, whatever it said. */

@@ -40,8 +40,14 @@ enum step command_run(struct dialogue *d, struct slice in, size_t *used, const c
  */
 enum step command_authenticate(struct dialogue *d, struct slice name, const struct slice *initial);
 
-/* A verb's `run`: the go-ahead for TLS, where it may begin now. */
-enum step command_starttls(struct dialogue *d, struct slice args);
+/* What verbs of several protocols have for their `run`: */
+enum step command_starttls(struct dialogue *d, struct slice args);	/* the go-ahead, if TLS may begin */
+enum step command_auth(struct dialogue *d, struct slice args);		/* "PLAIN", "PLAIN AGFs" */
+enum step command_user(struct dialogue *d, struct slice args);		/* goes to PHASE_USER */
+enum step command_password(struct dialogue *d, struct slice args);	/* all of it, with any blanks */
+
+/* For verbs: user and password of a plain login are in the credentials. */
+enum step command_login(struct dialogue *d);
 
 /* For verbs: words to the client, and the step given here. */
 enum step command_say(struct dialogue *d, const char *words, enum step step);

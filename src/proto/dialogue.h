@@ -63,9 +63,10 @@ enum reply {
 	REPLY_COUNT
 };
 
-/* Phases of a dialogue: a protocol's own bits, of which these two are common. */
+/* Phases of a dialogue: a protocol's own bits, of which these are common. */
 enum {
 	PHASE_START = 1,	/* after the greeting */
+	PHASE_USER = 2,		/* the name is said (command_user), the password is not */
 	PHASE_ANY = ~0
 };
 
@@ -77,7 +78,12 @@ enum {
 	VERB_SECRET = 1 << 3,		/* its arguments never reach a log */
 	VERB_LAST_IN_PIPELINE = 1 << 4,	/* input behind it is an attack (STARTTLS) */
 	VERB_PREFIX = 1 << 5,		/* every command that begins so, less the rows above */
-	VERB_PASSWORD = 1 << 6		/* takes a password: refused where no offered mechanism does */
+	VERB_PASSWORD = 1 << 6,		/* takes a password: refused where no offered mechanism does */
+	VERB_CAPABILITIES = 1 << 7,	/* asks what there is: the client is told anew after its login */
+
+	VERB_STARTS_TLS = VERB_NO_ARG | VERB_LAST_IN_PIPELINE,
+	VERB_LOGS_IN = VERB_NEEDS_ARG | VERB_NEEDS_TLS | VERB_SECRET,
+	VERB_TAKES_PASSWORD = VERB_LOGS_IN | VERB_PASSWORD
 };
 
 struct verb {
@@ -85,6 +91,9 @@ struct verb {
 	int phases;
 	unsigned flags;
 	enum step (*run)(struct dialogue *d, struct slice args);	/* args: behind verb and blank */
+	/* Without `run`, or where that gives STEP_REPLIED, what the client hears (letters: reply.h), and: */
+	const char *says;
+	enum step step;			/* 0: STEP_REPLIED */
 	size_t max_line, max_literals;	/* where they are larger than the protocol's; 0: they are not */
 };
 

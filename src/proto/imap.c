@@ -21,25 +21,6 @@ enum {
 };
 
 static enum step
-run_capability(struct dialogue *d, struct slice args)
-{
-	(void)args;
-	d->asked_capabilities = true;
-	buf_append_text(&d->out, "* CAPABILITY ");
-	d->proto->write_capabilities(d, &d->out);
-	buf_printf(&d->out, "\r\n%s OK Capability completed.\r\n", d->tag);
-	return STEP_REPLIED;
-}
-
-static enum step
-run_noop(struct dialogue *d, struct slice args)
-{
-	(void)args;
-	buf_printf(&d->out, "%s OK NOOP completed.\r\n", d->tag);
-	return STEP_REPLIED;
-}
-
-static enum step
 run_id(struct dialogue *d, struct slice args)
 {
 	struct xclient told = { 0 };
@@ -48,7 +29,6 @@ run_id(struct dialogue *d, struct slice args)
 		return command_refuse(d, REPLY_SYNTAX);
 	if (d->is_trusted)
 		xclient_apply(&told, d);
-	buf_printf(&d->out, "* ID (\"name\" \"gatepost\")\r\n%s OK ID completed.\r\n", d->tag);
 	return STEP_REPLIED;
 }
 
@@ -71,9 +51,7 @@ run_login(struct dialogue *d, struct slice args)
 		credentials_wipe(c);
 		return command_refuse(d, REPLY_AUTH_FAILED);
 	}
-	c->mechanism = "";
-	d->doing = "logging in";
-	return STEP_LOGIN;
+	return command_login(d);
 }
 
 static enum step
@@ -93,26 +71,20 @@ run_authenticate(struct dialogue *d, struct slice args)
 	return step;
 }
 
-static enum step
-run_logout(struct dialogue *d, struct slice args)
-{
-	(void)args;
-	buf_printf(&d->out, "* BYE Logging out\r\n%s OK Logout completed.\r\n", d->tag);
-	return STEP_QUIT;
-}
-
-/* Columns of the commands that log in. */
-enum { LOGS_IN = VERB_NEEDS_ARG | VERB_NEEDS_TLS | VERB_SECRET };
-
 static const struct verb verbs[] = {
-	/* name          legal in     flags                                run               line, literals */
-	{ "CAPABILITY",   PHASE_ANY,   VERB_NO_ARG,                         run_capability,   0, 0 },
-	{ "NOOP",         PHASE_ANY,   VERB_NO_ARG,                         run_noop,         0, 0 },
-	{ "ID",           PHASE_ANY,   VERB_NEEDS_ARG,                      run_id, ID_MAX, ID_LITERALS_MAX },
-	{ "STARTTLS",     PHASE_START, VERB_NO_ARG | VERB_LAST_IN_PIPELINE, command_starttls,     0, 0 },
-	{ "LOGIN",        PHASE_START, LOGS_IN | VERB_PASSWORD,             run_login,        0, 0 },
-	{ "AUTHENTICATE", PHASE_START, LOGS_IN,                run_authenticate, SASL_LINE_MAX, 0 },
-	{ "LOGOUT",       PHASE_ANY,   VERB_NO_ARG,                         run_logout,       0, 0 },
+	/* name           legal in     flags                what it does, says, and how long it may be */
+	{ "CAPABILITY",   PHASE_ANY,   VERB_NO_ARG | VERB_CAPABILITIES,
+	    .says = "* CAPABILITY %c\r\n%t OK Capability completed.\r\n" },
+	{ "NOOP",         PHASE_ANY,   VERB_NO_ARG,         .says = "%t OK NOOP completed.\r\n" },
+	{ "ID",           PHASE_ANY,   VERB_NEEDS_ARG,      .run = run_id,
+	    .says = "* ID (\"name\" \"gatepost\")\r\n%t OK ID completed.\r\n",
+	    .max_line = ID_MAX, .max_literals = ID_LITERALS_MAX },
+	{ "STARTTLS",     PHASE_START, VERB_STARTS_TLS,     .run = command_starttls },
+	{ "LOGIN",        PHASE_START, VERB_TAKES_PASSWORD, .run = run_login },
+	{ "AUTHENTICATE", PHASE_START, VERB_LOGS_IN,        .run = run_authenticate,
+	    .max_line = SASL_LINE_MAX },
+	{ "LOGOUT",       PHASE_ANY,   VERB_NO_ARG,
+	    .says = "* BYE Logging out\r\n%t OK Logout completed.\r\n", .step = STEP_QUIT },
 	{ 0 }
 };
 

@@ -15,8 +15,6 @@
 
 enum { COMMAND_MAX = CREDENTIAL_MAX + sizeof("PASS \r\n") };	/* RFC 2449's 255 are too few for passwords */
 
-enum { PHASE_USER = 2 };		/* the name is said, the password is not */
-
 static void
 write_capabilities(const struct dialogue *d, struct buf *out)
 {
@@ -40,42 +38,6 @@ write_capabilities(const struct dialogue *d, struct buf *out)
 	}
 }
 
-static enum step
-run_capa(struct dialogue *d, struct slice args)
-{
-	(void)args;
-	buf_append_text(&d->out, "+OK Capabilities follow.\r\n");
-	write_capabilities(d, &d->out);
-	return command_say(d, ".\r\n", STEP_REPLIED);
-}
-
-/* Every name is good at this point, so that nobody learns which ones exist. */
-static enum step
-run_user(struct dialogue *d, struct slice args)
-{
-	struct slice name = slice_trim(args);
-
-	credentials_wipe(&d->credentials);
-	d->phase = PHASE_START;
-	if (name.len == 0 || !credential_is_valid(name))
-		return command_refuse(d, REPLY_SYNTAX);
-	buf_append_slice(&d->credentials.user, name);
-	d->phase = PHASE_USER;
-	return command_say(d, "+OK Send the password.\r\n", STEP_REPLIED);
-}
-
-/* All behind the blank is the password, with any other blanks (RFC 1939 section 7). */
-static enum step
-run_pass(struct dialogue *d, struct slice args)
-{
-	if (!credential_is_valid(args))
-		return command_refuse(d, REPLY_SYNTAX);
-	buf_append_slice(&d->credentials.password, args);
-	d->credentials.mechanism = "";
-	d->doing = "logging in";
-	return STEP_LOGIN;
-}
-
 /* What clients from before CAPA ask for by a bare AUTH. */
 static enum step
 list_mechanisms(struct dialogue *d)
@@ -90,14 +52,7 @@ list_mechanisms(struct dialogue *d)
 static enum step
 run_auth(struct dialogue *d, struct slice args)
 {
-	struct slice mechanism = slice_word(&args);
-	struct slice initial = slice_trim(args);
-
-	if (mechanism.len == 0)
-		return list_mechanisms(d);
-	/* the name of a USER before it is gone with the credentials */
-	d->phase = PHASE_START;
-	return command_authenticate(d, mechanism, initial.len > 0 ? &initial : NULL);
+	return slice_trim(args).len == 0 ? list_mechanisms(d) : command_auth(d, args);
 }
 
 static enum step
@@ -107,47 +62,22 @@ run_utf8(struct dialogue *d, struct slice args)
 	if (!capability_has(d->offer, "UTF8"))
 		return command_refuse(d, REPLY_UNKNOWN);
 	d->wishes |= POP3_WISH_UTF8;
-	return command_say(d, "+OK UTF-8 it is.\r\n", STEP_REPLIED);
+	return STEP_REPLIED;
 }
-
-static enum step
-run_xclient(struct dialogue *d, struct slice args)
-{
-	return xclient_run(d, args, "+OK Updated\r\n");
-}
-
-/* Not before the login by RFC 1939, but clients say it, and other proxies answer. */
-static enum step
-run_noop(struct dialogue *d, struct slice args)
-{
-	(void)args;
-	return command_say(d, "+OK\r\n", STEP_REPLIED);
-}
-
-static enum step
-run_quit(struct dialogue *d, struct slice args)
-{
-	(void)args;
-	return command_say(d, "+OK Goodbye.\r\n", STEP_QUIT);
-}
-
-/* Columns of the commands that log in. */
-enum {
-	LOGS_IN = VERB_NEEDS_TLS | VERB_SECRET,
-	TAKES_PASSWORD = LOGS_IN | VERB_PASSWORD | VERB_NEEDS_ARG
-};
 
 static const struct verb verbs[] = {
-	/* name      legal in     flags                                run, longest line, literals */
-	{ "CAPA",    PHASE_ANY,   VERB_NO_ARG,                         run_capa, 0, 0 },
-	{ "STLS",    PHASE_ANY,   VERB_NO_ARG | VERB_LAST_IN_PIPELINE, command_starttls, 0, 0 },
-	{ "USER",    PHASE_ANY,   TAKES_PASSWORD,                      run_user, 0, 0 },
-	{ "PASS",    PHASE_USER,  TAKES_PASSWORD,                      run_pass, 0, 0 },
-	{ "AUTH",    PHASE_ANY,   LOGS_IN,                             run_auth, SASL_LINE_MAX, 0 },
-	{ "UTF8",    PHASE_ANY,   VERB_NO_ARG,                         run_utf8, 0, 0 },
-	{ "NOOP",    PHASE_ANY,   VERB_NO_ARG,                         run_noop, 0, 0 },
-	{ "XCLIENT", PHASE_ANY,   0,                                   run_xclient, 0, 0 },
-	{ "QUIT",    PHASE_ANY,   VERB_NO_ARG,                         run_quit, 0, 0 },
+	/* name      legal in    flags                what it does, says, and how long it may be */
+	{ "CAPA",    PHASE_ANY,  VERB_NO_ARG,         .says = "+OK Capabilities follow.\r\n%c.\r\n" },
+	{ "STLS",    PHASE_ANY,  VERB_STARTS_TLS,     .run = command_starttls },
+	{ "USER",    PHASE_ANY,  VERB_TAKES_PASSWORD, .run = command_user,
+	    .says = "+OK Send the password.\r\n" },
+	{ "PASS",    PHASE_USER, VERB_TAKES_PASSWORD, .run = command_password },
+	{ "AUTH",    PHASE_ANY,  VERB_NEEDS_TLS | VERB_SECRET, .run = run_auth, .max_line = SASL_LINE_MAX },
+	{ "UTF8",    PHASE_ANY,  VERB_NO_ARG,         .run = run_utf8, .says = "+OK UTF-8 it is.\r\n" },
+	/* not before the login by RFC 1939, but clients say it, and other proxies answer */
+	{ "NOOP",    PHASE_ANY,  VERB_NO_ARG,         .says = "+OK\r\n" },
+	{ "XCLIENT", PHASE_ANY,  0,                   .run = xclient_run, .says = "+OK Updated\r\n" },
+	{ "QUIT",    PHASE_ANY,  VERB_NO_ARG,         .says = "+OK Goodbye.\r\n", .step = STEP_QUIT },
 	{ 0 }
 };
 

@@ -30,8 +30,8 @@ write_letter(struct dialogue *d, char letter, struct slice words)
 	}
 }
 
-static void
-expand(struct dialogue *d, const char *text, struct slice words)
+void
+reply_write_words(struct dialogue *d, const char *text, struct slice words)
 {
 	for (;;) {
 		const char *percent = strchr(text, '%');
@@ -49,7 +49,7 @@ void
 reply_write(struct dialogue *d, enum reply reply)
 {
 	if (d->proto->replies != NULL && d->proto->replies[reply] != NULL)
-		expand(d, d->proto->replies[reply], slice_of(NULL));
+		reply_write_words(d, d->proto->replies[reply], slice_of(NULL));
 }
 
 void
@@ -58,13 +58,13 @@ reply_write_reason(struct dialogue *d, const char *reason)
 	if (reason == NULL || *reason == '\0')
 		reply_write(d, REPLY_AUTH_FAILED);
 	else
-		expand(d, d->proto->replies[REPLY_REFUSED], slice_of(reason));
+		reply_write_words(d, d->proto->replies[REPLY_REFUSED], slice_of(reason));
 }
 
 void
 reply_write_challenge(struct dialogue *d, struct slice challenge)
 {
-	expand(d, d->proto->sasl_prompt, challenge);
+	reply_write_words(d, d->proto->sasl_prompt, challenge);
 }
 
 const char *

@@ -11,6 +11,8 @@
 #include "proto/proto.h"
 
 void reply_write(struct dialogue *d, enum reply reply);		/* appends to d->out */
+/* A text of the protocol's own, with such letters; `words` are what %q and %r stand for. */
+void reply_write_words(struct dialogue *d, const char *text, struct slice words);
 void reply_write_challenge(struct dialogue *d, struct slice challenge);	/* with proto->sasl_prompt */
 
 /* REPLY_REFUSED with these words, made one printable line; REPLY_AUTH_FAILED where there are none. */

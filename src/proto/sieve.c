@@ -16,14 +16,6 @@ enum {
 	TAG_MAX = 1024			/* octets: a client that wants more back is none */
 };
 
-static enum step
-run_capability(struct dialogue *d, struct slice args)
-{
-	(void)args;
-	d->proto->write_capabilities(d, &d->out);
-	return command_say(d, "OK \"Capability completed.\"\r\n", STEP_REPLIED);
-}
-
 /* Line ends in a tag that goes back to the client would be lines of ours. */
 static bool
 is_tag(struct slice tag)
@@ -89,30 +81,16 @@ run_authenticate(struct dialogue *d, struct slice args)
 	return step;
 }
 
-static enum step
-run_xclient(struct dialogue *d, struct slice args)
-{
-	return xclient_run(d, args, "OK \"Updated\"\r\n");
-}
-
-static enum step
-run_logout(struct dialogue *d, struct slice args)
-{
-	(void)args;
-	return command_say(d, "OK \"Logout completed.\"\r\n", STEP_QUIT);
-}
-
-/* Columns of the command that logs in. */
-enum { LOGS_IN = VERB_NEEDS_ARG | VERB_NEEDS_TLS | VERB_SECRET };
-
 static const struct verb verbs[] = {
-	/* name           legal in    flags            run               longest line, literals */
-	{ "AUTHENTICATE", PHASE_ANY,  LOGS_IN,         run_authenticate, SASL_LINE_MAX, SASL_LINE_MAX },
-	{ "STARTTLS",     PHASE_ANY,  VERB_NO_ARG | VERB_LAST_IN_PIPELINE, command_starttls, 0, 0 },
-	{ "CAPABILITY",   PHASE_ANY,  VERB_NO_ARG,     run_capability,   0, 0 },
-	{ "NOOP",         PHASE_ANY,  0,               run_noop,         0, 0 },
-	{ "XCLIENT",      PHASE_ANY,  0,               run_xclient,      0, 0 },
-	{ "LOGOUT",       PHASE_ANY,  VERB_NO_ARG,     run_logout,       0, 0 },
+	/* name           legal in   flags            what it does, says, and how long it may be */
+	{ "AUTHENTICATE", PHASE_ANY, VERB_LOGS_IN,    .run = run_authenticate, .max_line = SASL_LINE_MAX,
+	    .max_literals = SASL_LINE_MAX },
+	{ "STARTTLS",     PHASE_ANY, VERB_STARTS_TLS, .run = command_starttls },
+	{ "CAPABILITY",   PHASE_ANY, VERB_NO_ARG,     .says = "%cOK \"Capability completed.\"\r\n" },
+	{ "NOOP",         PHASE_ANY, 0,               .run = run_noop },
+	{ "XCLIENT",      PHASE_ANY, 0,               .run = xclient_run, .says = "OK \"Updated\"\r\n" },
+	{ "LOGOUT",       PHASE_ANY, VERB_NO_ARG,
+	    .says = "OK \"Logout completed.\"\r\n", .step = STEP_QUIT },
 	{ 0 }
 };
 

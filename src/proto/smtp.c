@@ -17,8 +17,8 @@
 enum { COMMAND_MAX = 2048 };
 
 enum {
-	PHASE_HELO = 2,		/* without extensions */
-	PHASE_EHLO = 4,
+	PHASE_HELO = 4,		/* without extensions */
+	PHASE_EHLO = 8,
 	PHASE_GREETED = PHASE_HELO | PHASE_EHLO
 };
 
@@ -96,41 +96,7 @@ run_ehlo(struct dialogue *d, struct slice args)
 static enum step
 run_helo(struct dialogue *d, struct slice args)
 {
-	if (!take_helo(d, args, PHASE_HELO))
-		return command_refuse(d, REPLY_SYNTAX);
-	buf_printf(&d->out, "250 %s\r\n", d->hostname);
-	return STEP_REPLIED;
-}
-
-static enum step
-run_auth(struct dialogue *d, struct slice args)
-{
-	struct slice mechanism = slice_word(&args);
-	struct slice initial = slice_trim(args);
-
-	return command_authenticate(d, mechanism, initial.len > 0 ? &initial : NULL);
-}
-
-static enum step
-run_mail(struct dialogue *d, struct slice args)
-{
-	(void)d;
-	(void)args;
-	return STEP_MEDIATE;
-}
-
-static enum step
-run_mail_before_login(struct dialogue *d, struct slice args)
-{
-	(void)args;
-	return command_say(d, "530 5.7.0 Log in first.\r\n", STEP_BAD);
-}
-
-static enum step
-run_without_mail(struct dialogue *d, struct slice args)
-{
-	(void)args;
-	return command_say(d, "503 5.5.1 Send MAIL first.\r\n", STEP_BAD);
+	return take_helo(d, args, PHASE_HELO) ? STEP_REPLIED : command_refuse(d, REPLY_SYNTAX);
 }
 
 /* The octets that are announced come unasked, and they are no commands (RFC 3030 section 2). */
@@ -142,41 +108,8 @@ run_bdat_without_mail(struct dialogue *d, struct slice args)
 	return command_say(d, "503 5.5.1 Send MAIL first; the connection ends here.\r\n", STEP_FATAL);
 }
 
-static enum step
-run_noop(struct dialogue *d, struct slice args)
-{
-	(void)args;
-	return command_say(d, "250 2.0.0 OK\r\n", STEP_REPLIED);
-}
-
-static enum step
-run_help(struct dialogue *d, struct slice args)
-{
-	(void)args;
-	return command_say(d, "214 2.0.0 See RFC 5321.\r\n", STEP_REPLIED);
-}
-
-static enum step
-run_quit(struct dialogue *d, struct slice args)
-{
-	(void)args;
-	return command_say(d, "221 2.0.0 Goodbye.\r\n", STEP_QUIT);
-}
-
-static enum step
-run_unserved(struct dialogue *d, struct slice args)
-{
-	(void)args;
-	return command_say(d, "502 5.5.1 This command is not served here.\r\n", STEP_BAD);
-}
-
 /* XCLIENT, XFORWARD and their like claim to be somebody else: they are not for clients. */
-static enum step
-run_extension(struct dialogue *d, struct slice args)
-{
-	(void)args;
-	return command_say(d, "550 5.7.0 This command is not for you.\r\n", STEP_BAD);
-}
+static const char not_for_you[] = "550 5.7.0 This command is not for you.\r\n";
 
 /* As with Postfix, all begins anew: the peer greets in its client's name. */
 static enum step
@@ -185,7 +118,7 @@ run_xclient(struct dialogue *d, struct slice args)
 	struct xclient told;
 
 	if (!d->is_trusted)
-		return run_extension(d, args);
+		return command_say(d, not_for_you, STEP_BAD);
 	if (!xclient_take(args, XCLIENT_POSTFIX, &told))
 		return command_refuse(d, REPLY_SYNTAX);
 	dialogue_begin_again(d);
@@ -194,38 +127,44 @@ run_xclient(struct dialogue *d, struct slice args)
 	return STEP_REPLIED;
 }
 
+static const char no_mail[] = "503 5.5.1 Send MAIL first.\r\n";
+static const char log_in_first[] = "530 5.7.0 Log in first.\r\n";
+static const char not_served[] = "502 5.5.1 This command is not served here.\r\n";
+static const char done[] = "250 2.0.0 OK\r\n";
+
 #define SHARED_VERBS \
-	{ "EHLO",     PHASE_ANY,     VERB_NEEDS_ARG,                         run_ehlo, 0, 0 }, \
-	{ "HELO",     PHASE_ANY,     VERB_NEEDS_ARG,                         run_helo, 0, 0 }, \
-	{ "STARTTLS", PHASE_EHLO,    VERB_NO_ARG | VERB_LAST_IN_PIPELINE,    command_starttls, 0, 0 }, \
-	{ "RCPT",     PHASE_ANY,     0,                                      run_without_mail, 0, 0 }, \
-	{ "DATA",     PHASE_ANY,     0,                                      run_without_mail, 0, 0 }, \
-	{ "BDAT",     PHASE_ANY,     0,                                      run_bdat_without_mail, 0, 0 }, \
-	{ "RSET",     PHASE_ANY,     VERB_NO_ARG,                            run_noop, 0, 0 }, \
-	{ "NOOP",     PHASE_ANY,     0,                                      run_noop, 0, 0 }, \
-	{ "HELP",     PHASE_ANY,     0,                                      run_help, 0, 0 }, \
-	{ "QUIT",     PHASE_ANY,     VERB_NO_ARG,                            run_quit, 0, 0 }, \
-	{ "VRFY",     PHASE_ANY,     0,                                      run_unserved, 0, 0 }, \
-	{ "EXPN",     PHASE_ANY,     0,                                      run_unserved, 0, 0 }, \
-	{ "ETRN",     PHASE_ANY,     0,                                      run_unserved, 0, 0 }, \
-	{ "XCLIENT",  PHASE_ANY,     0,                                      run_xclient, 0, 0 }, \
-	{ "X",        PHASE_ANY,     VERB_PREFIX,                            run_extension, 0, 0 }
+	{ "EHLO",     PHASE_ANY,     VERB_NEEDS_ARG,  .run = run_ehlo }, \
+	{ "HELO",     PHASE_ANY,     VERB_NEEDS_ARG,  .run = run_helo, .says = "250 %h\r\n" }, \
+	{ "STARTTLS", PHASE_EHLO,    VERB_STARTS_TLS, .run = command_starttls }, \
+	{ "RCPT",     PHASE_ANY,     0,               .says = no_mail, .step = STEP_BAD }, \
+	{ "DATA",     PHASE_ANY,     0,               .says = no_mail, .step = STEP_BAD }, \
+	{ "BDAT",     PHASE_ANY,     0,               .run = run_bdat_without_mail }, \
+	{ "RSET",     PHASE_ANY,     VERB_NO_ARG,     .says = done }, \
+	{ "NOOP",     PHASE_ANY,     0,               .says = done }, \
+	{ "HELP",     PHASE_ANY,     0,               .says = "214 2.0.0 See RFC 5321.\r\n" }, \
+	{ "QUIT",     PHASE_ANY,     VERB_NO_ARG,     .says = "221 2.0.0 Goodbye.\r\n", \
+	    .step = STEP_QUIT }, \
+	{ "VRFY",     PHASE_ANY,     0,               .says = not_served, .step = STEP_BAD }, \
+	{ "EXPN",     PHASE_ANY,     0,               .says = not_served, .step = STEP_BAD }, \
+	{ "ETRN",     PHASE_ANY,     0,               .says = not_served, .step = STEP_BAD }, \
+	{ "XCLIENT",  PHASE_ANY,     0,               .run = run_xclient }, \
+	{ "X",        PHASE_ANY,     VERB_PREFIX,     .says = not_for_you, .step = STEP_BAD }
+
+/* Columns of MAIL. */
+enum { BEGINS_MAIL = VERB_NEEDS_ARG | VERB_NEEDS_TLS };
 
 static const struct verb smtp_verbs[] = {
-	/* name       legal in       flags                                   run, longest line, literals */
+	/* name       legal in       flags            what it does, says, and how long it may be */
 	SHARED_VERBS,
-	{ "MAIL",     PHASE_GREETED, VERB_NEEDS_ARG | VERB_NEEDS_TLS,        run_mail, 0, 0 },
-	{ "AUTH",     PHASE_ANY,     VERB_SECRET,                            run_unserved, 0, 0 },
+	{ "MAIL",     PHASE_GREETED, BEGINS_MAIL,     .step = STEP_MEDIATE },
+	{ "AUTH",     PHASE_ANY,     VERB_SECRET,     .says = not_served, .step = STEP_BAD },
 	{ 0 }
 };
 
-/* Columns of the command that logs in. */
-enum { LOGS_IN = VERB_NEEDS_ARG | VERB_NEEDS_TLS | VERB_SECRET };
-
 static const struct verb submission_verbs[] = {
 	SHARED_VERBS,
-	{ "MAIL",     PHASE_GREETED, VERB_NEEDS_ARG | VERB_NEEDS_TLS,        run_mail_before_login, 0, 0 },
-	{ "AUTH",     PHASE_EHLO,    LOGS_IN,                                run_auth, SASL_LINE_MAX, 0 },
+	{ "MAIL",     PHASE_GREETED, BEGINS_MAIL,     .says = log_in_first, .step = STEP_BAD },
+	{ "AUTH",     PHASE_EHLO,    VERB_LOGS_IN,    .run = command_auth, .max_line = SASL_LINE_MAX },
 	{ 0 }
 };
 

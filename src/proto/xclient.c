@@ -251,7 +251,7 @@ xclient_apply(const struct xclient *told, struct dialogue *d)
 }
 
 enum step
-xclient_run(struct dialogue *d, struct slice attributes, const char *reply)
+xclient_run(struct dialogue *d, struct slice attributes)
 {
 	struct xclient told;
 
@@ -260,5 +260,5 @@ xclient_run(struct dialogue *d, struct slice attributes, const char *reply)
 	if (!xclient_take(attributes, XCLIENT_DOVECOT, &told))
 		return command_refuse(d, REPLY_SYNTAX);
 	xclient_apply(&told, d);
-	return command_say(d, reply, STEP_REPLIED);
+	return STEP_REPLIED;
 }

@@ -46,7 +46,7 @@ void xclient_take_id(struct slice name, struct slice value, struct xclient *told
 /* Makes it the session's: only for a peer that is trusted.  What was not told stays. */
 void xclient_apply(const struct xclient *told, struct dialogue *d);
 
-/* For a verb's `run`, as Dovecot has it: obeys trusted peers, with this reply; for others there is none. */
-enum step xclient_run(struct dialogue *d, struct slice attributes, const char *reply);
+/* A verb's `run`, as Dovecot has it: obeys trusted peers; for others there is no such verb. */
+enum step xclient_run(struct dialogue *d, struct slice attributes);
 
 #endif

@@ -16,64 +16,26 @@
 #include "proto/command.h"
 #include "proto/reply.h"
 
-enum { PHASE_USER = 2 };
-
-static enum step
-run_user(struct dialogue *d, struct slice args)
-{
-	buf_append_slice(&d->scratch, args);
-	d->phase = PHASE_USER;
-	buf_append_text(&d->out, "+OK\r\n");
-	return STEP_REPLIED;
-}
-
-static enum step
-run_pass(struct dialogue *d, struct slice args)
-{
-	buf_append_slice(&d->credentials.user, buf_slice(&d->scratch));
-	buf_append_slice(&d->credentials.password, args);
-	return STEP_LOGIN;
-}
-
-static enum step
-run_stls(struct dialogue *d, struct slice args)
-{
-	assert_int_equal(args.len, 0);
-	reply_write(d, REPLY_START_TLS);
-	return STEP_STARTTLS;
-}
-
 static enum step
 run_auth(struct dialogue *d, struct slice args)
 {
 	return command_authenticate(d, args, NULL);
 }
 
-static enum step
-run_extension(struct dialogue *d, struct slice args)
-{
-	(void)args;
-	buf_append_text(&d->out, "extension\r\n");
-	return STEP_BAD;
-}
-
-static enum step
-run_mail(struct dialogue *d, struct slice args)
-{
-	(void)d;
-	assert_true(args.len > 0);
-	return STEP_MEDIATE;
-}
+enum { ASKS_PASSWORD = VERB_NEEDS_ARG | VERB_NEEDS_TLS | VERB_SECRET };
 
 static const struct verb verbs[] = {
-	{ "USER", PHASE_START | PHASE_USER, VERB_NEEDS_ARG | VERB_NEEDS_TLS, run_user, 0, 0 },
-	{ "PASS", PHASE_USER, VERB_NEEDS_ARG | VERB_NEEDS_TLS | VERB_SECRET, run_pass, 100, 0 },
-	{ "STLS", PHASE_START, VERB_NO_ARG | VERB_LAST_IN_PIPELINE, run_stls, 0, 0 },
-	{ "AUTH", PHASE_START, VERB_NEEDS_ARG | VERB_NEEDS_TLS | VERB_SECRET, run_auth, 0, 0 },
-	{ "PASSWORD", PHASE_START, VERB_NEEDS_ARG | VERB_PASSWORD, run_pass, 0, 0 },
-	{ "MAIL", PHASE_START, VERB_NEEDS_ARG, run_mail, 0, 0 },
-	{ "XUSER", PHASE_START, VERB_NEEDS_ARG, run_user, 0, 0 },
-	{ "X", PHASE_ANY, VERB_PREFIX, run_extension, 0, 0 },
+	{ "USER", PHASE_START | PHASE_USER, VERB_NEEDS_ARG | VERB_NEEDS_TLS, .run = command_user,
+	    .says = "+OK\r\n" },
+	{ "PASS", PHASE_USER, ASKS_PASSWORD, .run = command_password, .max_line = 100 },
+	{ "STLS", PHASE_START, VERB_STARTS_TLS, .run = command_starttls },
+	{ "AUTH", PHASE_START, VERB_LOGS_IN, .run = run_auth },
+	{ "PASSWORD", PHASE_START, VERB_NEEDS_ARG | VERB_PASSWORD, .run = command_password },
+	{ "MAIL", PHASE_START, VERB_NEEDS_ARG, .step = STEP_MEDIATE },
+	{ "LIST", PHASE_START, VERB_NO_ARG | VERB_CAPABILITIES, .says = "%h: list\r\n" },
+	{ "QUIT", PHASE_ANY, VERB_NO_ARG, .says = "100%%\r\n", .step = STEP_QUIT },
+	{ "XUSER", PHASE_START, VERB_NEEDS_ARG, .run = command_user, .says = "+OK\r\n" },
+	{ "X", PHASE_ANY, VERB_PREFIX, .says = "extension\r\n", .step = STEP_BAD },
 	{ 0 }
 };
 
@@ -174,6 +136,21 @@ columns(void **state)
 	expect("PASS x\r\n", STEP_BAD, 8, "PASS", "not now\r\n");
 	expect("GET / HTTP/1.1\r\n", STEP_FATAL, 16, "", "foreign\r\n");
 	expect("USER who?\r\n", STEP_FATAL, 11, "", "foreign\r\n");
+}
+
+static void
+rows_that_say(void **state)
+{
+	(void)state;
+	expect("LIST x\r\n", STEP_BAD, 8, "LIST", "syntax\r\n");
+	assert_false(dialogue.asked_capabilities);
+	expect("LIST\r\n", STEP_REPLIED, 6, "LIST", "mail.example: list\r\n");
+	assert_true(dialogue.asked_capabilities);
+	expect("QUIT\r\n", STEP_QUIT, 6, "QUIT", "100%\r\n");
+	/* what is wrong is refused, and the name that was said before is gone */
+	expect("USER bob\r\n", STEP_REPLIED, 10, "USER", "+OK\r\n");
+	expect("USER  \r\n", STEP_BAD, 8, "USER", "syntax\r\n");
+	expect("PASS x\r\n", STEP_BAD, 8, "PASS", "not now\r\n");
 }
 
 static void
@@ -492,6 +469,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(columns, open_fake, wipe),
+		cmocka_unit_test_setup_teardown(rows_that_say, open_fake, wipe),
 		cmocka_unit_test_setup_teardown(trailing_blanks, open_fake, wipe),
 		cmocka_unit_test_setup_teardown(prefixes, open_fake, wipe),
 		cmocka_unit_test_setup_teardown(secrets_need_tls, open_fake, wipe),
