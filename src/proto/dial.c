@@ -66,6 +66,19 @@ dial_began_tls(const struct dial *dial)
 	return dial->order.starttls && dial->tls_active;
 }
 
+static void
+write_command(struct dial *dial, const char *command)
+{
+	const struct credentials *c = dial->order.credentials;
+
+	for (const char *percent = strchr(command, '%'); percent != NULL; percent = strchr(command, '%')) {
+		buf_append(&dial->out, command, (size_t)(percent - command));
+		buf_append_slice(&dial->out, buf_slice(percent[1] == 'u' ? &c->user : &c->password));
+		command = percent + 2;
+	}
+	buf_append_text(&dial->out, command);
+}
+
 void
 dial_send_command(struct dial *dial, const char *command)
 {
@@ -73,15 +86,22 @@ dial_send_command(struct dial *dial, const char *command)
 
 	if (tag != NULL)
 		buf_printf(&dial->out, "%s ", tag);
-	buf_printf(&dial->out, "%s\r\n", command);
+	write_command(dial, command);
+	buf_append_text(&dial->out, "\r\n");
 }
 
 void
 dial_send_starttls(struct dial *dial)
 {
-	if (!dial_has(dial, "STARTTLS"))
-		dial_fail(dial, "server offers no STARTTLS");
-	dial_send_command(dial, "STARTTLS");
+	const char *command = dial->order.proto->starttls_command;
+	char why[sizeof(dial->why)];
+
+	if (command == NULL)
+		command = "STARTTLS";
+	snprintf(why, sizeof(why), "server offers no %s", command);
+	if (!dial_has(dial, command))
+		dial_fail(dial, why);
+	dial_send_command(dial, command);
 }
 
 /* Only those we know: a list of thousands would take its time. */
@@ -127,13 +147,43 @@ dial_needs_mechanism(const struct dial *dial)
 	return c->kind != CREDENTIAL_PASSWORD || buf_len(&c->authzid) > 0;
 }
 
-void
-dial_fail_mechanism(struct dial *dial)
+/* NULL: there is a way. */
+static const char *
+refuses_login(const struct dial *dial, char *text, size_t size)
+{
+	const struct proto *proto = dial->order.proto;
+	const char *why = NULL;
+
+	if (dial_has_mechanism(dial))
+		return NULL;
+	if (proto->refuses_plain != NULL)
+		why = proto->refuses_plain(dial);
+	if (why != NULL || (proto->refuses_plain != NULL && !dial_needs_mechanism(dial)))
+		return why;
+	snprintf(text, size, "server offers no SASL %s", dial->order.credentials->mechanism);
+	return text;
+}
+
+bool
+dial_cannot_log_in(const struct dial *dial)
 {
 	char why[sizeof(dial->why)];
 
-	snprintf(why, sizeof(why), "server offers no SASL %s", dial->order.credentials->mechanism);
-	dial_fail(dial, why);
+	return refuses_login(dial, why, sizeof(why)) != NULL;
+}
+
+void
+dial_fail_login(struct dial *dial)
+{
+	char why[sizeof(dial->why)];
+
+	dial_fail(dial, refuses_login(dial, why, sizeof(why)));
+}
+
+bool
+dial_wants_plain(const struct dial *dial)
+{
+	return !dial_has_mechanism(dial);
 }
 
 static void
@@ -174,41 +224,78 @@ initial_size(const struct dial *dial)
 	return size;
 }
 
-/* Does "AUTH" fit in a line with the mechanism and what it is to carry? */
+/* Does the server take the initial response in the command's line, and does it fit there? */
 static bool
-is_initial_short(const struct dial *dial)
+is_initial_taken(const struct dial *dial)
 {
-	return strlen("AUTH  \r\n") + strlen(dial->order.credentials->mechanism) + initial_size(dial) <=
-	    dial->order.proto->max_dial_line;
+	const struct proto *proto = dial->order.proto;
+	size_t len = strlen(proto->sasl_command) + strlen("  \r\n") +
+	    strlen(dial->order.credentials->mechanism) + initial_size(dial);
+
+	if (proto->sasl_initial != NULL && !dial_has(dial, proto->sasl_initial))
+		return false;
+	return proto->max_dial_line == 0 || len <= proto->max_dial_line;
 }
 
 bool
 dial_wants_sasl_at_once(const struct dial *dial)
 {
-	return dial_has_mechanism(dial) && is_initial_short(dial);
+	return dial_has_mechanism(dial) && is_initial_taken(dial);
 }
 
 bool
 dial_wants_sasl_in_turns(const struct dial *dial)
 {
-	return dial_has_mechanism(dial) && !is_initial_short(dial);
+	return dial_has_mechanism(dial) && !is_initial_taken(dial);
+}
+
+static void
+write_sasl_command(struct dial *dial)
+{
+	const char *tag = dial->steps[dial->sending].tag;
+
+	buf_printf(&dial->out, "%s%s%s %s", tag != NULL ? tag : "", tag != NULL ? " " : "",
+	    dial->order.proto->sasl_command, dial->order.credentials->mechanism);
 }
 
 void
 dial_send_sasl_at_once(struct dial *dial)
 {
-	buf_printf(&dial->out, "AUTH %s ", dial->order.credentials->mechanism);
+	write_sasl_command(dial);
+	buf_append_text(&dial->out, " ");
 	dial_write_initial(dial);
 }
 
 void
 dial_send_sasl(struct dial *dial)
 {
-	buf_printf(&dial->out, "AUTH %s\r\n", dial->order.credentials->mechanism);
+	write_sasl_command(dial);
+	buf_append_text(&dial->out, "\r\n");
+}
+
+bool
+dial_take_plus(struct dial *dial, struct slice line, struct slice *base64)
+{
+	(void)dial;
+	*base64 = slice_trim(slice_from(line, 1));
+	return slice_equals(line, "+") || slice_has_prefix(line, "+ ");
 }
 
 enum answer
-dial_take_challenge(struct dial *dial, struct slice challenge)
+dial_read_go_ahead(struct dial *dial, struct slice line)
+{
+	struct slice challenge;
+	enum answer answer;
+
+	if (dial->order.proto->take_challenge(dial, line, &challenge))
+		return ANSWER_OK;
+	answer = dial->order.proto->read_login(dial, line);
+	return answer == ANSWER_OK ? ANSWER_GARBLED : answer;
+}
+
+/* The error of a token is answered, and the final reply comes then; there is no other challenge. */
+static enum answer
+take_error(struct dial *dial, struct slice challenge)
 {
 	const struct credentials *c = dial->order.credentials;
 
@@ -217,6 +304,16 @@ dial_take_challenge(struct dial *dial, struct slice challenge)
 		return ANSWER_GARBLED;
 	write_response(dial, sasl_answer_refusal(c));
 	return ANSWER_MORE;
+}
+
+enum answer
+dial_read_login(struct dial *dial, struct slice line)
+{
+	struct slice challenge;
+
+	if (dial->order.proto->take_challenge(dial, line, &challenge))
+		return take_error(dial, challenge);
+	return dial->order.proto->read_login(dial, line);
 }
 
 static enum dial_result
@@ -250,6 +347,8 @@ send_steps(struct dial *dial)
 				return end_failed(dial, "no TLS for credentials");
 			if (step->send != NULL)
 				step->send(dial);
+			else if (step->command != NULL)
+				dial_send_command(dial, step->command);
 			if (dial->failed)
 				return DIAL_FAILED;
 			assert(dial->sending < 32);

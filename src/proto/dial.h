@@ -75,33 +75,41 @@ const char *dial_doing(const struct dial *dial);	/* "sending the password": what
 bool dial_has(const struct dial *dial, const char *capability);
 bool dial_wants_tls(const struct dial *dial);	/* by the protocol's own command, and it is to come yet */
 bool dial_began_tls(const struct dial *dial);	/* by it: what was announced before does not count */
-void dial_send_command(struct dial *dial, const char *command);	/* behind the step's tag, if it has one */
-void dial_send_starttls(struct dial *dial);	/* a step's send, where the command is STARTTLS */
+void dial_send_command(struct dial *dial, const char *command);	/* as a step's column has it, tagged */
+void dial_send_starttls(struct dial *dial);
 /* "PLAIN LOGIN", however the protocol announces it: those we know are added to the capabilities. */
 void dial_learn_mechanisms(struct dial *dial, struct slice names);
 /* An entry of a server's list of capabilities, of which one may be "SASL PLAIN LOGIN". */
 void dial_learn(struct dial *dial, struct slice entry);
-/*
- * SASL with the credentials' mechanism: is it announced; must it be, since no plain login command would do;
- * the initial response, in base64 and with the line's end.
- */
+/* SASL with the credentials' mechanism: is it announced; must it be, as a plain login cannot say as much? */
 bool dial_has_mechanism(const struct dial *dial);
 bool dial_needs_mechanism(const struct dial *dial);
-void dial_write_initial(struct dial *dial);
-void dial_fail_mechanism(struct dial *dial);	/* for lack of it: dial_fail */
-/*
- * Steps of protocols with AUTH: with the initial response in its line, or, where that would be longer than
- * proto->max_dial_line, behind the server's go-ahead.
- */
+void dial_write_initial(struct dial *dial);	/* the initial response, in base64 and with the line's end */
+/* There is no way to log in; why: dial_fail. */
+bool dial_cannot_log_in(const struct dial *dial);
+void dial_fail_login(struct dial *dial);
+/* proto->sasl_command with the initial response in its line, or behind the server's go-ahead. */
 bool dial_wants_sasl_at_once(const struct dial *dial);
 bool dial_wants_sasl_in_turns(const struct dial *dial);
 void dial_send_sasl_at_once(struct dial *dial);
 void dial_send_sasl(struct dial *dial);
-/*
- * A challenge behind the initial response, in base64: the error of a token is kept and answered, and the
- * final reply comes then (ANSWER_MORE); any other is ANSWER_GARBLED.
- */
-enum answer dial_take_challenge(struct dial *dial, struct slice challenge);
+bool dial_wants_plain(const struct dial *dial);		/* neither: user and password without SASL */
+/* By proto->take_challenge and proto->read_login; of a token the error is kept and answered. */
+enum answer dial_read_go_ahead(struct dial *dial, struct slice line);
+enum answer dial_read_login(struct dial *dial, struct slice line);
+/* A take_challenge, where they are "+ AGFs". */
+bool dial_take_plus(struct dial *dial, struct slice line, struct slice *base64);
+
+/* The steps by SASL; those of a plain login follow, if there is one. */
+#define DIAL_SASL_STEPS(its_tag) \
+	{ "choosing how to log in", dial_cannot_log_in, dial_read_login, DIAL_LOGIN, \
+	    .send = dial_fail_login, .tag = (its_tag) }, \
+	{ "logging in", dial_wants_sasl_at_once, dial_read_login, DIAL_TELLS, \
+	    .send = dial_send_sasl_at_once, .tag = (its_tag) }, \
+	{ "asking to authenticate", dial_wants_sasl_in_turns, dial_read_go_ahead, DIAL_ASKS, \
+	    .send = dial_send_sasl, .tag = (its_tag) }, \
+	{ "sending the credentials", dial_wants_sasl_in_turns, dial_read_login, DIAL_TELLS, \
+	    .send = dial_write_initial, .tag = (its_tag) }
 
 /* For a protocol's steps: the dial ends with DIAL_FAILED once the step returns; the first reason counts. */
 void dial_fail(struct dial *dial, const char *why);

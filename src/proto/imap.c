@@ -9,6 +9,7 @@
 
 #include "proto/capability.h"
 #include "proto/command.h"
+#include "proto/dial.h"
 #include "proto/mail_string.h"
 #include "proto/reply.h"
 
@@ -165,6 +166,11 @@ const struct proto proto_imap = {
 	.replies = replies,
 	.verbs = verbs,
 	.dial = imap_dial,
+	.sasl_command = "AUTHENTICATE",
+	.sasl_initial = "SASL-IR",
+	.take_challenge = dial_take_plus,
+	.read_login = imap_read_login,
+	.refuses_plain = imap_refuses_plain,
 	.dial_farewell = "Z LOGOUT\r\n",
 	.login_ok = imap_write_login_ok,
 	.login_refused = imap_write_login_refused,

@@ -28,6 +28,8 @@ bool imap_take_capabilities(struct slice text, struct buf *words);
 
 /* imap_dial.c, imap_login.c, imap_relay.c */
 extern const struct dial_step imap_dial[];
+enum answer imap_read_login(struct dial *dial, struct slice line);
+const char *imap_refuses_plain(const struct dial *dial);
 void imap_write_login_ok(struct dialogue *d, const struct dial *dial);
 void imap_write_login_refused(struct dialogue *d, const struct dial *dial);
 extern const struct relay_filter imap_relay;

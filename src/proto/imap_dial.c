@@ -117,14 +117,12 @@ read_id(struct dial *dial, struct slice line)
 }
 
 /* From the login on, untagged lines are the client's, but for capabilities, which it is told in our way. */
-static enum answer
-read_login(struct dial *dial, struct slice line)
+enum answer
+imap_read_login(struct dial *dial, struct slice line)
 {
 	struct imap_status status;
 	enum answer answer;
 
-	if (slice_has_prefix(line, "+ "))
-		return dial_take_challenge(dial, slice_trim(slice_from(line, 2)));
 	answer = read_tagged(dial, line, &status);
 	/* our command is not understood, which no other password will mend */
 	if (answer == ANSWER_REFUSED && slice_equals_nocase(status.word, "BAD"))
@@ -145,30 +143,13 @@ read_login(struct dial *dial, struct slice line)
 static enum answer
 read_after(struct dial *dial, struct slice line)
 {
-	return never_mind(read_login(dial, line), line);
-}
-
-static enum answer
-read_go_ahead(struct dial *dial, struct slice line)
-{
-	if (slice_equals(line, "+") || slice_has_prefix_nocase(line, "+ "))
-		return ANSWER_OK;
-
-	enum answer answer = read_login(dial, line);
-
-	return answer == ANSWER_OK ? ANSWER_GARBLED : answer;
+	return never_mind(imap_read_login(dial, line), line);
 }
 
 static bool
 wants_capability(const struct dial *dial)
 {
 	return buf_len(&dial->capabilities) == 0;
-}
-
-static void
-send_capability(struct dial *dial)
-{
-	dial_send_command(dial, "CAPABILITY");
 }
 
 static bool
@@ -206,18 +187,6 @@ send_id(struct dial *dial)
 	buf_printf(out, " \"x-proxy-ttl\" \"%d\")\r\n", identity->hops - 1);
 }
 
-static bool
-wants_sasl_at_once(const struct dial *dial)
-{
-	return dial_has_mechanism(dial) && dial_has(dial, "SASL-IR");
-}
-
-static bool
-wants_sasl_in_turns(const struct dial *dial)
-{
-	return dial_has_mechanism(dial) && !dial_has(dial, "SASL-IR");
-}
-
 /* LITERAL- (in IMAP4rev2 too) allows what a credential may be long. */
 static bool
 has_literals_at_once(const struct dial *dial)
@@ -228,42 +197,13 @@ has_literals_at_once(const struct dial *dial)
 static bool
 wants_login_at_once(const struct dial *dial)
 {
-	return !dial_has_mechanism(dial) && has_literals_at_once(dial);
+	return dial_wants_plain(dial) && has_literals_at_once(dial);
 }
 
 static bool
 wants_login_in_turns(const struct dial *dial)
 {
-	return !dial_has_mechanism(dial) && !has_literals_at_once(dial);
-}
-
-static bool
-cannot_log_in(const struct dial *dial)
-{
-	return !dial_has_mechanism(dial) && (dial_needs_mechanism(dial) || dial_has(dial, "LOGINDISABLED"));
-}
-
-static void
-fail_login(struct dial *dial)
-{
-	if (dial_has(dial, "LOGINDISABLED"))
-		dial_fail(dial, "server allows no login here");
-	dial_fail_mechanism(dial);
-}
-
-static void
-send_sasl_at_once(struct dial *dial)
-{
-	buf_printf(&dial->out, "%s AUTHENTICATE %s ", dial->steps[dial->sending].tag,
-	    dial->order.credentials->mechanism);
-	dial_write_initial(dial);
-}
-
-static void
-send_sasl(struct dial *dial)
-{
-	buf_printf(&dial->out, "%s AUTHENTICATE %s\r\n", dial->steps[dial->sending].tag,
-	    dial->order.credentials->mechanism);
+	return dial_wants_plain(dial) && !has_literals_at_once(dial);
 }
 
 static void
@@ -305,24 +245,33 @@ wants_capability_after(const struct dial *dial)
 	return dial->order.wants_capabilities && buf_len(&dial->capabilities_after) == 0;
 }
 
-/* Columns of the steps that log in, by what their replies are. */
-enum { ASKS = DIAL_LOGIN | DIAL_SECRET, TELLS = ASKS | DIAL_FORWARD };
+const char *
+imap_refuses_plain(const struct dial *dial)
+{
+	return dial_has(dial, "LOGINDISABLED") ? "server allows no login here" : NULL;
+}
 
 const struct dial_step imap_dial[] = {
-	/* while ...                if                      send                read, flags, tag */
-	{ "reading greeting",        NULL,                   NULL,               read_greeting, 0, NULL },
-	{ "asking for capabilities", wants_capability,       send_capability,    read_command, 0, "C" },
-	{ "asking for TLS", dial_wants_tls, dial_send_starttls, read_command, DIAL_STARTS_TLS, "S" },
-	{ "asking for capabilities", dial_began_tls,         send_capability,    read_command, 0, "T" },
-	{ "telling the address", wants_id, send_id, read_id, DIAL_PIPELINED, "I" },
-	{ "choosing how to log in", cannot_log_in, fail_login, read_command, DIAL_LOGIN, "N" },
-	{ "logging in",              wants_sasl_at_once,     send_sasl_at_once, read_login, TELLS, "L" },
-	{ "asking to authenticate",  wants_sasl_in_turns,    send_sasl,          read_go_ahead, ASKS, "L" },
-	{ "sending the credentials", wants_sasl_in_turns,    dial_write_initial, read_login, TELLS, "L" },
-	{ "logging in",              wants_login_at_once,    send_login_at_once, read_login, TELLS, "L" },
-	{ "asking to log in",        wants_login_in_turns,   send_login,         read_go_ahead, ASKS, "L" },
-	{ "sending the user",        wants_login_in_turns,   send_user,          read_go_ahead, ASKS, "L" },
-	{ "sending the password",    wants_login_in_turns,   send_password,      read_login, TELLS, "L" },
-	{ "asking for capabilities", wants_capability_after, send_capability,    read_after, 0, "E" },
+	/* while ...                 if                      reply, flags, and what is sent */
+	{ "reading greeting",        NULL,                   read_greeting, 0, .send = NULL },
+	{ "asking for capabilities", wants_capability,       read_command, 0,
+	    .command = "CAPABILITY", .tag = "C" },
+	{ "asking for TLS",          dial_wants_tls,         read_command, DIAL_STARTS_TLS,
+	    .send = dial_send_starttls, .tag = "S" },
+	{ "asking for capabilities", dial_began_tls,         read_command, 0,
+	    .command = "CAPABILITY", .tag = "T" },
+	{ "telling the address",     wants_id,               read_id, DIAL_PIPELINED,
+	    .send = send_id, .tag = "I" },
+	DIAL_SASL_STEPS("L"),
+	{ "logging in",              wants_login_at_once,    dial_read_login, DIAL_TELLS,
+	    .send = send_login_at_once, .tag = "L" },
+	{ "asking to log in",        wants_login_in_turns,   dial_read_go_ahead, DIAL_ASKS,
+	    .send = send_login, .tag = "L" },
+	{ "sending the user",        wants_login_in_turns,   dial_read_go_ahead, DIAL_ASKS,
+	    .send = send_user, .tag = "L" },
+	{ "sending the password",    wants_login_in_turns,   dial_read_login, DIAL_TELLS,
+	    .send = send_password, .tag = "L" },
+	{ "asking for capabilities", wants_capability_after, read_after, 0,
+	    .command = "CAPABILITY", .tag = "E" },
 	{ 0 }
 };

@@ -45,8 +45,8 @@ has_code(struct slice text, const char *name)
 	    (code.len == strlen(name) || code.data[strlen(name)] == '/');
 }
 
-static enum answer
-read_status(struct dial *dial, struct slice line)
+enum answer
+pop3_read_status(struct dial *dial, struct slice line)
 {
 	struct slice text;
 
@@ -62,7 +62,7 @@ read_status(struct dial *dial, struct slice line)
 static enum answer
 read_greeting(struct dial *dial, struct slice line)
 {
-	enum answer answer = read_status(dial, line);
+	enum answer answer = pop3_read_status(dial, line);
 	struct slice text;
 
 	if (take_status(line, "+OK", &text) && has_code(text, "XCLIENT"))
@@ -97,7 +97,7 @@ static enum answer
 read_capa(struct dial *dial, struct slice line)
 {
 	if ((dial->notes & NOTE_LISTED) == 0)
-		return begin_list(dial, read_status(dial, line));
+		return begin_list(dial, pop3_read_status(dial, line));
 	if (slice_equals(line, ".")) {
 		dial->notes &= ~(unsigned)NOTE_LISTED;
 		return ANSWER_OK;
@@ -106,19 +106,11 @@ read_capa(struct dial *dial, struct slice line)
 	return ANSWER_MORE;
 }
 
-static void
-send_stls(struct dial *dial)
-{
-	if (!dial_has(dial, "STLS"))
-		dial_fail(dial, "server offers no STLS");
-	buf_append_text(&dial->out, "STLS\r\n");
-}
-
 /* Dovecot says +OK to those whom it does not believe, too. */
 static enum answer
 read_xclient(struct dial *dial, struct slice line)
 {
-	enum answer answer = read_status(dial, line);
+	enum answer answer = pop3_read_status(dial, line);
 	struct slice text;
 	bool is_ignored = take_status(line, "+OK", &text) &&
 	    slice_has_prefix_nocase(text, "You are not from trusted IP");
@@ -132,12 +124,6 @@ static bool
 wants_utf8(const struct dial *dial)
 {
 	return (dial->order.wishes & POP3_WISH_UTF8) != 0;
-}
-
-static void
-send_utf8(struct dial *dial)
-{
-	buf_append_text(&dial->out, "UTF8\r\n");
 }
 
 /* A name with a blank is two arguments of USER; CR, LF and NUL are none of any command. */
@@ -157,93 +143,30 @@ is_login_disabled(const struct dial *dial)
 	return dial_has(dial, "STLS") && !dial->tls_active && !dial_has(dial, "USER");
 }
 
-static bool
-cannot_log_in(const struct dial *dial)
-{
-	return !dial_has_mechanism(dial) && (dial_needs_mechanism(dial) || is_login_disabled(dial) ||
-	    !is_plain(dial->order.credentials));
-}
-
-static void
-fail_login(struct dial *dial)
+const char *
+pop3_refuses_plain(const struct dial *dial)
 {
 	if (is_login_disabled(dial))
-		dial_fail(dial, "server allows no login here");
-	if (dial_needs_mechanism(dial))
-		dial_fail_mechanism(dial);
-	dial_fail(dial, "user or password do not fit in USER and PASS");
+		return "server allows no login here";
+	if (!dial_needs_mechanism(dial) && !is_plain(dial->order.credentials))
+		return "user or password do not fit in USER and PASS";
+	return NULL;
 }
-
-static bool
-wants_user(const struct dial *dial)
-{
-	return !dial_has_mechanism(dial);
-}
-
-static void
-send_user(struct dial *dial)
-{
-	buf_printf(&dial->out, "USER %.*s\r\n", SLICE_ARGS(buf_slice(&dial->order.credentials->user)));
-}
-
-static void
-send_pass(struct dial *dial)
-{
-	buf_printf(&dial->out, "PASS %.*s\r\n", SLICE_ARGS(buf_slice(&dial->order.credentials->password)));
-}
-
-static bool
-is_challenge(struct slice line)
-{
-	return slice_equals(line, "+") || slice_has_prefix(line, "+ ");
-}
-
-static enum answer
-read_go_ahead(struct dial *dial, struct slice line)
-{
-	enum answer answer = read_status(dial, line);
-
-	if (is_challenge(line))
-		return ANSWER_OK;
-	return answer == ANSWER_OK ? ANSWER_GARBLED : answer;
-}
-
-static enum answer
-read_login(struct dial *dial, struct slice line)
-{
-	if (is_challenge(line))
-		return dial_take_challenge(dial, slice_trim(slice_from(line, 1)));
-	return read_status(dial, line);
-}
-
-/* Columns of the steps that log in, by what their replies are. */
-enum { ASKS = DIAL_LOGIN | DIAL_SECRET, TELLS = ASKS | DIAL_FORWARD };
-enum { INFORMS = DIAL_SECRET | DIAL_PIPELINED };
 
 const struct dial_step pop3_dial[] = {
-	/* while ...                if                   send                read, flags, tag */
-	{ "reading greeting",        NULL,                NULL,               read_greeting, 0, NULL },
-	{ "asking for capabilities", NULL,                send_capa,          read_capa, 0, NULL },
-	{ "asking for TLS", dial_wants_tls, send_stls, read_status, DIAL_STARTS_TLS, NULL },
-	{ "asking for capabilities", dial_began_tls,      send_capa,          read_capa, 0, NULL },
-	{ "telling the address",     xclient_is_wanted,   xclient_send,       read_xclient, INFORMS, NULL },
-	{ "asking for UTF-8",        wants_utf8,          send_utf8,          read_status, 0, NULL },
-	{ "choosing how to log in",  cannot_log_in,       fail_login,         read_login, DIAL_LOGIN, NULL },
-	{ "logging in", dial_wants_sasl_at_once, dial_send_sasl_at_once, read_login, TELLS, NULL },
-	{ "asking to authenticate", dial_wants_sasl_in_turns, dial_send_sasl, read_go_ahead, ASKS, NULL },
-	{ "sending the credentials", dial_wants_sasl_in_turns, dial_write_initial, read_login, TELLS, NULL },
-	{ "sending the user",        wants_user,          send_user,          read_status, ASKS, NULL },
-	{ "sending the password",    wants_user,          send_pass,          read_login, TELLS, NULL },
+	/* while ...                 if                 reply, flags, and what is sent */
+	{ "reading greeting",        NULL,              read_greeting, 0, .send = NULL },
+	{ "asking for capabilities", NULL,              read_capa, 0, .send = send_capa },
+	{ "asking for TLS",          dial_wants_tls,    pop3_read_status, DIAL_STARTS_TLS,
+	    .send = dial_send_starttls },
+	{ "asking for capabilities", dial_began_tls,    read_capa, 0, .send = send_capa },
+	{ "telling the address",     xclient_is_wanted, read_xclient, DIAL_INFORMS, .send = xclient_send },
+	{ "asking for UTF-8",        wants_utf8,        pop3_read_status, 0, .command = "UTF8" },
+	DIAL_SASL_STEPS(NULL),
+	{ "sending the user",        dial_wants_plain,  pop3_read_status, DIAL_ASKS, .command = "USER %u" },
+	{ "sending the password",    dial_wants_plain,  dial_read_login, DIAL_TELLS, .command = "PASS %p" },
 	{ 0 }
 };
-
-static void
-write_words(struct dialogue *d, const char *status, struct slice words)
-{
-	buf_printf(&d->out, "%s ", status);
-	reply_write_text(&d->out, words);
-	buf_append_text(&d->out, "\r\n");
-}
 
 void
 pop3_write_login_ok(struct dialogue *d, const struct dial *dial)
@@ -252,7 +175,7 @@ pop3_write_login_ok(struct dialogue *d, const struct dial *dial)
 
 	if (!take_status(buf_slice(&dial->last), "+OK", &text) || text.len == 0)
 		text = slice_of("Logged in.");
-	write_words(d, "+OK", text);
+	reply_write_words(d, "+OK %r\r\n", text);
 }
 
 /* A reason with a code is about a mailbox; any other words would tell the names that exist from others. */
@@ -263,7 +186,7 @@ pop3_write_login_refused(struct dialogue *d, const struct dial *dial)
 
 	if (take_status(buf_slice(&dial->last), "-ERR", &text) && has_code(text, NULL) &&
 	    !has_code(text, "AUTH"))
-		write_words(d, "-ERR", text);
+		reply_write_words(d, "-ERR %r\r\n", text);
 	else
 		reply_write(d, REPLY_AUTH_FAILED);
 }

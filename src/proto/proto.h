@@ -36,16 +36,21 @@ enum {
 	DIAL_LOGIN = 1 << 1,		/* a health check stops before the first of these */
 	DIAL_SECRET = 1 << 2,		/* refused while wanted TLS is missing; never logged */
 	DIAL_FORWARD = 1 << 3,		/* its last reply is what the client is told */
-	DIAL_PIPELINED = 1 << 4		/* the next step is sent without waiting for this one's reply */
+	DIAL_PIPELINED = 1 << 4,	/* the next step is sent without waiting for this one's reply */
+
+	DIAL_ASKS = DIAL_LOGIN | DIAL_SECRET,		/* on the way to a login */
+	DIAL_TELLS = DIAL_ASKS | DIAL_FORWARD,		/* its reply is the login's */
+	DIAL_INFORMS = DIAL_SECRET | DIAL_PIPELINED	/* of the client */
 };
 
 struct dial_step {
 	const char *doing;			/* "reading greeting": logs, check results, show sess */
 	bool (*is_wanted)(const struct dial *dial);	/* NULL: always */
-	void (*send)(struct dial *dial);	/* appends to dial->out; NULL: only reads */
 	enum answer (*read)(struct dial *dial, struct slice line);
 	unsigned flags;
-	const char *tag;			/* tagged protocols: of the step's command */
+	void (*send)(struct dial *dial);	/* appends to dial->out */
+	const char *command;			/* where `send` is NULL; %u: the user, %p: the password */
+	const char *tag;			/* tagged protocols: of what is sent */
 };
 
 /* What a filter sees of the moment, or-ed; blind, it sees nothing any more, and no other bit is set. */
@@ -107,7 +112,15 @@ struct proto {
 	const char *const *replies;		/* one text per enum reply; see reply.h for the % letters */
 	const struct verb *verbs;		/* ends with a zero row; NULL: routed right after accept */
 	const struct dial_step *dial;		/* ends with a zero row; NULL: connected is ready */
-	size_t max_dial_line;			/* octets of a line with AUTH to a server */
+	const char *starttls_command;		/* to a server, and what it announces; NULL: "STARTTLS" */
+	const char *sasl_command;		/* to a server: "AUTH" */
+	const char *sasl_initial;		/* announced if it may be "AUTH PLAIN AGFs"; NULL: it may */
+	size_t max_dial_line;			/* octets of such a line; 0: any */
+	/* Of a server behind a command of the login: a challenge's base64 (false: it is none), or a reply. */
+	bool (*take_challenge)(struct dial *dial, struct slice line, struct slice *base64);
+	enum answer (*read_login)(struct dial *dial, struct slice line);
+	/* Why user and password would not do without SASL; NULL: they would.  NULL itself: never. */
+	const char *(*refuses_plain)(const struct dial *dial);
 	const char *dial_farewell;		/* to a server that was only asked; NULL: none is asked */
 	/* Tells the client the outcome of its login in d->out, from the server's own words in the dial. */
 	void (*login_ok)(struct dialogue *d, const struct dial *dial);

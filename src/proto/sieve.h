@@ -30,6 +30,8 @@ extern const struct relay_filter sieve_relay;		/* sieve_relay.c */
 
 /* sieve_dial.c */
 extern const struct dial_step sieve_dial[];
+bool sieve_take_challenge(struct dial *dial, struct slice line, struct slice *base64);
+enum answer sieve_read_status(struct dial *dial, struct slice line);
 void sieve_write_login_ok(struct dialogue *d, const struct dial *dial);
 void sieve_write_login_refused(struct dialogue *d, const struct dial *dial);
 

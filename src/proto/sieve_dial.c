@@ -19,8 +19,8 @@ is_temporary(const struct sieve_status *status)
 	    slice_equals_nocase(status->code, "ENCRYPT-NEEDED");
 }
 
-static enum answer
-read_status(struct dial *dial, struct slice line)
+enum answer
+sieve_read_status(struct dial *dial, struct slice line)
 {
 	struct sieve_status status;
 
@@ -46,18 +46,12 @@ read_capabilities(struct dial *dial, struct slice line)
 	bool is_good;
 
 	if (!is_string(line))
-		return read_status(dial, line);
+		return sieve_read_status(dial, line);
 	is_good = sieve_take_capability(line, &entry);
 	if (is_good)
 		dial_learn(dial, buf_slice(&entry));
 	buf_clear(&entry);
 	return is_good ? ANSWER_MORE : ANSWER_GARBLED;
-}
-
-static bool
-cannot_log_in(const struct dial *dial)
-{
-	return !dial_has_mechanism(dial);
 }
 
 static void
@@ -67,27 +61,24 @@ send_login(struct dial *dial)
 	dial_write_initial(dial);
 }
 
-static enum answer
-read_login(struct dial *dial, struct slice line)
+bool
+sieve_take_challenge(struct dial *dial, struct slice line, struct slice *base64)
 {
-	struct slice challenge;
-
-	if (!is_string(line))
-		return read_status(dial, line);
-	return sieve_take_response(line, &challenge) ? dial_take_challenge(dial, challenge) : ANSWER_GARBLED;
+	(void)dial;
+	return is_string(line) && sieve_take_response(line, base64);
 }
 
-/* Columns of the step that logs in. */
-enum { TELLS = DIAL_LOGIN | DIAL_SECRET | DIAL_FORWARD };
-
 const struct dial_step sieve_dial[] = {
-	/* while ...                 if                 send                 read, flags, tag */
-	{ "reading greeting",        NULL,              NULL,                read_capabilities, 0, NULL },
-	{ "asking for TLS", dial_wants_tls, dial_send_starttls, read_status, DIAL_STARTS_TLS, NULL },
-	{ "reading capabilities",    dial_began_tls,    NULL,                read_capabilities, 0, NULL },
-	{ "telling the address", xclient_is_wanted, xclient_send, read_status, DIAL_SECRET, NULL },
-	{ "choosing how to log in",  cannot_log_in,     dial_fail_mechanism, read_status, DIAL_LOGIN, NULL },
-	{ "logging in",              NULL,              send_login,          read_login, TELLS, NULL },
+	/* while ...                if                  reply, flags, and what is sent */
+	{ "reading greeting",       NULL,               read_capabilities, 0, .send = NULL },
+	{ "asking for TLS",         dial_wants_tls,     sieve_read_status, DIAL_STARTS_TLS,
+	    .send = dial_send_starttls },
+	{ "reading capabilities",   dial_began_tls,     read_capabilities, 0, .send = NULL },
+	{ "telling the address",    xclient_is_wanted,  sieve_read_status, DIAL_SECRET,
+	    .send = xclient_send },
+	{ "choosing how to log in", dial_cannot_log_in, sieve_read_status, DIAL_LOGIN,
+	    .send = dial_fail_login },
+	{ "logging in",             NULL,               dial_read_login, DIAL_TELLS, .send = send_login },
 	{ 0 }
 };
 

@@ -245,7 +245,11 @@ write_login_refused(struct dialogue *d, const struct dial *dial)
 	.capability_floor = "8BITMIME\n", \
 	.capability_own = capability_own, \
 	.dial = smtp_dial, \
+	.sasl_command = "AUTH", \
 	.max_dial_line = 512,		/* RFC 5321 section 4.5.3.1.4 */ \
+	.take_challenge = smtp_take_challenge, \
+	.read_login = smtp_read_login, \
+	.refuses_plain = smtp_refuses_plain, \
 	.dial_farewell = "QUIT\r\n", \
 	.mediator = &smtp_mediator
 

@@ -41,7 +41,12 @@ enum { SMTP_OFFERS_STARTTLS = 1, SMTP_TAKES_XCLIENT = 2 };
 void smtp_write_ehlo(struct buf *out, const char *hostname, struct slice offer, unsigned flags,
     unsigned mechanisms);
 
-extern const struct dial_step smtp_dial[];		/* smtp_dial.c */
+/* smtp_dial.c */
+extern const struct dial_step smtp_dial[];
+bool smtp_take_challenge(struct dial *dial, struct slice line, struct slice *base64);
+enum answer smtp_read_login(struct dial *dial, struct slice line);
+const char *smtp_refuses_plain(const struct dial *dial);
+
 extern const struct mediator smtp_mediator;		/* smtp_relay.c */
 
 #endif

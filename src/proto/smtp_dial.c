@@ -108,23 +108,26 @@ read_starttls(struct dial *dial, struct slice line)
 	return answer == ANSWER_LATER && reply.code != 421 ? ANSWER_REFUSED : answer;
 }
 
-static enum answer
-read_go_ahead(struct dial *dial, struct slice line)
+enum answer
+smtp_read_login(struct dial *dial, struct slice line)
 {
 	struct smtp_reply reply;
 
-	return read_reply(dial, line, CHALLENGE, &reply);
+	return read_reply(dial, line, 235, &reply);
 }
 
-static enum answer
-read_login(struct dial *dial, struct slice line)
+bool
+smtp_take_challenge(struct dial *dial, struct slice line, struct slice *base64)
 {
-	struct smtp_reply reply = { 0 };
-	enum answer answer = read_reply(dial, line, 235, &reply);
+	unsigned begun = dial->notes & NOTE_CODE;
+	struct smtp_reply reply;
 
-	if (answer == ANSWER_GARBLED && reply.code == CHALLENGE && reply.is_last)
-		return dial_take_challenge(dial, slice_trim(reply.text));
-	return answer;
+	if (!smtp_take_reply(line, &reply) || !reply.is_last || reply.code != CHALLENGE ||
+	    (begun != 0 && begun != CHALLENGE))
+		return false;
+	dial->notes &= ~(unsigned)NOTE_CODE;
+	*base64 = slice_trim(reply.text);
+	return true;
 }
 
 /* The server has heard of the client by a PROXY header, and takes all that follows for its words. */
@@ -368,30 +371,13 @@ send_helo_as_client(struct dial *dial)
 	write_hello(dial, "HELO", true);
 }
 
-static bool
-has_only_login(const struct dial *dial)
+/* AUTH LOGIN takes any user and password, and nothing else. */
+const char *
+smtp_refuses_plain(const struct dial *dial)
 {
-	return !dial_has_mechanism(dial) && !dial_needs_mechanism(dial) && dial_has(dial, "AUTH=LOGIN");
-}
-
-static bool
-cannot_log_in(const struct dial *dial)
-{
-	return !dial_has_mechanism(dial) && !has_only_login(dial);
-}
-
-static void
-fail_login(struct dial *dial)
-{
-	if (dial_needs_mechanism(dial))
-		dial_fail_mechanism(dial);
-	dial_fail(dial, "server offers no AUTH PLAIN or LOGIN");
-}
-
-static void
-send_login(struct dial *dial)
-{
-	buf_append_text(&dial->out, "AUTH LOGIN\r\n");
+	if (dial_needs_mechanism(dial) || dial_has(dial, "AUTH=LOGIN"))
+		return NULL;
+	return "server offers no AUTH PLAIN or LOGIN";
 }
 
 static void
@@ -408,25 +394,21 @@ send_password(struct dial *dial)
 	buf_append_text(&dial->out, "\r\n");
 }
 
-/* Columns of the steps that log in, by what their replies are. */
-enum { ASKS = DIAL_LOGIN | DIAL_SECRET, TELLS = ASKS | DIAL_FORWARD };
-
 const struct dial_step smtp_dial[] = {
-	/* while ...               if                    send                 read, flags, tag */
-	{ "reading greeting",       NULL,                 NULL,                read_greeting, 0, NULL },
-	{ "saying EHLO",            NULL,                 send_ehlo,           read_ehlo, 0, NULL },
-	{ "asking for TLS", dial_wants_tls, dial_send_starttls, read_starttls, DIAL_STARTS_TLS, NULL },
-	{ "saying EHLO",            dial_began_tls,       send_ehlo,           read_ehlo, 0, NULL },
-	{ "telling the address", wants_xclient, send_xclient, read_xclient, DIAL_SECRET, NULL },
-	{ "telling the address", wants_xclient_again, send_xclient, read_greeting, DIAL_SECRET, NULL },
-	{ "saying EHLO anew",       wants_ehlo_as_client, send_ehlo_as_client, read_ehlo, 0, NULL },
-	{ "saying HELO anew",       wants_helo_as_client, send_helo_as_client, read_helo, 0, NULL },
-	{ "choosing how to log in", cannot_log_in,        fail_login,          read_login, DIAL_LOGIN, NULL },
-	{ "logging in", dial_wants_sasl_at_once, dial_send_sasl_at_once, read_login, TELLS, NULL },
-	{ "asking to authenticate", dial_wants_sasl_in_turns, dial_send_sasl, read_go_ahead, ASKS, NULL },
-	{ "sending the credentials", dial_wants_sasl_in_turns, dial_write_initial, read_login, TELLS, NULL },
-	{ "asking to log in",       has_only_login,       send_login,          read_go_ahead, ASKS, NULL },
-	{ "sending the user",       has_only_login,       send_user,           read_go_ahead, ASKS, NULL },
-	{ "sending the password",   has_only_login,       send_password,       read_login, TELLS, NULL },
+	/* while ...              if                    reply, flags, and what is sent */
+	{ "reading greeting",     NULL,                 read_greeting, 0, .send = NULL },
+	{ "saying EHLO",          NULL,                 read_ehlo, 0, .send = send_ehlo },
+	{ "asking for TLS",       dial_wants_tls,       read_starttls, DIAL_STARTS_TLS,
+	    .send = dial_send_starttls },
+	{ "saying EHLO",          dial_began_tls,       read_ehlo, 0, .send = send_ehlo },
+	{ "telling the address",  wants_xclient,        read_xclient, DIAL_SECRET, .send = send_xclient },
+	{ "telling the address",  wants_xclient_again,  read_greeting, DIAL_SECRET, .send = send_xclient },
+	{ "saying EHLO anew",     wants_ehlo_as_client, read_ehlo, 0, .send = send_ehlo_as_client },
+	{ "saying HELO anew",     wants_helo_as_client, read_helo, 0, .send = send_helo_as_client },
+	DIAL_SASL_STEPS(NULL),
+	{ "asking to log in",     dial_wants_plain,     dial_read_go_ahead, DIAL_ASKS,
+	    .command = "AUTH LOGIN" },
+	{ "sending the user",     dial_wants_plain,     dial_read_go_ahead, DIAL_ASKS, .send = send_user },
+	{ "sending the password", dial_wants_plain,     dial_read_login, DIAL_TELLS, .send = send_password },
 	{ 0 }
 };

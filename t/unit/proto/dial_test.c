@@ -56,17 +56,17 @@ send_nothing(struct dial *dial)
 }
 
 static const struct dial_step steps[] = {
-	{ "greeting", NULL, NULL, read_code, 0, NULL },
-	{ "never", never, send_nothing, read_code, 0, NULL },
-	{ "doing a", NULL, send_a, read_code, DIAL_PIPELINED, NULL },
-	{ "doing b", NULL, send_b, read_code, DIAL_PIPELINED, NULL },
-	{ "never again", never, send_nothing, read_code, DIAL_PIPELINED, NULL },
-	{ "doing c", NULL, send_c, read_code, DIAL_LOGIN | DIAL_SECRET | DIAL_FORWARD, NULL },
+	{ "greeting", NULL, read_code, 0, .send = NULL },
+	{ "never", never, read_code, 0, .send = send_nothing },
+	{ "doing a", NULL, read_code, DIAL_PIPELINED, .send = send_a },
+	{ "doing b", NULL, read_code, DIAL_PIPELINED, .send = send_b },
+	{ "never again", never, read_code, DIAL_PIPELINED, .send = send_nothing },
+	{ "doing c", NULL, read_code, DIAL_LOGIN | DIAL_SECRET | DIAL_FORWARD, .send = send_c },
 	{ 0 }
 };
 
 static const struct dial_step failing_steps[] = {
-	{ "failing", NULL, send_nothing, read_code, 0, NULL },
+	{ "failing", NULL, read_code, 0, .send = send_nothing },
 	{ 0 }
 };
 
@@ -103,19 +103,12 @@ feed(const char *text, const char *sent)
 	return result;
 }
 
-static enum answer
-read_challenge(struct dial *d, struct slice line)
-{
-	if (slice_has_prefix(line, "+ "))
-		return dial_take_challenge(d, slice_from(line, 2));
-	return read_code(d, line);
-}
-
 static const struct dial_step token_steps[] = {
-	{ "logging in", NULL, dial_write_initial, read_challenge, DIAL_LOGIN | DIAL_FORWARD, NULL },
+	{ "logging in", NULL, dial_read_login, DIAL_LOGIN | DIAL_FORWARD, .send = dial_write_initial },
 	{ 0 }
 };
-static const struct proto with_token = { .name = "token", .frame = frame_line, .dial = token_steps };
+static const struct proto with_token = { .name = "token", .frame = frame_line, .dial = token_steps,
+	.take_challenge = dial_take_plus, .read_login = read_code };
 
 static int
 wipe(void **state)
@@ -123,6 +116,89 @@ wipe(void **state)
 	(void)state;
 	dial_wipe(&dial);
 	return 0;
+}
+
+static const struct dial_step commands[] = {
+	{ "greeting", NULL, read_code, 0, .send = NULL },
+	{ "naming the user", NULL, read_code, 0, .command = "USER %u!", .tag = "a1" },
+	{ "saying both", NULL, read_code, DIAL_TELLS, .command = "LOGIN %u %p" },
+	{ 0 }
+};
+static const struct proto commanding = { .name = "commanding", .frame = frame_line, .dial = commands };
+
+static void
+commands_with_credentials(void **state)
+{
+	(void)state;
+	credentials_wipe(&credentials);
+	buf_append_text(&credentials.user, "b%pb");
+	buf_append_text(&credentials.password, "100%");
+	assert_int_equal(start(&commanding, false, false), DIAL_MORE);
+	assert_int_equal(feed("2\r\n", "a1 USER b%pb!\r\n"), DIAL_MORE);
+	assert_int_equal(feed("2\r\n", "LOGIN b%pb 100%\r\n"), DIAL_MORE);
+	assert_int_equal(feed("2\r\n", ""), DIAL_READY);
+	credentials_wipe(&credentials);
+}
+
+static const struct dial_step sasl_steps[] = {
+	DIAL_SASL_STEPS("L"),
+	{ "logging in", dial_wants_plain, dial_read_login, DIAL_TELLS, .command = "LOGIN %u" },
+	{ 0 }
+};
+
+static const char *
+refuses_plain(const struct dial *d)
+{
+	return dial_has(d, "DISABLED") ? "disabled" : NULL;
+}
+
+static const struct proto with_sasl = { .name = "sasl", .frame = frame_line, .dial = sasl_steps,
+	.sasl_command = "AUTH", .sasl_initial = "IR", .max_dial_line = 24,
+	.take_challenge = dial_take_plus, .read_login = read_code, .refuses_plain = refuses_plain };
+
+/* A server that announces this, for bob, perhaps in another's name: what it is sent first. */
+static void
+expect_login(const struct proto *proto, const char *announced, const char *authzid, const char *sent)
+{
+	struct slice words = slice_of(announced);
+	const struct dial_order order = { .proto = proto, .credentials = &credentials };
+
+	credentials_wipe(&credentials);
+	credentials.mechanism = "PLAIN";
+	buf_append_text(&credentials.user, "bob");
+	buf_append_text(&credentials.authzid, authzid);
+	dial_init(&dial, &order);
+	for (struct slice word = slice_word(&words); word.len > 0; word = slice_word(&words))
+		dial_learn(&dial, word);
+	if (slice_has_prefix(slice_of(sent), "!")) {
+		assert_int_equal(dial_start(&dial), DIAL_FAILED);
+		assert_string_equal(dial.why, sent + 1);
+	} else {
+		assert_int_equal(dial_start(&dial), DIAL_MORE);
+		assert_true(slice_equals(buf_slice(&dial.out), sent));
+	}
+	dial_wipe(&dial);
+	credentials_wipe(&credentials);
+}
+
+static void
+ways_to_log_in(void **state)
+{
+	struct proto without_plain = with_sasl, with_all = with_sasl;
+
+	(void)state;
+	without_plain.refuses_plain = NULL;
+	with_all.sasl_initial = NULL;
+	with_all.max_dial_line = 0;
+	expect_login(&with_sasl, "AUTH=PLAIN IR", "", "L AUTH PLAIN AGJvYgA=\r\n");
+	expect_login(&with_sasl, "AUTH=PLAIN IR", "alice", "L AUTH PLAIN\r\n");
+	expect_login(&with_sasl, "AUTH=PLAIN", "", "L AUTH PLAIN\r\n");
+	expect_login(&with_all, "AUTH=PLAIN", "alice", "L AUTH PLAIN YWxpY2UAYm9iAA==\r\n");
+	expect_login(&with_sasl, "AUTH=LOGIN IR", "", "LOGIN bob\r\n");
+	expect_login(&with_sasl, "", "alice", "!server offers no SASL PLAIN");
+	expect_login(&with_sasl, "DISABLED", "alice", "!disabled");
+	expect_login(&with_sasl, "DISABLED AUTH=PLAIN", "", "L AUTH PLAIN\r\n");
+	expect_login(&without_plain, "", "", "!server offers no SASL PLAIN");
 }
 
 static void
@@ -250,6 +326,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(commands_with_credentials, wipe),
+		cmocka_unit_test(ways_to_log_in),
 		cmocka_unit_test_teardown(pipelined_steps, wipe),
 		cmocka_unit_test_teardown(until_login, wipe),
 		cmocka_unit_test_teardown(secrets_need_tls, wipe),
