@@ -252,3 +252,14 @@ capability_remove_own(struct buf *list, const struct proto *proto)
 	buf_clear(list);
 	*list = kept;
 }
+
+void
+capability_write_offer(const struct dialogue *d, const char *before, const char *behind, struct buf *out)
+{
+	for (struct slice rest = d->offer; rest.len > 0;) {
+		struct slice entry = capability_next(&rest);
+
+		if (entry.len > 0 && !capability_is_own(entry, d->proto))
+			buf_printf(out, "%s%.*s%s", before, SLICE_ARGS(entry), behind);
+	}
+}

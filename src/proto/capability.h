@@ -27,5 +27,8 @@ bool capability_is_own(struct slice entry, const struct proto *proto);	/* one of
  */
 void capability_intersect(struct buf *list, struct slice other);
 void capability_remove_own(struct buf *list, const struct proto *proto);
+/* For write_capabilities: each entry of the offer between these words, less what is the proxy's own. */
+void capability_write_offer(const struct dialogue *d, const char *before, const char *behind,
+    struct buf *out);
 
 #endif

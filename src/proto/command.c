@@ -116,6 +116,12 @@ dialogue_mechanisms(const struct dialogue *d)
 	return has_certificate ? mechanisms : mechanisms & ~mechanisms_of_kind(CREDENTIAL_CERTIFICATE);
 }
 
+bool
+dialogue_takes_passwords(const struct dialogue *d)
+{
+	return (dialogue_mechanisms(d) & mechanisms_of_kind(CREDENTIAL_PASSWORD)) != 0;
+}
+
 void
 dialogue_challenge(struct dialogue *d, struct slice challenge)
 {
@@ -265,8 +271,7 @@ judge(const struct dialogue *d, const struct command *command, bool is_last)
 		return REPLY_NOT_NOW;
 	if ((verb->flags & VERB_NEEDS_TLS) != 0 && !d->secrets_allowed)
 		return REPLY_NEED_TLS;
-	if ((verb->flags & VERB_PASSWORD) != 0 &&
-	    (dialogue_mechanisms(d) & mechanisms_of_kind(CREDENTIAL_PASSWORD)) == 0)
+	if ((verb->flags & VERB_PASSWORD) != 0 && !dialogue_takes_passwords(d))
 		return REPLY_NO_MECHANISM;
 	if ((verb->flags & VERB_NO_ARG) != 0 && command->rest.len > 0)
 		return REPLY_SYNTAX;

@@ -18,6 +18,7 @@ void dialogue_begin_again(struct dialogue *d);
 void dialogue_tls_started(struct dialogue *d);
 /* What may be logged in with now; 0 before TLS. */
 unsigned dialogue_mechanisms(const struct dialogue *d);
+bool dialogue_takes_passwords(const struct dialogue *d);	/* is one of them by password? */
 /* After STEP_LOGIN or STEP_RESPONSE: who judges the login wants to hear more; STEP_RESPONSE follows. */
 void dialogue_challenge(struct dialogue *d, struct slice challenge);
 /*

@@ -128,19 +128,14 @@ write_capabilities(const struct dialogue *d, struct buf *out)
 	unsigned offered = dialogue_mechanisms(d);
 
 	buf_append_text(out, "IMAP4rev1 SASL-IR ID");
-	for (struct slice rest = d->offer; rest.len > 0;) {
-		struct slice entry = capability_next(&rest);
-
-		if (entry.len > 0 && !capability_is_own(entry, d->proto))
-			buf_printf(out, " %.*s", SLICE_ARGS(entry));
-	}
+	capability_write_offer(d, " ", "", out);
 	if (d->tls_offered)
 		buf_append_text(out, " STARTTLS");
 	if (offered != 0) {
 		buf_append_text(out, " ");
 		sasl_list(offered, "AUTH=", out);
 	}
-	if ((offered & mechanisms_of_kind(CREDENTIAL_PASSWORD)) == 0)
+	if (!dialogue_takes_passwords(d))
 		buf_append_text(out, " LOGINDISABLED");
 }
 
@@ -151,8 +146,7 @@ const struct proto proto_imap = {
 	.help = "Mailboxes (RFC 9051).",
 	.port = 143,
 	.is_tagged = true,
-	.forwards = PROTO_WAY(FORWARD_AUTO) | PROTO_WAY(FORWARD_ID) | PROTO_WAY(FORWARD_PROXY) |
-	    PROTO_WAY(FORWARD_PROXY_V2) | PROTO_WAY(FORWARD_NONE),
+	.forwards = PROTO_FORWARDS | PROTO_WAY(FORWARD_ID),
 	.listener_defaults = PROTO_DEFAULTS(PROTO_MAILBOX_DEFAULTS, { "idle_timeout", "35m" }),
 	.max_line = COMMAND_MAX,
 	.max_literals = LITERALS_MAX,

@@ -20,16 +20,11 @@ write_capabilities(const struct dialogue *d, struct buf *out)
 {
 	unsigned offered = dialogue_mechanisms(d);
 
-	for (struct slice rest = d->offer; rest.len > 0;) {
-		struct slice entry = capability_next(&rest);
-
-		if (entry.len > 0 && !capability_is_own(entry, d->proto))
-			buf_printf(out, "%.*s\r\n", SLICE_ARGS(entry));
-	}
+	capability_write_offer(d, "", "\r\n", out);
 	buf_append_text(out, "RESP-CODES\r\nAUTH-RESP-CODE\r\n");
 	if (d->tls_offered)
 		buf_append_text(out, "STLS\r\n");
-	if ((offered & mechanisms_of_kind(CREDENTIAL_PASSWORD)) != 0)
+	if (dialogue_takes_passwords(d))
 		buf_append_text(out, "USER\r\n");
 	if (offered != 0) {
 		buf_append_text(out, "SASL ");
@@ -121,8 +116,7 @@ const struct proto proto_pop3 = {
 	.alpn = "pop3",
 	.help = "Mail that is fetched (RFC 1939).",
 	.port = 110,
-	.forwards = PROTO_WAY(FORWARD_AUTO) | PROTO_WAY(FORWARD_XCLIENT) | PROTO_WAY(FORWARD_PROXY) |
-	    PROTO_WAY(FORWARD_PROXY_V2) | PROTO_WAY(FORWARD_NONE),
+	.forwards = PROTO_FORWARDS | PROTO_WAY(FORWARD_XCLIENT),
 	.listener_defaults = PROTO_DEFAULTS(PROTO_MAILBOX_DEFAULTS, { "idle_timeout", "11m" }),
 	.max_line = COMMAND_MAX,
 	.sasl_prompt = "+ %s\r\n",

@@ -79,6 +79,9 @@ struct proto_default {
 
 /* A bit of the columns `logins` and `forwards`. */
 #define PROTO_WAY(way) (1U << (way))
+/* How any server may hear of its client: by a PROXY header, or not; and by the ways of its protocol. */
+#define PROTO_FORWARDS (PROTO_WAY(FORWARD_AUTO) | PROTO_WAY(FORWARD_PROXY) | PROTO_WAY(FORWARD_PROXY_V2) | \
+    PROTO_WAY(FORWARD_NONE))
 
 struct proto {
 	const char *name, *alpn;		/* alpn NULL: none */

@@ -181,8 +181,7 @@ const struct proto proto_sieve = {
 	.alpn = "managesieve",
 	.help = "Filters of mail that comes in, written by its users (ManageSieve, RFC 5804).",
 	.port = 4190,
-	.forwards = PROTO_WAY(FORWARD_AUTO) | PROTO_WAY(FORWARD_XCLIENT) | PROTO_WAY(FORWARD_PROXY) |
-	    PROTO_WAY(FORWARD_PROXY_V2) | PROTO_WAY(FORWARD_NONE),
+	.forwards = PROTO_FORWARDS | PROTO_WAY(FORWARD_XCLIENT),
 	.listener_defaults = PROTO_DEFAULTS(PROTO_MAILBOX_DEFAULTS, { "idle_timeout", "35m" }),
 	.max_line = COMMAND_MAX,
 	.max_literals = LITERALS_MAX,
