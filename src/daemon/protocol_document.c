@@ -34,6 +34,15 @@ write_ways(struct buf *out, const char *directive, const struct choice *choices,
 }
 
 static void
+print_words(const char *before, const char *const *words, FILE *out)
+{
+	fputs(before, out);
+	for (; *words != NULL; words++)
+		fprintf(out, " %s", *words);
+	fputs(".\n", out);
+}
+
+static void
 print_mdoc(const struct proto *proto, FILE *out)
 {
 	struct buf defaults = { 0 }, ways = { 0 };
@@ -44,6 +53,10 @@ print_mdoc(const struct proto *proto, FILE *out)
 	fprintf(out, ".It Ic %s\n%s\n", proto->name, proto->help);
 	fprintf(out, ".br\nDefaults: %.*s.\n", SLICE_ARGS(buf_slice(&defaults)));
 	fprintf(out, ".br\nPools have: %.*s.\n", SLICE_ARGS(buf_slice(&ways)));
+	if (proto->capability_own != NULL)
+		print_words(".br\nThe proxy's own words:", proto->capability_own, out);
+	if (proto->trusted_help != NULL)
+		fprintf(out, ".br\nTrusted peers tell of their clients %s.\n", proto->trusted_help);
 	buf_clear(&defaults);
 	buf_clear(&ways);
 }

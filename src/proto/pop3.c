@@ -115,6 +115,7 @@ const struct proto proto_pop3 = {
 	.name = "pop3",
 	.alpn = "pop3",
 	.help = "Mail that is fetched (RFC 1939).",
+	.trusted_help = "by XCLIENT, which is announced to them",
 	.port = 110,
 	.forwards = PROTO_FORWARDS | PROTO_WAY(FORWARD_XCLIENT),
 	.listener_defaults = PROTO_DEFAULTS(PROTO_MAILBOX_DEFAULTS, { "idle_timeout", "11m" }),

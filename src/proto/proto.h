@@ -85,7 +85,8 @@ struct proto_default {
 
 struct proto {
 	const char *name, *alpn;		/* alpn NULL: none */
-	const char *help;			/* a sentence for the manual */
+	const char *help;			/* sentences for the manual */
+	const char *trusted_help;		/* how trusted peers tell of their clients: "by XCLIENT" */
 	uint16_t port;				/* 0: none of its own */
 	bool has_login;				/* users log in before they are relayed */
 	bool is_tagged;				/* replies repeat the command's tag */

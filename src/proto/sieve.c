@@ -180,6 +180,7 @@ const struct proto proto_sieve = {
 	.name = "sieve",
 	.alpn = "managesieve",
 	.help = "Filters of mail that comes in, written by its users (ManageSieve, RFC 5804).",
+	.trusted_help = "by XCLIENT, which is announced to them",
 	.port = 4190,
 	.forwards = PROTO_FORWARDS | PROTO_WAY(FORWARD_XCLIENT),
 	.listener_defaults = PROTO_DEFAULTS(PROTO_MAILBOX_DEFAULTS, { "idle_timeout", "35m" }),

@@ -231,6 +231,7 @@ write_login_refused(struct dialogue *d, const struct dial *dial)
 #define SHARED_DEFAULTS { "idle_timeout", "6m" }, { "reply_timeout", "5m" }, { "max_errors", "20" }
 #define SHARED_FIELDS \
 	.alpn = "smtp", \
+	.trusted_help = "by XCLIENT, which is announced to them", \
 	.forwards = PROTO_FORWARDS | PROTO_WAY(FORWARD_XCLIENT), \
 	.forward_none_warning = "the servers see this proxy in place of the clients: " \
 	    "keep it out of their mynetworks, or they relay for everybody", \

@@ -106,10 +106,8 @@ static const struct directive listener_directives[] = {
 	CONF_NETWORKS(struct listener_settings, trusted, NULL, 0,
 	    "Peers that are proxies of yours: webmail, or another gatepost. What they tell of their clients "
 	    "is believed: address and port, the address it came to, the session's id, and how many proxies "
-	    "it may pass yet; by XCLIENT, which is announced to them, on imap by ID. They count as on TLS. "
-	    "A user's name is never taken from them. On imap the fields are "
-	    "`x-originating-ip`, `x-originating-port`, `x-connected-ip`, `x-connected-port`, `x-session-id` "
-	    "and `x-proxy-ttl`; others, `x-forward-` ones too, are not passed on."),
+	    "it may pass yet, in the way of their protocol (below). They count as on TLS. "
+	    "A user's name is never taken from them."),
 	CONF_REFERENCES(struct listener_settings, auth, NULL, &auth_block, 0,
 	    "Who decides about a login, in order. Without it the mail server does."),
 	CONF_REFERENCE(struct listener_settings, pool, NULL, &pool_block, CONF_REQUIRED,
@@ -121,8 +119,7 @@ static const struct directive listener_directives[] = {
 	    "nobody logs in."),
 	CONF_DURATION_OR(struct listener_settings, idle_timeout,
 	    "by protocol", never, "0s", "7d", CONF_COMPUTED,
-	    "Silence after which a session ends, while the client is the one to speak. "
-	    "IMAP clients in IDLE speak every 29 minutes."),
+	    "Silence after which a session ends, while the client is the one to speak."),
 	CONF_DURATION_OR(struct listener_settings, reply_timeout, "by protocol", never, "0s", "1d",
 	    CONF_COMPUTED,
 	    "Silence after which a session ends, while the server is the one to speak. Where mail is sent "
@@ -155,8 +152,7 @@ static const struct directive listener_directives[] = {
 	    "counts as one on TLS. Nobody else can send such a header."),
 	CONF_STRINGS(struct listener_settings, capabilities, "auto", 0,
 	    "What is announced before the login: `auto`, what all servers of the pool are known to have; or "
-	    "a fixed list. What depends on state (`STARTTLS`, `STLS`, `AUTH=`, `SASL`, `LOGINDISABLED`) is "
-	    "always the proxy's own."),
+	    "a fixed list. The proxy's own words (below, by protocol) are never taken from either."),
 	CONF_STRING(struct listener_settings, hostname, "that of the root", CONF_COMPUTED,
 	    "Our name in greetings of this listener."),
 	{ 0 }
