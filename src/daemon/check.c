@@ -76,10 +76,10 @@ finish(struct conf_problems *problems)
 }
 
 int
-check_configuration(const char *config_path)
+check_configuration(const char *config_path, const struct block *root)
 {
 	struct conf_problems problems = { 0 };
-	struct conf *conf = conf_load_whole(config_path, &root_block, &problems);
+	struct conf *conf = conf_load_whole(config_path, root, &problems);
 
 	if (conf != NULL)
 		open_files(config_path, conf, &problems);
@@ -89,10 +89,10 @@ check_configuration(const char *config_path)
 }
 
 int
-check_print(const char *config_path)
+check_print(const char *config_path, const struct block *root)
 {
 	struct conf_problems problems = { 0 };
-	struct conf *conf = conf_load(config_path, &root_block, &problems);
+	struct conf *conf = conf_load(config_path, root, &problems);
 
 	if (conf != NULL)
 		conf_print(conf, stdout);

@@ -3,11 +3,13 @@
 #ifndef DAEMON_CHECK_H
 #define DAEMON_CHECK_H
 
+#include "conf/directive.h"
+
 /*
  * Reads it and opens its files as its user; every problem goes to standard
  * error.  The process has no more rights then, and should end.
  */
-int check_configuration(const char *config_path);
-int check_print(const char *config_path);		/* the effective configuration */
+int check_configuration(const char *config_path, const struct block *root);
+int check_print(const char *config_path, const struct block *root);	/* the effective configuration */
 
 #endif

@@ -21,7 +21,7 @@ enum { HOSTNAME_MAX = 255, WHERE_MAX = 256 };
 
 static const struct choice auto_word[] = { { "auto", 0 }, { 0 } };
 
-static const struct directive root_directives[] = {
+const struct directive root_directives[] = {
 	CONF_STRING(struct root, hostname, "the host's own name", CONF_COMPUTED,
 	    "The name that clients are greeted with and that servers are told."),
 	CONF_STRING(struct root, user, NULL, CONF_RESTART,
@@ -55,8 +55,8 @@ static const struct directive root_directives[] = {
 	{ 0 }
 };
 
-static void
-prepare_root(struct conf_context *context, void *object)
+void
+root_prepare(struct conf_context *context, void *object)
 {
 	struct root *root = object;
 	char own[HOSTNAME_MAX + 1] = "";
@@ -136,8 +136,8 @@ check_bind(struct conf_context *context, const struct bind_walk *end, const stru
 	}
 }
 
-static void
-check_root(struct conf_context *context, void *object)
+void
+root_check(struct conf_context *context, void *object)
 {
 	struct root *root = object;
 	struct bind_walk walk = { .listeners = &root->listeners };
@@ -154,15 +154,7 @@ check_root(struct conf_context *context, void *object)
 			check_bind(context, &walk, bind);
 }
 
-const struct block root_block = {
-	.name = "",
-	.directives = root_directives,
-	.size = BLOCK_SIZE(struct root),
-	.flags = BLOCK_CHECK_BROKEN,
-	.prepare = prepare_root,
-	.check = check_root,
-	.help = "Directives outside all blocks.",
-};
+const struct block root_block = ROOT_BLOCK(struct root, root_directives);
 
 int
 root_threads(const struct root *root)
@@ -220,7 +212,7 @@ root_become_user(const struct root *root, const char *config_path, struct conf_p
 	if (root->user == NULL)
 		return true;
 	before = problems->count;
-	again = conf_load_whole(config_path, &root_block, problems);
+	again = conf_load_whole(config_path, root->conf.kind, problems);
 	conf_free(&again);
 	if (problems->count == before)
 		return true;

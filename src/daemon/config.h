@@ -30,6 +30,19 @@ struct root {
 
 extern const struct block root_block;
 
+/*
+ * For a program whose configuration has blocks of layers above this one, too: its root's struct begins with
+ * `struct root root`, and its rows with ROOT_ROWS.
+ */
+extern const struct directive root_directives[];
+void root_prepare(struct conf_context *context, void *object);
+void root_check(struct conf_context *context, void *object);
+
+#define ROOT_ROWS(type) CONF_GROUP(type, root, root_directives)
+#define ROOT_BLOCK(type, rows) { \
+	.name = "", .directives = (rows), .size = sizeof(type), .flags = BLOCK_CHECK_BROKEN, \
+	.prepare = root_prepare, .check = root_check, .help = "Directives outside all blocks." }
+
 int root_threads(const struct root *root);	/* `auto` is as many as this process has cores */
 int root_binds(const struct root *root);	/* how many addresses are listened at */
 void root_each_bind(const struct root *root, void (*each)(const struct bind_settings *bind, void *arg),

@@ -82,7 +82,7 @@ on_signal(struct signals *signals, int number)
 static bool
 open_first(struct control *control, bool in_background, struct conf_problems *problems)
 {
-	struct conf *conf = conf_load(control->config_path, &root_block, problems);
+	struct conf *conf = conf_load(control->config_path, control->root, problems);
 	const struct root *root;
 	struct error error;
 	bool has_pid_file;
@@ -178,9 +178,9 @@ fail(const char *text)
 }
 
 int
-control_run(const char *config_path, bool in_background)
+control_run(const char *config_path, const struct block *root, bool in_background)
 {
-	struct control control = { .config_path = config_path, .pid_fd = -1 };
+	struct control control = { .config_path = config_path, .root = root, .pid_fd = -1 };
 	struct conf_problems problems = { 0 };
 	struct error error;
 	int status = EXIT_FAILURE;

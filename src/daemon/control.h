@@ -20,6 +20,7 @@ enum drain_phase {
 
 struct control {
 	const char *config_path;
+	const struct block *root;
 	struct loop *loop;
 	struct assets assets;
 	struct generation *current;
@@ -36,7 +37,7 @@ struct control {
 };
 
 /* Runs until a signal ends it; the exit status.  Errors of the start are on standard error. */
-int control_run(const char *config_path, bool in_background);
+int control_run(const char *config_path, const struct block *root, bool in_background);
 
 /* For all of a configuration's problems, as lines of the log. */
 void control_log_problems(const struct conf_problems *problems);

@@ -99,7 +99,7 @@ reload_run(struct control *control)
 		return;
 	}
 	notify_reloading();
-	conf = conf_load(control->config_path, &root_block, &problems);
+	conf = conf_load(control->config_path, control->root, &problems);
 	if (conf != NULL)
 		next = generation_prepare(&control->assets, conf, control->current, &problems);
 	if (next != NULL) {
