@@ -11,6 +11,7 @@
 
 #include "base/base64.h"
 #include "base/xalloc.h"
+#include "proto/capability.h"
 #include "proto/reply.h"
 
 /* A command as far as the engine reads it. */
@@ -209,12 +210,20 @@ up_to_blank(struct slice s)
 	return blank != NULL ? slice_make(s.data, (size_t)(blank - s.data)) : s;
 }
 
-static const struct verb *
-find_verb(const struct proto *proto, struct slice name)
+static bool
+is_known(const struct dialogue *d, const struct verb *verb)
 {
-	for (const struct verb *verb = proto->verbs; verb->name != NULL; verb++) {
+	return verb->capability == NULL || capability_has(d->offer, verb->capability);
+}
+
+static const struct verb *
+find_verb(const struct dialogue *d, struct slice name)
+{
+	for (const struct verb *verb = d->proto->verbs; verb->name != NULL; verb++) {
 		bool is_start = (verb->flags & VERB_PREFIX) != 0;
 
+		if (!is_known(d, verb))
+			continue;
 		if (is_start ? slice_has_prefix_nocase(name, verb->name)
 			     : slice_equals_nocase(name, verb->name))
 			return verb;
@@ -257,7 +266,7 @@ read_head(struct dialogue *d, struct slice line, struct command *command)
 		line = slice_from(line, word.len + 1);
 		word = up_to_blank(line);
 	}
-	command->verb = find_verb(d->proto, word);
+	command->verb = find_verb(d, word);
 	command->rest = slice_from(line, word.len);
 	return command->verb != NULL ? REPLY_NONE : REPLY_UNKNOWN;
 }
@@ -300,6 +309,7 @@ run_verb(struct dialogue *d, const struct verb *verb, struct slice args)
 
 	if (step != STEP_REPLIED)
 		return step;
+	d->wishes |= verb->wish;
 	if ((verb->flags & VERB_CAPABILITIES) != 0)
 		d->asked_capabilities = true;
 	if (verb->says != NULL)

@@ -66,14 +66,19 @@ dial_began_tls(const struct dial *dial)
 	return dial->order.starttls && dial->tls_active;
 }
 
+/* A name with a line end in it would be more than one command. */
 static void
 write_command(struct dial *dial, const char *command)
 {
 	const struct credentials *c = dial->order.credentials;
 
 	for (const char *percent = strchr(command, '%'); percent != NULL; percent = strchr(command, '%')) {
+		struct slice words = buf_slice(percent[1] == 'u' ? &c->user : &c->password);
+
+		if (!credential_is_valid(words))
+			dial_fail(dial, "user or password fit in no command");
 		buf_append(&dial->out, command, (size_t)(percent - command));
-		buf_append_slice(&dial->out, buf_slice(percent[1] == 'u' ? &c->user : &c->password));
+		buf_append_slice(&dial->out, words);
 		command = percent + 2;
 	}
 	buf_append_text(&dial->out, command);
@@ -349,8 +354,11 @@ send_steps(struct dial *dial)
 				step->send(dial);
 			else if (step->command != NULL)
 				dial_send_command(dial, step->command);
-			if (dial->failed)
+			if (dial->failed) {
+				/* what must not be sent is not */
+				buf_wipe(&dial->out);
 				return DIAL_FAILED;
+			}
 			assert(dial->sending < 32);
 			dial->sent |= UINT32_C(1) << dial->sending;
 			waits = (step->flags & DIAL_PIPELINED) == 0;

@@ -18,19 +18,13 @@ enum { COMMAND_MAX = CREDENTIAL_MAX + sizeof("PASS \r\n") };	/* RFC 2449's 255 a
 static void
 write_capabilities(const struct dialogue *d, struct buf *out)
 {
-	unsigned offered = dialogue_mechanisms(d);
-
 	capability_write_offer(d, "", "\r\n", out);
 	buf_append_text(out, "RESP-CODES\r\nAUTH-RESP-CODE\r\n");
 	if (d->tls_offered)
 		buf_append_text(out, "STLS\r\n");
 	if (dialogue_takes_passwords(d))
 		buf_append_text(out, "USER\r\n");
-	if (offered != 0) {
-		buf_append_text(out, "SASL ");
-		sasl_list(offered, "", out);
-		buf_append_text(out, "\r\n");
-	}
+	sasl_write_offer(dialogue_mechanisms(d), "SASL ", "\r\n", out);
 }
 
 /* What clients from before CAPA ask for by a bare AUTH. */
@@ -50,16 +44,6 @@ run_auth(struct dialogue *d, struct slice args)
 	return slice_trim(args).len == 0 ? list_mechanisms(d) : command_auth(d, args);
 }
 
-static enum step
-run_utf8(struct dialogue *d, struct slice args)
-{
-	(void)args;
-	if (!capability_has(d->offer, "UTF8"))
-		return command_refuse(d, REPLY_UNKNOWN);
-	d->wishes |= POP3_WISH_UTF8;
-	return STEP_REPLIED;
-}
-
 static const struct verb verbs[] = {
 	/* name      legal in    flags                what it does, says, and how long it may be */
 	{ "CAPA",    PHASE_ANY,  VERB_NO_ARG,         .says = "+OK Capabilities follow.\r\n%c.\r\n" },
@@ -68,7 +52,8 @@ static const struct verb verbs[] = {
 	    .says = "+OK Send the password.\r\n" },
 	{ "PASS",    PHASE_USER, VERB_TAKES_PASSWORD, .run = command_password },
 	{ "AUTH",    PHASE_ANY,  VERB_NEEDS_TLS | VERB_SECRET, .run = run_auth, .max_line = SASL_LINE_MAX },
-	{ "UTF8",    PHASE_ANY,  VERB_NO_ARG,         .run = run_utf8, .says = "+OK UTF-8 it is.\r\n" },
+	{ "UTF8",    PHASE_ANY,  VERB_NO_ARG,         .capability = "UTF8", .wish = POP3_WISH_UTF8,
+	    .says = "+OK UTF-8 it is.\r\n" },
 	/* not before the login by RFC 1939, but clients say it, and other proxies answer */
 	{ "NOOP",    PHASE_ANY,  VERB_NO_ARG,         .says = "+OK\r\n" },
 	{ "XCLIENT", PHASE_ANY,  0,                   .run = xclient_run, .says = "+OK Updated\r\n" },

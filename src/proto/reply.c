@@ -67,6 +67,13 @@ reply_write_challenge(struct dialogue *d, struct slice challenge)
 	reply_write_words(d, d->proto->sasl_prompt, challenge);
 }
 
+void
+reply_write_refusal(struct dialogue *d, const struct dial *dial)
+{
+	(void)dial;
+	reply_write(d, REPLY_AUTH_FAILED);
+}
+
 const char *
 reply_text(const struct proto *proto, enum reply reply)
 {

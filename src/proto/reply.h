@@ -18,6 +18,9 @@ void reply_write_challenge(struct dialogue *d, struct slice challenge);	/* with 
 /* REPLY_REFUSED with these words, made one printable line; REPLY_AUTH_FAILED where there are none. */
 void reply_write_reason(struct dialogue *d, const char *reason);
 
+/* A login_refused: nothing of what the server says, which would tell names that it knows from others. */
+void reply_write_refusal(struct dialogue *d, const struct dial *dial);
+
 /* Words of others as one line of printable ASCII, with "?" for all else. */
 void reply_write_text(struct buf *out, struct slice text);
 

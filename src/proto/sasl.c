@@ -233,6 +233,16 @@ sasl_list(unsigned offered, const char *prefix, struct buf *out)
 	}
 }
 
+void
+sasl_write_offer(unsigned offered, const char *before, const char *behind, struct buf *out)
+{
+	if (offered == 0)
+		return;
+	buf_append_text(out, before);
+	sasl_list(offered, "", out);
+	buf_append_text(out, behind);
+}
+
 static void
 write_plain(const struct credentials *c, struct buf *out)
 {

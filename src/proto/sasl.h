@@ -36,6 +36,8 @@ enum sasl_result sasl_step(struct sasl *sasl, struct slice response, struct cred
     struct buf *challenge);
 /* Appends prefix + name of each mechanism that is offered, separated by blanks: "AUTH=PLAIN AUTH=LOGIN". */
 void sasl_list(unsigned offered, const char *prefix, struct buf *out);
+/* "SASL PLAIN LOGIN\r\n" with what goes before and behind; nothing where none is offered. */
+void sasl_write_offer(unsigned offered, const char *before, const char *behind, struct buf *out);
 
 /* As a client: the initial response for the credentials, by their mechanism: PLAIN or one with a token. */
 void sasl_write_initial(const struct credentials *credentials, struct buf *out);

@@ -52,11 +52,7 @@ smtp_write_ehlo(struct buf *out, const char *hostname, struct slice offer, unsig
 	if ((flags & SMTP_TAKES_XCLIENT) != 0)
 		buf_append_text(out,
 		    "250-XCLIENT NAME ADDR PORT PROTO HELO DESTADDR DESTPORT SESSION TTL\r\n");
-	if (mechanisms != 0) {
-		buf_append_text(out, "250-AUTH ");
-		sasl_list(mechanisms, "", out);
-		buf_append_text(out, "\r\n");
-	}
+	sasl_write_offer(mechanisms, "250-AUTH ", "\r\n", out);
 	buf_append_text(out, "250 ENHANCEDSTATUSCODES\r\n");
 }
 
@@ -220,14 +216,6 @@ write_login_ok(struct dialogue *d, const struct dial *dial)
 	buf_append_text(&d->out, "235 2.7.0 Authentication succeeded.\r\n");
 }
 
-/* What a server says would tell names that it knows from others. */
-static void
-write_login_refused(struct dialogue *d, const struct dial *dial)
-{
-	(void)dial;
-	reply_write(d, REPLY_AUTH_FAILED);
-}
-
 #define SHARED_DEFAULTS { "idle_timeout", "6m" }, { "reply_timeout", "5m" }, { "max_errors", "20" }
 #define SHARED_FIELDS \
 	.alpn = "smtp", \
@@ -280,5 +268,5 @@ const struct proto proto_submission = {
 	.replies = submission_replies,
 	.verbs = submission_verbs,
 	.login_ok = write_login_ok,
-	.login_refused = write_login_refused,
+	.login_refused = reply_write_refusal,
 };

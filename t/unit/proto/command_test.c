@@ -33,6 +33,7 @@ static const struct verb verbs[] = {
 	{ "PASSWORD", PHASE_START, VERB_NEEDS_ARG | VERB_PASSWORD, .run = command_password },
 	{ "MAIL", PHASE_START, VERB_NEEDS_ARG, .step = STEP_MEDIATE },
 	{ "LIST", PHASE_START, VERB_NO_ARG | VERB_CAPABILITIES, .says = "%h: list\r\n" },
+	{ "WISH", PHASE_ANY, VERB_NO_ARG, .capability = "WISHES", .wish = 4, .says = "+OK\r\n" },
 	{ "QUIT", PHASE_ANY, VERB_NO_ARG, .says = "100%%\r\n", .step = STEP_QUIT },
 	{ "XUSER", PHASE_START, VERB_NEEDS_ARG, .run = command_user, .says = "+OK\r\n" },
 	{ "X", PHASE_ANY, VERB_PREFIX, .says = "extension\r\n", .step = STEP_BAD },
@@ -146,6 +147,11 @@ rows_that_say(void **state)
 	assert_false(dialogue.asked_capabilities);
 	expect("LIST\r\n", STEP_REPLIED, 6, "LIST", "mail.example: list\r\n");
 	assert_true(dialogue.asked_capabilities);
+	expect("WISH\r\n", STEP_BAD, 6, "", "unknown\r\n");
+	assert_int_equal(dialogue.wishes, 0);
+	dialogue.offer = slice_of("WISHES\n");
+	expect("WISH\r\n", STEP_REPLIED, 6, "WISH", "+OK\r\n");
+	assert_int_equal(dialogue.wishes, 4);
 	expect("QUIT\r\n", STEP_QUIT, 6, "QUIT", "100%\r\n");
 	/* what is wrong is refused, and the name that was said before is gone */
 	expect("USER bob\r\n", STEP_REPLIED, 10, "USER", "+OK\r\n");

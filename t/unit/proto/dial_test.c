@@ -137,6 +137,12 @@ commands_with_credentials(void **state)
 	assert_int_equal(feed("2\r\n", "a1 USER b%pb!\r\n"), DIAL_MORE);
 	assert_int_equal(feed("2\r\n", "LOGIN b%pb 100%\r\n"), DIAL_MORE);
 	assert_int_equal(feed("2\r\n", ""), DIAL_READY);
+	dial_wipe(&dial);
+	/* a line end would be that of another command */
+	buf_append_text(&credentials.user, "\r\nQUIT");
+	assert_int_equal(start(&commanding, false, false), DIAL_MORE);
+	assert_int_equal(feed("2\r\n", ""), DIAL_FAILED);
+	assert_string_equal(dial.why, "user or password fit in no command");
 	credentials_wipe(&credentials);
 }
 
