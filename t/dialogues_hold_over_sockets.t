@@ -1,15 +1,16 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# The transcripts of t/dialogue with a running gatepost and a scripted server:
-# what the client says in a row in one piece, and in pieces of one byte.
+# The transcripts of t/dialogue, and of t/example with its protocol, with a running
+# gatepost and a scripted server: what the client says in a row in one piece, and in
+# pieces of one byte.
 # t/dialogue/README tells how they are written.
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Gatepost::Cert qw(make_cert);
 use Gatepost::Fake qw(refusing_port);
-use Gatepost::Gatepost;
+use Gatepost::Gatepost qw(example_program);
 use Gatepost::Imap;
 use Gatepost::Process qw(read_file wait_for);
 use MIME::Base64 qw(decode_base64 encode_base64);
@@ -65,10 +66,21 @@ my %submission = (
 	explained => [[send => "334 $reason\r\n"], $answer, [send => "535 5.7.8 No\r\n"], ['hold']],
 	noop => ["NOOP\r\n", '^250 '],
 );
+my %satchel = (
+	ok => [[send => "YES Logged in\r\n"], [expect => qr/^PING\r\n/m], [send => "YES Pong\r\n"], ['hold']],
+	refused => [[send => "NO Who is that?\r\n"], ['hold']],
+	later => [[send => "LATER Not now\r\n"], ['hold']],
+	login => [[send => "YES hi\r\n"], [expect => qr/^WHAT\r\n/m],
+	    [send => "- SASL PLAIN XOAUTH2 OAUTHBEARER\r\nYES\r\n"],
+	    [expect => qr/^AUTH \S+ [^\r\n]+\r\n/m]],
+	explained => [[send => "+ $reason\r\n"], $answer, [send => "NO No\r\n"], ['hold']],
+	noop => ["PING\r\n", '^YES '],
+);
 my %spoken = (imap => \%imap, pop3 => \%pop3, sieve => \%sieve, submission => \%submission,
-    smtp => { noop => $submission{noop} });
+    smtp => { noop => $submission{noop} }, satchel => \%satchel);
 # A server that is asked what it announces would count that visit: this is what its clients are offered.
 my %fixed = (imap => 'capabilities IDLE', pop3 => 'capabilities TOP UIDL', sieve => 'capabilities "SIEVE fileinto"',
+    satchel => 'capabilities BAGS LONG',
     submission => 'capabilities 8BITMIME', smtp => 'capabilities 8BITMIME');
 my @visited = ([send => "421 4.3.2 Come again\r\n"]);
 
@@ -102,12 +114,14 @@ sub read_transcript ($path) {
 # where users log in.
 my @transcripts = grep { $_->{tls} ne 'no' || $_->{plaintext_login} eq 'yes' || $_->{trusted} eq 'yes' ||
     $_->{proto} eq 'smtp' }
-    map { read_transcript($_) } glob "$FindBin::Bin/dialogue/*.txt";
+    map { read_transcript($_) } glob "$FindBin::Bin/{,example/}dialogue/*.txt";
 my %values = (CERT => make_cert(), NOBODY => refusing_port());
-my $config = "hostname mail.example\ntls main { certificate \@CERT\@ }\n";
+my $begin = "hostname mail.example\ntls main { certificate \@CERT\@ }\n";
+my %config = (main => $begin, example => $begin);
 my %place = (active => 'bind_tls', offered => 'bind', no => 'starttls off; bind');
 for my $transcript (@transcripts) {
 	my $name = $transcript->{name};
+	my $which = $transcript->{which} = $transcript->{proto} eq 'satchel' ? 'example' : 'main';
 	my $spoken = $transcript->{spoken} = $spoken{ $transcript->{proto} };
 	# once for each way to send
 	my @scripts = map { [@{ $spoken->{login} }, @{ $spoken->{$_} }] } (split ' ', $transcript->{login}) x 2;
@@ -120,8 +134,8 @@ for my $transcript (@transcripts) {
 	    map { "AUTH=$_" } $transcript->{mechanisms} =~ /(\S*OAUTH\S*)/g;
 	my $trusted = $transcript->{trusted} eq 'yes' ? 'trusted 127.0.0.1;' : '';
 	my $offer = $transcript->{mechanisms} ? "auth $name;" : '';
-	$config .= "auth $name { source server; mechanisms $transcript->{mechanisms} }\n" if $offer;
-	$config .= <<~"END";
+	$config{$which} .= "auth $name { source server; mechanisms $transcript->{mechanisms} }\n" if $offer;
+	$config{$which} .= <<~"END";
 		pool $name {
 		    protocol $transcript->{proto}; port \@SERVER_$name\@; retries 0; queue_timeout 0s; forward none
 		    server s { address 127.0.0.1 }
@@ -133,7 +147,12 @@ for my $transcript (@transcripts) {
 		}
 		END
 }
-my $gatepost = Gatepost::Gatepost->new(values => \%values, config => $config)->start;
+my %gatepost = (
+	main => Gatepost::Gatepost->new(values => \%values, config => $config{main}),
+	example => Gatepost::Gatepost->new(values => \%values, config => $config{example}, name => 'example',
+	    program => example_program()),
+);
+$_->start for values %gatepost;
 
 # user|password, or user|token
 sub credentials ($message) {
@@ -201,6 +220,7 @@ sub play_end ($run) {
 }
 
 sub play ($transcript, $send) {
+	my $gatepost = $gatepost{ $transcript->{which} };
 	my $client = Gatepost::Imap->new(port => $gatepost->port($transcript->{name}), greeting => 0,
 	    timeout => 10, tls => $transcript->{tls} eq 'active');
 	my $run = { client => $client, transcript => $transcript, send => $send };
@@ -225,5 +245,5 @@ for my $transcript (@transcripts) {
 	ok(eval { play($transcript, 'send_slowly') }, "$name: in pieces of one byte") or diag($@);
 }
 
-$gatepost->stop;
+$_->stop for values %gatepost;
 done_testing;

@@ -7,15 +7,19 @@ package Gatepost::Gatepost;
 use v5.36;
 use parent -norequire, 'Gatepost::Process';
 use Carp qw(croak);
+use Exporter 'import';
+use File::Basename qw(dirname);
 use Gatepost::Port qw(free_port);
 use Gatepost::Process qw(test_dir wait_for read_file write_file);
 use IO::Socket::INET;
 use JSON::PP qw(decode_json);
 
+our @EXPORT_OK = qw(example_program);
+
 # config => text, and perhaps values => {}, name, limits, wait => [names of ports to wait for;
-# all by default].
+# all by default], program => example_program().
 sub new ($class, %option) {
-	my $binary = $ENV{GATEPOST} // croak 'GATEPOST does not name the program; use t/run';
+	my $binary = $option{program} // $ENV{GATEPOST} // croak 'GATEPOST does not name the program; use t/run';
 	my $name = $option{name} // 'gatepost';
 	my $dir = test_dir();
 	my $self = $class->SUPER::new(values => {}, %option, name => $name, ports => {},
@@ -24,6 +28,13 @@ sub new ($class, %option) {
 
 	$self->configure($self->{config});
 	return $self;
+}
+
+# The gatepost with the protocol and the block of t/example.
+sub example_program () {
+	my $program = dirname($ENV{GATEPOST} // croak 'use t/run') . '/build/example/gatepost-example';
+	croak "no $program: `make example` makes it" unless -x $program;
+	return $program;
 }
 
 # Writes the configuration anew; reload makes it true.

@@ -21,6 +21,10 @@
 #include "proto/dial.h"
 #include "proto/reply.h"
 
+#ifndef TRANSCRIPTS			/* the test of another protocol includes this file */
+#define TRANSCRIPTS "t/dialogue/*.txt"
+#endif
+
 enum { STEPS_MAX = 400, TESTS_MAX = 400 };
 
 /* {"status":"expired"}, in base64 */
@@ -221,6 +225,8 @@ static const struct server {
 	{ "sieve", { "\"SASL\" \"PLAIN XOAUTH2 OAUTHBEARER\"\r\n\"SIEVE\" \"fileinto\"\r\nOK \"hi\"\r\n" },
 	    "OK \"Logged in\"\r\n", "NO \"No such user here\"\r\n", "NO (TRYLATER) \"Try later\"\r\n",
 	    "\"" REASON "\"\r\n" },
+	{ "satchel", { "YES hi\r\n", "- SASL PLAIN XOAUTH2 OAUTHBEARER\r\nYES\r\n" }, "YES Logged in\r\n",
+	    "NO Who is that?\r\n", "LATER Not now\r\n", "+ " REASON "\r\n" },
 	{ "submission",
 	    { "220 hi\r\n", "250-hi\r\n250-8BITMIME\r\n250 AUTH PLAIN XOAUTH2 OAUTHBEARER\r\n" },
 	    "235 2.7.0 Logged in\r\n", "535 5.7.8 No such user here\r\n", "454 4.7.0 Try later\r\n",
@@ -454,7 +460,7 @@ main(void)
 	glob_t found;
 	int failed;
 
-	snprintf(pattern, sizeof(pattern), "%s/t/dialogue/*.txt", source != NULL ? source : ".");
+	snprintf(pattern, sizeof(pattern), "%s/" TRANSCRIPTS, source != NULL ? source : ".");
 	if (glob(pattern, 0, NULL, &found) != 0) {
 		fprintf(stderr, "no transcripts: %s\n", pattern);
 		return 1;
