@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* dial_talk.h: a server's words come to a dial in pieces, and its own are compared; behind cmocka.h. */
+/*
+ * dial_talk.h: what the tests of protocols' dials share: orders for alice by flags, and servers whose words
+ * come in pieces while what is sent to them is compared.  Behind cmocka.h.
+ */
 #ifndef PROTO_DIAL_TALK_H
 #define PROTO_DIAL_TALK_H
 
@@ -69,6 +72,102 @@ dial_identity(uint16_t port)
 	memcpy(identity.session, "S1", 3);
 	identity.hops = HOPS_MAX;
 	return &identity;
+}
+
+/* What an order is made of; from OWN_FLAG on, flags are a test's own. */
+enum {
+	STARTTLS = 1 << 0,		/* order.starttls and needs_tls */
+	NEEDS_TLS = 1 << 1,
+	TLS_ACTIVE = 1 << 2,
+	CHECK = 1 << 3,			/* until_login */
+	ANONYMOUS = 1 << 4,		/* no credentials */
+	MASTER = 1 << 5,		/* an authorization identity */
+	IDENTIFIED = 1 << 6,		/* order.identity */
+	ALWAYS_TOLD = 1 << 7,		/* of the client, in the protocol's own way, or never */
+	NEVER_TOLD = 1 << 8,
+	OWN_FLAG = 1 << 9
+};
+
+struct dial_rig {
+	struct credentials credentials;
+	struct dial dial;
+	size_t used;
+};
+
+/* `way` is what ALWAYS_TOLD means; the client came to this port. */
+static inline struct dial_order
+dial_rig_order(struct dial_rig *rig, const struct proto *proto, unsigned flags, enum forward_way way,
+    uint16_t port)
+{
+	rig->credentials = (struct credentials){ .mechanism = "PLAIN" };
+	buf_append_text(&rig->credentials.user, "alice");
+	buf_append_text(&rig->credentials.password, "wonder");
+	if ((flags & MASTER) != 0)
+		buf_append_text(&rig->credentials.authzid, "bob");
+	return (struct dial_order){
+		.proto = proto,
+		.identity = (flags & IDENTIFIED) != 0 ? dial_identity(port) : NULL,
+		.credentials = (flags & ANONYMOUS) != 0 ? NULL : &rig->credentials,
+		.forward = (flags & ALWAYS_TOLD) != 0 ? way
+		    : (flags & NEVER_TOLD) != 0       ? FORWARD_NONE
+						      : FORWARD_AUTO,
+		.starttls = (flags & STARTTLS) != 0,
+		.needs_tls = (flags & (STARTTLS | NEEDS_TLS)) != 0,
+		.until_login = (flags & CHECK) != 0,
+	};
+}
+
+static inline void
+dial_rig_open(struct dial_rig *rig, const struct dial_order *order, unsigned flags)
+{
+	dial_init(&rig->dial, order);
+	rig->dial.tls_active = (flags & TLS_ACTIVE) != 0;
+}
+
+static inline void
+dial_rig_close(struct dial_rig *rig)
+{
+	dial_wipe(&rig->dial);
+	credentials_wipe(&rig->credentials);
+}
+
+/* What comes next in one piece, whose answer is in dial.out. */
+static inline enum dial_result
+dial_rig_feed(struct dial_rig *rig, const char *text)
+{
+	buf_consume(&rig->dial.out, buf_len(&rig->dial.out));
+	return dial_feed(&rig->dial, slice_of(text), &rig->used);
+}
+
+/* Feeds a dial that was started with the text in one piece, and closes it. */
+static inline enum dial_result
+dial_rig_end(struct dial_rig *rig, struct slice text, char why[sizeof(rig->dial.why)])
+{
+	enum dial_result result = dial_feed(&rig->dial, text, &rig->used);
+
+	memcpy(why, rig->dial.why, sizeof(rig->dial.why));
+	dial_rig_close(rig);
+	return result;
+}
+
+/* What is left of a dial that ended so; NULL: not looked at. */
+struct dial_end {
+	enum dial_result result;
+	const char *why, *last, *capabilities;
+};
+
+static inline void
+dial_rig_play(struct dial_rig *rig, const char *name, const struct turn *turns, size_t piece,
+    const struct dial_end *end)
+{
+	const struct dial *dial = &rig->dial;
+	enum dial_result result = dial_talk(&rig->dial, name, turns, piece);
+
+	if (result != end->result)
+		fail_msg("%s: result %d (%s)", name, result, dial->why);
+	dial_compare(name, "why", slice_of(dial->why), end->why);
+	dial_compare(name, "last", buf_slice(&dial->last), end->last);
+	dial_compare(name, "capabilities", buf_slice(&dial->capabilities), end->capabilities);
 }
 
 #endif

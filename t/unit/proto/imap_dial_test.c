@@ -22,18 +22,7 @@
 
 enum { TURNS_MAX = 9 };
 
-enum {
-	STARTTLS = 1,		/* order.starttls and needs_tls */
-	IDENTIFIED = 2,		/* order.identity */
-	CHECK = 4,		/* until_login */
-	ANONYMOUS = 8,		/* no credentials */
-	WANTS = 16,		/* wants_capabilities */
-	MASTER = 32,		/* an authorization identity */
-	ALWAYS_ID = 64,
-	NO_ID = 128,
-	NEEDS_TLS = 256,
-	TLS_ACTIVE = 512
-};
+enum { WANTS = OWN_FLAG, ALL_FLAGS = OWN_FLAG * 2 - 1 };	/* wants_capabilities */
 
 struct script {
 	const char *name;
@@ -104,12 +93,12 @@ static const struct script scripts[] = {
 	{ "no ID where none is announced", IDENTIFIED,
 	    { { "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hi\r\n", PLAIN }, { "L OK in\r\n", "" } },
 	    DIAL_READY, NULL, NULL, NULL, NULL, NULL },
-	{ "ID always", IDENTIFIED | ALWAYS_ID,
+	{ "ID always", IDENTIFIED | ALWAYS_TOLD,
 	    { { "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hi\r\n", IDENTITY PLAIN },
 		{ "I BAD\r\nL OK in\r\n", "" } },
 	    DIAL_READY, NULL, NULL, NULL, NULL, NULL },
-	{ "ID never", IDENTIFIED | NO_ID, { { ALL, PLAIN }, { "L OK in\r\n", "" } }, DIAL_READY, NULL, NULL,
-	    NULL, NULL, NULL },
+	{ "ID never", IDENTIFIED | NEVER_TOLD, { { ALL, PLAIN }, { "L OK in\r\n", "" } }, DIAL_READY, NULL,
+	    NULL, NULL, NULL, NULL },
 	{ "replies in another order", IDENTIFIED,
 	    { { ALL, IDENTITY PLAIN }, { "L OK in\r\nI OK x\r\n", "" } }, DIAL_FAILED, "garbled reply", NULL,
 	    NULL, NULL, NULL },
@@ -201,47 +190,35 @@ static const struct script scripts[] = {
 };
 
 static struct dial_order
-make_order(unsigned flags, struct credentials *credentials)
+make_order(struct dial_rig *rig, unsigned flags)
 {
-	*credentials = (struct credentials){ .mechanism = "PLAIN" };
-	buf_append_text(&credentials->user, "alice");
-	buf_append_text(&credentials->password, "wonder");
-	if ((flags & MASTER) != 0)
-		buf_append_text(&credentials->authzid, "bob");
-	return (struct dial_order){
-		.proto = &proto_imap,
-		.identity = (flags & IDENTIFIED) != 0 ? dial_identity(993) : NULL,
-		.credentials = (flags & ANONYMOUS) != 0 ? NULL : credentials,
-		.forward = (flags & ALWAYS_ID) != 0 ? FORWARD_ID
-		    : (flags & NO_ID) != 0          ? FORWARD_NONE
-						    : FORWARD_AUTO,
-		.starttls = (flags & STARTTLS) != 0,
-		.needs_tls = (flags & (STARTTLS | NEEDS_TLS)) != 0,
-		.wants_capabilities = (flags & WANTS) != 0,
-		.until_login = (flags & CHECK) != 0,
-	};
+	struct dial_order order = dial_rig_order(rig, &proto_imap, flags, FORWARD_ID, 993);
+
+	order.wants_capabilities = (flags & WANTS) != 0;
+	return order;
+}
+
+static void
+start(struct dial_rig *rig, unsigned flags)
+{
+	struct dial_order order = make_order(rig, flags);
+
+	dial_rig_open(rig, &order, flags);
+	dial_start(&rig->dial);
 }
 
 static void
 run(const struct script *script, size_t piece)
 {
-	struct credentials credentials;
-	struct dial_order order = make_order(script->flags, &credentials);
-	struct dial dial;
-	enum dial_result result;
+	const struct dial_end end = { script->result, script->why, script->last, script->capabilities };
+	struct dial_rig rig;
+	struct dial_order order = make_order(&rig, script->flags);
 
-	dial_init(&dial, &order);
-	dial.tls_active = (script->flags & TLS_ACTIVE) != 0;
-	result = dial_talk(&dial, script->name, script->turns, piece);
-	if (result != script->result)
-		fail_msg("%s: result %d (%s)", script->name, result, dial.why);
-	dial_compare(script->name, "why", slice_of(dial.why), script->why);
-	dial_compare(script->name, "last", buf_slice(&dial.last), script->last);
-	dial_compare(script->name, "capabilities", buf_slice(&dial.capabilities), script->capabilities);
-	dial_compare(script->name, "capabilities_after", buf_slice(&dial.capabilities_after), script->after);
-	dial_compare(script->name, "untagged", buf_slice(&dial.untagged), script->untagged);
-	dial_wipe(&dial);
-	credentials_wipe(&credentials);
+	dial_rig_open(&rig, &order, script->flags);
+	dial_rig_play(&rig, script->name, script->turns, piece, &end);
+	dial_compare(script->name, "after", buf_slice(&rig.dial.capabilities_after), script->after);
+	dial_compare(script->name, "untagged", buf_slice(&rig.dial.untagged), script->untagged);
+	dial_rig_close(&rig);
 }
 
 static void
@@ -253,84 +230,64 @@ scripts_in_any_pieces(void **state)
 			run(&scripts[i], piece);
 }
 
-/* Feeds the text in one piece behind a started dial; returns the result and, in *used, what was taken. */
 static enum dial_result
-feed_at_once(unsigned flags, struct slice text, char why[120], size_t *used)
+feed_at_once(unsigned flags, struct slice text, char why[120])
 {
-	struct credentials credentials;
-	struct dial_order order = make_order(flags, &credentials);
-	struct dial dial;
-	enum dial_result result;
+	struct dial_rig rig;
 
-	dial_init(&dial, &order);
-	dial_start(&dial);
-	result = dial_feed(&dial, text, used);
-	memcpy(why, dial.why, sizeof(dial.why));
-	dial_wipe(&dial);
-	credentials_wipe(&credentials);
-	return result;
+	start(&rig, flags);
+	return dial_rig_end(&rig, text, why);
 }
 
 static void
 replies_before_their_commands(void **state)
 {
 	char why[120];
-	size_t used;
 
 	(void)state;
-	assert_int_equal(feed_at_once(0, slice_of(ALL "L OK in\r\n"), why, &used), DIAL_FAILED);
+	assert_int_equal(feed_at_once(0, slice_of(ALL "L OK in\r\n"), why), DIAL_FAILED);
 	assert_string_equal(why, "reply before its command");
-	assert_int_equal(feed_at_once(0, slice_of("* OK hi\r\nC OK\r\n"), why, &used), DIAL_FAILED);
+	assert_int_equal(feed_at_once(0, slice_of("* OK hi\r\nC OK\r\n"), why), DIAL_FAILED);
 	assert_int_equal(
-	    feed_at_once(0, slice_of(ALL "* OK [ALERT] x\r\nL OK in\r\n"), why, &used), DIAL_FAILED);
+	    feed_at_once(0, slice_of(ALL "* OK [ALERT] x\r\nL OK in\r\n"), why), DIAL_FAILED);
 	/* untagged lines may come at any time */
-	assert_int_equal(feed_at_once(0, slice_of(ALL "* OK [ALERT] x\r\n"), why, &used), DIAL_MORE);
+	assert_int_equal(feed_at_once(0, slice_of(ALL "* OK [ALERT] x\r\n"), why), DIAL_MORE);
 }
 
 static void
 plaintext_behind_starttls(void **state)
 {
-	struct credentials credentials;
-	struct dial_order order = make_order(STARTTLS, &credentials);
-	struct dial dial;
+	struct dial_rig rig;
 	size_t used;
 
 	(void)state;
-	dial_init(&dial, &order);
-	dial_start(&dial);
-	assert_int_equal(dial_feed(&dial, slice_of("* OK [CAPABILITY STARTTLS] x\r\n"), &used), DIAL_MORE);
+	start(&rig, STARTTLS);
+	assert_int_equal(dial_rig_feed(&rig, "* OK [CAPABILITY STARTTLS] x\r\n"), DIAL_MORE);
 	assert_int_equal(
-	    dial_feed(&dial, slice_of("S OK go\r\n* CAPABILITY AUTH=PLAIN\r\n"), &used), DIAL_FAILED);
-	assert_string_equal(dial.why, "plaintext behind STARTTLS");
-	dial_wipe(&dial);
-	credentials_wipe(&credentials);
+	    dial_feed(&rig.dial, slice_of("S OK go\r\n* CAPABILITY AUTH=PLAIN\r\n"), &used), DIAL_FAILED);
+	assert_string_equal(rig.dial.why, "plaintext behind STARTTLS");
+	dial_rig_close(&rig);
 }
 
 static void
 bytes_behind_the_login_are_left(void **state)
 {
-	struct credentials credentials;
-	struct dial_order order = make_order(0, &credentials);
-	struct dial dial;
+	struct dial_rig rig;
 	size_t used;
 
 	(void)state;
-	dial_init(&dial, &order);
-	dial_start(&dial);
-	assert_int_equal(dial_feed(&dial, slice_of(ALL), &used), DIAL_MORE);
-	assert_int_equal(dial_feed(&dial, slice_of("L OK in\r\n* 1 EXISTS\r\n"), &used), DIAL_READY);
+	start(&rig, 0);
+	assert_int_equal(dial_feed(&rig.dial, slice_of(ALL), &used), DIAL_MORE);
+	assert_int_equal(dial_feed(&rig.dial, slice_of("L OK in\r\n* 1 EXISTS\r\n"), &used), DIAL_READY);
 	assert_int_equal(used, strlen("L OK in\r\n"));
-	dial_wipe(&dial);
-	credentials_wipe(&credentials);
+	dial_rig_close(&rig);
 }
 
 static void
 of_thousands_of_capabilities_few_are_kept(void **state)
 {
-	struct credentials credentials;
-	struct dial_order order = make_order(0, &credentials);
+	struct dial_rig rig;
 	struct buf text = { 0 };
-	struct dial dial;
 	size_t used;
 
 	(void)state;
@@ -338,14 +295,12 @@ of_thousands_of_capabilities_few_are_kept(void **state)
 	for (int i = 0; i < 1200; i++)
 		buf_printf(&text, " X%04d", i);
 	buf_append_text(&text, "] hi\r\n");
-	dial_init(&dial, &order);
-	dial_start(&dial);
-	assert_int_equal(dial_feed(&dial, buf_slice(&text), &used), DIAL_MORE);
-	assert_true(capability_has(buf_slice(&dial.capabilities), "SASL-IR"));
-	assert_true(capability_has(buf_slice(&dial.capabilities), "X0100"));
-	assert_false(capability_has(buf_slice(&dial.capabilities), "X1000"));
-	dial_wipe(&dial);
-	credentials_wipe(&credentials);
+	start(&rig, 0);
+	assert_int_equal(dial_feed(&rig.dial, buf_slice(&text), &used), DIAL_MORE);
+	assert_true(capability_has(buf_slice(&rig.dial.capabilities), "SASL-IR"));
+	assert_true(capability_has(buf_slice(&rig.dial.capabilities), "X0100"));
+	assert_false(capability_has(buf_slice(&rig.dial.capabilities), "X1000"));
+	dial_rig_close(&rig);
 	buf_clear(&text);
 }
 
@@ -354,15 +309,14 @@ floods_are_bounded(void **state)
 {
 	struct buf text = { 0 };
 	char why[120];
-	size_t used;
 
 	(void)state;
 	buf_append_text(&text, ALL);
 	for (int i = 0; i < 64; i++)
 		buf_append_text(&text, "* 1 EXISTS\r\n");
-	assert_int_equal(feed_at_once(0, buf_slice(&text), why, &used), DIAL_MORE);
+	assert_int_equal(feed_at_once(0, buf_slice(&text), why), DIAL_MORE);
 	buf_append_text(&text, "* 1 EXISTS\r\n");
-	assert_int_equal(feed_at_once(0, buf_slice(&text), why, &used), DIAL_FAILED);
+	assert_int_equal(feed_at_once(0, buf_slice(&text), why), DIAL_FAILED);
 	assert_string_equal(why, "too much before a reply");
 	buf_clear(&text);
 
@@ -373,17 +327,17 @@ floods_are_bounded(void **state)
 		buf_added(&text, 8000);
 		buf_append_text(&text, "\r\n");
 	}
-	assert_int_equal(feed_at_once(0, buf_slice(&text), why, &used), DIAL_FAILED);
+	assert_int_equal(feed_at_once(0, buf_slice(&text), why), DIAL_FAILED);
 	assert_string_equal(why, "too much before a reply");
 	buf_clear(&text);
 
 	memset(buf_reserve(&text, 8193), '*', 8193);
 	buf_added(&text, 8193);
-	assert_int_equal(feed_at_once(0, buf_slice(&text), why, &used), DIAL_FAILED);
+	assert_int_equal(feed_at_once(0, buf_slice(&text), why), DIAL_FAILED);
 	assert_string_equal(why, "endless reply");
 	buf_clear(&text);
 
-	assert_int_equal(feed_at_once(0, slice_make("* OK \0x\r\n", 9), why, &used), DIAL_FAILED);
+	assert_int_equal(feed_at_once(0, slice_make("* OK \0x\r\n", 9), why), DIAL_FAILED);
 	assert_string_equal(why, "NUL in a reply");
 }
 
@@ -398,25 +352,25 @@ random_servers(void **state)
 	(void)state;
 	srandom(7);
 	for (int round = 0; round < 4000; round++) {
-		struct credentials credentials;
-		struct dial_order order = make_order((unsigned)random() & 511, &credentials);
-		struct dial dial;
+		unsigned flags = (unsigned)random() & ALL_FLAGS & ~(unsigned)TLS_ACTIVE;
+		struct dial_rig rig;
+		struct dial_order order = make_order(&rig, flags);
+		struct dial *dial = &rig.dial;
 		struct buf in = { 0 };
 		enum dial_result result;
 
-		dial_init(&dial, &order);
-		result = dial_start(&dial);
+		dial_rig_open(&rig, &order, flags);
+		result = dial_start(dial);
 		for (int i = 0; i < 60 && (result == DIAL_MORE || result == DIAL_TLS); i++) {
 			const char *word = words[(size_t)random() % (sizeof(words) / sizeof(words[0]))];
 
-			result = result == DIAL_TLS ? dial_tls_started(&dial)
-						    : dial_feed_pieces(&dial, &in, i == 0 ? ALL : word, 7);
-			if (order.needs_tls && !dial.tls_active)
+			result = result == DIAL_TLS ? dial_tls_started(dial)
+						    : dial_feed_pieces(dial, &in, i == 0 ? ALL : word, 7);
+			if (order.needs_tls && !dial->tls_active)
 				assert_null(
-				    memmem(buf_slice(&dial.out).data, buf_len(&dial.out), "AGFsa", 5));
+				    memmem(buf_slice(&dial->out).data, buf_len(&dial->out), "AGFsa", 5));
 		}
-		dial_wipe(&dial);
-		credentials_wipe(&credentials);
+		dial_rig_close(&rig);
 		buf_clear(&in);
 	}
 }

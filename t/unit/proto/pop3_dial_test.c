@@ -25,22 +25,13 @@
 enum { TURNS_MAX = 9 };
 
 enum {
-	STARTTLS = 1,		/* order.starttls and needs_tls */
-	IDENTIFIED = 2,		/* order.identity */
-	CHECK = 4,		/* until_login */
-	ANONYMOUS = 8,		/* no credentials */
-	MASTER = 16,		/* an authorization identity */
-	ALWAYS_XCLIENT = 32,
-	NO_XCLIENT = 64,
-	NEEDS_TLS = 128,
-	TLS_ACTIVE = 256,
-	UTF8 = 512,
-	LONG_PASSWORD = 1024,
-	TOKEN = 2048,
-	BLANK_NAME = 4096,
-	NO_NAME = 8192,
-	COMMANDS = 16384,	/* in the password: "p\r\nDELE 1" */
-	NUL_NAME = 32768
+	UTF8 = OWN_FLAG,
+	LONG_PASSWORD = OWN_FLAG << 1,
+	TOKEN = OWN_FLAG << 2,
+	BLANK_NAME = OWN_FLAG << 3,
+	NO_NAME = OWN_FLAG << 4,
+	COMMANDS = OWN_FLAG << 5,	/* in the password: "p\r\nDELE 1" */
+	NUL_NAME = OWN_FLAG << 6
 };
 
 struct script {
@@ -130,19 +121,19 @@ static const struct script scripts[] = {
 	    { { "+OK [XCLIENT] hi\r\n", ASK }, { PLAIN_LIST, XCLIENT PLAIN },
 		{ "-ERR no\r\n+OK in\r\n", "" } },
 	    DIAL_READY, NULL, "+OK in", NULL },
-	{ "but not where it is demanded", IDENTIFIED | ALWAYS_XCLIENT,
+	{ "but not where it is demanded", IDENTIFIED | ALWAYS_TOLD,
 	    { { GREETING, ASK }, { PLAIN_LIST, XCLIENT PLAIN }, { "-ERR no\r\n", "" } }, DIAL_FAILED,
 	    "command refused", "-ERR no", NULL },
-	{ "nor ignored", IDENTIFIED | ALWAYS_XCLIENT,
+	{ "nor ignored", IDENTIFIED | ALWAYS_TOLD,
 	    { { GREETING, ASK }, { PLAIN_LIST, XCLIENT PLAIN }, { NO_TRUST, "" } }, DIAL_FAILED,
 	    "command refused", NULL, NULL },
-	{ "a demanded XCLIENT", IDENTIFIED | ALWAYS_XCLIENT,
+	{ "a demanded XCLIENT", IDENTIFIED | ALWAYS_TOLD,
 	    { { GREETING, ASK }, { PLAIN_LIST, XCLIENT PLAIN }, { "+OK Updated\r\n+OK in\r\n", "" } },
 	    DIAL_READY, NULL, "+OK in", NULL },
 	{ "no XCLIENT where none is announced", IDENTIFIED,
 	    { { GREETING, ASK }, { PLAIN_LIST, PLAIN }, { "+OK in\r\n", "" } }, DIAL_READY, NULL, NULL,
 	    NULL },
-	{ "XCLIENT never", IDENTIFIED | NO_XCLIENT,
+	{ "XCLIENT never", IDENTIFIED | NEVER_TOLD,
 	    { { "+OK [XCLIENT] hi\r\n", ASK }, { PLAIN_LIST, PLAIN }, { "+OK in\r\n", "" } }, DIAL_READY,
 	    NULL, NULL, NULL },
 	{ "UTF8 as the client wishes", UTF8 | IDENTIFIED,
@@ -206,58 +197,45 @@ name_of(unsigned flags)
 	return slice_of((flags & BLANK_NAME) != 0 ? "al ice" : "alice");
 }
 
-static void
-make_credentials(unsigned flags, struct credentials *credentials)
+static struct dial_order
+make_order(struct dial_rig *rig, unsigned flags)
 {
-	*credentials = (struct credentials){ .mechanism = "PLAIN" };
-	buf_append_slice(&credentials->user, name_of(flags));
-	buf_append_text(&credentials->password, (flags & COMMANDS) != 0 ? "p\r\nDELE 1" : "wonder");
+	struct dial_order order = dial_rig_order(rig, &proto_pop3, flags, FORWARD_XCLIENT, 995);
+	struct credentials *c = &rig->credentials;
+
+	order.wishes = (flags & UTF8) != 0 ? POP3_WISH_UTF8 : 0;
+	buf_truncate(&c->user, 0);
+	buf_append_slice(&c->user, name_of(flags));
+	if ((flags & COMMANDS) != 0)
+		buf_append_text(&c->password, "p\r\nDELE 1");
 	for (int i = 0; (flags & LONG_PASSWORD) != 0 && i < 200; i++)
-		buf_append_text(&credentials->password, "x");
-	if ((flags & MASTER) != 0)
-		buf_append_text(&credentials->authzid, "bob");
+		buf_append_text(&c->password, "x");
 	if ((flags & TOKEN) != 0) {
-		credentials->mechanism = "XOAUTH2";
-		credentials->kind = CREDENTIAL_TOKEN;
+		c->mechanism = "XOAUTH2";
+		c->kind = CREDENTIAL_TOKEN;
 	}
+	return order;
 }
 
-static struct dial_order
-make_order(unsigned flags, struct credentials *credentials)
+static void
+start(struct dial_rig *rig, unsigned flags)
 {
-	make_credentials(flags, credentials);
-	return (struct dial_order){
-		.proto = &proto_pop3,
-		.identity = (flags & IDENTIFIED) != 0 ? dial_identity(995) : NULL,
-		.credentials = (flags & ANONYMOUS) != 0 ? NULL : credentials,
-		.forward = (flags & ALWAYS_XCLIENT) != 0 ? FORWARD_XCLIENT
-		    : (flags & NO_XCLIENT) != 0          ? FORWARD_NONE
-							 : FORWARD_AUTO,
-		.starttls = (flags & STARTTLS) != 0,
-		.needs_tls = (flags & (STARTTLS | NEEDS_TLS)) != 0,
-		.wishes = (flags & UTF8) != 0 ? POP3_WISH_UTF8 : 0,
-		.until_login = (flags & CHECK) != 0,
-	};
+	struct dial_order order = make_order(rig, flags);
+
+	dial_rig_open(rig, &order, flags);
+	dial_start(&rig->dial);
 }
 
 static void
 run(const struct script *script, size_t piece)
 {
-	struct credentials credentials;
-	struct dial_order order = make_order(script->flags, &credentials);
-	struct dial dial;
-	enum dial_result result;
+	const struct dial_end end = { script->result, script->why, script->last, script->capabilities };
+	struct dial_rig rig;
+	struct dial_order order = make_order(&rig, script->flags);
 
-	dial_init(&dial, &order);
-	dial.tls_active = (script->flags & TLS_ACTIVE) != 0;
-	result = dial_talk(&dial, script->name, script->turns, piece);
-	if (result != script->result)
-		fail_msg("%s: result %d (%s)", script->name, result, dial.why);
-	dial_compare(script->name, "why", slice_of(dial.why), script->why);
-	dial_compare(script->name, "last", buf_slice(&dial.last), script->last);
-	dial_compare(script->name, "capabilities", buf_slice(&dial.capabilities), script->capabilities);
-	dial_wipe(&dial);
-	credentials_wipe(&credentials);
+	dial_rig_open(&rig, &order, script->flags);
+	dial_rig_play(&rig, script->name, script->turns, piece, &end);
+	dial_rig_close(&rig);
 }
 
 static void
@@ -275,43 +253,29 @@ the_longest_line(void **state)
 {
 	(void)state;
 	for (size_t extra = 0; extra < 2; extra++) {
-		struct credentials credentials;
-		struct dial_order order = make_order(0, &credentials);
-		struct dial dial;
+		struct dial_rig rig;
 		struct buf in = { 0 };
 
+		start(&rig, 0);
 		/* 13 octets of command and CRLF leave 240 of base64, which are 180 */
-		while (buf_len(&credentials.password) < 180 - strlen("_alice_") + extra)
-			buf_append_text(&credentials.password, "x");
-		dial_init(&dial, &order);
-		dial_start(&dial);
-		assert_int_equal(dial_feed_pieces(&dial, &in, GREETING, 99), DIAL_MORE);
-		buf_consume(&dial.out, buf_len(&dial.out));
-		assert_int_equal(dial_feed_pieces(&dial, &in, PLAIN_LIST, 99), DIAL_MORE);
-		assert_int_equal(buf_len(&dial.out), extra == 0 ? 253 : strlen("AUTH PLAIN\r\n"));
-		dial_wipe(&dial);
-		credentials_wipe(&credentials);
+		while (buf_len(&rig.credentials.password) < 180 - strlen("_alice_") + extra)
+			buf_append_text(&rig.credentials.password, "x");
+		assert_int_equal(dial_feed_pieces(&rig.dial, &in, GREETING, 99), DIAL_MORE);
+		buf_consume(&rig.dial.out, buf_len(&rig.dial.out));
+		assert_int_equal(dial_feed_pieces(&rig.dial, &in, PLAIN_LIST, 99), DIAL_MORE);
+		assert_int_equal(buf_len(&rig.dial.out), extra == 0 ? 253 : strlen("AUTH PLAIN\r\n"));
+		dial_rig_close(&rig);
 		buf_clear(&in);
 	}
 }
 
-/* Feeds the text in one piece behind a started dial. */
 static enum dial_result
 feed_at_once(unsigned flags, const char *text, char why[120])
 {
-	struct credentials credentials;
-	struct dial_order order = make_order(flags, &credentials);
-	struct dial dial;
-	enum dial_result result;
-	size_t used;
+	struct dial_rig rig;
 
-	dial_init(&dial, &order);
-	dial_start(&dial);
-	result = dial_feed(&dial, slice_of(text), &used);
-	memcpy(why, dial.why, sizeof(dial.why));
-	dial_wipe(&dial);
-	credentials_wipe(&credentials);
-	return result;
+	start(&rig, flags);
+	return dial_rig_end(&rig, slice_of(text), why);
 }
 
 static void
@@ -327,61 +291,49 @@ replies_before_their_commands(void **state)
 static void
 plaintext_behind_stls(void **state)
 {
-	struct credentials credentials;
-	struct dial_order order = make_order(STARTTLS, &credentials);
-	struct dial dial;
+	struct dial_rig rig;
 	size_t used;
 
 	(void)state;
-	dial_init(&dial, &order);
-	dial_start(&dial);
-	assert_int_equal(dial_feed(&dial, slice_of(GREETING), &used), DIAL_MORE);
-	assert_int_equal(dial_feed(&dial, slice_of("+OK\r\nSTLS\r\n.\r\n"), &used), DIAL_MORE);
-	assert_int_equal(dial_feed(&dial, slice_of("+OK go\r\n" PLAIN_LIST), &used), DIAL_FAILED);
-	assert_string_equal(dial.why, "plaintext behind STARTTLS");
-	dial_wipe(&dial);
-	credentials_wipe(&credentials);
+	start(&rig, STARTTLS);
+	assert_int_equal(dial_feed(&rig.dial, slice_of(GREETING), &used), DIAL_MORE);
+	assert_int_equal(dial_feed(&rig.dial, slice_of("+OK\r\nSTLS\r\n.\r\n"), &used), DIAL_MORE);
+	assert_int_equal(dial_feed(&rig.dial, slice_of("+OK go\r\n" PLAIN_LIST), &used), DIAL_FAILED);
+	assert_string_equal(rig.dial.why, "plaintext behind STARTTLS");
+	dial_rig_close(&rig);
 }
 
 static void
 bytes_behind_the_login_are_left(void **state)
 {
-	struct credentials credentials;
-	struct dial_order order = make_order(0, &credentials);
-	struct dial dial;
+	struct dial_rig rig;
 	size_t used;
 
 	(void)state;
-	dial_init(&dial, &order);
-	dial_start(&dial);
-	assert_int_equal(dial_feed(&dial, slice_of(GREETING), &used), DIAL_MORE);
-	assert_int_equal(dial_feed(&dial, slice_of(PLAIN_LIST), &used), DIAL_MORE);
-	assert_int_equal(dial_feed(&dial, slice_of("+OK in\r\n+OK 1 320\r\n"), &used), DIAL_READY);
+	start(&rig, 0);
+	assert_int_equal(dial_feed(&rig.dial, slice_of(GREETING), &used), DIAL_MORE);
+	assert_int_equal(dial_feed(&rig.dial, slice_of(PLAIN_LIST), &used), DIAL_MORE);
+	assert_int_equal(dial_feed(&rig.dial, slice_of("+OK in\r\n+OK 1 320\r\n"), &used), DIAL_READY);
 	assert_int_equal(used, strlen("+OK in\r\n"));
-	dial_wipe(&dial);
-	credentials_wipe(&credentials);
+	dial_rig_close(&rig);
 }
 
 static void
 an_endless_list(void **state)
 {
-	struct credentials credentials;
-	struct dial_order order = make_order(0, &credentials);
-	struct dial dial;
+	struct dial_rig rig;
 	struct buf in = { 0 };
 	enum dial_result result;
 
 	(void)state;
-	dial_init(&dial, &order);
-	dial_start(&dial);
-	assert_int_equal(dial_feed_pieces(&dial, &in, GREETING, 99), DIAL_MORE);
-	result = dial_feed_pieces(&dial, &in, "+OK\r\n", 99);
+	start(&rig, 0);
+	assert_int_equal(dial_feed_pieces(&rig.dial, &in, GREETING, 99), DIAL_MORE);
+	result = dial_feed_pieces(&rig.dial, &in, "+OK\r\n", 99);
 	for (int i = 0; i < 100 && result == DIAL_MORE; i++)
-		result = dial_feed_pieces(&dial, &in, "X-MORE\r\n", 99);
+		result = dial_feed_pieces(&rig.dial, &in, "X-MORE\r\n", 99);
 	assert_int_equal(result, DIAL_FAILED);
-	assert_string_equal(dial.why, "too much before a reply");
-	dial_wipe(&dial);
-	credentials_wipe(&credentials);
+	assert_string_equal(rig.dial.why, "too much before a reply");
+	dial_rig_close(&rig);
 	buf_clear(&in);
 }
 

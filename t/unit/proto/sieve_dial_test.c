@@ -24,17 +24,7 @@
 
 enum { TURNS_MAX = 7 };
 
-enum {
-	STARTTLS = 1,		/* order.starttls and needs_tls */
-	IDENTIFIED = 2,		/* order.identity */
-	CHECK = 4,		/* until_login */
-	TOKEN = 8,		/* OAUTHBEARER */
-	LONG_TOKEN = 16,	/* more than is quoted */
-	MASTER = 32,		/* an authorization identity */
-	ALWAYS_XCLIENT = 64,
-	NO_XCLIENT = 128,
-	NEEDS_TLS = 256
-};
+enum { TOKEN = OWN_FLAG, LONG_TOKEN = OWN_FLAG << 1 };	/* OAUTHBEARER; with more than is quoted */
 
 struct script {
 	const char *name;
@@ -78,10 +68,10 @@ static const struct script scripts[] = {
 	{ "but not who takes no XCLIENT", IDENTIFIED,
 	    { { HEAD "\"SASL\" \"PLAIN\"\r\nOK\r\n", PLAIN }, { "OK\r\n", "" } }, DIAL_READY, NULL, NULL,
 	    NULL },
-	{ "XCLIENT always", IDENTIFIED | ALWAYS_XCLIENT,
+	{ "XCLIENT always", IDENTIFIED | ALWAYS_TOLD,
 	    { { HEAD "\"SASL\" \"PLAIN\"\r\nOK\r\n", XCLIENT }, { "NO \"no\"\r\n", "" } }, DIAL_FAILED,
 	    "command refused", "NO \"no\"", NULL },
-	{ "XCLIENT never", IDENTIFIED | NO_XCLIENT, { { ALL, PLAIN }, { "OK\r\n", "" } }, DIAL_READY, NULL,
+	{ "XCLIENT never", IDENTIFIED | NEVER_TOLD, { { ALL, PLAIN }, { "OK\r\n", "" } }, DIAL_READY, NULL,
 	    NULL, NULL },
 	{ "an authorization identity", MASTER,
 	    { { ALL, "AUTHENTICATE \"PLAIN\" \"Ym9iAGFsaWNlAHdvbmRlcg==\"\r\n" }, { "OK\r\n", "" } },
@@ -136,58 +126,41 @@ static const struct script scripts[] = {
 	    NULL, NULL, "NOTIFY mailto\n" },
 };
 
-static void
-fill_credentials(struct credentials *credentials, unsigned flags)
+static struct dial_order
+make_order(struct dial_rig *rig, unsigned flags)
 {
-	bool has_token = (flags & (TOKEN | LONG_TOKEN)) != 0;
-	char token[1000];
+	struct dial_order order = dial_rig_order(rig, &proto_sieve, flags, FORWARD_XCLIENT, 4190);
+	struct credentials *c = &rig->credentials;
 
-	*credentials = (struct credentials){ .mechanism = has_token ? "OAUTHBEARER" : "PLAIN" };
-	credentials->kind = has_token ? CREDENTIAL_TOKEN : CREDENTIAL_PASSWORD;
-	buf_append_text(&credentials->user, "alice");
-	memset(token, 't', sizeof(token));
-	if ((flags & LONG_TOKEN) != 0)
-		buf_append(&credentials->password, token, sizeof(token));
-	else
-		buf_append_text(&credentials->password, has_token ? "token" : "wonder");
-	if ((flags & MASTER) != 0)
-		buf_append_text(&credentials->authzid, "bob");
+	if ((flags & (TOKEN | LONG_TOKEN)) == 0)
+		return order;
+	c->mechanism = "OAUTHBEARER";
+	c->kind = CREDENTIAL_TOKEN;
+	buf_truncate(&c->password, 0);
+	for (int i = 0; i < ((flags & LONG_TOKEN) != 0 ? 200 : 1); i++)
+		buf_append_text(&c->password, "token");
+	return order;
 }
 
-static struct dial_order
-make_order(unsigned flags, struct credentials *credentials)
+static void
+start(struct dial_rig *rig, unsigned flags)
 {
-	fill_credentials(credentials, flags);
-	return (struct dial_order){
-		.proto = &proto_sieve,
-		.identity = (flags & IDENTIFIED) != 0 ? dial_identity(4190) : NULL,
-		.credentials = credentials,
-		.forward = (flags & ALWAYS_XCLIENT) != 0 ? FORWARD_XCLIENT
-		    : (flags & NO_XCLIENT) != 0          ? FORWARD_NONE
-							 : FORWARD_AUTO,
-		.starttls = (flags & STARTTLS) != 0,
-		.needs_tls = (flags & (STARTTLS | NEEDS_TLS)) != 0,
-		.until_login = (flags & CHECK) != 0,
-	};
+	struct dial_order order = make_order(rig, flags);
+
+	dial_rig_open(rig, &order, flags);
+	dial_start(&rig->dial);
 }
 
 static void
 run(const struct script *script, size_t piece)
 {
-	struct credentials credentials;
-	struct dial_order order = make_order(script->flags, &credentials);
-	struct dial dial;
-	enum dial_result result;
+	const struct dial_end end = { script->result, script->why, script->last, script->capabilities };
+	struct dial_rig rig;
+	struct dial_order order = make_order(&rig, script->flags);
 
-	dial_init(&dial, &order);
-	result = dial_talk(&dial, script->name, script->turns, piece);
-	if (result != script->result)
-		fail_msg("%s: result %d (%s)", script->name, result, dial.why);
-	dial_compare(script->name, "why", slice_of(dial.why), script->why);
-	dial_compare(script->name, "last", buf_slice(&dial.last), script->last);
-	dial_compare(script->name, "capabilities", buf_slice(&dial.capabilities), script->capabilities);
-	dial_wipe(&dial);
-	credentials_wipe(&credentials);
+	dial_rig_open(&rig, &order, script->flags);
+	dial_rig_play(&rig, script->name, script->turns, piece, &end);
+	dial_rig_close(&rig);
 }
 
 static void
@@ -199,25 +172,13 @@ scripts_in_any_pieces(void **state)
 			run(&scripts[i], piece);
 }
 
-/* Feeds the text in one piece behind a started dial; its result. */
 static enum dial_result
-feed_at_once(unsigned flags, const char *text, char why[120], struct buf *sent)
+feed_at_once(unsigned flags, const char *text, char why[120])
 {
-	struct credentials credentials;
-	struct dial_order order = make_order(flags, &credentials);
-	struct dial dial;
-	enum dial_result result;
-	size_t used;
+	struct dial_rig rig;
 
-	dial_init(&dial, &order);
-	dial_start(&dial);
-	result = dial_feed(&dial, slice_of(text), &used);
-	memcpy(why, dial.why, sizeof(dial.why));
-	if (sent != NULL)
-		buf_append_slice(sent, buf_slice(&dial.out));
-	dial_wipe(&dial);
-	credentials_wipe(&credentials);
-	return result;
+	start(&rig, flags);
+	return dial_rig_end(&rig, slice_of(text), why);
 }
 
 static void
@@ -226,9 +187,9 @@ bytes_that_come_too_early(void **state)
 	char why[120];
 
 	(void)state;
-	assert_int_equal(feed_at_once(0, ALL "OK \"in\"\r\n", why, NULL), DIAL_FAILED);
+	assert_int_equal(feed_at_once(0, ALL "OK \"in\"\r\n", why), DIAL_FAILED);
 	assert_string_equal(why, "reply before its command");
-	assert_int_equal(feed_at_once(IDENTIFIED, ALL "OK\r\nOK\r\n", why, NULL), DIAL_FAILED);
+	assert_int_equal(feed_at_once(IDENTIFIED, ALL "OK\r\nOK\r\n", why), DIAL_FAILED);
 	assert_string_equal(why, "reply before its command");
 }
 
@@ -236,34 +197,30 @@ bytes_that_come_too_early(void **state)
 static void
 plaintext_behind_starttls(void **state)
 {
-	struct credentials credentials;
-	struct dial_order order = make_order(STARTTLS, &credentials);
-	struct dial dial;
+	struct dial_rig rig;
 	size_t used;
 
 	(void)state;
-	dial_init(&dial, &order);
-	dial_start(&dial);
-	assert_int_equal(dial_feed(&dial, slice_of(CLEAR), &used), DIAL_MORE);
-	assert_int_equal(dial_feed(&dial, slice_of("OK\r\n" ALL), &used), DIAL_FAILED);
-	assert_string_equal(dial.why, "plaintext behind STARTTLS");
-	dial_wipe(&dial);
-	credentials_wipe(&credentials);
+	start(&rig, STARTTLS);
+	assert_int_equal(dial_feed(&rig.dial, slice_of(CLEAR), &used), DIAL_MORE);
+	assert_int_equal(dial_feed(&rig.dial, slice_of("OK\r\n" ALL), &used), DIAL_FAILED);
+	assert_string_equal(rig.dial.why, "plaintext behind STARTTLS");
+	dial_rig_close(&rig);
 }
 
 static void
 long_tokens_are_literals(void **state)
 {
 	static const char greeting[] = HEAD "\"SASL\" \"OAUTHBEARER\"\r\nOK\r\n";
-	static const char start[] = "AUTHENTICATE \"OAUTHBEARER\" {1368+}\r\n";
-	struct buf sent = { 0 };
-	char why[120];
+	static const char start_line[] = "AUTHENTICATE \"OAUTHBEARER\" {1368+}\r\n";
+	struct dial_rig rig;
 
 	(void)state;
-	assert_int_equal(feed_at_once(LONG_TOKEN, greeting, why, &sent), DIAL_MORE);
-	assert_int_equal(buf_len(&sent), strlen(start) + 1368 + 2);
-	assert_memory_equal(buf_data(&sent), start, strlen(start));
-	buf_clear(&sent);
+	start(&rig, LONG_TOKEN);
+	assert_int_equal(dial_rig_feed(&rig, greeting), DIAL_MORE);
+	assert_int_equal(buf_len(&rig.dial.out), strlen(start_line) + 1368 + 2);
+	assert_memory_equal(buf_data(&rig.dial.out), start_line, strlen(start_line));
+	dial_rig_close(&rig);
 }
 
 static void
@@ -276,7 +233,7 @@ endless_capabilities(void **state)
 	for (int i = 0; i < 100; i++)
 		buf_printf(&text, "\"X%d\"\r\n", i);
 	buf_append(&text, "", 1);
-	assert_int_equal(feed_at_once(0, buf_data(&text), why, NULL), DIAL_FAILED);
+	assert_int_equal(feed_at_once(0, buf_data(&text), why), DIAL_FAILED);
 	assert_string_equal(why, "too much before a reply");
 	buf_clear(&text);
 }

@@ -41,15 +41,10 @@
 enum { TURNS_MAX = 10, LONG_PASSWORD = 400 };
 
 enum {
-	STARTTLS = 1,		/* order.starttls and needs_tls */
-	LOGIN = 2,		/* credentials */
-	CHECK = 4,		/* until_login */
-	MASTER = 8,		/* an authorization identity */
-	LONG = 16,		/* a password of LONG_PASSWORD octets */
-	NEEDS_TLS = 32,
-	TLS_ACTIVE = 64,
-	USER = 128,		/* order.user */
-	ALL_BITS = 255
+	LONG = OWN_FLAG,		/* a password of LONG_PASSWORD octets */
+	USER = OWN_FLAG << 1,		/* order.user */
+	LOGIN = OWN_FLAG << 2,		/* credentials; without it, as ANONYMOUS */
+	ALL_BITS = OWN_FLAG * 8 - 1
 };
 
 struct script {
@@ -372,50 +367,30 @@ setup(void **state)
 }
 
 static struct dial_order
-make_order(unsigned flags, enum forward_way forward, const struct identity *identity,
-    struct credentials *credentials)
+make_order(struct dial_rig *rig, unsigned flags, enum forward_way forward, const struct identity *identity)
 {
-	*credentials = (struct credentials){ .mechanism = "PLAIN" };
-	buf_append_text(&credentials->user, "alice");
-	if ((flags & LONG) != 0)
-		memset(buf_reserve(&credentials->password, LONG_PASSWORD), 'x', LONG_PASSWORD);
-	if ((flags & LONG) != 0)
-		buf_added(&credentials->password, LONG_PASSWORD);
-	else
-		buf_append_text(&credentials->password, "wonder");
-	if ((flags & MASTER) != 0)
-		buf_append_text(&credentials->authzid, "bob");
-	return (struct dial_order){
-		.proto = &proto_submission,
-		.hostname = "gp.test",
-		.identity = identity,
-		.credentials = (flags & LOGIN) != 0 ? credentials : NULL,
-		.user = (flags & USER) != 0 ? "a b\r\n+\xc3\xb6" : NULL,
-		.forward = forward,
-		.starttls = (flags & STARTTLS) != 0,
-		.needs_tls = (flags & (STARTTLS | NEEDS_TLS)) != 0,
-		.until_login = (flags & CHECK) != 0,
-	};
+	unsigned way = (flags & LOGIN) != 0 ? ALWAYS_TOLD : ALWAYS_TOLD | ANONYMOUS;
+	struct dial_order order = dial_rig_order(rig, &proto_submission, flags | way, forward, 587);
+
+	order.hostname = "gp.test";
+	order.identity = identity;
+	order.user = (flags & USER) != 0 ? "a b\r\n+\xc3\xb6" : NULL;
+	buf_truncate(&rig->credentials.password, (flags & LONG) != 0 ? 0 : strlen("wonder"));
+	for (int i = 0; (flags & LONG) != 0 && i < LONG_PASSWORD; i++)
+		buf_append_text(&rig->credentials.password, "x");
+	return order;
 }
 
 static void
 run(const struct script *script, size_t piece)
 {
-	struct credentials credentials;
-	struct dial_order order = make_order(script->flags, script->forward, script->identity, &credentials);
-	struct dial dial;
-	enum dial_result result;
+	const struct dial_end end = { script->result, script->why, script->last, script->capabilities };
+	struct dial_rig rig;
+	struct dial_order order = make_order(&rig, script->flags, script->forward, script->identity);
 
-	dial_init(&dial, &order);
-	dial.tls_active = (script->flags & TLS_ACTIVE) != 0;
-	result = dial_talk(&dial, script->name, script->turns, piece);
-	if (result != script->result)
-		fail_msg("%s: result %d (%s)", script->name, result, dial.why);
-	dial_compare(script->name, "why", slice_of(dial.why), script->why);
-	dial_compare(script->name, "last", buf_slice(&dial.last), script->last);
-	dial_compare(script->name, "capabilities", buf_slice(&dial.capabilities), script->capabilities);
-	dial_wipe(&dial);
-	credentials_wipe(&credentials);
+	dial_rig_open(&rig, &order, script->flags);
+	dial_rig_play(&rig, script->name, script->turns, piece, &end);
+	dial_rig_close(&rig);
 }
 
 static void
@@ -428,33 +403,13 @@ scripts_in_any_pieces(void **state)
 }
 
 /* A dial to be fed, with what it needs. */
-struct rig {
-	struct credentials credentials;
-	struct dial dial;
-	size_t used;
-};
-
 static void
-rig_open(struct rig *rig, unsigned flags, enum forward_way forward, const struct identity *identity)
+start(struct dial_rig *rig, unsigned flags, enum forward_way forward, const struct identity *identity)
 {
-	struct dial_order order = make_order(flags, forward, identity, &rig->credentials);
+	struct dial_order order = make_order(rig, flags, forward, identity);
 
-	dial_init(&rig->dial, &order);
+	dial_rig_open(rig, &order, flags);
 	dial_start(&rig->dial);
-}
-
-static void
-rig_close(struct rig *rig)
-{
-	dial_wipe(&rig->dial);
-	credentials_wipe(&rig->credentials);
-}
-
-static enum dial_result
-rig_feed(struct rig *rig, const char *text)
-{
-	buf_consume(&rig->dial.out, buf_len(&rig->dial.out));
-	return dial_feed(&rig->dial, slice_of(text), &rig->used);
 }
 
 static void
@@ -469,116 +424,117 @@ a_user_that_is_too_long_fails(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char user[300] = "";
-		struct rig rig;
+		struct dial_rig rig;
 
 		memset(user, '+', (size_t)rows[i].plusses);
 		memset(user + rows[i].plusses, 'x', (size_t)rows[i].letters);
-		rig_open(&rig, USER, FORWARD_AUTO, &plain);
+		start(&rig, USER, FORWARD_AUTO, &plain);
 		rig.dial.order.user = user;
-		rig_feed(&rig, HI);
-		assert_int_equal(rig_feed(&rig, OFFERS), rows[i].fits ? DIAL_MORE : DIAL_FAILED);
+		dial_rig_feed(&rig, HI);
+		assert_int_equal(dial_rig_feed(&rig, OFFERS), rows[i].fits ? DIAL_MORE : DIAL_FAILED);
 		assert_string_equal(rig.dial.why, rows[i].fits ? "" : "user does not fit in XCLIENT");
-		rig_close(&rig);
+		dial_rig_close(&rig);
 	}
 }
 
 static void
 a_long_response_goes_in_turns(void **state)
 {
-	struct rig rig;
+	struct dial_rig rig;
 
 	(void)state;
 	for (size_t octets = 366; octets < 372; octets++) {
 		bool fits = octets + 7 <= 372;	/* 124 * 4 + 13 is 509, and 125 * 4 + 13 is 513 */
 
-		rig_open(&rig, LOGIN | LONG, FORWARD_NONE, &plain);
+		start(&rig, LOGIN | LONG, FORWARD_NONE, &plain);
 		buf_truncate(&rig.credentials.password, octets);
-		rig_feed(&rig, HI);
-		assert_int_equal(rig_feed(&rig, OFFERS), DIAL_MORE);
+		dial_rig_feed(&rig, HI);
+		assert_int_equal(dial_rig_feed(&rig, OFFERS), DIAL_MORE);
 		if (fits) {
 			assert_int_equal(buf_len(&rig.dial.out), 509);
 		} else {
 			assert_true(slice_equals(buf_slice(&rig.dial.out), "AUTH PLAIN\r\n"));
-			assert_int_equal(rig_feed(&rig, "334 \r\n"), DIAL_MORE);
+			assert_int_equal(dial_rig_feed(&rig, "334 \r\n"), DIAL_MORE);
 			assert_true(slice_has_prefix_nocase(buf_slice(&rig.dial.out), "AGFsaWNlAHh4eHh4"));
-			assert_int_equal(rig_feed(&rig, IN), DIAL_READY);
+			assert_int_equal(dial_rig_feed(&rig, IN), DIAL_READY);
 		}
-		rig_close(&rig);
+		dial_rig_close(&rig);
 	}
 }
 
 static void
 replies_before_their_commands(void **state)
 {
-	struct rig rig;
+	struct dial_rig rig;
 
 	(void)state;
-	rig_open(&rig, 0, FORWARD_AUTO, NULL);
-	assert_int_equal(rig_feed(&rig, HI "250 mx\r\n"), DIAL_FAILED);
+	start(&rig, 0, FORWARD_AUTO, NULL);
+	assert_int_equal(dial_rig_feed(&rig, HI "250 mx\r\n"), DIAL_FAILED);
 	assert_string_equal(rig.dial.why, "reply before its command");
-	rig_close(&rig);
-	rig_open(&rig, LOGIN, FORWARD_AUTO, &plain);
-	rig_feed(&rig, HI);
-	rig_feed(&rig, OFFERS);
-	assert_int_equal(rig_feed(&rig, HI AFTER), DIAL_FAILED);
+	dial_rig_close(&rig);
+	start(&rig, LOGIN, FORWARD_AUTO, &plain);
+	dial_rig_feed(&rig, HI);
+	dial_rig_feed(&rig, OFFERS);
+	assert_int_equal(dial_rig_feed(&rig, HI AFTER), DIAL_FAILED);
 	assert_string_equal(rig.dial.why, "reply before its command");
-	rig_close(&rig);
+	dial_rig_close(&rig);
 	/* a server may take its leave at any time */
-	rig_open(&rig, 0, FORWARD_AUTO, NULL);
-	assert_int_equal(rig_feed(&rig, HI "421 bye\r\n"), DIAL_LATER);
-	rig_close(&rig);
+	start(&rig, 0, FORWARD_AUTO, NULL);
+	assert_int_equal(dial_rig_feed(&rig, HI "421 bye\r\n"), DIAL_LATER);
+	dial_rig_close(&rig);
 }
 
 static void
 plaintext_behind_starttls(void **state)
 {
-	struct rig rig;
+	struct dial_rig rig;
 
 	(void)state;
-	rig_open(&rig, STARTTLS | LOGIN, FORWARD_AUTO, &plain);
-	rig_feed(&rig, HI);
-	assert_int_equal(rig_feed(&rig, "250-mx\r\n250 STARTTLS\r\n"), DIAL_MORE);
-	assert_int_equal(rig_feed(&rig, "220 go\r\n250-XCLIENT ADDR\r\n250 AUTH PLAIN\r\n"), DIAL_FAILED);
+	start(&rig, STARTTLS | LOGIN, FORWARD_AUTO, &plain);
+	dial_rig_feed(&rig, HI);
+	assert_int_equal(dial_rig_feed(&rig, "250-mx\r\n250 STARTTLS\r\n"), DIAL_MORE);
+	assert_int_equal(
+	    dial_rig_feed(&rig, "220 go\r\n250-XCLIENT ADDR\r\n250 AUTH PLAIN\r\n"), DIAL_FAILED);
 	assert_string_equal(rig.dial.why, "plaintext behind STARTTLS");
-	rig_close(&rig);
+	dial_rig_close(&rig);
 }
 
 static void
 bytes_behind_the_login_are_left(void **state)
 {
-	struct rig rig;
+	struct dial_rig rig;
 
 	(void)state;
-	rig_open(&rig, LOGIN, FORWARD_NONE, &plain);
-	rig_feed(&rig, HI);
-	rig_feed(&rig, OFFERS);
-	assert_int_equal(rig_feed(&rig, IN "421 bye\r\n"), DIAL_READY);
+	start(&rig, LOGIN, FORWARD_NONE, &plain);
+	dial_rig_feed(&rig, HI);
+	dial_rig_feed(&rig, OFFERS);
+	assert_int_equal(dial_rig_feed(&rig, IN "421 bye\r\n"), DIAL_READY);
 	assert_int_equal(rig.used, strlen(IN));
-	rig_close(&rig);
+	dial_rig_close(&rig);
 }
 
 static void
 floods_are_bounded(void **state)
 {
 	struct buf text = { 0 };
-	struct rig rig;
+	struct dial_rig rig;
 
 	(void)state;
 	for (int i = 0; i < 64; i++)
 		buf_printf(&text, "250-X%d\r\n", i);
 	buf_append(&text, "", 1);
-	rig_open(&rig, 0, FORWARD_AUTO, NULL);
-	rig_feed(&rig, HI);
-	assert_int_equal(rig_feed(&rig, buf_data(&text)), DIAL_MORE);
-	assert_int_equal(rig_feed(&rig, "250-X64\r\n"), DIAL_FAILED);
+	start(&rig, 0, FORWARD_AUTO, NULL);
+	dial_rig_feed(&rig, HI);
+	assert_int_equal(dial_rig_feed(&rig, buf_data(&text)), DIAL_MORE);
+	assert_int_equal(dial_rig_feed(&rig, "250-X64\r\n"), DIAL_FAILED);
 	assert_string_equal(rig.dial.why, "too much before a reply");
-	rig_close(&rig);
+	dial_rig_close(&rig);
 	buf_clear(&text);
 
-	rig_open(&rig, 0, FORWARD_AUTO, NULL);
+	start(&rig, 0, FORWARD_AUTO, NULL);
 	assert_int_equal(dial_feed(&rig.dial, slice_make("220 \0\r\n", 7), &rig.used), DIAL_FAILED);
 	assert_string_equal(rig.dial.why, "NUL in a reply");
-	rig_close(&rig);
+	dial_rig_close(&rig);
 }
 
 /* A server that says anything at all: the dial ends or goes on, and tells nothing secret before TLS. */
@@ -593,32 +549,30 @@ random_servers(void **state)
 	(void)state;
 	srandom(7);
 	for (int round = 0; round < 6000; round++) {
-		struct credentials credentials;
-		unsigned flags = (unsigned)random() & ALL_BITS;
+		unsigned flags = (unsigned)random() & ALL_BITS & ~(unsigned)TLS_ACTIVE;
 		enum forward_way forward = (enum forward_way)(random() % (FORWARD_NONE + 1));
 		const struct identity *identity = identities[random() % 6];
-		struct dial_order order = make_order(flags, forward, identity, &credentials);
-		struct dial dial;
+		struct dial_rig rig;
+		struct dial_order order = make_order(&rig, flags, forward, identity);
 		struct buf in = { 0 };
 		enum dial_result result;
 
-		dial_init(&dial, &order);
-		result = dial_start(&dial);
+		dial_rig_open(&rig, &order, flags);
+		result = dial_start(&rig.dial);
 		for (int i = 0; i < 60 && (result == DIAL_MORE || result == DIAL_TLS); i++) {
 			const char *word = words[(size_t)random() % (sizeof(words) / sizeof(words[0]))];
 
-			buf_consume(&dial.out, buf_len(&dial.out));
-			result = result == DIAL_TLS ? dial_tls_started(&dial)
-						    : dial_feed_pieces(&dial, &in, i == 0 ? HI : word, 7);
-			if (!order.needs_tls || dial.tls_active)
+			buf_consume(&rig.dial.out, buf_len(&rig.dial.out));
+			result = result == DIAL_TLS ? dial_tls_started(&rig.dial)
+						    : dial_feed_pieces(&rig.dial, &in, i == 0 ? HI : word, 7);
+			if (!order.needs_tls || rig.dial.tls_active)
 				continue;
-			assert_false(slice_has_prefix_nocase(buf_slice(&dial.out), "AUTH"));
-			assert_false(slice_has_prefix_nocase(buf_slice(&dial.out), "XCLIENT"));
+			assert_false(slice_has_prefix_nocase(buf_slice(&rig.dial.out), "AUTH"));
+			assert_false(slice_has_prefix_nocase(buf_slice(&rig.dial.out), "XCLIENT"));
 		}
 		if (result == DIAL_READY && order.credentials != NULL && !order.until_login)
-			assert_true(slice_has_prefix_nocase(buf_slice(&dial.last), "235"));
-		dial_wipe(&dial);
-		credentials_wipe(&credentials);
+			assert_true(slice_has_prefix_nocase(buf_slice(&rig.dial.last), "235"));
+		dial_rig_close(&rig);
 		buf_clear(&in);
 	}
 }
