@@ -4,40 +4,15 @@
  * piece with what follows and byte by byte, for each kind of listener; and
  * what comes of bad ones.
  */
-#include "../net/certificates.h"
-#include "client.h"
+#include "tls_clients.h"
 
 #define LINE "PROXY TCP4 198.51.100.7 203.0.113.1 4711 993\r\n"
 #define BLOCK "\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x24" "\xc6\x33\x64\x07\xcb\0\x71\x01\x12\x67\x03\xe1" \
     "\x20\x00\x0f\x01\0\0\0\0" "\x21\x00\x07TLSv1.2" "\x05\x00\x03x-7"
 #define ACCEPT "accept_proxy 192.0.2.0/24"		/* where rig_client comes from */
 
-static const char greeting_before_tls[] =
-    "* OK [CAPABILITY IMAP4rev1 SASL-IR ID IDLE STARTTLS LOGINDISABLED] lb.example.com ready.\r\n";
 static const char greeting_on_tls[] =
     "* OK [CAPABILITY IMAP4rev1 SASL-IR ID IDLE STARTTLS AUTH=PLAIN AUTH=LOGIN] lb.example.com ready.\r\n";
-static struct tls_context *context;	/* of all tests here: a key takes time */
-
-static int
-set_up(void **state)
-{
-	static struct block_of block;
-
-	if (quiet_log(state) != 0 || make_folder(state) != 0)
-		return -1;
-	write_pem("DNS:lb.example.com", "mail.pem");
-	fill_block(&block, "mail.pem");
-	context = load_block(&block);
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	tls_context_free(&context);
-	end_log(state);
-	return remove_folder(state);
-}
 
 static void
 say_bytes(struct peer *peer, const char *bytes, size_t n, bool slowly)
@@ -377,5 +352,5 @@ main(void)
 		cmocka_unit_test(its_deadline_is_over_with_it),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, tls_clients_set_up, tls_clients_tear_down);
 }

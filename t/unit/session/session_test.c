@@ -3,34 +3,9 @@
  * session_test.c: how sessions end: told to go at a boundary and within a
  * literal, at each phase, through TLS, and all at once with their worker.
  */
-#include "../net/certificates.h"
-#include "client.h"
+#include "tls_clients.h"
 
 static const char shutdown_bye[] = "* BYE [UNAVAILABLE] Please connect again.\r\n";
-static const char greeting_before_tls[] =
-    "* OK [CAPABILITY IMAP4rev1 SASL-IR ID IDLE STARTTLS LOGINDISABLED] lb.example.com ready.\r\n";
-static struct tls_context *context;	/* of all tests here: a key takes time */
-
-static int
-set_up(void **state)
-{
-	static struct block_of block;
-
-	if (quiet_log(state) != 0 || make_folder(state) != 0)
-		return -1;
-	write_pem("DNS:lb.example.com", "mail.pem");
-	fill_block(&block, "mail.pem");
-	context = load_block(&block);
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	tls_context_free(&context);
-	end_log(state);
-	return remove_folder(state);
-}
 
 static struct session *
 open_relay(struct rig *rig, struct peer *client, struct peer **server)
@@ -130,6 +105,7 @@ is_told_to_go_behind_the_literal(void **state)
 enum stage { AT_COMMAND, AT_ARGUMENT, AT_DIAL, AT_QUEUE, AT_RETRY, AT_RELAY, AT_DRAIN, AT_LINGER, STAGES };
 
 /* Brings a session there; `first` is a client that has the only place where a queue is wanted. */
+
 static struct session *
 bring_to(struct rig *rig, enum stage stage, struct peer *first, struct peer *client)
 {
@@ -372,5 +348,5 @@ main(void)
 		cmocka_unit_test(says_nothing_before_tls),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, tls_clients_set_up, tls_clients_tear_down);
 }
