@@ -336,6 +336,23 @@ is_end(const struct dial *dial, const struct dial_step *step)
 	return step->doing == NULL || (until_login && (step->flags & DIAL_LOGIN) != 0);
 }
 
+static bool
+send_step(struct dial *dial, const struct dial_step *step)
+{
+	size_t before = buf_len(&dial->out);
+
+	if ((step->flags & DIAL_SECRET) != 0 && dial->order.needs_tls && !dial->tls_active)
+		dial_fail(dial, "no TLS for credentials");
+	else if (step->send != NULL)
+		step->send(dial);
+	else if (step->command != NULL)
+		dial_send_command(dial, step->command);
+	/* what must not be sent is not */
+	if (dial->failed)
+		buf_truncate(&dial->out, before);
+	return !dial->failed;
+}
+
 /* Sends the next wanted step, and with it those that need not wait; DIAL_READY when there is none left. */
 static enum dial_result
 send_steps(struct dial *dial)
@@ -348,17 +365,8 @@ send_steps(struct dial *dial)
 		if (is_end(dial, step))
 			return dial->sent >> dial->reading != 0 ? DIAL_MORE : DIAL_READY;
 		if (step->is_wanted == NULL || step->is_wanted(dial)) {
-			if ((step->flags & DIAL_SECRET) != 0 && dial->order.needs_tls && !dial->tls_active)
-				return end_failed(dial, "no TLS for credentials");
-			if (step->send != NULL)
-				step->send(dial);
-			else if (step->command != NULL)
-				dial_send_command(dial, step->command);
-			if (dial->failed) {
-				/* what must not be sent is not */
-				buf_wipe(&dial->out);
+			if (!send_step(dial, step))
 				return DIAL_FAILED;
-			}
 			assert(dial->sending < 32);
 			dial->sent |= UINT32_C(1) << dial->sending;
 			waits = (step->flags & DIAL_PIPELINED) == 0;

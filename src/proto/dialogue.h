@@ -94,8 +94,8 @@ struct verb {
 	/* Without `run`, or where that gives STEP_REPLIED, what the client hears (letters: reply.h), and: */
 	const char *says;
 	enum step step;			/* 0: STEP_REPLIED */
+	unsigned wish;			/* bits for the dialogue's wishes */
 	const char *capability;		/* unknown where servers do not have this; NULL: never */
-	unsigned wish;			/* set in the dialogue's wishes */
 	size_t max_line, max_literals;	/* where they are larger than the protocol's; 0: they are not */
 };
 
