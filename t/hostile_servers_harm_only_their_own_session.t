@@ -100,7 +100,7 @@ for my $name (sort keys %servers) {
 	$values{"SERVER_$name"} = Gatepost::Fake->new(name => $name, script => $script)->start->port;
 	$config .= sprintf <<~'END', ($name) x 2, $tls // 'off', ($name) x 4;
 		pool %s {
-		    protocol imap; port @SERVER_%s@; retries 0; connect_timeout 1s; login_timeout 2s
+		    protocol imap; port @SERVER_%s@; retries 0; connect_timeout 4s; login_timeout 5s
 		    server_tls %s; server %s { address 127.0.0.1 }
 		}
 		listener %s {
@@ -114,7 +114,7 @@ $settled->close;
 my $descriptors = $gatepost->fd_count;
 
 # All at once: none may hold another up.
-my %clients = map { $_ => Gatepost::Imap->new(port => $gatepost->port($_), timeout => 10) } keys %servers;
+my %clients = map { $_ => Gatepost::Imap->new(port => $gatepost->port($_), timeout => 20) } keys %servers;
 $clients{$_}->send_bytes(qq(x LOGIN user1 "$secret"\r\n)) for keys %clients;
 for my $name (sort keys %servers) {
 	my $client = $clients{$name};
