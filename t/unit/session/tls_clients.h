@@ -13,7 +13,7 @@ static struct tls_context *context;	/* of all tests of a group: a key takes time
 static inline int
 tls_clients_set_up(void **state)
 {
-	struct block_of block;
+	static struct block_of block;
 
 	if (quiet_log(state) != 0 || make_folder(state) != 0)
 		return -1;
