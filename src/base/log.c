@@ -20,7 +20,6 @@
 #include "base/log_sink.h"
 
 enum {
-	STREAM_COUNT = LOG_STREAM_ACCESS + 1,
 	QUEUE_LINES_MAX = 4096,
 	QUEUE_BYTES_MAX = 4 * 1024 * 1024,
 	LEVEL_NONE = -1,		/* of a stream that is not configured */
@@ -52,7 +51,7 @@ static struct {
 	bool is_running, is_stopping, is_finished, wants_reopen;
 	pthread_t writer;
 	_Atomic int64_t stop_by_ms;	/* the writer waits for no sink any longer than that */
-	struct stream streams[STREAM_COUNT];
+	struct stream streams[LOG_STREAMS];
 } state = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.changed = PTHREAD_COND_INITIALIZER,
@@ -133,7 +132,7 @@ deliver(struct log_line *line)
 
 /* Where the access stream is closed it can tell of none itself. */
 static void
-count_losses(uint64_t lost[STREAM_COUNT])
+count_losses(uint64_t lost[LOG_STREAMS])
 {
 	struct stream *access = &state.streams[LOG_STREAM_ACCESS];
 
@@ -142,7 +141,7 @@ count_losses(uint64_t lost[STREAM_COUNT])
 		state.streams[LOG_STREAM_MAIN].lost += access->lost;
 		access->lost = 0;
 	}
-	for (size_t i = 0; i < STREAM_COUNT; i++)
+	for (size_t i = 0; i < LOG_STREAMS; i++)
 		lost[i] = state.streams[i].lost;
 	pthread_mutex_unlock(&state.lock);
 }
@@ -152,10 +151,10 @@ static void
 tell_losses(bool is_idle)
 {
 	int64_t now = clock_ms();
-	uint64_t losses[STREAM_COUNT];
+	uint64_t losses[LOG_STREAMS];
 
 	count_losses(losses);
-	for (size_t i = 0; i < STREAM_COUNT; i++) {
+	for (size_t i = 0; i < LOG_STREAMS; i++) {
 		struct stream *stream = &state.streams[i];
 
 		if (is_idle || now - stream->told_ms >= LOSS_INTERVAL_MS)
@@ -166,7 +165,7 @@ tell_losses(bool is_idle)
 static void
 adopt_sinks(void)
 {
-	for (size_t i = 0; i < STREAM_COUNT; i++) {
+	for (size_t i = 0; i < LOG_STREAMS; i++) {
 		struct stream *stream = &state.streams[i];
 		struct log_sink *old = NULL;
 
@@ -186,7 +185,7 @@ adopt_sinks(void)
 static void
 reopen_sinks(void)
 {
-	for (size_t i = 0; i < STREAM_COUNT; i++) {
+	for (size_t i = 0; i < LOG_STREAMS; i++) {
 		struct stream *stream = &state.streams[i];
 		struct log_line *line;
 		struct error error;
@@ -255,7 +254,7 @@ run_writer(void *unused)
 		} while (line != NULL);
 	} while (wait_for_work());
 
-	for (size_t i = 0; i < STREAM_COUNT; i++)
+	for (size_t i = 0; i < LOG_STREAMS; i++)
 		log_sink_close(&state.streams[i].sink);
 	pthread_mutex_lock(&state.lock);
 	state.is_finished = true;
@@ -264,7 +263,6 @@ run_writer(void *unused)
 	return NULL;
 }
 
-/* From now on the writer's sink is this one; NULL: none. */
 static void
 replace_sink(struct stream *stream, struct log_sink *sink)
 {
@@ -279,22 +277,15 @@ replace_sink(struct stream *stream, struct log_sink *sink)
 	log_sink_close(&unused);
 }
 
-bool
-log_open(enum log_stream stream, const struct log_settings *settings, struct error *error)
+void
+log_use(enum log_stream stream, const struct log_settings *settings, struct log_sink *sink)
 {
 	struct stream *s = &state.streams[stream];
-	struct log_sink *sink = NULL;
 
-	assert(settings != NULL || stream == LOG_STREAM_ACCESS);
-	if (settings != NULL) {
-		sink = log_sink_open(settings, error);
-		if (sink == NULL)
-			return false;
-		atomic_store(&s->format, (int)settings->format);
-	}
-	atomic_store(&s->level, settings != NULL ? settings->level : LEVEL_NONE);
+	assert(sink != NULL || stream == LOG_STREAM_ACCESS);
+	atomic_store(&s->format, (int)settings->format);
+	atomic_store(&s->level, sink != NULL ? settings->level : LEVEL_NONE);
 	replace_sink(s, sink);
-	return true;
 }
 
 /* Cannot fail: the descriptor is there. */
@@ -359,7 +350,7 @@ log_stop(void)
 	}
 	if (was_running)
 		pthread_join(state.writer, NULL);
-	for (size_t i = 0; i < STREAM_COUNT; i++)
+	for (size_t i = 0; i < LOG_STREAMS; i++)
 		replace_sink(&state.streams[i], NULL);
 }
 

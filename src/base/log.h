@@ -17,6 +17,7 @@
 enum log_target { LOG_TARGET_STDERR, LOG_TARGET_SYSLOG, LOG_TARGET_JOURNAL, LOG_TARGET_FILE };
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 enum log_stream { LOG_STREAM_MAIN, LOG_STREAM_ACCESS };		/* `log` and `log access` */
+enum { LOG_STREAMS = 2 };
 
 struct log_settings {			/* of one stream */
 	enum log_target target;
@@ -33,12 +34,13 @@ struct log_field {
 	bool is_ms;			/* the number is milliseconds, told in seconds: 12.345 */
 };
 
+struct log_sink;			/* log_sink.h opens it */
+
 /*
- * Opens the stream's sink; false and the reason where that cannot be.  It
- * replaces the earlier one only on success.  NULL for the access stream
- * closes it: events go to the main stream again.
+ * From the next line on the stream goes to this sink, which is the log's now.
+ * NULL, for the access stream only: its events go to the main stream again.
  */
-bool log_open(enum log_stream stream, const struct log_settings *settings, struct error *error);
+void log_use(enum log_stream stream, const struct log_settings *settings, struct log_sink *sink);
 void log_start(void);			/* starts the writer thread; the default is standard error */
 void log_stop(void);			/* writes what waits, at most 2 s, and ends the writer */
 void log_reopen(void);			/* files are opened anew (log rotation); safe from any thread */

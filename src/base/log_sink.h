@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * log_sink.h: where lines go.  A sink is written by one thread at a time and
- * never blocks for good: who writes says until when it may wait.  Only for log.c.
+ * never blocks for good: who writes says until when it may wait.
  */
 #ifndef BASE_LOG_SINK_H
 #define BASE_LOG_SINK_H

@@ -137,7 +137,7 @@ serve(struct control *control)
 {
 	char status[CONTROL_STATUS_MAX];
 
-	log_blocks_use(&control->current->root->logs, control->assets.in_background);
+	log_blocks_use(&control->current->root->logs, control->assets.in_background, control->current->sinks);
 	log_start();
 	upkeep_start(control);
 	generation_commit(control->current, NULL, control->workers);

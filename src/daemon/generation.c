@@ -59,6 +59,8 @@ generation_free(struct generation *g)
 	}
 	for (size_t i = 0; i < g->root->auths.count; i++)
 		auth_close(g->root->auths.items[i]);
+	for (int i = 0; i < LOG_STREAMS; i++)
+		log_sink_close(&g->sinks[i]);
 	list_remove(&g->node);
 	xfree(g->orders);
 	xfree(g->snapshot.shares);
@@ -88,19 +90,16 @@ on_unused(struct snapshot *snapshot)
 static void
 fill_snapshot(struct generation *g)
 {
-	static const unsigned all_events =
-	    SESSION_EVENT_LOGIN | SESSION_EVENT_LOGIN_FAILED | SESSION_EVENT_MESSAGE |
-	    SESSION_EVENT_SESSION;
 	const struct root *root = g->root;
-	const struct log_block *access = log_block_find(&root->logs, LOG_STREAM_ACCESS);
+	const struct log_block *access = log_block_of(&root->logs, LOG_STREAM_ACCESS);
 
 	g->snapshot.pools = root->pools;
 	g->snapshot.listeners = root->listeners;
 	g->snapshot.users = root->users;
 	g->snapshot.hashing = g->assets->hashing;
-	g->snapshot.hash_unknown_users = access == NULL || access->unknown_user == LOG_UNKNOWN_USER_HASH;
-	g->snapshot.mask_addresses = access != NULL && access->address == LOG_ADDRESS_MASKED;
-	g->snapshot.events = access != NULL ? access->events : all_events;
+	g->snapshot.hash_unknown_users = access->unknown_user == LOG_UNKNOWN_USER_HASH;
+	g->snapshot.mask_addresses = access->address == LOG_ADDRESS_MASKED;
+	g->snapshot.events = access->events;
 	g->snapshot.control = g->assets->control;
 	g->snapshot.on_unused = on_unused;
 	g->snapshot.workers = g->assets->threads;
@@ -298,7 +297,7 @@ generation_prepare(struct assets *assets, struct conf *conf, const struct genera
 	begin_eras(g, before);
 	open_listeners(g, before);
 	ok &= claim_sockets(g, problems);
-	ok &= log_blocks_try(&g->root->logs, assets->in_background, problems);
+	ok &= log_blocks_open(&g->root->logs, assets->in_background, g->sinks, problems);
 	if (ok)
 		return g;
 	generation_undo(&g);

@@ -9,6 +9,7 @@
 
 #include "balance/pool.h"
 #include "base/list.h"
+#include "base/log.h"
 #include "conf/conf.h"
 #include "daemon/config.h"
 #include "daemon/sockets.h"
@@ -33,6 +34,7 @@ struct generation {
 	struct list node;
 	struct assets *assets;
 	struct root *root;
+	struct log_sink *sinks[LOG_STREAMS];	/* until they are used */
 	struct gate_order *orders;
 	size_t order_count;
 };

@@ -57,17 +57,16 @@ static const struct directive log_directives[] = {
 	    "on SIGUSR1. In the background, what would go to standard error goes to syslog."),
 	CONF_CHOICE(struct log_block, format, "text", formats, 0,
 	    "One line of text, or one JSON object a line."),
-	CONF_CHOICE(struct log_block, level, "info", levels, CONF_COMPUTED,
+	CONF_CHOICE(struct log_block, level, "info", levels, 0,
 	    "Lines of this level and worse are written. For `log` only: events have no level."),
-	CONF_CHOICES(struct log_block, events, "login login_failed message session", events,
-	    CONF_COMPUTED,
+	CONF_CHOICES(struct log_block, events, "login login_failed message session", events, 0,
 	    "Which events are written: a `login` and a `login_failed` at once, a `message` for each mail, "
 	    "with its sender, recipients, size and the server's reply, a `session` at its end, with who, "
 	    "from where, to which server, how much, how long and why it ended. For `log access` only."),
-	CONF_CHOICE(struct log_block, address, "full", addresses, CONF_COMPUTED,
+	CONF_CHOICE(struct log_block, address, "full", addresses, 0,
 	    "Addresses of clients in events: in `full`, or `masked` to their first 24 bits (IPv6: 48). For "
 	    "`log access` only."),
-	CONF_CHOICE(struct log_block, unknown_user, "hash", unknown_users, CONF_COMPUTED,
+	CONF_CHOICE(struct log_block, unknown_user, "hash", unknown_users, 0,
 	    "Names that did not log in: people type passwords there, so by default only a `hash` is written; "
 	    "or `full`. For `log access` only."),
 	{ 0 }
@@ -76,13 +75,10 @@ static const struct directive log_directives[] = {
 static const char *const titles[] = { "access", NULL };
 
 static const struct {
-	const char *name, *value;
+	const char *name;
 	bool is_access;
 } stream_rows[] = {			/* rows of one of the two blocks only */
-	{ "level",        "info",                       false },
-	{ "events",       "login login_failed message session", true },
-	{ "address",      "full",                       true },
-	{ "unknown_user", "hash",                       true },
+	{ "level", false }, { "events", true }, { "address", true }, { "unknown_user", true },
 };
 enum { STREAM_ROWS = sizeof(stream_rows) / sizeof(stream_rows[0]) };
 
@@ -92,8 +88,8 @@ prepare_log(struct conf_context *context, void *object)
 	struct log_block *log = object;
 
 	for (size_t i = 0; i < STREAM_ROWS; i++)
-		if (stream_rows[i].is_access == (log->conf.title != NULL))
-			conf_set_default(context, &log->conf, stream_rows[i].name, stream_rows[i].value);
+		if (stream_rows[i].is_access != (log->conf.title != NULL))
+			conf_set_default(context, &log->conf, stream_rows[i].name, NULL);
 }
 
 static void
@@ -134,70 +130,68 @@ log_block_find(const struct conf_list *logs, enum log_stream stream)
 	return NULL;
 }
 
-/* false: the stream is not configured and has no default. */
-static bool
-read_settings(const struct conf_list *logs, bool in_background, enum log_stream stream,
-    struct log_settings *settings)
+/* What holds where the block is not written; as its rows say. */
+static const struct log_block unwritten = {
+	.level = LOG_INFO,
+	.events = SESSION_EVENT_LOGIN | SESSION_EVENT_LOGIN_FAILED | SESSION_EVENT_MESSAGE |
+	    SESSION_EVENT_SESSION,
+};
+
+const struct log_block *
+log_block_of(const struct conf_list *logs, enum log_stream stream)
 {
 	const struct log_block *log = log_block_find(logs, stream);
 
-	*settings = (struct log_settings){ .target = LOG_TARGET_STDERR, .level = LOG_INFO };
-	if (log != NULL) {
-		settings->target = log->target.target;
-		settings->path = log->target.path;
-		settings->format = (enum log_format)log->format;
-		if (stream == LOG_STREAM_MAIN)
-			settings->level = log->level;
-	}
-	if (in_background && settings->target == LOG_TARGET_STDERR)
-		settings->target = LOG_TARGET_SYSLOG;
-	return log != NULL || stream == LOG_STREAM_MAIN;
+	return log != NULL ? log : &unwritten;
 }
 
-static bool
-try_stream(const struct conf_list *logs, bool in_background, enum log_stream stream,
-    struct conf_problems *problems)
+static struct log_settings
+settings_of(const struct log_block *log, bool in_background)
 {
-	const struct log_block *log = log_block_find(logs, stream);
-	struct log_settings settings;
-	struct log_sink *sink;
-	struct error error;
+	struct log_settings settings = {
+		.target = log->target.target,
+		.path = log->target.path,
+		.format = (enum log_format)log->format,
+		.level = log->conf.title == NULL ? log->level : LOG_INFO,
+	};
 
-	if ((log != NULL && log->conf.broken) || !read_settings(logs, in_background, stream, &settings))
-		return true;
-	sink = log_sink_open(&settings, &error);
-	if (sink != NULL) {
-		log_sink_close(&sink);
-		return true;
-	}
-	if (log != NULL)
-		conf_error_at_value(problems, &log->conf, "target", 0, "%s", error.text);
-	else
-		conf_error_at(problems, NULL, NULL, "log: %s; use -f or a log block with another target",
-		    error.text);
-	return false;
+	if (in_background && settings.target == LOG_TARGET_STDERR)
+		settings.target = LOG_TARGET_SYSLOG;
+	return settings;
 }
 
 bool
-log_blocks_try(const struct conf_list *logs, bool in_background, struct conf_problems *problems)
+log_blocks_open(const struct conf_list *logs, bool in_background, struct log_sink *sinks[LOG_STREAMS],
+    struct conf_problems *problems)
 {
-	bool main_ok = try_stream(logs, in_background, LOG_STREAM_MAIN, problems);
-	bool access_ok = try_stream(logs, in_background, LOG_STREAM_ACCESS, problems);
+	bool ok = true;
 
-	return main_ok && access_ok;
+	for (int i = 0; i < LOG_STREAMS; i++) {
+		const struct log_block *log = log_block_of(logs, (enum log_stream)i);
+		struct log_settings settings = settings_of(log, in_background);
+		bool is_wanted = i == LOG_STREAM_MAIN || log != &unwritten;
+		struct error error;
+
+		if (!is_wanted || log->conf.broken)
+			continue;
+		sinks[i] = log_sink_open(&settings, &error);
+		if (sinks[i] != NULL)
+			continue;
+		conf_error_at_value(problems, &log->conf, "target", 0, "%s%s", error.text,
+		    log == &unwritten ? "; use -f, or a log block with another target" : "");
+		ok = false;
+	}
+	return ok;
 }
 
 void
-log_blocks_use(const struct conf_list *logs, bool in_background)
+log_blocks_use(const struct conf_list *logs, bool in_background, struct log_sink *sinks[LOG_STREAMS])
 {
-	struct log_settings settings;
-	struct error error;
+	for (int i = 0; i < LOG_STREAMS; i++) {
+		struct log_settings settings =
+		    settings_of(log_block_of(logs, (enum log_stream)i), in_background);
 
-	read_settings(logs, in_background, LOG_STREAM_MAIN, &settings);
-	if (!log_open(LOG_STREAM_MAIN, &settings, &error))
-		log_write(LOG_ERR, "log: %s", error.text);
-	if (!read_settings(logs, in_background, LOG_STREAM_ACCESS, &settings))
-		log_open(LOG_STREAM_ACCESS, NULL, &error);
-	else if (!log_open(LOG_STREAM_ACCESS, &settings, &error))
-		log_write(LOG_ERR, "log access: %s", error.text);
+		log_use((enum log_stream)i, &settings, sinks[i]);
+		sinks[i] = NULL;
+	}
 }

@@ -3,7 +3,7 @@
 #ifndef DAEMON_LOG_BLOCK_H
 #define DAEMON_LOG_BLOCK_H
 
-#include "base/log.h"
+#include "base/log_sink.h"
 #include "conf/conf.h"
 
 struct log_place {
@@ -25,15 +25,17 @@ extern const struct block log_block;
 enum log_address { LOG_ADDRESS_FULL, LOG_ADDRESS_MASKED };
 enum log_unknown_user { LOG_UNKNOWN_USER_HASH, LOG_UNKNOWN_USER_FULL };
 
-/* The block of the stream, or NULL. */
+/* The block of the stream, or NULL; or what holds where there is none. */
 const struct log_block *log_block_find(const struct conf_list *logs, enum log_stream stream);
+const struct log_block *log_block_of(const struct conf_list *logs, enum log_stream stream);
 
 /*
- * Can every log be opened?  What cannot is reported at its `target`.  In the background nobody sees standard
- * error: what would go there goes to syslog.
+ * Opens every log; false: what cannot be opened is reported at its `target`.  In the background nobody sees
+ * standard error: what would go there goes to syslog.
  */
-bool log_blocks_try(const struct conf_list *logs, bool in_background, struct conf_problems *problems);
-/* From now on lines go where the blocks say; a log that cannot be opened any more stays where it was. */
-void log_blocks_use(const struct conf_list *logs, bool in_background);
+bool log_blocks_open(const struct conf_list *logs, bool in_background, struct log_sink *sinks[LOG_STREAMS],
+    struct conf_problems *problems);
+/* From now on lines go there: takes the sinks. */
+void log_blocks_use(const struct conf_list *logs, bool in_background, struct log_sink *sinks[LOG_STREAMS]);
 
 #endif

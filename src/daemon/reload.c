@@ -79,7 +79,7 @@ commit(struct control *control, struct generation *next)
 	struct generation *before = control->current;
 
 	conf_each_restart(control->assets.started, next->snapshot.conf, on_restart_needed, NULL);
-	log_blocks_use(&next->root->logs, control->assets.in_background);
+	log_blocks_use(&next->root->logs, control->assets.in_background, next->sinks);
 	control->current = next;
 	generation_commit(next, before, control->workers);
 	/* no worker can have let go of `before` yet: that is told to this thread, in a later turn */

@@ -131,6 +131,23 @@ logs_have_defaults_of_their_own(void **state)
 	conf_free(&conf);
 }
 
+/* Nobody may listen to syslog, where nothing is written: there is no directive to name then. */
+static void
+logs_are_opened_where_none_is_written(void **state)
+{
+	struct conf_problems problems = { 0 };
+	struct log_sink *sinks[LOG_STREAMS] = { NULL };
+	bool ok = log_blocks_open(&(struct conf_list){ 0 }, true, sinks, &problems);
+
+	(void)state;
+	assert_true(ok == (sinks[LOG_STREAM_MAIN] != NULL) && ok == (problems.count == 0));
+	assert_null(sinks[LOG_STREAM_ACCESS]);
+	if (!ok)
+		assert_true(slice_has_prefix(conf_problems_message(&problems, 0), "/dev/log: "));
+	log_sink_close(&sinks[LOG_STREAM_MAIN]);
+	conf_problems_clear(&problems);
+}
+
 static void
 bind_twice(const char *first, const char *second, bool is_refused)
 {
@@ -198,6 +215,7 @@ main(void)
 		cmocka_unit_test(smallest_file_is_whole),
 		cmocka_unit_test(root_has_defaults),
 		cmocka_unit_test(logs_have_defaults_of_their_own),
+		cmocka_unit_test(logs_are_opened_where_none_is_written),
 		cmocka_unit_test(no_address_is_bound_twice),
 		cmocka_unit_test(refuses_nonsense),
 	};

@@ -5,7 +5,7 @@
 
 #include "rig.h"
 
-#include "base/log.h"
+#include "base/log_sink.h"
 
 static const char client_greeting[] =
     "* OK [CAPABILITY IMAP4rev1 SASL-IR ID IDLE AUTH=PLAIN AUTH=LOGIN] lb.example.com ready.\r\n";
@@ -51,8 +51,8 @@ quiet_log(void **state)
 	struct error error;
 
 	(void)state;
-	if (!log_open(LOG_STREAM_MAIN, &settings, &error) || !log_open(LOG_STREAM_ACCESS, &settings, &error))
-		return -1;
+	for (int i = 0; i < LOG_STREAMS; i++)
+		log_use((enum log_stream)i, &settings, log_sink_open(&settings, &error));
 	log_start();
 	return 0;
 }
