@@ -10,7 +10,6 @@
 #include "proto/proto.h"
 #include "session/back_plan.h"
 #include "session/listener_settings.h"
-#include "session/route_rule.h"
 
 struct probe {
 	struct list node;
@@ -88,9 +87,8 @@ probes_start(struct list *probes, struct loop *loop, const struct conf_list *lis
 
 		if (l->proto->dial_farewell == NULL || !listener_learns(l))
 			continue;
-		ask_pool(probes, loop, l, l->pool);
-		for (size_t j = 0; j < l->route.count; j++)
-			ask_pool(probes, loop, l, ((const struct route_rule *)l->route.items[j])->pool);
+		for (size_t j = 0; j <= l->route.count; j++)
+			ask_pool(probes, loop, l, listener_pool(l, j));
 	}
 }
 

@@ -290,13 +290,19 @@ prepare_listener(struct conf_context *context, struct listener_settings *l, cons
 	};
 }
 
+struct pool *
+listener_pool(const struct listener_settings *l, size_t i)
+{
+	return i == 0 ? l->pool : ((const struct route_rule *)l->route.items[i - 1])->pool;
+}
+
 static bool
 names_pool(const struct listener_settings *l, const struct pool *pool)
 {
-	for (size_t i = 0; i < l->route.count; i++)
-		if (((const struct route_rule *)l->route.items[i])->pool == pool)
+	for (size_t i = 0; i <= l->route.count; i++)
+		if (listener_pool(l, i) == pool)
 			return true;
-	return l->pool == pool;
+	return false;
 }
 
 static const struct proto *
@@ -415,14 +421,9 @@ check_offer(struct conf_problems *problems, const struct listener_settings *l)
 {
 	unsigned all = auth_mechanisms(&l->auth), left = all;
 
-	if (l->pool != NULL)
-		left &= pool_mechanisms(l->pool);
-	for (size_t i = 0; i < l->route.count; i++) {
-		const struct pool *pool = ((const struct route_rule *)l->route.items[i])->pool;
-
-		if (pool != NULL)
-			left &= pool_mechanisms(pool);
-	}
+	for (size_t i = 0; i <= l->route.count; i++)
+		if (listener_pool(l, i) != NULL)
+			left &= pool_mechanisms(listener_pool(l, i));
 	if (l->auth.count > 0 && left == 0)
 		conf_error_at(problems, &l->conf, "auth", "nobody could log in at listener %s: %s",
 		    l->conf.title, all == 0 ? "its `auth` have no mechanism in common" :

@@ -7,7 +7,6 @@
 #include "base/mechanism.h"
 #include "base/xalloc.h"
 #include "proto/capability.h"
-#include "session/route_rule.h"
 
 struct offer {
 	struct list node;				/* in its worker's offers; its own reference */
@@ -17,17 +16,6 @@ struct offer {
 	struct buf list;
 	unsigned mechanisms;
 };
-
-/* The listener's pool, and then those of its routes; NULL at the end. */
-static const struct pool *
-pool_at(const struct listener_settings *settings, size_t i)
-{
-	if (i == 0)
-		return settings->pool;
-	if (i > settings->route.count)
-		return NULL;
-	return ((const struct route_rule *)settings->route.items[i - 1])->pool;
-}
 
 static uint64_t
 pool_hash(uint64_t hash, const struct pool *pool)
@@ -49,10 +37,9 @@ static uint64_t
 hash_of(const struct listener_settings *settings)
 {
 	uint64_t hash = 0;
-	const struct pool *pool;
 
-	for (size_t i = 0; (pool = pool_at(settings, i)) != NULL; i++)
-		hash = pool_hash(hash, pool);
+	for (size_t i = 0; i <= settings->route.count; i++)
+		hash = pool_hash(hash, listener_pool(settings, i));
 	return hash;
 }
 
@@ -80,11 +67,10 @@ take_learned(const struct pool *pool, bool learned, struct buf *list)
 static bool
 take_all(const struct listener_settings *settings, struct buf *list)
 {
-	const struct pool *pool;
 	bool learned = false;
 
-	for (size_t i = 0; (pool = pool_at(settings, i)) != NULL; i++)
-		learned = take_learned(pool, learned, list);
+	for (size_t i = 0; i <= settings->route.count; i++)
+		learned = take_learned(listener_pool(settings, i), learned, list);
 	return learned;
 }
 
@@ -105,7 +91,6 @@ static struct offer *
 offer_new(const struct listener_settings *settings, uint64_t hash)
 {
 	struct offer *offer = xcalloc(1, sizeof(*offer));
-	const struct pool *pool;
 
 	offer->settings = settings;
 	offer->hash = hash;
@@ -115,8 +100,8 @@ offer_new(const struct listener_settings *settings, uint64_t hash)
 	else if (!take_all(settings, &offer->list))
 		buf_append_text(&offer->list, settings->proto->capability_floor);
 	offer->mechanisms = ~0U;
-	for (size_t i = 0; (pool = pool_at(settings, i)) != NULL; i++)
-		offer->mechanisms &= passed_on(pool, buf_slice(&offer->list));
+	for (size_t i = 0; i <= settings->route.count; i++)
+		offer->mechanisms &= passed_on(listener_pool(settings, i), buf_slice(&offer->list));
 	capability_remove_own(&offer->list, settings->proto);
 	return offer;
 }
