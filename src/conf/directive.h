@@ -77,11 +77,13 @@ const char *conf_words_path(struct conf_words *words, size_t i);
 /* Word i as a duration or a number; false with the error where it is not, or where there is no such word. */
 bool conf_words_duration(struct conf_words *words, size_t i, struct duration *value, struct error *error);
 bool conf_words_number(struct conf_words *words, size_t i, int64_t *value, struct error *error);
+bool conf_is_host(const char *name);	/* letters, digits and ".-_[]:": fit for greetings */
 
 enum directive_kind {
 	CONF_KIND_END, CONF_KIND_BOOL, CONF_KIND_NUMBER, CONF_KIND_SIZE, CONF_KIND_DURATION, CONF_KIND_STRING,
-	CONF_KIND_PATH, CONF_KIND_CHOICE, CONF_KIND_CHOICES, CONF_KIND_ADDRESS, CONF_KIND_NETWORK,
-	CONF_KIND_REFERENCE, CONF_KIND_CUSTOM, CONF_KIND_BLOCK, CONF_KIND_GROUP, CONF_KIND_COUNT
+	CONF_KIND_HOST, CONF_KIND_PATH, CONF_KIND_CHOICE, CONF_KIND_CHOICES, CONF_KIND_ADDRESS,
+	CONF_KIND_NETWORK, CONF_KIND_REFERENCE, CONF_KIND_CUSTOM, CONF_KIND_BLOCK, CONF_KIND_GROUP,
+	CONF_KIND_COUNT
 };
 
 enum directive_flag {

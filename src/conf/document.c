@@ -42,6 +42,7 @@ describe_argument(const struct directive *d, struct buf *out)
 	static const char *const nouns[CONF_KIND_COUNT] = {
 		[CONF_KIND_BOOL] = "yes | no", [CONF_KIND_NUMBER] = "number", [CONF_KIND_SIZE] = "size",
 		[CONF_KIND_DURATION] = "duration", [CONF_KIND_STRING] = "text", [CONF_KIND_PATH] = "path",
+		[CONF_KIND_HOST] = "host",
 		[CONF_KIND_ADDRESS] = "address", [CONF_KIND_NETWORK] = "network",
 	};
 	const char *noun = d->kind == CONF_KIND_REFERENCE ? d->block->name : nouns[d->kind];

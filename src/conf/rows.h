@@ -47,6 +47,9 @@
 	{ CONF_ROW(type, field, STRING, const char *, default_, flags_, help_) }
 #define CONF_STRINGS(type, field, default_, flags_, help_) \
 	{ CONF_ROW(type, field, STRING, struct string_list, default_, flags_, help_), .list = true }
+/* The name of a host, as conf_is_host. */
+#define CONF_HOST(type, field, default_, flags_, help_) \
+	{ CONF_ROW(type, field, HOST, const char *, default_, flags_, help_) }
 /* `none` is NULL; relative paths begin at the file that says them. */
 #define CONF_PATH(type, field, default_, flags_, help_) \
 	{ CONF_ROW(type, field, PATH, const char *, default_, flags_, help_) }

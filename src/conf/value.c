@@ -5,6 +5,7 @@
  */
 #include "conf/load.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -285,6 +286,25 @@ set_text(const struct directive *d, struct conf_words *words, void *field, struc
 	return true;
 }
 
+bool
+conf_is_host(const char *name)
+{
+	enum { HOST_MAX = 255 };
+
+	for (const char *c = name; *c != '\0'; c++)
+		if (!isalnum((unsigned char)*c) && strchr(".-_[]:", *c) == NULL)
+			return false;
+	return *name != '\0' && strlen(name) <= HOST_MAX;
+}
+
+static bool
+set_host(const struct directive *d, struct conf_words *words, void *field, struct error *error)
+{
+	if (words->count == 1 && !conf_is_host(words->words[0]))
+		return error_set(error, "%s is not the name of a host", words->words[0]);
+	return set_text(d, words, field, error);
+}
+
 static bool
 set_custom(const struct directive *d, struct conf_words *words, void *field, struct error *error)
 {
@@ -301,6 +321,7 @@ value_set(const struct directive *directive, struct conf_words *words, void *fie
 		[CONF_KIND_SIZE] = set_quantity,
 		[CONF_KIND_DURATION] = set_quantity,
 		[CONF_KIND_STRING] = set_text,
+		[CONF_KIND_HOST] = set_host,
 		[CONF_KIND_PATH] = set_text,
 		[CONF_KIND_CHOICE] = set_choice,
 		[CONF_KIND_CHOICES] = set_choices,

@@ -22,7 +22,7 @@ enum { HOSTNAME_MAX = 255, WHERE_MAX = 256 };
 static const struct choice auto_word[] = { { "auto", 0 }, { 0 } };
 
 const struct directive root_directives[] = {
-	CONF_STRING(struct root, hostname, "the host's own name", CONF_COMPUTED,
+	CONF_HOST(struct root, hostname, "the host's own name", CONF_COMPUTED,
 	    "The name that clients are greeted with and that servers are told."),
 	CONF_STRING(struct root, user, NULL, CONF_RESTART,
 	    "The user to become when started as root, keeping nothing but the right to open ports "
@@ -60,18 +60,11 @@ root_prepare(struct conf_context *context, void *object)
 {
 	struct root *root = object;
 	char own[HOSTNAME_MAX + 1] = "";
-	const char *name;
 
-	if (gethostname(own, sizeof(own) - 1) != 0 || !hostname_is_valid(own))
+	if (gethostname(own, sizeof(own) - 1) != 0 || !conf_is_host(own))
 		snprintf(own, sizeof(own), "localhost");
 	conf_set_default(context, &root->conf, "hostname", own);
-	name = root->hostname != NULL ? root->hostname : own;
-	if (!hostname_is_valid(name)) {
-		conf_error_at_value(context->problems, &root->conf, "hostname", 0,
-		    "hostname: %s is not the name of a host", name);
-		name = own;
-	}
-	listener_settings_prepare(context, &root->listeners, &root->pools, name);
+	listener_settings_prepare(context, &root->listeners, &root->pools, root->hostname);
 }
 
 /* Would clients of the one come to the other? */

@@ -5,7 +5,6 @@
  */
 #include "session/listener_settings.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -153,7 +152,7 @@ static const struct directive listener_directives[] = {
 	CONF_STRINGS(struct listener_settings, capabilities, "auto", 0,
 	    "What is announced before the login: `auto`, what all servers of the pool are known to have; or "
 	    "a fixed list. The proxy's own words (below, by protocol) are never taken from either."),
-	CONF_STRING(struct listener_settings, hostname, "that of the root", CONF_COMPUTED,
+	CONF_HOST(struct listener_settings, hostname, "that of the root", CONF_COMPUTED,
 	    "Our name in greetings of this listener."),
 	{ 0 }
 };
@@ -475,17 +474,6 @@ listener_bare_newline(const struct listener_settings *l, const struct addr *clie
 	return has_address(&l->bare_newline_exempt, client) ? BARE_NEWLINE_PASS : l->bare_newline;
 }
 
-bool
-hostname_is_valid(const char *name)
-{
-	enum { HOSTNAME_MAX = 255 };
-
-	for (const char *c = name; *c != '\0'; c++)
-		if (!isalnum((unsigned char)*c) && strchr(".-_[]:", *c) == NULL)
-			return false;
-	return *name != '\0' && strlen(name) <= HOSTNAME_MAX;
-}
-
 static void
 check_listener(struct conf_problems *problems, const struct listener_settings *l)
 {
@@ -495,9 +483,6 @@ check_listener(struct conf_problems *problems, const struct listener_settings *l
 	if (l->proto == NULL)
 		return;
 	check_tls(problems, l);
-	if (l->hostname != NULL && !hostname_is_valid(l->hostname))
-		conf_error_at_value(problems, &l->conf, "hostname", 0,
-		    "hostname: %s is not the name of a host", l->hostname);
 	check_protocol_knows(problems, l);
 	if (l->proto->has_login)
 		check_offer(problems, l);

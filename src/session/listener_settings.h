@@ -68,7 +68,6 @@ void listener_settings_check(struct conf_context *context, const struct conf_lis
     const struct conf_list *pools);
 /* Where its sessions go: its pool and then, up to i = route.count, those of its routes; NULL: not written. */
 struct pool *listener_pool(const struct listener_settings *l, size_t i);
-bool hostname_is_valid(const char *name);	/* letters, digits and ".-_[]:": fit for greetings */
 bool listener_trusts(const struct listener_settings *l, const struct addr *peer);
 bool listener_learns(const struct listener_settings *l);	/* what is announced, of the servers */
 bool listener_wants_header(const struct listener_settings *l, const struct addr *peer);	/* a PROXY header */
