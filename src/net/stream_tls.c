@@ -163,6 +163,7 @@ stream_tls_accept(struct stream *stream, const struct tls_front *front, struct s
 
 	tls_server_put(server);
 	tls->front = front;
+	tls->alpn = front->alpn;
 	SSL_set_accept_state(tls->ssl);
 	if (early.len == 0)
 		return;
@@ -253,6 +254,7 @@ stream_tls_handshake(struct stream *stream)
 	clear_errors();
 	stream->tls_wants_read = stream->tls_wants_write = false;
 	if (SSL_do_handshake(tls->ssl) == 1) {
+		tls->front = NULL;
 		tls->has_more = SSL_has_pending(tls->ssl);
 		tls->is_empty = false;
 		tls->fruitless = 0;
@@ -392,10 +394,10 @@ tls_facts_read(const struct stream *stream, struct tls_facts *facts)
 	facts->version = SSL_get_version(tls->ssl);
 	facts->cipher = SSL_get_cipher_name(tls->ssl);
 	facts->resumed = SSL_session_reused(tls->ssl);
-	if (tls->front == NULL)
+	if (!SSL_is_server(tls->ssl))
 		return;
 	SSL_get0_alpn_selected(tls->ssl, &alpn, &alpn_len);
-	facts->alpn = alpn_len > 0 ? tls->front->alpn : NULL;
+	facts->alpn = alpn_len > 0 ? tls->alpn : NULL;
 	facts->sni = SSL_get_servername(tls->ssl, TLSEXT_NAMETYPE_host_name);
 	facts->has_certificate = SSL_get0_peer_certificate(tls->ssl) != NULL;
 	/* without a certificate the result is good, too */

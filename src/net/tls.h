@@ -33,7 +33,8 @@ enum { TLS_NAME_MAX = 256, TLS_BINDING_SIZE = 16 };
 struct tls {
 	struct ssl_st *ssl;
 	struct stream *stream;
-	const struct tls_front *front;	/* NULL: as a client */
+	const struct tls_front *front;	/* NULL: as a client, or the handshake is done */
+	const char *alpn;		/* front's */
 	struct tls_client *client;	/* one reference, where sessions are resumed; or NULL */
 	uint64_t server;
 	unsigned long error;		/* OpenSSL's code of the failure, or 0 */

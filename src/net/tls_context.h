@@ -49,10 +49,10 @@ bool tls_context_refresh(struct tls_context *context, bool *changed, struct conf
 /* Warns in the log, once a day, of certificates that expire within 14 days. */
 void tls_context_warn(struct tls_context *context);
 
-/* What a listener wants of a handshake.  Constant, outlives every handshake that uses it. */
+/* What a listener wants of a handshake.  Constant; outlives every handshake that uses it, not the streams. */
 struct tls_front {
 	struct tls_context *context;
-	const char *alpn;		/* the protocol's ALPN name; NULL: ALPN is ignored */
+	const char *alpn;		/* the protocol's ALPN name, the program's; NULL: ALPN is ignored */
 	uint64_t ticket_tag;		/* of the listener: a ticket of one listener is no good at another */
 };
 
