@@ -18,12 +18,12 @@ enum { BUF_SIZE_FIRST = 256 };
 static void
 grow(struct buf *b, size_t needed)
 {
-	size_t size = b->size > 0 ? b->size : BUF_SIZE_FIRST / 2;
-	size_t len = buf_len(b);
+	uint32_t size = b->size > 0 ? b->size : BUF_SIZE_FIRST / 2;
+	uint32_t len = b->end - b->start;
 	char *data;
 
 	do {
-		if (size > SIZE_MAX / 2)
+		if (size > UINT32_MAX / 2)
 			abort();
 		size *= 2;
 	} while (size < needed);
@@ -40,9 +40,9 @@ grow(struct buf *b, size_t needed)
 char *
 buf_reserve(struct buf *b, size_t n)
 {
-	size_t len = buf_len(b);
+	uint32_t len = b->end - b->start;
 
-	if (n > SIZE_MAX / 2 - len)
+	if (n > UINT32_MAX - len)
 		abort();
 	if (b->data == NULL || n > b->size - b->end) {
 		/* sliding pays only after much was read: else each byte would be moved again and again */
@@ -61,7 +61,7 @@ void
 buf_added(struct buf *b, size_t n)
 {
 	assert(n <= b->size - b->end);
-	b->end += n;
+	b->end += (uint32_t)n;
 }
 
 void
@@ -70,13 +70,21 @@ buf_append(struct buf *b, const void *data, size_t n)
 	if (n == 0)
 		return;
 	memcpy(buf_reserve(b, n), data, n);
-	b->end += n;
+	b->end += (uint32_t)n;
 }
 
 void
 buf_append_slice(struct buf *b, struct slice s)
 {
 	buf_append(b, s.data, s.len);
+}
+
+void
+buf_append_tight(struct buf *b, struct slice s)
+{
+	if (b->data == NULL && s.len > 0 && s.len <= UINT32_MAX)
+		*b = (struct buf){ .data = xmalloc(s.len), .size = (uint32_t)s.len };
+	buf_append_slice(b, s);
 }
 
 void
@@ -109,14 +117,14 @@ buf_vprintf(struct buf *b, const char *format, va_list args)
 	if ((size_t)n >= room)
 		vsnprintf(buf_reserve(b, (size_t)n + 1), (size_t)n + 1, format, again);
 	va_end(again);
-	b->end += (size_t)n;
+	b->end += (uint32_t)n;
 }
 
 void
 buf_consume(struct buf *b, size_t n)
 {
 	assert(n <= buf_len(b));
-	b->start += n;
+	b->start += (uint32_t)n;
 	if (b->start == b->end)
 		b->start = b->end = 0;
 }
@@ -125,7 +133,7 @@ void
 buf_truncate(struct buf *b, size_t len)
 {
 	if (len < buf_len(b))
-		b->end = b->start + len;
+		b->end = b->start + (uint32_t)len;
 	if (b->start == b->end)
 		b->start = b->end = 0;
 }

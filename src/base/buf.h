@@ -2,20 +2,22 @@
 /*
  * buf.h: a growing buffer of bytes with a read position.  Empty and fresh it
  * owns no memory, so that an idle session costs nothing here.  Growing
- * overwrites the memory it leaves: the content may be a secret.
+ * overwrites the memory it leaves: the content may be a secret.  What would
+ * not fit into 4 GiB aborts.
  */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/slice.h"
 
 struct buf {
 	char *data;		/* allocated bytes, or NULL */
-	size_t start, end;	/* the content is data[start..end) */
-	size_t size;		/* allocated */
+	uint32_t start, end;	/* the content is data[start..end) */
+	uint32_t size;		/* allocated */
 };
 
 static inline size_t
@@ -38,6 +40,8 @@ buf_slice(const struct buf *b)
 
 void buf_append(struct buf *b, const void *data, size_t n);
 void buf_append_slice(struct buf *b, struct slice s);
+/* The same, but a fresh buffer gets no more room than that. */
+void buf_append_tight(struct buf *b, struct slice s);
 void buf_append_text(struct buf *b, const char *text);
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *b, const char *format, va_list args) __attribute__((format(printf, 2, 0)));

@@ -167,14 +167,10 @@ count_memory(size_t before, size_t after)
 static void
 keep(struct stream *stream, struct slice data)
 {
-	struct buf *out = &stream->out;
-	size_t before = out->size;
+	size_t before = stream->out.size;
 
-	/* a buffer that grows doubles: the first block, mostly the only one, gets just what it needs */
-	if (out->data == NULL)
-		*out = (struct buf){ .data = xmalloc(data.len), .size = data.len };
-	buf_append_slice(out, data);
-	count_memory(before, out->size);
+	buf_append_tight(&stream->out, data);
+	count_memory(before, stream->out.size);
 }
 
 static void

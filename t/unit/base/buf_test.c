@@ -64,6 +64,23 @@ grows_by_doubling(void **state)
 }
 
 static void
+is_tight_only_at_first(void **state)
+{
+	struct buf b = { 0 };
+
+	(void)state;
+	buf_append_tight(&b, slice_of(""));
+	assert_null(b.data);
+	buf_append_tight(&b, slice_of("hello"));
+	assert_int_equal(b.size, 5);
+	buf_append_tight(&b, slice_of("!"));
+	assert_int_equal(b.size, 10);
+	assert_true(slice_equals(buf_slice(&b), "hello!"));
+	assert_true(sizeof(b) <= 24);
+	buf_clear(&b);
+}
+
+static void
 slides_instead_of_growing(void **state)
 {
 	struct buf b = { 0 };
@@ -149,6 +166,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(grows_by_doubling),
+		cmocka_unit_test(is_tight_only_at_first),
 		cmocka_unit_test(slides_instead_of_growing),
 		cmocka_unit_test(prints_over_the_edge),
 		cmocka_unit_test(prints_to_the_last_byte),
