@@ -25,6 +25,7 @@ enum {
 	LEVEL_NONE = -1,		/* of a stream that is not configured */
 	WAIT_MAX_MS = 1000,		/* for room in a sink; then it is stuck, and nothing waits for it */
 	LOSS_INTERVAL_MS = 1000,	/* between two words about lost lines */
+	REPEAT_MS = 60 * 1000,		/* between two lines that say the same of the process */
 	STOP_WRITE_MS = 1500,		/* what the writer has for the rest when it stops ... */
 	STOP_MAX_MS = 2000,		/* ... and when log_stop gives it up */
 };
@@ -413,6 +414,14 @@ bool
 log_wants_access(void)
 {
 	return LOG_INFO <= atomic_load_explicit(&state.streams[event_stream()].level, memory_order_relaxed);
+}
+
+bool
+log_is_due(_Atomic int64_t *silent_until)
+{
+	int64_t now = clock_ms(), until = atomic_load(silent_until);
+
+	return now >= until && atomic_compare_exchange_strong(silent_until, &until, now + REPEAT_MS);
 }
 
 void

@@ -47,6 +47,8 @@ void log_reopen(void);			/* files are opened anew (log rotation); safe from any 
 
 bool log_wants(int level);		/* would the main stream write it?  Ask before formatting. */
 bool log_wants_access(void);
+/* For a line of the whole process, once a minute at most; *silent_until is the line's own, 0 at first. */
+bool log_is_due(_Atomic int64_t *silent_until);
 void log_write(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*

@@ -20,7 +20,6 @@
 enum {
 	BATCH_MAX = 64,			/* a turn's accepts, so that sessions are not kept waiting */
 	PAUSE_MIN_MS = 100, PAUSE_MAX_MS = 1000,
-	COMPLAIN_MS = 60 * 1000,
 	UNIX_MODE = 0666		/* whom its folder lets in may connect */
 };
 
@@ -182,13 +181,12 @@ update_watch(struct acceptor *acceptor)
 }
 
 static void
-complain(const struct loop *loop)
+complain(void)
 {
-	/* of the whole process: all workers run out together, and one line says it */
+	/* all workers run out together */
 	static _Atomic int64_t silent_until;
-	int64_t now = loop_now(loop), until = atomic_load(&silent_until);
 
-	if (now >= until && atomic_compare_exchange_strong(&silent_until, &until, now + COMPLAIN_MS))
+	if (log_is_due(&silent_until))
 		log_write(LOG_ERR, "out of file descriptors: clients wait");
 }
 
@@ -257,7 +255,7 @@ accept_one(struct acceptor *acceptor)
 		return false;
 	case EMFILE:
 	case ENFILE:
-		complain(acceptor->loop);
+		complain();
 		turn_away(acceptor);
 		pause_awhile(acceptor);
 		return false;
