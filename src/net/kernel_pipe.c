@@ -32,7 +32,7 @@ make(struct kernel_pipes *pipes)
 }
 
 bool
-kernel_pipes_have_spare(struct kernel_pipes *pipes, int64_t now)
+kernel_pipes_reserve(struct kernel_pipes *pipes, int64_t now)
 {
 	if (pipes->spare_count > 0)
 		return true;
@@ -47,7 +47,7 @@ kernel_pipes_have_spare(struct kernel_pipes *pipes, int64_t now)
 struct kernel_pipe *
 kernel_pipe_get(struct kernel_pipes *pipes, int64_t now)
 {
-	return kernel_pipes_have_spare(pipes, now) ? pipes->spare[--pipes->spare_count] : NULL;
+	return kernel_pipes_reserve(pipes, now) ? pipes->spare[--pipes->spare_count] : NULL;
 }
 
 static void

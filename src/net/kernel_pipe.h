@@ -28,8 +28,8 @@ struct kernel_pipes {
 	int64_t refused_until;		/* of loop_now: the kernel gave none */
 };
 
-/* Is there one to be had?  It is made where all are in use. */
-bool kernel_pipes_have_spare(struct kernel_pipes *pipes, int64_t now);
+/* Makes one where all are in use.  False: there is none to be had. */
+bool kernel_pipes_reserve(struct kernel_pipes *pipes, int64_t now);
 /* An empty one, or NULL. */
 struct kernel_pipe *kernel_pipe_get(struct kernel_pipes *pipes, int64_t now);
 /* What is still in it is lost. */

@@ -47,8 +47,7 @@ struct loop {
 	char *scratch;
 	struct entries deferred;
 	struct list again;		/* of struct loop_io */
-	struct loop_hungry hungry;
-	struct kernel_pipes kernel_pipes;
+	struct loop_slot slot;
 	pthread_mutex_t lock;		/* of messages */
 	struct entries messages;
 };
@@ -107,7 +106,6 @@ loop_new(int index)
 	loop->now = clock_ms();
 	loop->scratch = xmalloc(LOOP_SCRATCH_SIZE);
 	list_init(&loop->again);
-	list_init(&loop->hungry.streams);
 	pthread_mutex_init(&loop->lock, NULL);
 	ev_async_init(&loop->posted, on_posted);
 	ev_async_start(loop->ev, &loop->posted);
@@ -137,7 +135,8 @@ loop_free(struct loop **loop)
 	if (l == NULL)
 		return;
 	run_deferred(l);
-	kernel_pipes_clear(&l->kernel_pipes);
+	if (l->slot.data != NULL)
+		l->slot.release(l->slot.data);
 	ev_loop_destroy(l->ev);
 	pthread_mutex_destroy(&l->lock);
 	xfree(l->messages.all);
@@ -335,14 +334,8 @@ loop_timer_is_set(const struct loop_timer *timer)
 	return ev_is_active((const ev_timer *)(const void *)timer->watcher);
 }
 
-struct loop_hungry *
-loop_hungry(struct loop *loop)
+struct loop_slot *
+loop_slot(struct loop *loop)
 {
-	return &loop->hungry;
-}
-
-struct kernel_pipes *
-loop_kernel_pipes(struct loop *loop)
-{
-	return &loop->kernel_pipes;
+	return &loop->slot;
 }

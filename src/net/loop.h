@@ -12,7 +12,6 @@
 #include <stdint.h>
 
 #include "base/list.h"
-#include "net/kernel_pipe.h"
 
 enum {
 	LOOP_READ = 1,
@@ -68,13 +67,12 @@ void loop_timer_set(struct loop *loop, struct loop_timer *timer, int64_t at_ms);
 void loop_timer_stop(struct loop *loop, struct loop_timer *timer);
 bool loop_timer_is_set(const struct loop_timer *timer);
 
-/* What streams that stand still for memory wait in; stream.c's alone. */
-struct loop_hungry {
-	struct list streams;
-	struct loop_timer timer;
+/* What the loop's streams have in common: store.c's alone.  Released with the loop. */
+struct loop_slot {
+	void *data;
+	void (*release)(void *data);
 };
-struct loop_hungry *loop_hungry(struct loop *loop);
-struct kernel_pipes *loop_kernel_pipes(struct loop *loop);	/* its streams' */
+struct loop_slot *loop_slot(struct loop *loop);
 
 /* The owner of an embedded watcher. */
 #define loop_owner(watcher_pointer, type, field) \

@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * stream.c: what raw and TLS streams have in common: the states, what is
- * watched in each, what is kept for a slow peer and how much memory that is.
- * A callback may close the stream: behind each one, only what the state then
- * allows is done.
+ * watched in each, what is kept for a slow peer or owner and told again, how
+ * large reads are.  A callback may close the stream: behind each one, only
+ * what the state then allows is done.
  */
 #include "net/stream.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <poll.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/log.h"
-#include "base/xalloc.h"
+#include "base/digest.h"
 #include "net/connect.h"
+#include "net/store.h"
 
 enum state {
 	STATE_CLOSED,		/* a zeroed stream too */
@@ -29,44 +29,43 @@ enum state {
 	STATE_FAILED
 };
 
-enum {
-	HUNGRY_MS = 50,		/* how soon memory given back by another thread is noticed */
-	COMPLAIN_MS = 60 * 1000,
-	SHORT_READ = 4096	/* while memory is short; a writable socket takes it as a whole */
+/* Why a stream reads nothing though it is open. */
+enum stop {
+	STOP_PAUSED = 1,	/* its owner said so */
+	STOP_STARVED = 2,	/* for want of memory */
+	STOP_ENDED = 4,		/* the peer's FIN or close_notify was read */
+	STOP_FULL = 8,		/* so much of the input is not consumed */
+	STOP_DUE = 16		/* what is kept of it, or the end, is to be told again first */
 };
 
-/* Of the whole process: the limit is one for all threads. */
-static _Atomic int64_t memory_used;
-static _Atomic int64_t memory_limit = INT64_MAX;
-
-void
-stream_set_memory_limit(int64_t bytes)
-{
-	atomic_store_explicit(&memory_limit, bytes, memory_order_relaxed);
-}
-
-int64_t
-stream_memory_used(void)
-{
-	return atomic_load_explicit(&memory_used, memory_order_relaxed);
-}
-
-static bool
-is_memory_short(void)
-{
-	return stream_memory_used() > atomic_load_explicit(&memory_limit, memory_order_relaxed);
-}
+enum { SHORT_READ = 4096 };	/* while memory is short; a writable socket takes it as a whole */
 
 static bool
 can_read(const struct stream *stream)
 {
-	return stream->state == STATE_OPEN && stream->is_reading && !stream->is_starved && !stream->is_ended;
+	return stream->state == STATE_OPEN && stream->stops == 0;
+}
+
+/* May its owner be told of input?  A failure comes behind it. */
+static bool
+can_tell(const struct stream *stream)
+{
+	return (stream->state == STATE_OPEN || stream->state == STATE_FAILING) && !stream->is_held &&
+	    (stream->stops & STOP_PAUSED) == 0;
+}
+
+static bool
+is_over(const struct stream *stream)
+{
+	return stream->state == STATE_CLOSED || stream->state == STATE_FAILED;
 }
 
 static void
 update_watch(struct stream *stream)
 {
 	bool has_kept = stream_kept(stream) > 0;
+	/* who is told of input again reads on behind that */
+	bool reads = stream->state == STATE_OPEN && (stream->stops & ~STOP_DUE) == 0;
 	int events = 0;
 
 	if (stream->state == STATE_CONNECTING)
@@ -77,8 +76,8 @@ update_watch(struct stream *stream)
 		events = (stream->tls_wants_read ? LOOP_READ : 0) |
 		    (stream->tls_wants_write ? LOOP_WRITE : 0);
 	else if (stream->state == STATE_OPEN)
-		events = (has_kept || (stream->tls_wants_write && can_read(stream)) ? LOOP_WRITE : 0) |
-		    (can_read(stream) ? LOOP_READ : 0);
+		events = (has_kept || (stream->tls_wants_write && reads) ? LOOP_WRITE : 0) |
+		    (reads ? LOOP_READ : 0);
 	loop_io_watch(stream->loop, &stream->io, events);
 }
 
@@ -101,104 +100,23 @@ is_sink_free(const struct stream *stream)
 	return sink->state == STATE_OPEN && stream_kept(sink) == 0 && poll(&pfd, 1, 0) > 0;
 }
 
-static void
-feed_hungry(struct loop_hungry *hungry)
+bool
+stream_is_fed(const struct stream *stream, bool is_short)
 {
-	bool is_short = is_memory_short();
-
-	list_each(node, &hungry->streams) {
-		struct stream *stream = list_entry(node, struct stream, hungry);
-
-		if (is_short && !is_sink_free(stream))
-			continue;
-		list_remove(node);
-		stream->is_starved = false;
-		wake_reader(stream);
-	}
+	return !is_short || (is_sink_free(stream) && stream_unread(stream) < STREAM_READ_MIN);
 }
 
-static void
-on_hungry(struct loop_timer *timer)
+void
+stream_feed(struct stream *stream)
 {
-	struct loop_hungry *hungry = loop_owner(timer, struct loop_hungry, timer);
-	struct loop *loop;
-
-	feed_hungry(hungry);
-	if (list_is_empty(&hungry->streams))
-		return;
-	loop = list_entry(hungry->streams.next, struct stream, hungry)->loop;
-	loop_timer_set(loop, timer, loop_now(loop) + HUNGRY_MS);
-}
-
-static void
-complain(const struct loop *loop)
-{
-	/* of the whole process: all threads run short together, and one line says it */
-	static _Atomic int64_t silent_until;
-	int64_t now = loop_now(loop), until = atomic_load(&silent_until);
-
-	if (now >= until && atomic_compare_exchange_strong(&silent_until, &until, now + COMPLAIN_MS))
-		log_write(LOG_WARNING, "relay_memory is used up by peers that do not read: others are slow");
-}
-
-static void
-starve(struct stream *stream)
-{
-	struct loop_hungry *hungry = loop_hungry(stream->loop);
-
-	if (hungry->timer.on_time == NULL)
-		loop_timer_init(&hungry->timer, on_hungry);
-	if (!loop_timer_is_set(&hungry->timer))
-		loop_timer_set(stream->loop, &hungry->timer, loop_now(stream->loop) + HUNGRY_MS);
-	stream->is_starved = true;
-	list_append(&hungry->streams, &stream->hungry);
-	update_watch(stream);
-}
-
-static void
-count_memory(size_t before, size_t after)
-{
-	int64_t difference = (int64_t)after - (int64_t)before;
-
-	if (difference != 0)
-		atomic_fetch_add_explicit(&memory_used, difference, memory_order_relaxed);
-}
-
-static void
-keep(struct stream *stream, struct slice data)
-{
-	size_t before = stream->out.size;
-
-	buf_append_tight(&stream->out, data);
-	count_memory(before, stream->out.size);
-}
-
-static void
-free_kept(struct stream *stream)
-{
-	size_t before = stream->out.size + (stream->moved != NULL ? KERNEL_PIPE_SIZE : 0);
-
-	if (before == 0)
-		return;
-	if (stream->moved != NULL)
-		kernel_pipe_put(loop_kernel_pipes(stream->loop), &stream->moved);
-	buf_wipe(&stream->out);
-	count_memory(before, 0);
-	if (!list_is_empty(&loop_hungry(stream->loop)->streams) && !is_memory_short())
-		feed_hungry(loop_hungry(stream->loop));
+	stream->stops &= (uint8_t)~STOP_STARVED;
+	wake_reader(stream);
 }
 
 static void
 raise_event(struct stream *stream, enum stream_event event)
 {
-	stream->on_event(stream, event, slice_make(NULL, 0), stream->owner);
-}
-
-static void
-stop_starving(struct stream *stream)
-{
-	list_remove(&stream->hungry);
-	stream->is_starved = false;
+	(void)stream->on_event(stream, event, slice_make(NULL, 0), stream->owner);
 }
 
 static void
@@ -206,8 +124,7 @@ fail(struct stream *stream)
 {
 	stream->state = STATE_FAILED;
 	update_watch(stream);
-	stop_starving(stream);
-	free_kept(stream);
+	store_clear(stream);
 	raise_event(stream, STREAM_FAILED);
 }
 
@@ -219,10 +136,140 @@ fail_later(struct stream *stream)
 	loop_io_again(stream->loop, &stream->io, LOOP_WRITE);
 }
 
-static void
-raise_data(struct stream *stream, size_t n)
+/* Returns how much of it was consumed. */
+static size_t
+tell(struct stream *stream, struct slice data)
 {
-	stream->on_event(stream, STREAM_DATA, slice_make(loop_scratch(stream->loop), n), stream->owner);
+	size_t used;
+
+	stream->is_telling = true;
+	used = stream->on_event(stream, STREAM_DATA, data, stream->owner);
+	stream->is_telling = false;
+	assert(used <= data.len);
+	return used;
+}
+
+/* Tells of input until the owner wants to hear no more of it; what is left then. */
+static struct slice
+tell_while_due(struct stream *stream, struct slice data)
+{
+	while (data.len > 0 && (stream->stops & STOP_DUE) != 0 && can_tell(stream)) {
+		stream->stops &= (uint8_t)~STOP_DUE;
+		data = slice_from(data, tell(stream, data));
+	}
+	return data;
+}
+
+/* The callback may close the stream: what it is told of lives on. */
+static void
+tell_kept(struct stream *stream)
+{
+	struct buf in = store_take_in(stream);
+	struct slice rest;
+
+	stream->stops |= STOP_DUE;
+	rest = tell_while_due(stream, buf_slice(&in));
+	buf_consume(&in, is_over(stream) ? buf_len(&in) : buf_len(&in) - rest.len);
+	store_put_in(stream, &in);
+}
+
+static void
+note_fullness(struct stream *stream)
+{
+	size_t max = stream->is_held ? STREAM_HELD_MAX : STREAM_INPUT_MAX;
+
+	stream->stops &= (uint8_t)~STOP_FULL;
+	if (stream_unread(stream) >= max)
+		stream->stops |= STOP_FULL;
+}
+
+/* Input was told; some of it was left, or had been. */
+static void
+settle(struct stream *stream)
+{
+	bool has_left = stream_unread(stream) > 0;
+
+	stream->stops &= (uint8_t)~STOP_DUE;
+	note_fullness(stream);
+	if (is_over(stream))
+		return;
+	update_watch(stream);
+	if (stream->state == STATE_HANDSHAKING && has_left)
+		loop_io_again(stream->loop, &stream->io, LOOP_READ);	/* the socket may have no more */
+}
+
+static void
+leave(struct stream *stream, struct slice rest)
+{
+	rest = tell_while_due(stream, rest);
+	if (rest.len > 0 && !is_over(stream))
+		store_add_in(stream, rest);
+}
+
+/* n bytes were read into the scratch buffer. */
+static void
+take_input(struct stream *stream, char *scratch, size_t n)
+{
+	bool is_secret = stream->is_secret;
+	size_t used = 0;
+
+	if (stream->is_held || stream_unread(stream) > 0) {
+		store_add_in(stream, slice_make(scratch, n));
+		if (!stream->is_held)
+			tell_kept(stream);
+	} else {
+		used = tell(stream, slice_make(scratch, n));
+		if (used < n)
+			leave(stream, slice_make(scratch + used, n - used));
+	}
+	if (is_secret)
+		secret_wipe(scratch, n);
+	if (used < n || (stream->stops & STOP_DUE) != 0)
+		settle(stream);
+}
+
+/* What is kept, and the end. */
+static void
+tell_again(struct stream *stream)
+{
+	if (stream_unread(stream) > 0)
+		tell_kept(stream);
+	settle(stream);
+	if (can_tell(stream) && (stream->stops & STOP_ENDED) != 0)
+		raise_event(stream, STREAM_CLOSED);
+	else if (stream->state == STATE_OPEN)
+		wake_reader(stream);
+}
+
+static void
+set_due(struct stream *stream)
+{
+	bool is_kept = stream_unread(stream) > 0 || (stream->stops & STOP_ENDED) != 0;
+
+	if (!can_tell(stream) || (!is_kept && !stream->is_telling))
+		return;
+	stream->stops |= STOP_DUE;
+	if (is_kept)
+		loop_io_again(stream->loop, &stream->io, LOOP_READ);
+}
+
+/* False: there was none. */
+static bool
+tell_more(struct stream *stream)
+{
+	char *scratch = loop_scratch(stream->loop);
+	size_t n = 0;
+
+	if ((stream->stops & STOP_DUE) != 0) {
+		tell_again(stream);
+		return true;
+	}
+	if (stream->fd < 0 || stream->tls != NULL ||
+	    (stream->stops & (STOP_PAUSED | STOP_ENDED | STOP_FULL)) != 0 ||
+	    stream->ops->read(stream, scratch, stream->read_size, &n) != STREAM_IO_OK)
+		return false;
+	take_input(stream, scratch, n);
+	return true;
 }
 
 /* A peer that says why and closes resets what we write meanwhile: its words come first. */
@@ -230,11 +277,8 @@ static void
 fail_behind_input(struct stream *stream)
 {
 	int error = stream->error;
-	size_t n = 0;
 
-	if (stream->fd >= 0 && stream->tls == NULL && stream->is_reading && !stream->is_ended &&
-	    stream->ops->read(stream, loop_scratch(stream->loop), stream->read_size, &n) == STREAM_IO_OK) {
-		raise_data(stream, n);
+	if (tell_more(stream)) {
 		if (stream->state == STATE_FAILING)
 			loop_io_again(stream->loop, &stream->io, LOOP_WRITE);
 		return;
@@ -265,7 +309,7 @@ keep_copy(struct stream *stream, struct kernel_pipe *pipe)
 			stream->error = n < 0 ? errno : EPIPE;
 			return false;
 		}
-		keep(stream, slice_make(scratch, (size_t)n));
+		store_add_out(stream, slice_make(scratch, (size_t)n));
 		pipe->len -= (size_t)n;
 	}
 	return true;
@@ -275,12 +319,11 @@ keep_copy(struct stream *stream, struct kernel_pipe *pipe)
 static void
 take_pipe(struct stream *stream, struct kernel_pipe *pipe)
 {
-	struct kernel_pipes *pipes = loop_kernel_pipes(stream->loop);
+	struct kernel_pipes *pipes = store_pipes(stream->loop);
 	bool has_failed = stream_raw_empty(stream, pipe) == STREAM_IO_FAILED;
 
-	if (!has_failed && pipe->len > 0 && kernel_pipes_have_spare(pipes, loop_now(stream->loop))) {
-		stream->moved = pipe;
-		count_memory(0, KERNEL_PIPE_SIZE);
+	if (!has_failed && pipe->len > 0 && kernel_pipes_reserve(pipes, loop_now(stream->loop))) {
+		store_set_moved(stream, pipe);
 		update_watch(stream);
 		return;
 	}
@@ -296,11 +339,15 @@ take_pipe(struct stream *stream, struct kernel_pipe *pipe)
 static bool
 move_once(struct stream *stream)
 {
-	struct kernel_pipes *pipes = loop_kernel_pipes(stream->loop);
-	struct kernel_pipe *pipe = can_move(stream) ? kernel_pipe_get(pipes, loop_now(stream->loop)) : NULL;
+	struct kernel_pipes *pipes;
+	struct kernel_pipe *pipe;
 	enum stream_io io;
 	size_t n;
 
+	if (!can_move(stream))
+		return false;
+	pipes = store_pipes(stream->loop);
+	pipe = kernel_pipe_get(pipes, loop_now(stream->loop));
 	if (pipe == NULL)
 		return false;
 	io = stream_raw_fill(stream, pipe);
@@ -309,31 +356,55 @@ move_once(struct stream *stream)
 		take_pipe(stream->sink, pipe);
 	else
 		kernel_pipe_put(pipes, &pipe);
-	if (io == STREAM_IO_OK)
-		stream->on_event(stream, STREAM_MOVED, slice_make(NULL, n), stream->owner);
-	else if (io == STREAM_IO_FAILED)
+	if (io == STREAM_IO_OK) {
+		/* what does not fill a small read is read; behind what the sink has kept, more is to come */
+		stream->is_moving = n >= STREAM_READ_MIN || stream_kept(stream->sink) > 0;
+		(void)stream->on_event(stream, STREAM_MOVED, slice_make(NULL, n), stream->owner);
+	} else if (io == STREAM_IO_FAILED) {
 		fail(stream);
+	}
 	return io != STREAM_IO_AGAIN;
+}
+
+/*
+ * Large blocks are read only while the sink takes whole ones, since large reads to a slow one are only kept.
+ * Where the largest are not enough, what nobody looks at is moved unread.
+ */
+static void
+fit_reads(struct stream *stream, size_t n)
+{
+	if (stream_kept(stream->sink) > 0) {
+		stream->read_size = STREAM_READ_MIN;
+		stream->is_moving = false;
+	} else if (n >= stream->read_size) {
+		if (stream->read_size < LOOP_SCRATCH_SIZE)
+			stream->read_size *= 2;
+		else
+			stream->is_moving = stream->may_move;
+	}
 }
 
 static void
 read_once(struct stream *stream)
 {
-	bool is_short = is_memory_short();
+	bool is_short = store_is_short();
+	char *scratch = loop_scratch(stream->loop);
 	size_t n = 0, size = is_short ? SHORT_READ : stream->read_size;
 
-	if (is_short)
-		complain(stream->loop);
-	if (is_short && !is_sink_free(stream)) {
-		starve(stream);
+	if (is_short && !stream_is_fed(stream, true)) {
+		stream->stops |= STOP_STARVED;
+		store_starve(stream);
+		update_watch(stream);
 		return;
 	}
 	if (!is_short && move_once(stream))
 		return;
-	switch (stream->ops->read(stream, loop_scratch(stream->loop), size, &n)) {
+	switch (stream->ops->read(stream, scratch, size, &n)) {
 	case STREAM_IO_OK:
-		raise_data(stream, n);
-		if (can_read(stream) && stream->ops->has_pending(stream))
+		take_input(stream, scratch, n);
+		if (stream->sink != NULL && stream->state == STATE_OPEN)
+			fit_reads(stream, n);
+		if (stream->tls != NULL && can_read(stream) && stream->ops->has_pending(stream))
 			loop_io_again(stream->loop, &stream->io, LOOP_READ);
 		break;
 	case STREAM_IO_AGAIN:
@@ -341,7 +412,7 @@ read_once(struct stream *stream)
 		break;
 	case STREAM_IO_CLOSED:
 		/* still watched until it shows again: mostly the stream is closed before that */
-		stream->is_ended = true;
+		stream->stops |= STOP_ENDED;
 		raise_event(stream, STREAM_CLOSED);
 		break;
 	case STREAM_IO_FAILED:
@@ -355,14 +426,15 @@ write_kept(struct stream *stream)
 {
 	/* during a handshake it is the go-ahead, which the peer expects in the clear */
 	const struct stream_ops *ops = stream->state == STATE_HANDSHAKING ? &stream_raw : stream->ops;
+	struct store *store = stream->store;
 	enum stream_io io;
 	size_t done = 0;
 
-	if (stream->moved != NULL && stream->moved->len > 0)
-		return stream_raw_empty(stream, stream->moved);
-	io = ops->write(stream, buf_data(&stream->out), buf_len(&stream->out), &done);
+	if (store->moved != NULL && store->moved->len > 0)
+		return stream_raw_empty(stream, store->moved);
+	io = ops->write(stream, buf_data(&store->out), buf_len(&store->out), &done);
 	if (io == STREAM_IO_OK)
-		buf_consume(&stream->out, done);
+		buf_consume(&store->out, done);
 	return io;
 }
 
@@ -378,7 +450,7 @@ flush(struct stream *stream)
 	}
 	if (stream_kept(stream) > 0)
 		return false;
-	free_kept(stream);
+	store_clear_out(stream);
 	return true;
 }
 
@@ -407,7 +479,7 @@ finish_connect(struct stream *stream, int events)
 	}
 	stream->state = STATE_OPEN;
 	update_watch(stream);
-	if (stream->shut_asked && buf_len(&stream->out) == 0)
+	if (stream->shut_asked && stream_kept(stream) == 0)
 		stream->ops->shut(stream);
 	raise_event(stream, STREAM_CONNECTED);
 	if ((events & LOOP_READ) != 0 && can_read(stream))
@@ -417,7 +489,7 @@ finish_connect(struct stream *stream, int events)
 static void
 advance_handshake(struct stream *stream)
 {
-	if (buf_len(&stream->out) > 0 && !flush(stream))
+	if (stream_kept(stream) > 0 && !flush(stream))
 		return;
 	switch (stream_tls_handshake(stream)) {
 	case STREAM_IO_OK:
@@ -436,11 +508,13 @@ advance_handshake(struct stream *stream)
 	}
 }
 
-/* Readable though nobody reads: paused, starved or at its end.  Unless the callback before has closed it. */
+/* Readable though nothing is read: something else is due, or it is to stop. */
 static void
-stop_reading(struct stream *stream)
+read_nothing(struct stream *stream)
 {
-	if (stream->state == STATE_OPEN)
+	if (can_tell(stream) && (stream->stops & STOP_DUE) != 0)
+		tell_again(stream);
+	else if (stream->state == STATE_OPEN)
 		update_watch(stream);
 }
 
@@ -449,6 +523,11 @@ on_ready(struct loop_io *io, int events)
 {
 	struct stream *stream = loop_owner(io, struct stream, io);
 
+	/* mostly */
+	if (events == LOOP_READ && can_read(stream)) {
+		read_once(stream);
+		return;
+	}
 	switch ((enum state)stream->state) {
 	case STATE_CONNECTING:
 		finish_connect(stream, events);
@@ -464,7 +543,7 @@ on_ready(struct loop_io *io, int events)
 		if ((events & LOOP_READ) != 0 && can_read(stream))
 			read_once(stream);
 		else if ((events & LOOP_READ) != 0)
-			stop_reading(stream);
+			read_nothing(stream);
 		break;
 	case STATE_FAILING:
 		fail_behind_input(stream);
@@ -479,7 +558,7 @@ static void
 init(struct stream *stream, struct loop *loop, int fd, enum state state)
 {
 	*stream = (struct stream){ .loop = loop, .ops = &stream_raw, .fd = fd, .read_size = STREAM_READ_MIN,
-		.state = (uint8_t)state, .is_reading = true };
+		.state = (uint8_t)state };
 	loop_io_init(&stream->io, fd, on_ready);
 }
 
@@ -514,20 +593,84 @@ stream_set_owner(struct stream *stream, stream_callback *on_event, void *owner)
 {
 	stream->on_event = on_event;
 	stream->owner = owner;
+	set_due(stream);
 }
 
 void
-stream_accept_tls(struct stream *stream, const struct tls_front *front, struct slice early)
+stream_tell_again(struct stream *stream)
+{
+	set_due(stream);
+}
+
+size_t
+stream_unread(const struct stream *stream)
+{
+	return stream->store != NULL ? buf_len(&stream->store->in) : 0;
+}
+
+size_t
+stream_take_unread(struct stream *stream, char *data, size_t n)
+{
+	struct buf in;
+
+	if (stream_unread(stream) == 0)
+		return 0;
+	in = store_take_in(stream);
+	n = n < buf_len(&in) ? n : buf_len(&in);
+	memcpy(data, buf_data(&in), n);
+	buf_consume(&in, n);
+	store_put_in(stream, &in);
+	return n;
+}
+
+bool
+stream_has_ended(const struct stream *stream)
+{
+	return (stream->stops & STOP_ENDED) != 0;
+}
+
+void
+stream_set_sink(struct stream *stream, struct stream *sink)
+{
+	stream->sink = sink;
+	stream->read_size = STREAM_READ_MIN;
+	stream->is_moving = false;
+}
+
+void
+stream_let_move(struct stream *stream, bool may_move)
+{
+	stream->may_move = may_move;
+	stream->is_moving = stream->is_moving && may_move;
+}
+
+void
+stream_set_secret(struct stream *stream, bool is_secret)
+{
+	stream->is_secret = is_secret;
+	if (stream->tls != NULL)
+		stream_tls_set_secret(stream);
+}
+
+static void
+begin_tls(struct stream *stream)
+{
+	stream->state = STATE_HANDSHAKING;
+	stream->ops = &stream_tls;
+	stream->stops &= STOP_PAUSED | STOP_ENDED;
+	store_stop_starving(stream);
+}
+
+void
+stream_accept_tls(struct stream *stream, const struct tls_front *front)
 {
 	if (stream->state != STATE_OPEN)
 		return;
-	stream->state = STATE_HANDSHAKING;
-	stream->ops = &stream_tls;
-	stream_tls_accept(stream, front, early);
-	stop_starving(stream);
+	begin_tls(stream);
+	stream_tls_accept(stream, front);
 	stream->tls_wants_read = true;
 	update_watch(stream);
-	if (early.len > 0)
+	if (stream_unread(stream) > 0)
 		loop_io_again(stream->loop, &stream->io, LOOP_READ);	/* the socket may have no more */
 }
 
@@ -536,11 +679,9 @@ stream_connect_tls(struct stream *stream, const struct tls_back *back)
 {
 	if (stream->state != STATE_OPEN)
 		return;
-	stream->state = STATE_HANDSHAKING;
-	stream->ops = &stream_tls;
+	begin_tls(stream);
 	stream_tls_connect(stream, back);
-	stop_starving(stream);
-	if (buf_len(&stream->out) == 0 && stream_tls_handshake(stream) == STREAM_IO_FAILED)
+	if (stream_kept(stream) == 0 && stream_tls_handshake(stream) == STREAM_IO_FAILED)
 		fail_later(stream);
 	else
 		update_watch(stream);
@@ -552,8 +693,8 @@ stream_write(struct stream *stream, struct slice data)
 	size_t done = 0;
 
 	if (stream->state == STATE_CONNECTING && data.len > 0) {
-		keep(stream, data);
-		return buf_len(&stream->out);
+		store_add_out(stream, data);
+		return stream_kept(stream);
 	}
 	if (stream->state != STATE_OPEN || stream->shut_asked || data.len == 0)
 		return stream_kept(stream);
@@ -563,7 +704,7 @@ stream_write(struct stream *stream, struct slice data)
 		return 0;
 	}
 	if (done < data.len) {
-		keep(stream, slice_from(data, done));
+		store_add_out(stream, slice_from(data, done));
 		update_watch(stream);
 	}
 	return stream_kept(stream);
@@ -572,7 +713,11 @@ stream_write(struct stream *stream, struct slice data)
 size_t
 stream_kept(const struct stream *stream)
 {
-	return buf_len(&stream->out) + (stream->moved != NULL ? stream->moved->len : 0);
+	const struct store *store = stream->store;
+
+	if (store == NULL)
+		return 0;
+	return buf_len(&store->out) + (store->moved != NULL ? store->moved->len : 0);
 }
 
 void
@@ -585,20 +730,37 @@ stream_set_options(struct stream *stream, const struct tcp_settings *tcp)
 void
 stream_pause(struct stream *stream)
 {
-	if (!stream->is_reading)
+	if ((stream->stops & STOP_PAUSED) != 0)
 		return;
-	stream->is_reading = false;
+	stream->stops = (uint8_t)((stream->stops & ~STOP_DUE) | STOP_PAUSED);
 	if (stream->state == STATE_OPEN)
 		update_watch(stream);
 }
 
 void
+stream_hold(struct stream *stream)
+{
+	bool is_paused = (stream->stops & STOP_PAUSED) != 0;
+
+	if (stream->is_held && !is_paused)
+		return;
+	stream->is_held = true;
+	stream->read_size = STREAM_READ_MIN;
+	stream->stops &= (uint8_t) ~(STOP_PAUSED | STOP_DUE);
+	note_fullness(stream);
+	if (is_paused && stream->state == STATE_OPEN)
+		wake_reader(stream);
+}
+
+void
 stream_resume(struct stream *stream)
 {
-	if (stream->is_reading)
+	if (!stream->is_held && (stream->stops & STOP_PAUSED) == 0)
 		return;
-	stream->is_reading = true;
-	if (stream->state == STATE_OPEN)
+	stream->is_held = false;
+	stream->stops &= (uint8_t) ~(STOP_PAUSED | STOP_FULL);
+	set_due(stream);
+	if (stream->state == STATE_OPEN && (stream->stops & STOP_DUE) == 0)
 		wake_reader(stream);
 }
 
@@ -628,8 +790,7 @@ stream_close(struct stream *stream)
 	if (stream->fd >= 0)
 		close(stream->fd);
 	stream->fd = -1;
-	stop_starving(stream);
-	free_kept(stream);
+	store_clear(stream);
 }
 
 bool

@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
+#include "net/kernel_pipe.h"
+
 enum { MOVE = SPLICE_F_MOVE | SPLICE_F_NONBLOCK };
 
 static bool

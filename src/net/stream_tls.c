@@ -30,29 +30,6 @@ enum { FRUITLESS_MAX = 64 * 1024 };
 static BIO_METHOD *method;
 static pthread_once_t method_once = PTHREAD_ONCE_INIT;
 
-static void
-free_early(struct tls *tls)
-{
-	if (tls->early == NULL)
-		return;
-	buf_wipe(tls->early);
-	xfree(tls->early);
-	tls->early = NULL;
-}
-
-/* All of it lies before the client's Finished: when the handshake is done, it is gone. */
-static int
-read_early(struct tls *tls, char *data, size_t n)
-{
-	if (n > buf_len(tls->early))
-		n = buf_len(tls->early);
-	memcpy(data, buf_data(tls->early), n);
-	buf_consume(tls->early, n);
-	if (buf_len(tls->early) == 0)
-		free_early(tls);
-	return (int)n;
-}
-
 static int
 bio_read(BIO *bio, char *data, int n)
 {
@@ -60,13 +37,13 @@ bio_read(BIO *bio, char *data, int n)
 	ssize_t got;
 
 	BIO_clear_retry_flags(bio);
-	if (tls->early != NULL)
-		return read_early(tls, data, (size_t)n);
+	if (!tls->is_done && stream_unread(tls->stream) > 0)
+		return (int)stream_take_unread(tls->stream, data, (size_t)n);
 	if (tls->is_empty) {
 		BIO_set_retry_read(bio);
 		return -1;
 	}
-	if (tls->fruitless > FRUITLESS_MAX && SSL_is_init_finished(tls->ssl)) {
+	if (tls->fruitless > FRUITLESS_MAX && tls->is_done) {
 		tls->stream->error = EPROTO;
 		return -1;
 	}
@@ -152,11 +129,24 @@ start(struct stream *stream, SSL_CTX *ctx)
 	SSL_set_bio(tls->ssl, bio, bio);
 	tls->stream = stream;
 	stream->tls = tls;
+	stream_tls_set_secret(stream);
 	return tls;
 }
 
 void
-stream_tls_accept(struct stream *stream, const struct tls_front *front, struct slice early)
+stream_tls_set_secret(struct stream *stream)
+{
+	struct tls *tls = stream->tls;
+
+	/* records are decrypted where they were read, and that memory is given back as it is */
+	if (stream->is_secret)
+		SSL_set_options(tls->ssl, SSL_OP_CLEANSE_PLAINTEXT);
+	else
+		SSL_clear_options(tls->ssl, SSL_OP_CLEANSE_PLAINTEXT);
+}
+
+void
+stream_tls_accept(struct stream *stream, const struct tls_front *front)
 {
 	struct tls_server *server = tls_server_get(front->context);
 	struct tls *tls = start(stream, server->first);
@@ -165,10 +155,6 @@ stream_tls_accept(struct stream *stream, const struct tls_front *front, struct s
 	tls->front = front;
 	tls->alpn = front->alpn;
 	SSL_set_accept_state(tls->ssl);
-	if (early.len == 0)
-		return;
-	tls->early = xcalloc(1, sizeof(*tls->early));
-	buf_append_slice(tls->early, early);
 }
 
 static void
@@ -254,6 +240,12 @@ stream_tls_handshake(struct stream *stream)
 	clear_errors();
 	stream->tls_wants_read = stream->tls_wants_write = false;
 	if (SSL_do_handshake(tls->ssl) == 1) {
+		/* it came before TLS and would be told as if it had come through it */
+		if (stream_unread(stream) > 0) {
+			stream->error = EPROTO;
+			return STREAM_IO_FAILED;
+		}
+		tls->is_done = true;
 		tls->front = NULL;
 		tls->has_more = SSL_has_pending(tls->ssl);
 		tls->is_empty = false;
@@ -352,7 +344,6 @@ tls_close(struct stream *stream, bool politely)
 		send_close_notify(tls);
 	SSL_free(tls->ssl);
 	tls_client_free(&tls->client);
-	free_early(tls);
 	xfree(tls);
 	clear_errors();
 }

@@ -39,9 +39,9 @@ struct tls {
 	uint64_t server;
 	unsigned long error;		/* OpenSSL's code of the failure, or 0 */
 	uint8_t binding[TLS_BINDING_SIZE];	/* what a ticket must have been made for */
-	struct buf *early;		/* read before TLS began, and not by OpenSSL yet; NULL: none */
 	size_t fruitless;		/* bytes read from the socket since there last was data */
 	enum stream_io end;		/* what comes behind the data already delivered, or STREAM_IO_OK */
+	bool is_done;			/* the handshake */
 	bool is_empty;			/* the last read of the socket was a short one */
 	bool has_ended;			/* the socket said FIN */
 	bool has_more;			/* the last read stopped before bytes that OpenSSL holds */

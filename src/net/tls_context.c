@@ -14,6 +14,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "base/buf.h"
 #include "base/digest.h"
 #include "base/hash.h"
 #include "base/log.h"

@@ -10,14 +10,14 @@
 #include "base/xalloc.h"
 #include "proto/sasl.h"
 
-enum { KEPT_MAX = 64 * 1024 };		/* of what a server says before its words are relayed */
-
 static void
 finish(struct back *back, enum back_event event)
 {
 	loop_timer_stop(back->stream.loop, &back->timer);
-	if (event == BACK_EVENT_READY)
+	if (event == BACK_EVENT_READY) {
 		back->phase = BACK_READY;
+		stream_hold(&back->stream);
+	}
 	back->on_event(back, event, back->owner);
 }
 
@@ -133,30 +133,17 @@ on_tls_ready(struct back *back)
 	perform(back, dial_tls_started(back->dial));
 }
 
-static void
+static size_t
 on_data(struct back *back, struct slice data)
 {
-	enum dial_result result;
 	size_t used;
+	enum dial_result result = dial_feed(back->dial, data, &used);
 
-	if (back->phase != BACK_DIAL) {
-		buf_append_slice(&back->in, data);
-		if (buf_len(&back->in) > KEPT_MAX)
-			stream_pause(&back->stream);
-		return;
-	}
-	if (buf_len(&back->in) == 0) {
-		result = dial_feed(back->dial, data, &used);
-		buf_append_slice(&back->in, slice_from(data, used));
-	} else {
-		buf_append_slice(&back->in, data);
-		result = dial_feed(back->dial, buf_slice(&back->in), &used);
-		buf_consume(&back->in, used);
-	}
 	perform(back, result);
+	return used;
 }
 
-static void
+static size_t
 on_stream(struct stream *stream, enum stream_event event, struct slice data, void *owner)
 {
 	struct back *back = owner;
@@ -170,8 +157,7 @@ on_stream(struct stream *stream, enum stream_event event, struct slice data, voi
 		on_tls_ready(back);
 		break;
 	case STREAM_DATA:
-		on_data(back, data);
-		break;
+		return on_data(back, data);
 	case STREAM_DRAINED:
 	case STREAM_MOVED:
 		break;
@@ -183,6 +169,7 @@ on_stream(struct stream *stream, enum stream_event event, struct slice data, voi
 		finish(back, BACK_EVENT_FAILED);
 		break;
 	}
+	return data.len;
 }
 
 static void
@@ -235,7 +222,6 @@ back_close(struct back *back)
 	loop_timer_stop(back->stream.loop, &back->timer);
 	stream_close(&back->stream);
 	back_forget_dial(back);
-	buf_wipe(&back->in);
 	back->phase = BACK_IDLE;
 }
 

@@ -17,7 +17,7 @@
 enum back_phase { BACK_IDLE, BACK_CONNECT, BACK_TLS, BACK_DIAL, BACK_READY };
 
 enum back_event {
-	BACK_EVENT_READY,	/* logged in, or as far as the order wants: the stream is the owner's now */
+	BACK_EVENT_READY,	/* logged in, or as far as is wanted: the stream, held, is the owner's now */
 	BACK_EVENT_REFUSED,	/* the server refused the login; back->dial->last has its words */
 	BACK_EVENT_LATER,	/* the server cannot now */
 	BACK_EVENT_FAILED	/* refused connection, timeout, TLS failure, out of protocol: back_reason */
@@ -62,7 +62,6 @@ struct back {
 	struct loop_timer timer;
 	back_callback *on_event;
 	void *owner;
-	struct buf in;				/* the server's bytes behind the dial's: the relay's first */
 	int64_t started_at;			/* loop_now */
 	enum back_phase phase;			/* where it failed, too */
 	enum back_cause cause;

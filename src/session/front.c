@@ -7,16 +7,12 @@
 
 #include <sys/socket.h>
 
-#include "base/digest.h"
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "session/login.h"
 #include "session/relay.h"
 
-enum {
-	PARKED_MAX = 16 * 1024,		/* what a client may pipeline while its login is under way */
-	FLUSH_AT = 4096			/* bytes of answers to pipelined commands that are written at once */
-};
+enum { FLUSH_AT = 4096 };		/* bytes of answers to pipelined commands that are written at once */
 
 void
 front_learn_local(struct session *s)
@@ -100,7 +96,7 @@ start_tls(struct session *s)
 {
 	front_flush(s);
 	session_enter(s, FRONT_TLS);
-	stream_accept_tls(&s->front, &s->settings->front_tls, slice_of(NULL));
+	stream_accept_tls(&s->front, &s->settings->front_tls);
 }
 
 static void
@@ -157,7 +153,6 @@ run_commands(struct session *s, struct slice in)
 	size_t total = 0, used;
 	enum step step;
 
-	s->login->is_running = true;
 	while (s->phase == FRONT_COMMAND && total < in.len && stream_kept(&s->front) == 0) {
 		const char *verb = NULL;
 
@@ -171,43 +166,15 @@ run_commands(struct session *s, struct slice in)
 		if (s->phase == FRONT_COMMAND && buf_len(&d->out) >= FLUSH_AT)
 			front_flush(s);
 	}
-	if (s->login == NULL)
-		return total;
-	s->login->is_running = false;
-	if (s->phase == FRONT_COMMAND)
-		front_flush(s);
-	if (s->phase == FRONT_COMMAND && stream_kept(&s->front) > 0)
-		stream_pause(&s->front);
 	return total;
-}
-
-/* What is not consumed is the mediator's. */
-static void
-look_whether_mediated(struct session *s)
-{
-	if (s->login != NULL && s->login->is_handed_over)
-		relay_begin(s);
-}
-
-static void
-run_parked(struct session *s)
-{
-	size_t used = run_commands(s, buf_slice(&s->login->in));
-
-	if (s->login != NULL)
-		buf_consume(&s->login->in, used);
-	look_whether_mediated(s);
 }
 
 void
 front_begin(struct session *s)
 {
-	if (s->login == NULL)
-		s->login = login_new(s);
+	s->login = login_new(s);
 	if (s->proto->verbs != NULL) {
 		begin_dialogue(s);
-		if (buf_len(&s->login->in) > 0)
-			run_parked(s);
 		return;
 	}
 	/* nothing to be read before there is somebody to pass it to */
@@ -218,48 +185,36 @@ front_begin(struct session *s)
 void
 front_resume(struct session *s)
 {
-	struct login *login = s->login;
-
 	session_enter(s, FRONT_COMMAND);
 	stream_resume(&s->front);
 	front_flush(s);
-	if (login->is_running)
-		return;
-	if (buf_len(&login->in) > 0)
-		run_parked(s);
-	if (s->login != NULL && login->client_closed && s->phase == FRONT_COMMAND)
-		session_end(s, END_CLIENT_LEFT);
 }
 
-static void
+/* Stays within commands, has begun a login, TLS or the mediator, or is over. */
+static size_t
 on_data(struct session *s, struct slice data)
 {
-	struct login *login = s->login;
-	size_t used;
+	size_t used = run_commands(s, data);
 
-	if (s->phase == FRONT_COMMAND && buf_len(&login->in) == 0) {
-		used = run_commands(s, data);
-		if (s->login != NULL)
-			buf_append_slice(&login->in, slice_from(data, used));
-		look_whether_mediated(s);
-		return;
-	}
-	buf_append_slice(&login->in, data);
+	if (s->login == NULL)
+		return used;
 	if (s->phase == FRONT_COMMAND)
-		run_parked(s);
-	else if (buf_len(&login->in) > PARKED_MAX)
+		front_flush(s);
+	if (s->login->is_handed_over)
+		relay_begin(s);
+	else if (s->phase == FRONT_AUTH || s->phase == FRONT_ROUTE)
+		stream_hold(&s->front);
+	else if (s->phase == FRONT_COMMAND && stream_kept(&s->front) > 0)
 		stream_pause(&s->front);
+	return used;
 }
 
 /* The client has read its answers: it may ask again. */
 static void
 on_drained(struct session *s)
 {
-	if (s->phase != FRONT_COMMAND)
-		return;
-	stream_resume(&s->front);
-	if (buf_len(&s->login->in) > 0)
-		run_parked(s);
+	if (s->phase == FRONT_COMMAND)
+		stream_resume(&s->front);
 }
 
 static void
@@ -277,19 +232,20 @@ on_tls_ready(struct session *s)
 	front_flush(s);
 }
 
-/* A client may half-close behind a pipelined login; in the queue it has no place then. */
+/*
+ * A client may half-close behind a pipelined login, and leaves where that fails: this comes again when the
+ * stream is resumed.  In the queue it has no place then.
+ */
 static void
 on_closed(struct session *s)
 {
 	bool dialling = s->phase == FRONT_AUTH || (s->phase == FRONT_ROUTE && !leg_is_queued(s->leg));
 
-	if (dialling)
-		s->login->client_closed = true;
-	else
+	if (!dialling)
 		session_end(s, END_CLIENT_LEFT);
 }
 
-void
+size_t
 front_event(struct session *s, enum stream_event event, struct slice data)
 {
 	switch (event) {
@@ -303,13 +259,7 @@ front_event(struct session *s, enum stream_event event, struct slice data)
 		on_tls_ready(s);
 		break;
 	case STREAM_DATA:
-		if (s->phase == FRONT_PROXY)
-			front_proxy_read(s, data);
-		else
-			on_data(s, data);
-		/* where it was read; a password may be in it */
-		secret_wipe(loop_scratch(s->worker->loop), data.len);
-		break;
+		return s->phase == FRONT_PROXY ? front_proxy_read(s, data) : on_data(s, data);
 	case STREAM_CLOSED:
 		on_closed(s);
 		break;
@@ -317,4 +267,5 @@ front_event(struct session *s, enum stream_event event, struct slice data)
 		session_end(s, s->phase == FRONT_TLS ? END_CLIENT_TLS : END_CLIENT_LOST);
 		break;
 	}
+	return data.len;
 }

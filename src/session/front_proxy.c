@@ -24,7 +24,6 @@ refuse(struct session *s, const char *why)
 void
 front_proxy_begin(struct session *s)
 {
-	s->login = login_new(s);
 	session_enter(s, FRONT_PROXY);
 	session_wake_at(s, s->accepted_at + HEADER_MS);
 }
@@ -32,7 +31,7 @@ front_proxy_begin(struct session *s)
 void
 front_proxy_late(struct session *s)
 {
-	refuse(s, buf_len(&s->login->in) > 0 ? "only a part of it came in time" : "none came in time");
+	refuse(s, stream_unread(&s->front) > 0 ? "only a part of it came in time" : "none came in time");
 }
 
 /* The identity has constants; an unheard-of version is TLS all the same. */
@@ -86,23 +85,23 @@ believe(struct session *s, const struct proxy_facts *facts)
 		log_facts(s, facts);
 }
 
-void
+size_t
 front_proxy_read(struct session *s, struct slice data)
 {
-	struct buf *in = &s->login->in;
 	struct proxy_facts facts;
 
-	buf_append_slice(in, data);
-	switch (proxy_facts_read(buf_slice(in), &facts)) {
+	switch (proxy_facts_read(data, &facts)) {
 	case PROXY_MORE:
-		break;
+		return 0;
 	case PROXY_BAD:
 		refuse(s, facts.why);
-		break;
+		return 0;
 	case PROXY_DONE:
 		believe(s, &facts);
-		buf_consume(in, facts.len);
 		session_begin(s);
-		break;
+		/* what is behind it is the client's, its hello perhaps */
+		stream_tell_again(&s->front);
+		return facts.len;
 	}
+	return 0;
 }

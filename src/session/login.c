@@ -43,7 +43,6 @@ login_free(struct login **login, struct loop *loop)
 	if (gone == NULL)
 		return;
 	dialogue_wipe(&gone->dialogue);
-	buf_wipe(&gone->in);
 	offer_put(&gone->offer);
 	forget_user(gone);
 	loop_defer(loop, xfree, gone);

@@ -15,16 +15,13 @@
 struct login {
 	struct session *session;
 	struct dialogue dialogue;
-	struct buf in;				/* the client's bytes not consumed yet */
 	struct offer *offer;
 	struct auth_request auth;
 	struct loop_timer delay;		/* the auth source wants the login to wait */
 	char *user;				/* canonical name claimed, or the auth source's for it */
 	int errors, tries;			/* bad commands and wrong guesses; logins begun */
-	bool is_running;			/* commands are being run: no second run within */
 	bool is_repeatable;			/* another server would take it without the client */
 	bool is_handed_over;			/* the dialogue is over: the mediator is next */
-	bool client_closed;			/* it sent its FIN behind what it pipelined */
 };
 
 struct login *login_new(struct session *s);

@@ -27,10 +27,10 @@ relay_begin(struct session *s)
 	kind_of(s)->begin(s);
 }
 
-void
+size_t
 relay_front_event(struct session *s, enum stream_event event, struct slice data)
 {
-	kind_of(s)->on_front(s, event, data);
+	return kind_of(s)->on_front(s, event, data);
 }
 
 unsigned
@@ -58,6 +58,7 @@ void
 relay_start(struct session *s)
 {
 	session_enter(s, FRONT_RELAY);
+	stream_set_secret(&s->front, false);
 	login_free(&s->login, s->worker->loop);
 	snapshot_put(s->snapshot, s->worker->index);
 	s->snapshot = NULL;

@@ -24,7 +24,7 @@ enum relay_look {
 /* One file each.  The session is in FRONT_RELAY or FRONT_DRAIN; those that are void may end it. */
 struct relay_kind {
 	void (*begin)(struct session *s);	/* takes over from s->login, with a leg or without */
-	void (*on_front)(struct session *s, enum stream_event event, struct slice data);
+	size_t (*on_front)(struct session *s, enum stream_event event, struct slice data);
 	unsigned (*look)(const struct session *s);		/* enum relay_look */
 	int (*reply_timeout)(const struct session *s);		/* ms, for what is owed now; 0: none */
 	void (*on_reply_timeout)(struct session *s);
@@ -46,16 +46,14 @@ struct relay {
 	bool client_spoke_last;			/* as far as one can tell without a filter, a reply is due */
 	/* Of mediated sessions: */
 	bool can_replace;			/* another server takes it, without a word of the client */
-	bool waits;				/* `held` waits for the server's next words */
-	bool is_feeding;			/* the mediator is being told what the client said */
-	struct buf held;			/* the client's input that is not done yet */
+	bool waits;				/* the client's input waits for the server's next words */
 	int64_t message_since;			/* when the transaction at hand began */
 	_Alignas(void *) unsigned char filter[];	/* the protocol's filter or mediator's state */
 };
 
 /* Takes over from s->login. */
 void relay_begin(struct session *s);
-void relay_front_event(struct session *s, enum stream_event event, struct slice data);
+size_t relay_front_event(struct session *s, enum stream_event event, struct slice data);
 void relay_on_time(struct session *s);		/* FRONT_RELAY's */
 unsigned relay_look(const struct session *s);	/* enum relay_look */
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * relay_mediate.c: does what the protocol's mediator wants.  The client's input is
- * kept while it waits for the server's words or for another server; a server
- * that is lost between two transactions is replaced at the next.
+ * relay_mediate.c: does what the protocol's mediator wants.  The client's
+ * stream keeps its input while it waits for the server's words or for another
+ * server; a server that is lost between two transactions is replaced at the
+ * next.
  */
 #include "session/relay.h"
 
@@ -19,8 +20,7 @@
 
 enum {
 	FINAL_REPLY_MS = 600 * 1000,	/* for a whole message (RFC 5321 section 4.5.3.2.6) */
-	MS_PER_BYTE = 2,		/* of payload: at fewer than 500 octets a second time runs out */
-	HELD_MAX = 16 * 1024		/* of the client's input while a server is dialled */
+	MS_PER_BYTE = 2			/* of payload: at fewer than 500 octets a second time runs out */
 };
 
 static bool
@@ -79,7 +79,7 @@ static void
 drop_server(struct session *s)
 {
 	session_drop_legs(s);
-	s->relay->up.to = s->relay->down.from = NULL;
+	s->relay->down.from = NULL;
 }
 
 /* Who does not read its replies is not asked for more commands. */
@@ -93,23 +93,23 @@ is_deaf(const struct session *s)
 static bool
 is_quiet(const struct session *s)
 {
-	return mediator_of(s)->at_boundary(s->relay->filter) && buf_len(&s->relay->held) == 0;
+	return mediator_of(s)->at_boundary(s->relay->filter) && stream_unread(&s->front) == 0;
 }
 
-/* Reads of the client stand still while its input waits, or what comes of it cannot be got rid of. */
+/* The client is not heard while its input waits, or what comes of it cannot be got rid of. */
 static void
 adjust(struct session *s)
 {
 	const struct back *server = server_of(s);
-	bool is_full, is_kept_waiting;
+	bool is_full;
 
 	if (!is_relaying(s))
 		return;
 	is_full = server != NULL && stream_kept(&server->stream) > 0;
-	/* who leaves while a server is looked for is to be noticed */
-	is_kept_waiting = is_dialling(s) ? buf_len(&s->relay->held) > HELD_MAX : s->relay->waits;
-	if (is_kept_waiting || is_full || is_deaf(s))
+	if (is_full || is_deaf(s) || (s->relay->waits && !is_dialling(s)))
 		stream_pause(&s->front);
+	else if (is_dialling(s))
+		stream_hold(&s->front);		/* who leaves meanwhile is to be noticed */
 	else
 		stream_resume(&s->front);
 }
@@ -282,7 +282,6 @@ feed_client(struct session *s, struct slice in)
 	bool goes_on = true;
 
 	s->relay->waits = false;
-	s->relay->is_feeding = true;
 	while (goes_on && used < in.len && !is_deaf(s)) {
 		void *state = s->relay->filter;
 		bool was_boundary = mediator->at_boundary(state);
@@ -297,8 +296,6 @@ feed_client(struct session *s, struct slice in)
 		deliver(s, &m, &s->relay->up);
 		goes_on = fulfil(s, &m);
 	}
-	if (s->relay != NULL)
-		s->relay->is_feeding = false;
 	return used;
 }
 
@@ -334,54 +331,42 @@ look_whether_done(struct session *s)
 		session_end(s, mediator_of(s)->at_boundary(s->relay->filter) ? END_DONE : END_CLIENT_LOST);
 }
 
-/* The client's input that was kept, now that it may go on. */
-static void
-feed_held(struct session *s)
+/* Told to go, a client may begin nothing more. */
+static bool
+has_to_leave(struct session *s)
 {
-	struct buf in;
+	bool is_time = s->phase == FRONT_DRAIN && mediator_of(s)->at_boundary(s->relay->filter);
 
-	if (!is_relaying(s) || is_dialling(s) || s->relay->is_feeding)
-		return;
-	if (s->phase == FRONT_DRAIN && mediator_of(s)->at_boundary(s->relay->filter)) {
+	if (is_time)
 		session_end(s, END_SHUTDOWN);
-		return;
-	}
-	in = s->relay->held;	/* more may be kept meanwhile, behind what is left of this */
-	s->relay->held = (struct buf){ 0 };
-	buf_consume(&in, feed_client(s, buf_slice(&in)));
-	if (s->relay != NULL && buf_len(&in) > 0) {
-		buf_append_slice(&in, buf_slice(&s->relay->held));
-		buf_clear(&s->relay->held);
-		s->relay->held = in;
-	} else {
-		buf_clear(&in);
-	}
-	if (s->relay == NULL)
-		return;
-	look_whether_done(s);
-	adjust(s);
+	return is_time;
 }
 
+/* The client's input may go on, what is kept of it and what comes. */
 static void
+hear_client(struct session *s)
+{
+	if (!is_relaying(s) || is_dialling(s) || has_to_leave(s))
+		return;
+	adjust(s);
+	if (s->relay->up.is_closed)
+		stream_tell_again(&s->front);
+}
+
+static size_t
 on_client_data(struct session *s, struct slice data)
 {
-	size_t used = 0;
+	size_t used;
 
-	if (buf_len(&s->relay->held) == 0 && !s->relay->waits)
-		used = feed_client(s, data);
+	if (has_to_leave(s))
+		return data.len;
+	used = feed_client(s, data);
 	if (s->relay == NULL)
-		return;
-	if (used < data.len) {
-		bool was_empty = buf_len(&s->relay->held) == 0;
-
-		buf_append_slice(&s->relay->held, slice_from(data, used));
-		if (!was_empty && !s->relay->waits)
-			feed_held(s);
-	}
-	if (s->relay == NULL)
-		return;
-	look_whether_done(s);
+		return used;
+	if (used == data.len)
+		look_whether_done(s);
 	adjust(s);
+	return used;
 }
 
 /* In a queue it has no place any more. */
@@ -396,7 +381,7 @@ on_client_closed(struct session *s)
 	look_whether_done(s);
 }
 
-static void
+static size_t
 on_front(struct session *s, enum stream_event event, struct slice data)
 {
 	switch (event) {
@@ -405,12 +390,11 @@ on_front(struct session *s, enum stream_event event, struct slice data)
 	case STREAM_MOVED:
 		break;
 	case STREAM_DATA:
-		on_client_data(s, data);
-		break;
+		return on_client_data(s, data);
 	case STREAM_DRAINED:
 		if (server_of(s) != NULL)
 			stream_resume(&server_of(s)->stream);
-		feed_held(s);
+		hear_client(s);
 		break;
 	case STREAM_CLOSED:
 		on_client_closed(s);
@@ -419,6 +403,7 @@ on_front(struct session *s, enum stream_event event, struct slice data)
 		session_end(s, END_CLIENT_LOST);
 		break;
 	}
+	return data.len;
 }
 
 /* What it owed is answered with a temporary failure; nothing is sent twice. */
@@ -433,29 +418,23 @@ lose_server(struct session *s, const char *why, enum end_reason reason)
 	}
 	session_log(s, is_boundary ? LOG_DEBUG : LOG_WARNING, "server lost: %s while relaying", why);
 	tell_server_gone(s);
-	feed_held(s);
+	s->relay->waits = false;
+	hear_client(s);
 }
 
-static void
+static size_t
 on_server_data(struct session *s, struct slice data)
 {
-	struct back *back = server_of(s);
-	size_t used;
+	size_t used = feed_server(s, data);
 
-	if (buf_len(&back->in) == 0) {
-		used = feed_server(s, data);
-		if (server_of(s) == back)
-			buf_append_slice(&back->in, slice_from(data, used));
-	} else {
-		buf_append_slice(&back->in, data);
-		used = feed_server(s, buf_slice(&back->in));
-		if (server_of(s) == back)
-			buf_consume(&back->in, used);
-	}
-	feed_held(s);
+	if (s->relay == NULL)
+		return used;
+	s->relay->waits = false;
+	hear_client(s);
+	return used;
 }
 
-static void
+static size_t
 on_back(struct stream *stream, enum stream_event event, struct slice data, void *owner)
 {
 	struct session *s = owner;
@@ -467,8 +446,7 @@ on_back(struct stream *stream, enum stream_event event, struct slice data, void 
 	case STREAM_MOVED:
 		break;
 	case STREAM_DATA:
-		on_server_data(s, data);
-		break;
+		return on_server_data(s, data);
 	case STREAM_DRAINED:
 		s->last_data = loop_now(s->worker->loop);
 		adjust(s);
@@ -478,6 +456,7 @@ on_back(struct stream *stream, enum stream_event event, struct slice data, void 
 		lose_server(s, stream_reason(stream, reason), END_SERVER_LOST);
 		break;
 	}
+	return data.len;
 }
 
 static void
@@ -531,10 +510,8 @@ go_on(struct session *s)
 {
 	s->last_data = loop_now(s->worker->loop);
 	relay_watch(s);
-	if (server_of(s) != NULL && buf_len(&server_of(s)->in) > 0)
-		on_server_data(s, slice_of(NULL));
-	else
-		feed_held(s);
+	s->relay->waits = false;
+	hear_client(s);
 }
 
 static void
@@ -584,16 +561,13 @@ on_leg(struct leg *leg, enum leg_event event)
 static void
 begin(struct session *s)
 {
-	struct login *login = s->login;
-
 	open_relay(s);
-	s->relay->held = login->in;
-	login->in = (struct buf){ 0 };
-	s->relay->up.is_closed = login->client_closed;
+	s->relay->up.is_closed = stream_has_ended(&s->front);
 	if (s->leg != NULL)
 		attach(s);
 	relay_start(s);
 	go_on(s);
+	stream_tell_again(&s->front);		/* what was left to us */
 }
 
 static void
@@ -647,7 +621,6 @@ static void
 clear(struct session *s)
 {
 	mediator_of(s)->clear(s->relay->filter);
-	buf_clear(&s->relay->held);
 }
 
 const struct relay_kind relay_mediate = {

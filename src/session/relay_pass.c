@@ -102,7 +102,7 @@ look_whether_done(struct session *s)
 		session_end(s, END_SERVER_CLOSED);
 }
 
-static void
+static size_t
 on_front(struct session *s, enum stream_event event, struct slice data)
 {
 	switch (event) {
@@ -129,9 +129,10 @@ on_front(struct session *s, enum stream_event event, struct slice data)
 		session_end(s, END_CLIENT_LOST);
 		break;
 	}
+	return data.len;
 }
 
-static void
+static size_t
 on_back(struct stream *stream, enum stream_event event, struct slice data, void *owner)
 {
 	struct session *s = owner;
@@ -161,6 +162,7 @@ on_back(struct stream *stream, enum stream_event event, struct slice data, void 
 		session_end(s, END_SERVER_LOST);
 		break;
 	}
+	return data.len;
 }
 
 /* LEG_KICKED, the one event that comes to a settled leg. */
@@ -171,6 +173,7 @@ on_leg(struct leg *leg, enum leg_event event)
 	session_end(leg->session, END_KICKED);
 }
 
+/* Both sides' input behind the login is told to us from now on. */
 static void
 join(struct session *s)
 {
@@ -181,33 +184,15 @@ join(struct session *s)
 	stream_set_owner(server, on_back, s);
 	pipe_open(&s->relay->up, &s->front, server);
 	pipe_open(&s->relay->down, server, &s->front);
-	s->relay->up.may_move = filter == NULL;
-	s->relay->down.may_move = filter == NULL || filter->server == NULL;
-}
-
-/* Input behind the login: the client's pipelined commands, the server's first words. */
-static void
-prime(struct session *s, struct buf *client_in, bool client_closed)
-{
-	struct back *back = s->leg->back;
-
-	if (buf_len(&back->in) > 0)
-		pass_down(s, buf_slice(&back->in));
-	buf_wipe(&back->in);
-	if (buf_len(client_in) > 0 && !s->has_ended)
-		pass_up(s, buf_slice(client_in));
-	if (client_closed && !s->has_ended)
-		pipe_closed(&s->relay->up);
+	stream_let_move(&s->front, filter == NULL);
+	stream_let_move(server, filter == NULL || filter->server == NULL);
 }
 
 static void
 begin(struct session *s)
 {
 	const struct relay_filter *filter = filter_of(s);
-	struct buf client_in = s->login->in;
-	bool client_closed = s->login->client_closed;
 
-	s->login->in = (struct buf){ 0 };
 	s->relay = relay_new(s, filter != NULL ? filter->size : 0);
 	if (filter != NULL)
 		filter->init(s->relay->filter);
@@ -216,8 +201,6 @@ begin(struct session *s)
 	leg_settle(s->leg);
 	s->last_data = loop_now(s->worker->loop);
 	relay_watch(s);
-	prime(s, &client_in, client_closed);
-	buf_wipe(&client_in);
 }
 
 const struct relay_kind relay_pass = {

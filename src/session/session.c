@@ -54,13 +54,13 @@ static_assert(sizeof(ends) / sizeof(ends[0]) == END_COUNT, "one row per reason")
 
 static void end_login_timeout(struct session *s);
 static void destroy(struct session *s);
-static void on_linger_event(struct session *s, enum stream_event event, struct slice data);
+static size_t on_linger_event(struct session *s, enum stream_event event, struct slice data);
 
 /* What each phase does with events of the client's stream and when its time is up. */
 static const struct phase_row {
 	const char *name;
 	const char *doing;	/* NULL: the dialogue's or the back's own words */
-	void (*on_event)(struct session *s, enum stream_event event, struct slice data);
+	size_t (*on_event)(struct session *s, enum stream_event event, struct slice data);
 	void (*on_time)(struct session *s);
 } phases[] = {
 	[FRONT_NEW]     = { "new",     "being accepted",               NULL,              NULL },
@@ -76,14 +76,15 @@ static const struct phase_row {
 };
 static_assert(sizeof(phases) / sizeof(phases[0]) == FRONT_COUNT, "one row per phase");
 
-static void
+static size_t
 on_front(struct stream *stream, enum stream_event event, struct slice data, void *owner)
 {
 	struct session *s = owner;
 
 	(void)stream;
-	if (phases[s->phase].on_event != NULL)
-		phases[s->phase].on_event(s, event, data);
+	if (phases[s->phase].on_event == NULL)
+		return data.len;
+	return phases[s->phase].on_event(s, event, data);
 }
 
 static void
@@ -165,6 +166,7 @@ session_open(struct gate *gate, int fd, const struct addr *peer)
 		return;
 	}
 	stream_open(&s->front, gate->worker->loop, fd, on_front, s);
+	stream_set_secret(&s->front, true);
 	if (listener_wants_header(s->settings, peer))
 		front_proxy_begin(s);
 	else
@@ -174,12 +176,8 @@ session_open(struct gate *gate, int fd, const struct addr *peer)
 static void
 begin_tls(struct session *s)
 {
-	/* what came behind a PROXY header is the client's hello */
-	struct slice early = s->login != NULL ? buf_slice(&s->login->in) : slice_of(NULL);
-
 	session_enter(s, FRONT_TLS);
-	stream_accept_tls(&s->front, &s->settings->front_tls, early);
-	login_free(&s->login, s->worker->loop);
+	stream_accept_tls(&s->front, &s->settings->front_tls);
 }
 
 void
@@ -221,12 +219,12 @@ destroy(struct session *s)
 }
 
 /* Reads and drops until the client has closed, so that it gets our last words and no reset. */
-static void
+static size_t
 on_linger_event(struct session *s, enum stream_event event, struct slice data)
 {
-	(void)data;
 	if (event == STREAM_CLOSED || event == STREAM_FAILED)
 		destroy(s);
+	return data.len;
 }
 
 /* True when something is on its way that a close would destroy. */
@@ -242,12 +240,6 @@ say_last_words(struct session *s, const struct end_row *row, bool is_told)
 	if (words != NULL)
 		stream_write(&s->front, slice_of(words));
 	return row->lingers || stream_kept(&s->front) > 0;
-}
-
-static bool
-has_client_closed(const struct session *s)
-{
-	return (s->relay != NULL && s->relay->up.is_closed) || (s->login != NULL && s->login->client_closed);
 }
 
 static void
@@ -309,7 +301,7 @@ end(struct session *s, enum end_reason reason, bool is_told)
 		log_end(s, row);
 	relay_end(s);
 	session_event(s, SESSION_EVENT_SESSION, row->text);
-	lingers = say_last_words(s, row, is_told) && !has_client_closed(s) && !s->worker->is_stopping;
+	lingers = say_last_words(s, row, is_told) && !stream_has_ended(&s->front) && !s->worker->is_stopping;
 	give_back(s);
 	if (!lingers) {
 		destroy(s);

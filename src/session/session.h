@@ -100,12 +100,12 @@ void session_message(const struct session *s, const struct mediated_message *mes
 
 /* front_proxy.c: peers that must say first who their client is. */
 void front_proxy_begin(struct session *s);
-void front_proxy_read(struct session *s, struct slice data);
+size_t front_proxy_read(struct session *s, struct slice data);	/* what is consumed */
 void front_proxy_late(struct session *s);
 
 /* front.c: the dialogue up to the login. */
 void front_begin(struct session *s);		/* greets; or routes, where the protocol has no login */
-void front_event(struct session *s, enum stream_event event, struct slice data);
+size_t front_event(struct session *s, enum stream_event event, struct slice data);
 void front_learn_local(struct session *s);	/* identity.local, where nobody has told it yet */
 void front_flush(struct session *s);		/* writes what the dialogue has to say */
 void front_count_error(struct session *s);	/* a bad command, a wrong guess; one too many ends it */

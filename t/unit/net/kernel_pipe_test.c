@@ -25,7 +25,7 @@ so_many_are_had_and_come_back_empty(void **state)
 		all[i] = kernel_pipe_get(&pipes, 0);
 		assert_non_null(all[i]);
 	}
-	assert_false(kernel_pipes_have_spare(&pipes, 0));
+	assert_false(kernel_pipes_reserve(&pipes, 0));
 	assert_null(kernel_pipe_get(&pipes, 0));
 
 	/* bytes of one session never come to another */

@@ -5,6 +5,8 @@
 #include <netinet/in.h>
 #include <signal.h>
 
+#include "net/store.h"
+
 enum { BLOCK = 200 * 1024 };		/* more than a unix socket holds */
 
 static char block[BLOCK];
@@ -317,7 +319,7 @@ beyond_the_memory_limit_reads_stop_until_memory_is_given_back(void **state)
 	assert_int_equal(write(to_hungry[1], "x", 1), 1);
 	turn_a_little(loop);
 	assert_int_equal(hungry.counts[STREAM_DATA], 0);
-	assert_true(hungry.stream.is_starved);
+	assert_true(hungry.stream.stops != 0);
 
 	while (full.counts[STREAM_DRAINED] == 0) {
 		drain(to_full[1]);
@@ -365,7 +367,7 @@ beyond_the_memory_limit_small_blocks_go_to_who_takes_them(void **state)
 	while (write(to_to[0], block, BLOCK) > 0)
 		;
 	turn_a_little(loop);
-	assert_true(from.stream.is_starved);
+	assert_true(from.stream.stops != 0);
 	drain(to_to[1]);
 	while (buf_len(&from.data) < STREAM_READ_MIN)
 		tape_await(&from, STREAM_DATA, from.counts[STREAM_DATA] + 1);
@@ -409,7 +411,7 @@ open_moving(struct moving *m)
 static void
 close_moving(struct moving *m)
 {
-	const struct kernel_pipes *pipes = loop_kernel_pipes(m->loop);
+	const struct kernel_pipes *pipes = store_pipes(m->loop);
 
 	tape_close(&m->from);
 	tape_close(&m->to);
@@ -430,7 +432,7 @@ fill_pipe(struct moving *m)
 		turn_a_little(m->loop);
 	}
 	stream_pause(&m->from.stream);
-	assert_non_null(m->to.stream.moved);
+	assert_non_null(m->to.stream.store->moved);
 }
 
 static void

@@ -2,6 +2,7 @@
 /* stream_tls_test.c: handshakes and bytes of two streams, and of a stream with OpenSSL's own client. */
 #include "certificates.h"
 
+#include <malloc.h>
 #include <signal.h>
 
 #include <openssl/ssl.h>
@@ -11,6 +12,36 @@
 enum { MANY = 3 * 1024 * 1024 };
 
 static struct tls_context *context;	/* of all tests here */
+
+/* Whether memory that OpenSSL gave back held this text; global, for its free takes no more arguments. */
+static const char secret[] = "hunter2-hunter2";
+static bool was_leaked;
+
+static void *
+allocate(size_t n, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return malloc(n);
+}
+
+static void *
+reallocate(void *p, size_t n, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return realloc(p, n);
+}
+
+static void
+look_and_free(void *p, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	if (p != NULL && memmem(p, malloc_usable_size(p), secret, sizeof(secret) - 1) != NULL)
+		was_leaked = true;
+	free(p);
+}
 
 static int
 set_up(void **state)
@@ -64,7 +95,7 @@ open_duo(struct duo *duo)
 static void
 shake_hands(struct duo *duo)
 {
-	stream_accept_tls(&duo->front.stream, &duo->front_tls, slice_of(NULL));
+	stream_accept_tls(&duo->front.stream, &duo->front_tls);
 	stream_connect_tls(&duo->back.stream, &duo->back_tls);
 	tape_await(&duo->front, STREAM_TLS_READY, 1);
 	tape_await(&duo->back, STREAM_TLS_READY, 1);
@@ -138,6 +169,29 @@ nothing_is_moved_unread_out_of_tls_or_into_it(void **state)
 	close_duo(&duo);
 }
 
+static void
+openssl_gives_back_no_secret_of_a_secret_stream(void **state)
+{
+	struct duo duo;
+
+	(void)state;
+	open_duo(&duo);
+	stream_set_secret(&duo.front.stream, true);
+	shake_hands(&duo);
+	was_leaked = false;
+	stream_write(&duo.back.stream, slice_of(secret));
+	tape_await(&duo.front, STREAM_DATA, 1);
+	turn_a_little(duo.loop);
+	assert_false(was_leaked);
+	/* it has its price, which bulk does not pay */
+	stream_set_secret(&duo.front.stream, false);
+	stream_write(&duo.back.stream, slice_of(secret));
+	tape_await(&duo.front, STREAM_DATA, 2);
+	turn_a_little(duo.loop);
+	assert_true(was_leaked);
+	close_duo(&duo);
+}
+
 /* Ends as a session does, and shakes hands once more: was that resumed? */
 static bool
 resumes(struct duo *duo)
@@ -186,7 +240,7 @@ a_late_ticket_finds_where_it_belongs(void **state)
 	(void)state;
 	open_duo(&duo);
 	duo.back_tls.server = 7;
-	stream_accept_tls(&duo.front.stream, &duo.front_tls, slice_of(NULL));
+	stream_accept_tls(&duo.front.stream, &duo.front_tls);
 	stream_connect_tls(&duo.back.stream, &duo.back_tls);
 	tape_await(&duo.back, STREAM_TLS_READY, 1);
 	tls_client_free(&duo.back_tls.client);
@@ -251,7 +305,7 @@ the_go_ahead_is_sent_in_the_clear(void **state)
 	(void)state;
 	open_duo(&duo);
 	stream_write(&duo.front.stream, slice_of("OK begin TLS\r\n"));
-	stream_accept_tls(&duo.front.stream, &duo.front_tls, slice_of(NULL));
+	stream_accept_tls(&duo.front.stream, &duo.front_tls);
 	assert_int_equal(stream_write(&duo.front.stream, slice_of("lost")), 0);
 	tape_await(&duo.back, STREAM_DATA, 1);
 	assert_true(slice_equals(buf_slice(&duo.back.data), "OK begin TLS\r\n"));
@@ -276,7 +330,7 @@ plaintext_before_the_hello_ends_the_connection(void **state)
 	(void)state;
 	for (int i = 0; i < 3; i++) {
 		open_duo(&duo);
-		stream_accept_tls(&duo.front.stream, &duo.front_tls, slice_of(NULL));
+		stream_accept_tls(&duo.front.stream, &duo.front_tls);
 		assert_int_equal(stream_write(&duo.back.stream, slice_of(injected[i].text)), 0);
 		tape_await(&duo.front, STREAM_FAILED, 1);
 		assert_string_equal(duo.front.reason, injected[i].reason);
@@ -292,7 +346,7 @@ a_client_that_goes_during_the_handshake_is_a_failure(void **state)
 
 	(void)state;
 	open_duo(&duo);
-	stream_accept_tls(&duo.front.stream, &duo.front_tls, slice_of(NULL));
+	stream_accept_tls(&duo.front.stream, &duo.front_tls);
 	stream_close(&duo.back.stream);
 	tape_await(&duo.front, STREAM_FAILED, 1);
 	assert_string_equal(duo.front.reason, "connection closed during the TLS handshake");
@@ -373,7 +427,7 @@ servers_are_verified_by_authority_and_name(void **state)
 		    &duo.error);
 		assert_non_null(duo.back_tls.client);
 		duo.back_tls.name = names[i % 2];
-		stream_accept_tls(&duo.front.stream, &duo.front_tls, slice_of(NULL));
+		stream_accept_tls(&duo.front.stream, &duo.front_tls);
 		stream_connect_tls(&duo.back.stream, &duo.back_tls);
 		tape_await(&duo.back, i == 0 ? STREAM_TLS_READY : STREAM_FAILED, 1);
 		if (i == 1)
@@ -399,15 +453,38 @@ pump(SSL *client, struct loop *loop, int fd)
 		BIO_write(SSL_get_rbio(client), bytes, (int)n);
 }
 
-/* A client whose hello was read up to `early` before TLS began; the socket brings the rest. */
+struct greeting {
+	struct tape tape;
+	struct tls_front front;
+};
+
+/* TLS begins with what is read. */
+static size_t
+begin_with_data(struct stream *stream, enum stream_event event, struct slice data, void *owner)
+{
+	struct greeting *greeting = owner;
+
+	assert_int_equal(event, STREAM_DATA);
+	assert_true(data.len > 0);
+	greeting->tape.counts[STREAM_DATA]++;
+	stream_set_owner(stream, tape_record, &greeting->tape);
+	stream_accept_tls(stream, &greeting->front);
+	loop_stop(stream->loop);
+	return 0;
+}
+
+/*
+ * A client whose hello was read up to `early` before TLS began, within the callback or later; the socket
+ * brings the rest.
+ */
 static void
-greet_early(size_t early)
+greet_early(size_t early, bool within)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
 	SSL *client = SSL_new(ctx);
-	struct tls_front front = { .context = context, .alpn = "imap" };
+	struct greeting greeting = { .front = { .context = context, .alpn = "imap" } };
+	struct tape *tape = &greeting.tape;
 	struct loop *loop = loop_new(0);
-	struct tape tape = { 0 };
 	char hello[4096];
 	int n, fds[2];
 
@@ -419,18 +496,23 @@ greet_early(size_t early)
 	assert_true(n > 0);
 	if (early > (size_t)n)
 		early = (size_t)n;
-	stream_open(&tape.stream, loop, fds[0], tape_record, &tape);
-	stream_accept_tls(&tape.stream, &front, slice_make(hello, early));
+	stream_open(&tape->stream, loop, fds[0], within ? begin_with_data : tape_record, &greeting);
+	tape->leaves = SIZE_MAX;
+	assert_int_equal(write(fds[1], hello, early), early);
+	tape_await(tape, STREAM_DATA, 1);
+	tape->leaves = 0;
+	if (!within)
+		stream_accept_tls(&tape->stream, &greeting.front);
 	turn_a_little(loop);
 	assert_int_equal(write(fds[1], hello + early, (size_t)n - early), (size_t)n - early);
 	memset(hello, 0, sizeof(hello));
 	for (int flight = 0; flight < 4; flight++)
 		pump(client, loop, fds[1]);
-	assert_int_equal(tape.counts[STREAM_TLS_READY], 1);
+	assert_int_equal(tape->counts[STREAM_TLS_READY], 1);
 	assert_int_equal(SSL_write(client, "a NOOP", 6), 6);
 	pump(client, loop, fds[1]);
-	assert_true(slice_equals(buf_slice(&tape.data), "a NOOP"));
-	tape_close(&tape);
+	assert_true(slice_equals(buf_slice(&tape->data), "a NOOP"));
+	tape_close(tape);
 	close(fds[1]);
 	SSL_free(client);
 	SSL_CTX_free(ctx);
@@ -441,10 +523,24 @@ static void
 a_hello_that_was_read_already_is_heard(void **state)
 {
 	(void)state;
-	for (size_t early = 1; early < 12; early++)
-		greet_early(early);
-	greet_early(100);
-	greet_early(SIZE_MAX);
+	for (int within = 0; within < 2; within++) {
+		for (size_t early = 1; early < 12; early++)
+			greet_early(early, within != 0);
+		greet_early(100, within != 0);
+		greet_early(SIZE_MAX, within != 0);
+	}
+	assert_int_equal(stream_memory_used(), 0);
+}
+
+/* The front has read this and not consumed it. */
+static void
+leave_unread(struct duo *duo, const char *text)
+{
+	duo->front.leaves = SIZE_MAX;
+	stream_write(&duo->back.stream, slice_of(text));
+	tape_await(&duo->front, STREAM_DATA, 1);
+	assert_int_equal(stream_unread(&duo->front.stream), strlen(text));
+	duo->front.leaves = 0;
 }
 
 static void
@@ -454,15 +550,37 @@ what_was_read_already_may_be_no_hello(void **state)
 
 	(void)state;
 	open_duo(&duo);
-	stream_accept_tls(&duo.front.stream, &duo.front_tls, slice_of("a LOGIN bob secret\r\n"));
+	leave_unread(&duo, "a LOGIN bob secret\r\n");
+	stream_accept_tls(&duo.front.stream, &duo.front_tls);
 	assert_int_equal(duo.front.counts[STREAM_FAILED], 0);	/* never before it returns */
 	tape_await(&duo.front, STREAM_FAILED, 1);
 	assert_string_equal(duo.front.reason, "wrong version number");
+	assert_int_equal(buf_len(&duo.front.data), 0);
 	close_duo(&duo);
 
 	/* closed before it was looked at: nothing leaks */
 	open_duo(&duo);
-	stream_accept_tls(&duo.front.stream, &duo.front_tls, slice_of("\x16\x03\x01"));
+	leave_unread(&duo, "\x16\x03\x01");
+	stream_accept_tls(&duo.front.stream, &duo.front_tls);
+	close_duo(&duo);
+	assert_int_equal(stream_memory_used(), 0);
+}
+
+/* RFC 2595's injection, by a server: it is no part of what TLS brings. */
+static void
+plaintext_behind_a_servers_go_ahead_is_never_told(void **state)
+{
+	struct duo duo;
+
+	(void)state;
+	open_duo(&duo);
+	duo.back.leaves = strlen("* injected\r\n");
+	stream_write(&duo.front.stream, slice_of("OK begin TLS\r\n* injected\r\n"));
+	tape_await(&duo.back, STREAM_DATA, 1);
+	duo.back.leaves = 0;
+	stream_connect_tls(&duo.back.stream, &duo.back_tls);
+	tape_await(&duo.back, STREAM_FAILED, 1);
+	assert_true(slice_equals(buf_slice(&duo.back.data), "OK begin TLS\r\n"));
 	close_duo(&duo);
 }
 
@@ -483,7 +601,7 @@ a_flood_of_key_updates_ends_the_stream(void **state)
 	SSL_set_bio(client, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
 	SSL_set_connect_state(client);
 	stream_open(&tape.stream, loop, fds[0], tape_record, &tape);
-	stream_accept_tls(&tape.stream, &front, slice_of(NULL));
+	stream_accept_tls(&tape.stream, &front);
 	while (tape.counts[STREAM_TLS_READY] == 0)
 		pump(client, loop, fds[1]);
 
@@ -522,6 +640,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_ends_shake_hands_and_talk),
 		cmocka_unit_test(nothing_is_moved_unread_out_of_tls_or_into_it),
+		cmocka_unit_test(openssl_gives_back_no_secret_of_a_secret_stream),
 		cmocka_unit_test(sessions_are_resumed_with_the_same_server),
 		cmocka_unit_test(a_late_ticket_finds_where_it_belongs),
 		cmocka_unit_test(large_blocks_pass_whole_through_a_slow_receiver),
@@ -535,9 +654,12 @@ main(void)
 		cmocka_unit_test(servers_are_verified_by_authority_and_name),
 		cmocka_unit_test(a_hello_that_was_read_already_is_heard),
 		cmocka_unit_test(what_was_read_already_may_be_no_hello),
+		cmocka_unit_test(plaintext_behind_a_servers_go_ahead_is_never_told),
 		cmocka_unit_test(a_flood_of_key_updates_ends_the_stream),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
+	if (!CRYPTO_set_mem_functions(allocate, reallocate, look_and_free))
+		return 1;
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -33,6 +33,8 @@ struct tape {
 	struct buf data;
 	size_t moved;
 	char reason[STREAM_REASON_MAX];
+	size_t leaves;			/* of all data, so much is not consumed, nor recorded */
+	size_t told;			/* bytes, at the last STREAM_DATA */
 	enum stream_event close_on;	/* closes itself on this event; 0 (CONNECTED) is off */
 };
 
@@ -82,14 +84,17 @@ wait_ms(struct loop *loop, int ms)
 	loop_timer_stop(loop, &wait.timer);
 }
 
-static inline void
+static inline size_t
 tape_record(struct stream *stream, enum stream_event event, struct slice data, void *owner)
 {
 	struct tape *tape = owner;
+	size_t used = tape->leaves < data.len ? data.len - tape->leaves : 0;
 
 	tape->counts[event]++;
-	if (event == STREAM_DATA)
-		buf_append_slice(&tape->data, data);
+	if (event == STREAM_DATA) {
+		buf_append_slice(&tape->data, slice_make(data.data, used));
+		tape->told = data.len;
+	}
 	if (event == STREAM_MOVED)
 		tape->moved += data.len;
 	if (event == STREAM_FAILED)
@@ -97,6 +102,7 @@ tape_record(struct stream *stream, enum stream_event event, struct slice data, v
 	if (event == tape->close_on && event != STREAM_CONNECTED)
 		stream_close(stream);
 	loop_stop(stream->loop);
+	return used;
 }
 
 static inline void

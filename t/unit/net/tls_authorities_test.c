@@ -88,7 +88,7 @@ shake_hands(struct duo *duo)
 	duo->front_tls.context = duo->context;
 	stream_open(&duo->front.stream, duo->loop, fds[0], tape_record, &duo->front);
 	stream_open(&duo->back.stream, duo->loop, fds[1], tape_record, &duo->back);
-	stream_accept_tls(&duo->front.stream, &duo->front_tls, slice_of(NULL));
+	stream_accept_tls(&duo->front.stream, &duo->front_tls);
 	stream_connect_tls(&duo->back.stream, &duo->back_tls);
 	while (duo->front.counts[STREAM_TLS_READY] + duo->front.counts[STREAM_FAILED] == 0)
 		turn_a_little(duo->loop);

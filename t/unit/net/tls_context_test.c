@@ -106,7 +106,7 @@ talk(struct tls_context *context, struct call *call)
 	make_pair(fds);
 	ssl = open_client(call, ctx, fds[1]);
 	stream_open(&tape.stream, loop, fds[0], tape_record, &tape);
-	stream_accept_tls(&tape.stream, &front, slice_of(NULL));
+	stream_accept_tls(&tape.stream, &front);
 	ERR_clear_error();
 	call->ok = drive(loop, ssl, SSL_do_handshake);
 	if (call->ok) {

@@ -24,13 +24,13 @@ static struct told {
 } told[LEGS_MAX];
 
 /* Nothing is relayed here. */
-static void
+static size_t
 on_server(struct stream *stream, enum stream_event event, struct slice data, void *owner)
 {
 	(void)stream;
 	(void)event;
-	(void)data;
 	(void)owner;
+	return data.len;
 }
 
 static void

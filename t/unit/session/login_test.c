@@ -288,8 +288,8 @@ reads_no_endless_pipeline(void **state)
 	server = door_accept(&rig.doors[0]);
 	for (int i = 0; i < 8; i++)
 		turn_a_little(rig.loop);
-	assert_true(stream_kept(&client.stream) > 0 || !list_entry(rig.worker->sessions.next, struct session,
-	    node)->front.is_reading);
+	assert_true(stream_kept(&client.stream) > 0 || list_entry(rig.worker->sessions.next, struct session,
+	    node)->front.stops != 0);
 	peer_say(server, server_greeting);
 	peer_expect(server, login_line);
 	peer_say(server, "L OK [CAPABILITY IMAP4rev1] done\r\n");

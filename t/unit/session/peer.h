@@ -16,7 +16,7 @@ struct peer {
 	int is_gone;			/* closed or failed */
 };
 
-static inline void
+static inline size_t
 on_peer_event(struct stream *stream, enum stream_event event, struct slice data, void *owner)
 {
 	struct peer *peer = owner;
@@ -26,6 +26,7 @@ on_peer_event(struct stream *stream, enum stream_event event, struct slice data,
 	peer->is_ready |= event == STREAM_TLS_READY;
 	peer->is_gone |= event == STREAM_CLOSED || event == STREAM_FAILED;
 	loop_stop(stream->loop);
+	return data.len;
 }
 
 static inline void
