@@ -18,13 +18,13 @@ struct identity {
 	struct addr local;		/* the address the client came to */
 	char *user;			/* canonical name; owned; NULL before the login succeeded */
 	char *helo;			/* what the client calls itself: printable; owned; NULL: nothing */
-	bool is_extended;		/* it said so with EHLO or LHLO, not with HELO */
 	const char *tls_version;	/* "TLSv1.3"; a constant; NULL: no TLS, nor before a PROXY header */
 	const char *tls_cipher;
 	char *certificate_user;		/* named by the client's verified certificate; owned; or NULL */
-	char session[SESSION_ID_SIZE];	/* ours */
 	char *origin;			/* the id that a trusted peer gave it; owned; or NULL */
+	char session[SESSION_ID_SIZE];	/* ours */
 	uint8_t hops;			/* proxies it may pass yet, this one counted: at first HOPS_MAX */
+	bool is_extended;		/* it calls itself so with EHLO or LHLO, not with HELO */
 };
 
 /* Does it fit in every log and command on the way? */

@@ -13,12 +13,12 @@
 static void
 finish(struct back *back, enum back_event event)
 {
-	loop_timer_stop(back->stream.loop, &back->timer);
+	loop_timer_stop(back->stream.loop, &back->try->timer);
 	if (event == BACK_EVENT_READY) {
 		back->phase = BACK_READY;
 		stream_hold(&back->stream);
 	}
-	back->on_event(back, event, back->owner);
+	back->try->on_event(back, event, back->try->owner);
 }
 
 static void start_tls(struct back *back);
@@ -56,10 +56,10 @@ perform(struct back *back, enum dial_result result)
 static void
 finish_silent(struct back *back)
 {
-	bool is_safe = !back->plan->order.needs_tls || stream_has_tls(&back->stream);
+	bool is_safe = !back->try->plan->order.needs_tls || stream_has_tls(&back->stream);
 
 	if (!is_safe)
-		back->cause = BACK_CAUSE_NO_TLS;
+		back->try->cause = BACK_CAUSE_NO_TLS;
 	finish(back, is_safe ? BACK_EVENT_READY : BACK_EVENT_FAILED);
 }
 
@@ -67,12 +67,12 @@ static void
 begin_dial(struct back *back)
 {
 	back->phase = BACK_DIAL;
-	if (back->plan->order.proto->dial == NULL) {
+	if (back->try->plan->order.proto->dial == NULL) {
 		finish_silent(back);
 		return;
 	}
 	/* the connect is over; what is left is the login's time */
-	loop_timer_set(back->stream.loop, &back->timer, back->plan->deadline);
+	loop_timer_set(back->stream.loop, &back->try->timer, back->try->plan->deadline);
 	back->dial->tls_active = stream_has_tls(&back->stream);
 	perform(back, dial_start(back->dial));
 }
@@ -81,7 +81,7 @@ static void
 start_tls(struct back *back)
 {
 	back->phase = BACK_TLS;
-	stream_connect_tls(&back->stream, back->plan->tls);
+	stream_connect_tls(&back->stream, back->try->plan->tls);
 }
 
 static struct addr
@@ -98,7 +98,7 @@ end_of(const struct back *back, int (*find)(int, struct sockaddr *, socklen_t *)
 static void
 send_proxy_header(struct back *back)
 {
-	const struct back_plan *plan = back->plan;
+	const struct back_plan *plan = back->try->plan;
 	struct proxy_header header = { .version = plan->proxy.version, .identity = plan->order.identity,
 		.tls = plan->proxy.tls };
 	struct buf out = { 0 };
@@ -116,7 +116,7 @@ static void
 on_connected(struct back *back)
 {
 	send_proxy_header(back);
-	if (back->plan->implicit_tls)
+	if (back->try->plan->implicit_tls)
 		start_tls(back);
 	else
 		begin_dial(back);
@@ -125,7 +125,7 @@ on_connected(struct back *back)
 static void
 on_tls_ready(struct back *back)
 {
-	if (back->plan->implicit_tls) {
+	if (back->try->plan->implicit_tls) {
 		begin_dial(back);
 		return;
 	}
@@ -162,7 +162,7 @@ on_stream(struct stream *stream, enum stream_event event, struct slice data, voi
 	case STREAM_MOVED:
 		break;
 	case STREAM_CLOSED:
-		back->cause = BACK_CAUSE_CLOSED;
+		back->try->cause = BACK_CAUSE_CLOSED;
 		finish(back, BACK_EVENT_FAILED);
 		break;
 	case STREAM_FAILED:
@@ -175,9 +175,9 @@ on_stream(struct stream *stream, enum stream_event event, struct slice data, voi
 static void
 on_time(struct loop_timer *timer)
 {
-	struct back *back = loop_owner(timer, struct back, timer);
+	struct back *back = loop_owner(timer, struct back_try, timer)->back;
 
-	back->cause = BACK_CAUSE_TIMED_OUT;
+	back->try->cause = BACK_CAUSE_TIMED_OUT;
 	finish(back, BACK_EVENT_FAILED);
 }
 
@@ -185,33 +185,31 @@ void
 back_start(struct back *back, struct loop *loop, const struct back_plan *plan, back_callback *on_event,
     void *owner)
 {
-	int64_t connect_until = loop_now(loop) + plan->connect_timeout_ms;
+	int64_t until = loop_now(loop) + plan->connect_timeout_ms;
 	const struct stream_target target = { .to = &plan->to, .source = plan->source };
 
-	memset(back, 0, sizeof(*back));
-	back->plan = plan;
-	back->on_event = on_event;
-	back->owner = owner;
-	back->started_at = loop_now(loop);
-	back->phase = BACK_CONNECT;
+	*back = (struct back){ .try = xcalloc(1, sizeof(*back->try)), .phase = BACK_CONNECT };
+	*back->try = (struct back_try){ .back = back, .plan = plan, .on_event = on_event, .owner = owner,
+		.started_at = loop_now(loop) };
 	if (plan->order.proto->dial != NULL) {
-		back->dial = xmalloc(sizeof(*back->dial));
+		back->dial = &back->try->dial;
 		dial_init(back->dial, &plan->order);
 	}
-	loop_timer_init(&back->timer, on_time);
-	loop_timer_set(loop, &back->timer, connect_until < plan->deadline ? connect_until : plan->deadline);
+	loop_timer_init(&back->try->timer, on_time);
+	loop_timer_set(loop, &back->try->timer, until < plan->deadline ? until : plan->deadline);
 	stream_connect(&back->stream, loop, &target, on_stream, back);
 }
 
 void
 back_forget_dial(struct back *back)
 {
-	if (back->dial != NULL) {
+	if (back->dial != NULL)
 		dial_wipe(back->dial);
-		xfree(back->dial);
-		back->dial = NULL;
-	}
-	back->plan = NULL;
+	back->dial = NULL;
+	/* its timer's callback may be under way */
+	if (back->try != NULL)
+		loop_defer(back->stream.loop, xfree, back->try);
+	back->try = NULL;
 }
 
 void
@@ -219,7 +217,8 @@ back_close(struct back *back)
 {
 	if (back->phase == BACK_IDLE)
 		return;
-	loop_timer_stop(back->stream.loop, &back->timer);
+	if (back->try != NULL)
+		loop_timer_stop(back->stream.loop, &back->try->timer);
 	stream_close(&back->stream);
 	back_forget_dial(back);
 	back->phase = BACK_IDLE;
@@ -244,18 +243,18 @@ back_is_own_fault(const struct back *back)
 static enum endpoint_result
 failure_of(const struct back *back)
 {
-	bool is_told_by_dial = back->cause == BACK_CAUSE_NONE && back->dial != NULL &&
+	bool is_told_by_dial = back->try->cause == BACK_CAUSE_NONE && back->dial != NULL &&
 	    back->dial->why[0] != '\0';
 
 	if (back_is_own_fault(back))
 		return ENDPOINT_OWN_FAULT;
-	if (back->cause == BACK_CAUSE_TIMED_OUT || back->stream.error == ETIMEDOUT)
+	if (back->try->cause == BACK_CAUSE_TIMED_OUT || back->stream.error == ETIMEDOUT)
 		return ENDPOINT_TIMED_OUT;
 	if (back->phase == BACK_CONNECT)
 		return ENDPOINT_CONNECT_FAILED;
 	if (back->phase == BACK_TLS)
 		return ENDPOINT_TLS_FAILED;
-	return is_told_by_dial || back->cause == BACK_CAUSE_NO_TLS ? ENDPOINT_GARBLED : ENDPOINT_LOST;
+	return is_told_by_dial || back->try->cause == BACK_CAUSE_NO_TLS ? ENDPOINT_GARBLED : ENDPOINT_LOST;
 }
 
 enum endpoint_result
@@ -277,7 +276,7 @@ back_result(const struct back *back, enum back_event event)
 int64_t
 back_took(const struct back *back)
 {
-	return loop_now(back->stream.loop) - back->started_at;
+	return loop_now(back->stream.loop) - back->try->started_at;
 }
 
 const char *
@@ -318,7 +317,7 @@ holds_encoded(struct slice text, struct slice secret)
 static bool
 holds_secret(const struct back *back, struct slice text)
 {
-	const struct credentials *c = back->plan != NULL ? back->plan->order.credentials : NULL;
+	const struct credentials *c = back->try != NULL ? back->try->plan->order.credentials : NULL;
 	struct buf message = { 0 };
 	bool is_found;
 
@@ -345,8 +344,8 @@ back_reason(const struct back *back, char out[BACK_REASON_MAX])
 	/* what a server said earlier is not the reason then */
 	bool is_broken = back->stream.error != 0;
 
-	if (back->cause != BACK_CAUSE_NONE)
-		snprintf(out, BACK_REASON_MAX, "%s", causes[back->cause]);
+	if (back->try->cause != BACK_CAUSE_NONE)
+		snprintf(out, BACK_REASON_MAX, "%s", causes[back->try->cause]);
 	else if (back->dial != NULL && back->dial->why[0] != '\0')
 		snprintf(out, BACK_REASON_MAX, "%s%s%.*s", back->dial->why, says_more ? ": " : "",
 		    says_more ? (int)last.len : 0, last.data);

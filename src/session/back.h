@@ -55,23 +55,30 @@ struct back;
 /* The one callback.  It may back_close; memory that holds the back may be freed by loop_defer only. */
 typedef void back_callback(struct back *back, enum back_event event, void *owner);
 
-struct back {
-	struct stream stream;
-	struct dial *dial;			/* NULL where there is nothing to say (any more) */
-	const struct back_plan *plan;		/* NULL likewise */
-	struct loop_timer timer;
+/* What is needed until it is ready, and its words were read. */
+struct back_try {
+	struct back *back;
+	const struct back_plan *plan;
 	back_callback *on_event;
 	void *owner;
+	struct loop_timer timer;
 	int64_t started_at;			/* loop_now */
-	enum back_phase phase;			/* where it failed, too */
 	enum back_cause cause;
+	struct dial dial;
+};
+
+struct back {
+	struct stream stream;
+	struct back_try *try;			/* NULL behind back_forget_dial */
+	struct dial *dial;			/* its; NULL where there is nothing to say (any more) */
+	uint8_t phase;				/* enum back_phase; where it failed, too */
 };
 
 /* The outcome comes as an event, never before this returns. */
 void back_start(struct back *back, struct loop *loop, const struct back_plan *plan, back_callback *on_event,
     void *owner);
-void back_forget_dial(struct back *back);	/* wipes the dial, once its words were read */
 void back_close(struct back *back);		/* at once, in any phase; no event comes; twice is fine */
+void back_forget_dial(struct back *back);	/* wipes dial and try; what is below is for before */
 bool back_is_own_fault(const struct back *back);	/* something is short here, not there */
 /* For endpoint_report: what an event says about the server, and how long it took (ms). */
 enum endpoint_result back_result(const struct back *back, enum back_event event);

@@ -193,7 +193,7 @@ logs_in_and_keeps_what_follows(void **state)
 	assert_int_equal(rig.back->phase, BACK_READY);
 	assert_true(slice_equals(buf_slice(&rig.back->dial->untagged), "* 1 EXISTS\r\n"));
 	expect_kept(&rig, "* 2 EXISTS\r\n* 3 EX");
-	assert_false(loop_timer_is_set(&rig.back->timer));
+	assert_false(loop_timer_is_set(&rig.back->try->timer));
 	back_forget_dial(rig.back);
 	assert_null(rig.back->dial);
 	rig_close(&rig);
@@ -387,7 +387,8 @@ knows_its_own_faults(void **state)
 static void
 a_timeout_is_one_whoever_sees_it(void **state)
 {
-	struct back back = { .phase = BACK_CONNECT, .stream.error = ETIMEDOUT };
+	struct back_try try = { .cause = BACK_CAUSE_NONE };
+	struct back back = { .try = &try, .phase = BACK_CONNECT, .stream.error = ETIMEDOUT };
 
 	(void)state;
 	assert_int_equal(back_result(&back, BACK_EVENT_FAILED), ENDPOINT_TIMED_OUT);

@@ -104,7 +104,7 @@ a_kick_that_is_on_its_way_counts(void **state)
 	s = ask_in(&rig, &client);
 	server = serve(&rig, home);
 	kick_now(rig.bindings, rig.loop, bob);
-	s->leg->back->on_event(s->leg->back, BACK_EVENT_READY, s->leg);
+	s->leg->back->try->on_event(s->leg->back, BACK_EVENT_READY, s->leg);
 	assert_int_equal(s->phase, FRONT_COMMAND);
 	peer_expect(&client, unavailable);
 	peer_expect_end(server);
