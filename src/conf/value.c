@@ -84,10 +84,17 @@ refuse_choice(const struct choice *choices, const char *noun, const char *word, 
 static const struct choice *
 find_choice(const struct choice *choices, const char *word)
 {
-	for (const struct choice *c = choices; c != NULL && c->word != NULL; c++)
+	for (const struct choice *c = choices; c->word != NULL; c++)
 		if (strcmp(c->word, word) == 0)
 			return c;
 	return NULL;
+}
+
+/* The word that a quantity's row takes instead of a number; NULL: it is none. */
+static const struct choice *
+find_instead(const struct directive *d, const char *word)
+{
+	return d->choices != NULL ? find_choice(d->choices, word) : NULL;
 }
 
 /* What follows the digits of a quantity: the factor, or 0 and the error. */
@@ -117,7 +124,7 @@ static bool
 parse_quantity(const struct directive *d, const char *text, int64_t *value, struct error *error)
 {
 	const struct quantity *q = &quantities[d->kind];
-	const struct choice *choice = find_choice(d->choices, text);
+	const struct choice *choice = find_instead(d, text);
 	size_t digits = strspn(text, "0123456789");
 	int64_t factor;
 	uint64_t number;
@@ -147,7 +154,7 @@ check_range(const struct directive *d, const char *text, int64_t value, struct e
 {
 	int64_t from = INT64_MIN, to = INT64_MAX;
 
-	if (find_choice(d->choices, text) != NULL)
+	if (find_instead(d, text) != NULL)
 		return true;
 	if (d->from != NULL && !parse_quantity(d, d->from, &from, error))
 		return false;
