@@ -10,6 +10,39 @@
 
 #include "base/xalloc.h"
 
+static void *
+allocate(size_t n, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return try_malloc(n);
+}
+
+static void *
+reallocate(void *p, size_t n, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	if (n > 0)
+		return try_realloc(p, n);
+	xfree(p);
+	return NULL;
+}
+
+static void
+release(void *p, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	xfree(p);
+}
+
+void
+digest_init(void)
+{
+	(void)CRYPTO_set_mem_functions(allocate, reallocate, release);
+}
+
 void
 digest_sha256(const void *data, size_t n, uint8_t out[DIGEST_SHA256_SIZE])
 {

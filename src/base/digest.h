@@ -12,6 +12,9 @@
 enum { DIGEST_SHA256_SIZE = 32, DIGEST_SIZE_MAX = 64 };
 enum digest_kind { DIGEST_MD5, DIGEST_SHA1, DIGEST_SHA256, DIGEST_SHA512 };
 
+/* The first call of all: OpenSSL takes its memory from xalloc from then on, and has its part of the spare. */
+void digest_init(void);
+
 void digest_sha256(const void *data, size_t n, uint8_t out[DIGEST_SHA256_SIZE]);
 size_t digest_size(enum digest_kind kind);
 /* Of one text behind the other; false where the machine's policy forbids the kind. */

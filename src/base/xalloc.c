@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * xalloc.c: malloc and its kin with one answer to the lack of memory: a word
- * on standard error and abort().
+ * xalloc.c: malloc and its kin, behind them the spare, and behind that one
+ * answer to the lack of memory: a word on standard error and abort().
  */
 #include "base/xalloc.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/spare.h"
 
 static void *
 check_memory(void *p)
@@ -26,31 +29,82 @@ check_memory(void *p)
 }
 
 void *
+try_malloc(size_t n)
+{
+	void *p = malloc(n > 0 ? n : 1);
+
+	return p != NULL ? p : spare_take(n);
+}
+
+static void
+release(void *p)
+{
+	if (spare_owns(p))
+		spare_give_back(p);
+	else
+		free(p);
+}
+
+/* To where there is memory, malloc's or the spare's. */
+static void *
+move(void *p, size_t before, size_t n)
+{
+	void *moved = try_malloc(n);
+
+	if (moved == NULL)
+		return NULL;
+	memcpy(moved, p, before < n ? before : n);
+	release(p);
+	return moved;
+}
+
+void *
+try_realloc(void *p, size_t n)
+{
+	void *grown;
+
+	if (p == NULL)
+		return try_malloc(n);
+	if (spare_owns(p))
+		return move(p, spare_size(p), n);
+	grown = realloc(p, n > 0 ? n : 1);
+	return grown != NULL ? grown : move(p, malloc_usable_size(p), n);
+}
+
+void *
 xmalloc(size_t n)
 {
-	return check_memory(malloc(n > 0 ? n : 1));
+	return check_memory(try_malloc(n));
 }
 
 void *
 xcalloc(size_t count, size_t size)
 {
-	return check_memory(try_calloc(count, size));
+	size_t n;
+	void *p = NULL;
+
+	if (__builtin_mul_overflow(count, size, &n))
+		return check_memory(NULL);
+	p = calloc(1, n > 0 ? n : 1);
+	return p != NULL ? p : memset(check_memory(spare_take(n)), 0, n);
 }
 
 void *
 xcalloc_aligned(size_t size)
 {
-	enum { CACHE_LINE = 64 };
+	enum { CACHE_LINE = SPARE_ALIGN };
 	size_t rounded = (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
-	void *p = check_memory(rounded >= size ? aligned_alloc(CACHE_LINE, rounded) : NULL);
+	void *p = rounded >= size ? aligned_alloc(CACHE_LINE, rounded) : NULL;
 
+	if (p == NULL)
+		p = check_memory(spare_take(rounded));
 	return memset(p, 0, rounded);
 }
 
 void *
 xrealloc(void *p, size_t n)
 {
-	return check_memory(realloc(p, n > 0 ? n : 1));
+	return check_memory(try_realloc(p, n));
 }
 
 char *
@@ -85,25 +139,33 @@ xasprintf(const char *format, ...)
 char *
 xvasprintf(const char *format, va_list args)
 {
-	char *text = NULL;
+	va_list again;
+	char *text;
+	int n;
 
-	if (vasprintf(&text, format, args) < 0)
-		text = NULL;
-	return check_memory(text);
+	va_copy(again, args);
+	n = vsnprintf(NULL, 0, format, again);
+	va_end(again);
+	if (n < 0)
+		abort();
+	text = xmalloc((size_t)n + 1);
+	vsnprintf(text, (size_t)n + 1, format, args);
+	return text;
 }
 
-void *
-try_calloc(size_t count, size_t size)
+bool
+xalloc_has(size_t n)
 {
-	size_t n;
+	/* volatile: else a compiler may take malloc and free for nothing at all */
+	void *volatile probe = malloc(n > 0 ? n : 1);
+	bool has = probe != NULL;
 
-	if (__builtin_mul_overflow(count, size, &n))
-		return NULL;
-	return calloc(1, n > 0 ? n : 1);
+	free(probe);
+	return has;
 }
 
 void
 xfree(void *p)
 {
-	free(p);
+	release(p);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/digest.h"
 #include "base/xalloc.h"
 #include "conf/document.h"
 #include "daemon/check.h"
@@ -126,6 +127,7 @@ command_line_run(int argc, char **argv, const struct block *root)
 {
 	struct options options;
 
+	digest_init();
 	if (!read_options(argc, argv, &options)) {
 		print_usage(stderr);
 		return EXIT_USAGE;

@@ -91,11 +91,22 @@ on_turned(struct ev_loop *ev, ev_check *turned, int events)
 	loop->now = clock_ms();
 }
 
+/* libev's memory is ours: it would abort where a client is to be turned away. */
+static void *
+allocate(void *p, long size)
+{
+	if (size > 0)
+		return xrealloc(p, (size_t)size);
+	xfree(p);
+	return NULL;
+}
+
 struct loop *
 loop_new(int index)
 {
 	struct loop *loop = xcalloc(1, sizeof(*loop));
 
+	ev_set_allocator(allocate);
 	loop->ev = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
 	if (loop->ev == NULL) {
 		log_write(LOG_CRIT, "cannot make an event loop: %s", strerror(errno));

@@ -11,6 +11,7 @@
 
 #include "balance/endpoint.h"
 #include "base/log.h"
+#include "base/spare.h"
 #include "base/xalloc.h"
 #include "proto/reply.h"
 #include "session/login.h"
@@ -48,6 +49,7 @@ static const struct end_row {
 	[END_FORBIDDEN]       = { "forbidden command",  LOG_WARNING, REPLY_FORBIDDEN,       true,  SOUND },
 	[END_KICKED]          = { "kicked",             LOG_NOTICE,  REPLY_SHUTDOWN,        true,  SOUND },
 	[END_NO_SERVER]       = { "no server",          LOG_INFO,    REPLY_UNAVAILABLE_BYE, true,  SOUND },
+	[END_NO_MEMORY]       = { "out of memory",      LOG_WARNING, REPLY_NONE,            false, SOUND },
 	[END_SHUTDOWN]        = { "shutdown",           LOG_INFO,    REPLY_SHUTDOWN,        true,  SOUND },
 };
 static_assert(sizeof(ends) / sizeof(ends[0]) == END_COUNT, "one row per reason");
@@ -132,10 +134,8 @@ static struct session *
 session_new(struct gate *gate, const struct addr *peer)
 {
 	struct worker *worker = gate->worker;
-	struct session *s = try_calloc(1, sizeof(*s));
+	struct session *s = xcalloc(1, sizeof(*s));
 
-	if (s == NULL)
-		return NULL;
 	s->worker = worker;
 	s->snapshot = gate->held != NULL ? gate->held : worker->snapshot;
 	snapshot_get(s->snapshot, worker->index);
@@ -153,24 +153,38 @@ session_new(struct gate *gate, const struct addr *peer)
 	return s;
 }
 
-void
-session_open(struct gate *gate, int fd, const struct addr *peer)
+static struct session *
+begin_new(struct gate *gate, int fd, const struct addr *peer)
 {
-	struct listener_counters *counters = &gate->settings->listener->counters[gate->worker->index];
 	struct session *s = session_new(gate, peer);
 
-	tally_add(&counters->accepted, 1);
-	if (s == NULL) {
-		tally_add(&counters->refused, 1);
-		close(fd);
-		return;
-	}
 	stream_open(&s->front, gate->worker->loop, fd, on_front, s);
 	stream_set_secret(&s->front, true);
 	if (listener_wants_header(s->settings, peer))
 		front_proxy_begin(s);
 	else
 		session_begin(s);
+	return s;
+}
+
+void
+session_open(struct gate *gate, int fd, const struct addr *peer)
+{
+	struct listener_counters *counters = &gate->settings->listener->counters[gate->worker->index];
+	struct session *s = NULL;
+
+	tally_add(&counters->accepted, 1);
+	spare_begin();
+	if (!spare_is_used())
+		s = begin_new(gate, fd, peer);
+	if (spare_is_used()) {
+		tally_add(&counters->refused, 1);
+		if (s != NULL)
+			session_end(s, END_NO_MEMORY);
+		else
+			close(fd);
+	}
+	spare_end();
 }
 
 static void

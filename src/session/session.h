@@ -51,6 +51,7 @@ enum end_reason {
 	END_FORBIDDEN,		/* it asked for what may not pass a proxy */
 	END_KICKED,		/* the user was moved to another server */
 	END_NO_SERVER,		/* none could be had, and the client was not to stay */
+	END_NO_MEMORY,
 	END_SHUTDOWN,
 	END_COUNT
 };
