@@ -15,7 +15,11 @@
 #include "base/random.h"
 #include "base/xalloc.h"
 
-enum { SETTLE_S = 1, SIZE_MAX_BYTES = 1024 * 1024 * 1024 };
+enum {
+	SETTLE_S = 1,
+	SIZE_MAX_BYTES = 1024 * 1024 * 1024,
+	COPIES = 4			/* of the file, with its users' table, while it is read */
+};
 
 /* What of a file changes with its content, and with who may read it. */
 struct stamp {
@@ -96,6 +100,8 @@ read_file(const char *path, struct buf *text)
 		return false;
 	if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode))
 		errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
+	else if (!xalloc_has(COPIES * (size_t)st.st_size))
+		errno = ENOMEM;
 	else
 		ok = read_all(fd, text);
 	reason = errno;

@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/digest.h"
 #include "base/map.h"
+#include "base/spare.h"
 #include "base/xalloc.h"
 
 enum { COMPLAINTS_MAX = 20, FIELDS_BEFORE_EXTRA = 5 };	/* uid, gid, gecos, home, shell */
@@ -229,7 +230,7 @@ read_lines(struct reader *reader)
 {
 	char *end = reader->table->text + reader->table->size;
 
-	for (char *line = reader->table->text, *next; line < end; line = next + 1) {
+	for (char *line = reader->table->text, *next; line < end && !spare_is_used(); line = next + 1) {
 		size_t len;
 
 		next = memchr(line, '\n', (size_t)(end - line));
@@ -263,6 +264,8 @@ user_table_read(const char *path, struct slice text, struct buf *complaints)
 		complain(&reader, "the file is too large");
 	else
 		read_lines(&reader);
+	if (spare_is_used())
+		complain(&reader, "out of memory");
 	map_free(&reader.classes);
 	if (reader.bad > COMPLAINTS_MAX)
 		buf_printf(complaints, "%s: %d more bad lines\n", path, reader.bad - COMPLAINTS_MAX);

@@ -13,6 +13,7 @@
 #include "base/digest.h"
 #include "base/mechanism.h"
 #include "base/secret.h"
+#include "base/spare.h"
 #include "base/xalloc.h"
 #include "conf/conf.h"
 
@@ -170,9 +171,8 @@ open_endpoints(struct pool *pool)
 	const struct conf_list *servers = pool_servers(pool);
 
 	pool->endpoints = xcalloc(servers->count, sizeof(struct endpoint *));
-	pool->endpoint_count = servers->count;
-	for (size_t i = 0; i < servers->count; i++)
-		pool->endpoints[i] = find_or_make(pool->table, pool, servers->items[i]);
+	for (size_t i = 0; i < servers->count && !spare_is_used(); i++)
+		pool->endpoints[pool->endpoint_count++] = find_or_make(pool->table, pool, servers->items[i]);
 }
 
 static void

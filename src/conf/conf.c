@@ -52,13 +52,14 @@ conf_load_whole(const char *path, const struct block *root, struct conf_problems
 	struct error error;
 
 	source = include_read(conf, path, NULL, &error);
-	if (source != NULL) {
+	if (source != NULL)
 		read_all(conf, root, source);
-		return conf;
-	}
-	problem_add(problems, (struct conf_where){ 0 }, "%s", error.text);
-	conf_free(&conf);
-	return NULL;
+	else
+		problem_add(problems, (struct conf_where){ 0 }, "%s", error.text);
+	/* without memory it is whole in no part */
+	if (source == NULL || !conf_has_memory(problems, NULL))
+		conf_free(&conf);
+	return conf;
 }
 
 struct conf *
@@ -125,7 +126,7 @@ conf_where(const struct conf_block *block, const char *directive)
 	if (directive != NULL && block->kind != NULL && row_find(block->kind, directive, &row) &&
 	    block->values[row.index].where.source != NULL)
 		return block->values[row.index].where;
-	return block->where;
+	return block != NULL ? block->where : (struct conf_where){ 0 };
 }
 
 const char *

@@ -17,6 +17,7 @@ struct conf_problems {
 	struct conf_problem *items;
 	size_t count;
 	size_t told;		/* with those that were told before */
+	bool lacks_memory;
 };
 
 /* NULL when there were problems; they name file, line and column, and are printed in that order. */
@@ -35,6 +36,7 @@ void *conf_root(const struct conf *conf);	/* the root block's struct */
 void conf_problems_print(const struct conf_problems *problems, FILE *out);
 /* What is wrong in the words of the i-th alone, for where its place is of no interest. */
 struct slice conf_problems_message(const struct conf_problems *problems, size_t i);
+const char *conf_problems_text(const struct conf_problems *problems, size_t i);	/* whole lines */
 void conf_problems_clear(struct conf_problems *problems);
 
 /*
@@ -46,6 +48,12 @@ void conf_error_at(struct conf_problems *problems, const struct conf_block *bloc
     const char *format, ...) __attribute__((format(printf, 4, 5)));
 void conf_error_at_value(struct conf_problems *problems, const struct conf_block *block,
     const char *directive, size_t i, const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/*
+ * False: memory was short since spare_begin, and what is done since is to be given up; told once, at the
+ * block (NULL: nowhere) where it is first seen.
+ */
+bool conf_has_memory(struct conf_problems *problems, const struct conf_block *block);
 
 enum conf_origin {
 	CONF_ORIGIN_DEFAULT,		/* the row's default, or conf_set_default's */

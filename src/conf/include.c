@@ -13,12 +13,14 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/xalloc.h"
 
 enum {
 	FILE_SIZE_MAX = 16 << 20,
 	INCLUDE_DEPTH = 16,
 	FILES_MAX = 4096,		/* files that include files, twice each, would never end */
-	READ_STEP = 64 << 10
+	READ_STEP = 64 << 10,
+	COPIES = 4			/* of the text, with the room to grow, while it is read */
 };
 
 static const char *
@@ -73,6 +75,8 @@ read_file(struct conf *conf, int fd, struct conf_source *source, struct error *e
 	source->inode = st.st_ino;
 	if (is_including(source))
 		return error_set(error, "%s includes itself", source->name);
+	if (!xalloc_has(COPIES * (size_t)st.st_size))
+		return error_set(error, "cannot read %s: out of memory", source->name);
 	ok = read_all(fd, source->name, &text, error);
 	if (ok) {
 		struct slice all = buf_slice(&text);
@@ -158,7 +162,7 @@ include_files(struct conf *conf, struct conf_block *block, const struct conf_wor
 	}
 	switch (glob(path, 0, on_glob_error, &found)) {
 	case 0:
-		for (size_t i = 0; i < found.gl_pathc; i++)
+		for (size_t i = 0; i < found.gl_pathc && problem_has_memory(conf->problems, word->where); i++)
 			include_file(conf, block, word, found.gl_pathv[i]);
 		break;
 	case GLOB_NOMATCH:

@@ -285,6 +285,8 @@ read_directives(struct parser *p, struct conf_block *block, const struct conf_wh
 		struct conf_word word;
 		enum token token = next(p, &word);
 
+		if (!problem_has_memory(p->conf->problems, word.where))
+			return;
 		if (token == TOKEN_WORD)
 			token = read_directive(p, block, &word);
 		else if (token == TOKEN_BAD && p->lexer.skipped > 0)

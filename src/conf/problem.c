@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/spare.h"
 #include "base/xalloc.h"
 
 enum { SHOWN_MAX = 160 };	/* bytes of a source line that are shown */
@@ -192,6 +193,29 @@ problem_add(struct conf_problems *problems, struct conf_where where, const char 
 	va_start(args, format);
 	vadd(problems, where, format, args);
 	va_end(args);
+}
+
+bool
+problem_has_memory(struct conf_problems *problems, struct conf_where where)
+{
+	if (!spare_is_used())
+		return true;
+	if (!problems->lacks_memory)
+		problem_add(problems, where, "out of memory");
+	problems->lacks_memory = true;
+	return false;
+}
+
+bool
+conf_has_memory(struct conf_problems *problems, const struct conf_block *block)
+{
+	return problem_has_memory(problems, block != NULL ? block->where : (struct conf_where){ 0 });
+}
+
+const char *
+conf_problems_text(const struct conf_problems *problems, size_t i)
+{
+	return problems->items[i].text;
 }
 
 void

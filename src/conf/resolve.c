@@ -236,27 +236,54 @@ check_all(struct conf *conf, struct conf_context *context)
 	spread_broken(conf);
 }
 
-void
-resolve_all(struct conf *conf)
+static void
+resolve_object(struct conf *conf, struct conf_object *object)
+{
+	resolve_block(conf, object->block);
+}
+
+static void
+complete(struct conf *conf, struct conf_object *object)
+{
+	if (object->is_default) {
+		refuse_own(conf, object->block);
+		return;
+	}
+	merge_all(conf, object);
+	make_missing(conf, object->block);
+}
+
+static void
+prepare(struct conf *conf, struct conf_object *object)
 {
 	struct conf_context context = { conf->arena, conf->problems, conf };
 
-	for (struct conf_object *o = conf->objects; o != NULL; o = o->next)
-		resolve_block(conf, o->block);
-	for (struct conf_object *o = conf->objects; o != NULL; o = o->next) {
-		if (o->is_default) {
-			refuse_own(conf, o->block);
-			continue;
+	if (!object->is_default && object->block->kind->prepare != NULL)
+		object->block->kind->prepare(&context, object->block);
+}
+
+static void
+require_all(struct conf *conf, struct conf_object *object)
+{
+	if (!object->is_default)
+		require(conf, object->block);
+}
+
+void
+resolve_all(struct conf *conf)
+{
+	static void (*const passes[])(struct conf *conf, struct conf_object *object) = {
+		resolve_object, complete, prepare, require_all,
+	};
+	struct conf_context context = { conf->arena, conf->problems, conf };
+
+	for (size_t i = 0; i < sizeof(passes) / sizeof(passes[0]); i++) {
+		for (struct conf_object *o = conf->objects; o != NULL; o = o->next) {
+			if (!problem_has_memory(conf->problems, o->block->where))
+				return;
+			passes[i](conf, o);
 		}
-		merge_all(conf, o);
-		make_missing(conf, o->block);
 	}
-	for (struct conf_object *o = conf->objects; o != NULL; o = o->next)
-		if (!o->is_default && o->block->kind->prepare != NULL)
-			o->block->kind->prepare(&context, o->block);
-	for (struct conf_object *o = conf->objects; o != NULL; o = o->next)
-		if (!o->is_default)
-			require(conf, o->block);
 	spread_broken(conf);
 	check_all(conf, &context);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/spare.h"
 #include "daemon/config.h"
 #include "daemon/generation.h"
 #include "daemon/pid_file.h"
@@ -72,6 +73,7 @@ finish(struct conf_problems *problems)
 
 	conf_problems_print(problems, stderr);
 	conf_problems_clear(problems);
+	spare_end();
 	return is_good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -79,8 +81,10 @@ int
 check_configuration(const char *config_path, const struct block *root)
 {
 	struct conf_problems problems = { 0 };
-	struct conf *conf = conf_load_whole(config_path, root, &problems);
+	struct conf *conf;
 
+	spare_begin();
+	conf = conf_load_whole(config_path, root, &problems);
 	if (conf != NULL)
 		open_files(config_path, conf, &problems);
 	if (problems.count == 0)
@@ -92,8 +96,10 @@ int
 check_print(const char *config_path, const struct block *root)
 {
 	struct conf_problems problems = { 0 };
-	struct conf *conf = conf_load(config_path, root, &problems);
+	struct conf *conf;
 
+	spare_begin();
+	conf = conf_load(config_path, root, &problems);
 	if (conf != NULL)
 		conf_print(conf, stdout);
 	conf_free(&conf);

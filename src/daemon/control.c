@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "base/spare.h"
 #include "base/thread_pool.h"
 #include "base/xalloc.h"
 #include "daemon/background.h"
@@ -20,27 +21,27 @@
 #include "daemon/reload.h"
 #include "daemon/upkeep.h"
 
+static void
+log_problem_line(char *line)
+{
+	/* as carets are indented as their lines are, they stay below what they point to */
+	for (char *c = line; *c != '\0'; c++)
+		if (*c == '\t')
+			*c = ' ';
+	if (*line != '\0')
+		log_write(LOG_ERR, "%s", line);
+}
+
 void
 control_log_problems(const struct conf_problems *problems)
 {
-	char *text = NULL, *line, *rest;
-	size_t size = 0;
-	FILE *out = open_memstream(&text, &size);
+	for (size_t i = 0; i < problems->count; i++) {
+		char *text = xstrdup(conf_problems_text(problems, i)), *rest = text, *line;
 
-	if (out == NULL)
-		return;
-	conf_problems_print(problems, out);
-	fclose(out);
-	rest = text;
-	while ((line = strsep(&rest, "\n")) != NULL) {
-		/* as carets are indented as their lines are, they stay below what they point to */
-		for (char *c = line; *c != '\0'; c++)
-			if (*c == '\t')
-				*c = ' ';
-		if (*line != '\0')
-			log_write(LOG_ERR, "%s", line);
+		while ((line = strsep(&rest, "\n")) != NULL)
+			log_problem_line(line);
+		xfree(text);
 	}
-	free(text);
 }
 
 const char *
@@ -177,11 +178,25 @@ fail(const char *text)
 	return EXIT_FAILURE;
 }
 
+/* Tells what is wrong. */
+static bool
+open_or_tell(struct control *control, bool in_background)
+{
+	struct conf_problems problems = { 0 };
+	bool is_open;
+
+	spare_begin();
+	is_open = open_first(control, in_background, &problems);
+	conf_problems_print(&problems, stderr);
+	conf_problems_clear(&problems);
+	spare_end();
+	return is_open;
+}
+
 int
 control_run(const char *config_path, const struct block *root, bool in_background)
 {
 	struct control control = { .config_path = config_path, .root = root, .pid_fd = -1 };
-	struct conf_problems problems = { 0 };
 	struct error error;
 	int status = EXIT_FAILURE;
 
@@ -189,16 +204,13 @@ control_run(const char *config_path, const struct block *root, bool in_backgroun
 	signals_block();
 	if (in_background && !background_enter(&error))
 		return fail(error.text);
-	if (!open_first(&control, in_background, &problems)) {
-		conf_problems_print(&problems, stderr);
-	} else if (!start_threads(&control, &error)) {
+	if (open_or_tell(&control, in_background) && !start_threads(&control, &error)) {
 		generation_undo(&control.current);
 		fail(error.text);
-	} else {
+	} else if (control.current != NULL) {
 		serve(&control);
 		status = EXIT_SUCCESS;
 	}
 	close_all(&control);
-	conf_problems_clear(&problems);
 	return status;
 }

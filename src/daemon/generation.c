@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "auth/auth.h"
+#include "base/spare.h"
 #include "base/thread_pool.h"
 #include "base/xalloc.h"
 #include "daemon/descriptors.h"
@@ -111,13 +112,14 @@ load_tls(struct generation *g, struct conf_problems *problems)
 {
 	bool ok = true;
 
-	for (size_t i = 0; i < g->root->tls.count; i++) {
+	for (size_t i = 0; i < g->root->tls.count && !spare_is_used(); i++) {
 		struct tls_settings *settings = g->root->tls.items[i];
 
 		if (settings->conf.broken)
 			continue;
 		settings->context = tls_context_load(settings, problems);
 		ok &= settings->context != NULL;
+		ok &= conf_has_memory(problems, &settings->conf);
 	}
 	return ok;
 }
@@ -127,11 +129,13 @@ open_auths(struct generation *g, const struct generation *before, struct conf_pr
 {
 	bool ok = true;
 
-	for (size_t i = 0; i < g->root->auths.count; i++) {
+	for (size_t i = 0; i < g->root->auths.count && !spare_is_used(); i++) {
 		struct auth *auth = g->root->auths.items[i];
 
-		if (!auth->conf.broken)
-			ok &= auth_open(auth, before != NULL ? &before->root->auths : NULL, problems);
+		if (auth->conf.broken)
+			continue;
+		ok &= auth_open(auth, before != NULL ? &before->root->auths : NULL, problems);
+		ok &= conf_has_memory(problems, &auth->conf);
 	}
 	return ok;
 }
@@ -141,11 +145,13 @@ open_pools(struct generation *g, struct conf_problems *problems)
 {
 	bool ok = true;
 
-	for (size_t i = 0; i < g->root->pools.count; i++) {
+	for (size_t i = 0; i < g->root->pools.count && !spare_is_used(); i++) {
 		struct pool *pool = g->root->pools.items[i];
 
-		if (!pool->conf.broken)
-			ok &= pool_open(pool, g->assets->endpoints, problems);
+		if (pool->conf.broken)
+			continue;
+		ok &= pool_open(pool, g->assets->endpoints, problems);
+		ok &= conf_has_memory(problems, &pool->conf);
 	}
 	return ok;
 }
@@ -267,13 +273,15 @@ claim_binds(struct generation *g, const struct listener_settings *settings, cons
 static bool
 claim_sockets(struct generation *g, struct conf_problems *problems)
 {
+	size_t count = g->assets->sockets != NULL ? g->root->listeners.count : 0;
 	bool ok = true;
 
-	for (size_t i = 0; g->assets->sockets != NULL && i < g->root->listeners.count; i++) {
+	for (size_t i = 0; i < count && !spare_is_used(); i++) {
 		const struct listener_settings *settings = g->root->listeners.items[i];
 
 		ok &= claim_binds(g, settings, &settings->bind, problems);
 		ok &= claim_binds(g, settings, &settings->bind_tls, problems);
+		ok &= conf_has_memory(problems, &settings->conf);
 	}
 	return ok;
 }
@@ -289,7 +297,7 @@ generation_prepare(struct assets *assets, struct conf *conf, const struct genera
 	g->snapshot.conf = conf;
 	g->root = conf_root(conf);
 	fill_snapshot(g);
-	/* all of it, whatever fails: the operator wants to see every problem at once */
+	/* all of it, whatever fails but memory: the operator wants to see every problem at once */
 	ok = load_tls(g, problems);
 	ok &= open_auths(g, before, problems);
 	ok &= open_pools(g, problems);
@@ -298,6 +306,7 @@ generation_prepare(struct assets *assets, struct conf *conf, const struct genera
 	open_listeners(g, before);
 	ok &= claim_sockets(g, problems);
 	ok &= log_blocks_open(&g->root->logs, assets->in_background, g->sinks, problems);
+	ok &= conf_has_memory(problems, NULL);
 	if (ok)
 		return g;
 	generation_undo(&g);

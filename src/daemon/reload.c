@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/spare.h"
 #include "daemon/log_block.h"
 #include "daemon/notify.h"
 
@@ -99,6 +100,7 @@ reload_run(struct control *control)
 		return;
 	}
 	notify_reloading();
+	spare_begin();
 	conf = conf_load(control->config_path, control->root, &problems);
 	if (conf != NULL)
 		next = generation_prepare(&control->assets, conf, control->current, &problems);
@@ -110,5 +112,6 @@ reload_run(struct control *control)
 		    problems.count == 1 ? "" : "s");
 	}
 	conf_problems_clear(&problems);
+	spare_end();
 	notify_ready(control_status(control, status));
 }
