@@ -299,9 +299,11 @@ writes_an_error_after_loading(void **state)
 	conf_error_at_value(&problems, &tls->conf, "certificate", 1, "cannot open %s",
 	    tls->certificate.items[1]);
 	conf_error_at(&problems, &tls->conf, "certificate", "first");
+	conf_error_at(&problems, NULL, NULL, "of what is not written");
 	conf_problems_print(&problems, out);
 	fclose(out);
 	assert_string_equal(text,
+	    "of what is not written\n"
 	    "text:2:2: first\n\tcertificate x y\n\t^\n"
 	    "text:2:16: cannot open y\n\tcertificate x y\n\t              ^\n");
 	free(text);
