@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * spare.c: a stack of blocks in memory that is the program's own.  It shrinks when its last blocks are given
- * back, which those of work that is undone soon are; what stays longer lies at its bottom.
+ * spare.c: a small heap in memory that is the program's own: the first free block that is large enough.
+ * It is seldom asked, and what it gives may stay long, as a library's cache does.
  */
 #include "base/spare.h"
 
@@ -13,10 +13,10 @@
 
 enum { ROOM_SIZE = 4 << 20, LOW_ROOM = 1 << 20, PROBE_SIZE = 64 << 10 };
 
-struct block {
-	alignas(SPARE_ALIGN) size_t size;
-	struct block *below;
-	bool is_free;
+struct block {				/* they lie one behind the other */
+	alignas(SPARE_ALIGN) size_t room;	/* of data */
+	size_t size;			/* of it what was asked for */
+	bool is_taken;
 	alignas(SPARE_ALIGN) unsigned char data[];
 };
 
@@ -24,9 +24,8 @@ struct block {
 static alignas(SPARE_ALIGN) unsigned char room[ROOM_SIZE];
 static struct {
 	pthread_mutex_t lock;
-	struct block *top;
-	size_t used;
-} stack = { .lock = PTHREAD_MUTEX_INITIALIZER };
+	size_t taken;			/* with the blocks' heads */
+} heap = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 /* A thread's own: what one must not survive without memory, another one must. */
 static _Thread_local struct {
@@ -38,9 +37,9 @@ is_low(void)
 {
 	bool is_low;
 
-	pthread_mutex_lock(&stack.lock);
-	is_low = ROOM_SIZE - stack.used < LOW_ROOM;
-	pthread_mutex_unlock(&stack.lock);
+	pthread_mutex_lock(&heap.lock);
+	is_low = ROOM_SIZE - heap.taken < LOW_ROOM;
+	pthread_mutex_unlock(&heap.lock);
 	return is_low;
 }
 
@@ -69,26 +68,79 @@ block_of(const void *p)
 	return (struct block *)((uintptr_t)p - offsetof(struct block, data));
 }
 
+static struct block *
+first_block(void)
+{
+	struct block *first = (struct block *)(void *)room;
+
+	if (first->room == 0)
+		first->room = ROOM_SIZE - sizeof(*first);
+	return first;
+}
+
+/* NULL: it is the last one. */
+static struct block *
+next_block(struct block *block)
+{
+	unsigned char *next = block->data + block->room;
+
+	return next < room + ROOM_SIZE ? (struct block *)(void *)next : NULL;
+}
+
+/* Makes one of a free block and those behind it that are free, too. */
+static void
+join(struct block *block)
+{
+	struct block *next;
+
+	while ((next = next_block(block)) != NULL && !next->is_taken)
+		block->room += sizeof(*next) + next->room;
+}
+
+/* Leaves to a block what is wanted; what is behind that is a free block of its own. */
+static void
+split(struct block *block, size_t wanted)
+{
+	size_t rest = block->room - wanted;
+
+	if (rest <= sizeof(*block))
+		return;
+	block->room = wanted;
+	*next_block(block) = (struct block){ .room = rest - sizeof(*block) };
+}
+
+static struct block *
+take_block(size_t wanted)
+{
+	for (struct block *block = first_block(); block != NULL; block = next_block(block)) {
+		if (block->is_taken)
+			continue;
+		join(block);
+		if (block->room < wanted)
+			continue;
+		split(block, wanted);
+		block->is_taken = true;
+		heap.taken += sizeof(*block) + block->room;
+		return block;
+	}
+	return NULL;
+}
+
 void *
 spare_take(size_t n)
 {
-	struct block *block = NULL;
-	size_t size;
+	struct block *block;
 
 	if (!mine.has_begun)
 		return NULL;
 	mine.is_used = true;
 	if (n > ROOM_SIZE)
 		return NULL;
-	size = sizeof(*block) + (n + SPARE_ALIGN - 1) / SPARE_ALIGN * SPARE_ALIGN;
-	pthread_mutex_lock(&stack.lock);
-	if (size <= ROOM_SIZE - stack.used) {
-		block = (struct block *)(void *)(room + stack.used);
-		*block = (struct block){ .size = n, .below = stack.top };
-		stack.top = block;
-		stack.used += size;
-	}
-	pthread_mutex_unlock(&stack.lock);
+	pthread_mutex_lock(&heap.lock);
+	block = take_block((n > 0 ? n + SPARE_ALIGN - 1 : SPARE_ALIGN) / SPARE_ALIGN * SPARE_ALIGN);
+	if (block != NULL)
+		block->size = n;
+	pthread_mutex_unlock(&heap.lock);
 	return block != NULL ? block->data : NULL;
 }
 
@@ -107,11 +159,10 @@ spare_size(const void *p)
 void
 spare_give_back(void *p)
 {
-	pthread_mutex_lock(&stack.lock);
-	block_of(p)->is_free = true;
-	while (stack.top != NULL && stack.top->is_free) {
-		stack.used = (size_t)((unsigned char *)stack.top - room);
-		stack.top = stack.top->below;
-	}
-	pthread_mutex_unlock(&stack.lock);
+	struct block *block = block_of(p);
+
+	pthread_mutex_lock(&heap.lock);
+	block->is_taken = false;
+	heap.taken -= sizeof(*block) + block->room;
+	pthread_mutex_unlock(&heap.lock);
 }

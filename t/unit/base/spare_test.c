@@ -97,6 +97,31 @@ it_ends(void **state)
 	spare_end();
 }
 
+/* What stays, wherever it lies, does not keep what was around it. */
+static void
+all_but_what_stays_comes_back(void **state)
+{
+	enum { COUNT = 300 };
+	void *stays[COUNT], *goes[COUNT];
+
+	(void)state;
+	spare_begin();
+	for (int i = 0; i < COUNT; i++) {
+		for (int k = 0; k < COUNT; k++)
+			goes[k] = spare_take((size_t)k);
+		stays[i] = spare_take(100);
+		for (int k = COUNT - 1; k >= 0; k--)
+			xfree(goes[(k + i) % COUNT]);
+		assert_non_null(stays[i]);
+	}
+	for (int i = 0; i < COUNT; i++)
+		xfree(stays[i]);
+	stays[0] = spare_take(MIB * 7 / 2);
+	assert_non_null(stays[0]);
+	xfree(stays[0]);
+	spare_end();
+}
+
 static void *
 take_and_free(void *arg)
 {
@@ -130,6 +155,7 @@ main(void)
 		cmocka_unit_test(it_serves_and_tells),
 		cmocka_unit_test(what_grows_leaves_it),
 		cmocka_unit_test(it_ends),
+		cmocka_unit_test(all_but_what_stays_comes_back),
 		cmocka_unit_test(only_the_thread_that_began_takes_but_all_give_back),
 	};
 
