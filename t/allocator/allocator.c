@@ -1,27 +1,33 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * allocator.c: stands before malloc in a gatepost made for tests (make failing), where memory is refused to what
- * accepts a client or loads a configuration: the first time from its first allocation on, the next time from its
- * second one, until it has got all it wanted.  A load wants many thousands: from GRANT_EACH on (200) it is
- * tried with 3 % more each time.
+ * allocator.c: stands before malloc in a gatepost made for tests (make allocator).  It counts what is allocated,
+ * and tells at SIGUSR1.
+ *
+ * With REFUSE_MEMORY in the environment it refuses memory to what accepts a client or loads a configuration:
+ * the first time from its first allocation on, the next time from its second one, until it has got all it
+ * wanted.  A load wants many thousands: from number REFUSE_MEMORY on it is tried with 3 % more each time.
  */
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "daemon/check.h"
 #include "daemon/control.h"
 #include "daemon/reload.h"
 #include "session/session.h"
 
-enum { ENDLESS = -1 };
+enum { ENDLESS = -1, GRANTED_ALL = 100 };
 
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *p, size_t n);
 void *__real_aligned_alloc(size_t align, size_t n);
+void __real_free(void *p);
+void __real_log_reopen(void);
 void __real_session_open(struct gate *gate, int fd, const struct addr *peer);
 void __real_reload_run(struct control *control);
 int __real_check_configuration(const char *config_path);
@@ -31,6 +37,8 @@ void *__wrap_malloc(size_t n);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *p, size_t n);
 void *__wrap_aligned_alloc(size_t align, size_t n);
+void __wrap_free(void *p);
+void __wrap_log_reopen(void);
 void __wrap_session_open(struct gate *gate, int fd, const struct addr *peer);
 void __wrap_reload_run(struct control *control);
 int __wrap_check_configuration(const char *config_path);
@@ -40,6 +48,7 @@ int __wrap_control_run(const char *config_path, bool in_background);
 static _Thread_local long granted = ENDLESS;
 static _Thread_local bool was_refused;
 static atomic_long accepting;		/* what the next client is granted */
+static atomic_long live_blocks, live_bytes;
 
 static bool
 is_refused(void)
@@ -69,37 +78,80 @@ grant_all(void)
 	return !was_refused;
 }
 
+/* Up to which number each is tried; 0: memory is not refused. */
+static long
+dense_count(void)
+{
+	const char *dense = getenv("REFUSE_MEMORY");
+
+	return dense != NULL ? strtol(dense, NULL, 10) : 0;
+}
+
 static long
 next_count(long count)
 {
-	const char *each = getenv("GRANT_EACH");
-	long dense = each != NULL ? strtol(each, NULL, 10) : 200;
+	return count < dense_count() ? count + 1 : count + count / 32 + 1;
+}
 
-	return count < dense ? count + 1 : count + count / 32 + 1;
+static void *
+came(void *p)
+{
+	if (p != NULL) {
+		atomic_fetch_add(&live_blocks, 1);
+		atomic_fetch_add(&live_bytes, (long)malloc_usable_size(p));
+	}
+	return p;
+}
+
+static void
+goes(void *p)
+{
+	if (p != NULL) {
+		atomic_fetch_sub(&live_blocks, 1);
+		atomic_fetch_sub(&live_bytes, (long)malloc_usable_size(p));
+	}
 }
 
 void *
 __wrap_malloc(size_t n)
 {
-	return is_refused() ? NULL : __real_malloc(n);
+	return is_refused() ? NULL : came(__real_malloc(n));
 }
 
 void *
 __wrap_calloc(size_t count, size_t size)
 {
-	return is_refused() ? NULL : __real_calloc(count, size);
+	return is_refused() ? NULL : came(__real_calloc(count, size));
 }
 
 void *
 __wrap_realloc(void *p, size_t n)
 {
-	return is_refused() ? NULL : __real_realloc(p, n);
+	if (is_refused())
+		return NULL;
+	goes(p);
+	return came(__real_realloc(p, n));
 }
 
 void *
 __wrap_aligned_alloc(size_t align, size_t n)
 {
-	return is_refused() ? NULL : __real_aligned_alloc(align, n);
+	return is_refused() ? NULL : came(__real_aligned_alloc(align, n));
+}
+
+void
+__wrap_free(void *p)
+{
+	goes(p);
+	__real_free(p);
+}
+
+void
+__wrap_log_reopen(void)
+{
+	fprintf(stderr, "allocated: %ld blocks, %ld bytes\n", atomic_load(&live_blocks),
+	    atomic_load(&live_bytes));
+	__real_log_reopen();
 }
 
 void
@@ -107,9 +159,12 @@ __wrap_session_open(struct gate *gate, int fd, const struct addr *peer)
 {
 	const struct listener_counters *counters =
 	    &gate->settings->listener->counters[gate->worker->index];
-	long count = atomic_fetch_add(&accepting, 1);
 
-	grant(count);
+	if (dense_count() == 0) {
+		__real_session_open(gate, fd, peer);
+		return;
+	}
+	grant(atomic_fetch_add(&accepting, 1));
 	__real_session_open(gate, fd, peer);
 	if (!grant_all())
 		return;
@@ -123,6 +178,10 @@ __wrap_reload_run(struct control *control)
 {
 	long count = 0, tries = 0;
 
+	if (dense_count() == 0) {
+		__real_reload_run(control);
+		return;
+	}
 	for (grant(count);; grant(count = next_count(count))) {
 		__real_reload_run(control);
 		tries++;
@@ -139,6 +198,8 @@ __wrap_check_configuration(const char *config_path)
 	long count = 0;
 	int status = 0;
 
+	if (dense_count() == 0)
+		return __real_check_configuration(config_path);
 	do {
 		pid_t child;
 
@@ -147,14 +208,15 @@ __wrap_check_configuration(const char *config_path)
 		if (child == 0) {
 			grant(count);
 			status = __real_check_configuration(config_path);
-			exit(grant_all() ? 100 + status : status);
+			exit(grant_all() ? GRANTED_ALL + status : status);
 		}
 		count = next_count(count);
 		if (child < 0 || waitpid(child, &status, 0) != child)
 			return EXIT_FAILURE;
 	} while (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_FAILURE);
 	fprintf(stderr, "checked with at most %ld allocations\n", count);
-	return WIFEXITED(status) && WEXITSTATUS(status) == 100 + EXIT_SUCCESS ? EXIT_SUCCESS : 2;
+	/* what is refused once all is read and judged may be had from the spare */
+	return WIFEXITED(status) && WEXITSTATUS(status) % GRANTED_ALL == EXIT_SUCCESS ? EXIT_SUCCESS : 2;
 }
 
 int
