@@ -69,5 +69,5 @@ for my $name (sort keys %servers) {
 	$sum += $_ for values %{ $wanted{$name} };
 	is($count, $sum, "$name has nothing else");
 }
-$gatepost->check_reports;
+$gatepost->stop;
 done_testing;
