@@ -106,7 +106,7 @@ split(struct block *block, size_t wanted)
 	if (rest <= sizeof(*block))
 		return;
 	block->room = wanted;
-	*next_block(block) = (struct block){ .room = rest - sizeof(*block) };
+	*(struct block *)(void *)(block->data + wanted) = (struct block){ .room = rest - sizeof(*block) };
 }
 
 static struct block *

@@ -33,7 +33,9 @@ try_malloc(size_t n)
 {
 	void *p = malloc(n > 0 ? n : 1);
 
-	return p != NULL ? p : spare_take(n);
+	if (p == NULL)
+		p = spare_take(n);
+	return p;
 }
 
 static void
@@ -68,7 +70,9 @@ try_realloc(void *p, size_t n)
 	if (spare_owns(p))
 		return move(p, spare_size(p), n);
 	grown = realloc(p, n > 0 ? n : 1);
-	return grown != NULL ? grown : move(p, malloc_usable_size(p), n);
+	if (grown == NULL)
+		grown = move(p, malloc_usable_size(p), n);
+	return grown;
 }
 
 void *
@@ -81,12 +85,14 @@ void *
 xcalloc(size_t count, size_t size)
 {
 	size_t n;
-	void *p = NULL;
+	void *p;
 
 	if (__builtin_mul_overflow(count, size, &n))
 		return check_memory(NULL);
 	p = calloc(1, n > 0 ? n : 1);
-	return p != NULL ? p : memset(check_memory(spare_take(n)), 0, n);
+	if (p == NULL)
+		p = memset(check_memory(spare_take(n)), 0, n);
+	return p;
 }
 
 void *
