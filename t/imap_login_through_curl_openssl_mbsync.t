@@ -8,7 +8,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Gatepost::Imap;
 use Gatepost::Port qw(own_address);
-use Gatepost::Process qw(read_file run_command test_dir write_file);
+use Gatepost::Process qw(read_file run_command test_dir wait_for write_file);
 use Gatepost::Setup qw(start_imap_farm tls_client);
 use Mail::IMAPClient;
 use Test::More;
@@ -105,7 +105,8 @@ my $reply = $client->login_as(2);
 like($reply, qr/^a001 OK \[CAPABILITY [^]]*\bIDLE\b/,
     'the reply to LOGIN brings the capabilities of the server');
 my $event = $gatepost->wait_for_event(login => { user => 'user2' });
-my ($seen) = map { $_->log_lines(qr/Login: user=<user2>/) } @{ $farm->{dovecots} };
+my $seen = wait_for(sub { (map { $_->log_lines(qr/Login: user=<user2>/) } @{ $farm->{dovecots} })[0] }, 10,
+    'the server to log the login');
 like($seen, qr/\brip=\Q$from\E,/, 'the server is told the address of the client');
 like($seen, qr/session=<\Q$event->{session}\E>/, 'and the session id of the log');
 $client->cmd('LOGOUT');
