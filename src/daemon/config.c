@@ -16,6 +16,7 @@
 #include "daemon/privileges.h"
 #include "net/tls_context.h"
 #include "session/listener_settings.h"
+#include "session/pool_fit.h"
 
 enum { HOSTNAME_MAX = 255, WHERE_MAX = 256 };
 
@@ -64,7 +65,8 @@ root_prepare(struct conf_context *context, void *object)
 	if (gethostname(own, sizeof(own) - 1) != 0 || !conf_is_host(own))
 		snprintf(own, sizeof(own), "localhost");
 	conf_set_default(context, &root->conf, "hostname", own);
-	listener_settings_prepare(context, &root->listeners, &root->pools, root->hostname);
+	listener_settings_prepare(context, &root->listeners, root->hostname);
+	pool_fit_prepare(context, &root->pools, &root->listeners);
 }
 
 /* Would clients of the one come to the other? */
@@ -141,7 +143,8 @@ root_check(struct conf_context *context, void *object)
 	if (root->listeners.count == 0)
 		conf_error_at(context->problems, &root->conf, NULL,
 		    "there is no listener: nobody could connect");
-	listener_settings_check(context, &root->listeners, &root->pools);
+	listener_settings_check(context, &root->listeners);
+	pool_fit_check(context, &root->pools, &root->listeners);
 	while ((bind = next_bind(&walk, &owner)) != NULL)
 		if (!bind->conf.broken)
 			check_bind(context, &walk, bind);

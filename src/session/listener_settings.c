@@ -5,12 +5,10 @@
  */
 #include "session/listener_settings.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "auth/auth.h"
 #include "balance/pool.h"
-#include "base/buf.h"
 #include "net/local.h"
 #include "proto/mediator.h"
 #include "proto/proto.h"
@@ -295,50 +293,12 @@ listener_pool(const struct listener_settings *l, size_t i)
 	return i == 0 ? l->pool : ((const struct route_rule *)l->route.items[i - 1])->pool;
 }
 
-static bool
-names_pool(const struct listener_settings *l, const struct pool *pool)
-{
-	for (size_t i = 0; i <= l->route.count; i++)
-		if (listener_pool(l, i) == pool)
-			return true;
-	return false;
-}
-
-static const struct proto *
-proto_of_users(const struct pool *pool, const struct conf_list *listeners)
-{
-	for (size_t i = 0; i < listeners->count; i++) {
-		const struct listener_settings *l = listeners->items[i];
-
-		if (l->proto != NULL && names_pool(l, pool))
-			return l->proto;
-	}
-	return NULL;
-}
-
-static void
-prepare_pool(struct conf_context *context, struct pool *pool, const struct conf_list *listeners)
-{
-	const struct proto *proto;
-
-	proto = proto_find(pool->conf.title);
-	if (proto == NULL)
-		proto = proto_of_users(pool, listeners);
-	if (proto != NULL)
-		conf_set_default(context, &pool->conf, "protocol", proto->name);
-	proto = pool->protocol != NULL ? proto_find(pool->protocol) : NULL;
-	if (proto != NULL)
-		pool_fit_prepare(context, pool, proto);
-}
-
 void
 listener_settings_prepare(struct conf_context *context, const struct conf_list *listeners,
-    const struct conf_list *pools, const char *hostname)
+    const char *hostname)
 {
 	for (size_t i = 0; i < listeners->count; i++)
 		prepare_listener(context, listeners->items[i], hostname);
-	for (size_t i = 0; i < pools->count; i++)
-		prepare_pool(context, pools->items[i], listeners);
 }
 
 static void
@@ -356,29 +316,6 @@ check_tls(struct conf_problems *problems, const struct listener_settings *l)
 		conf_error_at(problems, &l->conf, "starttls",
 		    "nobody can log in at `bind` of listener %s: there is no TLS, and plaintext_login is no",
 		    l->conf.title);
-}
-
-static void
-refuse_protocol(struct conf_problems *problems, const struct conf_block *conf, const char *protocol)
-{
-	struct buf names = { 0 };
-
-	for (int i = 0; protocols[i] != NULL; i++)
-		buf_printf(&names, "%s%s", i == 0 ? "" : protocols[i + 1] == NULL ? " or " : ", ",
-		    protocols[i]->name);
-	conf_error_at(problems, conf, "protocol", "there is no protocol %s: %.*s", protocol,
-	    SLICE_ARGS(buf_slice(&names)));
-	buf_clear(&names);
-}
-
-static void
-check_protocol_of(struct conf_problems *problems, const struct conf_block *conf, const char *protocol)
-{
-	if (protocol == NULL)
-		conf_error_at(problems, conf, "protocol", "`protocol` is missing: the name %s is not one",
-		    conf->title);
-	else if (proto_find(protocol) == NULL)
-		refuse_protocol(problems, conf, protocol);
 }
 
 /* A pool that sessions of the listener go to, as `where` says. */
@@ -477,7 +414,7 @@ listener_bare_newline(const struct listener_settings *l, const struct addr *clie
 static void
 check_listener(struct conf_problems *problems, const struct listener_settings *l)
 {
-	check_protocol_of(problems, &l->conf, l->protocol);
+	pool_fit_protocol(problems, &l->conf, l->protocol);
 	if (l->bind.count == 0 && l->bind_tls.count == 0)
 		conf_error_at(problems, &l->conf, NULL, "a listener needs `bind` or `bind_tls`");
 	if (l->proto == NULL)
@@ -491,62 +428,8 @@ check_listener(struct conf_problems *problems, const struct listener_settings *l
 	check_routes(problems, l);
 }
 
-/* Without any, all depends on the hosts that an auth source names; one that knows no users names none. */
-static void
-check_servers_of(struct conf_problems *problems, const struct pool *pool, const struct conf_list *listeners)
-{
-	if (pool_servers(pool)->count > 0)
-		return;
-	for (size_t i = 0; i < listeners->count; i++) {
-		const struct listener_settings *l = listeners->items[i];
-
-		if (l->pool != pool || auth_knows_users(&l->auth))
-			continue;
-		conf_error_at(problems, &pool->conf, NULL,
-		    "pool %s needs a farm or a server: no `auth` of listener %s names hosts",
-		    pool->conf.title, l->conf.title);
-		return;
-	}
-}
-
-/* Sessions that come back to us would come for ever. */
-static void
-check_loops(struct conf_problems *problems, const struct pool *pool, const struct conf_list *listeners)
-{
-	const struct conf_list *servers = pool_servers(pool);
-
-	for (size_t i = 0; i < servers->count; i++) {
-		const struct server *server = servers->items[i];
-		char text[ADDR_TEXT_MAX];
-		struct addr addr;
-
-		if (server->conf.broken)
-			continue;
-		addr = pool_server_addr(pool, server);
-		if (listeners_are_at(listeners, &addr))
-			conf_error_at(problems, &server->conf, "address",
-			    "server %s would be this proxy itself, which listens at %s",
-			    server->conf.title, addr_format(&addr, text));
-	}
-}
-
-static void
-check_pool(struct conf_problems *problems, const struct pool *pool, const struct conf_list *listeners)
-{
-	const struct proto *proto = pool->protocol != NULL ? proto_find(pool->protocol) : NULL;
-
-	if (pool->conf.broken)
-		return;
-	check_protocol_of(problems, &pool->conf, pool->protocol);
-	check_servers_of(problems, pool, listeners);
-	check_loops(problems, pool, listeners);
-	if (proto != NULL)
-		pool_fit_check(problems, pool, proto);
-}
-
 void
-listener_settings_check(struct conf_context *context, const struct conf_list *listeners,
-    const struct conf_list *pools)
+listener_settings_check(struct conf_context *context, const struct conf_list *listeners)
 {
 	for (size_t i = 0; i < listeners->count; i++) {
 		const struct listener_settings *l = listeners->items[i];
@@ -554,6 +437,4 @@ listener_settings_check(struct conf_context *context, const struct conf_list *li
 		if (!l->conf.broken)
 			check_listener(context->problems, l);
 	}
-	for (size_t i = 0; i < pools->count; i++)
-		check_pool(context->problems, pools->items[i], listeners);
 }

@@ -58,14 +58,10 @@ struct listener_settings {		/* listener NAME { … } */
 
 extern const struct block listener_block;
 
-/*
- * For the root's prepare and check: defaults by protocol of listeners and of the pools they name, and what
- * must fit between them.
- */
+/* For the root's prepare and check, before the pools': defaults by protocol, and what must fit together. */
 void listener_settings_prepare(struct conf_context *context, const struct conf_list *listeners,
-    const struct conf_list *pools, const char *hostname);
-void listener_settings_check(struct conf_context *context, const struct conf_list *listeners,
-    const struct conf_list *pools);
+    const char *hostname);
+void listener_settings_check(struct conf_context *context, const struct conf_list *listeners);
 /* Where its sessions go: its pool and then, up to i = route.count, those of its routes; NULL: not written. */
 struct pool *listener_pool(const struct listener_settings *l, size_t i);
 bool listener_trusts(const struct listener_settings *l, const struct addr *peer);

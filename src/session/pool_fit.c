@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * pool_fit.c: what cannot be had with a protocol that has no port of its own,
- * or whose servers are told nothing by the proxy: there, connected is ready.
+ * pool_fit.c: which protocol a pool's servers speak, by its listeners where it does not say, what goes by
+ * that, and what cannot be had with it.
  */
 #include "session/pool_fit.h"
 
 #include <stdio.h>
 
+#include "auth/auth.h"
 #include "balance/balance.h"
 #include "balance/pool.h"
 #include "base/buf.h"
 #include "base/log.h"
+#include "session/listener_settings.h"
 
 enum { WHERE_MAX = 256 };
 
@@ -74,8 +76,42 @@ pool_fit_defaults(const struct proto *proto, const struct farm *farm, struct poo
 	snprintf(out->port, sizeof(out->port), "%u", proto->port);
 }
 
-void
-pool_fit_prepare(struct conf_context *context, struct pool *pool, const struct proto *proto)
+static bool
+names_pool(const struct listener_settings *l, const struct pool *pool)
+{
+	for (size_t i = 0; i <= l->route.count; i++)
+		if (listener_pool(l, i) == pool)
+			return true;
+	return false;
+}
+
+static const struct proto *
+proto_of_users(const struct pool *pool, const struct conf_list *listeners)
+{
+	for (size_t i = 0; i < listeners->count; i++) {
+		const struct listener_settings *l = listeners->items[i];
+
+		if (l->proto != NULL && names_pool(l, pool))
+			return l->proto;
+	}
+	return NULL;
+}
+
+/* NULL: there is no such protocol, or nobody says which. */
+static const struct proto *
+find_protocol(struct conf_context *context, struct pool *pool, const struct conf_list *listeners)
+{
+	const struct proto *proto = proto_find(pool->conf.title);
+
+	if (proto == NULL)
+		proto = proto_of_users(pool, listeners);
+	if (proto != NULL)
+		conf_set_default(context, &pool->conf, "protocol", proto->name);
+	return pool->protocol != NULL ? proto_find(pool->protocol) : NULL;
+}
+
+static void
+prepare_pool(struct conf_context *context, struct pool *pool, const struct proto *proto)
 {
 	struct pool_defaults defaults;
 	struct way ways[WAYS];
@@ -89,6 +125,41 @@ pool_fit_prepare(struct conf_context *context, struct pool *pool, const struct p
 	pool_fit_defaults(proto, pool->farm, &defaults);
 	for (const struct proto_default *d = defaults.rows; d->directive != NULL; d++)
 		conf_set_default(context, &pool->conf, d->directive, d->text);
+}
+
+void
+pool_fit_prepare(struct conf_context *context, const struct conf_list *pools,
+    const struct conf_list *listeners)
+{
+	for (size_t i = 0; i < pools->count; i++) {
+		const struct proto *proto = find_protocol(context, pools->items[i], listeners);
+
+		if (proto != NULL)
+			prepare_pool(context, pools->items[i], proto);
+	}
+}
+
+static void
+refuse_protocol(struct conf_problems *problems, const struct conf_block *conf, const char *protocol)
+{
+	struct buf names = { 0 };
+
+	for (int i = 0; protocols[i] != NULL; i++)
+		buf_printf(&names, "%s%s", i == 0 ? "" : protocols[i + 1] == NULL ? " or " : ", ",
+		    protocols[i]->name);
+	conf_error_at(problems, conf, "protocol", "there is no protocol %s: %.*s", protocol,
+	    SLICE_ARGS(buf_slice(&names)));
+	buf_clear(&names);
+}
+
+void
+pool_fit_protocol(struct conf_problems *problems, const struct conf_block *conf, const char *protocol)
+{
+	if (protocol == NULL)
+		conf_error_at(problems, conf, "protocol", "`protocol` is missing: the name %s is not one",
+		    conf->title);
+	else if (proto_find(protocol) == NULL)
+		refuse_protocol(problems, conf, protocol);
 }
 
 static void
@@ -159,13 +230,70 @@ check_ports(struct conf_problems *problems, const struct pool *pool, const struc
 	}
 }
 
-void
-pool_fit_check(struct conf_problems *problems, const struct pool *pool, const struct proto *proto)
+/* Without any, all depends on the hosts that an auth source names; one that knows no users names none. */
+static void
+check_servers(struct conf_problems *problems, const struct pool *pool, const struct conf_list *listeners)
 {
+	if (pool_servers(pool)->count > 0)
+		return;
+	for (size_t i = 0; i < listeners->count; i++) {
+		const struct listener_settings *l = listeners->items[i];
+
+		if (l->pool != pool || auth_knows_users(&l->auth))
+			continue;
+		conf_error_at(problems, &pool->conf, NULL,
+		    "pool %s needs a farm or a server: no `auth` of listener %s names hosts",
+		    pool->conf.title, l->conf.title);
+		return;
+	}
+}
+
+/* Sessions that come back to us would come for ever. */
+static void
+check_loops(struct conf_problems *problems, const struct pool *pool, const struct conf_list *listeners)
+{
+	const struct conf_list *servers = pool_servers(pool);
+
+	for (size_t i = 0; i < servers->count; i++) {
+		const struct server *server = servers->items[i];
+		char text[ADDR_TEXT_MAX];
+		struct addr addr;
+
+		if (server->conf.broken)
+			continue;
+		addr = pool_server_addr(pool, server);
+		if (listeners_are_at(listeners, &addr))
+			conf_error_at(problems, &server->conf, "address",
+			    "server %s would be this proxy itself, which listens at %s",
+			    server->conf.title, addr_format(&addr, text));
+	}
+}
+
+static void
+check_pool(struct conf_problems *problems, const struct pool *pool, const struct conf_list *listeners)
+{
+	const struct proto *proto = pool->protocol != NULL ? proto_find(pool->protocol) : NULL;
+
+	pool_fit_protocol(problems, &pool->conf, pool->protocol);
+	check_servers(problems, pool, listeners);
+	check_loops(problems, pool, listeners);
+	if (proto == NULL)
+		return;
 	check_users(problems, pool, proto);
 	check_affinity(problems, pool, proto);
 	check_server_tls(problems, pool, proto);
 	check_ports(problems, pool, proto);
+}
+
+void
+pool_fit_check(struct conf_context *context, const struct conf_list *pools, const struct conf_list *listeners)
+{
+	for (size_t i = 0; i < pools->count; i++) {
+		const struct pool *pool = pools->items[i];
+
+		if (!pool->conf.broken)
+			check_pool(context->problems, pool, listeners);
+	}
 }
 
 void

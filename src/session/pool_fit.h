@@ -18,10 +18,13 @@ struct pool_defaults {
 void pool_fit_defaults(const struct proto *proto, const struct farm *farm, struct pool_defaults *out);
 /* Unsaid is what a farm or a `default` block says for blocks of several protocols: it holds where it can. */
 void pool_fit_forget(struct conf_context *context, struct conf_block *block, const char *directive);
-/* In the root's prepare: forgets so, and fills in the defaults. */
-void pool_fit_prepare(struct conf_context *context, struct pool *pool, const struct proto *proto);
-/* In the root's check, for a pool that is not broken; each error is reported where it was written. */
-void pool_fit_check(struct conf_problems *problems, const struct pool *pool, const struct proto *proto);
+/* A block's `protocol` must be one. */
+void pool_fit_protocol(struct conf_problems *problems, const struct conf_block *conf, const char *protocol);
+/* For the root's prepare and check, behind those of the listeners. */
+void pool_fit_prepare(struct conf_context *context, const struct conf_list *pools,
+    const struct conf_list *listeners);
+void pool_fit_check(struct conf_context *context, const struct conf_list *pools,
+    const struct conf_list *listeners);
 void pool_fit_warn(const struct conf_list *pools);	/* logs what is allowed, and dangerous all the same */
 
 #endif

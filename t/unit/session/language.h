@@ -18,6 +18,7 @@
 #include "balance/pool.h"
 #include "conf/conf.h"
 #include "session/listener_settings.h"
+#include "session/pool_fit.h"
 
 struct language {
 	struct conf_block conf;
@@ -42,7 +43,8 @@ prepare_language(struct conf_context *context, void *object)
 {
 	struct language *language = object;
 
-	listener_settings_prepare(context, &language->listeners, &language->pools, language->hostname);
+	listener_settings_prepare(context, &language->listeners, language->hostname);
+	pool_fit_prepare(context, &language->pools, &language->listeners);
 }
 
 static inline void
@@ -50,7 +52,8 @@ check_language(struct conf_context *context, void *object)
 {
 	struct language *language = object;
 
-	listener_settings_check(context, &language->listeners, &language->pools);
+	listener_settings_check(context, &language->listeners);
+	pool_fit_check(context, &language->pools, &language->listeners);
 }
 
 static const struct block language_block = {
