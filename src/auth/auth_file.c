@@ -102,14 +102,9 @@ refresh_file(const struct auth *auth, bool *changed, struct conf_problems *probl
 static unsigned
 mechanisms_of_file(const struct auth *auth)
 {
-	unsigned proofs = mechanisms_of_kind(CREDENTIAL_PROOF);
-	struct user_table *users;
+	unsigned proofs = auth->resource != NULL ? user_file_proofs(auth->resource) :
+	    mechanisms_of_kind(CREDENTIAL_PROOF);
 
-	if (auth->resource != NULL) {
-		users = user_file_users(auth->resource);
-		proofs = user_table_proofs(users);
-		user_table_put(&users);
-	}
 	return proofs | mechanisms_of_kind(CREDENTIAL_PASSWORD) | mechanisms_of_kind(CREDENTIAL_CERTIFICATE);
 }
 

@@ -36,6 +36,7 @@ struct user_file {
 	char *path;
 	pthread_mutex_t lock;		/* of users, for a few instructions */
 	struct user_table *users;
+	atomic_uint proofs;		/* of these users: each client's greeting asks */
 	struct stamp stamp;		/* when last read, well or not */
 	bool is_bad;			/* what was last read was bad */
 	uint8_t salt_key[DIGEST_SHA256_SIZE];
@@ -139,6 +140,7 @@ user_file_open(const char *path, struct buf *complaints)
 	pthread_mutex_init(&file->lock, NULL);
 	file->path = xstrdup(path);
 	file->users = users;
+	atomic_init(&file->proofs, user_table_proofs(users));
 	file->stamp = stamp;
 	random_bytes(file->salt_key, sizeof(file->salt_key));
 	return file;
@@ -191,6 +193,7 @@ user_file_refresh(struct user_file *file, bool now, bool *changed, struct buf *c
 	pthread_mutex_lock(&file->lock);
 	file->users = users;
 	pthread_mutex_unlock(&file->lock);
+	atomic_store_explicit(&file->proofs, user_table_proofs(users), memory_order_relaxed);
 	user_table_put(&old);
 	*changed = true;
 	return true;
@@ -205,6 +208,12 @@ user_file_users(struct user_file *file)
 	users = user_table_get(file->users);
 	pthread_mutex_unlock(&file->lock);
 	return users;
+}
+
+unsigned
+user_file_proofs(const struct user_file *file)
+{
+	return atomic_load_explicit(&file->proofs, memory_order_relaxed);
 }
 
 void
