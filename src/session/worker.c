@@ -112,7 +112,7 @@ admit(struct worker *worker)
 	list_each(node, &worker->gates) {
 		struct gate *gate = list_entry(node, struct gate, node);
 
-		if (!gate->is_started || gate->held != NULL)
+		if (gate->held != NULL)
 			continue;
 		if (has_room(gate))
 			open_parked(gate);
@@ -195,7 +195,6 @@ drop_gate(struct worker *worker, struct gate *gate)
 static void
 start_gate(struct gate *gate)
 {
-	gate->is_started = true;
 	gate->parked = -1;
 	gate->acceptor.on_client = on_client;
 	gate->acceptor.on_gone = on_gate_gone;
@@ -282,13 +281,7 @@ on_change(struct loop *loop, void *arg)
 	list_each(node, &change->gates) {
 		list_remove(node);
 		list_append(&worker->gates, node);
-	}
-	obey(worker, change);
-	list_each(node, &worker->gates) {
-		struct gate *gate = list_entry(node, struct gate, node);
-
-		if (!gate->is_started)
-			start_gate(gate);
+		start_gate(list_entry(node, struct gate, node));
 	}
 	admit(worker);
 	send_away(worker, false);
@@ -338,7 +331,7 @@ on_stop(struct loop *loop, void *arg)
 		struct gate *gate = list_entry(node, struct gate, node);
 
 		acceptor_close(&gate->acceptor);
-		if (gate->is_started && gate->parked >= 0)
+		if (gate->parked >= 0)
 			close(gate->parked);
 		if (gate->held != NULL)
 			snapshot_put(gate->held, worker->index);

@@ -61,8 +61,7 @@ struct gate {
 	struct list node;			/* in its worker's gates */
 	struct acceptor acceptor;
 	struct worker *worker;
-	int fd;					/* until acceptor_start takes it */
-	bool is_started;
+	int fd;					/* the acceptor closes it */
 	int socket;				/* number of the bound address, over all reloads */
 	const struct listener_settings *settings;	/* of the worker's current snapshot */
 	bool is_tls;				/* TLS from the first byte */

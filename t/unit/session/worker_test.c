@@ -44,7 +44,8 @@ commit(struct rig *rig, struct generation *g, int fd, bool has_order)
 	}
 	if (fd >= 0) {
 		gate = xcalloc(1, sizeof(*gate));
-		*gate = (struct gate){ .worker = rig->worker, .fd = fd, .socket = 1 };
+		*gate = (struct gate){ .worker = rig->worker, .fd = fd, .socket = 1,
+			.settings = &g->settings };
 		list_append(&change->gates, &gate->node);
 	}
 	worker_commit(rig->worker, change);
