@@ -116,8 +116,8 @@ collect_unused_service(const char *name, void *value, void *arg)
 }
 
 /* An endpoint refers to its service: that one is looked at later. */
-static void
-forget_unused(struct endpoint_table *table)
+void
+endpoint_table_forget_unused(struct endpoint_table *table)
 {
 	size_t most = map_count(table->endpoints) + map_count(table->services);
 	struct unused unused = { .names = xcalloc(most, sizeof(unused.names[0])) };
@@ -142,7 +142,7 @@ void
 endpoint_table_sweep(struct endpoint_table *table, int64_t now)
 {
 	if (adhoc_sweep(table->adhoc, now))
-		forget_unused(table);
+		endpoint_table_forget_unused(table);
 }
 
 const struct conf_list *
@@ -305,7 +305,6 @@ pool_close(struct pool *pool)
 	service_put(&pool->service);
 	tls_client_free(&pool->tls_client);
 	secret_free(&pool->master_password);
-	forget_unused(pool->table);
 	pool->table = NULL;
 }
 

@@ -92,6 +92,7 @@ struct addr pool_server_addr(const struct pool *pool, const struct server *serve
 struct endpoint_table *endpoint_table_new(int threads);
 /* Forgets ad-hoc endpoints that nobody has used for long; now: monotonic ms. */
 void endpoint_table_sweep(struct endpoint_table *table, int64_t now);
+void endpoint_table_forget_unused(struct endpoint_table *table);	/* after pools were closed */
 void endpoint_table_free(struct endpoint_table **table);	/* after all pools were closed */
 
 /*
@@ -101,7 +102,7 @@ void endpoint_table_free(struct endpoint_table **table);	/* after all pools were
 bool pool_open(struct pool *pool, struct endpoint_table *table, struct conf_problems *problems);
 void pool_commit(struct pool *pool);		/* addresses, weights and bounds take effect; cannot fail */
 void pool_drop(struct pool *pool);		/* no configuration has it any more: its sessions are to go */
-/* Gives back what pool_open took, where it did; the table forgets endpoints that are used no more. */
+/* Gives back what pool_open took, where it did.  Then endpoint_table_forget_unused. */
 void pool_close(struct pool *pool);
 
 /* Mechanisms whose credentials its servers could be shown, or need not be: bits of mechanism.h. */

@@ -48,6 +48,7 @@ generation_free(struct generation *g)
 	close_farms(g);
 	for (size_t i = 0; i < g->root->pools.count; i++)
 		pool_close(g->root->pools.items[i]);
+	endpoint_table_forget_unused(g->assets->endpoints);
 	for (size_t i = 0; i < g->root->listeners.count; i++) {
 		struct listener_settings *settings = g->root->listeners.items[i];
 

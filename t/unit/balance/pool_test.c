@@ -63,8 +63,12 @@ open_pool(struct loaded *l, struct endpoint_table *table)
 static void
 unload(struct loaded *l)
 {
+	struct endpoint_table *table = pool_at(l, 0)->table;
+
 	for (size_t i = 0; i < l->root->pools.count; i++)
 		pool_close(l->root->pools.items[i]);
+	if (table != NULL)
+		endpoint_table_forget_unused(table);
 	conf_problems_clear(&l->problems);
 	conf_free(&l->conf);
 }
