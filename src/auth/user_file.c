@@ -118,7 +118,7 @@ load(const char *path, struct buf *complaints)
 	struct buf text = { 0 };
 
 	if (read_file(path, &text))
-		users = user_table_read(path, buf_slice(&text), complaints);
+		users = user_table_read(path, &text, complaints);
 	else
 		buf_printf(complaints, "%s: %s\n", path, strerror(errno));
 	buf_wipe(&text);

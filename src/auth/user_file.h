@@ -52,8 +52,8 @@ unsigned user_file_proofs(const struct user_file *file);	/* user_table_proofs of
 void user_file_salt(const struct user_file *file, struct slice name, uint8_t salt[DIGEST_SIZE_MAX]);
 struct user_table *user_table_get(struct user_table *table);
 void user_table_put(struct user_table **table);
-/* From memory; NULL where there is a bad line.  `path` is for the complaints. */
-struct user_table *user_table_read(const char *path, struct slice text, struct buf *complaints);
+/* From memory: takes the text.  NULL where there is a bad line.  `path` is for the complaints. */
+struct user_table *user_table_read(const char *path, struct buf *text, struct buf *complaints);
 const struct user *user_table_find(const struct user_table *table, struct slice name);	/* NULL: unknown */
 size_t user_table_count(const struct user_table *table);
 /*

@@ -19,8 +19,7 @@ enum { COMPLAINTS_MAX = 20, FIELDS_BEFORE_EXTRA = 5 };	/* uid, gid, gecos, home,
 
 struct user_table {
 	atomic_int references;
-	char *text;
-	size_t size;
+	struct buf text;
 	struct arena *arena;
 	struct map *users;
 	const struct user *typical, *typical_scram;
@@ -228,9 +227,11 @@ read_line(struct reader *reader, char *line, size_t len)
 static void
 read_lines(struct reader *reader)
 {
-	char *end = reader->table->text + reader->table->size;
+	struct buf *text = &reader->table->text;
+	char *end = buf_reserve(text, 1);	/* the last line may need it for its NUL */
+	char *begin = buf_data(text);
 
-	for (char *line = reader->table->text, *next; line < end && !spare_is_used(); line = next + 1) {
+	for (char *line = begin, *next; line < end && !spare_is_used(); line = next + 1) {
 		size_t len;
 
 		next = memchr(line, '\n', (size_t)(end - line));
@@ -246,7 +247,7 @@ read_lines(struct reader *reader)
 }
 
 struct user_table *
-user_table_read(const char *path, struct slice text, struct buf *complaints)
+user_table_read(const char *path, struct buf *text, struct buf *complaints)
 {
 	struct user_table *table = xcalloc(1, sizeof(*table));
 	struct reader reader = {
@@ -255,12 +256,12 @@ user_table_read(const char *path, struct slice text, struct buf *complaints)
 	};
 
 	atomic_init(&table->references, 1);
-	table->size = text.len;
-	table->text = xstrndup(text.len > 0 ? text.data : "", text.len);
+	table->text = *text;
+	*text = (struct buf){ 0 };
 	table->arena = arena_new();
 	table->users = map_new();
 	reader.classes = map_new();
-	if (text.len >= UINT32_MAX)
+	if (buf_len(&table->text) >= UINT32_MAX)
 		complain(&reader, "the file is too large");
 	else
 		read_lines(&reader);
@@ -291,8 +292,7 @@ user_table_put(struct user_table **table)
 		return;
 	map_free(&t->users);
 	arena_free(&t->arena);
-	secret_wipe(t->text, t->size);
-	xfree(t->text);
+	buf_wipe(&t->text);
 	xfree(t);
 }
 

@@ -59,16 +59,17 @@ check_lines(const struct user_table *table, struct slice text)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct buf complaints = { 0 };
-	char *copy = exact(slice_make((const char *)data, size));
-	struct user_table *table = user_table_read("users", slice_make(copy, size), &complaints);
+	struct buf text = { 0 }, complaints = { 0 };
+	struct slice lines = slice_make((const char *)data, size);
+	struct user_table *table;
 
+	buf_append_slice(&text, lines);
+	table = user_table_read("users", &text, &complaints);
 	must((table == NULL) == (buf_len(&complaints) > 0), "users or complaints");
 	if (table != NULL) {
-		must(check_lines(table, slice_make(copy, size)) == user_table_count(table), "no others");
+		must(check_lines(table, lines) == user_table_count(table), "no others");
 		user_table_put(&table);
 	}
 	buf_clear(&complaints);
-	xfree(copy);
 	return 0;
 }
