@@ -14,12 +14,9 @@ set_option(int fd, int level, int name, int value)
 	(void)setsockopt(fd, level, name, &value, sizeof(value));
 }
 
-static void
-set_tcp_options(int fd, const struct tcp_settings *tcp)
+void
+connect_set_patience(int fd, const struct tcp_settings *tcp)
 {
-	set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	if (tcp == NULL)
-		return;
 	if (tcp->keepalive_idle_s > 0) {
 		set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 		set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, tcp->keepalive_idle_s);
@@ -29,6 +26,14 @@ set_tcp_options(int fd, const struct tcp_settings *tcp)
 			set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, tcp->keepalive_count);
 	}
 	set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, tcp->user_timeout_ms);
+}
+
+static void
+set_tcp_options(int fd, const struct tcp_settings *tcp)
+{
+	set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	if (tcp != NULL)
+		connect_set_patience(fd, tcp);
 }
 
 void

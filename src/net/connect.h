@@ -13,7 +13,9 @@
 int connect_open(const struct addr *to, const struct addr *source, const struct tcp_settings *tcp,
     int *error);
 
-/* On a listening socket, whose clients' sockets inherit it, or on a connected one; no-op on unix sockets. */
+/* On a listening socket, whose clients' sockets inherit it; no-op on unix sockets. */
 void connect_set_options(int fd, const struct tcp_settings *tcp);
+/* On one of connect_open's, later, which has TCP_NODELAY; fine on unix sockets. */
+void connect_set_patience(int fd, const struct tcp_settings *tcp);
 
 #endif

@@ -721,10 +721,10 @@ stream_kept(const struct stream *stream)
 }
 
 void
-stream_set_options(struct stream *stream, const struct tcp_settings *tcp)
+stream_set_patience(struct stream *stream, const struct tcp_settings *tcp)
 {
 	if (stream->fd >= 0)
-		connect_set_options(stream->fd, tcp);
+		connect_set_patience(stream->fd, tcp);
 }
 
 void

@@ -116,7 +116,8 @@ struct stream_target {
 /* The outcome always comes as an event, never before this returns.  The caller has the timer. */
 void stream_connect(struct stream *stream, struct loop *loop, const struct stream_target *target,
     stream_callback *on_event, void *owner);
-void stream_set_options(struct stream *stream, const struct tcp_settings *tcp);	/* later, of an open one */
+/* Later, of one that was opened without. */
+void stream_set_patience(struct stream *stream, const struct tcp_settings *tcp);
 /* The new owner is told what the one before has left, and the end. */
 void stream_set_owner(struct stream *stream, stream_callback *on_event, void *owner);
 

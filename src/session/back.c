@@ -85,12 +85,12 @@ start_tls(struct back *back)
 }
 
 static struct addr
-end_of(const struct back *back, int (*find)(int, struct sockaddr *, socklen_t *))
+own_end(const struct back *back)
 {
 	struct sockaddr_storage storage = { 0 };
 	socklen_t len = sizeof(storage);
 
-	if (find(back->stream.fd, (struct sockaddr *)&storage, &len) != 0)
+	if (getsockname(back->stream.fd, (struct sockaddr *)&storage, &len) != 0)
 		len = 0;
 	return addr_from_sockaddr((struct sockaddr *)&storage, len);
 }
@@ -105,7 +105,7 @@ send_proxy_header(struct back *back)
 
 	if (header.version == PROXY_VERSION_NONE)
 		return;
-	header.from = end_of(back, getsockname);
+	header.from = own_end(back);
 	header.to = plan->to;
 	proxy_header_write(&header, &out);
 	stream_write(&back->stream, buf_slice(&out));

@@ -54,7 +54,6 @@ begin_dialogue(struct session *s)
 	const struct listener_settings *settings = s->settings;
 	struct dialogue *d = &s->login->dialogue;
 
-	front_learn_local(s);
 	dialogue_init(d, s->proto, &s->identity, settings->hostname);
 	s->login->offer = offer_get(s->worker, settings);
 	d->offer = offer_list(s->login->offer);
@@ -62,6 +61,8 @@ begin_dialogue(struct session *s)
 	d->tls_offered = !stream_has_tls(&s->front) && settings->starttls != STARTTLS_OFF;
 	/* by its own address, or that of a PROXY header; what it tells of its client comes later */
 	d->is_trusted = listener_trusts(settings, &s->identity.client);
+	if (d->is_trusted)
+		front_learn_local(s);		/* before it tells another one, which is not for good */
 	/* TLS that ends at a peer before us is as good, and may be begun with us all the same */
 	d->secrets_allowed = s->identity.tls_version != NULL || d->is_trusted || is_plain_allowed(s);
 	session_enter(s, FRONT_COMMAND);

@@ -127,7 +127,6 @@ fill_proxy(struct session *s, struct back_proxy *proxy)
 {
 	if (proxy->version == PROXY_VERSION_NONE)
 		return;
-	front_learn_local(s);		/* where there was no dialogue nobody has asked for it */
 	tls_facts_read(&s->front, &proxy->tls);
 }
 
@@ -141,6 +140,9 @@ plan_fill(struct leg *leg, struct endpoint *endpoint)
 	way->plan.order.proto = s->proto;
 	back_plan_server(&way->plan, &way->tls, way->pool, endpoint, &s->worker->next_source);
 	fill_order(leg, &way->plan.order);
+	/* only servers that are told of clients are told where they came to */
+	if (way->plan.order.forward != FORWARD_NONE)
+		front_learn_local(s);
 	fill_proxy(s, &way->plan.proxy);
 	way->plan.deadline = way->route.deadline;
 }

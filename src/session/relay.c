@@ -142,7 +142,7 @@ settle(struct session *s)
 	if (s->relay->is_settled || taken_endpoint(s) == NULL)
 		return;
 	s->relay->is_settled = true;
-	stream_set_options(&s->leg->back->stream, &s->relay->tcp);
+	stream_set_patience(&s->leg->back->stream, &s->relay->tcp);
 }
 
 void
