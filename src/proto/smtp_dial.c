@@ -317,6 +317,12 @@ told_ipv6(const struct dial *dial)
 	return tells_address(dial) && takes(dial, "ADDR") && plain.sa.sa_family == AF_INET6;
 }
 
+static bool
+wants_xclient_again(const struct dial *dial)
+{
+	return (dial->notes & NOTE_NO_IPV6) != 0;
+}
+
 /* Postfix with inet_protocols=ipv4 knows no IPv6; as ADDR came first, nothing of the command counts yet. */
 static enum answer
 read_xclient(struct dial *dial, struct slice line)
@@ -326,16 +332,10 @@ read_xclient(struct dial *dial, struct slice line)
 
 	/* who is not allowed the command is not announced it */
 	dial->refuses_client = answer == ANSWER_REFUSED && reply.code != 501 && dial_has(dial, "XCLIENT");
-	if (answer != ANSWER_REFUSED || reply.code != 501 || !told_ipv6(dial))
+	if (answer != ANSWER_REFUSED || reply.code != 501 || wants_xclient_again(dial) || !told_ipv6(dial))
 		return answer;
 	dial->notes |= NOTE_NO_IPV6;
 	return ANSWER_OK;
-}
-
-static bool
-wants_xclient_again(const struct dial *dial)
-{
-	return (dial->notes & NOTE_NO_IPV6) != 0;
 }
 
 /* Who said HELO is not announced anything; but to log in takes EHLO. */
@@ -402,7 +402,7 @@ const struct dial_step smtp_dial[] = {
 	    .send = dial_send_starttls },
 	{ "saying EHLO",          dial_began_tls,       read_ehlo, 0, .send = send_ehlo },
 	{ "telling the address",  wants_xclient,        read_xclient, DIAL_SECRET, .send = send_xclient },
-	{ "telling the address",  wants_xclient_again,  read_greeting, DIAL_SECRET, .send = send_xclient },
+	{ "telling the address",  wants_xclient_again,  read_xclient, DIAL_SECRET, .send = send_xclient },
 	{ "saying EHLO anew",     wants_ehlo_as_client, read_ehlo, 0, .send = send_ehlo_as_client },
 	{ "saying HELO anew",     wants_helo_as_client, read_helo, 0, .send = send_helo_as_client },
 	DIAL_SASL_STEPS(NULL),
