@@ -151,6 +151,7 @@ is_proved(enum digest_kind digest, struct slice messages, const uint8_t proof[DI
 	ok = ok && digest_both(digest, slice_of_key(key, digest), nothing, found) &&
 	    secret_equals(found, stored_key, digest_size(digest));
 	secret_wipe(key, sizeof(key));
+	secret_wipe(found, sizeof(found));
 	return ok;
 }
 
@@ -161,18 +162,22 @@ scram_verify(struct scram *scram, struct slice client_final, const struct scram_
 	enum digest_kind digest = secret->digest;
 	uint8_t proof[DIGEST_SIZE_MAX], signature[DIGEST_SIZE_MAX];
 	struct slice without_proof, text;
+	bool ok;
 
 	if (!read_final(scram, client_final, &without_proof, &text) || !read_key(text, digest, proof))
 		return false;
 	buf_append_text(&scram->messages, ",");
 	buf_append_slice(&scram->messages, without_proof);
-	if (!is_proved(digest, buf_slice(&scram->messages), proof, secret->stored_key) ||
-	    !digest_hmac(digest, slice_of_key(secret->server_key, digest), buf_slice(&scram->messages),
-		signature))
-		return false;
-	buf_append_text(server_final, "v=");
-	base64_encode(slice_of_key(signature, digest), server_final);
-	return true;
+	ok = is_proved(digest, buf_slice(&scram->messages), proof, secret->stored_key) &&
+	    digest_hmac(digest, slice_of_key(secret->server_key, digest), buf_slice(&scram->messages),
+		signature);
+	if (ok) {
+		buf_append_text(server_final, "v=");
+		base64_encode(slice_of_key(signature, digest), server_final);
+	}
+	secret_wipe(proof, sizeof(proof));
+	secret_wipe(signature, sizeof(signature));
+	return ok;
 }
 
 void

@@ -46,8 +46,8 @@ forget(struct dialogue *d)
 {
 	credentials_wipe(&d->credentials);
 	buf_wipe(&d->scratch);
-	buf_clear(&d->token_error);
-	buf_clear(&d->refusal);
+	buf_wipe(&d->token_error);
+	buf_wipe(&d->refusal);
 	d->sasl = (struct sasl){ 0 };
 	d->frame = (struct frame){ 0 };
 	d->phase = d->phase_again;
@@ -141,7 +141,7 @@ challenge_with_error(struct dialogue *d)
 	forget(d);
 	d->refusal = refusal;
 	dialogue_challenge(d, buf_len(&error) > 0 ? buf_slice(&error) : slice_of(unsaid));
-	buf_clear(&error);
+	buf_wipe(&error);
 }
 
 void

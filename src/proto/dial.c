@@ -33,10 +33,11 @@ dial_wipe(struct dial *dial)
 {
 	buf_wipe(&dial->out);
 	buf_clear(&dial->capabilities);
-	buf_clear(&dial->capabilities_after);
-	buf_clear(&dial->untagged);
-	buf_clear(&dial->last);
-	buf_clear(&dial->token_error);
+	/* a server may repeat what it was told */
+	buf_wipe(&dial->capabilities_after);
+	buf_wipe(&dial->untagged);
+	buf_wipe(&dial->last);
+	buf_wipe(&dial->token_error);
 }
 
 void
@@ -434,7 +435,7 @@ end_step(struct dial *dial, size_t behind)
 static void
 keep_last(struct dial *dial, struct slice line)
 {
-	buf_clear(&dial->last);
+	buf_wipe(&dial->last);
 	buf_append_slice(&dial->last, line);
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "balance/pool.h"
+#include "base/digest.h"
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "proto/reply.h"
@@ -27,13 +28,6 @@ login_new(struct session *s)
 	return login;
 }
 
-static void
-forget_user(struct login *login)
-{
-	xfree(login->user);
-	login->user = NULL;
-}
-
 void
 login_free(struct login **login, struct loop *loop)
 {
@@ -44,7 +38,7 @@ login_free(struct login **login, struct loop *loop)
 		return;
 	dialogue_wipe(&gone->dialogue);
 	offer_put(&gone->offer);
-	forget_user(gone);
+	secret_free(&gone->user);
 	loop_defer(loop, xfree, gone);
 }
 
@@ -75,7 +69,7 @@ come_back(struct session *s, bool is_refused)
 {
 	session_drop_legs(s);
 	dialogue_login_over(&s->login->dialogue, is_refused);
-	forget_user(s->login);
+	secret_free(&s->login->user);
 	front_resume(s);
 }
 
@@ -239,7 +233,7 @@ take_names(struct session *s, const struct auth_answer *answer)
 	struct leg_way *way = s->leg->way;
 
 	if (answer->user != NULL) {
-		xfree(login->user);
+		secret_free(&login->user);
 		login->user = users_canonical(users, slice_of(answer->user));
 	}
 	if (answer->user == NULL && answer->destuser != NULL)
@@ -352,7 +346,7 @@ login_begin(struct session *s)
 	auth_cancel(&login->auth);
 	session_enter(s, FRONT_AUTH);
 	login->tries++;
-	forget_user(login);
+	secret_free(&login->user);
 	login->user = users_canonical(s->snapshot->users, claimed_user(credentials));
 	loop_timer_init(&login->delay, on_delay_over);
 	login->auth = (struct auth_request){
