@@ -215,6 +215,8 @@ find_target(const struct session *s, const struct auth_answer *answer, struct po
 	if (answer->verdict == AUTH_BY_SERVER &&
 	    ((*pool)->options.login != LOGIN_PASSWORD || answer->pass != NULL))
 		return "nobody would check the password: the server is not shown the client's";
+	if ((*pool)->options.login == LOGIN_NONE && (answer->pass != NULL || answer->master != NULL))
+		return "the auth source says how to log in, and the pool has `login none`";
 	if ((*pool)->options.login == LOGIN_PASSWORD && answer->pass == NULL && !has_shown_all(login))
 		return "the server wants a password, and the client has shown none";
 	if (answer->tls != AUTH_TLS_POOL && (*pool)->tls_client == NULL)

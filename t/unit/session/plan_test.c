@@ -148,9 +148,9 @@ tells_of_the_client_in_the_way_of_the_pool(void **state)
 	rig_close(&rig);
 }
 
-/* A source that leaves it to the server, and a server that is not shown what the client said. */
+/* A source that leaves it to the server, and a server that is not shown what the client said; or nothing. */
 static void
-an_unchecked_password_opens_nothing(void **state)
+what_no_server_is_shown_opens_nothing(void **state)
 {
 	char master[256];
 	const struct {
@@ -159,6 +159,8 @@ an_unchecked_password_opens_nothing(void **state)
 		{ "bob::nopassword\n", master, "" },
 		{ "bob::nopassword\n", "login trusted", "" },
 		{ "bob::nopassword\n", "login none", "" },
+		{ "bob:{PLAIN}secret:pass=other\n", "login none", "" },
+		{ "bob:{PLAIN}secret:master=m\n", "login none", "" },
 		{ "bob::nopassword pass=secret\n", "", "" },
 		{ "bob::nopassword master=m pass=secret\n", "", "" },
 		{ "bob::nopassword pool=open\n", "",
@@ -242,7 +244,7 @@ main(void)
 		cmocka_unit_test(shows_whom_the_pool_and_the_source_say),
 		cmocka_unit_test(shows_a_name_alone_where_the_pool_says_so),
 		cmocka_unit_test(tells_of_the_client_in_the_way_of_the_pool),
-		cmocka_unit_test(an_unchecked_password_opens_nothing),
+		cmocka_unit_test(what_no_server_is_shown_opens_nothing),
 		cmocka_unit_test(refusals_are_told_with_their_reason),
 		cmocka_unit_test(a_delay_is_waited_for),
 	};
