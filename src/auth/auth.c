@@ -43,7 +43,7 @@ refuse_mechanism(struct conf_problems *problems, const struct auth *auth, size_t
 	struct suggest suggest = suggest_start(word);
 	char phrase[SUGGEST_TEXT_MAX];
 
-	for (int k = 0; k < MECHANISM_COUNT; k++)
+	for (int k = MECHANISM_NONE + 1; k < MECHANISM_COUNT; k++)
 		suggest_try(&suggest, mechanism_facts[k].name);
 	suggest_try(&suggest, "auto");
 	if (strcasecmp(word, "APOP") == 0)
@@ -66,7 +66,7 @@ take_mechanism(struct conf_problems *problems, struct auth *auth, size_t i)
 	const struct auth_source *source = sources[auth->source];
 	enum mechanism mechanism = mechanism_find(slice_of(auth->mechanisms.items[i]));
 
-	if (mechanism == MECHANISM_COUNT) {
+	if (mechanism == MECHANISM_NONE) {
 		refuse_mechanism(problems, auth, i);
 		return;
 	}

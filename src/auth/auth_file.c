@@ -141,7 +141,7 @@ judge(const struct check *check, struct auth_answer *answer, struct buf *texts)
 	if (!check->matches || check->is_pretence ||
 	    !auth_fields_read(check->user->fields, check->user->fields_size, &fields, &error))
 		return;
-	if (request->credentials->kind == CREDENTIAL_CERTIFICATE)
+	if (credentials_kind(request->credentials) == CREDENTIAL_CERTIFICATE)
 		fields.nopassword = NULL;	/* nobody else needs to judge */
 	answer_by_fields(request, &fields, answer, texts);
 }
@@ -408,6 +408,7 @@ static const struct method by_password = { can_be_password, begin_password, user
 static const struct method by_certificate = { can_be_certificate, begin_certificate, NULL };
 
 static const struct method *const methods[MECHANISM_COUNT] = {
+	[MECHANISM_NONE] = &by_password,
 	[MECHANISM_PLAIN] = &by_password,
 	[MECHANISM_LOGIN] = &by_password,
 	[MECHANISM_CRAM_MD5] = &(const struct method){ can_be_cram_md5, begin_cram_md5, NULL },
@@ -419,13 +420,8 @@ static const struct method *const methods[MECHANISM_COUNT] = {
 static const struct method *
 find_method(const struct credentials *credentials)
 {
-	const struct method *method = NULL;
-	enum mechanism mechanism = mechanism_find(slice_of(credentials->mechanism));
-
-	if (mechanism != MECHANISM_COUNT)
-		method = methods[mechanism];
-	assert(method != NULL || mechanism == MECHANISM_COUNT);	/* no other is offered */
-	return method != NULL ? method : &by_password;		/* the plain login command */
+	assert(methods[credentials->mechanism] != NULL);	/* no other is offered */
+	return methods[credentials->mechanism];
 }
 
 static struct check *
@@ -436,7 +432,7 @@ check_new(struct auth_request *request, const struct auth *auth)
 
 	check->request = request;
 	check->users = user_file_users(auth->resource);
-	buf_append_slice(&check->given, buf_slice(credentials->kind == CREDENTIAL_PROOF ?
+	buf_append_slice(&check->given, buf_slice(credentials_kind(credentials) == CREDENTIAL_PROOF ?
 	    &credentials->response : &credentials->password));
 	return check;
 }

@@ -311,9 +311,7 @@ pool_close(struct pool *pool)
 unsigned
 pool_mechanisms(const struct pool *pool)
 {
-	if (pool->options.login != LOGIN_PASSWORD)
-		return ~0U;
-	return mechanisms_of_kind(CREDENTIAL_PASSWORD) | mechanisms_of_kind(CREDENTIAL_TOKEN);
+	return pool->options.login == LOGIN_PASSWORD ? mechanisms_to_show(~0U) : ~0U;
 }
 
 struct endpoint *

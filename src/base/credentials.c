@@ -25,8 +25,7 @@ token_is_valid(struct slice value)
 void
 credentials_wipe(struct credentials *credentials)
 {
-	credentials->mechanism = NULL;
-	credentials->kind = CREDENTIAL_PASSWORD;
+	credentials->mechanism = MECHANISM_NONE;
 	buf_wipe(&credentials->user);
 	buf_wipe(&credentials->authzid);
 	buf_wipe(&credentials->password);

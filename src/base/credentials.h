@@ -13,14 +13,19 @@ enum { CREDENTIAL_MAX = 1024 };		/* octets of a name or a password */
 enum { TOKEN_MAX = 8192 };		/* of a token */
 
 struct credentials {
-	const char *mechanism;	/* a name of mechanism_facts, or the plain login command's "" */
-	enum credential_kind kind;
+	enum mechanism mechanism;
 	struct buf user;	/* authentication identity, as the client wrote it */
 	struct buf authzid;	/* authorization identity; empty where none was given */
 	struct buf password;	/* or the token */
 	struct buf challenge;	/* of a proof: that of the mechanism's own making */
 	struct buf response;	/* of a proof: the client's last message */
 };
+
+static inline enum credential_kind
+credentials_kind(const struct credentials *credentials)
+{
+	return mechanism_facts[credentials->mechanism].kind;
+}
 
 bool credential_is_valid(struct slice value);		/* not too long, and without NUL, CR and LF */
 bool token_is_valid(struct slice value);		/* what RFC 6750 lets one be, and not too long */

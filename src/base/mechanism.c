@@ -3,6 +3,7 @@
 #include "base/mechanism.h"
 
 const struct mechanism_facts mechanism_facts[] = {
+	[MECHANISM_NONE]          = { "",              CREDENTIAL_PASSWORD },
 	[MECHANISM_PLAIN]         = { "PLAIN",         CREDENTIAL_PASSWORD },
 	[MECHANISM_LOGIN]         = { "LOGIN",         CREDENTIAL_PASSWORD },
 	[MECHANISM_CRAM_MD5]      = { "CRAM-MD5",      CREDENTIAL_PROOF },
@@ -15,10 +16,10 @@ const struct mechanism_facts mechanism_facts[] = {
 enum mechanism
 mechanism_find(struct slice name)
 {
-	int i = 0;
+	int i = MECHANISM_COUNT - 1;
 
-	while (i < MECHANISM_COUNT && !slice_equals_nocase(name, mechanism_facts[i].name))
-		i++;
+	while (i > MECHANISM_NONE && !slice_equals_nocase(name, mechanism_facts[i].name))
+		i--;
 	return (enum mechanism)i;
 }
 
@@ -27,8 +28,14 @@ mechanisms_of_kind(enum credential_kind kind)
 {
 	unsigned bits = 0;
 
-	for (int i = 0; i < MECHANISM_COUNT; i++)
+	for (int i = MECHANISM_NONE + 1; i < MECHANISM_COUNT; i++)
 		if (mechanism_facts[i].kind == kind)
 			bits |= MECHANISM_BIT(i);
 	return bits;
+}
+
+unsigned
+mechanisms_to_show(unsigned announced)
+{
+	return mechanisms_of_kind(CREDENTIAL_PASSWORD) | (mechanisms_of_kind(CREDENTIAL_TOKEN) & announced);
 }

@@ -15,6 +15,7 @@ enum credential_kind {
 
 /* In the order in which they are announced. */
 enum mechanism {
+	MECHANISM_NONE,		/* a protocol's own command, with a password; no set has it */
 	MECHANISM_PLAIN,
 	MECHANISM_LOGIN,
 	MECHANISM_CRAM_MD5,
@@ -34,7 +35,9 @@ extern const struct mechanism_facts {
 	enum credential_kind kind;
 } mechanism_facts[MECHANISM_COUNT];
 
-enum mechanism mechanism_find(struct slice name);	/* without regard to case; MECHANISM_COUNT: unknown */
+enum mechanism mechanism_find(struct slice name);	/* without regard to case; MECHANISM_NONE: unknown */
 unsigned mechanisms_of_kind(enum credential_kind kind);
+/* Those whose credentials a server can be shown that announces these: passwords go in other ways, too. */
+unsigned mechanisms_to_show(unsigned announced);
 
 #endif

@@ -147,7 +147,7 @@ challenge_with_error(struct dialogue *d)
 void
 dialogue_login_over(struct dialogue *d, bool is_refused)
 {
-	if (is_refused && d->credentials.kind == CREDENTIAL_TOKEN)
+	if (is_refused && credentials_kind(&d->credentials) == CREDENTIAL_TOKEN)
 		challenge_with_error(d);
 	else
 		forget(d);
@@ -418,7 +418,7 @@ run_command(struct dialogue *d, struct slice in, size_t *used, const char **name
 static enum step
 begin_login(struct dialogue *d)
 {
-	if (d->credentials.kind == CREDENTIAL_CERTIFICATE)
+	if (credentials_kind(&d->credentials) == CREDENTIAL_CERTIFICATE)
 		buf_append_text(&d->credentials.user, d->identity->certificate_user);
 	d->doing = "logging in";
 	return STEP_LOGIN;
@@ -462,15 +462,13 @@ command_starttls(struct dialogue *d, struct slice args)
 	return STEP_STARTTLS;
 }
 
-/* Of this name, where it is offered; MECHANISM_COUNT: it is not. */
+/* Of this name, where it is offered; MECHANISM_NONE: it is not. */
 static enum mechanism
 find_offered(const struct dialogue *d, struct slice name)
 {
 	enum mechanism mechanism = mechanism_find(name);
 
-	if (mechanism == MECHANISM_COUNT || (dialogue_mechanisms(d) & MECHANISM_BIT(mechanism)) == 0)
-		return MECHANISM_COUNT;
-	return mechanism;
+	return (dialogue_mechanisms(d) & MECHANISM_BIT(mechanism)) != 0 ? mechanism : MECHANISM_NONE;
 }
 
 enum step
@@ -509,7 +507,7 @@ command_auth(struct dialogue *d, struct slice args)
 enum step
 command_login(struct dialogue *d)
 {
-	d->credentials.mechanism = "";
+	d->credentials.mechanism = MECHANISM_NONE;
 	return begin_login(d);
 }
 
@@ -602,7 +600,7 @@ command_run(struct dialogue *d, struct slice in, size_t *used, const char **name
 	*name = NULL;
 	if (in.len == 0)
 		return STEP_MORE;
-	if (d->sasl.mechanism != NULL || buf_len(&d->refusal) > 0) {
+	if (d->sasl.mechanism != MECHANISM_NONE || buf_len(&d->refusal) > 0) {
 		step = run_response(d, in, used);
 	} else if (is_foreign(slice_make(in.data, 1)) && in.data[0] != '\n') {
 		/* a TLS record or other binary data may never bring a line's end */

@@ -119,7 +119,7 @@ dial_learn_mechanisms(struct dial *dial, struct slice names)
 	for (struct slice name = slice_word(&names); name.len > 0; name = slice_word(&names)) {
 		enum mechanism mechanism = mechanism_find(name);
 
-		if (mechanism == MECHANISM_COUNT)
+		if (mechanism == MECHANISM_NONE)
 			continue;
 		buf_printf(&entry, "AUTH=%s", mechanism_facts[mechanism].name);
 		capability_add(&dial->capabilities, buf_slice(&entry));
@@ -139,10 +139,16 @@ dial_learn(struct dial *dial, struct slice entry)
 		capability_add(&dial->capabilities, entry);
 }
 
+static const char *
+mechanism_name(const struct dial *dial)
+{
+	return mechanism_facts[dial->order.credentials->mechanism].name;
+}
+
 bool
 dial_has_mechanism(const struct dial *dial)
 {
-	return capability_has_mechanism(buf_slice(&dial->capabilities), dial->order.credentials->mechanism);
+	return capability_has_mechanism(buf_slice(&dial->capabilities), mechanism_name(dial));
 }
 
 bool
@@ -150,7 +156,7 @@ dial_needs_mechanism(const struct dial *dial)
 {
 	const struct credentials *c = dial->order.credentials;
 
-	return c->kind != CREDENTIAL_PASSWORD || buf_len(&c->authzid) > 0;
+	return credentials_kind(c) != CREDENTIAL_PASSWORD || buf_len(&c->authzid) > 0;
 }
 
 /* NULL: there is a way. */
@@ -166,7 +172,7 @@ refuses_login(const struct dial *dial, char *text, size_t size)
 		why = proto->refuses_plain(dial);
 	if (why != NULL || (proto->refuses_plain != NULL && !dial_needs_mechanism(dial)))
 		return why;
-	snprintf(text, size, "server offers no SASL %s", dial->order.credentials->mechanism);
+	snprintf(text, size, "server offers no SASL %s", mechanism_name(dial));
 	return text;
 }
 
@@ -236,7 +242,7 @@ is_initial_taken(const struct dial *dial)
 {
 	const struct proto *proto = dial->order.proto;
 	size_t len = strlen(proto->sasl_command) + strlen("  \r\n") +
-	    strlen(dial->order.credentials->mechanism) + initial_size(dial);
+	    strlen(mechanism_name(dial)) + initial_size(dial);
 
 	if (proto->sasl_initial != NULL && !dial_has(dial, proto->sasl_initial))
 		return false;
@@ -261,7 +267,7 @@ write_sasl_command(struct dial *dial)
 	const char *tag = dial->steps[dial->sending].tag;
 
 	buf_printf(&dial->out, "%s%s%s %s", tag != NULL ? tag : "", tag != NULL ? " " : "",
-	    dial->order.proto->sasl_command, dial->order.credentials->mechanism);
+	    dial->order.proto->sasl_command, mechanism_name(dial));
 }
 
 void
@@ -305,7 +311,7 @@ take_error(struct dial *dial, struct slice challenge)
 {
 	const struct credentials *c = dial->order.credentials;
 
-	if (c->kind != CREDENTIAL_TOKEN || buf_len(&dial->token_error) > 0 ||
+	if (credentials_kind(c) != CREDENTIAL_TOKEN || buf_len(&dial->token_error) > 0 ||
 	    !base64_decode(challenge, &dial->token_error) || buf_len(&dial->token_error) == 0)
 		return ANSWER_GARBLED;
 	write_response(dial, sasl_answer_refusal(c));

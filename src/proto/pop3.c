@@ -32,7 +32,7 @@ static enum step
 list_mechanisms(struct dialogue *d)
 {
 	buf_append_text(&d->out, "+OK Mechanisms follow.\r\n");
-	for (int i = 0; i < MECHANISM_COUNT; i++)
+	for (int i = MECHANISM_NONE + 1; i < MECHANISM_COUNT; i++)
 		if ((dialogue_mechanisms(d) & MECHANISM_BIT(i)) != 0)
 			buf_printf(&d->out, "%s\r\n", mechanism_facts[i].name);
 	return command_say(d, ".\r\n", STEP_REPLIED);

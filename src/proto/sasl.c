@@ -11,11 +11,6 @@
 #include "base/random.h"
 #include "proto/sasl_token.h"
 
-struct sasl_mechanism {
-	enum sasl_result (*step)(struct sasl *sasl, const struct slice *response,
-	    struct credentials *credentials, struct buf *challenge);
-};
-
 static enum sasl_result
 run_plain(struct sasl *sasl, const struct slice *response, struct credentials *credentials,
     struct buf *challenge)
@@ -173,27 +168,25 @@ run_external(struct sasl *sasl, const struct slice *response, struct credentials
 	return SASL_DONE;
 }
 
-static const struct sasl_mechanism mechanisms[] = {
-	[MECHANISM_PLAIN]         = { run_plain },
-	[MECHANISM_LOGIN]         = { run_login },
-	[MECHANISM_CRAM_MD5]      = { run_cram_md5 },
-	[MECHANISM_SCRAM_SHA_256] = { run_scram },
-	[MECHANISM_XOAUTH2]       = { sasl_run_xoauth2 },
-	[MECHANISM_OAUTHBEARER]   = { sasl_run_oauthbearer },
-	[MECHANISM_EXTERNAL]      = { run_external },
+static enum sasl_result (*const runs[MECHANISM_COUNT])(struct sasl *sasl, const struct slice *response,
+    struct credentials *credentials, struct buf *challenge) = {
+	[MECHANISM_PLAIN]         = run_plain,
+	[MECHANISM_LOGIN]         = run_login,
+	[MECHANISM_CRAM_MD5]      = run_cram_md5,
+	[MECHANISM_SCRAM_SHA_256] = run_scram,
+	[MECHANISM_XOAUTH2]       = sasl_run_xoauth2,
+	[MECHANISM_OAUTHBEARER]   = sasl_run_oauthbearer,
+	[MECHANISM_EXTERNAL]      = run_external,
 };
 
 static enum sasl_result
 step(struct sasl *sasl, const struct slice *response, struct credentials *credentials, struct buf *challenge)
 {
-	const struct sasl_mechanism *mechanism = sasl->mechanism;
-	enum sasl_result result = mechanism->step(sasl, response, credentials, challenge);
+	enum sasl_result result = runs[sasl->mechanism](sasl, response, credentials, challenge);
 	bool goes_on = result == SASL_CHALLENGE || result == SASL_ASK || result == SASL_RESPONSE;
 
-	if (result == SASL_DONE || result == SASL_ASK) {
-		credentials->mechanism = mechanism_facts[mechanism - mechanisms].name;
-		credentials->kind = mechanism_facts[mechanism - mechanisms].kind;
-	}
+	if (result == SASL_DONE || result == SASL_ASK)
+		credentials->mechanism = sasl->mechanism;
 	if (result == SASL_MALFORMED)
 		credentials_wipe(credentials);
 	if (!goes_on)
@@ -207,10 +200,9 @@ sasl_start(struct sasl *sasl, enum mechanism mechanism, const struct slice *init
 {
 	credentials_wipe(credentials);
 	sasl->round = 0;
-	sasl->mechanism = NULL;
-	if (mechanism == MECHANISM_COUNT)
+	sasl->mechanism = mechanism;
+	if (mechanism == MECHANISM_NONE)
 		return SASL_UNKNOWN;
-	sasl->mechanism = &mechanisms[mechanism];
 	return step(sasl, initial, credentials, challenge);
 }
 
@@ -225,7 +217,7 @@ sasl_list(unsigned offered, const char *prefix, struct buf *out)
 {
 	const char *separator = "";
 
-	for (int i = 0; i < MECHANISM_COUNT; i++) {
+	for (int i = MECHANISM_NONE + 1; i < MECHANISM_COUNT; i++) {
 		if ((offered & MECHANISM_BIT(i)) == 0)
 			continue;
 		buf_printf(out, "%s%s%s", separator, prefix, mechanism_facts[i].name);
@@ -256,7 +248,7 @@ write_plain(const struct credentials *c, struct buf *out)
 void
 sasl_write_initial(const struct credentials *credentials, struct buf *out)
 {
-	if (credentials->kind == CREDENTIAL_TOKEN)
+	if (credentials_kind(credentials) == CREDENTIAL_TOKEN)
 		sasl_write_token(credentials, out);
 	else
 		write_plain(credentials, out);

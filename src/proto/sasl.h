@@ -12,10 +12,8 @@
 
 enum { SASL_LINE_MAX = 12288 };	/* octets of a line with a response, in base64: RFC 4954 section 4 */
 
-struct sasl_mechanism;
-
 struct sasl {				/* zero: no exchange under way */
-	const struct sasl_mechanism *mechanism;
+	enum mechanism mechanism;
 	int round;
 	const char *hostname;		/* ours, in challenges; set before sasl_start */
 };

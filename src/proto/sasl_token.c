@@ -94,7 +94,7 @@ write_name(struct slice name, struct buf *out)
 static bool
 is_oauthbearer(const struct credentials *credentials)
 {
-	return mechanism_find(slice_of(credentials->mechanism)) == MECHANISM_OAUTHBEARER;
+	return credentials->mechanism == MECHANISM_OAUTHBEARER;
 }
 
 void

@@ -57,7 +57,8 @@ read_capabilities(struct dial *dial, struct slice line)
 static void
 send_login(struct dial *dial)
 {
-	buf_printf(&dial->out, "AUTHENTICATE \"%s\" ", dial->order.credentials->mechanism);
+	buf_printf(&dial->out, "AUTHENTICATE \"%s\" ",
+	    mechanism_facts[dial->order.credentials->mechanism].name);
 	dial_write_initial(dial);
 }
 

@@ -195,7 +195,7 @@ find_pool(const struct session *s, const char *name)
 static bool
 has_shown_all(const struct login *login)
 {
-	enum credential_kind kind = login->dialogue.credentials.kind;
+	enum credential_kind kind = credentials_kind(&login->dialogue.credentials);
 
 	return kind == CREDENTIAL_PASSWORD || kind == CREDENTIAL_TOKEN;
 }
@@ -361,7 +361,7 @@ login_begin(struct session *s)
 		.on_verdict = on_verdict,
 	};
 	/* whom it names is not who it is, but for whom it would act */
-	if (credentials->kind == CREDENTIAL_CERTIFICATE &&
+	if (credentials_kind(credentials) == CREDENTIAL_CERTIFICATE &&
 	    users_has_master(s->snapshot->users, claimed_user(credentials))) {
 		reply_write(&login->dialogue, REPLY_AUTH_FAILED);
 		fail(s, FAILURE_REFUSED, "the certificate names a master user", NULL);

@@ -32,10 +32,8 @@ take_password(struct credentials *back, const struct auth_answer *answer, const 
 		set_text(&back->password, answer->pass);
 	} else {
 		set_slice(&back->password, buf_slice(&client->password));
-		if (client->kind == CREDENTIAL_TOKEN) {
-			back->kind = CREDENTIAL_TOKEN;
+		if (credentials_kind(client) == CREDENTIAL_TOKEN)
 			back->mechanism = client->mechanism;
-		}
 	}
 	if (answer->verdict == AUTH_BY_SERVER && answer->user == NULL && answer->destuser == NULL) {
 		/* as it was written: the server judges all of it */
@@ -69,7 +67,7 @@ plan_take_credentials(struct leg_way *way, const struct auth_answer *answer, con
 	const char *name = name_there(answer, user);
 
 	credentials_wipe(back);
-	back->mechanism = mechanism_facts[MECHANISM_PLAIN].name;
+	back->mechanism = MECHANISM_PLAIN;
 	set_text(&back->user, name);
 	if (answer->pass != NULL || answer->master != NULL || pool->options.login == LOGIN_PASSWORD) {
 		take_password(back, answer, client);

@@ -27,10 +27,9 @@ look_at(const struct dialogue *d)
 	must(buf_len(&c->user) > 0, "who logs in has a name");
 	must(credential_is_valid(buf_slice(&c->user)), "names are valid");
 	must(credential_is_valid(buf_slice(&c->authzid)), "authorization identities are valid");
-	must(c->kind == CREDENTIAL_TOKEN ? token_is_valid(buf_slice(&c->password))
-					 : credential_is_valid(buf_slice(&c->password)),
+	must(credentials_kind(c) == CREDENTIAL_TOKEN ? token_is_valid(buf_slice(&c->password)) :
+	    credential_is_valid(buf_slice(&c->password)),
 	    "passwords and tokens are valid");
-	must(c->mechanism != NULL, "there is a mechanism");
 }
 
 /* Nobody gets in; who has proofs to give is asked for one first, and who has a token hears why. */
@@ -41,9 +40,10 @@ log_in(struct run *run, bool is_first)
 	const struct credentials *c = &d->credentials;
 
 	look_at(d);
-	buf_printf(&run->trace, "[%s|%.*s|%.*s|%.*s]", c->mechanism, SLICE_ARGS(buf_slice(&c->user)),
-	    SLICE_ARGS(buf_slice(&c->authzid)), SLICE_ARGS(buf_slice(&c->password)));
-	if (is_first && d->sasl.mechanism != NULL) {
+	buf_printf(&run->trace, "[%s|%.*s|%.*s|%.*s]", mechanism_facts[c->mechanism].name,
+	    SLICE_ARGS(buf_slice(&c->user)), SLICE_ARGS(buf_slice(&c->authzid)),
+	    SLICE_ARGS(buf_slice(&c->password)));
+	if (is_first && d->sasl.mechanism != MECHANISM_NONE) {
 		dialogue_challenge(d, slice_of("r=x,s=eA==,i=1"));
 		return;
 	}

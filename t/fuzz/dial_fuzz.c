@@ -64,10 +64,8 @@ order_sieve(struct run *run, struct dial_order *order, const struct input *input
 {
 	order->proto = &proto_sieve;
 	order->forward = has_option(input, 4) ? FORWARD_XCLIENT : FORWARD_AUTO;
-	if (has_option(input, 4)) {
-		run->credentials.mechanism = "OAUTHBEARER";
-		run->credentials.kind = CREDENTIAL_TOKEN;
-	}
+	if (has_option(input, 4))
+		run->credentials.mechanism = MECHANISM_OAUTHBEARER;
 	fill_identity(&run->identity, has_option(input, 2));
 }
 
@@ -77,7 +75,7 @@ run_init(struct run *run, const struct input *input)
 	struct dial_order order = { .proto = &proto_imap };
 
 	memset(run, 0, sizeof(*run));
-	run->credentials.mechanism = "PLAIN";
+	run->credentials.mechanism = MECHANISM_PLAIN;
 	buf_append_text(&run->credentials.user, "bob");
 	buf_append_text(&run->credentials.password, password);
 	if (has_option(input, 5))

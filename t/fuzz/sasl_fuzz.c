@@ -33,7 +33,7 @@ look_at(const struct credentials *c, enum mechanism mechanism)
 	must(buf_len(&c->user) > 0 || mechanism == MECHANISM_EXTERNAL, "who logs in has a name");
 	must(credential_is_valid(buf_slice(&c->user)), "names are valid");
 	must(credential_is_valid(buf_slice(&c->authzid)), "authzids are valid");
-	if (c->kind == CREDENTIAL_TOKEN)
+	if (credentials_kind(c) == CREDENTIAL_TOKEN)
 		must(token_is_valid(buf_slice(&c->password)), "tokens are valid");
 	else
 		must(credential_is_valid(buf_slice(&c->password)), "passwords are valid");
@@ -43,7 +43,7 @@ look_at(const struct credentials *c, enum mechanism mechanism)
 static void
 authenticate(const struct input *input)
 {
-	enum mechanism mechanism = (enum mechanism)((input->options >> 1) % (MECHANISM_COUNT + 1));
+	enum mechanism mechanism = (enum mechanism)(((input->options >> 1) + 1) % MECHANISM_COUNT);
 	struct sasl sasl = { .hostname = "mail.example" };
 	struct credentials credentials = { 0 };
 	struct buf challenge = { 0 };
@@ -51,7 +51,7 @@ authenticate(const struct input *input)
 	enum sasl_result result = sasl_start(&sasl, mechanism, NULL, &credentials, &challenge);
 	char letter;
 
-	while (sasl.mechanism != NULL && script_next(&script, &letter, &text)) {
+	while (sasl.mechanism != MECHANISM_NONE && script_next(&script, &letter, &text)) {
 		char *copy = exact(text);
 
 		buf_clear(&challenge);
@@ -60,7 +60,7 @@ authenticate(const struct input *input)
 		if (result == SASL_DONE || result == SASL_ASK)
 			look_at(&credentials, mechanism);
 	}
-	must(sasl.mechanism == NULL || (result != SASL_DONE && result != SASL_MALFORMED),
+	must(sasl.mechanism == MECHANISM_NONE || (result != SASL_DONE && result != SASL_MALFORMED),
 	    "what is over is forgotten");
 	if (result == SASL_MALFORMED)
 		must(buf_len(&credentials.user) + buf_len(&credentials.password) == 0, "nothing is left");

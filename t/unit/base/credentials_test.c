@@ -45,7 +45,7 @@ valid_tokens(void **state)
 static void
 wiped_for_the_next_try(void **state)
 {
-	struct credentials credentials = { .mechanism = "XOAUTH2", .kind = CREDENTIAL_TOKEN };
+	struct credentials credentials = { .mechanism = MECHANISM_XOAUTH2 };
 
 	(void)state;
 	buf_append_text(&credentials.user, "alice");
@@ -54,13 +54,12 @@ wiped_for_the_next_try(void **state)
 	buf_append_text(&credentials.challenge, "<x>");
 	buf_append_text(&credentials.response, "y");
 	credentials_wipe(&credentials);
-	assert_null(credentials.mechanism);
+	assert_int_equal(credentials.mechanism, MECHANISM_NONE);
 	assert_null(credentials.user.data);
 	assert_null(credentials.authzid.data);
 	assert_null(credentials.password.data);
 	assert_null(credentials.challenge.data);
 	assert_null(credentials.response.data);
-	assert_int_equal(credentials.kind, CREDENTIAL_PASSWORD);
 	buf_append_text(&credentials.user, "carol");
 	assert_true(slice_equals(buf_slice(&credentials.user), "carol"));
 	credentials_wipe(&credentials);

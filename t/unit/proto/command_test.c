@@ -298,7 +298,7 @@ sasl(void **state)
 	assert_string_equal(dialogue.doing, "logging in");
 	assert_true(slice_equals(buf_slice(&dialogue.credentials.password), "wonder"));
 	assert_null(dialogue.scratch.data);
-	assert_null(dialogue.sasl.mechanism);
+	assert_int_equal(dialogue.sasl.mechanism, MECHANISM_NONE);
 }
 
 static void
@@ -324,7 +324,7 @@ begin_with_token(void)
 	dialogue.mechanisms = mechanisms_of_kind(CREDENTIAL_TOKEN);
 	expect("AUTH XOAUTH2\r\n", STEP_REPLIED, 14, "AUTH", "334 \r\n");
 	expect(token, STEP_LOGIN, strlen(token), "", "");
-	assert_int_equal(dialogue.credentials.kind, CREDENTIAL_TOKEN);
+	assert_int_equal(credentials_kind(&dialogue.credentials), CREDENTIAL_TOKEN);
 }
 
 /* RFC 7628 section 3.2.3: the client answers the error, and hears the refusal then, whatever it says. */

@@ -99,7 +99,7 @@ static inline struct dial_order
 dial_rig_order(struct dial_rig *rig, const struct proto *proto, unsigned flags, enum forward_way way,
     uint16_t port)
 {
-	rig->credentials = (struct credentials){ .mechanism = "PLAIN" };
+	rig->credentials = (struct credentials){ .mechanism = MECHANISM_PLAIN };
 	buf_append_text(&rig->credentials.user, "alice");
 	buf_append_text(&rig->credentials.password, "wonder");
 	if ((flags & MASTER) != 0)

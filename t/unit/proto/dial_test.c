@@ -170,7 +170,7 @@ expect_login(const struct proto *proto, const char *announced, const char *authz
 	const struct dial_order order = { .proto = proto, .credentials = &credentials };
 
 	credentials_wipe(&credentials);
-	credentials.mechanism = "PLAIN";
+	credentials.mechanism = MECHANISM_PLAIN;
 	buf_append_text(&credentials.user, "bob");
 	buf_append_text(&credentials.authzid, authzid);
 	dial_init(&dial, &order);
@@ -289,9 +289,9 @@ the_first_reason_counts(void **state)
 }
 
 static void
-start_with(const char *mechanism, enum credential_kind kind)
+start_with(enum mechanism mechanism)
 {
-	credentials = (struct credentials){ .mechanism = mechanism, .kind = kind };
+	credentials = (struct credentials){ .mechanism = mechanism };
 	buf_append_text(&credentials.user, "bob");
 	buf_append_text(&credentials.password, "x");
 	assert_int_equal(start(&with_token, false, false), DIAL_MORE);
@@ -302,18 +302,18 @@ static void
 error_of_a_token(void **state)
 {
 	(void)state;
-	start_with("XOAUTH2", CREDENTIAL_TOKEN);
+	start_with(MECHANISM_XOAUTH2);
 	assert_int_equal(feed("+ e30=\r\n", "dXNlcj1ib2IBYXV0aD1CZWFyZXIgeAEB\r\n\r\n"), DIAL_MORE);
 	assert_true(slice_equals(buf_slice(&dial.token_error), "{}"));
 	assert_int_equal(feed("5 no\r\n", ""), DIAL_REFUSED);
 	dial_wipe(&dial);
 	credentials_wipe(&credentials);
-	start_with("OAUTHBEARER", CREDENTIAL_TOKEN);
+	start_with(MECHANISM_OAUTHBEARER);
 	assert_int_equal(feed("+ e30=\r\n", "bixhPWJvYiwBYXV0aD1CZWFyZXIgeAEB\r\nAQ==\r\n"), DIAL_MORE);
 	assert_int_equal(feed("+ e30=\r\n", ""), DIAL_FAILED);
 	dial_wipe(&dial);
 	credentials_wipe(&credentials);
-	start_with("PLAIN", CREDENTIAL_PASSWORD);
+	start_with(MECHANISM_PLAIN);
 	assert_int_equal(feed("+ e30=\r\n", "AGJvYgB4\r\n"), DIAL_FAILED);
 	credentials_wipe(&credentials);
 }
@@ -322,7 +322,7 @@ static void
 only_known_mechanisms_are_kept(void **state)
 {
 	(void)state;
-	start_with("PLAIN", CREDENTIAL_PASSWORD);
+	start_with(MECHANISM_PLAIN);
 	dial_learn_mechanisms(&dial, slice_of("GSSAPI plain X OAUTHBEARER Y PLAIN NTLM"));
 	assert_true(slice_equals(buf_slice(&dial.capabilities), "AUTH=OAUTHBEARER\nAUTH=PLAIN\n"));
 	credentials_wipe(&credentials);

@@ -100,7 +100,7 @@ read_mechanisms(const struct transcript *t, const char *names)
 		struct slice name = slice_word(&rest);
 		enum mechanism mechanism = mechanism_find(name);
 
-		if (mechanism == MECHANISM_COUNT)
+		if (mechanism == MECHANISM_NONE)
 			fail_msg("%s: no mechanism \"%.*s\"", t->path, SLICE_ARGS(name));
 		mechanisms |= 1u << mechanism;
 	}
@@ -284,8 +284,8 @@ log_in(struct run *run)
 	if (run->login[0] == '\0')
 		complain(run, "a login", buf_slice(&d->credentials.user));
 	/* as a session's plan has it, which shows the server what it knows in its own way */
-	if (d->credentials.kind == CREDENTIAL_PASSWORD)
-		d->credentials.mechanism = "PLAIN";
+	if (credentials_kind(&d->credentials) == CREDENTIAL_PASSWORD)
+		d->credentials.mechanism = MECHANISM_PLAIN;
 	buf_clear(&run->user);
 	buf_clear(&run->password);
 	buf_append_slice(&run->user, buf_slice(&d->credentials.user));

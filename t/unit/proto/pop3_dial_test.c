@@ -211,8 +211,7 @@ make_order(struct dial_rig *rig, unsigned flags)
 	for (int i = 0; (flags & LONG_PASSWORD) != 0 && i < 200; i++)
 		buf_append_text(&c->password, "x");
 	if ((flags & TOKEN) != 0) {
-		c->mechanism = "XOAUTH2";
-		c->kind = CREDENTIAL_TOKEN;
+		c->mechanism = MECHANISM_XOAUTH2;
 	}
 	return order;
 }

@@ -134,8 +134,7 @@ make_order(struct dial_rig *rig, unsigned flags)
 
 	if ((flags & (TOKEN | LONG_TOKEN)) == 0)
 		return order;
-	c->mechanism = "OAUTHBEARER";
-	c->kind = CREDENTIAL_TOKEN;
+	c->mechanism = MECHANISM_OAUTHBEARER;
 	buf_truncate(&c->password, 0);
 	for (int i = 0; i < ((flags & LONG_TOKEN) != 0 ? 200 : 1); i++)
 		buf_append_text(&c->password, "token");

@@ -51,7 +51,7 @@ rig_open(struct rig *rig)
 	buf_append_text(&rig->credentials.password, "secret");
 	rig->plan.order.proto = &proto_imap;
 	rig->plan.order.identity = &rig->identity;
-	rig->credentials.mechanism = "PLAIN";
+	rig->credentials.mechanism = MECHANISM_PLAIN;
 	rig->plan.order.credentials = &rig->credentials;
 	rig->plan.order.forward = FORWARD_NONE;
 	rig->plan.to = rig->server.addr;
@@ -158,8 +158,7 @@ tells_no_token_that_is_repeated(void **state)
 
 	(void)state;
 	rig_open(&rig);
-	rig.credentials.mechanism = "XOAUTH2";
-	rig.credentials.kind = CREDENTIAL_TOKEN;
+	rig.credentials.mechanism = MECHANISM_XOAUTH2;
 	dial(&rig);
 	peer = door_accept(&rig.server);
 	peer_say(peer, "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2] hi\r\n");
