@@ -210,9 +210,8 @@ make_order(struct dial_rig *rig, unsigned flags)
 		buf_append_text(&c->password, "p\r\nDELE 1");
 	for (int i = 0; (flags & LONG_PASSWORD) != 0 && i < 200; i++)
 		buf_append_text(&c->password, "x");
-	if ((flags & TOKEN) != 0) {
+	if ((flags & TOKEN) != 0)
 		c->mechanism = MECHANISM_XOAUTH2;
-	}
 	return order;
 }
 
