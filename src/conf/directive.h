@@ -70,7 +70,7 @@ struct conf_words {
 	const char *folder;		/* of the file, where relative paths begin; NULL: the current one */
 };
 
-/* Fills `field` (zero before, or what earlier lines of a REPEAT made of it); false with the error's text. */
+/* Fills `field` (zero before); false with the error's text. */
 typedef bool conf_setter(struct conf_words *words, void *field, struct error *error);
 /* Word i as a path, which replaces the word. */
 const char *conf_words_path(struct conf_words *words, size_t i);
@@ -88,17 +88,15 @@ enum directive_kind {
 
 enum directive_flag {
 	CONF_REQUIRED = 1 << 0,
-	CONF_REPEAT = 1 << 1,		/* CUSTOM: may be given several times, as all lists may */
-	CONF_RESTART = 1 << 2,		/* a reload cannot change it */
-	CONF_SECRET = 1 << 3,		/* -T masks it */
-	CONF_COMPUTED = 1 << 4,		/* the default is prose ("by protocol"); prepare sets the value */
-	CONF_OWN = 1 << 5,		/* never taken from a `default` block nor inherited */
-	CONF_NONE_IS_VALUE = 1 << 6,	/* CUSTOM: the setter is given the word `none` too */
-	CONF_NEEDS_PORT = 1 << 7,	/* ADDRESS: a port must be written */
-	CONF_NO_PORT = 1 << 8,		/* ADDRESS: no port may be */
-	CONF_NUMERIC = 1 << 9,		/* ADDRESS: no host name (`*` only together with CONF_ANY) */
-	CONF_ANY = 1 << 10,		/* ADDRESS: `*` is all addresses */
-	CONF_UNIX = 1 << 11,		/* ADDRESS: unix:PATH too */
+	CONF_RESTART = 1 << 1,		/* a reload cannot change it */
+	CONF_SECRET = 1 << 2,		/* -T masks it, and what is said of it does not quote its line */
+	CONF_COMPUTED = 1 << 3,		/* the default is prose ("by protocol"); prepare sets the value */
+	CONF_OWN = 1 << 4,		/* never taken from a `default` block nor inherited */
+	CONF_NEEDS_PORT = 1 << 5,	/* ADDRESS: a port must be written */
+	CONF_NO_PORT = 1 << 6,		/* ADDRESS: no port may be */
+	CONF_NUMERIC = 1 << 7,		/* ADDRESS: no host name (`*` only together with CONF_ANY) */
+	CONF_ANY = 1 << 8,		/* ADDRESS: `*` is all addresses */
+	CONF_UNIX = 1 << 9,		/* ADDRESS: unix:PATH too */
 };
 
 struct directive {

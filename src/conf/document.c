@@ -88,7 +88,7 @@ describe_limits(const struct directive *d, struct buf *out)
 		buf_printf(out, "%sAt most %s.", buf_len(out) != 0 ? " " : "", d->to);
 	if (d->flags & CONF_REQUIRED)
 		buf_printf(out, "%sRequired.", buf_len(out) != 0 ? " " : "");
-	if (d->list || (d->flags & CONF_REPEAT))
+	if (d->list)
 		buf_printf(out, "%sMay be repeated.", buf_len(out) != 0 ? " " : "");
 	if (d->flags & CONF_RESTART)
 		buf_printf(out, "%sA change needs a restart.", buf_len(out) != 0 ? " " : "");

@@ -58,7 +58,7 @@ static bool
 is_plain_none(const struct directive *d, const struct conf_line *line)
 {
 	return line->count == 1 && !line->words[0].quoted && strcmp(line->words[0].text, "none") == 0 &&
-	    !row_has_word(d, "none") && !(d->kind == CONF_KIND_CUSTOM && (d->flags & CONF_NONE_IS_VALUE));
+	    !row_has_word(d, "none");
 }
 
 static bool
@@ -150,12 +150,20 @@ set_words(struct conf *conf, struct conf_block *block, const struct row *row, st
 	}
 	if (words.bad < line->count)
 		where = line->words[words.bad].where;
-	where.is_hidden = (d->flags & CONF_SECRET) != 0;
 	if (block->kind->title == TITLE_VALUE && row->index == 0)
 		name = block->kind->name;
 	problem_add(conf->problems, where, "%s: %s", name, error.text);
 	value->failed = true;
 	block->broken = true;
+}
+
+/* Whatever is said of these words, now or later, does not quote them. */
+static void
+hide(struct conf_line *line)
+{
+	line->where.is_hidden = true;
+	for (size_t i = 0; i < line->count; i++)
+		line->words[i].where.is_hidden = true;
 }
 
 void
@@ -167,7 +175,9 @@ object_set_line(struct conf *conf, struct conf_block *block, const struct row *r
 	bool is_none = is_plain_none(d, line);
 	bool has_none = value->none || value->undone || is_none;
 
-	if (!is_first && (has_none || !(d->list || (d->flags & CONF_REPEAT)))) {
+	if (d->flags & CONF_SECRET)
+		hide(line);
+	if (!is_first && (has_none || !d->list)) {
 		char first[256];
 
 		problem_add(conf->problems, line->where, "%s is given twice%s; the first is at %s",

@@ -181,7 +181,18 @@ static const struct directive tls_rows[] = {
 	CONF_STRING(struct sample_tls, password, NULL, CONF_SECRET, "The key's password."),
 	{ 0 }
 };
-static const struct block tls_block = { .name = "tls", .directives = tls_rows,
+static void
+check_tls(struct conf_context *context, void *object)
+{
+	const struct sample_tls *tls = object;
+
+	if (tls->password != NULL && strcmp(tls->password, "wrong") == 0) {
+		conf_error_at(context->problems, &tls->conf, "password", "not this one");
+		conf_error_at_value(context->problems, &tls->conf, "password", 0, "nor this value");
+	}
+}
+
+static const struct block tls_block = { .name = "tls", .directives = tls_rows, .check = check_tls,
 	.size = BLOCK_SIZE(struct sample_tls), .title = TITLE_NAME, .help = "Certificates." };
 
 static const struct directive no_rows[] = { { 0 } };
