@@ -37,23 +37,28 @@ grow(struct buf *b, size_t needed)
 	*b = (struct buf){ .data = data, .end = len, .size = size };
 }
 
-char *
-buf_reserve(struct buf *b, size_t n)
+static void
+make_room(struct buf *b, size_t n)
 {
 	uint32_t len = b->end - b->start;
 
 	if (n > UINT32_MAX - len)
 		abort();
-	if (b->data == NULL || n > b->size - b->end) {
-		/* sliding pays only after much was read: else each byte would be moved again and again */
-		if (b->data != NULL && b->start > 0 && b->start >= b->size / 4 && len + n <= b->size) {
-			memmove(b->data, b->data + b->start, len);
-			b->start = 0;
-			b->end = len;
-		} else {
-			grow(b, len + n);
-		}
+	/* sliding pays only after much was read: else each byte would be moved again and again */
+	if (b->data != NULL && b->start > 0 && b->start >= b->size / 4 && len + n <= b->size) {
+		memmove(b->data, b->data + b->start, len);
+		b->start = 0;
+		b->end = len;
+	} else {
+		grow(b, len + n);
 	}
+}
+
+char *
+buf_reserve(struct buf *b, size_t n)
+{
+	if (b->data == NULL || n > b->size - b->end)
+		make_room(b, n);
 	return b->data + b->end;
 }
 
@@ -103,8 +108,32 @@ buf_printf(struct buf *b, const char *format, ...)
 	va_end(args);
 }
 
-void
-buf_vprintf(struct buf *b, const char *format, va_list args)
+/* Most formats have only texts in them.  Appends what is before another conversion; returns what follows. */
+static const char *
+print_texts(struct buf *b, const char *format, va_list *args)
+{
+	for (;;) {
+		const char *percent = strchrnul(format, '%');
+
+		buf_append(b, format, (size_t)(percent - format));
+		format = percent;
+		if (strncmp(percent, "%s", 2) == 0) {
+			buf_append_slice(b, slice_of(va_arg(*args, const char *)));
+			format += 2;
+		} else if (strncmp(percent, "%.*s", 4) == 0) {
+			int n = va_arg(*args, int);
+			const char *text = va_arg(*args, const char *);
+
+			buf_append(b, text, n > 0 ? strnlen(text, (size_t)n) : 0);
+			format += 4;
+		} else {
+			return format;
+		}
+	}
+}
+
+static void
+print_rest(struct buf *b, const char *format, va_list args)
 {
 	va_list again;
 	size_t room = b->data != NULL ? b->size - b->end : 0;
@@ -118,6 +147,18 @@ buf_vprintf(struct buf *b, const char *format, va_list args)
 		vsnprintf(buf_reserve(b, (size_t)n + 1), (size_t)n + 1, format, again);
 	va_end(again);
 	b->end += (uint32_t)n;
+}
+
+void
+buf_vprintf(struct buf *b, const char *format, va_list args)
+{
+	va_list rest;
+
+	va_copy(rest, args);
+	format = print_texts(b, format, &rest);
+	if (*format != '\0')
+		print_rest(b, format, rest);
+	va_end(rest);
 }
 
 void

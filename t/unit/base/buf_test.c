@@ -120,6 +120,24 @@ prints_over_the_edge(void **state)
 	buf_clear(&b);
 }
 
+/* Texts are copied here, all else is printf's; a slice ends at its NUL, as printf has it. */
+static void
+prints_texts_and_all_else(void **state)
+{
+	struct slice none = slice_of("");
+	struct buf b = { 0 };
+
+	(void)state;
+	buf_printf(&b, "%s:%.*s|%.*s|%.*s", "a", 2, "bcd", SLICE_ARGS(none), 5, "e\0fgh");
+	assert_true(slice_equals(buf_slice(&b), "a:bc||e"));
+	buf_printf(&b, "%s%% %d %s %5.2s%.1s", "x", -7, "y", "zzz", "wv");
+	assert_true(slice_equals(buf_slice(&b), "a:bc||ex% -7 y    zzw"));
+	buf_truncate(&b, 0);
+	buf_printf(&b, "plain");
+	assert_true(slice_equals(buf_slice(&b), "plain"));
+	buf_clear(&b);
+}
+
 /* Text that exactly fills the memory leaves no room for vsnprintf's NUL. */
 static void
 prints_to_the_last_byte(void **state)
@@ -169,6 +187,7 @@ main(void)
 		cmocka_unit_test(is_tight_only_at_first),
 		cmocka_unit_test(slides_instead_of_growing),
 		cmocka_unit_test(prints_over_the_edge),
+		cmocka_unit_test(prints_texts_and_all_else),
 		cmocka_unit_test(prints_to_the_last_byte),
 		cmocka_unit_test(leaves_no_secret_behind),
 	};
