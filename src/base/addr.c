@@ -210,6 +210,21 @@ addr_set_port(struct addr *addr, uint16_t port)
 		addr->in6.sin6_port = htons(port);
 }
 
+static void
+write_ipv4(const uint8_t bytes[4], char out[ADDR_TEXT_MAX])
+{
+	for (int i = 0; i < 4; i++) {
+		unsigned n = bytes[i];
+
+		if (n >= 100)
+			*out++ = (char)('0' + n / 100);
+		if (n >= 10)
+			*out++ = (char)('0' + n / 10 % 10);
+		*out++ = (char)('0' + n % 10);
+		*out++ = i < 3 ? '.' : '\0';
+	}
+}
+
 const char *
 addr_host(const struct addr *addr, char out[ADDR_TEXT_MAX])
 {
@@ -217,6 +232,8 @@ addr_host(const struct addr *addr, char out[ADDR_TEXT_MAX])
 
 	if (address_bits(addr, &bytes) == 0)
 		snprintf(out, ADDR_TEXT_MAX, "%s", addr->sa.sa_family == AF_UNIX ? "unix" : "unknown");
+	else if (addr->sa.sa_family == AF_INET)
+		write_ipv4(bytes, out);		/* each session's address is written: inet_ntop is slow */
 	else
 		inet_ntop(addr->sa.sa_family, bytes, out, ADDR_TEXT_MAX);
 	return out;
