@@ -39,8 +39,11 @@ pipe_drained(struct pipe *pipe)
 void
 pipe_closed(struct pipe *pipe)
 {
-	if (pipe->is_closed)
-		return;
 	pipe->is_closed = true;
+}
+
+void
+pipe_shut(struct pipe *pipe)
+{
 	stream_shut(pipe->from->sink);
 }

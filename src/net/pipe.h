@@ -26,6 +26,7 @@ void pipe_data(struct pipe *pipe, struct slice data);
 /* For STREAM_MOVED of `from`: the same for n bytes that came there unread. */
 void pipe_moved(struct pipe *pipe, size_t n);
 void pipe_drained(struct pipe *pipe);	/* for STREAM_DRAINED of `to` */
-void pipe_closed(struct pipe *pipe);	/* for STREAM_CLOSED of `from`: the FIN goes on behind what is kept */
+void pipe_closed(struct pipe *pipe);	/* for STREAM_CLOSED of `from` */
+void pipe_shut(struct pipe *pipe);	/* then: the FIN goes on, behind what is kept */
 
 #endif

@@ -102,6 +102,16 @@ look_whether_done(struct session *s)
 		session_end(s, END_SERVER_CLOSED);
 }
 
+/* Where all is over, the close itself is the FIN. */
+static void
+end_one_way(struct session *s, struct pipe *pipe)
+{
+	pipe_closed(pipe);
+	look_whether_done(s);
+	if (!s->has_ended)
+		pipe_shut(pipe);
+}
+
 static size_t
 on_front(struct session *s, enum stream_event event, struct slice data)
 {
@@ -122,8 +132,7 @@ on_front(struct session *s, enum stream_event event, struct slice data)
 		look_whether_done(s);
 		break;
 	case STREAM_CLOSED:
-		pipe_closed(&s->relay->up);
-		look_whether_done(s);
+		end_one_way(s, &s->relay->up);
 		break;
 	case STREAM_FAILED:
 		session_end(s, END_CLIENT_LOST);
@@ -155,8 +164,7 @@ on_back(struct stream *stream, enum stream_event event, struct slice data, void 
 		look_whether_done(s);
 		break;
 	case STREAM_CLOSED:
-		pipe_closed(&s->relay->down);
-		look_whether_done(s);
+		end_one_way(s, &s->relay->down);
 		break;
 	case STREAM_FAILED:
 		session_end(s, END_SERVER_LOST);

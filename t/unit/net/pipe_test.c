@@ -49,6 +49,7 @@ on_relay(struct stream *stream, enum stream_event event, struct slice data, void
 		break;
 	case STREAM_CLOSED:
 		pipe_closed(in);
+		pipe_shut(in);
 		relay->ends++;
 		break;
 	default:
