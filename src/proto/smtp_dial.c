@@ -185,14 +185,14 @@ announces(const struct dial *dial, const char *attribute)
 	return find_xclient(dial, &attributes) && has_word(attributes, attribute);
 }
 
-/* Of a server that announces no XCLIENT, what any Postfix has is expected. */
-static bool
-takes(const struct dial *dial, const char *attribute)
+/* The attributes it takes.  Of a server that announces no XCLIENT, what any Postfix has is expected. */
+static struct slice
+taken_attributes(const struct dial *dial)
 {
 	static const char expected[] = "NAME ADDR PORT PROTO HELO LOGIN";
 	struct slice attributes;
 
-	return has_word(find_xclient(dial, &attributes) ? attributes : slice_of(expected), attribute);
+	return find_xclient(dial, &attributes) ? attributes : slice_of(expected);
 }
 
 /* How the server hears of the client's address is left to us: by XCLIENT then, as SMTP has no ID. */
@@ -216,12 +216,12 @@ wants_xclient(const struct dial *dial)
 
 /* False, and nothing written: the server does not take it, or it is empty or too long for any. */
 static bool
-write_attribute(struct dial *dial, const char *name, struct slice value)
+write_attribute(struct dial *dial, struct slice taken, const char *name, struct slice value)
 {
 	struct buf text = { 0 };
 	bool fits;
 
-	if (!takes(dial, name))
+	if (!has_word(taken, name))
 		return false;
 	smtp_write_xtext(&text, value);
 	fits = buf_len(&text) > 0 && buf_len(&text) <= VALUE_MAX;
@@ -234,40 +234,41 @@ write_attribute(struct dial *dial, const char *name, struct slice value)
 }
 
 static void
-write_address(struct dial *dial, const struct addr *addr, const char *host_name, const char *port_name)
+write_address(struct dial *dial, struct slice taken, const struct addr *addr, const char *host_name,
+    const char *port_name)
 {
 	struct addr plain = addr_from_sockaddr(&addr->sa, sizeof(addr->in6));
 	bool is_ipv6 = plain.sa.sa_family == AF_INET6;
 	char host[ADDR_TEXT_MAX], text[ADDR_TEXT_MAX + sizeof("IPV6:")];
 
 	if ((is_ipv6 && (dial->notes & NOTE_NO_IPV6) != 0) || (!is_ipv6 && plain.sa.sa_family != AF_INET)) {
-		write_attribute(dial, host_name, slice_of(unavailable));
+		write_attribute(dial, taken, host_name, slice_of(unavailable));
 		return;
 	}
 	snprintf(text, sizeof(text), "%s%s", is_ipv6 ? "IPV6:" : "", addr_host(&plain, host));
-	write_attribute(dial, host_name, slice_of(text));
+	write_attribute(dial, taken, host_name, slice_of(text));
 	snprintf(text, sizeof(text), "%u", (unsigned)addr_port(&plain));
-	write_attribute(dial, port_name, slice_of(text));
+	write_attribute(dial, taken, port_name, slice_of(text));
 }
 
 /* Dovecot's. */
 static void
-write_session(struct dial *dial)
+write_session(struct dial *dial, struct slice taken)
 {
 	const struct identity *identity = dial->order.identity;
 	char hops[8];
 
-	write_attribute(dial, "SESSION", slice_of(identity_session(identity)));
+	write_attribute(dial, taken, "SESSION", slice_of(identity_session(identity)));
 	snprintf(hops, sizeof(hops), "%d", identity->hops - 1);
-	write_attribute(dial, "TTL", slice_of(hops));
+	write_attribute(dial, taken, "TTL", slice_of(hops));
 }
 
 static void
-write_user(struct dial *dial)
+write_user(struct dial *dial, struct slice taken)
 {
-	if (!takes(dial, "LOGIN"))
+	if (!has_word(taken, "LOGIN"))
 		dial_fail(dial, "server's XCLIENT takes no LOGIN");
-	if (!write_attribute(dial, "LOGIN", slice_of(dial->order.user)))
+	if (!write_attribute(dial, taken, "LOGIN", slice_of(dial->order.user)))
 		dial_fail(dial, "user does not fit in XCLIENT");
 }
 
@@ -276,18 +277,19 @@ static void
 write_attributes(struct dial *dial)
 {
 	const struct identity *identity = dial->order.identity;
+	struct slice taken = taken_attributes(dial);
 
 	if (tells_address(dial)) {
-		write_address(dial, &identity->client, "ADDR", "PORT");
-		write_attribute(dial, "NAME", slice_of(unavailable));
-		write_attribute(dial, "PROTO", slice_of(identity->is_extended ? "ESMTP" : "SMTP"));
-		write_attribute(dial, "HELO", slice_of(identity->helo));
-		write_session(dial);
+		write_address(dial, taken, &identity->client, "ADDR", "PORT");
+		write_attribute(dial, taken, "NAME", slice_of(unavailable));
+		write_attribute(dial, taken, "PROTO", slice_of(identity->is_extended ? "ESMTP" : "SMTP"));
+		write_attribute(dial, taken, "HELO", slice_of(identity->helo));
+		write_session(dial, taken);
 	}
 	if (dial->order.user != NULL)
-		write_user(dial);
+		write_user(dial, taken);
 	if (tells_address(dial))
-		write_address(dial, &identity->local, "DESTADDR", "DESTPORT");
+		write_address(dial, taken, &identity->local, "DESTADDR", "DESTPORT");
 }
 
 static void
@@ -314,7 +316,8 @@ told_ipv6(const struct dial *dial)
 	const struct addr *client = &dial->order.identity->client;
 	struct addr plain = addr_from_sockaddr(&client->sa, sizeof(client->in6));
 
-	return tells_address(dial) && takes(dial, "ADDR") && plain.sa.sa_family == AF_INET6;
+	return plain.sa.sa_family == AF_INET6 && tells_address(dial) &&
+	    has_word(taken_attributes(dial), "ADDR");
 }
 
 static bool
