@@ -70,14 +70,21 @@ mail_string_take(struct slice *rest, struct buf *out)
 void
 mail_string_write_quoted(struct buf *out, struct slice text)
 {
+	size_t done = 0;
+
 	buf_append_text(out, "\"");
 	for (size_t i = 0; i < text.len; i++) {
 		char c = text.data[i];
+		bool is_quoted = c == '"' || c == '\\';
+		bool is_left_out = (unsigned char)c < ' ' || c == 0x7f;
 
-		if (c == '"' || c == '\\')
+		if (!is_quoted && !is_left_out)
+			continue;
+		buf_append(out, text.data + done, i - done);
+		if (is_quoted)
 			buf_append_text(out, "\\");
-		if ((unsigned char)c >= ' ' && c != 0x7f)
-			buf_append(out, &c, 1);
+		done = is_quoted ? i : i + 1;
 	}
+	buf_append_slice(out, slice_from(text, done));
 	buf_append_text(out, "\"");
 }

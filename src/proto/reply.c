@@ -10,8 +10,11 @@
 void
 reply_write_text(struct buf *out, struct slice text)
 {
+	char *at = buf_reserve(out, text.len);
+
 	for (size_t i = 0; i < text.len; i++)
-		buf_append(out, text.data[i] >= ' ' && text.data[i] <= '~' ? &text.data[i] : "?", 1);
+		at[i] = text.data[i] >= ' ' && text.data[i] <= '~' ? text.data[i] : '?';
+	buf_added(out, text.len);
 }
 
 /* `words`: of the one letter that is not known from the dialogue, %q, %r or %s. */

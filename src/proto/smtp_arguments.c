@@ -113,14 +113,18 @@ smtp_helo_is_valid(struct slice name)
 void
 smtp_write_xtext(struct buf *out, struct slice value)
 {
+	size_t done = 0;
+
 	for (size_t i = 0; i < value.len; i++) {
 		char c = value.data[i];
 
 		if (is_visible(c) && c != '+' && c != '=')
-			buf_append(out, &c, 1);
-		else
-			buf_printf(out, "+%02X", (unsigned)(unsigned char)c);
+			continue;
+		buf_append(out, value.data + done, i - done);
+		buf_printf(out, "+%02X", (unsigned)(unsigned char)c);
+		done = i + 1;
 	}
+	buf_append_slice(out, slice_from(value, done));
 }
 
 static int
