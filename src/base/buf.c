@@ -79,23 +79,11 @@ buf_append(struct buf *b, const void *data, size_t n)
 }
 
 void
-buf_append_slice(struct buf *b, struct slice s)
-{
-	buf_append(b, s.data, s.len);
-}
-
-void
 buf_append_tight(struct buf *b, struct slice s)
 {
 	if (b->data == NULL && s.len > 0 && s.len <= UINT32_MAX)
 		*b = (struct buf){ .data = xmalloc(s.len), .size = (uint32_t)s.len };
 	buf_append_slice(b, s);
-}
-
-void
-buf_append_text(struct buf *b, const char *text)
-{
-	buf_append(b, text, strlen(text));
 }
 
 void

@@ -39,10 +39,8 @@ buf_slice(const struct buf *b)
 }
 
 void buf_append(struct buf *b, const void *data, size_t n);
-void buf_append_slice(struct buf *b, struct slice s);
-/* The same, but a fresh buffer gets no more room than that. */
+/* buf_append_slice, but a fresh buffer gets no more room than that. */
 void buf_append_tight(struct buf *b, struct slice s);
-void buf_append_text(struct buf *b, const char *text);
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *b, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 char *buf_reserve(struct buf *b, size_t n);	/* room for n bytes behind the content; then buf_added */
@@ -51,5 +49,17 @@ void buf_consume(struct buf *b, size_t n);	/* takes n bytes off the front; keeps
 void buf_truncate(struct buf *b, size_t len);	/* keeps the first len bytes of the content */
 void buf_clear(struct buf *b);			/* frees the memory; the buffer can be used again */
 void buf_wipe(struct buf *b);			/* buf_clear for secrets: overwrites all of it first */
+
+static inline void
+buf_append_slice(struct buf *b, struct slice s)
+{
+	buf_append(b, s.data, s.len);
+}
+
+static inline void
+buf_append_text(struct buf *b, const char *text)
+{
+	buf_append(b, text, strlen(text));
+}
 
 #endif

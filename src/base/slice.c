@@ -16,55 +16,13 @@ is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-static bool
-matches_nocase(const char *a, const char *b, size_t n)
+bool
+slice_matches_nocase(const char *a, const char *b, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (to_lower(a[i]) != to_lower(b[i]))
 			return false;
 	return true;
-}
-
-struct slice
-slice_of(const char *text)
-{
-	return text != NULL ? slice_make(text, strlen(text)) : slice_make("", 0);
-}
-
-struct slice
-slice_make(const char *data, size_t len)
-{
-	return (struct slice){ .data = data, .len = len };
-}
-
-bool
-slice_equals(struct slice a, const char *text)
-{
-	size_t n = strlen(text);
-
-	return a.len == n && (n == 0 || memcmp(a.data, text, n) == 0);
-}
-
-bool
-slice_equals_nocase(struct slice a, const char *text)
-{
-	return a.len == strlen(text) && matches_nocase(a.data, text, a.len);
-}
-
-bool
-slice_has_prefix(struct slice a, const char *prefix)
-{
-	size_t n = strlen(prefix);
-
-	return a.len >= n && memcmp(a.data, prefix, n) == 0;
-}
-
-bool
-slice_has_prefix_nocase(struct slice a, const char *prefix)
-{
-	size_t n = strlen(prefix);
-
-	return a.len >= n && matches_nocase(a.data, prefix, n);
 }
 
 struct slice
@@ -75,14 +33,6 @@ slice_trim(struct slice s)
 	while (s.len > 0 && is_blank(s.data[s.len - 1]))
 		s.len--;
 	return s;
-}
-
-struct slice
-slice_from(struct slice s, size_t offset)
-{
-	if (offset > s.len)
-		offset = s.len;
-	return offset > 0 ? slice_make(s.data + offset, s.len - offset) : s;
 }
 
 struct slice
