@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * spare.c: a small heap in memory that is the program's own: the first free block that is large enough.
+ * spare.c: a small heap in memory that is the program's own: the next free block that is large enough.
  * It is seldom asked, and what it gives may stay long, as a library's cache does.
  */
 #include "base/spare.h"
@@ -25,6 +25,7 @@ static alignas(SPARE_ALIGN) unsigned char room[ROOM_SIZE];
 static struct {
 	pthread_mutex_t lock;
 	size_t taken;			/* with the blocks' heads */
+	struct block *next;		/* where the search goes on, or NULL: at the first one */
 } heap = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 /* A thread's own: what one must not survive without memory, another one must. */
@@ -93,8 +94,11 @@ join(struct block *block)
 {
 	struct block *next;
 
-	while ((next = next_block(block)) != NULL && !next->is_taken)
+	while ((next = next_block(block)) != NULL && !next->is_taken) {
 		block->room += sizeof(*next) + next->room;
+		if (heap.next == next)
+			heap.next = block;
+	}
 }
 
 /* Leaves to a block what is wanted; what is behind that is a free block of its own. */
@@ -109,21 +113,35 @@ split(struct block *block, size_t wanted)
 	*(struct block *)(void *)(block->data + wanted) = (struct block){ .room = rest - sizeof(*block) };
 }
 
+/* A free block that has what is wanted, from one on, up to another (NULL: to the end). */
 static struct block *
-take_block(size_t wanted)
+find_block(struct block *from, const struct block *end, size_t wanted)
 {
-	for (struct block *block = first_block(); block != NULL; block = next_block(block)) {
+	for (struct block *block = from; block != NULL && block != end; block = next_block(block)) {
 		if (block->is_taken)
 			continue;
 		join(block);
-		if (block->room < wanted)
-			continue;
-		split(block, wanted);
-		block->is_taken = true;
-		heap.taken += sizeof(*block) + block->room;
-		return block;
+		if (block->room >= wanted)
+			return block;
 	}
 	return NULL;
+}
+
+static struct block *
+take_block(size_t wanted)
+{
+	struct block *first = first_block(), *start = heap.next != NULL ? heap.next : first;
+	struct block *block = find_block(start, NULL, wanted);
+
+	if (block == NULL)
+		block = find_block(first, heap.next, wanted);
+	if (block == NULL)
+		return NULL;
+	split(block, wanted);
+	block->is_taken = true;
+	heap.taken += sizeof(*block) + block->room;
+	heap.next = next_block(block);
+	return block;
 }
 
 void *
