@@ -34,14 +34,14 @@ listener tls { protocol imap; bind_tls 127.0.0.1:@PORT{tls}@; tls main; pool mai
 listener header { protocol imap; bind 127.0.0.1:@PORT{header}@; accept_proxy 127.0.0.1; plaintext_login yes; starttls off; pool mail; auth file }
 listener tcp { protocol tcp; bind 127.0.0.1:@PORT{tcp}@; pool tcp }
 END
-my %refusing = (REFUSE_MEMORY => $ENV{REFUSE_MEMORY} // 60);
+my %refusing = (REFUSE_MEMORY => $ENV{REFUSE_MEMORY} // 40);
 my $gatepost = Gatepost::Gatepost->new(config => $config, wait => [], env => \%refusing,
     values => { CERT => make_cert(), SERVER => $server->port });
 my $refused = qr/out of memory|Cannot allocate memory/;
 
 sub counts ($output) { return scalar(() = $output =~ /$refused/g) }
 
-my ($status, $output) = run_command('check', [$ENV{GATEPOST}, '-t', '-c', $gatepost->{conf}], seconds => 300,
+my ($status, $output) = run_command('check', [$ENV{GATEPOST}, '-t', '-c', $gatepost->{conf}], seconds => 600,
     env => \%refusing);
 is($status, 0, '-t fails for lack of memory until it has all it needs');
 cmp_ok(counts($output), '>', 100, 'it says so');
@@ -110,7 +110,7 @@ my (undef, $socket) = visit_until_served('plain');
 my $before = $gatepost->fd_count;
 $gatepost->configure("$config\nlistener new { protocol tcp; bind 127.0.0.1:\@PORT{new}\@; pool tcp }");
 $gatepost->signal('HUP');
-my ($tries) = $gatepost->wait_for_log(qr/reloaded with/, 120) =~ /try (\d+)/;
+my ($tries) = $gatepost->wait_for_log(qr/reloaded with/, 300) =~ /try (\d+)/;
 my $failed = () = $gatepost->log_lines(qr/reload failed, nothing changed/);
 # once all is read and judged, what is refused may be had from the spare
 my $taken = () = $gatepost->log_lines(qr/reloaded: /);

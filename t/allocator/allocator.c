@@ -5,7 +5,7 @@
  *
  * With REFUSE_MEMORY in the environment it refuses memory to what accepts a client or loads a configuration:
  * the first time from its first allocation on, the next time from its second one, until it has got all it
- * wanted.  A load wants many thousands: from number REFUSE_MEMORY on it is tried with 3 % more each time.
+ * wanted.  A load wants many thousands: from number REFUSE_MEMORY on it is tried with 6 % more each time.
  */
 #include <malloc.h>
 #include <stdatomic.h>
@@ -90,7 +90,7 @@ dense_count(void)
 static long
 next_count(long count)
 {
-	return count < dense_count() ? count + 1 : count + count / 32 + 1;
+	return count < dense_count() ? count + 1 : count + count / 16 + 1;
 }
 
 static void *
