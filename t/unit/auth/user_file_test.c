@@ -16,7 +16,6 @@
 
 #include "auth/auth_fields.h"
 #include "auth/user_file.h"
-#include "base/clock.h"
 #include "base/xalloc.h"
 
 static const char *
@@ -243,16 +242,19 @@ a_hundred_thousand_users_are_read_quickly(void **state)
 				   "/Odk2oBlsgXH4glxY4hBk93js7OW/f5qVr1CRVZEUj7xdYOz0";
 	struct buf text = { 0 };
 	struct user_table *table;
-	int64_t begun;
+	clock_t begun;
+	long long ms;
 
 	(void)state;
 	for (int i = 0; i < USERS; i++)
 		buf_printf(&text, "user%06d@example.com:%s::::::pool=a\n", i, hash);
 	*buf_reserve(&text, 1) = '\0';
-	begun = clock_ms();
+	/* of the processor, which may have other work */
+	begun = clock();
 	table = read_good(buf_data(&text));
-	print_message("# %d users in %lld ms\n", USERS, (long long)(clock_ms() - begun));
-	assert_true(clock_ms() - begun < MOST_MS);
+	ms = (long long)(clock() - begun) * 1000 / CLOCKS_PER_SEC;
+	print_message("# %d users in %lld ms\n", USERS, ms);
+	assert_true(ms < MOST_MS);
 	assert_int_equal(user_table_count(table), USERS);
 	user_table_put(&table);
 	buf_clear(&text);
