@@ -232,11 +232,18 @@ destroy(struct session *s)
 	loop_defer(s->worker->loop, xfree, s);
 }
 
+/* The client has closed, and no words are left that it has not had. */
+static bool
+is_heard(const struct session *s)
+{
+	return stream_has_ended(&s->front) && stream_kept(&s->front) == 0;
+}
+
 /* Reads and drops until the client has closed, so that it gets our last words and no reset. */
 static size_t
 on_linger_event(struct session *s, enum stream_event event, struct slice data)
 {
-	if (event == STREAM_CLOSED || event == STREAM_FAILED)
+	if (event == STREAM_FAILED || is_heard(s))
 		destroy(s);
 	return data.len;
 }
@@ -315,7 +322,7 @@ end(struct session *s, enum end_reason reason, bool is_told)
 		log_end(s, row);
 	relay_end(s);
 	session_event(s, SESSION_EVENT_SESSION, row->text);
-	lingers = say_last_words(s, row, is_told) && !stream_has_ended(&s->front) && !s->worker->is_stopping;
+	lingers = say_last_words(s, row, is_told) && !is_heard(s) && !s->worker->is_stopping;
 	give_back(s);
 	if (!lingers) {
 		destroy(s);

@@ -43,6 +43,43 @@ a_client_may_log_out(void **state)
 	assert_int_equal(rig.doors[0].count, 0);
 }
 
+/* It has said all, with its end, and reads when it gets to it. */
+static void
+a_client_that_is_slow_to_read_hears_its_last_words(void **state)
+{
+	static const char words[] = "* BYE Logging out\r\na OK Logout completed.\r\n";
+	static const char noise[1024];
+	struct rig rig;
+	struct peer client;
+	struct session *s;
+	size_t filled = 0;
+
+	(void)state;
+	rig_open(&rig, 1, "imap", "", "");
+	s = rig_client(&rig, &client);
+	peer_expect(&client, client_greeting);
+	stream_pause(&client.stream);
+	for (ssize_t n = 0; n >= 0; n = write(s->front.fd, noise, sizeof(noise)))
+		filled += (size_t)n;
+	peer_say(&client, "a LOGOUT\r\n");
+	turn_a_little(rig.loop);
+	assert_int_equal(s->phase, FRONT_LINGER);
+	assert_int_equal(stream_kept(&s->front), strlen(words));
+	stream_shut(&client.stream);
+	turn_a_little(rig.loop);
+	stream_resume(&client.stream);
+	while (buf_len(&client.heard) < filled + strlen(words) && !client.is_gone)
+		loop_run(rig.loop);
+	buf_consume(&client.heard, filled);
+	peer_expect(&client, words);
+	peer_expect_end(&client);
+	/* nothing is waited for then */
+	turn_a_little(rig.loop);
+	assert_true(list_is_empty(&rig.worker->sessions));
+	peer_close(&client);
+	rig_close(&rig);
+}
+
 static void
 a_client_that_does_not_go_is_cut_off(void **state)
 {
@@ -337,6 +374,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_client_may_log_out),
+		cmocka_unit_test(a_client_that_is_slow_to_read_hears_its_last_words),
 		cmocka_unit_test(a_client_that_does_not_go_is_cut_off),
 		cmocka_unit_test(is_told_to_go_between_two_responses),
 		cmocka_unit_test(is_told_to_go_behind_the_literal),
