@@ -9,6 +9,7 @@
 
 #include <openssl/ssl.h>
 
+#include "net/connect.h"
 #include "net/tls.h"
 
 enum { MANY = 3 * 1024 * 1024 };
@@ -160,7 +161,7 @@ segments_of_a_greeting(void)
 	make_tcp_pair(fds);
 	stream_open(&duo.front.stream, duo.loop, fds[0], tape_record, &duo.front);
 	stream_open(&duo.back.stream, duo.loop, fds[1], tape_record, &duo.back);
-	stream_set_options(&duo.front.stream, NULL);
+	connect_set_options(fds[0], NULL);
 	stream_accept_tls(&duo.front.stream, &duo.front_tls);
 	stream_connect_tls(&duo.back.stream, &duo.back_tls);
 	tape_await(&duo.front, STREAM_TLS_READY, 1);
