@@ -74,7 +74,7 @@ for my $stage (sort keys %waiting) {
 	cmp_ok($took, '<', LOGIN_TIMEOUT + 5,
 	    "$stage: after the pool's login_timeout, not after one for each try");
 	cmp_ok($took, '>', LOGIN_TIMEOUT - 0.5, "$stage: and not before");
-	ok($gatepost->log_lines(qr{back=$stage/$stage: server failed: .* while .*$silent{$stage}[2]}),
+	ok(eval { $gatepost->wait_for_log(qr{back=$stage/$stage: server failed: .* while .*$silent{$stage}[2]}) },
 	    "$stage: the log tells while doing what");
 	like($client->cmd('NOOP'), qr/ OK/, "$stage: the session goes on");
 	$client->close;
