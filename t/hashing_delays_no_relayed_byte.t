@@ -41,7 +41,11 @@ my $client = Gatepost::Imap->new(port => $gatepost->port('imap'));
 like($client->cmd('LOGIN ann secret'), qr/ OK/, 'one client is relayed');
 
 my @storm;
-sub waiting () { return CLIENTS - IO::Select->new(map { $_->socket } @storm)->can_read(0) }
+
+sub waiting () {
+	my @answered = IO::Select->new(map { $_->socket } @storm)->can_read(0);
+	return CLIENTS - @answered;
+}
 
 # The middle and the slowest of round trips, in milliseconds, for as long as it goes on; and their number.
 sub measure ($goes_on) {
