@@ -27,22 +27,22 @@ void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *p, size_t n);
 void *__real_aligned_alloc(size_t align, size_t n);
 void __real_free(void *p);
-void __real_log_reopen(void);
-void __real_session_open(struct gate *gate, int fd, const struct addr *peer);
-void __real_reload_run(struct control *control);
-int __real_check_configuration(const char *config_path);
-int __real_control_run(const char *config_path, bool in_background);
+__typeof__(log_reopen) __real_log_reopen;
+__typeof__(session_open) __real_session_open;
+__typeof__(reload_run) __real_reload_run;
+__typeof__(check_configuration) __real_check_configuration;
+__typeof__(control_run) __real_control_run;
 
 void *__wrap_malloc(size_t n);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *p, size_t n);
 void *__wrap_aligned_alloc(size_t align, size_t n);
 void __wrap_free(void *p);
-void __wrap_log_reopen(void);
-void __wrap_session_open(struct gate *gate, int fd, const struct addr *peer);
-void __wrap_reload_run(struct control *control);
-int __wrap_check_configuration(const char *config_path);
-int __wrap_control_run(const char *config_path, bool in_background);
+__typeof__(log_reopen) __wrap_log_reopen;
+__typeof__(session_open) __wrap_session_open;
+__typeof__(reload_run) __wrap_reload_run;
+__typeof__(check_configuration) __wrap_check_configuration;
+__typeof__(control_run) __wrap_control_run;
 
 /* What the thread may still have. */
 static _Thread_local long granted = ENDLESS;
@@ -193,13 +193,13 @@ __wrap_reload_run(struct control *control)
 
 /* As a process of its own each time: it drops to the service user. */
 int
-__wrap_check_configuration(const char *config_path)
+__wrap_check_configuration(const char *config_path, const struct block *root)
 {
 	long count = 0;
 	int status = 0;
 
 	if (dense_count() == 0)
-		return __real_check_configuration(config_path);
+		return __real_check_configuration(config_path, root);
 	do {
 		pid_t child;
 
@@ -207,7 +207,7 @@ __wrap_check_configuration(const char *config_path)
 		child = fork();
 		if (child == 0) {
 			grant(count);
-			status = __real_check_configuration(config_path);
+			status = __real_check_configuration(config_path, root);
 			exit(grant_all() ? GRANTED_ALL + status : status);
 		}
 		count = next_count(count);
@@ -220,11 +220,11 @@ __wrap_check_configuration(const char *config_path)
 }
 
 int
-__wrap_control_run(const char *config_path, bool in_background)
+__wrap_control_run(const char *config_path, const struct block *root, bool in_background)
 {
 	const char *count = getenv("GRANTED_ALLOCATIONS");
 
 	if (count != NULL)
 		grant(strtol(count, NULL, 10));
-	return __real_control_run(config_path, in_background);
+	return __real_control_run(config_path, root, in_background);
 }
