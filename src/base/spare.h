@@ -17,7 +17,7 @@ enum { SPARE_ALIGN = 64 };		/* of all that is taken from it */
 
 void spare_begin(void);
 void spare_end(void);
-/* Was memory short since this thread's spare_begin?  At once, where it is and most of the spare in use. */
+/* Was memory short since this thread's spare_begin?  True from the first where little is left of it. */
 bool spare_is_used(void);
 
 /* For xalloc.c.  Not zeroed; NULL: too much, or the thread has not begun.  Any thread may give back. */

@@ -105,8 +105,11 @@ xcalloc_aligned(size_t size)
 {
 	enum { CACHE_LINE = SPARE_ALIGN };
 	size_t rounded = (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
-	void *p = rounded >= size ? aligned_alloc(CACHE_LINE, rounded) : NULL;
+	void *p;
 
+	if (rounded < size)
+		check_memory(NULL);
+	p = aligned_alloc(CACHE_LINE, rounded);
 	if (p == NULL)
 		p = check_memory(spare_take(rounded));
 	return memset(p, 0, rounded);

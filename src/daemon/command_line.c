@@ -116,7 +116,7 @@ run(const struct options *options, const struct block *root)
 	if (!options->in_foreground && config_path[0] != '/')
 		folder = getcwd(NULL, 0);
 	path = folder != NULL ? xasprintf("%s/%s", folder, config_path) : xstrdup(config_path);
-	free(folder);
+	xfree(folder);
 	status = control_run(path, root, !options->in_foreground);
 	xfree(path);
 	return status;

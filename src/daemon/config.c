@@ -33,7 +33,8 @@ const struct directive root_directives[] = {
 	    "How many threads serve clients; `auto` is one for each core. Each session stays on one thread."),
 	CONF_SIZE(struct root, relay_memory, "256m", "1m", "1t", 0,
 	    "How much memory all sessions together may hold for bytes that one side has sent and the other "
-	    "has not taken yet. Beyond it, only small blocks are read, for those who take them at once."),
+	    "has not taken yet, also what waits for a login or a server. Beyond it, only small blocks "
+	    "are read, for those who take them at once."),
 	CONF_NUMBER(struct root, max_connections, "100000", "0", "10000000", 0,
 	    "How many sessions there may be at once; further clients wait in the queues of the listening "
 	    "sockets. The limit of open files is raised to two a session; where that is not allowed, this "

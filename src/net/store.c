@@ -246,7 +246,8 @@ store_starve(struct stream *stream)
 		loop_timer_set(stream->loop, &common->timer, now + HUNGRY_MS);
 	list_append(&common->hungry, &store_of(stream)->hungry);
 	if (log_is_due(&silent_until))
-		log_write(LOG_WARNING, "relay_memory is used up by peers that do not read: others are slow");
+		log_write(LOG_WARNING,
+		    "relay_memory is used up by peers that wait or do not read: others are slow");
 }
 
 void

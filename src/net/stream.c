@@ -292,8 +292,9 @@ can_move(const struct stream *stream)
 {
 	const struct stream *sink = stream->sink;
 
-	return stream->is_moving && stream->ops == &stream_raw && sink != NULL && sink->ops == &stream_raw &&
-	    sink->state == STATE_OPEN && !sink->shut_asked && stream_kept(sink) == 0;
+	return stream->is_moving && stream_unread(stream) == 0 && stream->ops == &stream_raw &&
+	    sink != NULL && sink->ops == &stream_raw && sink->state == STATE_OPEN && !sink->shut_asked &&
+	    stream_kept(sink) == 0;
 }
 
 /* False: the kernel does not give back what it took. */

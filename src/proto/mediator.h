@@ -40,7 +40,7 @@ struct mediator_order {
 enum wish {
 	WISH_GO_ON,		/* call again with what is left of the input */
 	WISH_MORE,		/* what is left is no whole command or reply: call again once there is more */
-	WISH_WAIT,		/* what is left waits for the server's next words: read no more */
+	WISH_WAIT,		/* by client() only: what is left waits for the server's next words */
 	WISH_SERVER,		/* a server is wanted, this or another: then server_came or server_gone */
 	WISH_NO_SERVER,		/* the server is of no use any more: close it, without server_gone */
 	WISH_DONE,		/* the client took its leave: to_client is the last it hears */
@@ -64,7 +64,7 @@ struct mediated_message {
 struct mediation {
 	size_t used;			/* octets of the input that are done with */
 	struct buf to_client, to_server;	/* to be written first; the caller's, empty before the call */
-	struct slice pass;		/* then this part of the input, as it is; or empty */
+	struct slice pass;		/* then this part of the input, as it is; empty without a server */
 	enum wish wish;
 	struct slice recipient;		/* of WISH_SERVER, where it decides; part of the input */
 	bool has_message;		/* a transaction is over */

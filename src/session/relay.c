@@ -132,6 +132,9 @@ relay_leave_at(struct session *s, int64_t at_ms)
 	int shortest = shortest_timeout(s->relay);
 
 	s->relay->leave_at = at_ms;
+	/* while a server is dialled no time runs for the client: relay_watch comes behind it */
+	if (s->leg != NULL && s->leg->way != NULL)
+		return;
 	look_by(s, shortest > 0 ? s->last_data + shortest : 0);
 }
 

@@ -346,10 +346,10 @@ has_to_leave(struct session *s)
 static void
 hear_client(struct session *s)
 {
-	if (!is_relaying(s) || is_dialling(s) || has_to_leave(s))
+	if (!is_relaying(s) || (!is_dialling(s) && has_to_leave(s)))
 		return;
 	adjust(s);
-	if (s->relay->up.is_closed)
+	if (s->relay->up.is_closed && !is_dialling(s))
 		stream_tell_again(&s->front);
 }
 
