@@ -138,8 +138,9 @@ plan_fill(struct leg *leg, struct endpoint *endpoint)
 	way->plan.order.proto = s->proto;
 	back_plan_server(&way->plan, &way->tls, way->pool, endpoint, &s->worker->next_source);
 	fill_order(leg, &way->plan.order);
-	/* only servers that are told of clients are told where they came to */
-	if (way->plan.order.forward != FORWARD_NONE)
+	/* only servers that are told of clients are told where they came to; without a dial, by a header */
+	if (way->plan.proxy.version != PROXY_VERSION_NONE ||
+	    (s->proto->dial != NULL && way->plan.order.forward != FORWARD_NONE))
 		front_learn_local(s);
 	fill_proxy(s, &way->plan.proxy);
 	way->plan.deadline = way->route.deadline;
