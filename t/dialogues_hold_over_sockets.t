@@ -129,9 +129,6 @@ for my $transcript (@transcripts) {
 	@scripts = [@visited] if $transcript->{end} eq 'server';
 	$transcript->{server} = Gatepost::Fake->new(name => $name, scripts => \@scripts)->start if @scripts;
 	$values{"SERVER_$name"} = $transcript->{server} ? $transcript->{server}->port : $values{NOBODY};
-	# tokens are offered where the servers announce them
-	my $fixed = join ' ', $fixed{ $transcript->{proto} },
-	    map { "AUTH=$_" } $transcript->{mechanisms} =~ /(\S*OAUTH\S*)/g;
 	my $trusted = $transcript->{trusted} eq 'yes' ? 'trusted 127.0.0.1;' : '';
 	my $offer = $transcript->{mechanisms} ? "auth $name;" : '';
 	$config{$which} .= "auth $name { source server; mechanisms $transcript->{mechanisms} }\n" if $offer;
@@ -142,7 +139,7 @@ for my $transcript (@transcripts) {
 		}
 		listener $name {
 		    protocol $transcript->{proto}; tls main; pool $name; max_errors 100
-		    plaintext_login $transcript->{plaintext_login}; $trusted $offer $fixed
+		    plaintext_login $transcript->{plaintext_login}; $trusted $offer $fixed{ $transcript->{proto} }
 		    $place{ $transcript->{tls} } 127.0.0.1:\@PORT{$name}\@
 		}
 		END

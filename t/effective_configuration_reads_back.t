@@ -45,7 +45,7 @@ pool imap { farm dovecot; balance user; login_timeout 20s; server_tls starttls {
 pool plain { protocol tcp; server s1 { address 127.0.0.1:25 }; source 127.0.0.1 }
 listener imap { bind *:143 [::1]:1143; bind_tls *:993 { backlog 100; freebind yes }; pool imap }
 listener office { protocol imap; bind unix:/run/gatepost/imap; pool imap; starttls off; plaintext_login yes;
-                  login_timeout none; tcp_keepalive 1m 10s 3; capabilities IMAP4rev1 IDLE; tls other }
+                  login_timeout none; tcp_keepalive 1m 10s 3; capabilities IDLE; tls other }
 listener tcp { bind 127.0.0.1:1025; pool plain; tls none }
 END
 );

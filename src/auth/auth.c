@@ -137,6 +137,16 @@ auth_mechanisms(const struct conf_list *chain)
 	return all;
 }
 
+unsigned
+auth_written(const struct conf_list *chain)
+{
+	unsigned all = chain->count > 0 ? ~0U : 0;
+
+	for (size_t i = 0; i < chain->count; i++)
+		all &= ((const struct auth *)chain->items[i])->offered;
+	return all;
+}
+
 static bool
 is_in_domains(const struct auth *auth, const char *user)
 {

@@ -97,6 +97,8 @@ struct auth_source {
 bool auth_knows_users(const struct conf_list *chain);	/* false: it leaves some logins to the server */
 /* What all of it can judge and is to: bits of mechanism.h.  Before auth_open: all that may come of it. */
 unsigned auth_mechanisms(const struct conf_list *chain);
+/* What all of it names in `mechanisms`; one that says `auto` names none. */
+unsigned auth_written(const struct conf_list *chain);
 void auth_start(struct auth_request *request);
 /*
  * Asks without a password who a user is: a recipient, or one whom a trusted peer names.  The first source

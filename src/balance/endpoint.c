@@ -213,9 +213,9 @@ endpoint_set_max_connections(struct endpoint *e, int max)
 }
 
 void
-endpoint_learn(struct endpoint *e, struct slice capabilities)
+endpoint_learn(struct endpoint *e, struct slice capabilities, unsigned mechanisms)
 {
-	uint64_t hash = hash_bytes(capabilities.data, capabilities.len, 0);
+	uint64_t hash = hash_bytes(capabilities.data, capabilities.len, mechanisms);
 
 	hash += hash == 0;	/* 0 is "nothing yet" */
 	if (hash == endpoint_capabilities_hash(e))
@@ -223,6 +223,7 @@ endpoint_learn(struct endpoint *e, struct slice capabilities)
 	pthread_mutex_lock(&e->lock);
 	buf_clear(&e->capabilities);
 	buf_append_slice(&e->capabilities, capabilities);
+	e->mechanisms = mechanisms;
 	atomic_store_explicit(&e->capabilities_hash, hash, memory_order_relaxed);
 	pthread_mutex_unlock(&e->lock);
 }
@@ -233,10 +234,14 @@ endpoint_capabilities_hash(const struct endpoint *e)
 	return atomic_load_explicit(&e->capabilities_hash, memory_order_relaxed);
 }
 
-void
+unsigned
 endpoint_capabilities(struct endpoint *e, struct buf *out)
 {
+	unsigned mechanisms;
+
 	pthread_mutex_lock(&e->lock);
 	buf_append_slice(out, buf_slice(&e->capabilities));
+	mechanisms = e->mechanisms;
 	pthread_mutex_unlock(&e->lock);
+	return mechanisms;
 }

@@ -52,10 +52,11 @@ struct endpoint {
 	atomic_int connections;		/* sessions that took it, those still dialling too */
 	atomic_int max_connections;	/* 0: no bound */
 	struct waiter_list queue;	/* who waits for one of max_connections */
-	pthread_mutex_t lock;		/* of the next two; also held to give room and to join the queue */
+	pthread_mutex_t lock;		/* of the next three; also held to give room and to join the queue */
 	struct addr addr;
 	struct buf capabilities;
-	_Atomic uint64_t capabilities_hash;	/* 0: nothing was learned yet */
+	unsigned mechanisms;
+	_Atomic uint64_t capabilities_hash;	/* of both; 0: nothing was learned yet */
 	struct endpoint_counters counters[];	/* one a worker */
 };
 
@@ -95,9 +96,9 @@ bool endpoint_take_or_wait(struct endpoint *e, struct loop *loop, void (*on_wake
 /* Gives a connection and its reference back: to the oldest in the queue, where somebody waits. */
 void endpoint_release(struct endpoint *e);
 
-/* What a dial saw before its login; cheap where it is what was known. */
-void endpoint_learn(struct endpoint *e, struct slice capabilities);
+/* What a dial saw before its login, mechanisms as bits; cheap where it is what was known. */
+void endpoint_learn(struct endpoint *e, struct slice capabilities, unsigned mechanisms);
 uint64_t endpoint_capabilities_hash(const struct endpoint *e);
-void endpoint_capabilities(struct endpoint *e, struct buf *out);	/* appends */
+unsigned endpoint_capabilities(struct endpoint *e, struct buf *out);	/* appends; gives the mechanisms */
 
 #endif

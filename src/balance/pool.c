@@ -309,9 +309,9 @@ pool_close(struct pool *pool)
 }
 
 unsigned
-pool_mechanisms(const struct pool *pool)
+pool_mechanisms(const struct pool *pool, unsigned announced)
 {
-	return pool->options.login == LOGIN_PASSWORD ? mechanisms_to_show(~0U) : ~0U;
+	return pool->options.login == LOGIN_PASSWORD ? mechanisms_to_show(announced) : ~0U;
 }
 
 struct endpoint *

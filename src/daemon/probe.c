@@ -10,6 +10,7 @@
 #include "proto/proto.h"
 #include "session/back_plan.h"
 #include "session/listener_settings.h"
+#include "session/offer.h"
 
 struct probe {
 	struct list node;
@@ -36,7 +37,7 @@ on_back(struct back *back, enum back_event event, void *owner)
 	char reason[BACK_REASON_MAX];
 
 	if (event == BACK_EVENT_READY) {
-		endpoint_learn(probe->endpoint, buf_slice(&back->dial->capabilities));
+		offer_learn(probe->endpoint, back->dial);
 		stream_write(&back->stream, slice_of(probe->plan.order.proto->dial_farewell));
 	} else
 		log_write(LOG_NOTICE, "%s does not tell what it can do: %s while %s", probe->endpoint->name,
@@ -85,7 +86,7 @@ probes_start(struct list *probes, struct loop *loop, const struct conf_list *lis
 	for (size_t i = 0; i < listeners->count; i++) {
 		const struct listener_settings *l = listeners->items[i];
 
-		if (l->proto->dial_farewell == NULL || !listener_learns(l))
+		if (l->proto->dial_farewell == NULL || l->announced != NULL)
 			continue;
 		for (size_t j = 0; j <= l->route.count; j++)
 			ask_pool(probes, loop, l, listener_pool(l, j));

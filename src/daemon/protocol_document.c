@@ -55,6 +55,8 @@ print_mdoc(const struct proto *proto, FILE *out)
 	fprintf(out, ".br\nPools have: %.*s.\n", SLICE_ARGS(buf_slice(&ways)));
 	if (proto->capability_own != NULL)
 		print_words(".br\nThe proxy's own words:", proto->capability_own, out);
+	if (proto->capability_passed != NULL)
+		print_words(".br\nThe proxy's own words are all but:", proto->capability_passed, out);
 	if (proto->trusted_help != NULL)
 		fprintf(out, ".br\nTrusted peers tell of their clients %s.\n", proto->trusted_help);
 	buf_clear(&defaults);

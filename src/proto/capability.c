@@ -3,10 +3,7 @@
 #include "proto/capability.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
-
-#include "base/mechanism.h"
 
 static struct slice
 first_word(struct slice entry)
@@ -94,28 +91,13 @@ capability_add(struct buf *list, struct slice entry)
 		place[i] = to_upper(place[i]);
 }
 
-static bool
-has_word(struct slice list, struct slice word)
-{
-	while (list.len > 0)
-		if (compare(first_word(capability_next(&list)), word) == 0)
-			return true;
-	return false;
-}
-
 bool
 capability_has(struct slice list, const char *name)
 {
-	return has_word(list, slice_of(name));
-}
-
-bool
-capability_has_mechanism(struct slice list, const char *name)
-{
-	char entry[sizeof("AUTH=") + MECHANISM_NAME_MAX];
-
-	snprintf(entry, sizeof(entry), "AUTH=%s", name);
-	return capability_has(list, entry);
+	while (list.len > 0)
+		if (compare(first_word(capability_next(&list)), slice_of(name)) == 0)
+			return true;
+	return false;
 }
 
 /* "10" or "RCPTMAX=10": *name is empty or "RCPTMAX=".  POP3's "NEVER" bounds nothing.  False: no number. */
@@ -223,43 +205,46 @@ capability_intersect(struct buf *list, struct slice other)
 }
 
 bool
-capability_is_own(struct slice entry, const struct proto *proto)
+capability_is_among(struct slice entry, const char *const *words)
 {
 	struct slice word = first_word(entry);
 
-	for (const char *const *own = proto->capability_own; own != NULL && *own != NULL; own++) {
-		size_t len = strlen(*own);
-		bool is_prefix = len > 0 && (*own)[len - 1] == '*';
+	for (; *words != NULL; words++) {
+		size_t len = strlen(*words);
+		bool is_prefix = len > 0 && (*words)[len - 1] == '*';
 		struct slice start = is_prefix && word.len > len - 1 ? slice_make(word.data, len - 1) : word;
 
-		if (compare(start, slice_make(*own, is_prefix ? len - 1 : len)) == 0)
+		if (compare(start, slice_make(*words, is_prefix ? len - 1 : len)) == 0)
 			return true;
 	}
 	return false;
 }
 
-void
-capability_remove_own(struct buf *list, const struct proto *proto)
+bool
+capability_is_own(struct slice entry, const struct proto *proto)
 {
-	struct buf kept = { 0 };
-
-	for (struct slice rest = buf_slice(list); rest.len > 0;) {
-		struct slice entry = capability_next(&rest);
-
-		if (!capability_is_own(entry, proto))
-			capability_add(&kept, entry);
-	}
-	buf_clear(list);
-	*list = kept;
+	if (proto->capability_passed != NULL)
+		return !capability_is_among(entry, proto->capability_passed);
+	return proto->capability_own != NULL && capability_is_among(entry, proto->capability_own);
 }
 
 void
-capability_write_offer(const struct dialogue *d, const char *before, const char *behind, struct buf *out)
+capability_pass(struct slice list, const struct proto *proto, struct buf *out)
 {
-	for (struct slice rest = d->offer; rest.len > 0;) {
-		struct slice entry = capability_next(&rest);
+	while (list.len > 0) {
+		struct slice entry = capability_next(&list);
 
-		if (entry.len > 0 && !capability_is_own(entry, d->proto))
-			buf_printf(out, "%s%.*s%s", before, SLICE_ARGS(entry), behind);
+		if (!capability_is_own(entry, proto))
+			buf_printf(out, "%.*s\n", SLICE_ARGS(entry));
+	}
+}
+
+void
+capability_write(struct slice list, const char *before, const char *behind, struct buf *out)
+{
+	while (list.len > 0) {
+		struct slice entry = capability_next(&list);
+
+		buf_printf(out, "%s%.*s%s", before, SLICE_ARGS(entry), behind);
 	}
 }

@@ -110,33 +110,26 @@ dial_send_starttls(struct dial *dial)
 	dial_send_command(dial, command);
 }
 
-/* Only those we know: a list of thousands would take its time. */
-void
-dial_learn_mechanisms(struct dial *dial, struct slice names)
-{
-	struct buf entry = { 0 };
-
-	for (struct slice name = slice_word(&names); name.len > 0; name = slice_word(&names)) {
-		enum mechanism mechanism = mechanism_find(name);
-
-		if (mechanism == MECHANISM_NONE)
-			continue;
-		buf_printf(&entry, "AUTH=%s", mechanism_facts[mechanism].name);
-		capability_add(&dial->capabilities, buf_slice(&entry));
-		buf_truncate(&entry, 0);
-	}
-	buf_clear(&entry);
-}
-
 void
 dial_learn(struct dial *dial, struct slice entry)
 {
-	struct slice mechanisms = entry;
+	struct slice names = entry, word = slice_word(&names);
 
-	if (slice_equals_nocase(slice_word(&mechanisms), "SASL"))
-		dial_learn_mechanisms(dial, mechanisms);
-	else
+	if (slice_has_prefix_nocase(entry, "AUTH="))
+		names = slice_from(entry, strlen("AUTH="));
+	else if (!slice_equals_nocase(word, "SASL") && !slice_equals_nocase(word, "AUTH")) {
 		capability_add(&dial->capabilities, entry);
+		return;
+	}
+	for (word = slice_word(&names); word.len > 0; word = slice_word(&names))
+		dial->mechanisms |= MECHANISM_BIT(mechanism_find(word)) & ~MECHANISM_BIT(MECHANISM_NONE);
+}
+
+void
+dial_forget(struct dial *dial)
+{
+	buf_clear(&dial->capabilities);
+	dial->mechanisms = 0;
 }
 
 static const char *
@@ -148,7 +141,7 @@ mechanism_name(const struct dial *dial)
 bool
 dial_has_mechanism(const struct dial *dial)
 {
-	return capability_has_mechanism(buf_slice(&dial->capabilities), mechanism_name(dial));
+	return (dial->mechanisms & MECHANISM_BIT(dial->order.credentials->mechanism)) != 0;
 }
 
 bool
@@ -408,7 +401,7 @@ dial_tls_started(struct dial *dial)
 {
 	dial->tls_active = true;
 	dial->frame = (struct frame){ 0 };
-	buf_clear(&dial->capabilities);
+	dial_forget(dial);
 	return go_on(dial);
 }
 

@@ -50,7 +50,8 @@ struct dial {
 	unsigned notes;			/* the protocol's own, from step to step */
 	struct frame frame;
 	struct buf out;			/* to the server; holds secrets, wiped */
-	struct buf capabilities;	/* before login, capability.h's form; mechanisms as "AUTH=PLAIN" */
+	struct buf capabilities;	/* before login, capability.h's form, without mechanisms */
+	unsigned mechanisms;		/* likewise, those we know: bits of mechanism.h */
 	struct buf capabilities_after;	/* after login, in the server's own form; empty: it did not say */
 	struct buf untagged;		/* lines before the login's final reply that are the client's, raw */
 	struct buf last;		/* the login's final reply, or what ended the dial: a line */
@@ -77,10 +78,9 @@ bool dial_wants_tls(const struct dial *dial);	/* by the protocol's own command, 
 bool dial_began_tls(const struct dial *dial);	/* by it: what was announced before does not count */
 void dial_send_command(struct dial *dial, const char *command);	/* as a step's column has it, tagged */
 void dial_send_starttls(struct dial *dial);
-/* "PLAIN LOGIN", however the protocol announces it: those we know are added to the capabilities. */
-void dial_learn_mechanisms(struct dial *dial, struct slice names);
-/* An entry of a server's list of capabilities, of which one may be "SASL PLAIN LOGIN". */
+/* An entry of a server's list; mechanisms are in "SASL PLAIN LOGIN", "AUTH PLAIN LOGIN" and "AUTH=PLAIN". */
 void dial_learn(struct dial *dial, struct slice entry);
+void dial_forget(struct dial *dial);			/* what was announced: another list comes */
 /* SASL with the credentials' mechanism: is it announced; must it be, as a plain login cannot say as much? */
 bool dial_has_mechanism(const struct dial *dial);
 bool dial_needs_mechanism(const struct dial *dial);

@@ -104,7 +104,7 @@ struct dialogue {
 	const struct proto *proto;
 	struct identity *identity;	/* the session's; the dialogue sets its HELO name, and what is told */
 	const char *hostname;		/* ours, in greetings */
-	struct slice offer;		/* what the servers behind can do (capability.h); session's memory */
+	struct slice offer;		/* what may be said of the servers (capability.h); session's */
 	unsigned mechanisms;		/* that are offered where secrets are allowed: bits of mechanism.h */
 	bool tls_offered;		/* STARTTLS may be asked for now */
 	bool secrets_allowed;		/* TLS runs, or it may do without: plaintext logins are allowed */

@@ -128,7 +128,7 @@ write_capabilities(const struct dialogue *d, struct buf *out)
 	unsigned offered = dialogue_mechanisms(d);
 
 	buf_append_text(out, "IMAP4rev1 SASL-IR ID");
-	capability_write_offer(d, " ", "", out);
+	capability_write(d->offer, " ", "", out);
 	if (d->tls_offered)
 		buf_append_text(out, " STARTTLS");
 	if (offered != 0) {

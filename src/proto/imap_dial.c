@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-#include "proto/capability.h"
 #include "proto/dial.h"
 #include "proto/mail_string.h"
 
@@ -17,20 +16,19 @@ enum {
 };
 
 /* Replaces the list where the text is one. */
-static bool
-learn(struct buf *list, struct slice text)
+static void
+learn(struct dial *dial, struct slice text)
 {
 	struct buf words = { 0 };
 	struct slice rest;
 
 	if (!imap_take_capabilities(text, &words))
-		return false;
-	buf_clear(list);
+		return;
+	dial_forget(dial);
 	rest = buf_slice(&words);
 	for (int i = 0; i < CAPABILITIES_MAX && rest.len > 0; i++)
-		capability_add(list, slice_word(&rest));
+		dial_learn(dial, slice_word(&rest));
 	buf_clear(&words);
-	return true;
 }
 
 static enum answer
@@ -48,7 +46,7 @@ read_greeting(struct dial *dial, struct slice line)
 		dial_fail(dial, "PREAUTH greeting");
 	if (!slice_equals_nocase(status.word, "OK"))
 		return ANSWER_GARBLED;
-	learn(&dial->capabilities, status.code);
+	learn(dial, status.code);
 	return ANSWER_OK;
 }
 
@@ -93,9 +91,9 @@ read_command(struct dial *dial, struct slice line)
 	enum answer answer = read_tagged(dial, line, &status);
 
 	if (answer == ANSWER_MORE)
-		learn(&dial->capabilities, slice_from(line, 2));
+		learn(dial, slice_from(line, 2));
 	if (answer == ANSWER_OK)
-		learn(&dial->capabilities, status.code);
+		learn(dial, status.code);
 	return answer;
 }
 

@@ -23,8 +23,9 @@ split_last(const struct dial *dial, struct imap_status *status)
 static void
 find_capabilities(const struct dial *dial, struct buf *words)
 {
-	static const char *const before_login[] = { "STARTTLS", "LOGINDISABLED", "AUTH=*", "SASL-IR", NULL };
-	const struct proto login_words = { .capability_own = before_login };
+	static const char *const before_login[] = {
+		"IMAP4REV1", "STARTTLS", "LOGINDISABLED", "SASL-IR", NULL
+	};
 
 	if (buf_len(&dial->capabilities_after) > 0) {
 		buf_append_slice(words, buf_slice(&dial->capabilities_after));
@@ -36,7 +37,7 @@ find_capabilities(const struct dial *dial, struct buf *words)
 	for (struct slice rest = buf_slice(&dial->capabilities); rest.len > 0;) {
 		struct slice entry = capability_next(&rest);
 
-		if (!slice_equals(entry, "IMAP4REV1") && !capability_is_own(entry, &login_words))
+		if (!capability_is_among(entry, before_login))
 			buf_printf(words, " %.*s", SLICE_ARGS(entry));
 	}
 }

@@ -18,7 +18,7 @@ enum { COMMAND_MAX = CREDENTIAL_MAX + sizeof("PASS \r\n") };	/* RFC 2449's 255 a
 static void
 write_capabilities(const struct dialogue *d, struct buf *out)
 {
-	capability_write_offer(d, "", "\r\n", out);
+	capability_write(d->offer, "", "\r\n", out);
 	buf_append_text(out, "RESP-CODES\r\nAUTH-RESP-CODE\r\n");
 	if (d->tls_offered)
 		buf_append_text(out, "STLS\r\n");

@@ -110,7 +110,8 @@ struct proto {
 	bool (*is_foreign)(struct slice line);	/* other protocols' clients, besides HTTP; or NULL */
 	const char *literal_prompt;		/* when frame asks for it; NULL: it is refused */
 	const char *capability_floor;		/* offered before anything was learned; capability.h's form */
-	const char *const *capability_own;	/* words ("AUTH=*" is a prefix) the proxy itself speaks for */
+	/* Words ("AUTH=*" is a prefix) the proxy itself speaks for; or all that it takes from servers. */
+	const char *const *capability_own, *const *capability_passed;
 	/* The list as the client sees it now. */
 	void (*write_capabilities)(const struct dialogue *d, struct buf *out);
 	const char *const *replies;		/* one text per enum reply; see reply.h for the % letters */

@@ -160,12 +160,8 @@ write_capabilities(const struct dialogue *d, struct buf *out)
 	buf_append_text(out, "\"IMPLEMENTATION\" \"gatepost\"\r\n\"SASL\" \"");
 	sasl_list(dialogue_mechanisms(d), "", out);
 	buf_append_text(out, "\"\r\n");
-	for (struct slice rest = d->offer; rest.len > 0;) {
-		struct slice entry = capability_next(&rest);
-
-		if (entry.len > 0 && !capability_is_own(entry, d->proto))
-			write_offered(out, entry);
-	}
+	for (struct slice rest = d->offer; rest.len > 0;)
+		write_offered(out, capability_next(&rest));
 	if (!capability_has(d->offer, "SIEVE"))
 		write_offered(out, slice_of("SIEVE"));
 	if (d->tls_offered)

@@ -22,31 +22,12 @@ enum {
 	PHASE_GREETED = PHASE_HELO | PHASE_EHLO
 };
 
-/* What is announced of that which servers have; anything else is not known to be harmless. */
-static const char *const passed[] = { "SIZE", "8BITMIME", "DSN", "SMTPUTF8", "CHUNKING" };
-
-static bool
-is_passed(struct slice entry)
-{
-	struct slice word = slice_word(&entry);
-
-	for (size_t i = 0; i < sizeof(passed) / sizeof(passed[0]); i++)
-		if (slice_equals_nocase(word, passed[i]))
-			return true;
-	return false;
-}
-
 void
 smtp_write_ehlo(struct buf *out, const char *hostname, struct slice offer, unsigned flags,
     unsigned mechanisms)
 {
 	buf_printf(out, "250-%s\r\n250-PIPELINING\r\n", hostname);
-	while (offer.len > 0) {
-		struct slice entry = capability_next(&offer);
-
-		if (is_passed(entry))
-			buf_printf(out, "250-%.*s\r\n", SLICE_ARGS(entry));
-	}
+	capability_write(offer, "250-", "\r\n", out);
 	if ((flags & SMTP_OFFERS_STARTTLS) != 0)
 		buf_append_text(out, "250-STARTTLS\r\n");
 	if ((flags & SMTP_TAKES_XCLIENT) != 0)
@@ -202,12 +183,8 @@ static const char *const submission_replies[] = {
 static_assert(sizeof(submission_replies) / sizeof(submission_replies[0]) == REPLY_COUNT,
     "a text for each reply");
 
-/* The proxy's own word, and what is between proxy and server only. */
-static const char *const capability_own[] = {
-	"PIPELINING", "ENHANCEDSTATUSCODES", "STARTTLS", "AUTH", "AUTH=*", "X*", "VRFY", "EXPN", "ETRN",
-	"HELP",
-	"ATRN", "TURN", "VERP", "LIMITS", "REQUIRETLS", "BURL", "BINARYMIME", NULL
-};
+/* Anything else is the proxy's own word, between proxy and server only, or not known to be harmless. */
+static const char *const capability_passed[] = { "SIZE", "8BITMIME", "DSN", "SMTPUTF8", "CHUNKING", NULL };
 
 static void
 write_login_ok(struct dialogue *d, const struct dial *dial)
@@ -231,7 +208,7 @@ write_login_ok(struct dialogue *d, const struct dial *dial)
 	.frame = frame_line, \
 	.is_foreign = smtp_is_header, \
 	.capability_floor = "8BITMIME\n", \
-	.capability_own = capability_own, \
+	.capability_passed = capability_passed, \
 	.dial = smtp_dial, \
 	.sasl_command = "AUTH", \
 	.max_dial_line = 512,		/* RFC 5321 section 4.5.3.1.4 */ \

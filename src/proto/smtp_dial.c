@@ -59,20 +59,6 @@ read_greeting(struct dial *dial, struct slice line)
 	return answer;
 }
 
-/* One of them may be "AUTH PLAIN LOGIN", or "AUTH=PLAIN LOGIN" as it was before RFC 2554. */
-static void
-learn(struct dial *dial, struct slice capability)
-{
-	static const char verb[] = "AUTH";
-	bool is_mechanisms = slice_has_prefix_nocase(capability, verb) && capability.len > strlen(verb) &&
-	    strchr(" =", capability.data[strlen(verb)]) != NULL;
-
-	if (is_mechanisms)
-		dial_learn_mechanisms(dial, slice_from(capability, strlen(verb) + 1));
-	else
-		capability_add(&dial->capabilities, capability);
-}
-
 /* The first line greets, each other is a capability; how many there are is bounded in dial.c. */
 static enum answer
 read_ehlo(struct dial *dial, struct slice line)
@@ -82,9 +68,9 @@ read_ehlo(struct dial *dial, struct slice line)
 	enum answer answer = read_reply(dial, line, 250, &reply);
 
 	if (is_first)
-		buf_clear(&dial->capabilities);
+		dial_forget(dial);
 	else if (answer != ANSWER_GARBLED)
-		learn(dial, slice_trim(reply.text));
+		dial_learn(dial, slice_trim(reply.text));
 	return answer;
 }
 
@@ -94,7 +80,7 @@ read_helo(struct dial *dial, struct slice line)
 {
 	struct smtp_reply reply;
 
-	buf_clear(&dial->capabilities);
+	dial_forget(dial);
 	return read_reply(dial, line, 250, &reply);
 }
 
@@ -378,7 +364,7 @@ send_helo_as_client(struct dial *dial)
 const char *
 smtp_refuses_plain(const struct dial *dial)
 {
-	if (dial_needs_mechanism(dial) || dial_has(dial, "AUTH=LOGIN"))
+	if (dial_needs_mechanism(dial) || (dial->mechanisms & MECHANISM_BIT(MECHANISM_LOGIN)) != 0)
 		return NULL;
 	return "server offers no AUTH PLAIN or LOGIN";
 }

@@ -6,6 +6,7 @@
 #include "balance/endpoint_report.h"
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "session/offer.h"
 #include "session/placement.h"
 #include "session/plan.h"
 #include "session/session.h"
@@ -110,16 +111,6 @@ leg_succeed(struct leg *leg)
 	leg->on_event(leg, LEG_READY);
 }
 
-static void
-learn(struct leg *leg)
-{
-	const struct dial *dial = leg->back->dial;
-
-	/* who was greeted with HELO has announced nothing */
-	if (dial != NULL && buf_len(&dial->capabilities) > 0)
-		endpoint_learn(leg->way->route.endpoint, buf_slice(&dial->capabilities));
-}
-
 /* The proxy that the session came through tries again.  If all did, a circle of them would hardly end. */
 static bool
 is_tried_again_elsewhere(const struct leg *leg, enum back_event event)
@@ -155,11 +146,11 @@ on_back(struct back *back, enum back_event event, void *owner)
 	leg->way->was_reported = event == BACK_EVENT_READY;
 	switch (event) {
 	case BACK_EVENT_READY:
-		learn(leg);
+		offer_learn(leg->way->route.endpoint, back->dial);
 		placement_confirm(leg);
 		break;
 	case BACK_EVENT_REFUSED:
-		learn(leg);
+		offer_learn(leg->way->route.endpoint, back->dial);
 		leg->on_event(leg, LEG_REFUSED);
 		break;
 	case BACK_EVENT_LATER:

@@ -9,7 +9,10 @@
 
 #include "auth/auth.h"
 #include "balance/pool.h"
+#include "base/arena.h"
+#include "base/buf.h"
 #include "net/local.h"
+#include "proto/capability.h"
 #include "proto/mediator.h"
 #include "proto/proto.h"
 #include "session/pool_fit.h"
@@ -149,7 +152,8 @@ static const struct directive listener_directives[] = {
 	    "counts as one on TLS. Nobody else can send such a header."),
 	CONF_STRINGS(struct listener_settings, capabilities, "auto", 0,
 	    "What is announced before the login: `auto`, what all servers of the pool are known to have; or "
-	    "a fixed list. The proxy's own words (below, by protocol) are never taken from either."),
+	    "a fixed list, with tokens where `mechanisms` names them. The proxy's own words (below, by "
+	    "protocol) are never taken from either."),
 	CONF_HOST(struct listener_settings, hostname, "that of the root", CONF_COMPUTED,
 	    "Our name in greetings of this listener."),
 	{ 0 }
@@ -271,14 +275,37 @@ default_by_protocol(struct conf_context *context, struct listener_settings *l, c
 	conf_set_default(context, &l->conf, "hostname", hostname);
 }
 
+static bool
+is_auto(const struct string_list *words)
+{
+	return words->count == 1 && strcmp(words->items[0], "auto") == 0;
+}
+
+static void
+prepare_capabilities(struct conf_context *context, struct listener_settings *l)
+{
+	struct buf words = { 0 }, announced = { 0 };
+
+	if (is_auto(&l->capabilities))
+		return;
+	for (size_t i = 0; i < l->capabilities.count; i++)
+		capability_add(&words, slice_of(l->capabilities.items[i]));
+	capability_pass(buf_slice(&words), l->proto, &announced);
+	l->announced = arena_strndup(context->arena, buf_data(&announced), buf_len(&announced));
+	buf_clear(&words);
+	buf_clear(&announced);
+}
+
 static void
 prepare_listener(struct conf_context *context, struct listener_settings *l, const char *hostname)
 {
 	if (proto_find(l->conf.title) != NULL)
 		conf_set_default(context, &l->conf, "protocol", l->conf.title);
 	l->proto = l->protocol != NULL ? proto_find(l->protocol) : NULL;
-	if (l->proto != NULL)
+	if (l->proto != NULL) {
 		default_by_protocol(context, l, hostname);
+		prepare_capabilities(context, l);
+	}
 	l->tcp = (struct tcp_settings){
 		.keepalive_idle_s = l->tcp_keepalive.idle_s,
 		.keepalive_interval_s = l->tcp_keepalive.interval_s,
@@ -351,6 +378,22 @@ check_routes(struct conf_problems *problems, const struct listener_settings *l)
 	}
 }
 
+static void
+check_capabilities(struct conf_problems *problems, const struct listener_settings *l)
+{
+	if (l->announced == NULL || conf_origin(&l->conf, "capabilities") != CONF_ORIGIN_WRITTEN)
+		return;
+	for (size_t i = 0; i < l->capabilities.count; i++) {
+		const char *word = l->capabilities.items[i];
+
+		if (strcmp(word, "auto") == 0)
+			conf_error_at_value(problems, &l->conf, "capabilities", i, "auto stands alone");
+		else if (capability_is_own(slice_of(word), l->proto))
+			conf_error_at_value(problems, &l->conf, "capabilities", i,
+			    "%s has no effect: it is not for a list to say with %s", word, l->protocol);
+	}
+}
+
 /* What users and servers leave is seen later; here, whether anything can be left at all. */
 static void
 check_offer(struct conf_problems *problems, const struct listener_settings *l)
@@ -359,7 +402,7 @@ check_offer(struct conf_problems *problems, const struct listener_settings *l)
 
 	for (size_t i = 0; i <= l->route.count; i++)
 		if (listener_pool(l, i) != NULL)
-			left &= pool_mechanisms(listener_pool(l, i));
+			left &= pool_mechanisms(listener_pool(l, i), ~0U);
 	if (l->auth.count > 0 && left == 0)
 		conf_error_at(problems, &l->conf, "auth", "nobody could log in at listener %s: %s",
 		    l->conf.title, all == 0 ? "its `auth` have no mechanism in common" :
@@ -394,12 +437,6 @@ listener_trusts(const struct listener_settings *l, const struct addr *peer)
 }
 
 bool
-listener_learns(const struct listener_settings *l)
-{
-	return l->capabilities.count == 1 && strcmp(l->capabilities.items[0], "auto") == 0;
-}
-
-bool
 listener_wants_header(const struct listener_settings *l, const struct addr *peer)
 {
 	return has_address(&l->accept_proxy, peer);
@@ -423,6 +460,7 @@ check_listener(struct conf_problems *problems, const struct listener_settings *l
 	check_protocol_knows(problems, l);
 	if (l->proto->has_login)
 		check_offer(problems, l);
+	check_capabilities(problems, l);
 	if (l->pool != NULL)
 		check_pool_of(problems, l, l->pool, &l->conf);
 	check_routes(problems, l);

@@ -44,7 +44,8 @@ struct listener_settings {		/* listener NAME { … } */
 	struct keepalive tcp_keepalive;
 	int64_t max_connections, max_errors;
 	int unavailable;			/* enum unavailable */
-	struct string_list capabilities;	/* "auto" alone: learned from the servers */
+	struct string_list capabilities;	/* as it is written */
+	const char *announced;			/* the same in capability.h's form; NULL: learned */
 	const char *hostname;
 	int bare_newline;			/* enum bare_newline */
 	struct network_list bare_newline_exempt, accept_proxy;
@@ -65,7 +66,6 @@ void listener_settings_check(struct conf_context *context, const struct conf_lis
 /* Where its sessions go: its pool and then, up to i = route.count, those of its routes; NULL: not written. */
 struct pool *listener_pool(const struct listener_settings *l, size_t i);
 bool listener_trusts(const struct listener_settings *l, const struct addr *peer);
-bool listener_learns(const struct listener_settings *l);	/* what is announced, of the servers */
 bool listener_wants_header(const struct listener_settings *l, const struct addr *peer);	/* a PROXY header */
 int listener_bare_newline(const struct listener_settings *l, const struct addr *client);
 /* Would a connect to there come to one of these listeners (struct listener_settings)? */

@@ -2,11 +2,12 @@
 /* offer.c: the lists of what is offered, one a listener, made anew when a server was seen to change. */
 #include "session/offer.h"
 
+#include "auth/auth.h"
 #include "balance/endpoint.h"
 #include "balance/pool.h"
-#include "base/mechanism.h"
 #include "base/xalloc.h"
 #include "proto/capability.h"
+#include "proto/dial.h"
 
 struct offer {
 	struct list node;				/* in its worker's offers; its own reference */
@@ -25,14 +26,6 @@ pool_hash(uint64_t hash, const struct pool *pool)
 	return hash;
 }
 
-static void
-take_written(const struct string_list *capabilities, struct buf *list)
-{
-	for (size_t i = 0; i < capabilities->count; i++)
-		if (capabilities->items[i][0] != '\0')
-			capability_add(list, slice_of(capabilities->items[i]));
-}
-
 static uint64_t
 hash_of(const struct listener_settings *settings)
 {
@@ -43,66 +36,51 @@ hash_of(const struct listener_settings *settings)
 	return hash;
 }
 
-/* What all servers that were ever seen have in common, with the list; whether one was, now or before. */
+/* What all servers that were ever seen announce, with those before; whether one was, now or before. */
 static bool
-take_learned(const struct pool *pool, bool learned, struct buf *list)
+take_learned(const struct pool *pool, bool learned, struct offer *offer)
 {
-	struct buf one = { 0 };
-
 	for (size_t i = 0; i < pool->endpoint_count; i++) {
+		struct buf one = { 0 };
+		unsigned mechanisms;
+
 		if (endpoint_capabilities_hash(pool->endpoints[i]) == 0)
 			continue;
-		if (!learned) {
-			endpoint_capabilities(pool->endpoints[i], list);
-		} else {
-			endpoint_capabilities(pool->endpoints[i], &one);
-			capability_intersect(list, buf_slice(&one));
+		mechanisms = endpoint_capabilities(pool->endpoints[i], &one);
+		if (learned) {
+			capability_intersect(&offer->list, buf_slice(&one));
+			offer->mechanisms &= mechanisms;
 			buf_clear(&one);
+		} else {
+			offer->list = one;
+			offer->mechanisms = mechanisms;
 		}
 		learned = true;
 	}
 	return learned;
 }
 
-static bool
-take_all(const struct listener_settings *settings, struct buf *list)
-{
-	bool learned = false;
-
-	for (size_t i = 0; i <= settings->route.count; i++)
-		learned = take_learned(listener_pool(settings, i), learned, list);
-	return learned;
-}
-
-/* Tokens that servers are shown must be such as all of them take. */
-static unsigned
-passed_on(const struct pool *pool, struct slice list)
-{
-	unsigned mechanisms = pool_mechanisms(pool);
-
-	for (int i = 0; pool->options.login == LOGIN_PASSWORD && i < MECHANISM_COUNT; i++)
-		if (mechanism_facts[i].kind == CREDENTIAL_TOKEN &&
-		    !capability_has_mechanism(list, mechanism_facts[i].name))
-			mechanisms &= ~MECHANISM_BIT(i);
-	return mechanisms;
-}
-
 static struct offer *
 offer_new(const struct listener_settings *settings, uint64_t hash)
 {
 	struct offer *offer = xcalloc(1, sizeof(*offer));
+	bool learned = false;
+	unsigned announced;
 
 	offer->settings = settings;
 	offer->hash = hash;
 	offer->references = 1;
-	if (!listener_learns(settings))
-		take_written(&settings->capabilities, &offer->list);
-	else if (!take_all(settings, &offer->list))
-		buf_append_text(&offer->list, settings->proto->capability_floor);
+	for (size_t i = 0; settings->announced == NULL && i <= settings->route.count; i++)
+		learned = take_learned(listener_pool(settings, i), learned, offer);
+	announced = offer->mechanisms;
+	if (!learned) {
+		announced = auth_written(&settings->auth);
+		buf_append_text(&offer->list,
+		    settings->announced != NULL ? settings->announced : settings->proto->capability_floor);
+	}
 	offer->mechanisms = ~0U;
 	for (size_t i = 0; i <= settings->route.count; i++)
-		offer->mechanisms &= passed_on(listener_pool(settings, i), buf_slice(&offer->list));
-	capability_remove_own(&offer->list, settings->proto);
+		offer->mechanisms &= pool_mechanisms(listener_pool(settings, i), announced);
 	return offer;
 }
 
@@ -156,6 +134,19 @@ unsigned
 offer_mechanisms(const struct offer *offer)
 {
 	return offer->mechanisms;
+}
+
+void
+offer_learn(struct endpoint *endpoint, const struct dial *dial)
+{
+	struct buf list = { 0 };
+
+	/* a server older than such lists, or one that was told HELO */
+	if (dial == NULL || (buf_len(&dial->capabilities) == 0 && dial->mechanisms == 0))
+		return;
+	capability_pass(buf_slice(&dial->capabilities), dial->order.proto, &list);
+	endpoint_learn(endpoint, buf_slice(&list), dial->mechanisms);
+	buf_clear(&list);
 }
 
 void

@@ -11,6 +11,8 @@
 #include "session/listener_settings.h"
 #include "session/worker.h"
 
+struct dial;
+struct endpoint;
 struct offer;
 
 /* The list as it is now, with one reference more. */
@@ -19,6 +21,8 @@ void offer_put(struct offer **offer);
 struct slice offer_list(const struct offer *offer);
 /* Those that the way to the servers leaves, whoever judges them: bits of mechanism.h. */
 unsigned offer_mechanisms(const struct offer *offer);
+/* What a dial that is ready or was refused leaves to be offered.  NULL, or it saw no list: nothing. */
+void offer_learn(struct endpoint *endpoint, const struct dial *dial);
 void offers_forget(struct worker *worker);		/* another snapshot: all are made anew */
 
 #endif

@@ -27,7 +27,7 @@ enum { WISH_LONG = 1 };
 static void
 write_capabilities(const struct dialogue *d, struct buf *out)
 {
-	capability_write_offer(d, "- ", "\r\n", out);
+	capability_write(d->offer, "- ", "\r\n", out);
 	if (d->tls_offered)
 		buf_append_text(out, "- GUARD\r\n");
 	if (dialogue_takes_passwords(d))

@@ -126,15 +126,18 @@ learns_capabilities(void **state)
 
 	(void)state;
 	assert_int_equal(endpoint_capabilities_hash(e), 0);
-	endpoint_learn(e, slice_of("IMAP4rev1 IDLE"));
+	endpoint_learn(e, slice_of("IMAP4rev1 IDLE"), 0);
 	first = endpoint_capabilities_hash(e);
 	assert_int_not_equal(first, 0);
-	endpoint_learn(e, slice_of("IMAP4rev1 IDLE"));
+	endpoint_learn(e, slice_of("IMAP4rev1 IDLE"), 0);
 	assert_int_equal(endpoint_capabilities_hash(e), first);
-	endpoint_learn(e, slice_of("IMAP4rev1"));
+	endpoint_learn(e, slice_of("IMAP4rev1"), 0);
+	assert_int_not_equal(endpoint_capabilities_hash(e), first);
+	first = endpoint_capabilities_hash(e);
+	endpoint_learn(e, slice_of("IMAP4rev1"), 2);
 	assert_int_not_equal(endpoint_capabilities_hash(e), first);
 	buf_append_text(&out, "* ");
-	endpoint_capabilities(e, &out);
+	assert_int_equal(endpoint_capabilities(e, &out), 2);
 	assert_true(slice_equals(buf_slice(&out), "* IMAP4rev1"));
 	buf_clear(&out);
 	endpoint_put(&e);

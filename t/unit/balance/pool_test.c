@@ -374,7 +374,7 @@ a_reload_keeps_endpoints(void **state)
 	d02 = pool_at(&old, 0)->endpoints[1];
 	assert_true(endpoint_take(d01));
 	assert_true(endpoint_take(d02));
-	endpoint_learn(d01, slice_of("IDLE"));
+	endpoint_learn(d01, slice_of("IDLE"), 0);
 
 	load(&now, "pool imap { balance user; port 143; max_connections 2\n"
 		   "  server d03 { address 192.0.2.3 }; server d01 { address 192.0.2.9; weight 8 } }");

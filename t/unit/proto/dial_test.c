@@ -323,8 +323,17 @@ only_known_mechanisms_are_kept(void **state)
 {
 	(void)state;
 	start_with(MECHANISM_PLAIN);
-	dial_learn_mechanisms(&dial, slice_of("GSSAPI plain X OAUTHBEARER Y PLAIN NTLM"));
-	assert_true(slice_equals(buf_slice(&dial.capabilities), "AUTH=OAUTHBEARER\nAUTH=PLAIN\n"));
+	dial_learn(&dial, slice_of("sasl GSSAPI plain X Y PLAIN NTLM"));
+	assert_int_equal(dial.mechanisms, MECHANISM_BIT(MECHANISM_PLAIN));
+	dial_learn(&dial, slice_of("AUTH=OAUTHBEARER"));
+	dial_learn(&dial, slice_of("AUTH=SCRAM"));
+	dial_learn(&dial, slice_of("AUTH"));
+	assert_int_equal(dial.mechanisms,
+	    MECHANISM_BIT(MECHANISM_PLAIN) | MECHANISM_BIT(MECHANISM_OAUTHBEARER));
+	dial_learn(&dial, slice_of("AUTHX PLAIN"));
+	assert_true(slice_equals(buf_slice(&dial.capabilities), "AUTHX PLAIN\n"));
+	dial_forget(&dial);
+	assert_int_equal(buf_len(&dial.capabilities) + dial.mechanisms, 0);
 	credentials_wipe(&credentials);
 }
 

@@ -49,7 +49,7 @@ ok(void **state)
 		    "* CAPABILITY IMAP4rev1 X\r\nt1 OK Hello\r\n" },
 		{ "L OK Logged in", "", "IMAP4rev1 X", "", false,
 		    "t1 OK [CAPABILITY IMAP4rev1 X] Logged in\r\n" },
-		{ "L OK", "AUTH=PLAIN\nIDLE\nIMAP4REV1\nLOGINDISABLED\nSASL-IR\nSTARTTLS\n", "", "", false,
+		{ "L OK", "IDLE\nIMAP4REV1\nLOGINDISABLED\nSASL-IR\nSTARTTLS\n", "", "", false,
 		    "t1 OK [CAPABILITY IMAP4rev1 IDLE] Logged in\r\n" },
 		{ "L OK done", "IDLE\n", "IMAP4rev1 X", "* OK [ALERT] Full\r\n", false,
 		    "* OK [ALERT] Full\r\nt1 OK [CAPABILITY IMAP4rev1 X] done\r\n" },

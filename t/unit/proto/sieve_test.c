@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "proto/capability.h"
 #include "proto/command.h"
 #include "proto/dial.h"
 #include "proto/sieve.h"
@@ -160,17 +161,19 @@ offers(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct buf wanted = { 0 };
+		struct buf list = { 0 }, wanted = { 0 };
 		struct dialogue d;
 
 		dialogue_init(&d, &proto_sieve, NULL, "mail.example");
-		d.offer = slice_of(rows[i].offer);
+		capability_pass(slice_of(rows[i].offer), &proto_sieve, &list);
+		d.offer = buf_slice(&list);
 		proto_sieve.write_capabilities(&d, &d.out);
 		buf_append_text(&wanted, "\"IMPLEMENTATION\" \"gatepost\"\r\n\"SASL\" \"\"\r\n");
 		buf_printf(&wanted, "%s\"VERSION\" \"1.0\"\r\n", rows[i].written);
 		buf_append(&wanted, "", 1);
 		expect(&d.out, buf_data(&wanted));
 		buf_clear(&wanted);
+		buf_clear(&list);
 		dialogue_wipe(&d);
 	}
 }

@@ -74,7 +74,7 @@ talk_open(struct talk *t, const struct talk_order *order)
 {
 	struct mediator_order given = {
 		.hostname = "lb.example.com",
-		.offer = slice_of("PIPELINING\nCHUNKING\n"),
+		.offer = slice_of("CHUNKING\n"),
 		.identity = &t->identity,
 		.chooses_anew = order->chooses_anew,
 		.asks_recipients = order->asks_recipients,

@@ -10,11 +10,11 @@
 
 #include "../balance/pool_fixture.h"
 
-#include "proto/proto.h"
+#include "auth/auth.h"
+#include "proto/dial.h"
 #include "session/offer.h"
 
 static const int weights[] = { 1, 1 };
-static const char *learned_words[] = { "auto" };
 
 struct rig {
 	struct fixture fixture;
@@ -29,7 +29,6 @@ rig_open(struct rig *rig)
 	fixture_open(&rig->fixture, BALANCER_user, weights, 2);
 	rig->settings.proto = &proto_imap;
 	rig->settings.pool = &rig->fixture.pool;
-	rig->settings.capabilities = (struct string_list){ learned_words, 1 };
 	list_init(&rig->worker.offers);
 }
 
@@ -43,7 +42,12 @@ rig_close(struct rig *rig)
 static void
 learn(struct rig *rig, size_t i, const char *capabilities)
 {
-	endpoint_learn(rig->fixture.pool.endpoints[i], slice_of(capabilities));
+	struct dial dial = { .order.proto = rig->settings.proto };
+
+	for (struct slice rest = slice_of(capabilities); rest.len > 0;)
+		dial_learn(&dial, slice_take(&rest, '\n'));
+	offer_learn(rig->fixture.pool.endpoints[i], &dial);
+	dial_wipe(&dial);
 }
 
 static void
@@ -83,6 +87,26 @@ offers_what_all_servers_have(void **state)
 	expect_list(&rig, "MOVE\n");
 	learn(&rig, 0, "QUOTA\n");
 	expect_list(&rig, "");
+	rig_close(&rig);
+}
+
+/* POP3 without CAPA, or who was told HELO: no list is not an empty one. */
+static void
+learns_nothing_where_nothing_was_announced(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig);
+	learn(&rig, 0, "");
+	expect_list(&rig, "IDLE\n");
+	learn(&rig, 0, "IMAP4REV1\n");
+	expect_list(&rig, "");
+	learn(&rig, 0, "");
+	expect_list(&rig, "");
+	learn(&rig, 0, "AUTH=PLAIN\n");
+	expect_list(&rig, "");
+	offer_learn(rig.fixture.pool.endpoints[0], NULL);
 	rig_close(&rig);
 }
 
@@ -128,20 +152,45 @@ leaves_mechanisms_that_can_be_passed_on(void **state)
 	rig_close(&rig);
 }
 
+/* Who says what is announced is taken by the word; so is `mechanisms` before a server was seen. */
 static void
-keeps_to_a_written_list(void **state)
+offers_tokens_that_are_written(void **state)
 {
-	static const char *words[] = { "idle", "STARTTLS", "AUTH=NTLM", "MOVE" }, *nothing[] = { "" };
+	const unsigned passwords = mechanisms_of_kind(CREDENTIAL_PASSWORD);
+	struct auth written = { .offered = MECHANISM_BIT(MECHANISM_XOAUTH2) };
+	void *chain[] = { &written };
 	struct rig rig;
 
 	(void)state;
 	rig_open(&rig);
-	rig.settings.capabilities = (struct string_list){ words, 4 };
+	rig.settings.auth = (struct conf_list){ chain, 1 };
+	expect_mechanisms(&rig, passwords | MECHANISM_BIT(MECHANISM_XOAUTH2));
+	learn(&rig, 0, "AUTH=PLAIN\nIDLE\n");
+	expect_mechanisms(&rig, passwords);
+	offers_forget(&rig.worker);
+	rig.settings.announced = "IDLE\n";
+	expect_mechanisms(&rig, passwords | MECHANISM_BIT(MECHANISM_XOAUTH2));
+	offers_forget(&rig.worker);
+	written.offered = 0;
+	expect_mechanisms(&rig, passwords);
+	learn(&rig, 0, "AUTH=OAUTHBEARER\nIDLE\n");
+	expect_mechanisms(&rig, passwords);
+	rig_close(&rig);
+}
+
+static void
+keeps_to_a_written_list(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig);
+	rig.settings.announced = "IDLE\nMOVE\n";
 	expect_list(&rig, "IDLE\nMOVE\n");
 	learn(&rig, 0, "QUOTA\n");
 	expect_list(&rig, "IDLE\nMOVE\n");
 	offers_forget(&rig.worker);
-	rig.settings.capabilities = (struct string_list){ nothing, 1 };
+	rig.settings.announced = "";
 	expect_list(&rig, "");
 	rig_close(&rig);
 }
@@ -179,7 +228,6 @@ is_made_anew_only_when_a_server_changed(void **state)
 static void
 listeners_have_lists_of_their_own(void **state)
 {
-	static const char *words[] = { "MOVE" };
 	struct rig rig;
 	struct listener_settings written;
 	struct offer *offer;
@@ -187,7 +235,7 @@ listeners_have_lists_of_their_own(void **state)
 	(void)state;
 	rig_open(&rig);
 	written = rig.settings;
-	written.capabilities = (struct string_list){ words, 1 };
+	written.announced = "MOVE\n";
 	expect_list(&rig, "IDLE\n");
 	offer = offer_get(&rig.worker, &written);
 	assert_true(slice_equals(offer_list(offer), "MOVE\n"));
@@ -202,8 +250,10 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(offers_the_floor_before_a_server_was_seen),
 		cmocka_unit_test(offers_what_all_servers_have),
+		cmocka_unit_test(learns_nothing_where_nothing_was_announced),
 		cmocka_unit_test(leaves_out_what_the_proxy_says_itself),
 		cmocka_unit_test(leaves_mechanisms_that_can_be_passed_on),
+		cmocka_unit_test(offers_tokens_that_are_written),
 		cmocka_unit_test(keeps_to_a_written_list),
 		cmocka_unit_test(is_made_anew_only_when_a_server_changed),
 		cmocka_unit_test(listeners_have_lists_of_their_own),
