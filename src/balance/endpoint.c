@@ -76,6 +76,8 @@ void
 endpoint_set_addr(struct endpoint *e, const struct addr *addr)
 {
 	pthread_mutex_lock(&e->lock);
+	if (!addr_equals(&e->addr, addr))
+		atomic_store_explicit(&e->capabilities_hash, 0, memory_order_relaxed);
 	e->addr = *addr;
 	pthread_mutex_unlock(&e->lock);
 }
@@ -213,7 +215,7 @@ endpoint_set_max_connections(struct endpoint *e, int max)
 }
 
 void
-endpoint_learn(struct endpoint *e, struct slice capabilities, unsigned mechanisms)
+endpoint_learn(struct endpoint *e, const struct addr *there, struct slice capabilities, unsigned mechanisms)
 {
 	uint64_t hash = hash_bytes(capabilities.data, capabilities.len, mechanisms);
 
@@ -221,10 +223,12 @@ endpoint_learn(struct endpoint *e, struct slice capabilities, unsigned mechanism
 	if (hash == endpoint_capabilities_hash(e))
 		return;
 	pthread_mutex_lock(&e->lock);
-	buf_clear(&e->capabilities);
-	buf_append_slice(&e->capabilities, capabilities);
-	e->mechanisms = mechanisms;
-	atomic_store_explicit(&e->capabilities_hash, hash, memory_order_relaxed);
+	if (addr_equals(&e->addr, there)) {
+		buf_clear(&e->capabilities);
+		buf_append_slice(&e->capabilities, capabilities);
+		e->mechanisms = mechanisms;
+		atomic_store_explicit(&e->capabilities_hash, hash, memory_order_relaxed);
+	}
 	pthread_mutex_unlock(&e->lock);
 }
 

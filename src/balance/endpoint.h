@@ -72,7 +72,7 @@ struct endpoint *endpoint_new(struct service *service, const char *server, int t
 struct endpoint *endpoint_get(struct endpoint *e);
 void endpoint_put(struct endpoint **e);		/* frees the last one's */
 
-void endpoint_set_addr(struct endpoint *e, const struct addr *addr);
+void endpoint_set_addr(struct endpoint *e, const struct addr *addr);	/* another: nothing is known of it */
 struct addr endpoint_addr(struct endpoint *e);
 void endpoint_set_weight(struct endpoint *e, int weight);
 void endpoint_set_max_connections(struct endpoint *e, int max);	/* more room goes to those who wait first */
@@ -96,8 +96,9 @@ bool endpoint_take_or_wait(struct endpoint *e, struct loop *loop, void (*on_wake
 /* Gives a connection and its reference back: to the oldest in the queue, where somebody waits. */
 void endpoint_release(struct endpoint *e);
 
-/* What a dial saw before its login, mechanisms as bits; cheap where it is what was known. */
-void endpoint_learn(struct endpoint *e, struct slice capabilities, unsigned mechanisms);
+/* What a dial to there saw before its login, mechanisms as bits; cheap where it is what was known. */
+void endpoint_learn(struct endpoint *e, const struct addr *there, struct slice capabilities,
+    unsigned mechanisms);
 uint64_t endpoint_capabilities_hash(const struct endpoint *e);
 unsigned endpoint_capabilities(struct endpoint *e, struct buf *out);	/* appends; gives the mechanisms */
 

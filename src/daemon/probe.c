@@ -37,7 +37,7 @@ on_back(struct back *back, enum back_event event, void *owner)
 	char reason[BACK_REASON_MAX];
 
 	if (event == BACK_EVENT_READY) {
-		offer_learn(probe->endpoint, back->dial);
+		offer_learn(probe->endpoint, back);
 		stream_write(&back->stream, slice_of(probe->plan.order.proto->dial_farewell));
 	} else
 		log_write(LOG_NOTICE, "%s does not tell what it can do: %s while %s", probe->endpoint->name,

@@ -146,11 +146,11 @@ on_back(struct back *back, enum back_event event, void *owner)
 	leg->way->was_reported = event == BACK_EVENT_READY;
 	switch (event) {
 	case BACK_EVENT_READY:
-		offer_learn(leg->way->route.endpoint, back->dial);
+		offer_learn(leg->way->route.endpoint, back);
 		placement_confirm(leg);
 		break;
 	case BACK_EVENT_REFUSED:
-		offer_learn(leg->way->route.endpoint, back->dial);
+		offer_learn(leg->way->route.endpoint, back);
 		leg->on_event(leg, LEG_REFUSED);
 		break;
 	case BACK_EVENT_LATER:

@@ -7,7 +7,7 @@
 #include "balance/pool.h"
 #include "base/xalloc.h"
 #include "proto/capability.h"
-#include "proto/dial.h"
+#include "session/back.h"
 
 struct offer {
 	struct list node;				/* in its worker's offers; its own reference */
@@ -137,15 +137,16 @@ offer_mechanisms(const struct offer *offer)
 }
 
 void
-offer_learn(struct endpoint *endpoint, const struct dial *dial)
+offer_learn(struct endpoint *endpoint, const struct back *back)
 {
+	const struct dial *dial = back->dial;
 	struct buf list = { 0 };
 
 	/* a server older than such lists, or one that was told HELO */
 	if (dial == NULL || (buf_len(&dial->capabilities) == 0 && dial->mechanisms == 0))
 		return;
 	capability_pass(buf_slice(&dial->capabilities), dial->order.proto, &list);
-	endpoint_learn(endpoint, buf_slice(&list), dial->mechanisms);
+	endpoint_learn(endpoint, &back->try->plan->to, buf_slice(&list), dial->mechanisms);
 	buf_clear(&list);
 }
 

@@ -11,7 +11,7 @@
 #include "session/listener_settings.h"
 #include "session/worker.h"
 
-struct dial;
+struct back;
 struct endpoint;
 struct offer;
 
@@ -21,8 +21,8 @@ void offer_put(struct offer **offer);
 struct slice offer_list(const struct offer *offer);
 /* Those that the way to the servers leaves, whoever judges them: bits of mechanism.h. */
 unsigned offer_mechanisms(const struct offer *offer);
-/* What a dial that is ready or was refused leaves to be offered.  NULL, or it saw no list: nothing. */
-void offer_learn(struct endpoint *endpoint, const struct dial *dial);
+/* What a dial that is ready or was refused leaves to be offered; where it saw no list, nothing. */
+void offer_learn(struct endpoint *endpoint, const struct back *back);
 void offers_forget(struct worker *worker);		/* another snapshot: all are made anew */
 
 #endif

@@ -121,25 +121,49 @@ static void
 learns_capabilities(void **state)
 {
 	struct endpoint *e = make(1);
+	const struct addr here = endpoint_addr(e);
 	struct buf out = { 0 };
 	uint64_t first;
 
 	(void)state;
 	assert_int_equal(endpoint_capabilities_hash(e), 0);
-	endpoint_learn(e, slice_of("IMAP4rev1 IDLE"), 0);
+	endpoint_learn(e, &here, slice_of("IMAP4rev1 IDLE"), 0);
 	first = endpoint_capabilities_hash(e);
 	assert_int_not_equal(first, 0);
-	endpoint_learn(e, slice_of("IMAP4rev1 IDLE"), 0);
+	endpoint_learn(e, &here, slice_of("IMAP4rev1 IDLE"), 0);
 	assert_int_equal(endpoint_capabilities_hash(e), first);
-	endpoint_learn(e, slice_of("IMAP4rev1"), 0);
+	endpoint_learn(e, &here, slice_of("IMAP4rev1"), 0);
 	assert_int_not_equal(endpoint_capabilities_hash(e), first);
 	first = endpoint_capabilities_hash(e);
-	endpoint_learn(e, slice_of("IMAP4rev1"), 2);
+	endpoint_learn(e, &here, slice_of("IMAP4rev1"), 2);
 	assert_int_not_equal(endpoint_capabilities_hash(e), first);
 	buf_append_text(&out, "* ");
 	assert_int_equal(endpoint_capabilities(e, &out), 2);
 	assert_true(slice_equals(buf_slice(&out), "* IMAP4rev1"));
 	buf_clear(&out);
+	endpoint_put(&e);
+}
+
+/* Nor does a dial count that was under way to the old one. */
+static void
+another_address_is_another_machine(void **state)
+{
+	struct endpoint *e = make(1);
+	struct addr addr, other;
+
+	(void)state;
+	addr_parse(slice_of("192.0.2.1"), 143, &addr);
+	addr_parse(slice_of("192.0.2.2"), 143, &other);
+	endpoint_set_addr(e, &addr);
+	endpoint_learn(e, &addr, slice_of("IDLE"), 0);
+	endpoint_set_addr(e, &addr);
+	assert_int_not_equal(endpoint_capabilities_hash(e), 0);
+	endpoint_set_addr(e, &other);
+	assert_int_equal(endpoint_capabilities_hash(e), 0);
+	endpoint_learn(e, &addr, slice_of("IDLE"), 0);
+	assert_int_equal(endpoint_capabilities_hash(e), 0);
+	endpoint_learn(e, &other, slice_of("MOVE"), 0);
+	assert_int_not_equal(endpoint_capabilities_hash(e), 0);
 	endpoint_put(&e);
 }
 
@@ -500,6 +524,7 @@ main(void)
 		cmocka_unit_test(counters_have_lines_of_their_own),
 		cmocka_unit_test(each_counter_is_read_by_its_name),
 		cmocka_unit_test(learns_capabilities),
+		cmocka_unit_test(another_address_is_another_machine),
 		cmocka_unit_test(keeps_an_address),
 		cmocka_unit_test(room_goes_to_the_oldest),
 		cmocka_unit_test(what_is_not_claimed_goes_on),

@@ -11,7 +11,7 @@
 #include "../balance/pool_fixture.h"
 
 #include "auth/auth.h"
-#include "proto/dial.h"
+#include "session/back.h"
 #include "session/offer.h"
 
 static const int weights[] = { 1, 1 };
@@ -42,12 +42,14 @@ rig_close(struct rig *rig)
 static void
 learn(struct rig *rig, size_t i, const char *capabilities)
 {
-	struct dial dial = { .order.proto = rig->settings.proto };
+	struct endpoint *endpoint = rig->fixture.pool.endpoints[i];
+	const struct back_plan plan = { .to = endpoint_addr(endpoint) };
+	struct back_try try = { .plan = &plan, .dial.order.proto = rig->settings.proto };
 
 	for (struct slice rest = slice_of(capabilities); rest.len > 0;)
-		dial_learn(&dial, slice_take(&rest, '\n'));
-	offer_learn(rig->fixture.pool.endpoints[i], &dial);
-	dial_wipe(&dial);
+		dial_learn(&try.dial, slice_take(&rest, '\n'));
+	offer_learn(endpoint, &(struct back){ .try = &try, .dial = &try.dial });
+	dial_wipe(&try.dial);
 }
 
 static void
@@ -106,7 +108,7 @@ learns_nothing_where_nothing_was_announced(void **state)
 	expect_list(&rig, "");
 	learn(&rig, 0, "AUTH=PLAIN\n");
 	expect_list(&rig, "");
-	offer_learn(rig.fixture.pool.endpoints[0], NULL);
+	offer_learn(rig.fixture.pool.endpoints[0], &(struct back){ 0 });
 	rig_close(&rig);
 }
 
