@@ -11,7 +11,6 @@
 #include "balance/adhoc.h"
 #include "balance/balance.h"
 #include "base/digest.h"
-#include "base/mechanism.h"
 #include "base/secret.h"
 #include "base/spare.h"
 #include "base/xalloc.h"
@@ -306,12 +305,6 @@ pool_close(struct pool *pool)
 	tls_client_free(&pool->tls_client);
 	secret_free(&pool->master_password);
 	pool->table = NULL;
-}
-
-unsigned
-pool_mechanisms(const struct pool *pool, unsigned announced)
-{
-	return pool->options.login == LOGIN_PASSWORD ? mechanisms_to_show(announced) : ~0U;
 }
 
 struct endpoint *

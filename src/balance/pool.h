@@ -105,9 +105,6 @@ void pool_drop(struct pool *pool);		/* no configuration has it any more: its ses
 /* Gives back what pool_open took, where it did.  Then endpoint_table_forget_unused. */
 void pool_close(struct pool *pool);
 
-/* Mechanisms whose credentials its servers, which announce these, can be shown, or need not be. */
-unsigned pool_mechanisms(const struct pool *pool, unsigned announced);
-
 /* The endpoint of a server by its name; NULL: the pool has none such. */
 struct endpoint *pool_find(const struct pool *pool, const char *server);
 /* The ad-hoc endpoint of a host that none of its endpoints has: one reference.  From any thread. */

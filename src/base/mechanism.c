@@ -3,14 +3,14 @@
 #include "base/mechanism.h"
 
 const struct mechanism_facts mechanism_facts[] = {
-	[MECHANISM_NONE]          = { "",              CREDENTIAL_PASSWORD },
-	[MECHANISM_PLAIN]         = { "PLAIN",         CREDENTIAL_PASSWORD },
-	[MECHANISM_LOGIN]         = { "LOGIN",         CREDENTIAL_PASSWORD },
-	[MECHANISM_CRAM_MD5]      = { "CRAM-MD5",      CREDENTIAL_PROOF },
-	[MECHANISM_SCRAM_SHA_256] = { "SCRAM-SHA-256", CREDENTIAL_PROOF },
-	[MECHANISM_XOAUTH2]       = { "XOAUTH2",       CREDENTIAL_TOKEN },
-	[MECHANISM_OAUTHBEARER]   = { "OAUTHBEARER",   CREDENTIAL_TOKEN },
-	[MECHANISM_EXTERNAL]      = { "EXTERNAL",      CREDENTIAL_CERTIFICATE },
+	[MECHANISM_NONE]          = { "",              CREDENTIAL_PASSWORD,    SHOWN_ANYWHERE },
+	[MECHANISM_PLAIN]         = { "PLAIN",         CREDENTIAL_PASSWORD,    SHOWN_ANYWHERE },
+	[MECHANISM_LOGIN]         = { "LOGIN",         CREDENTIAL_PASSWORD,    SHOWN_ANYWHERE },
+	[MECHANISM_CRAM_MD5]      = { "CRAM-MD5",      CREDENTIAL_PROOF,       SHOWN_NOWHERE },
+	[MECHANISM_SCRAM_SHA_256] = { "SCRAM-SHA-256", CREDENTIAL_PROOF,       SHOWN_NOWHERE },
+	[MECHANISM_XOAUTH2]       = { "XOAUTH2",       CREDENTIAL_TOKEN,       SHOWN_WHERE_ANNOUNCED },
+	[MECHANISM_OAUTHBEARER]   = { "OAUTHBEARER",   CREDENTIAL_TOKEN,       SHOWN_WHERE_ANNOUNCED },
+	[MECHANISM_EXTERNAL]      = { "EXTERNAL",      CREDENTIAL_CERTIFICATE, SHOWN_NOWHERE },
 };
 
 enum mechanism
@@ -37,5 +37,12 @@ mechanisms_of_kind(enum credential_kind kind)
 unsigned
 mechanisms_to_show(unsigned announced)
 {
-	return mechanisms_of_kind(CREDENTIAL_PASSWORD) | (mechanisms_of_kind(CREDENTIAL_TOKEN) & announced);
+	unsigned bits = 0;
+
+	for (int i = MECHANISM_NONE + 1; i < MECHANISM_COUNT; i++)
+		if (mechanism_facts[i].shown == SHOWN_ANYWHERE)
+			bits |= MECHANISM_BIT(i);
+		else if (mechanism_facts[i].shown == SHOWN_WHERE_ANNOUNCED)
+			bits |= MECHANISM_BIT(i) & announced;
+	return bits;
 }

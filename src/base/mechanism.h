@@ -13,6 +13,13 @@ enum credential_kind {
 	CREDENTIAL_CERTIFICATE	/* nothing more: TLS has verified its certificate */
 };
 
+/* Can a server be shown what was shown to us? */
+enum shown {
+	SHOWN_NOWHERE,		/* it is for us, or has proved something to us only */
+	SHOWN_WHERE_ANNOUNCED,
+	SHOWN_ANYWHERE		/* by the mechanism, or in other ways */
+};
+
 /* In the order in which they are announced. */
 enum mechanism {
 	MECHANISM_NONE,		/* a protocol's own command, with a password; no set has it */
@@ -33,11 +40,12 @@ enum { MECHANISM_NAME_MAX = 20 };	/* octets, as RFC 4422 has it */
 extern const struct mechanism_facts {
 	const char *name;
 	enum credential_kind kind;
+	enum shown shown;
 } mechanism_facts[MECHANISM_COUNT];
 
 enum mechanism mechanism_find(struct slice name);	/* without regard to case; MECHANISM_NONE: unknown */
 unsigned mechanisms_of_kind(enum credential_kind kind);
-/* Those whose credentials a server can be shown that announces these: passwords go in other ways, too. */
+/* Those whose credentials a server can be shown that announces these. */
 unsigned mechanisms_to_show(unsigned announced);
 
 #endif

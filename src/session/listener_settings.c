@@ -15,6 +15,7 @@
 #include "proto/capability.h"
 #include "proto/mediator.h"
 #include "proto/proto.h"
+#include "session/plan.h"
 #include "session/pool_fit.h"
 #include "session/route_rule.h"
 
@@ -353,7 +354,7 @@ check_pool_of(struct conf_problems *problems, const struct listener_settings *l,
 	if (pool->protocol != NULL && strcmp(pool->protocol, l->protocol) != 0)
 		conf_error_at(problems, where, "pool", "pool %s speaks %s, and listener %s speaks %s",
 		    pool->conf.title, pool->protocol, l->conf.title, l->protocol);
-	else if (l->proto->has_login && pool->options.login != LOGIN_PASSWORD && !auth_knows_users(&l->auth))
+	else if (l->proto->has_login && !plan_shows_client(pool) && !auth_knows_users(&l->auth))
 		conf_error_at(problems, where, "pool",
 		    "nobody would check the password at listener %s: `login` of pool %s keeps it from the "
 		    "server, and %s",
@@ -402,7 +403,7 @@ check_offer(struct conf_problems *problems, const struct listener_settings *l)
 
 	for (size_t i = 0; i <= l->route.count; i++)
 		if (listener_pool(l, i) != NULL)
-			left &= pool_mechanisms(listener_pool(l, i), ~0U);
+			left &= plan_mechanisms(listener_pool(l, i), ~0U);
 	if (l->auth.count > 0 && left == 0)
 		conf_error_at(problems, &l->conf, "auth", "nobody could log in at listener %s: %s",
 		    l->conf.title, all == 0 ? "its `auth` have no mechanism in common" :

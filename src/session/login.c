@@ -191,15 +191,6 @@ find_pool(const struct session *s, const char *name)
 	return NULL;
 }
 
-/* What the client has shown, can it be shown again? */
-static bool
-has_shown_all(const struct login *login)
-{
-	enum credential_kind kind = credentials_kind(&login->dialogue.credentials);
-
-	return kind == CREDENTIAL_PASSWORD || kind == CREDENTIAL_TOKEN;
-}
-
 /* Where the answer sends the session, or why that cannot be. */
 static const char *
 find_target(const struct session *s, const struct auth_answer *answer, struct pool **pool, struct addr *host)
@@ -212,18 +203,11 @@ find_target(const struct session *s, const struct auth_answer *answer, struct po
 	    route_rule_find(&s->settings->route, &subject, s->settings->pool);
 	if (*pool == NULL)
 		return "there is no pool of the name that the auth source gave";
-	if (answer->verdict == AUTH_BY_SERVER &&
-	    ((*pool)->options.login != LOGIN_PASSWORD || answer->pass != NULL))
-		return "nobody would check the password: the server is not shown the client's";
-	if ((*pool)->options.login == LOGIN_NONE && (answer->pass != NULL || answer->master != NULL))
-		return "the auth source says how to log in, and the pool has `login none`";
-	if ((*pool)->options.login == LOGIN_PASSWORD && answer->pass == NULL && !has_shown_all(login))
-		return "the server wants a password, and the client has shown none";
 	if (answer->tls != AUTH_TLS_POOL && (*pool)->tls_client == NULL)
 		return "the auth source wants TLS with the server, and the pool has no server_tls";
 	if (answer->host != NULL && !addr_parse(slice_of(answer->host), answer->port, host))
 		return "the host that the auth source gave is not an address";
-	return NULL;
+	return plan_refusal(*pool, answer, &login->dialogue.credentials);
 }
 
 /* Who it is, and whose mail it is: as with the Director, users who share a destuser must meet. */
@@ -260,7 +244,7 @@ is_repeatable(const struct session *s, const struct auth_answer *answer)
 {
 	const struct pool *pool = s->leg->way->pool;
 
-	return pool->options.login != LOGIN_PASSWORD && pool == s->settings->pool && answer->host == NULL &&
+	return !plan_shows_client(pool) && pool == s->settings->pool && answer->host == NULL &&
 	    answer->server == NULL && answer->destuser == NULL && answer->pass == NULL &&
 	    answer->master == NULL;
 }

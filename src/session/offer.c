@@ -8,6 +8,7 @@
 #include "base/xalloc.h"
 #include "proto/capability.h"
 #include "session/back.h"
+#include "session/plan.h"
 
 struct offer {
 	struct list node;				/* in its worker's offers; its own reference */
@@ -80,7 +81,7 @@ offer_new(const struct listener_settings *settings, uint64_t hash)
 	}
 	offer->mechanisms = ~0U;
 	for (size_t i = 0; i <= settings->route.count; i++)
-		offer->mechanisms &= pool_mechanisms(listener_pool(settings, i), announced);
+		offer->mechanisms &= plan_mechanisms(listener_pool(settings, i), announced);
 	return offer;
 }
 

@@ -10,6 +10,32 @@
 /* What a server is told where it takes any password from us: it must not be empty. */
 static const char trusted_password[] = "trusted";
 
+bool
+plan_shows_client(const struct pool *pool)
+{
+	return pool->options.login == LOGIN_PASSWORD;
+}
+
+unsigned
+plan_mechanisms(const struct pool *pool, unsigned announced)
+{
+	return plan_shows_client(pool) ? mechanisms_to_show(announced) : ~0U;
+}
+
+const char *
+plan_refusal(const struct pool *pool, const struct auth_answer *answer, const struct credentials *client)
+{
+	bool is_own = answer->pass == NULL && (plan_shows_client(pool) || answer->master != NULL);
+
+	if (answer->verdict == AUTH_BY_SERVER && (!plan_shows_client(pool) || answer->pass != NULL))
+		return "nobody would check the password: the server is not shown the client's";
+	if (pool->options.login == LOGIN_NONE && (answer->pass != NULL || answer->master != NULL))
+		return "the auth source says how to log in, and the pool has `login none`";
+	if (is_own && mechanism_facts[client->mechanism].shown == SHOWN_NOWHERE)
+		return "the server wants a password, and the client has shown none";
+	return NULL;
+}
+
 static void
 set_text(struct buf *buf, const char *text)
 {
@@ -69,7 +95,7 @@ plan_take_credentials(struct leg_way *way, const struct auth_answer *answer, con
 	credentials_wipe(back);
 	back->mechanism = MECHANISM_PLAIN;
 	set_text(&back->user, name);
-	if (answer->pass != NULL || answer->master != NULL || pool->options.login == LOGIN_PASSWORD) {
+	if (answer->pass != NULL || answer->master != NULL || plan_shows_client(pool)) {
 		take_password(back, answer, client);
 		if (answer->master != NULL)
 			act_for(back, name, answer->master);

@@ -6,6 +6,13 @@
 #include "auth/auth.h"
 #include "session/leg.h"
 
+/* Are its servers shown the client's own credentials, so that they could judge them? */
+bool plan_shows_client(const struct pool *pool);
+/* The mechanisms whose credentials its servers, which announce these, can be shown or need not be. */
+unsigned plan_mechanisms(const struct pool *pool, unsigned announced);
+/* Why its servers cannot be shown what the answer and the pool want; NULL: they can. */
+const char *plan_refusal(const struct pool *pool, const struct auth_answer *answer,
+    const struct credentials *client);
 /*
  * What the server is shown of `user` (canonical), before leg_start: by the answer, the pool's `login` and the
  * client's own words, which are NULL where they are gone and only others could do.

@@ -163,7 +163,7 @@ can_replace(const struct session *s, const struct listener_settings *settings, s
 {
 	if (settings == NULL || s->phase == FRONT_DRAIN || !s->relay->can_replace)
 		return false;
-	return s->identity.user == NULL || find_pool(s, settings, recipient)->options.login != LOGIN_PASSWORD;
+	return s->identity.user == NULL || !plan_shows_client(find_pool(s, settings, recipient));
 }
 
 static void

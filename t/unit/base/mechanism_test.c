@@ -35,12 +35,26 @@ kinds(void **state)
 	assert_int_equal(mechanisms_of_kind(CREDENTIAL_CERTIFICATE), MECHANISM_BIT(MECHANISM_EXTERNAL));
 }
 
+static void
+what_can_be_shown(void **state)
+{
+	const unsigned passwords = mechanisms_of_kind(CREDENTIAL_PASSWORD);
+
+	(void)state;
+	assert_int_equal(mechanisms_to_show(0), passwords);
+	assert_int_equal(mechanisms_to_show(MECHANISM_BIT(MECHANISM_CRAM_MD5)), passwords);
+	assert_int_equal(mechanisms_to_show(MECHANISM_BIT(MECHANISM_XOAUTH2)),
+	    passwords | MECHANISM_BIT(MECHANISM_XOAUTH2));
+	assert_int_equal(mechanisms_to_show(~0U), passwords | mechanisms_of_kind(CREDENTIAL_TOKEN));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(found_by_name),
 		cmocka_unit_test(kinds),
+		cmocka_unit_test(what_can_be_shown),
 	};
 
 	return cmocka_run_group_tests_name("mechanism", tests, NULL, NULL);

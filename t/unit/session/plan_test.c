@@ -212,6 +212,26 @@ refusals_are_told_with_their_reason(void **state)
 	}
 }
 
+/* Who acts for the user shows a password, and a client that has proved to know one has shown none. */
+static void
+a_master_user_needs_a_password_to_show(void **state)
+{
+	struct pool pool = { .options.login = LOGIN_TRUSTED };
+	struct credentials client = { .mechanism = MECHANISM_SCRAM_SHA_256 };
+	struct auth_answer answer = { .verdict = AUTH_OK, .master = "m" };
+
+	(void)state;
+	assert_non_null(plan_refusal(&pool, &answer, &client));
+	answer.pass = "other";
+	assert_null(plan_refusal(&pool, &answer, &client));
+	answer.pass = answer.master = NULL;
+	assert_null(plan_refusal(&pool, &answer, &client));
+	pool.options.login = LOGIN_PASSWORD;
+	assert_non_null(plan_refusal(&pool, &answer, &client));
+	client.mechanism = MECHANISM_NONE;
+	assert_null(plan_refusal(&pool, &answer, &client));
+}
+
 /* The time that the source wants is not the client's. */
 static void
 a_delay_is_waited_for(void **state)
@@ -246,6 +266,7 @@ main(void)
 		cmocka_unit_test(tells_of_the_client_in_the_way_of_the_pool),
 		cmocka_unit_test(what_no_server_is_shown_opens_nothing),
 		cmocka_unit_test(refusals_are_told_with_their_reason),
+		cmocka_unit_test(a_master_user_needs_a_password_to_show),
 		cmocka_unit_test(a_delay_is_waited_for),
 	};
 
