@@ -50,6 +50,12 @@ dial_fail(struct dial *dial, const char *why)
 }
 
 bool
+dial_logs_in(const struct dial *dial)
+{
+	return dial->order.credentials != NULL && dial->order.login != LOGIN_XCLIENT;
+}
+
+bool
 dial_has(const struct dial *dial, const char *capability)
 {
 	return capability_has(buf_slice(&dial->capabilities), capability);
@@ -331,7 +337,7 @@ end_failed(struct dial *dial, const char *why)
 static bool
 is_end(const struct dial *dial, const struct dial_step *step)
 {
-	bool until_login = dial->order.until_login || dial->order.credentials == NULL;
+	bool until_login = dial->order.until_login || !dial_logs_in(dial);
 
 	return step->doing == NULL || (until_login && (step->flags & DIAL_LOGIN) != 0);
 }

@@ -15,7 +15,7 @@ struct dial_order {
 	const struct proto *proto;
 	const struct identity *identity;	/* NULL: a health check */
 	const struct credentials *credentials;	/* NULL: no login */
-	const char *user;			/* for LOGIN_XCLIENT; NULL: another way, or no login */
+	enum login_way login;			/* LOGIN_XCLIENT: none either, but the user's name is told */
 	const char *hostname;			/* ours, in greetings */
 	enum forward_way forward;
 	bool starttls;				/* TLS is wanted by the protocol's own command */
@@ -73,6 +73,7 @@ enum dial_result dial_tls_started(struct dial *dial);
 const char *dial_doing(const struct dial *dial);	/* "sending the password": what is awaited */
 
 /* What the steps of protocols have in common. */
+bool dial_logs_in(const struct dial *dial);		/* with the credentials */
 bool dial_has(const struct dial *dial, const char *capability);
 bool dial_wants_tls(const struct dial *dial);	/* by the protocol's own command, and it is to come yet */
 bool dial_began_tls(const struct dial *dial);	/* by it: what was announced before does not count */

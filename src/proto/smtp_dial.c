@@ -195,9 +195,15 @@ tells_address(const struct dial *dial)
 }
 
 static bool
+tells_user(const struct dial *dial)
+{
+	return dial->order.credentials != NULL && dial->order.login == LOGIN_XCLIENT;
+}
+
+static bool
 wants_xclient(const struct dial *dial)
 {
-	return dial->order.identity != NULL && (tells_address(dial) || dial->order.user != NULL);
+	return dial->order.identity != NULL && (tells_address(dial) || tells_user(dial));
 }
 
 /* False, and nothing written: the server does not take it, or it is empty or too long for any. */
@@ -254,7 +260,7 @@ write_user(struct dial *dial, struct slice taken)
 {
 	if (!has_word(taken, "LOGIN"))
 		dial_fail(dial, "server's XCLIENT takes no LOGIN");
-	if (!write_attribute(dial, taken, "LOGIN", slice_of(dial->order.user)))
+	if (!write_attribute(dial, taken, "LOGIN", buf_slice(&dial->order.credentials->user)))
 		dial_fail(dial, "user does not fit in XCLIENT");
 }
 
@@ -272,7 +278,7 @@ write_attributes(struct dial *dial)
 		write_attribute(dial, taken, "HELO", slice_of(identity->helo));
 		write_session(dial, taken);
 	}
-	if (dial->order.user != NULL)
+	if (tells_user(dial))
 		write_user(dial, taken);
 	if (tells_address(dial))
 		write_address(dial, taken, &identity->local, "DESTADDR", "DESTPORT");
@@ -333,7 +339,7 @@ is_basic(const struct dial *dial)
 {
 	const struct identity *identity = dial->order.identity;
 
-	return identity->helo != NULL && !identity->is_extended && dial->order.credentials == NULL;
+	return identity->helo != NULL && !identity->is_extended && !dial_logs_in(dial);
 }
 
 static bool

@@ -51,9 +51,10 @@ back_plan_server(struct back_plan *plan, struct back_plan_tls *tls, const struct
 	const struct pool_options *options = &pool->options;
 	int mode = options->server_tls != NULL ? options->server_tls->mode : SERVER_TLS_OFF;
 
+	plan->order.forward = (enum forward_way)options->forward;
 	plan->order.starttls = mode == SERVER_TLS_STARTTLS;
 	plan->order.needs_tls = mode != SERVER_TLS_OFF;
-	plan->proxy.version = proxy_version((enum forward_way)options->forward);
+	plan->proxy.version = proxy_version(plan->order.forward);
 	plan->to = endpoint_addr(endpoint);
 	plan->source = pick_source(&options->source, plan->to.sa.sa_family, next_source);
 	plan->connect_timeout_ms = options->connect_timeout.ms;

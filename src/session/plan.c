@@ -108,25 +108,6 @@ plan_take_credentials(struct leg_way *way, const struct auth_answer *answer, con
 	}
 }
 
-/* By the name alone, unless the auth source has said with which password. */
-static bool
-is_known_by_name(const struct leg_way *way)
-{
-	const struct credentials *back = &way->credentials;
-
-	return way->pool->options.login == LOGIN_XCLIENT && buf_len(&back->user) > 0 &&
-	    buf_len(&back->authzid) == 0 && buf_len(&back->password) == 0;
-}
-
-/* With a NUL behind the content. */
-static const char *
-text_of(struct buf *buf)
-{
-	buf_append(buf, "", 1);
-	buf_truncate(buf, buf_len(buf) - 1);
-	return buf_data(buf);
-}
-
 static void
 fill_order(struct leg *leg, struct dial_order *order)
 {
@@ -135,11 +116,11 @@ fill_order(struct leg *leg, struct dial_order *order)
 
 	order->identity = &leg->session->identity;
 	order->hostname = way->hostname;
-	if (is_known_by_name(way))
-		order->user = text_of(&way->credentials.user);
-	else if (options->login != LOGIN_NONE)
-		order->credentials = &way->credentials;
-	order->forward = (enum forward_way)options->forward;
+	order->credentials = options->login != LOGIN_NONE ? &way->credentials : NULL;
+	order->login = (enum login_way)options->login;
+	/* the auth source has said with which password */
+	if (order->login == LOGIN_XCLIENT && buf_len(&way->credentials.password) > 0)
+		order->login = LOGIN_PASSWORD;
 	order->wishes = way->wishes;
 	order->wants_capabilities = way->wants_capabilities;
 	order->until_login = false;

@@ -44,7 +44,10 @@ order_smtp(struct run *run, struct dial_order *order, const struct input *input)
 	order->proto = &proto_submission;
 	order->hostname = "gp.test";
 	order->forward = has_option(input, 4) ? FORWARD_XCLIENT : FORWARD_AUTO;
-	order->user = has_option(input, 4) && order->credentials == NULL ? "alice" : NULL;
+	if (has_option(input, 4) && order->credentials == NULL) {
+		order->credentials = &run->credentials;
+		order->login = LOGIN_XCLIENT;
+	}
 	fill_identity(&run->identity, has_option(input, 5));
 }
 

@@ -42,7 +42,7 @@ enum { TURNS_MAX = 10, LONG_PASSWORD = 400 };
 
 enum {
 	LONG = OWN_FLAG,		/* a password of LONG_PASSWORD octets */
-	USER = OWN_FLAG << 1,		/* order.user */
+	USER = OWN_FLAG << 1,		/* by the name alone */
 	LOGIN = OWN_FLAG << 2,		/* credentials; without it, as ANONYMOUS */
 	ALL_BITS = OWN_FLAG * 8 - 1
 };
@@ -66,8 +66,10 @@ static const struct script scripts[] = {
 	    DIAL_READY, "", "", "AUTH=LOGIN\nAUTH=PLAIN\nPIPELINING\nSIZE 1000\nXCLIENT " ATTRIBUTES "\n" },
 	{ "a check ends before the login", CHECK | LOGIN, FORWARD_XCLIENT, NULL,
 	    { { HI, EHLO }, { OFFERS, "" } }, DIAL_READY, "", NULL, NULL },
-	{ "a check with a login tells nothing of clients", LOGIN | USER, FORWARD_AUTO, NULL,
+	{ "a check with a login tells nothing of clients", LOGIN, FORWARD_AUTO, NULL,
 	    { { HI, EHLO }, { OFFERS, PLAIN }, { IN, "" } }, DIAL_READY, "", "235 2.7.0 in", NULL },
+	{ "a check tells nothing of users", USER, FORWARD_AUTO, NULL,
+	    { { HI, EHLO }, { OFFERS, "" } }, DIAL_READY, "", NULL, NULL },
 	{ "the greeting has many lines", 0, FORWARD_AUTO, NULL,
 	    { { "220-mx ESMTP\r\n220-we pause\r\n", "" }, { "220 \r\n", EHLO }, { "250 mx\r\n", "" } },
 	    DIAL_READY, "", NULL, "" },
@@ -373,12 +375,16 @@ setup(void **state)
 static struct dial_order
 make_order(struct dial_rig *rig, unsigned flags, enum forward_way forward, const struct identity *identity)
 {
-	unsigned way = (flags & LOGIN) != 0 ? ALWAYS_TOLD : ALWAYS_TOLD | ANONYMOUS;
+	unsigned way = (flags & (LOGIN | USER)) != 0 ? ALWAYS_TOLD : ALWAYS_TOLD | ANONYMOUS;
 	struct dial_order order = dial_rig_order(rig, &proto_submission, flags | way, forward, 587);
 
 	order.hostname = "gp.test";
 	order.identity = identity;
-	order.user = (flags & USER) != 0 ? "a b\r\n+\xc3\xb6" : NULL;
+	order.login = (flags & USER) != 0 ? LOGIN_XCLIENT : LOGIN_PASSWORD;
+	if ((flags & USER) != 0) {
+		buf_truncate(&rig->credentials.user, 0);
+		buf_append_text(&rig->credentials.user, "a b\r\n+\xc3\xb6");
+	}
 	buf_truncate(&rig->credentials.password, (flags & LONG) != 0 ? 0 : strlen("wonder"));
 	for (int i = 0; (flags & LONG) != 0 && i < LONG_PASSWORD; i++)
 		buf_append_text(&rig->credentials.password, "x");
@@ -433,7 +439,8 @@ a_user_that_is_too_long_fails(void **state)
 		memset(user, '+', (size_t)rows[i].plusses);
 		memset(user + rows[i].plusses, 'x', (size_t)rows[i].letters);
 		start(&rig, USER, FORWARD_AUTO, &plain);
-		rig.dial.order.user = user;
+		buf_truncate(&rig.credentials.user, 0);
+		buf_append_text(&rig.credentials.user, user);
 		dial_rig_feed(&rig, HI);
 		assert_int_equal(dial_rig_feed(&rig, OFFERS), rows[i].fits ? DIAL_MORE : DIAL_FAILED);
 		assert_string_equal(rig.dial.why, rows[i].fits ? "" : "user does not fit in XCLIENT");
@@ -574,7 +581,7 @@ random_servers(void **state)
 			assert_false(slice_has_prefix_nocase(buf_slice(&rig.dial.out), "AUTH"));
 			assert_false(slice_has_prefix_nocase(buf_slice(&rig.dial.out), "XCLIENT"));
 		}
-		if (result == DIAL_READY && order.credentials != NULL && !order.until_login)
+		if (result == DIAL_READY && dial_logs_in(&rig.dial) && !order.until_login)
 			assert_true(slice_has_prefix_nocase(buf_slice(&rig.dial.last), "235"));
 		dial_rig_close(&rig);
 		buf_clear(&in);
