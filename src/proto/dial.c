@@ -32,6 +32,7 @@ void
 dial_wipe(struct dial *dial)
 {
 	buf_wipe(&dial->out);
+	buf_wipe(&dial->initial);
 	buf_clear(&dial->capabilities);
 	/* a server may repeat what it was told */
 	buf_wipe(&dial->capabilities_after);
@@ -145,12 +146,6 @@ mechanism_name(const struct dial *dial)
 }
 
 bool
-dial_has_mechanism(const struct dial *dial)
-{
-	return (dial->mechanisms & MECHANISM_BIT(dial->order.credentials->mechanism)) != 0;
-}
-
-bool
 dial_needs_mechanism(const struct dial *dial)
 {
 	const struct credentials *c = dial->order.credentials;
@@ -158,81 +153,21 @@ dial_needs_mechanism(const struct dial *dial)
 	return credentials_kind(c) != CREDENTIAL_PASSWORD || buf_len(&c->authzid) > 0;
 }
 
-/* NULL: there is a way. */
-static const char *
-refuses_login(const struct dial *dial, char *text, size_t size)
-{
-	const struct proto *proto = dial->order.proto;
-	const char *why = NULL;
-
-	if (dial_has_mechanism(dial))
-		return NULL;
-	if (proto->refuses_plain != NULL)
-		why = proto->refuses_plain(dial);
-	if (why != NULL || (proto->refuses_plain != NULL && !dial_needs_mechanism(dial)))
-		return why;
-	snprintf(text, size, "server offers no SASL %s", mechanism_name(dial));
-	return text;
-}
-
-bool
-dial_cannot_log_in(const struct dial *dial)
-{
-	char why[sizeof(dial->why)];
-
-	return refuses_login(dial, why, sizeof(why)) != NULL;
-}
-
-void
-dial_fail_login(struct dial *dial)
-{
-	char why[sizeof(dial->why)];
-
-	dial_fail(dial, refuses_login(dial, why, sizeof(why)));
-}
-
-bool
-dial_wants_plain(const struct dial *dial)
-{
-	return !dial_has_mechanism(dial);
-}
-
 static void
-write_response(struct dial *dial, struct slice message)
+write_response(struct dial *dial, struct slice base64)
 {
-	struct buf base64 = { 0 };
-
-	base64_encode(message, &base64);
 	if (dial->order.proto->write_response != NULL) {
-		dial->order.proto->write_response(&dial->out, buf_slice(&base64));
+		dial->order.proto->write_response(&dial->out, base64);
 	} else {
-		buf_append_slice(&dial->out, buf_slice(&base64));
+		buf_append_slice(&dial->out, base64);
 		buf_append_text(&dial->out, "\r\n");
 	}
-	buf_wipe(&base64);
 }
 
 void
 dial_write_initial(struct dial *dial)
 {
-	struct buf message = { 0 };
-
-	sasl_write_initial(dial->order.credentials, &message);
-	write_response(dial, buf_slice(&message));
-	buf_wipe(&message);
-}
-
-/* In base64. */
-static size_t
-initial_size(const struct dial *dial)
-{
-	struct buf message = { 0 };
-	size_t size;
-
-	sasl_write_initial(dial->order.credentials, &message);
-	size = (buf_len(&message) + 2) / 3 * 4;
-	buf_wipe(&message);
-	return size;
+	write_response(dial, buf_slice(&dial->initial));
 }
 
 /* Does the server take the initial response in the command's line, and does it fit there? */
@@ -240,24 +175,62 @@ static bool
 is_initial_taken(const struct dial *dial)
 {
 	const struct proto *proto = dial->order.proto;
-	size_t len = strlen(proto->sasl_command) + strlen("  \r\n") +
-	    strlen(mechanism_name(dial)) + initial_size(dial);
 
 	if (proto->sasl_initial != NULL && !dial_has(dial, proto->sasl_initial))
 		return false;
-	return proto->max_dial_line == 0 || len <= proto->max_dial_line;
+	return proto->max_dial_line == 0 || strlen(proto->sasl_command) + strlen("  \r\n") +
+	    strlen(mechanism_name(dial)) + buf_len(&dial->initial) <= proto->max_dial_line;
+}
+
+static void
+choose_sasl(struct dial *dial)
+{
+	struct buf message = { 0 };
+
+	sasl_write_initial(dial->order.credentials, &message);
+	base64_encode(buf_slice(&message), &dial->initial);
+	buf_wipe(&message);
+	dial->way = is_initial_taken(dial) ? DIAL_AT_ONCE : DIAL_IN_TURNS;
+}
+
+void
+dial_choose_login(struct dial *dial)
+{
+	const struct proto *proto = dial->order.proto;
+	const char *why = NULL;
+	char text[sizeof(dial->why)];
+
+	if ((dial->mechanisms & MECHANISM_BIT(dial->order.credentials->mechanism)) != 0) {
+		choose_sasl(dial);
+		return;
+	}
+	dial->way = DIAL_PLAIN;
+	if (proto->refuses_plain != NULL)
+		why = proto->refuses_plain(dial);
+	if (why == NULL && (proto->refuses_plain == NULL || dial_needs_mechanism(dial))) {
+		snprintf(text, sizeof(text), "server offers no SASL %s", mechanism_name(dial));
+		why = text;
+	}
+	if (why != NULL)
+		dial_fail(dial, why);
 }
 
 bool
-dial_wants_sasl_at_once(const struct dial *dial)
+dial_is_plain(const struct dial *dial)
 {
-	return dial_has_mechanism(dial) && is_initial_taken(dial);
+	return dial->way == DIAL_PLAIN;
 }
 
 bool
-dial_wants_sasl_in_turns(const struct dial *dial)
+dial_is_at_once(const struct dial *dial)
 {
-	return dial_has_mechanism(dial) && !is_initial_taken(dial);
+	return dial->way == DIAL_AT_ONCE;
+}
+
+bool
+dial_is_in_turns(const struct dial *dial)
+{
+	return dial->way == DIAL_IN_TURNS;
 }
 
 static void
@@ -270,7 +243,7 @@ write_sasl_command(struct dial *dial)
 }
 
 void
-dial_send_sasl_at_once(struct dial *dial)
+dial_send_at_once(struct dial *dial)
 {
 	write_sasl_command(dial);
 	buf_append_text(&dial->out, " ");
@@ -278,7 +251,7 @@ dial_send_sasl_at_once(struct dial *dial)
 }
 
 void
-dial_send_sasl(struct dial *dial)
+dial_send_in_turns(struct dial *dial)
 {
 	write_sasl_command(dial);
 	buf_append_text(&dial->out, "\r\n");
@@ -309,11 +282,14 @@ static enum answer
 take_error(struct dial *dial, struct slice challenge)
 {
 	const struct credentials *c = dial->order.credentials;
+	struct buf base64 = { 0 };
 
 	if (credentials_kind(c) != CREDENTIAL_TOKEN || buf_len(&dial->token_error) > 0 ||
 	    !base64_decode(challenge, &dial->token_error) || buf_len(&dial->token_error) == 0)
 		return ANSWER_GARBLED;
-	write_response(dial, sasl_answer_refusal(c));
+	base64_encode(sasl_answer_refusal(c), &base64);
+	write_response(dial, buf_slice(&base64));
+	buf_clear(&base64);
 	return ANSWER_MORE;
 }
 
@@ -374,8 +350,9 @@ send_steps(struct dial *dial)
 			if (!send_step(dial, step))
 				return DIAL_FAILED;
 			assert(dial->sending < 32);
-			dial->sent |= UINT32_C(1) << dial->sending;
-			waits = (step->flags & DIAL_PIPELINED) == 0;
+			if ((step->flags & DIAL_DECIDES) == 0)
+				dial->sent |= UINT32_C(1) << dial->sending;
+			waits = (step->flags & (DIAL_PIPELINED | DIAL_DECIDES)) == 0;
 		}
 		dial->sending++;
 	}

@@ -35,6 +35,12 @@ enum dial_result {
 				   another command than the login refused; dial->why */
 };
 
+enum dial_way {
+	DIAL_PLAIN,		/* user and password without SASL */
+	DIAL_AT_ONCE,		/* proto->sasl_command with the initial response in its line */
+	DIAL_IN_TURNS		/* the same, with the response behind the server's go-ahead */
+};
+
 struct dial {
 	struct dial_order order;
 	const struct dial_step *steps;
@@ -48,8 +54,10 @@ struct dial {
 	int lines;			/* since the last reply that a step waited for */
 	size_t octets;
 	unsigned notes;			/* the protocol's own, from step to step */
+	enum dial_way way;		/* of the login, once it was chosen */
 	struct frame frame;
 	struct buf out;			/* to the server; holds secrets, wiped */
+	struct buf initial;		/* the initial response, in base64; wiped */
 	struct buf capabilities;	/* before login, capability.h's form, without mechanisms */
 	unsigned mechanisms;		/* likewise, those we know: bits of mechanism.h */
 	struct buf capabilities_after;	/* after login, in the server's own form; empty: it did not say */
@@ -82,19 +90,15 @@ void dial_send_starttls(struct dial *dial);
 /* An entry of a server's list; mechanisms are in "SASL PLAIN LOGIN", "AUTH PLAIN LOGIN" and "AUTH=PLAIN". */
 void dial_learn(struct dial *dial, struct slice entry);
 void dial_forget(struct dial *dial);			/* what was announced: another list comes */
-/* SASL with the credentials' mechanism: is it announced; must it be, as a plain login cannot say as much? */
-bool dial_has_mechanism(const struct dial *dial);
+/* Must the credentials' mechanism be announced, as a plain login cannot say as much? */
 bool dial_needs_mechanism(const struct dial *dial);
-void dial_write_initial(struct dial *dial);	/* the initial response, in base64 and with the line's end */
-/* There is no way to log in; why: dial_fail. */
-bool dial_cannot_log_in(const struct dial *dial);
-void dial_fail_login(struct dial *dial);
-/* proto->sasl_command with the initial response in its line, or behind the server's go-ahead. */
-bool dial_wants_sasl_at_once(const struct dial *dial);
-bool dial_wants_sasl_in_turns(const struct dial *dial);
-void dial_send_sasl_at_once(struct dial *dial);
-void dial_send_sasl(struct dial *dial);
-bool dial_wants_plain(const struct dial *dial);		/* neither: user and password without SASL */
+void dial_choose_login(struct dial *dial);		/* sets dial->way, or fails: there is none */
+bool dial_is_plain(const struct dial *dial);
+bool dial_is_at_once(const struct dial *dial);
+bool dial_is_in_turns(const struct dial *dial);
+void dial_send_at_once(struct dial *dial);
+void dial_send_in_turns(struct dial *dial);
+void dial_write_initial(struct dial *dial);		/* with the line's end */
 /* By proto->take_challenge and proto->read_login; of a token the error is kept and answered. */
 enum answer dial_read_go_ahead(struct dial *dial, struct slice line);
 enum answer dial_read_login(struct dial *dial, struct slice line);
@@ -102,14 +106,15 @@ enum answer dial_read_login(struct dial *dial, struct slice line);
 bool dial_take_plus(struct dial *dial, struct slice line, struct slice *base64);
 
 /* The steps by SASL; those of a plain login follow, if there is one. */
+#define DIAL_CHOICE \
+	{ "choosing how to log in", NULL, NULL, DIAL_LOGIN | DIAL_DECIDES, .send = dial_choose_login }
 #define DIAL_SASL_STEPS(its_tag) \
-	{ "choosing how to log in", dial_cannot_log_in, dial_read_login, DIAL_LOGIN, \
-	    .send = dial_fail_login, .tag = (its_tag) }, \
-	{ "logging in", dial_wants_sasl_at_once, dial_read_login, DIAL_TELLS, \
-	    .send = dial_send_sasl_at_once, .tag = (its_tag) }, \
-	{ "asking to authenticate", dial_wants_sasl_in_turns, dial_read_go_ahead, DIAL_ASKS, \
-	    .send = dial_send_sasl, .tag = (its_tag) }, \
-	{ "sending the credentials", dial_wants_sasl_in_turns, dial_read_login, DIAL_TELLS, \
+	DIAL_CHOICE, \
+	{ "logging in", dial_is_at_once, dial_read_login, DIAL_TELLS, \
+	    .send = dial_send_at_once, .tag = (its_tag) }, \
+	{ "asking to authenticate", dial_is_in_turns, dial_read_go_ahead, DIAL_ASKS, \
+	    .send = dial_send_in_turns, .tag = (its_tag) }, \
+	{ "sending the credentials", dial_is_in_turns, dial_read_login, DIAL_TELLS, \
 	    .send = dial_write_initial, .tag = (its_tag) }
 
 /* For a protocol's steps: the dial ends with DIAL_FAILED once the step returns; the first reason counts. */

@@ -195,13 +195,13 @@ has_literals_at_once(const struct dial *dial)
 static bool
 wants_login_at_once(const struct dial *dial)
 {
-	return dial_wants_plain(dial) && has_literals_at_once(dial);
+	return dial_is_plain(dial) && has_literals_at_once(dial);
 }
 
 static bool
 wants_login_in_turns(const struct dial *dial)
 {
-	return dial_wants_plain(dial) && !has_literals_at_once(dial);
+	return dial_is_plain(dial) && !has_literals_at_once(dial);
 }
 
 static void

@@ -163,8 +163,8 @@ const struct dial_step pop3_dial[] = {
 	{ "telling the address",     xclient_is_wanted, read_xclient, DIAL_INFORMS, .send = xclient_send },
 	{ "asking for UTF-8",        wants_utf8,        pop3_read_status, 0, .command = "UTF8" },
 	DIAL_SASL_STEPS(NULL),
-	{ "sending the user",        dial_wants_plain,  pop3_read_status, DIAL_ASKS, .command = "USER %u" },
-	{ "sending the password",    dial_wants_plain,  dial_read_login, DIAL_TELLS, .command = "PASS %p" },
+	{ "sending the user",        dial_is_plain,     pop3_read_status, DIAL_ASKS, .command = "USER %u" },
+	{ "sending the password",    dial_is_plain,     dial_read_login, DIAL_TELLS, .command = "PASS %p" },
 	{ 0 }
 };
 

@@ -37,6 +37,7 @@ enum {
 	DIAL_SECRET = 1 << 2,		/* refused while wanted TLS is missing; never logged */
 	DIAL_FORWARD = 1 << 3,		/* its last reply is what the client is told */
 	DIAL_PIPELINED = 1 << 4,	/* the next step is sent without waiting for this one's reply */
+	DIAL_DECIDES = 1 << 5,		/* its `send` sends nothing, and there is no reply to `read` */
 
 	DIAL_ASKS = DIAL_LOGIN | DIAL_SECRET,		/* on the way to a login */
 	DIAL_TELLS = DIAL_ASKS | DIAL_FORWARD,		/* its reply is the login's */

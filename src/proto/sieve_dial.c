@@ -70,16 +70,15 @@ sieve_take_challenge(struct dial *dial, struct slice line, struct slice *base64)
 }
 
 const struct dial_step sieve_dial[] = {
-	/* while ...                if                  reply, flags, and what is sent */
-	{ "reading greeting",       NULL,               read_capabilities, 0, .send = NULL },
-	{ "asking for TLS",         dial_wants_tls,     sieve_read_status, DIAL_STARTS_TLS,
+	/* while ...              if                 reply, flags, and what is sent */
+	{ "reading greeting",     NULL,              read_capabilities, 0, .send = NULL },
+	{ "asking for TLS",       dial_wants_tls,    sieve_read_status, DIAL_STARTS_TLS,
 	    .send = dial_send_starttls },
-	{ "reading capabilities",   dial_began_tls,     read_capabilities, 0, .send = NULL },
-	{ "telling the address",    xclient_is_wanted,  sieve_read_status, DIAL_SECRET,
+	{ "reading capabilities", dial_began_tls,    read_capabilities, 0, .send = NULL },
+	{ "telling the address",  xclient_is_wanted, sieve_read_status, DIAL_SECRET,
 	    .send = xclient_send },
-	{ "choosing how to log in", dial_cannot_log_in, sieve_read_status, DIAL_LOGIN,
-	    .send = dial_fail_login },
-	{ "logging in",             NULL,               dial_read_login, DIAL_TELLS, .send = send_login },
+	DIAL_CHOICE,
+	{ "logging in",           NULL,              dial_read_login, DIAL_TELLS, .send = send_login },
 	{ 0 }
 };
 

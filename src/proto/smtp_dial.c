@@ -401,9 +401,9 @@ const struct dial_step smtp_dial[] = {
 	{ "saying EHLO anew",     wants_ehlo_as_client, read_ehlo, 0, .send = send_ehlo_as_client },
 	{ "saying HELO anew",     wants_helo_as_client, read_helo, 0, .send = send_helo_as_client },
 	DIAL_SASL_STEPS(NULL),
-	{ "asking to log in",     dial_wants_plain,     dial_read_go_ahead, DIAL_ASKS,
+	{ "asking to log in",     dial_is_plain,        dial_read_go_ahead, DIAL_ASKS,
 	    .command = "AUTH LOGIN" },
-	{ "sending the user",     dial_wants_plain,     dial_read_go_ahead, DIAL_ASKS, .send = send_user },
-	{ "sending the password", dial_wants_plain,     dial_read_login, DIAL_TELLS, .send = send_password },
+	{ "sending the user",     dial_is_plain,        dial_read_go_ahead, DIAL_ASKS, .send = send_user },
+	{ "sending the password", dial_is_plain,        dial_read_login, DIAL_TELLS, .send = send_password },
 	{ 0 }
 };

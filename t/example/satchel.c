@@ -137,8 +137,8 @@ static const struct dial_step dial[] = {
 	{ "telling the address",     xclient_is_wanted, read_status, DIAL_INFORMS, .send = xclient_send },
 	{ "asking for long texts",   wants_long,        read_status, 0, .command = "LONG" },
 	DIAL_SASL_STEPS(NULL),
-	{ "sending the name",        dial_wants_plain,  read_status, DIAL_ASKS, .command = "NAME %u" },
-	{ "sending the word",        dial_wants_plain,  dial_read_login, DIAL_TELLS, .command = "WORD %p" },
+	{ "sending the name",        dial_is_plain,     read_status, DIAL_ASKS, .command = "NAME %u" },
+	{ "sending the word",        dial_is_plain,     dial_read_login, DIAL_TELLS, .command = "WORD %p" },
 	{ 0 }
 };
 
