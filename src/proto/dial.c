@@ -303,6 +303,46 @@ dial_read_login(struct dial *dial, struct slice line)
 	return dial->order.proto->read_login(dial, line);
 }
 
+static bool
+holds(struct slice text, struct slice secret)
+{
+	return secret.len > 0 && memmem(text.data, text.len, secret.data, secret.len) != NULL;
+}
+
+/* Some servers repeat a command that they do not like: a password would come into the log. */
+static bool
+holds_secret(const struct dial *dial, struct slice text)
+{
+	const struct credentials *c = dial->order.credentials;
+	struct buf encoded = { 0 };
+	bool is_found;
+
+	if (c == NULL || text.len == 0)
+		return false;
+	base64_encode(buf_slice(&c->password), &encoded);
+	is_found = holds(text, buf_slice(&c->password)) || holds(text, buf_slice(&encoded)) ||
+	    holds(text, buf_slice(&dial->initial));
+	buf_wipe(&encoded);
+	return is_found;
+}
+
+bool
+dial_reason(const struct dial *dial, char *out, size_t size)
+{
+	struct slice last = buf_slice(&dial->last);
+	bool has_secret = holds_secret(dial, last);
+
+	if (dial->why[0] != '\0' && (!dial->was_refused || has_secret))
+		snprintf(out, size, "%s", dial->why);
+	else if (dial->why[0] != '\0')
+		snprintf(out, size, "%s: %.*s", dial->why, SLICE_ARGS(last));
+	else if (has_secret)
+		snprintf(out, size, "words of the server with the password in them");
+	else
+		snprintf(out, size, "%.*s", SLICE_ARGS(last));
+	return out[0] != '\0';
+}
+
 static enum dial_result
 end_failed(struct dial *dial, const char *why)
 {

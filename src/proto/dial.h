@@ -80,6 +80,9 @@ enum dial_result dial_feed(struct dial *dial, struct slice in, size_t *used);
 enum dial_result dial_tls_started(struct dial *dial);
 const char *dial_doing(const struct dial *dial);	/* "sending the password": what is awaited */
 
+/* Why it ended, fit for a log: never with what it has shown.  False: it does not know, and `out` is "". */
+bool dial_reason(const struct dial *dial, char *out, size_t size);
+
 /* What the steps of protocols have in common. */
 bool dial_logs_in(const struct dial *dial);		/* with the credentials */
 bool dial_has(const struct dial *dial, const char *capability);

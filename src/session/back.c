@@ -4,11 +4,8 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "base/base64.h"
 #include "base/xalloc.h"
-#include "proto/sasl.h"
 
 static void
 finish(struct back *back, enum back_event event)
@@ -295,41 +292,6 @@ back_doing(const struct back *back)
 	return doings[back->phase];
 }
 
-static bool
-holds(struct slice text, struct slice secret)
-{
-	return memmem(text.data, text.len, secret.data, secret.len) != NULL;
-}
-
-static bool
-holds_encoded(struct slice text, struct slice secret)
-{
-	struct buf encoded = { 0 };
-	bool is_found;
-
-	base64_encode(secret, &encoded);
-	is_found = holds(text, buf_slice(&encoded));
-	buf_wipe(&encoded);
-	return is_found;
-}
-
-/* Some servers repeat a command that they do not like: a password would come into the log. */
-static bool
-holds_secret(const struct back *back, struct slice text)
-{
-	const struct credentials *c = back->try != NULL ? back->try->plan->order.credentials : NULL;
-	struct buf message = { 0 };
-	bool is_found;
-
-	if (c == NULL || buf_len(&c->password) == 0)
-		return false;
-	sasl_write_initial(c, &message);
-	is_found = holds(text, buf_slice(&c->password)) || holds_encoded(text, buf_slice(&c->password)) ||
-	    holds_encoded(text, buf_slice(&message));
-	buf_wipe(&message);
-	return is_found;
-}
-
 const char *
 back_reason(const struct back *back, char out[BACK_REASON_MAX])
 {
@@ -338,22 +300,14 @@ back_reason(const struct back *back, char out[BACK_REASON_MAX])
 		[BACK_CAUSE_CLOSED] = "closed by the server",
 		[BACK_CAUSE_NO_TLS] = "no TLS with the server",
 	};
-	struct slice last = back->dial != NULL ? buf_slice(&back->dial->last) : slice_of(NULL);
+	const struct dial *dial = back->dial;
 	char text[STREAM_REASON_MAX];
-	bool says_more = back->dial != NULL && back->dial->was_refused && !holds_secret(back, last);
-	/* what a server said earlier is not the reason then */
-	bool is_broken = back->stream.error != 0;
+	/* what a server said earlier is not the reason where the stream broke */
+	bool knows = dial != NULL && (dial->why[0] != '\0' || back->stream.error == 0);
 
 	if (back->try->cause != BACK_CAUSE_NONE)
 		snprintf(out, BACK_REASON_MAX, "%s", causes[back->try->cause]);
-	else if (back->dial != NULL && back->dial->why[0] != '\0')
-		snprintf(out, BACK_REASON_MAX, "%s%s%.*s", back->dial->why, says_more ? ": " : "",
-		    says_more ? (int)last.len : 0, last.data);
-	else if (!is_broken && last.len > 0 && holds_secret(back, last))
-		snprintf(out, BACK_REASON_MAX, "words of the server with the password in them");
-	else if (!is_broken && last.len > 0)
-		snprintf(out, BACK_REASON_MAX, "%.*s", SLICE_ARGS(last));
-	else
+	else if (!knows || !dial_reason(dial, out, BACK_REASON_MAX))
 		snprintf(out, BACK_REASON_MAX, "%s", stream_reason(&back->stream, text));
 	return out;
 }
