@@ -75,14 +75,13 @@ enum {
 	VERB_NO_ARG = 1 << 0,
 	VERB_NEEDS_ARG = 1 << 1,
 	VERB_NEEDS_TLS = 1 << 2,	/* takes credentials, or mail: refused without d->secrets_allowed */
-	VERB_SECRET = 1 << 3,		/* its arguments never reach a log */
-	VERB_LAST_IN_PIPELINE = 1 << 4,	/* input behind it is an attack (STARTTLS) */
-	VERB_PREFIX = 1 << 5,		/* every command that begins so, less the rows above */
-	VERB_PASSWORD = 1 << 6,		/* takes a password: refused where no offered mechanism does */
-	VERB_CAPABILITIES = 1 << 7,	/* asks what there is: the client is told anew after its login */
+	VERB_LAST_IN_PIPELINE = 1 << 3,	/* input behind it is an attack (STARTTLS) */
+	VERB_PREFIX = 1 << 4,		/* every command that begins so, less the rows above */
+	VERB_PASSWORD = 1 << 5,		/* takes a password: refused where no offered mechanism does */
+	VERB_CAPABILITIES = 1 << 6,	/* asks what there is: the client is told anew after its login */
 
 	VERB_STARTS_TLS = VERB_NO_ARG | VERB_LAST_IN_PIPELINE,
-	VERB_LOGS_IN = VERB_NEEDS_ARG | VERB_NEEDS_TLS | VERB_SECRET,
+	VERB_LOGS_IN = VERB_NEEDS_ARG | VERB_NEEDS_TLS,
 	VERB_TAKES_PASSWORD = VERB_LOGS_IN | VERB_PASSWORD
 };
 

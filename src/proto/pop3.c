@@ -51,7 +51,7 @@ static const struct verb verbs[] = {
 	{ "USER",    PHASE_ANY,  VERB_TAKES_PASSWORD, .run = command_user,
 	    .says = "+OK Send the password.\r\n" },
 	{ "PASS",    PHASE_USER, VERB_TAKES_PASSWORD, .run = command_password },
-	{ "AUTH",    PHASE_ANY,  VERB_NEEDS_TLS | VERB_SECRET, .run = run_auth, .max_line = SASL_LINE_MAX },
+	{ "AUTH",    PHASE_ANY,  VERB_NEEDS_TLS,      .run = run_auth, .max_line = SASL_LINE_MAX },
 	{ "UTF8",    PHASE_ANY,  VERB_NO_ARG,         .capability = "UTF8", .wish = POP3_WISH_UTF8,
 	    .says = "+OK UTF-8 it is.\r\n" },
 	/* not before the login by RFC 1939, but clients say it, and other proxies answer */

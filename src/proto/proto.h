@@ -34,7 +34,7 @@ enum answer {
 enum {
 	DIAL_STARTS_TLS = 1 << 0,	/* after its OK comes TLS; bytes behind the OK are an attack */
 	DIAL_LOGIN = 1 << 1,		/* a health check stops before the first of these */
-	DIAL_SECRET = 1 << 2,		/* refused while wanted TLS is missing; never logged */
+	DIAL_SECRET = 1 << 2,		/* refused while wanted TLS is missing */
 	DIAL_FORWARD = 1 << 3,		/* its last reply is what the client is told */
 	DIAL_PIPELINED = 1 << 4,	/* the next step is sent without waiting for this one's reply */
 	DIAL_DECIDES = 1 << 5,		/* its `send` sends nothing, and there is no reply to `read` */

@@ -134,7 +134,7 @@ static const struct verb smtp_verbs[] = {
 	/* name       legal in       flags            what it does, says, and how long it may be */
 	SHARED_VERBS,
 	{ "MAIL",     PHASE_GREETED, BEGINS_MAIL,     .step = STEP_MEDIATE },
-	{ "AUTH",     PHASE_ANY,     VERB_SECRET,     .says = not_served, .step = STEP_BAD },
+	{ "AUTH",     PHASE_ANY,     0,               .says = not_served, .step = STEP_BAD },
 	{ 0 }
 };
 

@@ -22,7 +22,7 @@ run_auth(struct dialogue *d, struct slice args)
 	return command_authenticate(d, args, NULL);
 }
 
-enum { ASKS_PASSWORD = VERB_NEEDS_ARG | VERB_NEEDS_TLS | VERB_SECRET };
+enum { ASKS_PASSWORD = VERB_NEEDS_ARG | VERB_NEEDS_TLS };
 
 static const struct verb verbs[] = {
 	{ "USER", PHASE_START | PHASE_USER, VERB_NEEDS_ARG | VERB_NEEDS_TLS, .run = command_user,
