@@ -161,28 +161,20 @@ wants_id(const struct dial *dial)
 }
 
 static void
-write_address(struct buf *out, const char *name, const struct addr *addr)
+write_pair(struct dial *dial, const char *name, struct slice value)
 {
-	char host[ADDR_TEXT_MAX];
+	struct buf *out = &dial->out;
 
-	if (addr->sa.sa_family != AF_INET && addr->sa.sa_family != AF_INET6)
-		return;
-	buf_printf(out, " \"%s-ip\" ", name);
-	mail_string_write_quoted(out, slice_of(addr_host(addr, host)));
-	buf_printf(out, " \"%s-port\" \"%u\"", name, (unsigned)addr_port(addr));
+	buf_printf(out, "%s\"%s\" ", buf_data(out)[buf_len(out) - 1] == '(' ? "" : " ", name);
+	mail_string_write_quoted(out, value);
 }
 
 static void
 send_id(struct dial *dial)
 {
-	const struct identity *identity = dial->order.identity;
-	struct buf *out = &dial->out;
-
-	buf_printf(out, "%s ID (\"x-session-id\" ", dial->steps[dial->sending].tag);
-	mail_string_write_quoted(out, slice_of(identity_session(identity)));
-	write_address(out, "x-originating", &identity->client);
-	write_address(out, "x-connected", &identity->local);
-	buf_printf(out, " \"x-proxy-ttl\" \"%d\")\r\n", identity->hops - 1);
+	buf_printf(&dial->out, "%s ID (", dial->steps[dial->sending].tag);
+	xclient_tell(dial, dial->order.identity, XCLIENT_ID, NULL, write_pair);
+	buf_append_text(&dial->out, ")\r\n");
 }
 
 /* LITERAL- (in IMAP4rev2 too) allows what a credential may be long. */
@@ -258,7 +250,7 @@ const struct dial_step imap_dial[] = {
 	    .send = dial_send_starttls, .tag = "S" },
 	{ "asking for capabilities", dial_began_tls,         read_command, 0,
 	    .command = "CAPABILITY", .tag = "T" },
-	{ "telling the address",     wants_id,               read_id, DIAL_PIPELINED,
+	{ "telling the address",     wants_id,               read_id, DIAL_INFORMS,
 	    .send = send_id, .tag = "I" },
 	DIAL_SASL_STEPS("L"),
 	{ "logging in",              wants_login_at_once,    dial_read_login, DIAL_TELLS,

@@ -7,14 +7,12 @@
  */
 #include "proto/smtp.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/base64.h"
 #include "base/identity.h"
 #include "proto/capability.h"
-
-enum { VALUE_MAX = 255 };		/* octets of an attribute as it is written: Postfix takes no more */
+#include "proto/xclient.h"
 
 /* In dial->notes. */
 enum {
@@ -23,8 +21,6 @@ enum {
 };
 
 enum { CHALLENGE = 334 };
-
-static const char unavailable[] = "[UNAVAILABLE]";
 
 /* ANSWER_MORE until the reply's last line; where it is ANSWER_GARBLED, *reply may be anything. */
 static enum answer
@@ -140,15 +136,6 @@ send_ehlo(struct dial *dial)
 	write_hello(dial, "EHLO", is_proxied(dial));
 }
 
-static bool
-has_word(struct slice words, const char *wanted)
-{
-	for (struct slice word = slice_word(&words); word.len > 0; word = slice_word(&words))
-		if (slice_equals_nocase(word, wanted))
-			return true;
-	return false;
-}
-
 /* What the server announces behind XCLIENT; false: it does not. */
 static bool
 find_xclient(const struct dial *dial, struct slice *attributes)
@@ -168,7 +155,7 @@ announces(const struct dial *dial, const char *attribute)
 {
 	struct slice attributes;
 
-	return find_xclient(dial, &attributes) && has_word(attributes, attribute);
+	return find_xclient(dial, &attributes) && xclient_takes(attributes, attribute);
 }
 
 /* The attributes it takes.  Of a server that announces no XCLIENT, what any Postfix has is expected. */
@@ -206,82 +193,54 @@ wants_xclient(const struct dial *dial)
 	return dial->order.identity != NULL && (tells_address(dial) || tells_user(dial));
 }
 
-/* False, and nothing written: the server does not take it, or it is empty or too long for any. */
-static bool
-write_attribute(struct dial *dial, struct slice taken, const char *name, struct slice value)
+/* Nothing, where it is empty or too long for any server. */
+static void
+write_attribute(struct dial *dial, const char *name, struct slice value)
 {
 	struct buf text = { 0 };
-	bool fits;
 
-	if (!has_word(taken, name))
-		return false;
 	smtp_write_xtext(&text, value);
-	fits = buf_len(&text) > 0 && buf_len(&text) <= VALUE_MAX;
-	if (fits) {
+	if (buf_len(&text) > 0 && buf_len(&text) <= XCLIENT_VALUE_MAX) {
 		buf_printf(&dial->out, " %s=", name);
 		buf_append_slice(&dial->out, buf_slice(&text));
 	}
 	buf_clear(&text);
-	return fits;
-}
-
-static void
-write_address(struct dial *dial, struct slice taken, const struct addr *addr, const char *host_name,
-    const char *port_name)
-{
-	struct addr plain = addr_from_sockaddr(&addr->sa, sizeof(addr->in6));
-	bool is_ipv6 = plain.sa.sa_family == AF_INET6;
-	char host[ADDR_TEXT_MAX], text[ADDR_TEXT_MAX + sizeof("IPV6:")];
-
-	if ((is_ipv6 && (dial->notes & NOTE_NO_IPV6) != 0) || (!is_ipv6 && plain.sa.sa_family != AF_INET)) {
-		write_attribute(dial, taken, host_name, slice_of(unavailable));
-		return;
-	}
-	snprintf(text, sizeof(text), "%s%s", is_ipv6 ? "IPV6:" : "", addr_host(&plain, host));
-	write_attribute(dial, taken, host_name, slice_of(text));
-	snprintf(text, sizeof(text), "%u", (unsigned)addr_port(&plain));
-	write_attribute(dial, taken, port_name, slice_of(text));
-}
-
-/* Dovecot's. */
-static void
-write_session(struct dial *dial, struct slice taken)
-{
-	const struct identity *identity = dial->order.identity;
-	char hops[8];
-
-	write_attribute(dial, taken, "SESSION", slice_of(identity_session(identity)));
-	snprintf(hops, sizeof(hops), "%d", identity->hops - 1);
-	write_attribute(dial, taken, "TTL", slice_of(hops));
 }
 
 static void
 write_user(struct dial *dial, struct slice taken)
 {
-	if (!has_word(taken, "LOGIN"))
+	size_t before = buf_len(&dial->out);
+
+	if (!xclient_takes(taken, "LOGIN"))
 		dial_fail(dial, "server's XCLIENT takes no LOGIN");
-	if (!write_attribute(dial, taken, "LOGIN", buf_slice(&dial->order.credentials->user)))
+	write_attribute(dial, "LOGIN", buf_slice(&dial->order.credentials->user));
+	if (buf_len(&dial->out) == before)
 		dial_fail(dial, "user does not fit in XCLIENT");
+}
+
+static void
+forget_ipv6(struct addr *addr)
+{
+	if (addr_from_sockaddr(&addr->sa, sizeof(addr->in6)).sa.sa_family == AF_INET6)
+		*addr = (struct addr){ .sa.sa_family = AF_UNSPEC };
 }
 
 /* In one command: the server may take a second one from us no more, and forgets the first one's LOGIN. */
 static void
 write_attributes(struct dial *dial)
 {
-	const struct identity *identity = dial->order.identity;
+	struct identity identity = *dial->order.identity;
 	struct slice taken = taken_attributes(dial);
 
-	if (tells_address(dial)) {
-		write_address(dial, taken, &identity->client, "ADDR", "PORT");
-		write_attribute(dial, taken, "NAME", slice_of(unavailable));
-		write_attribute(dial, taken, "PROTO", slice_of(identity->is_extended ? "ESMTP" : "SMTP"));
-		write_attribute(dial, taken, "HELO", slice_of(identity->helo));
-		write_session(dial, taken);
+	if ((dial->notes & NOTE_NO_IPV6) != 0) {
+		forget_ipv6(&identity.client);
+		forget_ipv6(&identity.local);
 	}
+	if (tells_address(dial))
+		xclient_tell(dial, &identity, XCLIENT_POSTFIX, &taken, write_attribute);
 	if (tells_user(dial))
 		write_user(dial, taken);
-	if (tells_address(dial))
-		write_address(dial, taken, &identity->local, "DESTADDR", "DESTPORT");
 }
 
 static void
@@ -309,7 +268,7 @@ told_ipv6(const struct dial *dial)
 	struct addr plain = addr_from_sockaddr(&client->sa, sizeof(client->in6));
 
 	return plain.sa.sa_family == AF_INET6 && tells_address(dial) &&
-	    has_word(taken_attributes(dial), "ADDR");
+	    xclient_takes(taken_attributes(dial), "ADDR");
 }
 
 static bool

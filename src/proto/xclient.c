@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * xclient.c: writes XCLIENT as Dovecot's POP3 and ManageSieve logins take it
- * (what SMTP servers are told is smtp_dial.c's), and reads what trusted peers
- * tell in any of these ways.
- */
+/* xclient.c: the table of what proxies tell of their clients: each field read and written, in all forms. */
 #include "proto/xclient.h"
 
 #include <string.h>
@@ -12,7 +8,7 @@
 #include "proto/command.h"
 #include "proto/smtp.h"
 
-enum { VALUE_MAX = 255 };		/* octets of an attribute as it is written: Postfix takes no more */
+static const char unavailable[] = "[UNAVAILABLE]", ipv6[] = "IPV6:";
 
 bool
 xclient_is_wanted(const struct dial *dial)
@@ -24,28 +20,12 @@ xclient_is_wanted(const struct dial *dial)
 	return dial->order.forward == FORWARD_XCLIENT;
 }
 
-void
-xclient_send(struct dial *dial)
-{
-	const struct identity *identity = dial->order.identity;
-	struct buf *out = &dial->out;
-	const struct addr *client = &identity->client;
-	char host[ADDR_TEXT_MAX];
-
-	buf_append_text(out, "XCLIENT");
-	if (client->sa.sa_family == AF_INET || client->sa.sa_family == AF_INET6)
-		buf_printf(out, " ADDR=%s PORT=%u", addr_host(client, host), (unsigned)addr_port(client));
-	buf_printf(out, " SESSION=%s TTL=%d\r\n", identity_session(identity), identity->hops - 1);
-}
-
 /* Postfix writes "IPV6:2001:db8::1"; Dovecot leaves the prefix out. */
 static bool
 set_host(struct xclient_end *end, struct slice value)
 {
-	static const char prefix[] = "IPV6:";
-
-	if (slice_has_prefix_nocase(value, prefix))
-		value = slice_from(value, strlen(prefix));
+	if (slice_has_prefix_nocase(value, ipv6))
+		value = slice_from(value, strlen(ipv6));
 	if (addr_parse(value, 0, &end->addr))
 		return true;
 	end->is_bad = true;
@@ -61,30 +41,6 @@ set_port(struct xclient_end *end, struct slice value)
 		end->is_bad = true;
 	end->port = (uint16_t)port;
 	return !end->is_bad;
-}
-
-static bool
-set_client_host(struct xclient *told, struct slice value)
-{
-	return set_host(&told->client, value);
-}
-
-static bool
-set_client_port(struct xclient *told, struct slice value)
-{
-	return set_port(&told->client, value);
-}
-
-static bool
-set_local_host(struct xclient *told, struct slice value)
-{
-	return set_host(&told->local, value);
-}
-
-static bool
-set_local_port(struct xclient *told, struct slice value)
-{
-	return set_port(&told->local, value);
 }
 
 /* One that does not fit is none, and no reason to refuse the rest. */
@@ -128,36 +84,147 @@ set_proto(struct xclient *told, struct slice value)
 	return told->is_extended || slice_equals_nocase(value, "SMTP");
 }
 
-/* A name that was looked up elsewhere: nothing here goes by it. */
-static bool
-pass_over(struct xclient *told, struct slice value)
+/* IPv4 within IPv6 is IPv4. */
+static void
+write_end(const struct addr *addr, bool is_port, enum xclient_form form, struct buf *out)
 {
-	(void)told;
-	(void)value;
-	return true;
+	struct addr plain = addr_from_sockaddr(&addr->sa, sizeof(addr->in6));
+	bool is_ipv6 = plain.sa.sa_family == AF_INET6, is_ip = is_ipv6 || plain.sa.sa_family == AF_INET;
+	char host[ADDR_TEXT_MAX];
+
+	if (is_ip && is_port)
+		buf_printf(out, "%u", (unsigned)addr_port(&plain));
+	else if (is_ip)
+		buf_printf(out, "%s%s", is_ipv6 && form == XCLIENT_POSTFIX ? ipv6 : "",
+		    addr_host(&plain, host));
+	else if (form == XCLIENT_POSTFIX && !is_port)
+		buf_append_text(out, unavailable);
 }
+
+#define IN(form) (1U << (form))
+enum { NO_DOVECOT = IN(XCLIENT_POSTFIX) | IN(XCLIENT_ID), IN_ALL = NO_DOVECOT | IN(XCLIENT_DOVECOT) };
+
+enum value { VALUE_HOST, VALUE_PORT, VALUE_SESSION, VALUE_HOPS, VALUE_HELO, VALUE_PROTO, VALUE_NAME };
 
 /* LOGIN is none of them: nobody is a user for a proxy's word. */
 static const struct field {
 	const char *attribute, *id;	/* its name in XCLIENT and in ID; NULL: it has none there */
-	bool (*set)(struct xclient *told, struct slice value);
+	enum value value;
+	bool is_local;			/* of the address that the client came to */
+	unsigned told;			/* IN(form): where servers are told */
 } fields[] = {
-	{ "ADDR",     "x-originating-ip",   set_client_host },
-	{ "PORT",     "x-originating-port", set_client_port },
-	{ "DESTADDR", "x-connected-ip",     set_local_host },
-	{ "DESTPORT", "x-connected-port",   set_local_port },
-	{ "SESSION",  "x-session-id",       set_session },
-	{ "TTL",      "x-proxy-ttl",        set_hops },
-	{ "HELO",     NULL,                 set_helo },
-	{ "PROTO",    NULL,                 set_proto },
-	{ "NAME",     NULL,                 pass_over },
+	{ "ADDR",     "x-originating-ip",   VALUE_HOST,    false, IN_ALL },
+	{ "PORT",     "x-originating-port", VALUE_PORT,    false, IN_ALL },
+	{ "NAME",     NULL,                 VALUE_NAME,    false, IN(XCLIENT_POSTFIX) },
+	{ "PROTO",    NULL,                 VALUE_PROTO,   false, IN(XCLIENT_POSTFIX) },
+	{ "HELO",     NULL,                 VALUE_HELO,    false, IN(XCLIENT_POSTFIX) },
+	{ "SESSION",  "x-session-id",       VALUE_SESSION, false, IN_ALL },
+	{ "TTL",      "x-proxy-ttl",        VALUE_HOPS,    false, IN_ALL },
+	{ "DESTADDR", "x-connected-ip",     VALUE_HOST,    true,  NO_DOVECOT },
+	{ "DESTPORT", "x-connected-port",   VALUE_PORT,    true,  NO_DOVECOT },
 };
 enum { FIELDS = sizeof(fields) / sizeof(fields[0]) };
 
 static bool
+set(const struct field *field, struct slice value, struct xclient *told)
+{
+	struct xclient_end *end = field->is_local ? &told->local : &told->client;
+
+	switch (field->value) {
+	case VALUE_HOST:
+		return set_host(end, value);
+	case VALUE_PORT:
+		return set_port(end, value);
+	case VALUE_SESSION:
+		return set_session(told, value);
+	case VALUE_HOPS:
+		return set_hops(told, value);
+	case VALUE_HELO:
+		return set_helo(told, value);
+	case VALUE_PROTO:
+		return set_proto(told, value);
+	case VALUE_NAME:
+		break;		/* looked up elsewhere: nothing here goes by it */
+	}
+	return true;
+}
+
+/* Nothing, where nothing is known. */
+static void
+write_value(const struct field *field, const struct identity *identity, enum xclient_form form,
+    struct buf *out)
+{
+	const struct addr *end = field->is_local ? &identity->local : &identity->client;
+
+	switch (field->value) {
+	case VALUE_HOST:
+	case VALUE_PORT:
+		write_end(end, field->value == VALUE_PORT, form, out);
+		break;
+	case VALUE_SESSION:
+		buf_append_text(out, identity_session(identity));
+		break;
+	case VALUE_HOPS:
+		buf_printf(out, "%d", identity->hops - 1);
+		break;
+	case VALUE_HELO:
+		buf_append_slice(out, slice_of(identity->helo));
+		break;
+	case VALUE_PROTO:
+		buf_append_text(out, identity->is_extended ? "ESMTP" : "SMTP");
+		break;
+	case VALUE_NAME:
+		buf_append_text(out, unavailable);
+		break;
+	}
+}
+
+bool
+xclient_takes(struct slice taken, const char *name)
+{
+	for (struct slice word = slice_word(&taken); word.len > 0; word = slice_word(&taken))
+		if (slice_equals_nocase(word, name))
+			return true;
+	return false;
+}
+
+void
+xclient_tell(struct dial *dial, const struct identity *identity, enum xclient_form form,
+    const struct slice *taken, void (*write)(struct dial *dial, const char *name, struct slice value))
+{
+	struct buf value = { 0 };
+
+	for (size_t i = 0; i < FIELDS; i++) {
+		const char *name = form == XCLIENT_ID ? fields[i].id : fields[i].attribute;
+
+		if ((fields[i].told & IN(form)) == 0 || (taken != NULL && !xclient_takes(*taken, name)))
+			continue;
+		write_value(&fields[i], identity, form, &value);
+		if (buf_len(&value) > 0)
+			write(dial, name, buf_slice(&value));
+		buf_truncate(&value, 0);
+	}
+	buf_clear(&value);
+}
+
+static void
+write_plainly(struct dial *dial, const char *name, struct slice value)
+{
+	buf_printf(&dial->out, " %s=%.*s", name, SLICE_ARGS(value));
+}
+
+void
+xclient_send(struct dial *dial)
+{
+	buf_append_text(&dial->out, "XCLIENT");
+	xclient_tell(dial, dial->order.identity, XCLIENT_DOVECOT, NULL, write_plainly);
+	buf_append_text(&dial->out, "\r\n");
+}
+
+static bool
 is_unavailable(struct slice value)
 {
-	return slice_equals_nocase(value, "[UNAVAILABLE]") || slice_equals_nocase(value, "[TEMPUNAVAIL]");
+	return slice_equals_nocase(value, unavailable) || slice_equals_nocase(value, "[TEMPUNAVAIL]");
 }
 
 static bool
@@ -167,8 +234,8 @@ set_written(const struct field *field, struct slice written, enum xclient_form f
 	bool is_good;
 
 	if (form == XCLIENT_DOVECOT)
-		return field->set(told, written);
-	is_good = smtp_read_xtext(written, &text) && field->set(told, buf_slice(&text));
+		return set(field, written, told);
+	is_good = smtp_read_xtext(written, &text) && set(field, buf_slice(&text), told);
 	buf_clear(&text);
 	return is_good;
 }
@@ -182,7 +249,7 @@ take_attribute(struct slice value, enum xclient_form form, struct xclient *told)
 	for (size_t i = 0; i < FIELDS; i++) {
 		if (!slice_equals_nocase(name, fields[i].attribute))
 			continue;
-		if (value.len == 0 || value.len > VALUE_MAX)
+		if (value.len == 0 || value.len > XCLIENT_VALUE_MAX)
 			return false;
 		return is_unavailable(value) || set_written(&fields[i], value, form, told);
 	}
@@ -208,7 +275,7 @@ xclient_take_id(struct slice name, struct slice value, struct xclient *told)
 {
 	for (size_t i = 0; i < FIELDS; i++)
 		if (fields[i].id != NULL && slice_equals_nocase(name, fields[i].id))
-			(void)fields[i].set(told, value);
+			(void)set(&fields[i], value, told);
 }
 
 static void

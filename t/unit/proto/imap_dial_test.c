@@ -17,8 +17,8 @@
 #define ALL "* OK [CAPABILITY IMAP4rev1 SASL-IR ID LITERAL+ AUTH=PLAIN] hi\r\n"
 #define PLAIN "L AUTHENTICATE PLAIN AGFsaWNlAHdvbmRlcg==\r\n"
 #define IDENTITY \
-	"I ID (\"x-session-id\" \"S1\" \"x-originating-ip\" \"203.0.113.7\" \"x-originating-port\" \"5555\"" \
-	" \"x-connected-ip\" \"2001:db8::1\" \"x-connected-port\" \"993\" \"x-proxy-ttl\" \"4\")\r\n"
+	"I ID (\"x-originating-ip\" \"203.0.113.7\" \"x-originating-port\" \"5555\" \"x-session-id\" \"S1\"" \
+	" \"x-proxy-ttl\" \"4\" \"x-connected-ip\" \"2001:db8::1\" \"x-connected-port\" \"993\")\r\n"
 
 enum { TURNS_MAX = 9 };
 
@@ -117,6 +117,8 @@ static const struct script scripts[] = {
 	{ "STARTTLS refused", STARTTLS,
 	    { { "* OK [CAPABILITY IMAP4rev1 STARTTLS] hi\r\n", "S STARTTLS\r\n" }, { "S BAD no\r\n", "" } },
 	    DIAL_FAILED, "command refused", "S BAD no", NULL, NULL, NULL },
+	{ "the address needs TLS", NEEDS_TLS | ANONYMOUS | IDENTIFIED, { { ALL, "" } }, DIAL_FAILED,
+	    "no TLS for credentials", NULL, NULL, NULL, NULL },
 	{ "credentials need TLS", NEEDS_TLS, { { ALL, "" } }, DIAL_FAILED, "no TLS for credentials", NULL,
 	    NULL, NULL, NULL },
 	{ "credentials over implicit TLS", NEEDS_TLS | TLS_ACTIVE, { { ALL, PLAIN }, { "L OK in\r\n", "" } },

@@ -23,7 +23,8 @@
 	"250-mx\r\n250-PIPELINING\r\n250-XCLIENT " ATTRIBUTES "\r\n250-AUTH PLAIN LOGIN\r\n250 SIZE 1000\r\n"
 #define AFTER "250-mx\r\n250-PIPELINING\r\n250 SIZE 500\r\n"
 #define PLAIN "AUTH PLAIN AGFsaWNlAHdvbmRlcg==\r\n"
-#define DESTINATION " DESTADDR=198.51.100.1 DESTPORT=25\r\n"
+#define DESTINED " DESTADDR=198.51.100.1 DESTPORT=25"
+#define DESTINATION DESTINED "\r\n"
 #define TOLD "XCLIENT ADDR=203.0.113.7 PORT=5555 NAME=[UNAVAILABLE] PROTO="
 #define CLIENT TOLD "ESMTP HELO=c.test"
 #define AS_CLIENT "EHLO c.test\r\n"
@@ -272,7 +273,7 @@ static const struct script scripts[] = {
 	    DIAL_FAILED, "command refused", "550 no", NULL },
 
 	{ "a user by name alone", USER, FORWARD_AUTO, &plain,
-	    { { HI, EHLO }, { OFFERS, CLIENT IS_ALICE DESTINATION }, { HI, AS_CLIENT }, { AFTER, "" } },
+	    { { HI, EHLO }, { OFFERS, CLIENT DESTINED IS_ALICE "\r\n" }, { HI, AS_CLIENT }, { AFTER, "" } },
 	    DIAL_READY, "", NULL, NULL },
 	{ "a user by name where nothing is announced", USER, FORWARD_XCLIENT, &plain,
 	    { { HI, EHLO }, { AFTER, CLIENT IS_ALICE "\r\n" }, { HI, AS_CLIENT }, { AFTER, "" } },
