@@ -15,6 +15,7 @@
 #include "daemon/log_block.h"
 #include "daemon/privileges.h"
 #include "daemon/probe.h"
+#include "net/stream.h"
 #include "proto/proto.h"
 #include "session/pool_fit.h"
 #include "state/affinity.h"

@@ -7,7 +7,12 @@
 #define NET_CONNECT_H
 
 #include "base/addr.h"
-#include "net/stream.h"
+
+/* TCP settings of both sides; 0 leaves the kernel's. */
+struct tcp_settings {
+	int keepalive_idle_s, keepalive_interval_s, keepalive_count;
+	int user_timeout_ms;
+};
 
 /* Starts to connect; the descriptor, with *error 0 or EINPROGRESS; or -1 with *error set. */
 int connect_open(const struct addr *to, const struct addr *source, const struct tcp_settings *tcp,

@@ -11,7 +11,7 @@
 #include "base/addr.h"
 #include "base/error.h"
 #include "net/loop.h"
-#include "net/stream.h"
+#include "net/connect.h"
 
 /* An address to listen at. */
 struct listen_spec {

@@ -19,24 +19,8 @@
 #include "base/digest.h"
 #include "net/connect.h"
 #include "net/store.h"
-
-enum state {
-	STATE_CLOSED,		/* a zeroed stream too */
-	STATE_CONNECTING,
-	STATE_HANDSHAKING,
-	STATE_OPEN,
-	STATE_FAILING,		/* STREAM_FAILED is due in the next turn */
-	STATE_FAILED
-};
-
-/* Why a stream reads nothing though it is open. */
-enum stop {
-	STOP_PAUSED = 1,	/* its owner said so */
-	STOP_STARVED = 2,	/* for want of memory */
-	STOP_ENDED = 4,		/* the peer's FIN or close_notify was read */
-	STOP_FULL = 8,		/* so much of the input is not consumed */
-	STOP_DUE = 16		/* what is kept of it, or the end, is to be told again first */
-};
+#include "net/stream_state.h"
+#include "net/transport.h"
 
 enum { SHORT_READ = 4096 };	/* while memory is short; a writable socket takes it as a whole */
 
@@ -60,8 +44,8 @@ is_over(const struct stream *stream)
 	return stream->state == STATE_CLOSED || stream->state == STATE_FAILED;
 }
 
-static void
-update_watch(struct stream *stream)
+void
+stream_update_watch(struct stream *stream)
 {
 	bool has_kept = stream_kept(stream) > 0;
 	/* who is told of input again reads on behind that */
@@ -85,7 +69,7 @@ update_watch(struct stream *stream)
 static void
 wake_reader(struct stream *stream)
 {
-	update_watch(stream);
+	stream_update_watch(stream);
 	if (can_read(stream) && stream->ops->has_pending(stream))
 		loop_io_again(stream->loop, &stream->io, LOOP_READ);
 }
@@ -119,20 +103,20 @@ raise_event(struct stream *stream, enum stream_event event)
 	(void)stream->on_event(stream, event, slice_make(NULL, 0), stream->owner);
 }
 
-static void
-fail(struct stream *stream)
+void
+stream_fail(struct stream *stream)
 {
 	stream->state = STATE_FAILED;
-	update_watch(stream);
+	stream_update_watch(stream);
 	store_clear(stream);
 	raise_event(stream, STREAM_FAILED);
 }
 
-static void
-fail_later(struct stream *stream)
+void
+stream_fail_later(struct stream *stream)
 {
 	stream->state = STATE_FAILING;
-	update_watch(stream);
+	stream_update_watch(stream);
 	loop_io_again(stream->loop, &stream->io, LOOP_WRITE);
 }
 
@@ -193,7 +177,7 @@ settle(struct stream *stream)
 	note_fullness(stream);
 	if (is_over(stream))
 		return;
-	update_watch(stream);
+	stream_update_watch(stream);
 	if (stream->state == STATE_HANDSHAKING && has_left)
 		loop_io_again(stream->loop, &stream->io, LOOP_READ);	/* the socket may have no more */
 }
@@ -284,87 +268,7 @@ fail_behind_input(struct stream *stream)
 		return;
 	}
 	stream->error = error;
-	fail(stream);
-}
-
-static bool
-can_move(const struct stream *stream)
-{
-	const struct stream *sink = stream->sink;
-
-	return stream->is_moving && stream_unread(stream) == 0 && stream->ops == &stream_raw &&
-	    sink != NULL && sink->ops == &stream_raw && sink->state == STATE_OPEN && !sink->shut_asked &&
-	    stream_kept(sink) == 0;
-}
-
-/* False: the kernel does not give back what it took. */
-static bool
-keep_copy(struct stream *stream, struct kernel_pipe *pipe)
-{
-	char *scratch = loop_scratch(stream->loop);
-
-	while (pipe->len > 0) {
-		ssize_t n = read(pipe->out, scratch, LOOP_SCRATCH_SIZE);
-
-		if (n <= 0) {
-			stream->error = n < 0 ? errno : EPIPE;
-			return false;
-		}
-		store_add_out(stream, slice_make(scratch, (size_t)n));
-		pipe->len -= (size_t)n;
-	}
-	return true;
-}
-
-/* What the peer does not take stays in the pipe, but not in the last one: its sink may never read again. */
-static void
-take_pipe(struct stream *stream, struct kernel_pipe *pipe)
-{
-	struct kernel_pipes *pipes = store_pipes(stream->loop);
-	bool has_failed = stream_raw_empty(stream, pipe) == STREAM_IO_FAILED;
-
-	if (!has_failed && pipe->len > 0 && kernel_pipes_reserve(pipes, loop_now(stream->loop))) {
-		store_set_moved(stream, pipe);
-		update_watch(stream);
-		return;
-	}
-	has_failed = has_failed || !keep_copy(stream, pipe);
-	kernel_pipe_put(pipes, &pipe);
-	if (has_failed)
-		fail_later(stream);
-	else
-		update_watch(stream);
-}
-
-/* False: it is for a read to do, and to tell what there is. */
-static bool
-move_once(struct stream *stream)
-{
-	struct kernel_pipes *pipes;
-	struct kernel_pipe *pipe;
-	enum stream_io io;
-	size_t n;
-
-	if (!can_move(stream))
-		return false;
-	pipes = store_pipes(stream->loop);
-	pipe = kernel_pipe_get(pipes, loop_now(stream->loop));
-	if (pipe == NULL)
-		return false;
-	io = stream_raw_fill(stream, pipe);
-	n = pipe->len;
-	if (io == STREAM_IO_OK)
-		take_pipe(stream->sink, pipe);
-	else
-		kernel_pipe_put(pipes, &pipe);
-	if (io == STREAM_IO_OK) {
-		/* what does not fill a small read is read; behind what the sink has kept, more is to come */
-		stream->is_moving = n >= STREAM_READ_MIN || stream_kept(stream->sink) > 0;
-		(void)stream->on_event(stream, STREAM_MOVED, slice_make(NULL, n), stream->owner);
-	} else if (io == STREAM_IO_FAILED) {
-		fail(stream);
-	}
-	return io != STREAM_IO_AGAIN;
+	stream_fail(stream);
 }
 
 /*
@@ -395,10 +299,10 @@ read_once(struct stream *stream)
 	if (is_short && !stream_is_fed(stream, true)) {
 		stream->stops |= STOP_STARVED;
 		store_starve(stream);
-		update_watch(stream);
+		stream_update_watch(stream);
 		return;
 	}
-	if (!is_short && move_once(stream))
+	if (!is_short && stream->is_moving && stream_move(stream))
 		return;
 	switch (stream->ops->read(stream, scratch, size, &n)) {
 	case STREAM_IO_OK:
@@ -409,7 +313,7 @@ read_once(struct stream *stream)
 			loop_io_again(stream->loop, &stream->io, LOOP_READ);
 		break;
 	case STREAM_IO_AGAIN:
-		update_watch(stream);
+		stream_update_watch(stream);
 		break;
 	case STREAM_IO_CLOSED:
 		/* still watched until it shows again: mostly the stream is closed before that */
@@ -417,7 +321,7 @@ read_once(struct stream *stream)
 		raise_event(stream, STREAM_CLOSED);
 		break;
 	case STREAM_IO_FAILED:
-		fail(stream);
+		stream_fail(stream);
 		break;
 	}
 }
@@ -446,7 +350,7 @@ flush(struct stream *stream)
 	enum stream_io io = write_kept(stream);
 
 	if (io != STREAM_IO_OK && io != STREAM_IO_AGAIN) {
-		fail_later(stream);
+		stream_fail_later(stream);
 		return false;
 	}
 	if (stream_kept(stream) > 0)
@@ -460,7 +364,7 @@ on_writable(struct stream *stream)
 {
 	if (!flush(stream))
 		return;
-	update_watch(stream);
+	stream_update_watch(stream);
 	if (stream->shut_asked)
 		stream->ops->shut(stream);
 	raise_event(stream, STREAM_DRAINED);
@@ -475,11 +379,11 @@ finish_connect(struct stream *stream, int events)
 	if ((events & LOOP_READ) != 0)
 		(void)getsockopt(stream->fd, SOL_SOCKET, SO_ERROR, &stream->error, &len);
 	if (stream->error != 0) {
-		fail(stream);
+		stream_fail(stream);
 		return;
 	}
 	stream->state = STATE_OPEN;
-	update_watch(stream);
+	stream_update_watch(stream);
 	if (stream->shut_asked && stream_kept(stream) == 0)
 		stream->ops->shut(stream);
 	raise_event(stream, STREAM_CONNECTED);
@@ -495,16 +399,16 @@ advance_handshake(struct stream *stream)
 	switch (stream_tls_handshake(stream)) {
 	case STREAM_IO_OK:
 		stream->state = STATE_OPEN;
-		update_watch(stream);
+		stream_update_watch(stream);
 		raise_event(stream, STREAM_TLS_READY);
 		if (can_read(stream) && stream->ops->has_pending(stream))
 			read_once(stream);
 		break;
 	case STREAM_IO_AGAIN:
-		update_watch(stream);
+		stream_update_watch(stream);
 		break;
 	default:
-		fail(stream);
+		stream_fail(stream);
 		break;
 	}
 }
@@ -516,7 +420,7 @@ read_nothing(struct stream *stream)
 	if (can_tell(stream) && (stream->stops & STOP_DUE) != 0)
 		tell_again(stream);
 	else if (stream->state == STATE_OPEN)
-		update_watch(stream);
+		stream_update_watch(stream);
 }
 
 static void
@@ -568,7 +472,7 @@ stream_open(struct stream *stream, struct loop *loop, int fd, stream_callback *o
 {
 	init(stream, loop, fd, STATE_OPEN);
 	stream_set_owner(stream, on_event, owner);
-	update_watch(stream);
+	stream_update_watch(stream);
 }
 
 void
@@ -581,11 +485,11 @@ stream_connect(struct stream *stream, struct loop *loop, const struct stream_tar
 	stream_set_owner(stream, on_event, owner);
 	if (fd < 0) {
 		stream->error = error;
-		fail_later(stream);
+		stream_fail_later(stream);
 	} else if (error == 0) {
 		loop_io_again(loop, &stream->io, LOOP_WRITE);	/* no need to ask the kernel */
 	} else {
-		update_watch(stream);
+		stream_update_watch(stream);
 	}
 }
 
@@ -670,7 +574,7 @@ stream_accept_tls(struct stream *stream, const struct tls_front *front)
 	begin_tls(stream);
 	stream_tls_accept(stream, front);
 	stream->tls_wants_read = true;
-	update_watch(stream);
+	stream_update_watch(stream);
 	if (stream_unread(stream) > 0)
 		loop_io_again(stream->loop, &stream->io, LOOP_READ);	/* the socket may have no more */
 }
@@ -683,9 +587,9 @@ stream_connect_tls(struct stream *stream, const struct tls_back *back)
 	begin_tls(stream);
 	stream_tls_connect(stream, back);
 	if (stream_kept(stream) == 0 && stream_tls_handshake(stream) == STREAM_IO_FAILED)
-		fail_later(stream);
+		stream_fail_later(stream);
 	else
-		update_watch(stream);
+		stream_update_watch(stream);
 }
 
 size_t
@@ -701,12 +605,12 @@ stream_write(struct stream *stream, struct slice data)
 		return stream_kept(stream);
 	if (stream_kept(stream) == 0 &&
 	    stream->ops->write(stream, data.data, data.len, &done) == STREAM_IO_FAILED) {
-		fail_later(stream);
+		stream_fail_later(stream);
 		return 0;
 	}
 	if (done < data.len) {
 		store_add_out(stream, slice_from(data, done));
-		update_watch(stream);
+		stream_update_watch(stream);
 	}
 	return stream_kept(stream);
 }
@@ -735,7 +639,7 @@ stream_pause(struct stream *stream)
 		return;
 	stream->stops = (uint8_t)((stream->stops & ~STOP_DUE) | STOP_PAUSED);
 	if (stream->state == STATE_OPEN)
-		update_watch(stream);
+		stream_update_watch(stream);
 }
 
 void

@@ -47,30 +47,14 @@ struct stream;
 typedef size_t stream_callback(struct stream *stream, enum stream_event event, struct slice data,
     void *owner);
 
-enum stream_io { STREAM_IO_OK, STREAM_IO_AGAIN, STREAM_IO_CLOSED, STREAM_IO_FAILED };
-
-/* A transport: stream_raw.c and stream_tls.c.  *done tells the bytes moved, with STREAM_IO_OK only. */
-struct stream_ops {
-	enum stream_io (*read)(struct stream *stream, char *data, size_t n, size_t *done);
-	enum stream_io (*write)(struct stream *stream, const char *data, size_t n, size_t *done);
-	bool (*has_pending)(const struct stream *stream);	/* read would find more without the kernel */
-	void (*shut)(struct stream *stream);		/* no more will be written: FIN, close_notify */
-	void (*close)(struct stream *stream, bool politely);	/* frees what it owns; close_notify first */
-};
-extern const struct stream_ops stream_raw, stream_tls;
-
-struct kernel_pipe;
-/*
- * Of a raw stream: from its socket into an empty pipe (AGAIN: reading tells what there is), and from a pipe
- * into its socket.
- */
-enum stream_io stream_raw_fill(struct stream *stream, struct kernel_pipe *pipe);
-enum stream_io stream_raw_empty(struct stream *stream, struct kernel_pipe *pipe);
+struct store;
+struct stream_ops;
+struct tcp_settings;
 
 struct stream {
 	struct loop_io io;
 	struct loop *loop;
-	const struct stream_ops *ops;
+	const struct stream_ops *ops;	/* transport.h */
 	void *tls;			/* the transport's, or NULL */
 	stream_callback *on_event;
 	void *owner;
@@ -79,8 +63,8 @@ struct stream {
 	uint32_t read_size;		/* the most one read takes: 16 KiB up to LOOP_SCRATCH_SIZE */
 	int fd;				/* -1 when closed */
 	int error;			/* errno of the failure, or 0 */
-	uint8_t state;			/* enum state of stream.c */
-	uint8_t stops;			/* why nothing is read, enum stop of stream.c; 0: it is */
+	uint8_t state;			/* enum state of stream_state.h */
+	uint8_t stops;			/* why nothing is read, enum stop; 0: it is */
 	bool is_telling;		/* STREAM_DATA is being told */
 	bool is_held;			/* by stream_hold */
 	bool is_secret;
@@ -95,12 +79,6 @@ enum {
 	STREAM_INPUT_MAX = 128 * 1024,	/* of input that its owner waits with for more */
 	STREAM_HELD_MAX = 16 * 1024,	/* of input that stream_hold keeps from its owner */
 	STREAM_REASON_MAX = 160
-};
-
-/* TCP settings of both sides; 0 leaves the kernel's. */
-struct tcp_settings {
-	int keepalive_idle_s, keepalive_interval_s, keepalive_count;
-	int user_timeout_ms;
 };
 
 /* Takes over a connected descriptor (non-blocking, close-on-exec) and reads from it. */
@@ -168,14 +146,5 @@ const char *stream_reason(const struct stream *stream, char out[STREAM_REASON_MA
  */
 void stream_set_memory_limit(int64_t bytes);
 int64_t stream_memory_used(void);
-
-/* Between stream.c and stream_tls.c: they make stream->tls, take a step of the handshake, say what failed. */
-void stream_tls_accept(struct stream *stream, const struct tls_front *front);
-void stream_tls_connect(struct stream *stream, const struct tls_back *back);
-enum stream_io stream_tls_handshake(struct stream *stream);
-size_t stream_take_unread(struct stream *stream, char *data, size_t n);	/* what came before TLS */
-void stream_tls_set_secret(struct stream *stream);	/* as is_secret says */
-/* false: it was no matter of TLS. */
-bool stream_tls_reason(const struct stream *stream, char out[STREAM_REASON_MAX]);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* stream_raw.c: the transport without TLS: one system call for each read, write or move. */
-#include "net/stream.h"
+#include "net/transport.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -19,6 +19,7 @@
 #include "base/addr.h"
 #include "base/xalloc.h"
 #include "net/tls.h"
+#include "net/transport.h"
 
 /*
  * What may come without data, some thousand KeyUpdates: OpenSSL works through such records for as long as

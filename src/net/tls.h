@@ -15,7 +15,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/map.h"
-#include "net/stream.h"
+#include "net/transport.h"
 #include "net/tls_context.h"
 
 struct evp_pkey_st;

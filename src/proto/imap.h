@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/slice.h"
 #include "proto/proto.h"
+#include "proto/relay_filter.h"
 #include "proto/xclient.h"
 
 /* imap_arguments.c: each takes something off the front of *rest; false: *rest is of no more use. */

@@ -15,62 +15,13 @@
 #include "base/buf.h"
 #include "base/login_way.h"
 #include "base/slice.h"
+#include "proto/dial_step.h"
 #include "proto/dialogue.h"
 #include "proto/frame.h"
 
 struct dial;
 struct mediator;
-
-/* What a server's line means for the dial step that waits for it. */
-enum answer {
-	ANSWER_MORE,		/* not the reply yet: untagged or continued line */
-	ANSWER_OK,
-	ANSWER_REFUSED,		/* wrong credentials, or a command refused for good */
-	ANSWER_LATER,		/* a temporary failure: another try or server may do */
-	ANSWER_GARBLED		/* not the protocol */
-};
-
-/* Columns of a dial step, judged once in dial.c. */
-enum {
-	DIAL_STARTS_TLS = 1 << 0,	/* after its OK comes TLS; bytes behind the OK are an attack */
-	DIAL_LOGIN = 1 << 1,		/* a health check stops before the first of these */
-	DIAL_SECRET = 1 << 2,		/* refused while wanted TLS is missing */
-	DIAL_FORWARD = 1 << 3,		/* its last reply is what the client is told */
-	DIAL_PIPELINED = 1 << 4,	/* the next step is sent without waiting for this one's reply */
-	DIAL_DECIDES = 1 << 5,		/* its `send` sends nothing, and there is no reply to `read` */
-
-	DIAL_ASKS = DIAL_LOGIN | DIAL_SECRET,		/* on the way to a login */
-	DIAL_TELLS = DIAL_ASKS | DIAL_FORWARD,		/* its reply is the login's */
-	DIAL_INFORMS = DIAL_SECRET | DIAL_PIPELINED	/* of the client */
-};
-
-struct dial_step {
-	const char *doing;			/* "reading greeting": logs, check results, show sess */
-	bool (*is_wanted)(const struct dial *dial);	/* NULL: always */
-	enum answer (*read)(struct dial *dial, struct slice line);
-	unsigned flags;
-	void (*send)(struct dial *dial);	/* appends to dial->out */
-	const char *command;			/* where `send` is NULL; %u: the user, %p: the password */
-	const char *tag;			/* tagged protocols: of what is sent */
-};
-
-/* What a filter sees of the moment, or-ed; blind, it sees nothing any more, and no other bit is set. */
-enum filter_look {
-	FILTER_BOUNDARY = 1,	/* our last words may follow what the server sent */
-	FILTER_QUIET = 2,	/* nothing under way: idle, to be ended first */
-	FILTER_OWED = 4,	/* the client has asked, and has no answer yet */
-	FILTER_BLIND = 8
-};
-
-/* Looks at passing bytes in place, once logged in; one per session, from the first relayed byte. */
-struct relay_filter {
-	size_t size;					/* of the state */
-	void (*init)(void *state);
-	/* Bytes of the client, in any chunking.  False: they must not be passed on. */
-	bool (*client)(void *state, struct slice data);
-	void (*server)(void *state, struct slice data);	/* NULL: of no interest */
-	unsigned (*look)(const void *state);		/* enum filter_look */
-};
+struct relay_filter;
 
 /* What a directive says by default. */
 struct proto_default {

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/slice.h"
 #include "proto/proto.h"
+#include "proto/relay_filter.h"
 
 /* A reply: OK (CODE "argument") "text". */
 struct sieve_status {

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "conf/conf.h"
+#include "net/connect.h"
 #include "net/listener.h"
 #include "net/tls_context.h"
 

@@ -8,6 +8,7 @@
 #ifndef SESSION_RELAY_H
 #define SESSION_RELAY_H
 
+#include "net/connect.h"
 #include "net/pipe.h"
 #include "session/session.h"
 

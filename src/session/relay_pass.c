@@ -6,6 +6,7 @@
 #include "session/relay.h"
 
 #include "proto/proto.h"
+#include "proto/relay_filter.h"
 #include "session/login.h"
 
 enum { QUIET_MS = 1000 };	/* where the filter cannot tell: so long nothing has passed */

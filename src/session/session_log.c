@@ -35,10 +35,13 @@ write_prefix(const struct session *s, const struct endpoint *endpoint, struct bu
 }
 
 static void
-write_line(const struct session *s, const struct endpoint *endpoint, int level, const char *text)
+write_line(const struct session *s, const struct endpoint *endpoint, int level, const char *format,
+    va_list args)
 {
+	char text[LINE_MAX_SIZE];
 	struct buf prefix = { 0 };
 
+	vsnprintf(text, sizeof(text), format, args);
 	write_prefix(s, endpoint, &prefix);
 	log_write(level, "%.*s: %s", SLICE_ARGS(buf_slice(&prefix)), text);
 	buf_clear(&prefix);
@@ -47,29 +50,23 @@ write_line(const struct session *s, const struct endpoint *endpoint, int level, 
 void
 session_log(const struct session *s, int level, const char *format, ...)
 {
-	char text[LINE_MAX_SIZE];
 	va_list args;
 
-	if (!log_wants(level))
-		return;
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	if (log_wants(level))
+		write_line(s, session_endpoint(s), level, format, args);
 	va_end(args);
-	write_line(s, session_endpoint(s), level, text);
 }
 
 void
 leg_log(const struct leg *leg, int level, const char *format, ...)
 {
-	char text[LINE_MAX_SIZE];
 	va_list args;
 
-	if (!log_wants(level))
-		return;
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	if (log_wants(level))
+		write_line(leg->session, leg_endpoint(leg), level, format, args);
 	va_end(args);
-	write_line(leg->session, leg_endpoint(leg), level, text);
 }
 
 /* People type their passwords where the name belongs: a name that did not log in is only told from others. */

@@ -22,27 +22,18 @@
 
 enum { ENDLESS = -1, GRANTED_ALL = 100 };
 
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__real_aligned_alloc(size_t align, size_t n);
-void __real_free(void *p);
-__typeof__(log_reopen) __real_log_reopen;
-__typeof__(session_open) __real_session_open;
-__typeof__(reload_run) __real_reload_run;
-__typeof__(check_configuration) __real_check_configuration;
-__typeof__(control_run) __real_control_run;
-
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-void *__wrap_aligned_alloc(size_t align, size_t n);
-void __wrap_free(void *p);
-__typeof__(log_reopen) __wrap_log_reopen;
-__typeof__(session_open) __wrap_session_open;
-__typeof__(reload_run) __wrap_reload_run;
-__typeof__(check_configuration) __wrap_check_configuration;
-__typeof__(control_run) __wrap_control_run;
+/* What is called, and what is called instead. */
+#define STANDS_BEFORE(function) __typeof__(function) __real_##function, __wrap_##function;
+STANDS_BEFORE(malloc)
+STANDS_BEFORE(calloc)
+STANDS_BEFORE(realloc)
+STANDS_BEFORE(aligned_alloc)
+STANDS_BEFORE(free)
+STANDS_BEFORE(log_reopen)
+STANDS_BEFORE(session_open)
+STANDS_BEFORE(reload_run)
+STANDS_BEFORE(check_configuration)
+STANDS_BEFORE(control_run)
 
 /* What the thread may still have. */
 static _Thread_local long granted = ENDLESS;

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <signal.h>
 
+#include "net/connect.h"
 #include "net/store.h"
 
 enum { BLOCK = 200 * 1024 };		/* more than a unix socket holds */

@@ -10,6 +10,7 @@
 
 #include "proto/command.h"
 #include "proto/dial.h"
+#include "proto/relay_filter.h"
 #include "proto/reply.h"
 
 enum { DIAL_STEPS_MAX = 31 };		/* struct dial has a bit for each */
