@@ -21,18 +21,9 @@ use constant { USERS => 16, RETENTION => 3 };
 my $dir = test_dir();
 my $port = free_port();
 write_file("$dir/masters", "admin:{PLAIN}admin-secret\n");
-my $settings = <<"END";
-auth_master_user_separator = *
-auth_username_format = %Ln
-passdb {
-  driver = passwd-file
-  master = yes
-  args = scheme=PLAIN $dir/masters
-  result_success = continue
-}
-END
 my %dovecot = map { $_ => Gatepost::Dovecot->new(name => "d$_", address => own_address($_), port => $port,
-    users => USERS, settings => $settings)->start } 1 .. 3;
+    users => USERS,
+    masters => "$dir/masters", settings => 'auth_username_format = %Ln')->start } 1 .. 3;
 
 # Servers and their weights.
 sub config (%weights) {

@@ -30,18 +30,8 @@ write_file("$dir/users", join '', map { "user$_:{PLAIN}gate-$_\n" } 1 .. 9);
 
 # Postfix asks this Dovecot about passwords; both have the users, a master user and a shared password.
 my $dovecot = Gatepost::Dovecot->new(name => 'store', cert => $cert, pop3 => 1, sieve_port => free_port(),
+    masters => "$dir/masters", any_user => 'password=shared-secret allow_real_nets=127.0.0.0/8,local',
     settings => dovecot_takes_tokens() . <<"END")->start;
-auth_master_user_separator = *
-passdb {
-  driver = passwd-file
-  master = yes
-  args = scheme=PLAIN $dir/masters
-  result_success = continue
-}
-passdb {
-  driver = static
-  args = password=shared-secret allow_real_nets=127.0.0.0/8,local
-}
 service auth {
   unix_listener $dir/sasl {
     mode = 0666

@@ -20,21 +20,9 @@ my $port = free_port();
 write_file("$dir/masters", "gp:{PLAIN}master-secret\n");
 write_file("$dir/master-password", "master-secret\n");
 write_file("$dir/shared-password", "shared-secret\n");
-my $settings = <<"END";
-auth_master_user_separator = *
-passdb {
-  driver = passwd-file
-  master = yes
-  args = scheme=PLAIN $dir/masters
-  result_success = continue
-}
-passdb {
-  driver = static
-  args = password=shared-secret allow_real_nets=127.0.0.0/8
-}
-END
 my @dovecots = map { Gatepost::Dovecot->new(name => "d$_", address => own_address($_), port => $port,
-    users => 20, settings => $settings)->start } 1, 2;
+    users => 20,
+    masters => "$dir/masters", any_user => 'password=shared-secret allow_real_nets=127.0.0.0/8')->start } 1, 2;
 
 # These ask their proxies for no password; of the second one gatepost is none.
 my @asking_none = map { Gatepost::Dovecot->new(name => $_->[0], users => 0, settings => <<"END")->start }

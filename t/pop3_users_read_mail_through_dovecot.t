@@ -26,21 +26,11 @@ write_file("$dir/$_->[0]", "$_->[1]\n") for ['master-password', 'master-secret']
     ['shared-password', 'bobs-own'], ['staff', 'user9:{PLAIN}gate-9'];
 my $settings = <<"END";
 login_log_format_elements = user=<%u> method=%m rip=%r rport=%b lip=%l %c session=<%{session}>
-auth_master_user_separator = *
-passdb {
-  driver = passwd-file
-  master = yes
-  args = scheme=PLAIN $dir/masters
-  result_success = continue
-}
-passdb {
-  driver = static
-  args = password=bobs-own
-}
 END
 sub dovecot ($n, %option) {
 	return Gatepost::Dovecot->new(name => "d$n", address => own_address($n), pop3 => 1,
-	    pop3_port => $pop3_port, cert => $cert, settings => $settings, users => 20, %option)->start;
+	    pop3_port => $pop3_port, cert => $cert, masters => "$dir/masters", any_user => 'password=bobs-own',
+	    settings => $settings, users => 20, %option)->start;
 }
 my @dovecots = map { dovecot($_) } 1, 2;
 my $stranger = dovecot(3, trusted => '192.0.2.0/24');

@@ -26,19 +26,7 @@ write_file("$dir/masters", "gp:{PLAIN}master-secret\n");
 write_file("$dir/master-password", "master-secret\n");
 write_file("$dir/shared-password", "shared-secret\n");
 my $dovecot = Gatepost::Dovecot->new(name => 'd1', address => own_address(1), port => $port, users => 9,
-    settings => <<"END")->start;
-auth_master_user_separator = *
-passdb {
-  driver = passwd-file
-  master = yes
-  args = scheme=PLAIN $dir/masters
-  result_success = continue
-}
-passdb {
-  driver = static
-  args = password=shared-secret allow_real_nets=127.0.0.0/8
-}
-END
+    masters => "$dir/masters", any_user => 'password=shared-secret allow_real_nets=127.0.0.0/8')->start;
 my $postfix = Gatepost::Postfix->new(name => 'told', xclient => '127.0.0.1', sasl => {})->start;
 
 sub kept_line ($scheme, $user, $password) {

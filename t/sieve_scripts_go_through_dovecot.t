@@ -27,18 +27,11 @@ write_file("$dir/users", "user3:{PLAIN}gate-3\n");
 # d2 has another list of extensions than d1.
 my $settings = <<"END";
 auth_username_format = %Ln
-auth_master_user_separator = *
 login_log_format_elements = user=<%u> rip=%r rport=%{rport} session=<%{session}>
-passdb {
-  driver = passwd-file
-  master = yes
-  args = scheme=PLAIN $dir/masters
-  result_success = continue
-}
 END
 my %extensions = (d1 => 'fileinto vacation envelope', d2 => 'imap4flags fileinto vacation');
 my @dovecots = map { Gatepost::Dovecot->new(name => "d$_", address => own_address($_), port => $port,
-    sieve_port => $sieve_port, users => 30, cert => $cert,
+    sieve_port => $sieve_port, users => 30, cert => $cert, masters => "$dir/masters",
     settings => "$settings\nplugin {\n  sieve_extensions = $extensions{\"d$_\"}\n}\n")->start } 1, 2;
 
 my $config = <<'END';

@@ -16,7 +16,8 @@ $ENV{PATH} .= ':/usr/sbin';	# where dovecot is, and others than root do not look
 
 # name, and perhaps address, port, users => count, trusted => networks, cert => PEM (adds STARTTLS and
 # imaps), pop3 => 1 (adds it, and with cert pop3s), sieve_port => ManageSieve's, relay_port => that of the
-# mail server here which gets what users send (adds submission), settings => text added to the
+# mail server here which gets what users send (adds submission), masters => file of those who may log in
+# for others, any_user => "password=…": whom it lets in under any name, settings => text added to the
 # configuration.
 sub new ($class, %option) {
 	my $name = $option{name} // croak 'a Dovecot needs a name';
@@ -68,6 +69,27 @@ sub config_users ($self) {
 		  chroot =
 		}
 		END
+}
+
+sub config_masters ($self) {
+	my $config = '';
+
+	$config .= <<~"END" if defined $self->{masters};
+		auth_master_user_separator = *
+		passdb {
+		  driver = passwd-file
+		  master = yes
+		  args = scheme=PLAIN $self->{masters}
+		  result_success = continue
+		}
+		END
+	$config .= <<~"END" if defined $self->{any_user};
+		passdb {
+		  driver = static
+		  args = $self->{any_user}
+		}
+		END
+	return $config;
 }
 
 sub config_tls ($self) {
@@ -205,7 +227,7 @@ sub config ($self) {
 		}
 		END
 	return $text . $self->config_users . $self->config_tls . $self->config_pop3 . $self->config_sieve .
-	    $self->config_submission . $self->{settings} . "\n";
+	    $self->config_submission . $self->config_masters . $self->{settings} . "\n";
 }
 
 sub start ($self) {
