@@ -13,6 +13,7 @@
 #include <syslog.h>
 
 #include "base/error.h"
+#include "base/slice.h"
 
 enum log_target { LOG_TARGET_STDERR, LOG_TARGET_SYSLOG, LOG_TARGET_JOURNAL, LOG_TARGET_FILE };
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
@@ -26,10 +27,10 @@ struct log_settings {			/* of one stream */
 	int level;			/* LOG_ERR … LOG_DEBUG: what is worse or equal is written */
 };
 
-/* One field of an event; the value is text or, with text NULL, a number. */
+/* One field of an event; the value is text or, where that has no data, a number. */
 struct log_field {
 	const char *name;
-	const char *text;
+	struct slice text;
 	int64_t number;
 	bool is_ms;			/* the number is milliseconds, told in seconds: 12.345 */
 };
@@ -54,7 +55,7 @@ void log_write(int level, const char *format, ...) __attribute__((format(printf,
 /*
  * An event of the access stream (or, where that is not configured, of the
  * main stream) at LOG_INFO: `name=value` text after `event NAME`, or one
- * JSON object; fields whose text is NULL and number is LOG_FIELD_UNSET are
+ * JSON object; fields without text whose number is LOG_FIELD_UNSET are
  * left out.  Control characters are escaped, so a client cannot forge lines.
  */
 #define LOG_FIELD_UNSET INT64_MIN

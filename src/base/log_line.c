@@ -154,7 +154,7 @@ log_line_set_message(struct log_line *line, struct slice message)
 static bool
 is_set(const struct log_field *field)
 {
-	return field->text != NULL || field->number != LOG_FIELD_UNSET;
+	return field->text.data != NULL || field->number != LOG_FIELD_UNSET;
 }
 
 static void
@@ -164,14 +164,14 @@ append_field(struct log_line *line, const struct log_field *field)
 	bool json = line->format == LOG_FORMAT_JSON;
 
 	buf_printf(out, json ? ",\"%s\":" : " %s=", field->name);
-	if (field->text == NULL && field->is_ms)
+	if (field->text.data == NULL && field->is_ms)
 		buf_printf(out, "%lld.%03d", (long long)(field->number / 1000), (int)(field->number % 1000));
-	else if (field->text == NULL)
+	else if (field->text.data == NULL)
 		buf_printf(out, "%lld", (long long)field->number);
 	else if (json)
-		append_json_string(out, slice_of(field->text));
+		append_json_string(out, field->text);
 	else
-		log_line_quote(slice_of(field->text), out);
+		log_line_quote(field->text, out);
 }
 
 void

@@ -3,6 +3,7 @@
 #include "session/session.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,7 +11,6 @@
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/log_line.h"
-#include "base/xalloc.h"
 #include "proto/mediator.h"
 #include "session/login.h"
 #include "session/relay.h"
@@ -137,9 +137,6 @@ client_text(const struct session *s, bool is_masked, char out[ADDR_TEXT_MAX])
 	return addr_host(&client, out);
 }
 
-/* One that is left out where there is no text. */
-#define TEXT_FIELD(name_, text_) { .name = (name_), .text = (text_), .number = LOG_FIELD_UNSET }
-
 /* The load balancer before us, if one told the client's address. */
 static const char *
 via_text(const struct session *s, char out[ADDR_TEXT_MAX])
@@ -147,84 +144,114 @@ via_text(const struct session *s, char out[ADDR_TEXT_MAX])
 	return s->via != NULL ? addr_host(s->via, out) : NULL;
 }
 
-static void
-write_event(const struct session *s, enum session_events event, const char *reason, bool is_masked)
-{
+/* A line of the access log while it grows. */
+struct event {
+	struct log_field fields[20];
+	size_t count;
 	char client[ADDR_TEXT_MAX], via[ADDR_TEXT_MAX], hashed[32];
-	const struct endpoint *endpoint = session_endpoint(s);
-	struct log_field fields[] = {
-		TEXT_FIELD("session", s->identity.session),
-		TEXT_FIELD("origin", s->identity.origin),
-		TEXT_FIELD("listener", s->listener->name),
-		TEXT_FIELD("protocol", s->proto->name),
-		TEXT_FIELD("client", client_text(s, is_masked, client)),
-		{ .name = "client_port", .number = addr_port(&s->identity.client) },
-		TEXT_FIELD("via", via_text(s, via)),
-		TEXT_FIELD("user", user_text(s, hashed, sizeof(hashed))),
-		TEXT_FIELD("tls", s->identity.tls_version),
-		TEXT_FIELD("cipher", s->identity.tls_cipher),
-		TEXT_FIELD("certificate_user", s->identity.certificate_user),
-		TEXT_FIELD("server", endpoint != NULL ? endpoint->name : NULL),
-		{ .name = "bytes_up", .number = relayed(s, true) },
-		{ .name = "bytes_down", .number = relayed(s, false) },
-		{ .name = "seconds", .number = loop_now(s->worker->loop) - s->accepted_at, .is_ms = true },
-		TEXT_FIELD("reason", reason),
-	};
+};
 
-	log_event(name_event(event), fields, sizeof(fields) / sizeof(fields[0]));
+static void
+add(struct event *event, const struct log_field *field)
+{
+	assert(event->count < sizeof(event->fields) / sizeof(event->fields[0]));
+	event->fields[event->count++] = *field;
+}
+
+static void
+add_slice(struct event *event, const char *name, struct slice text)
+{
+	add(event, &(struct log_field){ .name = name, .text = text, .number = LOG_FIELD_UNSET });
+}
+
+/* Left out where there is no text. */
+static void
+add_text(struct event *event, const char *name, const char *text)
+{
+	if (text != NULL)
+		add_slice(event, name, slice_of(text));
+}
+
+static void
+add_number(struct event *event, const char *name, int64_t number)
+{
+	add(event, &(struct log_field){ .name = name, .number = number });
+}
+
+static void
+add_seconds(struct event *event, int64_t ms)
+{
+	add(event, &(struct log_field){ .name = "seconds", .number = ms, .is_ms = true });
+}
+
+/* Whose session it is. */
+static void
+begin_event(struct event *event, const struct session *s)
+{
+	event->count = 0;
+	add_text(event, "session", s->identity.session);
+	add_text(event, "origin", s->identity.origin);
+	add_text(event, "listener", s->listener->name);
+	add_text(event, "protocol", s->proto->name);
+	add_text(event, "client", client_text(s, s->worker->snapshot->mask_addresses, event->client));
+	add_number(event, "client_port", addr_port(&s->identity.client));
+	add_text(event, "via", via_text(s, event->via));
+	add_text(event, "user", user_text(s, event->hashed, sizeof(event->hashed)));
+}
+
+static void
+write_event(const struct session *s, enum session_events kind, const char *reason)
+{
+	const struct endpoint *endpoint = session_endpoint(s);
+	struct event event;
+
+	begin_event(&event, s);
+	add_text(&event, "tls", s->identity.tls_version);
+	add_text(&event, "cipher", s->identity.tls_cipher);
+	add_text(&event, "certificate_user", s->identity.certificate_user);
+	add_text(&event, "server", endpoint != NULL ? endpoint->name : NULL);
+	add_number(&event, "bytes_up", relayed(s, true));
+	add_number(&event, "bytes_down", relayed(s, false));
+	add_seconds(&event, loop_now(s->worker->loop) - s->accepted_at);
+	add_text(&event, "reason", reason);
+	log_event(name_event(kind), event.fields, (int)event.count);
 }
 
 void
-session_event(const struct session *s, enum session_events event, const char *reason)
+session_event(const struct session *s, enum session_events kind, const char *reason)
 {
-	const struct snapshot *now = s->worker->snapshot;	/* the session's own may be gone */
-
-	if ((now->events & event) != 0 && log_wants_access())
-		write_event(s, event, reason, now->mask_addresses);
+	/* the session's own snapshot may be gone */
+	if ((s->worker->snapshot->events & kind) != 0 && log_wants_access())
+		write_event(s, kind, reason);
 }
 
-/* NULL: there is none. */
-static char *
-text_of(struct slice slice)
+static void
+add_list(struct event *event, const char *name, struct slice list)
 {
-	return slice.len > 0 ? xstrndup(slice.data, slice.len) : NULL;
+	if (list.len > 0)
+		add_slice(event, name, list);
 }
 
 static void
 write_message(const struct session *s, const struct mediated_message *message, int64_t took_ms)
 {
-	char client[ADDR_TEXT_MAX], via[ADDR_TEXT_MAX];
 	const struct endpoint *endpoint = session_endpoint(s);
-	char *from = xstrndup(message->from.data, message->from.len);
-	char *to = text_of(message->recipients), *refused = text_of(message->refused_recipients);
-	char *reply = text_of(message->reply);
 	const char *status = message->is_accepted ? "accepted" : message->is_ours ? "failed" : "refused";
-	struct log_field fields[] = {
-		TEXT_FIELD("session", s->identity.session),
-		TEXT_FIELD("origin", s->identity.origin),
-		TEXT_FIELD("listener", s->listener->name),
-		TEXT_FIELD("protocol", s->proto->name),
-		TEXT_FIELD("client", client_text(s, s->worker->snapshot->mask_addresses, client)),
-		{ .name = "client_port", .number = addr_port(&s->identity.client) },
-		TEXT_FIELD("via", via_text(s, via)),
-		TEXT_FIELD("user", s->identity.user),
-		TEXT_FIELD("from", from),
-		TEXT_FIELD("to", to),
-		TEXT_FIELD("refused_to", refused),
-		{ .name = "accepted", .number = message->accepted },
-		{ .name = "refused", .number = message->refused },
-		{ .name = "size", .number = (int64_t)message->size },
-		TEXT_FIELD("server", endpoint != NULL ? endpoint->name : NULL),
-		TEXT_FIELD("status", status),
-		TEXT_FIELD("reply", reply),
-		{ .name = "seconds", .number = took_ms, .is_ms = true },
-	};
+	struct event event;
 
-	log_event(name_event(SESSION_EVENT_MESSAGE), fields, sizeof(fields) / sizeof(fields[0]));
-	xfree(from);
-	xfree(to);
-	xfree(refused);
-	xfree(reply);
+	begin_event(&event, s);
+	/* also where it is empty: so a bounce is sent */
+	add_slice(&event, "from", message->from.len > 0 ? message->from : slice_of(""));
+	add_list(&event, "to", message->recipients);
+	add_list(&event, "refused_to", message->refused_recipients);
+	add_number(&event, "accepted", message->accepted);
+	add_number(&event, "refused", message->refused);
+	add_number(&event, "size", (int64_t)message->size);
+	add_text(&event, "server", endpoint != NULL ? endpoint->name : NULL);
+	add_text(&event, "status", status);
+	add_list(&event, "reply", message->reply);
+	add_seconds(&event, took_ms);
+	log_event(name_event(SESSION_EVENT_MESSAGE), event.fields, (int)event.count);
 }
 
 void

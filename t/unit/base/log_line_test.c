@@ -98,11 +98,11 @@ only_utf8_passes(void **state)
 }
 
 static const struct log_field fields[] = {
-	{ .name = "session", .text = "7f3a" },
-	{ .name = "user", .text = "bob \"the\\x\"" },
-	{ .name = "empty", .text = "" },
+	{ .name = "session", .text = SLICE_LITERAL("7f3a") },
+	{ .name = "user", .text = SLICE_LITERAL("bob \"the\\x\"") },
+	{ .name = "empty", .text = SLICE_LITERAL("") },
 	{ .name = "absent", .number = LOG_FIELD_UNSET },
-	{ .name = "line", .text = "a\nevent" },
+	{ .name = "line", .text = SLICE_LITERAL("a\nevent") },
 	{ .name = "in", .number = -5 },
 	{ .name = "out", .number = 0 },
 	{ .name = "seconds", .number = 12045, .is_ms = true },

@@ -103,7 +103,7 @@ count_text(const struct buf *in, const char *text)
 static void
 levels_and_streams(void **state)
 {
-	const struct log_field field = { .name = "user", .text = "bob" };
+	const struct log_field field = { .name = "user", .text = SLICE_LITERAL("bob") };
 	struct buf text = { 0 }, events = { 0 };
 
 	(void)state;
