@@ -50,7 +50,6 @@ enum reply {
 	REPLY_AUTH_FAILED,
 	REPLY_REFUSED,		/* no login now, whatever the password: the auth source says why */
 	REPLY_UNAVAILABLE,	/* no server can be had now; the client may stay and try again */
-	REPLY_INTERNAL,		/* a configuration fault on our side */
 	REPLY_TOO_BIG,		/* a literal that is refused before it is read */
 	REPLY_TOO_LONG,		/* last words: endless line or literal */
 	REPLY_TOO_MANY_ERRORS,	/* last words */

@@ -104,7 +104,6 @@ static const char *const replies[] = {
 	[REPLY_AUTH_FAILED]     = "%t NO [AUTHENTICATIONFAILED] Authentication failed.\r\n",
 	[REPLY_REFUSED]         = "%t NO [CONTACTADMIN] %r\r\n",
 	[REPLY_UNAVAILABLE]     = "%t NO [UNAVAILABLE] Account is temporarily unavailable.\r\n",
-	[REPLY_INTERNAL]        = "%t NO [SERVERBUG] Internal error, please try again later.\r\n",
 	[REPLY_TOO_BIG]         = "%t NO [TOOBIG] Literal is too big.\r\n",
 	[REPLY_TOO_LONG]        = "* BYE Command is too long.\r\n",
 	[REPLY_TOO_MANY_ERRORS] = "* BYE Too many invalid commands.\r\n",

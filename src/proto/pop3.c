@@ -77,7 +77,6 @@ static const char *const replies[] = {
 	[REPLY_AUTH_FAILED]     = "-ERR [AUTH] Authentication failed.\r\n",
 	[REPLY_REFUSED]         = "-ERR [AUTH] %r\r\n",
 	[REPLY_UNAVAILABLE]     = "-ERR [SYS/TEMP] Account is temporarily unavailable.\r\n",
-	[REPLY_INTERNAL]        = "-ERR [SYS/PERM] Internal error.\r\n",
 	[REPLY_TOO_BIG]         = "-ERR Command is too long.\r\n",
 	[REPLY_TOO_LONG]        = "-ERR Command is too long.\r\n",
 	[REPLY_TOO_MANY_ERRORS] = "-ERR Too many invalid commands.\r\n",

@@ -109,7 +109,6 @@ static const char *const replies[] = {
 	[REPLY_AUTH_FAILED]     = "NO \"Authentication failed.\"\r\n",
 	[REPLY_REFUSED]         = "NO %q\r\n",
 	[REPLY_UNAVAILABLE]     = "NO (TRYLATER) \"Account is temporarily unavailable.\"\r\n",
-	[REPLY_INTERNAL]        = "NO (TRYLATER) \"Internal error, please try again later.\"\r\n",
 	[REPLY_TOO_BIG]         = "NO \"Literal is too big.\"\r\n",
 	[REPLY_TOO_LONG]        = "BYE \"Command is too long.\"\r\n",
 	[REPLY_TOO_MANY_ERRORS] = "BYE \"Too many invalid commands.\"\r\n",

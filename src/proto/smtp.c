@@ -159,7 +159,6 @@ static const struct verb submission_verbs[] = {
 	[REPLY_SASL_CANCELLED]  = "501 5.7.0 Authentication cancelled.\r\n", \
 	[REPLY_AUTH_FAILED]     = "535 5.7.8 Authentication failed.\r\n", \
 	[REPLY_REFUSED]         = "535 5.7.0 %r\r\n", \
-	[REPLY_INTERNAL]        = "451 4.3.5 Internal error, please try again later.\r\n", \
 	[REPLY_TOO_BIG]         = "500 5.5.2 Command is too long.\r\n", \
 	[REPLY_TOO_LONG]        = "500 5.5.2 Command is too long.\r\n", \
 	[REPLY_TOO_MANY_ERRORS] = "421 4.7.0 Too many errors.\r\n", \

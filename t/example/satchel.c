@@ -80,7 +80,6 @@ static const char *const replies[] = {
 	[REPLY_AUTH_FAILED]     = "NO Wrong name or word.\r\n",
 	[REPLY_REFUSED]         = "NO %r\r\n",
 	[REPLY_UNAVAILABLE]     = "LATER No server is to be had.\r\n",
-	[REPLY_INTERNAL]        = "LATER Internal error.\r\n",
 	[REPLY_TOO_BIG]         = "NO Too much.\r\n",
 	[REPLY_TOO_LONG]        = "NO Too long.\r\n",
 	[REPLY_TOO_MANY_ERRORS] = "NO Too many errors.\r\n",

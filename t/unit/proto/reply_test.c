@@ -44,7 +44,7 @@ letters(void **state)
 	reply_write(&d, REPLY_SYNTAX);
 	memcpy(d.tag, "%n", 3);
 	reply_write(&d, REPLY_SYNTAX);
-	reply_write(&d, REPLY_INTERNAL);
+	reply_write(&d, REPLY_NO_TLS);
 	reply_write(&d, REPLY_UNKNOWN);
 	reply_write_challenge(&d, slice_of("Password:"));
 	reply_write_challenge(&d, slice_of(""));
@@ -72,7 +72,6 @@ texts(void **state)
 	(void)state;
 	assert_string_equal(reply_text(&fake, REPLY_TIMEOUT), "* BYE\r\n");
 	assert_null(reply_text(&fake, REPLY_SYNTAX));
-	assert_null(reply_text(&fake, REPLY_INTERNAL));
 	assert_null(reply_text(&fake, REPLY_NONE));
 }
 
