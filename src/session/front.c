@@ -128,8 +128,7 @@ perform(struct session *s, enum step step)
 		break;
 	case STEP_MEDIATE:
 		front_flush(s);
-		session_enter(s, FRONT_ROUTE);
-		s->login->is_handed_over = true;
+		relay_begin(s);
 		break;
 	case STEP_QUIT:
 		end_with_words(s, END_DONE);
@@ -201,9 +200,7 @@ on_data(struct session *s, struct slice data)
 		return used;
 	if (s->phase == FRONT_COMMAND)
 		front_flush(s);
-	if (s->login->is_handed_over)
-		relay_begin(s);
-	else if (s->phase == FRONT_AUTH || s->phase == FRONT_ROUTE)
+	if (s->phase == FRONT_AUTH || s->phase == FRONT_ROUTE)
 		stream_hold(&s->front);
 	else if (s->phase == FRONT_COMMAND && stream_kept(&s->front) > 0)
 		stream_pause(&s->front);

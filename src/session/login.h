@@ -21,7 +21,6 @@ struct login {
 	char *user;				/* canonical name claimed, or the auth source's for it */
 	int errors, tries;			/* bad commands and wrong guesses; logins begun */
 	bool is_repeatable;			/* another server would take it without the client */
-	bool is_handed_over;			/* the dialogue is over: the mediator is next */
 };
 
 struct login *login_new(struct session *s);
