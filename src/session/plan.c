@@ -26,6 +26,8 @@ const char *
 plan_refusal(const struct pool *pool, const struct auth_answer *answer, const struct credentials *client)
 {
 	bool is_own = answer->pass == NULL && (plan_shows_client(pool) || answer->master != NULL);
+	bool is_empty = is_own ? buf_len(&client->password) == 0 :
+	    answer->pass != NULL && *answer->pass == '\0';
 
 	if (answer->verdict == AUTH_BY_SERVER && (!plan_shows_client(pool) || answer->pass != NULL))
 		return "nobody would check the password: the server is not shown the client's";
@@ -33,6 +35,9 @@ plan_refusal(const struct pool *pool, const struct auth_answer *answer, const st
 		return "the auth source says how to log in, and the pool has `login none`";
 	if (is_own && mechanism_facts[client->mechanism].shown == SHOWN_NOWHERE)
 		return "the server wants a password, and the client has shown none";
+	/* a server that is asked for the name alone would take the user for the master */
+	if (answer->master != NULL && is_empty)
+		return "the auth source names a master user, and there is no password for it";
 	return NULL;
 }
 
@@ -118,8 +123,9 @@ fill_order(struct leg *leg, struct dial_order *order)
 	order->hostname = way->hostname;
 	order->credentials = options->login != LOGIN_NONE ? &way->credentials : NULL;
 	order->login = (enum login_way)options->login;
-	/* the auth source has said with which password */
-	if (order->login == LOGIN_XCLIENT && buf_len(&way->credentials.password) > 0)
+	/* the auth source has said with which password, or who acts for the user */
+	if (order->login == LOGIN_XCLIENT &&
+	    (buf_len(&way->credentials.password) > 0 || buf_len(&way->credentials.authzid) > 0))
 		order->login = LOGIN_PASSWORD;
 	order->wishes = way->wishes;
 	order->wants_capabilities = way->wants_capabilities;

@@ -98,6 +98,7 @@ shows_a_name_alone_where_the_pool_says_so(void **state)
 		{ { .verdict = AUTH_OK, .destuser = "b2" }, "b2" },
 		{ { .verdict = AUTH_OK, .pass = "other" }, NULL },
 		{ { .verdict = AUTH_OK, .master = "m", .pass = "other" }, NULL },
+		{ { .verdict = AUTH_OK, .master = "m", .pass = "" }, NULL },
 	};
 	struct rig rig;
 	struct peer client, *server;
@@ -223,6 +224,12 @@ a_master_user_needs_a_password_to_show(void **state)
 	assert_non_null(plan_refusal(&pool, &answer, &client));
 	answer.pass = "other";
 	assert_null(plan_refusal(&pool, &answer, &client));
+	/* nor does an empty one: a name alone would be the master's */
+	answer.pass = "";
+	assert_non_null(plan_refusal(&pool, &answer, &client));
+	pool.options.login = LOGIN_XCLIENT;
+	assert_non_null(plan_refusal(&pool, &answer, &client));
+	pool.options.login = LOGIN_TRUSTED;
 	answer.pass = answer.master = NULL;
 	assert_null(plan_refusal(&pool, &answer, &client));
 	pool.options.login = LOGIN_PASSWORD;
