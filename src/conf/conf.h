@@ -68,6 +68,7 @@ bool conf_is_set(const struct conf_block *block, const char *directive);
 struct conf_where conf_where(const struct conf_block *block, const char *directive);
 /* "gatepost.conf:12"; returns out. */
 const char *conf_where_text(struct conf_where where, char *out, size_t size);
+enum { CONF_WHERE_MAX = 256 };		/* enough for most */
 
 /* In prepare and check: the value where nobody wrote one; words are split at blanks.  Shown as a default. */
 void conf_set_default(struct conf_context *context, struct conf_block *block, const char *directive,

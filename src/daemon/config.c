@@ -18,7 +18,7 @@
 #include "session/listener_settings.h"
 #include "session/pool_fit.h"
 
-enum { HOSTNAME_MAX = 255, WHERE_MAX = 256 };
+enum { HOSTNAME_MAX = 255 };
 
 static const struct choice auto_word[] = { { "auto", 0 }, { 0 } };
 
@@ -118,7 +118,7 @@ check_bind(struct conf_context *context, const struct bind_walk *end, const stru
 
 	while ((earlier = next_bind(&walk, &owner)) != NULL && earlier != bind) {
 		struct listen_spec other;
-		char where[WHERE_MAX];
+		char where[CONF_WHERE_MAX];
 
 		if (earlier->conf.broken)
 			continue;

@@ -325,6 +325,7 @@ generation_warn(const struct generation *g)
 			tls_context_warn(settings->context);
 	}
 	pool_fit_warn(&g->root->pools);
+	listener_settings_warn(&g->root->listeners);
 }
 
 void

@@ -122,6 +122,7 @@ dial_learn(struct dial *dial, struct slice entry)
 {
 	struct slice names = entry, word = slice_word(&names);
 
+	dial->has_list = true;
 	if (slice_has_prefix_nocase(entry, "AUTH="))
 		names = slice_from(entry, strlen("AUTH="));
 	else if (!slice_equals_nocase(word, "SASL") && !slice_equals_nocase(word, "AUTH")) {
@@ -137,6 +138,7 @@ dial_forget(struct dial *dial)
 {
 	buf_clear(&dial->capabilities);
 	dial->mechanisms = 0;
+	dial->has_list = false;
 }
 
 static const char *

@@ -60,6 +60,7 @@ struct dial {
 	struct buf initial;		/* the initial response, in base64; wiped */
 	struct buf capabilities;	/* before login, capability.h's form, without mechanisms */
 	unsigned mechanisms;		/* likewise, those we know: bits of mechanism.h */
+	bool has_list;			/* the server has told both, be they empty */
 	struct buf capabilities_after;	/* after login, in the server's own form; empty: it did not say */
 	struct buf untagged;		/* lines before the login's final reply that are the client's, raw */
 	struct buf last;		/* the login's final reply, or what ended the dial: a line */

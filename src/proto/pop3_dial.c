@@ -80,15 +80,25 @@ send_capa(struct dial *dial)
 	buf_append_text(&dial->out, "CAPA\r\n");
 }
 
-/* A server that is older than CAPA has no list. */
+/* A server that is older than CAPA is taken to have what such servers have. */
+static void
+learn_floor(struct dial *dial)
+{
+	for (struct slice rest = slice_of(dial->order.proto->capability_floor); rest.len > 0;)
+		dial_learn(dial, capability_next(&rest));
+}
+
 static enum answer
 begin_list(struct dial *dial, enum answer status)
 {
-	if (status == ANSWER_REFUSED)
+	if (status == ANSWER_REFUSED) {
+		learn_floor(dial);
 		return ANSWER_OK;
+	}
 	if (status != ANSWER_OK)
 		return status;
 	dial->notes |= NOTE_LISTED;
+	dial->has_list = true;
 	return ANSWER_MORE;
 }
 

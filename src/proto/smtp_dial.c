@@ -63,10 +63,12 @@ read_ehlo(struct dial *dial, struct slice line)
 	struct smtp_reply reply;
 	enum answer answer = read_reply(dial, line, 250, &reply);
 
-	if (is_first)
+	if (is_first) {
 		dial_forget(dial);
-	else if (answer != ANSWER_GARBLED)
+		dial->has_list = answer == ANSWER_OK || answer == ANSWER_MORE;
+	} else if (answer != ANSWER_GARBLED) {
 		dial_learn(dial, slice_trim(reply.text));
+	}
 	return answer;
 }
 

@@ -29,8 +29,8 @@ bool xclient_is_wanted(const struct dial *dial);
 void xclient_send(struct dial *dial);
 bool xclient_takes(struct slice taken, const char *name);	/* "ADDR PORT": one of these names? */
 /*
- * Writes all that is told in this form, value by value; the first is the client's address.  Of it only what
- * is among `taken`, where this is not NULL.
+ * Writes all that is told in this form, value by value, the client's address first where it is known; only
+ * what is among `taken`, where this is not NULL.
  */
 void xclient_tell(struct dial *dial, const struct identity *identity, enum xclient_form form,
     const struct slice *taken, void (*write)(struct dial *dial, const char *name, struct slice value));

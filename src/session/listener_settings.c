@@ -11,6 +11,7 @@
 #include "balance/pool.h"
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/log.h"
 #include "net/local.h"
 #include "proto/capability.h"
 #include "proto/mediator.h"
@@ -153,8 +154,9 @@ static const struct directive listener_directives[] = {
 	    "counts as one on TLS. Nobody else can send such a header."),
 	CONF_STRINGS(struct listener_settings, capabilities, "auto", 0,
 	    "What is announced before the login: `auto`, what all servers of the pool are known to have; or "
-	    "a fixed list, with tokens where `mechanisms` names them. The proxy's own words (below, by "
-	    "protocol) are never taken from either."),
+	    "a fixed list, with tokens where `mechanisms` names them; `\"\"` is the empty "
+	    "one. The proxy's own words (below, by protocol) are never taken from either: in a list they "
+	    "have no effect, and a warning says so."),
 	CONF_HOST(struct listener_settings, hostname, "that of the root", CONF_COMPUTED,
 	    "Our name in greetings of this listener."),
 	{ 0 }
@@ -382,17 +384,9 @@ check_routes(struct conf_problems *problems, const struct listener_settings *l)
 static void
 check_capabilities(struct conf_problems *problems, const struct listener_settings *l)
 {
-	if (l->announced == NULL || conf_origin(&l->conf, "capabilities") != CONF_ORIGIN_WRITTEN)
-		return;
-	for (size_t i = 0; i < l->capabilities.count; i++) {
-		const char *word = l->capabilities.items[i];
-
-		if (strcmp(word, "auto") == 0)
+	for (size_t i = 0; l->announced != NULL && i < l->capabilities.count; i++)
+		if (strcmp(l->capabilities.items[i], "auto") == 0)
 			conf_error_at_value(problems, &l->conf, "capabilities", i, "auto stands alone");
-		else if (capability_is_own(slice_of(word), l->proto))
-			conf_error_at_value(problems, &l->conf, "capabilities", i,
-			    "%s has no effect: it is not for a list to say with %s", word, l->protocol);
-	}
 }
 
 /* What users and servers leave is seen later; here, whether anything can be left at all. */
@@ -475,5 +469,33 @@ listener_settings_check(struct conf_context *context, const struct conf_list *li
 
 		if (!l->conf.broken)
 			check_listener(context->problems, l);
+	}
+}
+
+static void
+warn_of_capability(const struct listener_settings *l, size_t i)
+{
+	const char *word = l->capabilities.items[i];
+	char where[CONF_WHERE_MAX];
+
+	if (*word != '\0' && capability_is_own(slice_of(word), l->proto))
+		log_write(LOG_WARNING,
+		    "%s: listener %s: %s in `capabilities` has no effect: the proxy speaks for it",
+		    conf_where_text(conf_where(&l->conf, "capabilities"), where, sizeof(where)),
+		    l->conf.title, word);
+}
+
+void
+listener_settings_warn(const struct conf_list *listeners)
+{
+	for (size_t i = 0; i < listeners->count; i++) {
+		const struct listener_settings *l = listeners->items[i];
+
+		/* what a `default` block says for listeners of several protocols holds where it can */
+		if (l->conf.broken || l->announced == NULL ||
+		    conf_origin(&l->conf, "capabilities") != CONF_ORIGIN_WRITTEN)
+			continue;
+		for (size_t k = 0; k < l->capabilities.count; k++)
+			warn_of_capability(l, k);
 	}
 }

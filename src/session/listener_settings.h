@@ -66,6 +66,7 @@ void listener_settings_prepare(struct conf_context *context, const struct conf_l
 void listener_settings_check(struct conf_context *context, const struct conf_list *listeners);
 /* Where its sessions go: its pool and then, up to i = route.count, those of its routes; NULL: not written. */
 struct pool *listener_pool(const struct listener_settings *l, size_t i);
+void listener_settings_warn(const struct conf_list *listeners);	/* logs what has no effect */
 bool listener_trusts(const struct listener_settings *l, const struct addr *peer);
 bool listener_wants_header(const struct listener_settings *l, const struct addr *peer);	/* a PROXY header */
 int listener_bare_newline(const struct listener_settings *l, const struct addr *client);

@@ -32,56 +32,63 @@ hash_of(const struct listener_settings *settings)
 {
 	uint64_t hash = 0;
 
-	for (size_t i = 0; i <= settings->route.count; i++)
+	/* a list that is written depends on no server */
+	for (size_t i = 0; settings->announced == NULL && i <= settings->route.count; i++)
 		hash = pool_hash(hash, listener_pool(settings, i));
 	return hash;
 }
 
-/* What all servers that were ever seen announce, with those before; whether one was, now or before. */
-static bool
-take_learned(const struct pool *pool, bool learned, struct offer *offer)
+/*
+ * What all of the pool's servers that were ever seen announce, and those before; *learned tells whether one
+ * was.  Returns the mechanisms of this pool's, or, where none was seen, those given.
+ */
+static unsigned
+take_learned(const struct pool *pool, bool *learned, struct buf *list, unsigned unseen)
 {
+	unsigned mechanisms = 0;
+	bool is_first = true;
+
 	for (size_t i = 0; i < pool->endpoint_count; i++) {
 		struct buf one = { 0 };
-		unsigned mechanisms;
+		unsigned its;
 
 		if (endpoint_capabilities_hash(pool->endpoints[i]) == 0)
 			continue;
-		mechanisms = endpoint_capabilities(pool->endpoints[i], &one);
-		if (learned) {
-			capability_intersect(&offer->list, buf_slice(&one));
-			offer->mechanisms &= mechanisms;
-			buf_clear(&one);
-		} else {
-			offer->list = one;
-			offer->mechanisms = mechanisms;
-		}
-		learned = true;
+		its = endpoint_capabilities(pool->endpoints[i], &one);
+		mechanisms = is_first ? its : mechanisms & its;
+		is_first = false;
+		if (*learned)
+			capability_intersect(list, buf_slice(&one));
+		else
+			buf_append_slice(list, buf_slice(&one));
+		buf_clear(&one);
+		*learned = true;
 	}
-	return learned;
+	return is_first ? unseen : mechanisms;
 }
 
 static struct offer *
 offer_new(const struct listener_settings *settings, uint64_t hash)
 {
 	struct offer *offer = xcalloc(1, sizeof(*offer));
+	unsigned written = auth_written(&settings->auth);
 	bool learned = false;
-	unsigned announced;
 
 	offer->settings = settings;
 	offer->hash = hash;
 	offer->references = 1;
-	for (size_t i = 0; settings->announced == NULL && i <= settings->route.count; i++)
-		learned = take_learned(listener_pool(settings, i), learned, offer);
-	announced = offer->mechanisms;
-	if (!learned) {
-		announced = auth_written(&settings->auth);
+	offer->mechanisms = ~0U;
+	for (size_t i = 0; i <= settings->route.count; i++) {
+		const struct pool *pool = listener_pool(settings, i);
+		unsigned announced = written;
+
+		if (settings->announced == NULL)
+			announced = take_learned(pool, &learned, &offer->list, written);
+		offer->mechanisms &= plan_mechanisms(pool, announced);
+	}
+	if (!learned)
 		buf_append_text(&offer->list,
 		    settings->announced != NULL ? settings->announced : settings->proto->capability_floor);
-	}
-	offer->mechanisms = ~0U;
-	for (size_t i = 0; i <= settings->route.count; i++)
-		offer->mechanisms &= plan_mechanisms(listener_pool(settings, i), announced);
 	return offer;
 }
 
@@ -143,8 +150,8 @@ offer_learn(struct endpoint *endpoint, const struct back *back)
 	const struct dial *dial = back->dial;
 	struct buf list = { 0 };
 
-	/* a server older than such lists, or one that was told HELO */
-	if (dial == NULL || (buf_len(&dial->capabilities) == 0 && dial->mechanisms == 0))
+	/* one that was told HELO has announced nothing */
+	if (dial == NULL || !dial->has_list)
 		return;
 	capability_pass(buf_slice(&dial->capabilities), dial->order.proto, &list);
 	endpoint_learn(endpoint, &back->try->plan->to, buf_slice(&list), dial->mechanisms);

@@ -14,8 +14,6 @@
 #include "base/log.h"
 #include "session/listener_settings.h"
 
-enum { WHERE_MAX = 256 };
-
 struct way {				/* a pool's way of logging in, or of telling who the client is */
 	const char *directive;
 	const struct choice *choices;
@@ -302,7 +300,7 @@ pool_fit_warn(const struct conf_list *pools)
 	for (size_t i = 0; i < pools->count; i++) {
 		const struct pool *pool = pools->items[i];
 		const struct proto *proto = pool->conf.broken ? NULL : proto_find(pool->protocol);
-		char where[WHERE_MAX];
+		char where[CONF_WHERE_MAX];
 
 		if (proto == NULL || proto->forward_none_warning == NULL ||
 		    pool->options.forward != FORWARD_NONE)

@@ -13,6 +13,7 @@
 #include "auth/auth.h"
 #include "session/back.h"
 #include "session/offer.h"
+#include "session/route_rule.h"
 
 static const int weights[] = { 1, 1 };
 
@@ -50,6 +51,17 @@ learn(struct rig *rig, size_t i, const char *capabilities)
 		dial_learn(&try.dial, slice_take(&rest, '\n'));
 	offer_learn(endpoint, &(struct back){ .try = &try, .dial = &try.dial });
 	dial_wipe(&try.dial);
+}
+
+static void
+learn_nothing(struct rig *rig, size_t i)
+{
+	struct endpoint *endpoint = rig->fixture.pool.endpoints[i];
+	const struct back_plan plan = { .to = endpoint_addr(endpoint) };
+	struct back_try try = { .plan = &plan, .dial.order.proto = rig->settings.proto,
+		.dial.has_list = true };
+
+	offer_learn(endpoint, &(struct back){ .try = &try, .dial = &try.dial });
 }
 
 static void
@@ -92,7 +104,7 @@ offers_what_all_servers_have(void **state)
 	rig_close(&rig);
 }
 
-/* POP3 without CAPA, or who was told HELO: no list is not an empty one. */
+/* Who was told HELO: no list is not an empty one. */
 static void
 learns_nothing_where_nothing_was_announced(void **state)
 {
@@ -109,6 +121,21 @@ learns_nothing_where_nothing_was_announced(void **state)
 	learn(&rig, 0, "AUTH=PLAIN\n");
 	expect_list(&rig, "");
 	offer_learn(rig.fixture.pool.endpoints[0], &(struct back){ 0 });
+	rig_close(&rig);
+}
+
+/* An EHLO without a keyword is an answer: nothing may be offered that this server does not have. */
+static void
+an_empty_list_is_learned(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig);
+	learn(&rig, 0, "IDLE\nMOVE\n");
+	expect_list(&rig, "IDLE\nMOVE\n");
+	learn_nothing(&rig, 1);
+	expect_list(&rig, "");
 	rig_close(&rig);
 }
 
@@ -152,6 +179,34 @@ leaves_mechanisms_that_can_be_passed_on(void **state)
 	rig.fixture.pool.options.login = LOGIN_MASTER;
 	expect_mechanisms(&rig, ~0U);
 	rig_close(&rig);
+}
+
+/* A pool whose servers were not seen is no reason to offer what another's can do. */
+static void
+each_pool_counts_by_its_own_servers(void **state)
+{
+	const unsigned passwords = mechanisms_of_kind(CREDENTIAL_PASSWORD);
+	struct rig rig, other;
+	struct route_rule rule = { .pool = NULL };
+	void *rules[] = { &rule };
+
+	(void)state;
+	rig_open(&rig);
+	rig_open(&other);
+	rig.fixture.pool.options.login = other.fixture.pool.options.login = LOGIN_PASSWORD;
+	rule.pool = &other.fixture.pool;
+	rig.settings.route = (struct conf_list){ rules, 1 };
+	learn(&other, 0, "AUTH=XOAUTH2\nIDLE\n");
+	expect_mechanisms(&rig, passwords);
+	learn(&rig, 0, "AUTH=XOAUTH2\nIDLE\n");
+	expect_mechanisms(&rig, passwords | MECHANISM_BIT(MECHANISM_XOAUTH2));
+	/* who is not shown the token need not take it */
+	offers_forget(&rig.worker);
+	other.fixture.pool.options.login = LOGIN_MASTER;
+	learn(&other, 0, "AUTH=PLAIN\nIDLE\n");
+	expect_mechanisms(&rig, passwords | MECHANISM_BIT(MECHANISM_XOAUTH2));
+	rig_close(&rig);
+	rig_close(&other);
 }
 
 /* Who says what is announced is taken by the word; so is `mechanisms` before a server was seen. */
@@ -253,8 +308,10 @@ main(void)
 		cmocka_unit_test(offers_the_floor_before_a_server_was_seen),
 		cmocka_unit_test(offers_what_all_servers_have),
 		cmocka_unit_test(learns_nothing_where_nothing_was_announced),
+		cmocka_unit_test(an_empty_list_is_learned),
 		cmocka_unit_test(leaves_out_what_the_proxy_says_itself),
 		cmocka_unit_test(leaves_mechanisms_that_can_be_passed_on),
+		cmocka_unit_test(each_pool_counts_by_its_own_servers),
 		cmocka_unit_test(offers_tokens_that_are_written),
 		cmocka_unit_test(keeps_to_a_written_list),
 		cmocka_unit_test(is_made_anew_only_when_a_server_changed),
