@@ -48,6 +48,16 @@ listener tcp { bind 127.0.0.1:1025; pool tcp }
 END
 is_deeply([run_gatepost('-t', '-c', $good)], ["configuration is good\n", '', 0], 'a good one is called good');
 
+my $odd = write_file(test_dir() . '/odd.conf', <<'END');
+pool imap { server b1 { address 127.0.0.1 } }
+listener imap { bind 127.0.0.1:1143; pool imap; starttls off; plaintext_login yes
+    capabilities IDLE STARTTLS "" MOVE }
+END
+($out, $err, $status) = run_gatepost('-t', '-c', $odd);
+is($status, 0, 'what has no effect does no harm');
+like($err, qr/odd\.conf:3: listener imap: STARTTLS in `capabilities` has no effect/, 'and is told');
+is(scalar(() = $err =~ /no effect/g), 1, 'of nothing else');
+
 ($out, $err, $status) = run_gatepost('-x');
 is($status >> 8, 2, 'a wrong option ends with status 2');
 like($err, qr/^usage: gatepost/m, 'and the usage');
