@@ -24,7 +24,7 @@ struct balance_key;
 
 /* To count something more takes a row here. */
 #define ENDPOINT_COUNTERS(row) \
-	row(sessions, "Sessions that the server took.") \
+	row(sessions, "Tries that the server took; a binding may have sent the session elsewhere then.") \
 	row(connect_failures, "Tries that could not connect.") \
 	row(timeouts, "Tries that the server took too long for.") \
 	row(tls_failures, "Tries that failed in the TLS handshake.") \

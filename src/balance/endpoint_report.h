@@ -11,7 +11,7 @@
 #include "balance/endpoint.h"
 
 enum endpoint_result {
-	ENDPOINT_OK,			/* connected, and logged in where there is a login */
+	ENDPOINT_OK,			/* connected, and logged in where there is a login; see below */
 	ENDPOINT_CONNECT_FAILED,	/* refused, unreachable */
 	ENDPOINT_TIMED_OUT,		/* while connecting, or later */
 	ENDPOINT_TLS_FAILED,
@@ -35,7 +35,9 @@ void endpoint_observe(const struct endpoint_observer *observer);
 
 /*
  * A session's outcome, once for each try, on the worker's own thread; took_ms: from the connect on.  Neither
- * a health check reports here nor a try that its client gave up.  OWN_FAULT is counted and not observed.
+ * a health check reports here nor a try that we gave up, or its client.  OWN_FAULT is counted and not
+ * observed.  OK is the server's word: it stands where the session then does not stay, since its user was
+ * bound elsewhere (that is another try), or waits for a binding and either side leaves.
  */
 void endpoint_report(struct endpoint *e, int worker, enum endpoint_result result, int64_t took_ms);
 const char *endpoint_result_text(enum endpoint_result result);		/* "TLS failed" */

@@ -138,12 +138,12 @@ static void
 on_back(struct back *back, enum back_event event, void *owner)
 {
 	struct leg *leg = owner;
+	/* of one that was ready before, and waits for a binding, it was told */
+	bool is_outcome = event == BACK_EVENT_READY || back->phase != BACK_READY;
 
-	/* what comes to a back that was ready, and waits for a binding, is no other try's outcome */
-	if (!leg->way->was_reported)
+	if (is_outcome)
 		endpoint_report(leg->way->route.endpoint, leg->session->worker->index,
 		    back_result(back, event), back_took(back));
-	leg->way->was_reported = event == BACK_EVENT_READY;
 	switch (event) {
 	case BACK_EVENT_READY:
 		offer_learn(leg->way->route.endpoint, back);
@@ -171,7 +171,6 @@ on_routed(struct route *route, struct endpoint *endpoint, void *owner)
 		return;
 	}
 	plan_fill(leg, endpoint);
-	leg->way->was_reported = false;
 	leg->back = xcalloc(1, sizeof(*leg->back));
 	back_start(leg->back, loop_of(leg), &leg->way->plan, on_back, leg);
 }

@@ -55,7 +55,6 @@ struct leg_way {
 	struct back_plan_tls tls;
 	const char *why;			/* of LEG_UNAVAILABLE */
 	bool is_redirected, is_placed_anew;
-	bool was_reported;			/* the outcome of the dial at hand */
 };
 
 struct leg {

@@ -85,6 +85,15 @@ nobody_new_is_bound_to_a_drained_server(void **state)
 	bound_close(&rig);
 }
 
+static void
+expect_reports(const struct rig *rig, size_t server, uint64_t taken)
+{
+	const struct endpoint_counters *counters = &endpoint_at(rig, server)->counters[0];
+
+	assert_true(tally_read(&counters->sessions) == taken);
+	assert_true(tally_read(&counters->dialogue_failures) == 0);
+}
+
 /* Two first logins at once, on two workers: the later one follows before its client hears of it. */
 static void
 who_is_bound_elsewhere_meanwhile_goes_there(void **state)
@@ -112,6 +121,9 @@ who_is_bound_elsewhere_meanwhile_goes_there(void **state)
 	agree(second, &client);
 	assert_ptr_equal(s->leg->endpoint, endpoint_at(&rig, !home));
 	assert_int_equal(guest.kicks, 0);
+	/* either server has taken one */
+	expect_reports(&rig, home, 1);
+	expect_reports(&rig, !home, 1);
 	affinity_close(&guest.lease);
 	peer_close(&client);
 	bound_close(&rig);
@@ -301,6 +313,38 @@ who_leaves_while_it_waits_holds_nothing(void **state)
 	bound_close(&rig);
 }
 
+/* It has its outcome from the server's OK on: a loss behind that is none, and what follows another try. */
+static void
+a_try_has_one_outcome(void **state)
+{
+	struct rig rig;
+	struct guest guest;
+	struct peer client, *server;
+	size_t home;
+
+	(void)state;
+	bound_open(&rig, "");
+	home = home_of_bob(&rig);
+	guest_come(&guest, &rig, name_of(&rig, home));
+	endpoint_set_down(endpoint_at(&rig, home), true);
+	ask_in(&rig, &client);
+	server = serve(&rig, !home);
+	expect_reports(&rig, !home, 0);
+	peer_say(server, "L OK done\r\n");
+	await(rig.loop, &guest.kicks, 1);
+	expect_reports(&rig, !home, 1);
+	peer_close(server);
+	server = serve(&rig, !home);
+	expect_reports(&rig, !home, 1);
+	peer_say(server, "L OK [CAPABILITY IMAP4rev1] done\r\n");
+	affinity_close(&guest.lease);
+	peer_expect(&client, "a OK [CAPABILITY IMAP4rev1] done\r\n");
+	expect_reports(&rig, !home, 2);
+	expect_reports(&rig, home, 0);
+	peer_close(&client);
+	bound_close(&rig);
+}
+
 static void
 a_server_that_is_no_more_is_replaced(void **state)
 {
@@ -458,6 +502,7 @@ main(void)
 		cmocka_unit_test(a_login_waits_for_the_kicked_to_go),
 		cmocka_unit_test(but_not_for_ever),
 		cmocka_unit_test(who_leaves_while_it_waits_holds_nothing),
+		cmocka_unit_test(a_try_has_one_outcome),
 		cmocka_unit_test(a_server_that_is_no_more_is_replaced),
 		cmocka_unit_test(an_old_session_replaces_no_new_server),
 		cmocka_unit_test(a_failed_connect_sends_nobody_elsewhere),
