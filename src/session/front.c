@@ -232,7 +232,7 @@ on_tls_ready(struct session *s)
 
 /*
  * A client may half-close behind a pipelined login, and leaves where that fails: this comes again when the
- * stream is resumed.  In the queue it has no place then.
+ * stream is resumed.  In the queue it has no place then; who comes there later: session_queued.
  */
 static void
 on_closed(struct session *s)

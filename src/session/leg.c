@@ -175,6 +175,15 @@ on_routed(struct route *route, struct endpoint *endpoint, void *owner)
 	back_start(leg->back, loop_of(leg), &leg->way->plan, on_back, leg);
 }
 
+static void
+on_queued(struct route *route, void *owner)
+{
+	struct leg *leg = owner;
+
+	(void)route;
+	leg->on_event(leg, LEG_QUEUED);
+}
+
 /* Time that was spent stays spent. */
 void
 leg_route(struct leg *leg, struct endpoint *fixed)
@@ -188,6 +197,7 @@ leg_route(struct leg *leg, struct endpoint *fixed)
 		.fixed = fixed,
 		.deadline = way->route.deadline,
 		.on_routed = on_routed,
+		.on_queued = on_queued,
 		.owner = leg,
 	};
 	route_start(&way->route);

@@ -22,6 +22,7 @@ struct leg;
 struct session;
 
 enum leg_event {
+	LEG_QUEUED,		/* waits for room at its server, perhaps once more; another one follows */
 	LEG_READY,		/* logged in, and the user is bound there: the stream is the owner's */
 	LEG_REFUSED,		/* login or client, in words that the back's dial has; nobody else is asked */
 	LEG_UNAVAILABLE,	/* no server can be had: way->why */

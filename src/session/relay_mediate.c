@@ -542,6 +542,9 @@ on_leg(struct leg *leg, enum leg_event event)
 	struct session *s = leg->session;
 
 	switch (event) {
+	case LEG_QUEUED:
+		session_queued(s);
+		break;
 	case LEG_READY:
 		attach(s);
 		go_on(s);

@@ -92,6 +92,7 @@ take_or_wait(struct route *route, struct endpoint *endpoint)
 		return;
 	}
 	loop_timer_set(route->loop, &route->timer, until);
+	route->on_queued(route, route->owner);
 }
 
 static void

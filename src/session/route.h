@@ -19,6 +19,8 @@ struct route;
  * cancelled or tried again.  The callback may cancel the route, and end its session.
  */
 typedef void route_callback(struct route *route, struct endpoint *endpoint, void *owner);
+/* It has come into a queue; the same may be done. */
+typedef void route_queued_callback(struct route *route, void *owner);
 
 struct route {
 	/* The caller's to fill in; all else is zero, but for the deadline of a login that is routed again. */
@@ -27,6 +29,7 @@ struct route {
 	struct slice user;			/* the key; outlives the route; empty: there is none */
 	struct endpoint *fixed;			/* no other will do, or NULL; the route takes the reference */
 	route_callback *on_routed;
+	route_queued_callback *on_queued;
 	void *owner;
 
 	int64_t deadline;			/* of the pool's login_timeout; 0 before the first try */

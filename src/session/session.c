@@ -372,6 +372,13 @@ session_drop_legs(struct session *s)
 		leg_drop(&s->leg);
 }
 
+void
+session_queued(struct session *s)
+{
+	if (stream_has_ended(&s->front))
+		session_end(s, END_CLIENT_LEFT);
+}
+
 const struct endpoint *
 session_endpoint(const struct session *s)
 {

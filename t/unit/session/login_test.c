@@ -356,6 +356,31 @@ waits_in_the_queue_or_leaves_it(void **state)
 	rig_close(&rig);
 }
 
+/* Nobody is waited with who has left while the first server was dialled. */
+static void
+who_has_closed_gets_no_place_in_the_queue(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+
+	(void)state;
+	rig_open(&rig, 2, "imap", "balance roundrobin; max_connections 1", "");
+	assert_true(endpoint_take(endpoint_at(&rig, 1)));
+	rig_client(&rig, &client);
+	peer_expect(&client, client_greeting);
+	peer_say(&client, "a LOGIN bob secret\r\n");
+	server = door_accept(&rig.doors[0]);
+	stream_shut(&client.stream);
+	turn_a_little(rig.loop);
+	assert_int_equal(client.is_gone, 0);
+	peer_say(server, "* BYE not now\r\n");
+	peer_expect_end(&client);
+	assert_int_equal(waiter_count(&endpoint_at(&rig, 1)->queue), 0);
+	endpoint_release(endpoint_at(&rig, 1));
+	peer_close(&client);
+	rig_close(&rig);
+}
+
 int
 main(void)
 {
@@ -374,6 +399,7 @@ main(void)
 		cmocka_unit_test(reads_no_endless_pipeline),
 		cmocka_unit_test(what_is_read_before_the_login_does_not_stay),
 		cmocka_unit_test(waits_in_the_queue_or_leaves_it),
+		cmocka_unit_test(who_has_closed_gets_no_place_in_the_queue),
 	};
 
 	return cmocka_run_group_tests(tests, quiet_log, end_log);

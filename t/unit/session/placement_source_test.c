@@ -285,6 +285,32 @@ a_wait_without_a_login_timeout_has_none(void **state)
 	}
 }
 
+/* While the auth source was asked. */
+static void
+who_has_closed_gets_no_place_in_the_queue(void **state)
+{
+	struct rig rig;
+	struct peer client;
+	struct session *s;
+	size_t home;
+
+	(void)state;
+	decided_open(&rig, "bob:{PLAIN}secret:delay_until=SOON\n",
+	    &(struct rig_text){ .farm = "affinity 15m", .pool = "max_connections 1" });
+	home = home_of_bob(&rig);
+	assert_true(endpoint_take(endpoint_at(&rig, home)));
+	s = ask_in(&rig, &client);
+	reach(&rig, STAGE_DELAY, NULL, s, &client);
+	stream_shut(&client.stream);
+	turn_a_little(rig.loop);
+	assert_int_equal(s->phase, FRONT_AUTH);
+	loop_timer_set(rig.loop, &s->login->delay, loop_now(rig.loop));
+	peer_expect_end(&client);
+	endpoint_release(endpoint_at(&rig, home));
+	peer_close(&client);
+	bound_close(&rig);
+}
+
 static void
 the_sources_server_is_the_first_choice(void **state)
 {
@@ -624,6 +650,7 @@ main(void)
 		cmocka_unit_test(a_bound_server_that_goes_down_is_replaced),
 		cmocka_unit_test(nothing_is_left_behind_at_any_stage),
 		cmocka_unit_test(a_wait_without_a_login_timeout_has_none),
+		cmocka_unit_test(who_has_closed_gets_no_place_in_the_queue),
 		cmocka_unit_test(the_sources_server_is_the_first_choice),
 		cmocka_unit_test(and_moves_nobody_before_the_servers_ok),
 		cmocka_unit_test(a_host_without_a_port_is_its_server),

@@ -15,7 +15,7 @@ enum { LONG_MS = 60000 };
 
 struct answer {
 	struct route route;
-	int count;
+	int count, queued;
 	struct endpoint *endpoint;
 };
 
@@ -34,6 +34,23 @@ on_routed(struct route *route, struct endpoint *endpoint, void *owner)
 	answer->count++;
 	answer->endpoint = endpoint;
 	loop_stop(route->loop);
+}
+
+static void
+on_queued(struct route *route, void *owner)
+{
+	struct answer *answer = owner;
+
+	assert_ptr_equal(route, &answer->route);
+	assert_true(route->is_queued);
+	answer->queued++;
+}
+
+static void
+on_queued_leave(struct route *route, void *owner)
+{
+	on_queued(route, owner);
+	route_cancel(route);
 }
 
 static void
@@ -73,7 +90,7 @@ start(struct rig *rig, int i)
 	struct slice user = SLICE_LITERAL("bob");
 
 	rig->answers[i].route = (struct route){ .loop = rig->loop, .pool = &rig->fixture.pool, .user = user,
-		.on_routed = on_routed, .owner = &rig->answers[i] };
+		.on_routed = on_routed, .on_queued = on_queued, .owner = &rig->answers[i] };
 	route_start(&rig->answers[i].route);
 }
 
@@ -255,6 +272,7 @@ a_full_server_is_passed_over_and_the_last_waited_for(void **state)
 	start(&rig, 1);
 	assert_int_equal(rig.answers[1].count, 1);
 	assert_true(rig.answers[1].route.is_queued);
+	assert_int_equal(rig.answers[1].queued, 1);
 	endpoint_release(second);
 	route_cancel(&rig.answers[0].route);
 	assert_non_null(expect_answer(&rig, 1, 2));
@@ -286,6 +304,29 @@ gets_the_room_that_another_leaves(void **state)
 }
 
 /* The time for the login begins with the first server that is to be had, not with the wait for it. */
+static void
+may_leave_as_soon_as_it_is_queued(void **state)
+{
+	static const int weights[] = { 1, 1 };
+	struct rig rig;
+	struct route *route = &rig.answers[0].route;
+
+	(void)state;
+	rig_open(&rig, BALANCER_leastconn, weights, 2);
+	set_max(&rig, 1);
+	start(&rig, 0);
+	route->on_queued = on_queued_leave;
+	assert_true(endpoint_take(rig.fixture.pool.endpoints[expect_answer(&rig, 0, 1) ==
+	    rig.fixture.pool.endpoints[0]]));
+	route_again(route);
+	assert_int_equal(rig.answers[0].queued, 1);
+	turn_a_little(rig.loop);
+	assert_int_equal(rig.answers[0].count, 1);
+	assert_int_equal(connections(&rig, 0) + connections(&rig, 1), 1);
+	endpoint_release(rig.fixture.pool.endpoints[connections(&rig, 0) == 0]);
+	rig_close(&rig);
+}
+
 static void
 the_queue_takes_nothing_off_the_logins_time(void **state)
 {
@@ -434,6 +475,7 @@ main(void)
 		cmocka_unit_test(gives_up_when_the_login_took_too_long),
 		cmocka_unit_test(a_full_server_is_passed_over_and_the_last_waited_for),
 		cmocka_unit_test(gets_the_room_that_another_leaves),
+		cmocka_unit_test(may_leave_as_soon_as_it_is_queued),
 		cmocka_unit_test(the_queue_takes_nothing_off_the_logins_time),
 		cmocka_unit_test(is_told_when_the_queue_took_too_long),
 		cmocka_unit_test(the_queue_has_its_time_behind_tries_too),
