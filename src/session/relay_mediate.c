@@ -7,6 +7,8 @@
  */
 #include "session/relay.h"
 
+#include <assert.h>
+
 #include "auth/users.h"
 #include "balance/endpoint.h"
 #include "balance/pool.h"
@@ -66,6 +68,7 @@ deliver(struct session *s, struct mediation *m, struct pipe *pipe)
 	if (server != NULL)
 		write_own(&server->stream, &m->to_server);
 	buf_clear(&m->to_server);
+	assert(m->pass.len == 0 || server != NULL);
 	if (m->pass.len > 0)
 		pipe_data(pipe, m->pass);
 	if (m->why != NULL)
