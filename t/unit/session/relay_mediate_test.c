@@ -6,6 +6,8 @@
  */
 #include "client.h"
 
+#include "proto/mediator.h"
+#include "proto/proto.h"
 #include "session/relay.h"
 
 #define LOST "451 4.3.0 Mail server was lost, try again later\r\n"
@@ -521,6 +523,121 @@ who_idles_within_a_mail_is_told(void **state)
 	rig_close(&rig);
 }
 
+/* That time is not the client's: a reload that tells it to go does not start its clock. */
+static void
+a_reload_while_a_server_is_dialled_costs_no_time(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+	struct session *s;
+
+	(void)state;
+	s = mx_open(&rig, 1, &client, "idle_timeout 300ms; reply_timeout 300ms");
+	peer_say(&client, group);
+	await(rig.loop, &rig.doors[0].count, 1);
+	relay_leave_at(s, loop_now(rig.loop) + 100);
+	assert_false(loop_timer_is_set(&s->timer));
+	wait_ms(rig.loop, 500);
+	server = serve(&rig, 0);
+	peer_expect(server, group);
+	peer_say(server, accepted);
+	peer_expect(&client, accepted);
+	end_data(&client, server);
+	assert_true(loop_timer_is_set(&s->timer));
+	quit(&client, server);
+	rig_close(&rig);
+}
+
+/* A client whose first server puts it off, and the next is full. */
+static struct peer *
+open_queue_behind_server(struct rig *rig, struct peer *client)
+{
+	mx_open(rig, 2, client, "");
+	rig->pool->options.queue_timeout.ms = TAPE_PATIENCE_MS * 2;
+	atomic_store(&endpoint_at(rig, 1)->max_connections, 1);
+	assert_true(endpoint_take(endpoint_at(rig, 1)));
+	peer_say(client, "MAIL FROM:<a@x>\r\n");
+	return door_accept(&rig->doors[0]);
+}
+
+static void
+who_has_closed_gets_no_place_in_the_queue(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+
+	(void)state;
+	for (int closes_first = 0; closes_first < 2; closes_first++) {
+		server = open_queue_behind_server(&rig, &client);
+		if (closes_first) {
+			stream_shut(&client.stream);
+			turn_a_little(rig.loop);
+			assert_int_equal(client.is_gone, 0);
+		}
+		peer_say(server, "421 busy\r\n");
+		if (!closes_first) {
+			while (waiter_count(&endpoint_at(&rig, 1)->queue) == 0)
+				turn_a_little(rig.loop);
+			stream_shut(&client.stream);
+		}
+		peer_expect_end(&client);
+		assert_int_equal(waiter_count(&endpoint_at(&rig, 1)->queue), 0);
+		endpoint_release(endpoint_at(&rig, 1));
+		peer_close(&client);
+		rig_close(&rig);
+	}
+}
+
+static const struct mediator *quiet_mediator;
+static char long_words[4 * 1024 * 1024];
+
+/* Much is said together with the wish for a server. */
+static void
+talk_and_wish(void *mediator_state, struct slice in, struct mediation *m)
+{
+	quiet_mediator->client(mediator_state, in, m);
+	if (m->wish == WISH_SERVER)
+		buf_append(&m->to_client, long_words, sizeof(long_words));
+}
+
+/* Once it has read what it was told. */
+static void
+a_client_that_was_deaf_is_heard_to_leave_the_queue(void **state)
+{
+	struct rig rig;
+	struct peer client;
+	struct proto proto;
+	struct mediator mediator;
+	struct session *s;
+
+	(void)state;
+	s = mx_open(&rig, 1, &client, "");
+	rig.pool->options.queue_timeout.ms = TAPE_PATIENCE_MS * 2;
+	quiet_mediator = s->proto->mediator;
+	mediator = *quiet_mediator;
+	mediator.client = talk_and_wish;
+	proto = *s->proto;
+	proto.mediator = &mediator;
+	s->proto = &proto;
+	atomic_store(&endpoint_at(&rig, 0)->max_connections, 1);
+	assert_true(endpoint_take(endpoint_at(&rig, 0)));
+	memset(long_words, 'x', sizeof(long_words));
+	stream_pause(&client.stream);
+	peer_say(&client, "MAIL FROM:<a@x>\r\n");
+	while (waiter_count(&endpoint_at(&rig, 0)->queue) == 0)
+		turn_a_little(rig.loop);
+	assert_true(stream_kept(&s->front) > 0);
+	stream_resume(&client.stream);
+	while (buf_len(&client.heard) < sizeof(long_words))
+		loop_run(rig.loop);
+	buf_clear(&client.heard);
+	stream_shut(&client.stream);
+	peer_expect_end(&client);
+	endpoint_release(endpoint_at(&rig, 0));
+	peer_close(&client);
+	rig_close(&rig);
+}
+
 /* Who comes to the server is dialled up to the reply to AUTH; of bob it must be told this, or anything. */
 static struct peer *
 greet_submission(struct rig *rig, const char *login)
@@ -681,6 +798,9 @@ main(void)
 		cmocka_unit_test(a_mail_without_a_listener_is_put_off),
 		cmocka_unit_test(a_late_reply_leaves_the_client_its_time),
 		cmocka_unit_test(who_idles_within_a_mail_is_told),
+		cmocka_unit_test(a_reload_while_a_server_is_dialled_costs_no_time),
+		cmocka_unit_test(who_has_closed_gets_no_place_in_the_queue),
+		cmocka_unit_test(a_client_that_was_deaf_is_heard_to_leave_the_queue),
 		cmocka_unit_test(a_user_is_told_of_a_lost_server),
 		cmocka_unit_test(a_refused_relogin_fails_one_mail),
 	};
