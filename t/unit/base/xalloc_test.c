@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* xalloc_test.c: copies end with a NUL, and memory is zeroed. */
+/* xalloc_test.c: copies end with a NUL, memory is zeroed, and too much is refused. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "base/spare.h"
 #include "base/xalloc.h"
 
 static void
@@ -59,12 +64,32 @@ trying_is_the_same_where_there_is_memory(void **state)
 	assert_true(xalloc_has(1 << 20));
 }
 
+static void
+too_much_to_be_rounded_up_aborts(void **state)
+{
+	pid_t child = fork();
+	int status;
+
+	(void)state;
+	if (child == 0) {
+		close(STDERR_FILENO);
+		signal(SIGABRT, SIG_DFL);
+		spare_begin();		/* which would have what is left of the sum */
+		xfree(xcalloc_aligned(SIZE_MAX - 8));
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGABRT);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(copies_end_with_nul),
 		cmocka_unit_test(counted_memory_is_zero),
+		cmocka_unit_test(too_much_to_be_rounded_up_aborts),
 		cmocka_unit_test(trying_is_the_same_where_there_is_memory),
 	};
 

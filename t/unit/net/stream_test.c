@@ -553,6 +553,30 @@ resets_on_either_side_are_told_and_drop_the_pipe(void **state)
 	close_moving(&m);
 }
 
+/* An owner may leave some of the large read that begins a move. */
+static void
+nothing_moves_past_input_that_is_kept(void **state)
+{
+	struct moving m;
+
+	(void)state;
+	open_moving(&m);
+	m.from.stream.is_moving = false;
+	m.from.leaves = 3;
+	assert_int_equal(write(m.sender, "hello", 5), 5);
+	tape_await(&m.from, STREAM_DATA, 1);
+	m.from.stream.is_moving = true;
+	m.from.leaves = 0;
+	assert_int_equal(write(m.sender, "again", 5), 5);
+	tape_await(&m.from, STREAM_DATA, 2);
+	assert_true(slice_equals(buf_slice(&m.from.data), "helloagain"));
+	/* all is told: it goes on */
+	assert_int_equal(write(m.sender, "bye", 3), 3);
+	tape_await(&m.from, STREAM_MOVED, 1);
+	assert_int_equal(m.from.moved, 3);
+	close_moving(&m);
+}
+
 static void
 nothing_moves_while_memory_is_short(void **state)
 {
@@ -588,6 +612,7 @@ main(void)
 		cmocka_unit_test(urgent_data_neither_ends_nor_spins_a_move),
 		cmocka_unit_test(what_is_written_behind_a_full_pipe_comes_behind_it_and_the_fin_last),
 		cmocka_unit_test(resets_on_either_side_are_told_and_drop_the_pipe),
+		cmocka_unit_test(nothing_moves_past_input_that_is_kept),
 		cmocka_unit_test(nothing_moves_while_memory_is_short),
 	};
 
