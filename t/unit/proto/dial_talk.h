@@ -59,6 +59,8 @@ struct turn {
 	const char *server, *sent;
 };
 
+enum { TURNS_MAX = 10 };	/* of a script, and the end */
+
 /* All turns of the script of this name, with a dial that is initialised; its last result. */
 static inline enum dial_result
 dial_talk(struct dial *dial, const char *name, const struct turn *turn, size_t piece)
@@ -144,6 +146,19 @@ dial_rig_open(struct dial_rig *rig, const struct dial_order *order, unsigned fla
 	rig->dial.tls_active = (flags & TLS_ACTIVE) != 0;
 }
 
+/* A test's own: the order of its flags, with rig->credentials. */
+typedef struct dial_order dial_order_maker(struct dial_rig *rig, unsigned flags);
+
+/* Started, for words to be fed. */
+static inline void
+dial_rig_start(struct dial_rig *rig, dial_order_maker *make_order, unsigned flags)
+{
+	struct dial_order order = make_order(rig, flags);
+
+	dial_rig_open(rig, &order, flags);
+	dial_start(&rig->dial);
+}
+
 static inline void
 dial_rig_close(struct dial_rig *rig)
 {
@@ -159,15 +174,18 @@ dial_rig_feed(struct dial_rig *rig, const char *text)
 	return dial_feed(&rig->dial, slice_of(text), &rig->used);
 }
 
-/* Feeds a dial that was started with the text in one piece, and closes it. */
-static inline enum dial_result
-dial_rig_end(struct dial_rig *rig, struct slice text, char why[sizeof(rig->dial.why)])
+/* A dial is fed the text in one piece, and then says so; why NULL: not looked at. */
+static inline void
+dial_expect(dial_order_maker *make_order, unsigned flags, struct slice text, enum dial_result result,
+    const char *why)
 {
-	enum dial_result result = dial_feed(&rig->dial, text, &rig->used);
+	struct dial_rig rig;
 
-	memcpy(why, rig->dial.why, sizeof(rig->dial.why));
-	dial_rig_close(rig);
-	return result;
+	dial_rig_start(&rig, make_order, flags);
+	assert_int_equal(dial_feed(&rig.dial, text, &rig.used), result);
+	if (why != NULL)
+		assert_string_equal(rig.dial.why, why);
+	dial_rig_close(&rig);
 }
 
 /* What is left of a dial that ended so; NULL: not looked at. */
@@ -188,6 +206,34 @@ dial_rig_play(struct dial_rig *rig, const char *name, const struct turn *turns, 
 	dial_compare(name, "why", slice_of(dial->why), end->why);
 	dial_compare(name, "last", buf_slice(&dial->last), end->last);
 	dial_compare_announced(name, dial, end->capabilities);
+}
+
+/* Of protocols with nothing more to look at. */
+struct dial_script {
+	const char *name;
+	unsigned flags;
+	struct turn turns[TURNS_MAX];
+	enum dial_result result;
+	const char *why, *last, *capabilities;	/* NULL: not looked at */
+};
+
+/* In pieces of any size. */
+static inline void
+dial_scripts_play(const struct dial_script *scripts, size_t count, dial_order_maker *make_order)
+{
+	for (const struct dial_script *script = scripts; script < scripts + count; script++) {
+		const struct dial_end end = { script->result, script->why, script->last,
+			script->capabilities };
+
+		for (size_t piece = 1; piece < 200; piece = piece * 3 + 1) {
+			struct dial_rig rig;
+			struct dial_order order = make_order(&rig, script->flags);
+
+			dial_rig_open(&rig, &order, script->flags);
+			dial_rig_play(&rig, script->name, script->turns, piece, &end);
+			dial_rig_close(&rig);
+		}
+	}
 }
 
 #endif

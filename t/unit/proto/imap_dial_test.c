@@ -20,8 +20,6 @@
 	"I ID (\"x-originating-ip\" \"203.0.113.7\" \"x-originating-port\" \"5555\" \"x-session-id\" \"S1\"" \
 	" \"x-proxy-ttl\" \"4\" \"x-connected-ip\" \"2001:db8::1\" \"x-connected-port\" \"993\")\r\n"
 
-enum { TURNS_MAX = 9 };
-
 enum { WANTS = OWN_FLAG, ALL_FLAGS = OWN_FLAG * 2 - 1 };	/* wants_capabilities */
 
 struct script {
@@ -201,15 +199,6 @@ make_order(struct dial_rig *rig, unsigned flags)
 }
 
 static void
-start(struct dial_rig *rig, unsigned flags)
-{
-	struct dial_order order = make_order(rig, flags);
-
-	dial_rig_open(rig, &order, flags);
-	dial_start(&rig->dial);
-}
-
-static void
 run(const struct script *script, size_t piece)
 {
 	const struct dial_end end = { script->result, script->why, script->last, script->capabilities };
@@ -232,28 +221,15 @@ scripts_in_any_pieces(void **state)
 			run(&scripts[i], piece);
 }
 
-static enum dial_result
-feed_at_once(unsigned flags, struct slice text, char why[120])
-{
-	struct dial_rig rig;
-
-	start(&rig, flags);
-	return dial_rig_end(&rig, text, why);
-}
-
 static void
 replies_before_their_commands(void **state)
 {
-	char why[120];
-
 	(void)state;
-	assert_int_equal(feed_at_once(0, slice_of(ALL "L OK in\r\n"), why), DIAL_FAILED);
-	assert_string_equal(why, "reply before its command");
-	assert_int_equal(feed_at_once(0, slice_of("* OK hi\r\nC OK\r\n"), why), DIAL_FAILED);
-	assert_int_equal(
-	    feed_at_once(0, slice_of(ALL "* OK [ALERT] x\r\nL OK in\r\n"), why), DIAL_FAILED);
+	dial_expect(make_order, 0, slice_of(ALL "L OK in\r\n"), DIAL_FAILED, "reply before its command");
+	dial_expect(make_order, 0, slice_of("* OK hi\r\nC OK\r\n"), DIAL_FAILED, NULL);
+	dial_expect(make_order, 0, slice_of(ALL "* OK [ALERT] x\r\nL OK in\r\n"), DIAL_FAILED, NULL);
 	/* untagged lines may come at any time */
-	assert_int_equal(feed_at_once(0, slice_of(ALL "* OK [ALERT] x\r\n"), why), DIAL_MORE);
+	dial_expect(make_order, 0, slice_of(ALL "* OK [ALERT] x\r\n"), DIAL_MORE, NULL);
 }
 
 static void
@@ -263,7 +239,7 @@ plaintext_behind_starttls(void **state)
 	size_t used;
 
 	(void)state;
-	start(&rig, STARTTLS);
+	dial_rig_start(&rig, make_order, STARTTLS);
 	assert_int_equal(dial_rig_feed(&rig, "* OK [CAPABILITY STARTTLS] x\r\n"), DIAL_MORE);
 	assert_int_equal(
 	    dial_feed(&rig.dial, slice_of("S OK go\r\n* CAPABILITY AUTH=PLAIN\r\n"), &used), DIAL_FAILED);
@@ -278,7 +254,7 @@ bytes_behind_the_login_are_left(void **state)
 	size_t used;
 
 	(void)state;
-	start(&rig, 0);
+	dial_rig_start(&rig, make_order, 0);
 	assert_int_equal(dial_feed(&rig.dial, slice_of(ALL), &used), DIAL_MORE);
 	assert_int_equal(dial_feed(&rig.dial, slice_of("L OK in\r\n* 1 EXISTS\r\n"), &used), DIAL_READY);
 	assert_int_equal(used, strlen("L OK in\r\n"));
@@ -297,7 +273,7 @@ of_thousands_of_capabilities_few_are_kept(void **state)
 	for (int i = 0; i < 1200; i++)
 		buf_printf(&text, " X%04d", i);
 	buf_append_text(&text, "] hi\r\n");
-	start(&rig, 0);
+	dial_rig_start(&rig, make_order, 0);
 	assert_int_equal(dial_feed(&rig.dial, buf_slice(&text), &used), DIAL_MORE);
 	assert_true(capability_has(buf_slice(&rig.dial.capabilities), "SASL-IR"));
 	assert_true(capability_has(buf_slice(&rig.dial.capabilities), "X0100"));
@@ -310,16 +286,14 @@ static void
 floods_are_bounded(void **state)
 {
 	struct buf text = { 0 };
-	char why[120];
 
 	(void)state;
 	buf_append_text(&text, ALL);
 	for (int i = 0; i < 64; i++)
 		buf_append_text(&text, "* 1 EXISTS\r\n");
-	assert_int_equal(feed_at_once(0, buf_slice(&text), why), DIAL_MORE);
+	dial_expect(make_order, 0, buf_slice(&text), DIAL_MORE, NULL);
 	buf_append_text(&text, "* 1 EXISTS\r\n");
-	assert_int_equal(feed_at_once(0, buf_slice(&text), why), DIAL_FAILED);
-	assert_string_equal(why, "too much before a reply");
+	dial_expect(make_order, 0, buf_slice(&text), DIAL_FAILED, "too much before a reply");
 	buf_clear(&text);
 
 	buf_append_text(&text, ALL);
@@ -329,18 +303,15 @@ floods_are_bounded(void **state)
 		buf_added(&text, 8000);
 		buf_append_text(&text, "\r\n");
 	}
-	assert_int_equal(feed_at_once(0, buf_slice(&text), why), DIAL_FAILED);
-	assert_string_equal(why, "too much before a reply");
+	dial_expect(make_order, 0, buf_slice(&text), DIAL_FAILED, "too much before a reply");
 	buf_clear(&text);
 
 	memset(buf_reserve(&text, 8193), '*', 8193);
 	buf_added(&text, 8193);
-	assert_int_equal(feed_at_once(0, buf_slice(&text), why), DIAL_FAILED);
-	assert_string_equal(why, "endless reply");
+	dial_expect(make_order, 0, buf_slice(&text), DIAL_FAILED, "endless reply");
 	buf_clear(&text);
 
-	assert_int_equal(feed_at_once(0, slice_make("* OK \0x\r\n", 9), why), DIAL_FAILED);
-	assert_string_equal(why, "NUL in a reply");
+	dial_expect(make_order, 0, slice_make("* OK \0x\r\n", 9), DIAL_FAILED, "NUL in a reply");
 }
 
 /* A server that says anything at all: the dial ends or goes on, and sends no password before its turn. */

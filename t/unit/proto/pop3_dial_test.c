@@ -22,8 +22,6 @@
 #define XCLIENT "XCLIENT ADDR=203.0.113.7 PORT=5555 SESSION=S1 TTL=4\r\n"
 #define NO_TRUST "+OK You are not from trusted IP - ignoring\r\n"
 
-enum { TURNS_MAX = 9 };
-
 enum {
 	UTF8 = OWN_FLAG,
 	LONG_PASSWORD = OWN_FLAG << 1,
@@ -34,15 +32,7 @@ enum {
 	NUL_NAME = OWN_FLAG << 6
 };
 
-struct script {
-	const char *name;
-	unsigned flags;
-	struct turn turns[TURNS_MAX];
-	enum dial_result result;
-	const char *why, *last, *capabilities;	/* NULL: not looked at */
-};
-
-static const struct script scripts[] = {
+static const struct dial_script scripts[] = {
 	{ "AUTH in one turn", 0,
 	    { { "", "" }, { GREETING, ASK }, { PLAIN_LIST, PLAIN }, { "+OK in\r\n", "" } },
 	    DIAL_READY, NULL, "+OK in", "AUTH=LOGIN\nAUTH=PLAIN\nUSER\n" },
@@ -216,33 +206,10 @@ make_order(struct dial_rig *rig, unsigned flags)
 }
 
 static void
-start(struct dial_rig *rig, unsigned flags)
-{
-	struct dial_order order = make_order(rig, flags);
-
-	dial_rig_open(rig, &order, flags);
-	dial_start(&rig->dial);
-}
-
-static void
-run(const struct script *script, size_t piece)
-{
-	const struct dial_end end = { script->result, script->why, script->last, script->capabilities };
-	struct dial_rig rig;
-	struct dial_order order = make_order(&rig, script->flags);
-
-	dial_rig_open(&rig, &order, script->flags);
-	dial_rig_play(&rig, script->name, script->turns, piece, &end);
-	dial_rig_close(&rig);
-}
-
-static void
 scripts_in_any_pieces(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++)
-		for (size_t piece = 1; piece < 200; piece = piece * 3 + 1)
-			run(&scripts[i], piece);
+	dial_scripts_play(scripts, sizeof(scripts) / sizeof(scripts[0]), make_order);
 }
 
 /* A password whose initial response makes the line as long as may be, and one octet more. */
@@ -254,7 +221,7 @@ the_longest_line(void **state)
 		struct dial_rig rig;
 		struct buf in = { 0 };
 
-		start(&rig, 0);
+		dial_rig_start(&rig, make_order, 0);
 		/* 13 octets of command and CRLF leave 240 of base64, which are 180 */
 		while (buf_len(&rig.credentials.password) < 180 - strlen("_alice_") + extra)
 			buf_append_text(&rig.credentials.password, "x");
@@ -267,23 +234,11 @@ the_longest_line(void **state)
 	}
 }
 
-static enum dial_result
-feed_at_once(unsigned flags, const char *text, char why[120])
-{
-	struct dial_rig rig;
-
-	start(&rig, flags);
-	return dial_rig_end(&rig, slice_of(text), why);
-}
-
 static void
 replies_before_their_commands(void **state)
 {
-	char why[120];
-
 	(void)state;
-	assert_int_equal(feed_at_once(0, GREETING PLAIN_LIST, why), DIAL_FAILED);
-	assert_string_equal(why, "reply before its command");
+	dial_expect(make_order, 0, slice_of(GREETING PLAIN_LIST), DIAL_FAILED, "reply before its command");
 }
 
 static void
@@ -293,7 +248,7 @@ plaintext_behind_stls(void **state)
 	size_t used;
 
 	(void)state;
-	start(&rig, STARTTLS);
+	dial_rig_start(&rig, make_order, STARTTLS);
 	assert_int_equal(dial_feed(&rig.dial, slice_of(GREETING), &used), DIAL_MORE);
 	assert_int_equal(dial_feed(&rig.dial, slice_of("+OK\r\nSTLS\r\n.\r\n"), &used), DIAL_MORE);
 	assert_int_equal(dial_feed(&rig.dial, slice_of("+OK go\r\n" PLAIN_LIST), &used), DIAL_FAILED);
@@ -308,7 +263,7 @@ bytes_behind_the_login_are_left(void **state)
 	size_t used;
 
 	(void)state;
-	start(&rig, 0);
+	dial_rig_start(&rig, make_order, 0);
 	assert_int_equal(dial_feed(&rig.dial, slice_of(GREETING), &used), DIAL_MORE);
 	assert_int_equal(dial_feed(&rig.dial, slice_of(PLAIN_LIST), &used), DIAL_MORE);
 	assert_int_equal(dial_feed(&rig.dial, slice_of("+OK in\r\n+OK 1 320\r\n"), &used), DIAL_READY);
@@ -324,7 +279,7 @@ an_endless_list(void **state)
 	enum dial_result result;
 
 	(void)state;
-	start(&rig, 0);
+	dial_rig_start(&rig, make_order, 0);
 	assert_int_equal(dial_feed_pieces(&rig.dial, &in, GREETING, 99), DIAL_MORE);
 	result = dial_feed_pieces(&rig.dial, &in, "+OK\r\n", 99);
 	for (int i = 0; i < 100 && result == DIAL_MORE; i++)

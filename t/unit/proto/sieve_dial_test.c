@@ -22,19 +22,9 @@
 #define LEARNED \
 	"AUTH=LOGIN\nAUTH=PLAIN\nIMPLEMENTATION x\nSIEVE fileinto vacation\nVERSION 1.0\nXCLIENT\n"
 
-enum { TURNS_MAX = 7 };
-
 enum { TOKEN = OWN_FLAG, LONG_TOKEN = OWN_FLAG << 1 };	/* OAUTHBEARER; with more than is quoted */
 
-struct script {
-	const char *name;
-	unsigned flags;
-	struct turn turns[TURNS_MAX];
-	enum dial_result result;
-	const char *why, *last, *capabilities;	/* NULL: not looked at */
-};
-
-static const struct script scripts[] = {
+static const struct dial_script scripts[] = {
 	{ "all at once", 0, { { ALL, PLAIN }, { "OK \"Logged in.\"\r\n", "" } }, DIAL_READY, NULL,
 	    "OK \"Logged in.\"", LEARNED },
 	{ "success data", 0, { { ALL, PLAIN }, { "OK (SASL \"eA==\") \"in\"\r\n", "" } }, DIAL_READY, NULL,
@@ -142,54 +132,19 @@ make_order(struct dial_rig *rig, unsigned flags)
 }
 
 static void
-start(struct dial_rig *rig, unsigned flags)
-{
-	struct dial_order order = make_order(rig, flags);
-
-	dial_rig_open(rig, &order, flags);
-	dial_start(&rig->dial);
-}
-
-static void
-run(const struct script *script, size_t piece)
-{
-	const struct dial_end end = { script->result, script->why, script->last, script->capabilities };
-	struct dial_rig rig;
-	struct dial_order order = make_order(&rig, script->flags);
-
-	dial_rig_open(&rig, &order, script->flags);
-	dial_rig_play(&rig, script->name, script->turns, piece, &end);
-	dial_rig_close(&rig);
-}
-
-static void
 scripts_in_any_pieces(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++)
-		for (size_t piece = 1; piece < 200; piece = piece * 3 + 1)
-			run(&scripts[i], piece);
-}
-
-static enum dial_result
-feed_at_once(unsigned flags, const char *text, char why[120])
-{
-	struct dial_rig rig;
-
-	start(&rig, flags);
-	return dial_rig_end(&rig, slice_of(text), why);
+	dial_scripts_play(scripts, sizeof(scripts) / sizeof(scripts[0]), make_order);
 }
 
 static void
 bytes_that_come_too_early(void **state)
 {
-	char why[120];
-
 	(void)state;
-	assert_int_equal(feed_at_once(0, ALL "OK \"in\"\r\n", why), DIAL_FAILED);
-	assert_string_equal(why, "reply before its command");
-	assert_int_equal(feed_at_once(IDENTIFIED, ALL "OK\r\nOK\r\n", why), DIAL_FAILED);
-	assert_string_equal(why, "reply before its command");
+	dial_expect(make_order, 0, slice_of(ALL "OK \"in\"\r\n"), DIAL_FAILED, "reply before its command");
+	dial_expect(make_order, IDENTIFIED, slice_of(ALL "OK\r\nOK\r\n"), DIAL_FAILED,
+	    "reply before its command");
 }
 
 /* RFC 3207's injection, in ManageSieve's words. */
@@ -200,7 +155,7 @@ plaintext_behind_starttls(void **state)
 	size_t used;
 
 	(void)state;
-	start(&rig, STARTTLS);
+	dial_rig_start(&rig, make_order, STARTTLS);
 	assert_int_equal(dial_feed(&rig.dial, slice_of(CLEAR), &used), DIAL_MORE);
 	assert_int_equal(dial_feed(&rig.dial, slice_of("OK\r\n" ALL), &used), DIAL_FAILED);
 	assert_string_equal(rig.dial.why, "plaintext behind STARTTLS");
@@ -215,7 +170,7 @@ long_tokens_are_literals(void **state)
 	struct dial_rig rig;
 
 	(void)state;
-	start(&rig, LONG_TOKEN);
+	dial_rig_start(&rig, make_order, LONG_TOKEN);
 	assert_int_equal(dial_rig_feed(&rig, greeting), DIAL_MORE);
 	assert_int_equal(buf_len(&rig.dial.out), strlen(start_line) + 1368 + 2);
 	assert_memory_equal(buf_data(&rig.dial.out), start_line, strlen(start_line));
@@ -226,14 +181,12 @@ static void
 endless_capabilities(void **state)
 {
 	struct buf text = { 0 };
-	char why[120];
 
 	(void)state;
 	for (int i = 0; i < 100; i++)
 		buf_printf(&text, "\"X%d\"\r\n", i);
 	buf_append(&text, "", 1);
-	assert_int_equal(feed_at_once(0, buf_data(&text), why), DIAL_FAILED);
-	assert_string_equal(why, "too much before a reply");
+	dial_expect(make_order, 0, slice_of(buf_data(&text)), DIAL_FAILED, "too much before a reply");
 	buf_clear(&text);
 }
 

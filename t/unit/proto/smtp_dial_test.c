@@ -39,7 +39,7 @@
 #define UNKNOWN "XCLIENT ADDR=[UNAVAILABLE]" REST " DESTADDR=[UNAVAILABLE]\r\n"
 #define IN "235 2.7.0 in\r\n"
 
-enum { TURNS_MAX = 10, LONG_PASSWORD = 400 };
+enum { LONG_PASSWORD = 400 };
 
 enum {
 	LONG = OWN_FLAG,		/* a password of LONG_PASSWORD octets */
