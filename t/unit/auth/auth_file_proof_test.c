@@ -292,8 +292,7 @@ scram_goes_on_with_the_users_it_began_with(void **state)
 	assert_true((auth_mechanisms(&rig->auths) & MECHANISM_BIT(MECHANISM_CRAM_MD5)) != 0);
 	scram_begin_as(&question, rig, "bob", "");
 	write_users(rig, "a", "nobody:" STORED "\n");
-	conf = load(rig, "auth a { source file; path @/a }");
-	again = ((struct root *)conf_root(conf))->auths;
+	conf = load(rig, "auth a { source file; path @/a }", &again);
 	open_auths(&again, &rig->auths);
 	assert_int_equal(auth_mechanisms(&rig->auths) & mechanisms_of_kind(CREDENTIAL_PROOF),
 	    MECHANISM_BIT(MECHANISM_SCRAM_SHA_256));

@@ -331,8 +331,7 @@ a_reload_shares_the_users_of_a_path(void **state)
 
 	write_users(rig, "a", "bob:{PLAIN}secret\n");
 	rig_configure(rig, "auth a { source file; path @/a }");
-	conf = load(rig, "auth other { source file; path @/a }");
-	auths = ((struct root *)conf_root(conf))->auths;
+	conf = load(rig, "auth other { source file; path @/a }", &auths);
 	open_auths(&auths, &rig->auths);
 	old = rig->auths.items[0];
 	new = auths.items[0];
@@ -366,8 +365,7 @@ users_swapped_during_a_check_stay_for_it(void **state)
 	question_begin(&question, rig, "bob", "secret");
 	auth_start(&question.request);
 	write_users(rig, "a", "bob:" SLOW ":user=after\ntim:!\n");
-	conf = load(rig, "auth a { source file; path @/a }");
-	again = ((struct root *)conf_root(conf))->auths;
+	conf = load(rig, "auth a { source file; path @/a }", &again);
 	open_auths(&again, &rig->auths);
 	assert_int_equal(question_end(&question), AUTH_OK);
 	assert_string_equal(question.user, "before");

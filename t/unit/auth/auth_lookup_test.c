@@ -1,30 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* auth_lookup_test.c: users looked up in sources that answer later (here `file` is one), or that cannot. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "auth/auth.h"
-#include "conf/conf.h"
-
-struct root {
-	struct conf_block conf;
-	struct conf_list auths;
-};
-
-static const struct directive root_directives[] = {
-	CONF_BLOCKS(struct root, auths, &auth_block, 0),
-	{ 0 }
-};
-
-static const struct block root_block = {
-	.name = "root", .directives = root_directives, .size = BLOCK_SIZE(struct root),
-};
+#include "auths.h"
 
 struct question {
 	struct auth_request request;
@@ -85,18 +61,6 @@ on_verdict(struct auth_request *request, const struct auth_answer *answer)
 	auth_cancel(request);		/* as a session that ends here does */
 }
 
-static struct conf *
-load(const char *text, struct conf_list *chain)
-{
-	struct conf_problems problems = { 0 };
-	struct conf *conf = conf_load_text("text", text, &root_block, &problems);
-
-	conf_problems_print(&problems, stderr);
-	assert_non_null(conf);
-	*chain = ((const struct root *)conf_root(conf))->auths;
-	return conf;
-}
-
 static void
 begin(struct question *question, const struct conf_list *chain, const char *user)
 {
@@ -129,7 +93,7 @@ an_answer_may_come_later(void **state)
 {
 	static const enum auth_verdict verdicts[] = { AUTH_OK, AUTH_LATER, AUTH_REFUSED };
 	struct conf_list chain;
-	struct conf *conf = load("auth a { source file }\nauth b { source file }", &chain);
+	struct conf *conf = load_auths("auth a { source file }\nauth b { source file }", &chain);
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(verdicts) / sizeof(verdicts[0]); i++) {
@@ -153,7 +117,7 @@ static void
 the_next_is_asked_about_strangers(void **state)
 {
 	struct conf_list chain;
-	struct conf *conf = load("auth a { source file }\nauth b { source file; domains b.example }\n"
+	struct conf *conf = load_auths("auth a { source file }\nauth b { source file; domains b.example }\n"
 				 "auth c { source file }", &chain);
 	struct question question;
 
@@ -180,7 +144,7 @@ static void
 what_is_cancelled_is_not_answered(void **state)
 {
 	struct conf_list chain;
-	struct conf *conf = load("auth a { source file }\nauth b { source file }", &chain);
+	struct conf *conf = load_auths("auth a { source file }\nauth b { source file }", &chain);
 	struct question question;
 
 	(void)state;
@@ -221,7 +185,7 @@ who_cannot_look_up_leaves_it_to_the_server(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct conf_list chain;
-		struct conf *conf = load(rows[i].text, &chain);
+		struct conf *conf = load_auths(rows[i].text, &chain);
 		struct question question;
 
 		begin(&question, &chain, rows[i].user);

@@ -1,30 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* auth_test.c: who decides, once and at once, and that cancelling is always fine. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "auth/auth.h"
-#include "conf/conf.h"
-
-struct root {
-	struct conf_block conf;
-	struct conf_list auths;
-};
-
-static const struct directive root_directives[] = {
-	CONF_BLOCKS(struct root, auths, &auth_block, 0),
-	{ 0 }
-};
-
-static const struct block root_block = {
-	.name = "root", .directives = root_directives, .size = BLOCK_SIZE(struct root),
-};
+#include "auths.h"
 
 struct question {
 	struct auth_request request;
@@ -67,17 +43,12 @@ without_a_source_the_server_decides(void **state)
 static void
 source_server_leaves_it_to_the_server(void **state)
 {
-	struct conf_problems problems = { 0 };
-	struct conf *conf = conf_load_text("text", "auth far { source server }\nauth near { source server }",
-	    &root_block, &problems);
-	const struct root *root;
+	struct conf_list auths;
+	struct conf *conf = load_auths("auth far { source server }\nauth near { source server }", &auths);
 
 	(void)state;
-	conf_problems_print(&problems, stderr);
-	assert_non_null(conf);
-	root = conf_root(conf);
-	assert_int_equal(root->auths.count, 2);
-	ask(&root->auths);
+	assert_int_equal(auths.count, 2);
+	ask(&auths);
 	assert_string_equal(auth_server.name, "server");
 	assert_false(auth_server.knows_users);
 	conf_free(&conf);
@@ -146,15 +117,11 @@ static void
 what_is_written_is_offered(void **state)
 {
 	enum { PLAIN = MECHANISM_BIT(MECHANISM_PLAIN), XOAUTH2 = MECHANISM_BIT(MECHANISM_XOAUTH2) };
-	struct conf_problems problems = { 0 };
-	struct conf *conf = conf_load_text("text",
-	    "auth a { source server; mechanisms PLAIN XOAUTH2 }\nauth b { source server }", &root_block,
-	    &problems);
 	struct conf_list chain;
+	struct conf *conf = load_auths(
+	    "auth a { source server; mechanisms PLAIN XOAUTH2 }\nauth b { source server }", &chain);
 
 	(void)state;
-	assert_non_null(conf);
-	chain = ((const struct root *)conf_root(conf))->auths;
 	assert_int_equal(auth_mechanisms(&chain), PLAIN | XOAUTH2);
 	chain.count = 0;
 	assert_int_equal(auth_mechanisms(&chain),

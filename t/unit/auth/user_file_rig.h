@@ -3,39 +3,16 @@
 #ifndef UNIT_AUTH_USER_FILE_RIG_H
 #define UNIT_AUTH_USER_FILE_RIG_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
+#include "auths.h"
 
 #include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
 
-#include "auth/auth.h"
 #include "base/xalloc.h"
-#include "conf/conf.h"
 
 /* "secret" by bcrypt, a millisecond or two of work. */
 #define SLOW "$2b$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a"
-
-struct root {
-	struct conf_block conf;
-	struct conf_list auths;
-};
-
-static const struct directive root_directives[] = {
-	CONF_BLOCKS(struct root, auths, &auth_block, 0),
-	{ 0 }
-};
-
-static const struct block root_block = {
-	.name = "root", .directives = root_directives, .size = BLOCK_SIZE(struct root),
-};
 
 /* A folder for user files, a configuration that names them, a loop and its hashing thread. */
 struct rig {
@@ -73,9 +50,8 @@ write_users(const struct rig *rig, const char *name, const char *text)
 }
 
 static inline struct conf *
-load(const struct rig *rig, const char *text)
+load(const struct rig *rig, const char *text, struct conf_list *auths)
 {
-	struct conf_problems problems = { 0 };
 	struct buf whole = { 0 };
 	struct conf *conf;
 
@@ -85,9 +61,7 @@ load(const struct rig *rig, const char *text)
 		else
 			buf_append(&whole, c, 1);
 	*buf_reserve(&whole, 1) = '\0';
-	conf = conf_load_text("text", buf_data(&whole), &root_block, &problems);
-	conf_problems_print(&problems, stderr);
-	assert_non_null(conf);
+	conf = load_auths(buf_data(&whole), auths);
 	buf_clear(&whole);
 	return conf;
 }
@@ -107,8 +81,7 @@ open_auths(const struct conf_list *auths, const struct conf_list *before)
 static inline void
 rig_configure(struct rig *rig, const char *text)
 {
-	rig->conf = load(rig, text);
-	rig->auths = ((struct root *)conf_root(rig->conf))->auths;
+	rig->conf = load(rig, text, &rig->auths);
 	open_auths(&rig->auths, NULL);
 }
 
