@@ -96,7 +96,7 @@ void session_stop(struct session *s);		/* ends at once, last words unread if nee
 
 void session_log(const struct session *s, int level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-void session_event(const struct session *s, enum session_events event, const char *reason);
+void session_event(const struct session *s, enum session_events kind, const char *reason);
 struct mediated_message;
 void session_message(const struct session *s, const struct mediated_message *message, int64_t took_ms);
 
