@@ -43,8 +43,8 @@ sub fails ($config, $pattern, $what) {
 	ok(is_open($gatepost->port('t')), "$what: the old one serves");
 }
 
-my $taken = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => $gatepost->{values}{TAKEN})
-    or die "listen: $!";
+my $taken = IO::Socket::INET->new(Listen => 1, ReuseAddr => 1, LocalAddr => '127.0.0.1',
+    LocalPort => $gatepost->{values}{TAKEN}) or die "listen: $!";
 fails("${good}${new}tls other { certificate /nonexistent.pem }", qr{/nonexistent\.pem: No such file},
     'a certificate that is missing');
 fails("${good}${new}listener x { protocol tcp; bind 127.0.0.1:\@TAKEN\@; pool t }",

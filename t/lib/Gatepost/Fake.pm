@@ -163,7 +163,7 @@ sub wait_for_received ($self, $pattern, $number = 1, $seconds = 10) {
 sub refusing_port ($address = '127.0.0.1') {
 	state @bound;
 	my $port = free_port();
-	push @bound, IO::Socket::INET->new(LocalAddr => $address, LocalPort => $port, Proto => 'tcp')
+	push @bound, IO::Socket::INET->new(ReuseAddr => 1, LocalAddr => $address, LocalPort => $port, Proto => 'tcp')
 	    // croak "bind: $!";
 	return $port;
 }
@@ -172,8 +172,8 @@ sub refusing_port ($address = '127.0.0.1') {
 sub black_hole ($address = '127.0.0.1') {
 	state @held;
 	my $port = free_port();
-	my $listener = IO::Socket::INET->new(Listen => 1, LocalAddr => $address, LocalPort => $port)
-	    // croak "listen: $!";
+	my $listener = IO::Socket::INET->new(Listen => 1, ReuseAddr => 1, LocalAddr => $address,
+	    LocalPort => $port) // croak "listen: $!";
 	push @held, $listener;
 	for (1 .. 8) {
 		my $filler = IO::Socket::INET->new(PeerAddr => $address, PeerPort => $port, Blocking => 0);
