@@ -68,11 +68,13 @@ static struct endpoint *
 make(const struct adhoc_table *table, struct service *service, const struct addr *addr)
 {
 	char text[ADDR_TEXT_MAX];
-	struct endpoint *made = endpoint_new(service, addr_format(addr, text), table->threads);
+	struct machine *machine = machine_new("", addr_format(addr, text));
+	struct endpoint *made = endpoint_new(service, machine, table->threads);
 
 	made->is_adhoc = true;
 	endpoint_set_addr(made, addr);
-	endpoint_set_weight(made, 1);
+	machine_set_weight(machine, 1);
+	machine_put(&machine);
 	return made;
 }
 

@@ -10,6 +10,7 @@
 
 #include "balance/endpoint.h"
 #include "balance/pool.h"
+#include "balance/roster.h"
 
 /* What the directive `balance` may say; balancer `x` is balance_x. */
 #define BALANCERS(row) \
@@ -20,7 +21,7 @@
 #define BALANCER_INDEX(name) BALANCER_##name
 enum { BALANCERS(BALANCER_INDEX) };	/* pool_options.balance */
 
-struct balance_state;		/* a worker's memory of one pool; only the balancer knows what is in it */
+struct balance_state;		/* a worker's memory of one tier; only the balancer knows what is in it */
 
 /* What a choice may depend on. */
 struct balance_key {
@@ -28,16 +29,20 @@ struct balance_key {
 	const struct endpoint *const *tried;		/* not these again */
 	int tried_count;
 	bool full_too;					/* to wait there: an endpoint without room will do */
+	bool down_too;					/* nobody is up, and the pool panics */
+	/* Can it do what the client was promised?  NULL: nothing was promised. */
+	bool (*keeps_promise)(struct endpoint *e, void *promise);
+	void *promise;
 };
 
 struct balancer {
 	const char *name;
 	bool binds;		/* a user belongs on one server: pool.is_bound */
-	/* NULL: no endpoint is usable.  `state` is what new_state gave, or NULL. */
-	struct endpoint *(*pick)(const struct pool *pool, struct balance_state *state,
+	/* NULL: no endpoint is usable.  `state` is what new_state gave, or NULL.  Gives no reference. */
+	struct endpoint *(*pick)(const struct tier *tier, struct balance_state *state,
 	    const struct balance_key *key);
-	/* One block of memory, which pool_close xfrees; endpoint_count is known.  NULL: keeps none. */
-	struct balance_state *(*new_state)(const struct pool *pool, int worker);
+	/* One block of memory, which the roster xfrees.  NULL: keeps none. */
+	struct balance_state *(*new_state)(const struct tier *tier, int worker);
 };
 
 extern const struct balancer balance_roundrobin, balance_leastconn, balance_user;

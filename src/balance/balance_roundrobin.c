@@ -9,7 +9,7 @@
 #include "balance/balance.h"
 #include "base/xalloc.h"
 
-#define ROUND (UINT64_C(1) << 32)
+#define ROUND (UINT64_C(1) << 48)
 
 struct turn {
 	uint64_t last;		/* when it was due at its last turn */
@@ -23,7 +23,7 @@ struct balance_state {
 };
 
 struct candidate {
-	size_t i;		/* in pool->endpoints */
+	size_t i;		/* in tier->endpoints */
 	uint64_t due, end;
 };
 
@@ -56,18 +56,18 @@ is_sooner(const struct candidate *a, const struct candidate *b, uint64_t now)
 }
 
 static struct endpoint *
-take_turn(const struct pool *pool, struct balance_state *state, const struct balance_key *key)
+take_turn(const struct tier *tier, struct balance_state *state, const struct balance_key *key)
 {
 	struct candidate best = { .i = SIZE_MAX };
 	uint64_t weights = 0;
 
-	for (size_t i = 0; i < pool->endpoint_count; i++) {
+	for (size_t i = 0; i < tier->count; i++) {
 		struct turn *turn = &state->turns[i];
 		struct candidate candidate = { .i = i };
-		int weight = endpoint_weight(pool->endpoints[i]);
+		int weight = endpoint_load(tier->endpoints[i]).share;
 		uint64_t share;
 
-		if (weight == 0 || !endpoint_is_usable(pool->endpoints[i], key)) {
+		if (weight == 0 || !endpoint_is_usable(tier->endpoints[i], key)) {
 			turn->is_away = true;
 			continue;
 		}
@@ -86,27 +86,27 @@ take_turn(const struct pool *pool, struct balance_state *state, const struct bal
 	if (is_before(state->now, best.due))	/* nobody was due: the clock need not wait */
 		state->now = best.due;
 	state->now += ROUND / weights;
-	return pool->endpoints[best.i];
+	return tier->endpoints[best.i];
 }
 
 static struct endpoint *
-pick(const struct pool *pool, struct balance_state *state, const struct balance_key *key)
+pick(const struct tier *tier, struct balance_state *state, const struct balance_key *key)
 {
 	static const struct balance_key any = { .full_too = true };
 
 	for (; state->skip > 0; state->skip--)
-		take_turn(pool, state, &any);
-	return take_turn(pool, state, key);
+		take_turn(tier, state, &any);
+	return take_turn(tier, state, key);
 }
 
 static struct balance_state *
-new_state(const struct pool *pool, int worker)
+new_state(const struct tier *tier, int worker)
 {
 	struct balance_state *state;
 
-	state = xcalloc(1, sizeof(*state) + pool->endpoint_count * sizeof(state->turns[0]));
+	state = xcalloc(1, sizeof(*state) + tier->count * sizeof(state->turns[0]));
 	state->skip = worker;
-	for (size_t i = 0; i < pool->endpoint_count; i++)
+	for (size_t i = 0; i < tier->count; i++)
 		state->turns[i].is_away = true;		/* all are due now */
 	return state;
 }

@@ -54,18 +54,18 @@ is_tie(const struct score *a, const struct score *b)
 }
 
 static struct endpoint *
-pick(const struct pool *pool, struct balance_state *state, const struct balance_key *key)
+pick(const struct tier *tier, struct balance_state *state, const struct balance_key *key)
 {
 	struct endpoint *best = NULL;
 	struct score best_score = { 0 };
 
 	(void)state;
-	for (size_t i = 0; i < pool->endpoint_count; i++) {
-		struct endpoint *e = pool->endpoints[i];
-		uint64_t hash = hash_bytes(key->user.data, key->user.len, e->server_hash);
+	for (size_t i = 0; i < tier->count; i++) {
+		struct endpoint *e = tier->endpoints[i];
+		uint64_t hash = hash_bytes(key->user.data, key->user.len, e->machine->hash);
 		struct score score = { negative_log2(hash | 1), (uint64_t)endpoint_weight(e) };
 
-		if (score.weight == 0 || endpoint_is_down(e))
+		if (score.weight == 0 || (endpoint_is_down(e) && !key->down_too))
 			continue;
 		if (best == NULL || is_nearer(&score, &best_score) ||
 		    (is_tie(&score, &best_score) && strcmp(e->server, best->server) < 0)) {

@@ -32,18 +32,21 @@ on_unclaimed(void *owner)
 }
 
 struct endpoint *
-endpoint_new(struct service *service, const char *server, int threads)
+endpoint_new(struct service *service, struct machine *machine, int threads)
 {
 	struct endpoint *e = xcalloc_aligned(sizeof(*e) + (size_t)threads * sizeof(e->counters[0]));
-	struct slice name = slice_of(server);
 
-	e->name = xasprintf("%s/%s", service->name, server);
-	e->server = xstrdup(server);
+	e->name = xasprintf("%s/%s", service->name, machine->name);
 	e->service = service_get(service);
-	e->server_hash = hash_bytes(name.data, name.len, 0);
+	e->machine = machine_get(machine);
+	e->server = machine->name;
 	atomic_init(&e->references, 1);
 	pthread_mutex_init(&e->lock, NULL);
 	waiter_list_init(&e->queue, on_unclaimed, e);
+	pthread_mutex_lock(&machine->lock);
+	list_append(&machine->endpoints, &e->machine_node);
+	endpoint_refresh_locked(e);
+	pthread_mutex_unlock(&machine->lock);
 	return e;
 }
 
@@ -63,11 +66,14 @@ endpoint_put(struct endpoint **e)
 	if (gone == NULL || atomic_fetch_sub_explicit(&gone->references, 1, memory_order_acq_rel) > 1)
 		return;
 	assert(read_relaxed(&gone->connections) == 0);
+	pthread_mutex_lock(&gone->machine->lock);
+	list_remove(&gone->machine_node);
+	pthread_mutex_unlock(&gone->machine->lock);
 	waiter_list_clear(&gone->queue);
 	pthread_mutex_destroy(&gone->lock);
 	buf_clear(&gone->capabilities);
 	xfree(gone->name);
-	xfree(gone->server);
+	machine_put(&gone->machine);
 	service_put(&gone->service);
 	xfree(gone);
 }
@@ -93,28 +99,28 @@ endpoint_addr(struct endpoint *e)
 	return addr;
 }
 
-void
-endpoint_set_weight(struct endpoint *e, int weight)
-{
-	atomic_store_explicit(&e->weight, weight, memory_order_relaxed);
-}
-
 int
 endpoint_weight(const struct endpoint *e)
 {
 	return read_relaxed(&e->weight);
 }
 
-void
-endpoint_set_down(struct endpoint *e, bool is_down)
-{
-	atomic_store_explicit(&e->is_down, is_down, memory_order_relaxed);
-}
-
 bool
 endpoint_is_down(const struct endpoint *e)
 {
-	return atomic_load_explicit(&e->is_down, memory_order_relaxed);
+	return read_relaxed(&e->flags) != 0;
+}
+
+void
+endpoint_send_away(struct endpoint *e)
+{
+	atomic_fetch_add_explicit(&e->era, 1, memory_order_relaxed);
+}
+
+unsigned
+endpoint_era(const struct endpoint *e)
+{
+	return atomic_load_explicit(&e->era, memory_order_relaxed);
 }
 
 static bool
@@ -128,7 +134,7 @@ has_room(const struct endpoint *e)
 struct load
 endpoint_load(struct endpoint *e)
 {
-	struct load load = { .connections = read_relaxed(&e->connections), .weight = endpoint_weight(e) };
+	struct load load = { .connections = read_relaxed(&e->connections), .share = read_relaxed(&e->share) };
 
 	if (!has_room(e))	/* else nobody waits, and the queue's lock is left alone */
 		load.connections += waiter_count(&e->queue);
@@ -136,14 +142,16 @@ endpoint_load(struct endpoint *e)
 }
 
 bool
-endpoint_is_usable(const struct endpoint *e, const struct balance_key *key)
+endpoint_is_usable(struct endpoint *e, const struct balance_key *key)
 {
-	if (endpoint_weight(e) == 0 || endpoint_is_down(e) || (!key->full_too && !has_room(e)))
+	if (endpoint_weight(e) == 0 || (!key->down_too && endpoint_is_down(e)))
+		return false;
+	if (!key->full_too && !has_room(e))
 		return false;
 	for (int i = 0; i < key->tried_count; i++)
 		if (key->tried[i] == e)
 			return false;
-	return true;
+	return key->keeps_promise == NULL || key->keeps_promise(e, key->promise);
 }
 
 bool

@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "balance/endpoint_state.h"
+#include "balance/machine.h"
 #include "balance/service.h"
 #include "base/addr.h"
 #include "base/buf.h"
@@ -40,15 +42,20 @@ struct endpoint_counters {
 	};
 };
 
+/* Of each unit of a weight; balancers that hash go by the weight, the others by the share. */
+enum { ENDPOINT_SHARE_ONE = 256, ENDPOINT_SHARE_MAX = MACHINE_WEIGHT_MAX * ENDPOINT_SHARE_ONE };
+
 struct endpoint {
 	char *name;			/* "imap/d03" */
-	char *server;			/* "d03" */
+	const char *server;		/* "d03", the machine's */
 	struct service *service;	/* one reference */
-	uint64_t server_hash;		/* of the name, for rendezvous hashing: equal on every proxy */
+	struct machine *machine;	/* one reference */
 	bool is_adhoc;			/* of no pool, see adhoc.h */
 	atomic_int references;
-	atomic_int weight;		/* 0: takes no new sessions */
-	atomic_bool is_down;		/* what its health says; nobody is sent there */
+	atomic_int weight;		/* as set; 0 where an operator or an agent wants nobody new */
+	atomic_int share;		/* the same by slow start and agent: ENDPOINT_SHARE_ONE a unit */
+	atomic_int flags;		/* enum endpoint_flag */
+	atomic_uint era;		/* sessions that came in an earlier one are to go */
 	atomic_int connections;		/* sessions that took it, those still dialling too */
 	atomic_int max_connections;	/* 0: no bound */
 	struct waiter_list queue;	/* who waits for one of max_connections */
@@ -57,6 +64,11 @@ struct endpoint {
 	struct buf capabilities;
 	unsigned mechanisms;
 	_Atomic uint64_t capabilities_hash;	/* of both; 0: nothing was learned yet */
+	struct list machine_node;	/* under the machine's lock, as what follows: endpoint_state.c's */
+	struct standing health, admin;
+	int passed, wanted;
+	int slow_start_ms, ramp_ms;	/* of recoveries to come, and of the one under way (0: none) */
+	int64_t ramp_from;		/* clock_ms */
 	struct endpoint_counters counters[];	/* one a worker */
 };
 
@@ -64,26 +76,26 @@ extern const struct metric_table endpoint_metrics;	/* of struct endpoint */
 
 /* A moment's load, read once.  Who waits in the queue counts as a connection. */
 struct load {
-	int connections, weight;
+	int connections, share;
 };
 
-/* One reference; it has one of its own to the service. */
-struct endpoint *endpoint_new(struct service *service, const char *server, int threads);
+/* One reference; it has its own to service and machine. */
+struct endpoint *endpoint_new(struct service *service, struct machine *machine, int threads);
 struct endpoint *endpoint_get(struct endpoint *e);
 void endpoint_put(struct endpoint **e);		/* frees the last one's */
 
 void endpoint_set_addr(struct endpoint *e, const struct addr *addr);	/* another: nothing is known of it */
 struct addr endpoint_addr(struct endpoint *e);
-void endpoint_set_weight(struct endpoint *e, int weight);
 void endpoint_set_max_connections(struct endpoint *e, int max);	/* more room goes to those who wait first */
 
-void endpoint_set_down(struct endpoint *e, bool is_down);
-bool endpoint_is_down(const struct endpoint *e);
+bool endpoint_is_down(const struct endpoint *e);	/* or in maintenance: its users go elsewhere */
+void endpoint_send_away(struct endpoint *e);		/* begins an era: its sessions are to go */
+unsigned endpoint_era(const struct endpoint *e);
 
 struct load endpoint_load(struct endpoint *e);
 int endpoint_weight(const struct endpoint *e);		/* 0: takes no new sessions */
-/* Takes new sessions, is not full and not among those the key says were tried. */
-bool endpoint_is_usable(const struct endpoint *e, const struct balance_key *key);
+/* Takes new sessions, is not full, was not tried and keeps what was promised: as the key says. */
+bool endpoint_is_usable(struct endpoint *e, const struct balance_key *key);
 
 /* One more connection, which holds a reference of its own; false: full, take nothing. */
 bool endpoint_take(struct endpoint *e);

@@ -18,8 +18,8 @@ struct affinity;
 struct endpoint;
 struct balancer;
 struct balance_key;
-struct balance_state;
 struct endpoint_table;
+struct roster;
 
 enum server_tls_mode { SERVER_TLS_OFF, SERVER_TLS_STARTTLS, SERVER_TLS_IMPLICIT };
 
@@ -42,12 +42,16 @@ struct pool_options {
 	struct duration connect_timeout, login_timeout, queue_timeout, close_spread;
 	const char *master_user, *master_password_file;
 	int64_t retries, max_connections;
+	struct duration slow_start;
+	bool panic;
 };
 
 struct server {				/* server NAME { … } */
 	struct conf_block conf;
 	struct address address;
 	int64_t weight;
+	int state;			/* enum admin_state */
+	bool backup;
 };
 
 struct farm {				/* farm NAME { … } */
@@ -72,9 +76,9 @@ struct pool {				/* pool NAME { … } */
 	struct service *service;	/* one reference */
 	unsigned era;			/* that its sessions come in */
 	const struct balancer *balancer;
-	struct endpoint **endpoints;	/* in the order of the file; one reference each */
+	struct endpoint **endpoints;	/* one a server, in the order of the file; one reference each */
 	size_t endpoint_count;
-	struct balance_state **states;	/* one a worker; NULL: the balancer keeps none */
+	struct roster *roster;		/* what the commit gives to the service; NULL behind it */
 	struct tls_client *tls_client;	/* NULL with server_tls off */
 	char *master_password;		/* or what servers want of a trusted peer; NULL: none */
 	bool is_bound;			/* a user belongs on one server: no other because of a failure */
@@ -88,13 +92,6 @@ const struct conf_list *pool_servers(const struct pool *pool);
 /* Where this pool reaches one of them. */
 struct addr pool_server_addr(const struct pool *pool, const struct server *server);
 
-/* The services of all pools and their endpoints by name, over all reloads.  Control's thread only. */
-struct endpoint_table *endpoint_table_new(int threads);
-/* Forgets ad-hoc endpoints that nobody has used for long; now: monotonic ms. */
-void endpoint_table_sweep(struct endpoint_table *table, int64_t now);
-void endpoint_table_forget_unused(struct endpoint_table *table);	/* after pools were closed */
-void endpoint_table_free(struct endpoint_table **table);	/* after all pools were closed */
-
 /*
  * Everything of a pool that can fail: its TLS client.  Endpoints are kept or made, but nothing of a living
  * endpoint changes before pool_commit.  false: reported at the directive.
@@ -105,7 +102,7 @@ void pool_drop(struct pool *pool);		/* no configuration has it any more: its ses
 /* Gives back what pool_open took, where it did.  Then endpoint_table_forget_unused. */
 void pool_close(struct pool *pool);
 
-/* The endpoint of a server by its name; NULL: the pool has none such. */
+/* These two give one reference.  The endpoint of a server by its name; NULL: the pool has none such. */
 struct endpoint *pool_find(const struct pool *pool, const char *server);
 /* The ad-hoc endpoint of a host that none of its endpoints has: one reference.  From any thread. */
 struct endpoint *pool_adhoc(const struct pool *pool, const struct addr *addr);

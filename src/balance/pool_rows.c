@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "balance/balance.h"
+#include "balance/machine.h"
 #include "balance/pool.h"
 #include "conf/conf.h"
 #include "state/affinity.h"
@@ -126,7 +127,17 @@ static const struct directive option_directives[] = {
 	CONF_NUMBER(struct pool_options, max_connections, "0", "0", "1000000", 0,
 	    "Connections to one server at once, those of this pool; who comes later waits in the order of "
 	    "coming.  0: no bound."),
+	CONF_DURATION(struct pool_options, slow_start, "0s", "0s", "1h", 0,
+	    "Over which time a server that was down gets its whole share of new sessions again, beginning "
+	    "with a hundredth.  Choices by a hash (`user`, `source`) know no slow start."),
+	CONF_BOOL(struct pool_options, panic, "no", 0,
+	    "Where every server is down: choose among them as if none were, since it may be the checks that "
+	    "are wrong.  With `no`, clients wait and are then told to come later."),
 	{ 0 }
+};
+
+static const struct choice server_states[] = {
+	{ "ready", ADMIN_READY }, { "drain", ADMIN_DRAIN }, { "maintenance", ADMIN_MAINTENANCE }, { 0 }
 };
 
 static const struct directive server_directives[] = {
@@ -136,6 +147,11 @@ static const struct directive server_directives[] = {
 	CONF_NUMBER(struct server, weight, "1", "0", "256", 0,
 	    "The server's share of new sessions compared with the others.  0: it gets none, and keeps "
 	    "those it has."),
+	CONF_CHOICE(struct server, state, "ready", server_states, 0,
+	    "`drain`: the server gets no new sessions, keeps those it has, and users who are bound to it.  "
+	    "`maintenance`: nobody; its sessions are told to go over `close_spread`."),
+	CONF_BOOL(struct server, backup, "no", 0,
+	    "Takes sessions only while all servers without `backup` are down."),
 	{ 0 }
 };
 

@@ -2,6 +2,7 @@
 /* service.c: a few atomic numbers that a pool's sessions share. */
 #include "balance/service.h"
 
+#include "balance/roster.h"
 #include "base/xalloc.h"
 
 struct service *
@@ -11,6 +12,7 @@ service_new(const char *name)
 
 	service->name = xstrdup(name);
 	atomic_init(&service->references, 1);
+	pthread_mutex_init(&service->lock, NULL);
 	return service;
 }
 
@@ -29,6 +31,8 @@ service_put(struct service **service)
 	*service = NULL;
 	if (s == NULL || atomic_fetch_sub_explicit(&s->references, 1, memory_order_acq_rel) > 1)
 		return;
+	roster_put(&s->roster);
+	pthread_mutex_destroy(&s->lock);
 	xfree(s->name);
 	xfree(s);
 }
@@ -55,4 +59,40 @@ void
 service_set_close_spread(struct service *service, int ms)
 {
 	atomic_store_explicit(&service->close_spread_ms, ms, memory_order_relaxed);
+}
+
+struct roster *
+service_roster(struct service *service)
+{
+	struct roster *roster;
+
+	pthread_mutex_lock(&service->lock);
+	roster = service->roster != NULL ? roster_get(service->roster) : NULL;
+	pthread_mutex_unlock(&service->lock);
+	return roster;
+}
+
+void
+service_set_roster(struct service *service, struct roster *roster)
+{
+	struct roster *before;
+
+	pthread_mutex_lock(&service->lock);
+	before = service->roster;
+	service->roster = roster;
+	pthread_mutex_unlock(&service->lock);
+	service_changed(service);
+	roster_put(&before);
+}
+
+void
+service_changed(struct service *service)
+{
+	atomic_fetch_add_explicit(&service->changes, 1, memory_order_release);
+}
+
+unsigned
+service_changes(const struct service *service)
+{
+	return atomic_load_explicit(&service->changes, memory_order_acquire);
 }

@@ -7,6 +7,7 @@
 #ifndef DAEMON_GENERATION_H
 #define DAEMON_GENERATION_H
 
+#include "balance/endpoint_table.h"
 #include "balance/pool.h"
 #include "base/list.h"
 #include "base/log.h"

@@ -39,7 +39,7 @@ fill_tls(struct back_plan *plan, struct back_plan_tls *tls, const struct pool *p
 	tls->back.client = pool->tls_client;
 	tls->back.name = settings->name != NULL ? settings->name : addr_host(&plan->to, tls->name);
 	tls->back.alpn = plan->order.proto->alpn;
-	tls->back.server = endpoint->server_hash;
+	tls->back.server = endpoint->machine->hash;
 	plan->tls = &tls->back;
 	plan->implicit_tls = settings->mode == SERVER_TLS_IMPLICIT;
 }

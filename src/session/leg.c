@@ -61,6 +61,7 @@ free_way(struct leg *leg)
 	if (way == NULL)
 		return;
 	affinity_cancel(&way->binding);
+	endpoint_put(&way->wanted);
 	route_cancel(&way->route);
 	credentials_wipe(&way->credentials);
 	xfree(way->mailbox);

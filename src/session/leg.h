@@ -50,6 +50,7 @@ struct leg_way {
 	unsigned wishes;			/* of dial_order */
 
 	struct affinity_request binding;
+	struct endpoint *wanted;		/* what it asks for; one reference, or NULL */
 	uint64_t replaces;			/* generation of a binding whose server is gone; 0: none */
 	struct route route;
 	struct back_plan plan;

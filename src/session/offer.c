@@ -5,6 +5,7 @@
 #include "auth/auth.h"
 #include "balance/endpoint.h"
 #include "balance/pool.h"
+#include "balance/roster.h"
 #include "base/xalloc.h"
 #include "proto/capability.h"
 #include "session/back.h"
@@ -22,8 +23,11 @@ struct offer {
 static uint64_t
 pool_hash(uint64_t hash, const struct pool *pool)
 {
-	for (size_t i = 0; i < pool->endpoint_count; i++)
-		hash = hash * 31 + endpoint_capabilities_hash(pool->endpoints[i]);
+	struct roster *roster = service_roster(pool->service);
+
+	for (size_t i = 0; i < roster->count; i++)
+		hash = hash * 31 + endpoint_capabilities_hash(roster->endpoints[i]);
+	roster_put(&roster);
 	return hash;
 }
 
@@ -45,16 +49,17 @@ hash_of(const struct listener_settings *settings)
 static unsigned
 take_learned(const struct pool *pool, bool *learned, struct buf *list, unsigned unseen)
 {
+	struct roster *roster = service_roster(pool->service);
 	unsigned mechanisms = 0;
 	bool is_first = true;
 
-	for (size_t i = 0; i < pool->endpoint_count; i++) {
+	for (size_t i = 0; i < roster->count; i++) {
 		struct buf one = { 0 };
 		unsigned its;
 
-		if (endpoint_capabilities_hash(pool->endpoints[i]) == 0)
+		if (endpoint_capabilities_hash(roster->endpoints[i]) == 0)
 			continue;
-		its = endpoint_capabilities(pool->endpoints[i], &one);
+		its = endpoint_capabilities(roster->endpoints[i], &one);
 		mechanisms = is_first ? its : mechanisms & its;
 		is_first = false;
 		if (*learned)
@@ -64,6 +69,7 @@ take_learned(const struct pool *pool, bool *learned, struct buf *list, unsigned 
 		buf_clear(&one);
 		*learned = true;
 	}
+	roster_put(&roster);
 	return is_first ? unseen : mechanisms;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "balance/endpoint.h"
+#include "balance/roster.h"
 #include "base/xalloc.h"
 #include "session/session.h"
 
@@ -36,21 +37,23 @@ find_host(struct leg_way *way)
 {
 	const struct pool *pool = way->pool;
 	bool has_port = addr_port(&way->host) != 0;
+	struct roster *roster;
 
 	if (!has_port)
 		addr_set_port(&way->host, (uint16_t)pool->port);
-	for (size_t i = 0; i < pool->endpoint_count; i++) {
-		struct addr known = endpoint_addr(pool->endpoints[i]);
+	roster = service_roster(pool->service);
+	for (size_t i = 0; i < roster->count && way->has_host; i++) {
+		struct addr known = endpoint_addr(roster->endpoints[i]);
 
 		if (!has_port)	/* its server may have a port of its own */
 			addr_set_port(&known, (uint16_t)pool->port);
 		if (!addr_equals(&known, &way->host))
 			continue;
 		xfree(way->server);
-		way->server = xstrdup(pool->endpoints[i]->server);
+		way->server = xstrdup(roster->endpoints[i]->server);
 		way->has_host = false;
-		return;
 	}
+	roster_put(&roster);
 }
 
 static void
@@ -97,11 +100,14 @@ peek(struct leg *leg)
 	affinity_peek(bindings_of(leg), &leg->way->binding);
 }
 
+/* Takes the reference. */
 static void
-ask(struct leg *leg, const char *wanted)
+ask(struct leg *leg, struct endpoint *wanted)
 {
+	endpoint_put(&leg->way->wanted);
+	leg->way->wanted = wanted;
 	prepare_request(leg, on_bound);
-	leg->way->binding.wanted = wanted;
+	leg->way->binding.wanted = wanted->server;
 	leg->way->binding.replaces = leg->way->replaces;
 	affinity_open(bindings_of(leg), &leg->way->binding);
 }
@@ -116,15 +122,16 @@ redirect(struct leg *leg)
 	leg_drop_back(leg);
 	route_cancel(&way->route);
 	if (way->is_redirected || !is_alive(endpoint)) {
+		endpoint_put(&endpoint);
 		leg_give_up(leg, "the user's binding has changed meanwhile");
 		return;
 	}
 	way->is_redirected = true;
 	way->replaces = 0;
 	if (way->is_judged_by_server)
-		leg_route(leg, endpoint_get(endpoint));
+		leg_route(leg, endpoint);
 	else
-		ask(leg, endpoint->server);
+		ask(leg, endpoint);
 }
 
 static void
@@ -138,7 +145,7 @@ on_bound(struct affinity_request *request, enum affinity_answer answer)
 		if (leg->back != NULL)
 			leg_succeed(leg);
 		else
-			leg_route(leg, endpoint_get(pool_find(leg->way->pool, request->wanted)));
+			leg_route(leg, endpoint_get(leg->way->wanted));
 		break;
 	case AFFINITY_ELSEWHERE:
 		redirect(leg);
@@ -152,7 +159,7 @@ on_bound(struct affinity_request *request, enum affinity_answer answer)
 	}
 }
 
-/* Where the auth source or else the balancer wants the user; NULL: nowhere, and `why` tells. */
+/* Where auth source or else balancer want the user, one reference; NULL: nowhere, and `why` tells. */
 static struct endpoint *
 find_new(const struct leg *leg, const char **why)
 {
@@ -166,22 +173,27 @@ find_new(const struct leg *leg, const char **why)
 	endpoint = pool_find(way->pool, way->server);
 	*why = endpoint == NULL ? "the pool has no server of the name that the auth source gave" :
 	    "the server that the auth source gave is down";
-	return is_alive(endpoint) ? endpoint : NULL;
+	if (!is_alive(endpoint))
+		endpoint_put(&endpoint);
+	return endpoint;
 }
 
 /*
- * Where a user who is bound belongs; NULL: nowhere that can be had, and `why` tells.  The auth source's word
- * wins over a living binding: the sessions elsewhere are kicked first.
+ * Where a user who is bound belongs, one reference; NULL: nowhere that can be had, and `why` tells.  The
+ * auth source's word wins over a living binding: the sessions elsewhere are kicked first.
  */
 static struct endpoint *
 find_bound(struct leg *leg, const struct affinity_binding *binding, const char **why)
 {
 	struct leg_way *way = leg->way;
 	struct endpoint *endpoint = pool_find(way->pool, binding->server);
+	bool is_gone;
 
 	if (is_alive(endpoint) && (way->server == NULL || strcmp(way->server, binding->server) == 0))
 		return endpoint;
-	if (endpoint == NULL && way->snapshot != leg->session->worker->snapshot) {
+	is_gone = endpoint == NULL;
+	endpoint_put(&endpoint);
+	if (is_gone && way->snapshot != leg->session->worker->snapshot) {
 		/* perhaps a server of the newer configuration: not ours to replace */
 		*why = "the user's server is not of the configuration that the client came under";
 		return NULL;
@@ -205,9 +217,9 @@ on_peeked(struct affinity_request *request, enum affinity_answer answer)
 	if (wanted == NULL)
 		leg_give_up(leg, why);
 	else if (leg->way->is_judged_by_server)
-		leg_route(leg, endpoint_get(wanted));
+		leg_route(leg, wanted);
 	else
-		ask(leg, wanted->server);
+		ask(leg, wanted);
 }
 
 void
@@ -236,7 +248,7 @@ placement_start(struct leg *leg)
 		if (endpoint == NULL)
 			leg_give_up(leg, "the pool has no server of the name that the auth source gave");
 		else
-			leg_route(leg, endpoint_get(endpoint));
+			leg_route(leg, endpoint);
 	}
 }
 
@@ -262,7 +274,7 @@ placement_confirm(struct leg *leg)
 	struct affinity *bindings = leg->way->has_host ? NULL : bindings_of(leg);
 
 	if (bindings != NULL && leg->lease == NULL)
-		ask(leg, leg->way->route.endpoint->server);
+		ask(leg, endpoint_get(leg->way->route.endpoint));
 	else if (affinity_is_kicked(leg->lease))
 		leg_give_up(leg, "the user was moved meanwhile");
 	else

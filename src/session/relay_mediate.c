@@ -146,10 +146,15 @@ is_elsewhere(const void *owner, struct slice recipient)
 	const struct listener_settings *settings = find_settings(s);
 
 	const struct endpoint *endpoint = s->leg != NULL ? s->leg->endpoint : NULL;
+	struct endpoint *there;
+	bool is_there;
 
 	if (settings == NULL || endpoint == NULL)
 		return endpoint == NULL;
-	return pool_find(find_pool(s, settings, recipient), endpoint->server) != endpoint;
+	there = pool_find(find_pool(s, settings, recipient), endpoint->server);
+	is_there = there == endpoint;
+	endpoint_put(&there);
+	return !is_there;
 }
 
 /* May the next mail go to the server at hand? */

@@ -98,7 +98,7 @@ take_or_wait(struct route *route, struct endpoint *endpoint)
 static void
 pick(struct route *route)
 {
-	struct balance_key key = { .user = route->user, .tried = route->tried,
+	struct balance_key key = { .user = route->user, .tried = (const struct endpoint *const *)route->tried,
 		.tried_count = route->tried_count, .full_too = route->pool->is_bound };
 	int worker = loop_index(route->loop);
 	struct endpoint *endpoint = pool_pick(route->pool, worker, &key);
@@ -111,6 +111,7 @@ pick(struct route *route)
 		give_up(route, route->tried_count > 0 ? "all servers failed" : "no server is usable");
 	else
 		take_or_wait(route, endpoint);
+	endpoint_put(&endpoint);
 }
 
 static void
@@ -133,13 +134,13 @@ route_start(struct route *route)
 
 /* Another server at once. */
 static void
-try_next(struct route *route, const struct endpoint *failed)
+try_next(struct route *route, struct endpoint *failed)
 {
 	if (route->retries++ >= route->pool->options.retries || route->tried_count == ROUTE_TRIED_MAX) {
 		give_up(route, "too many servers failed");
 		return;
 	}
-	route->tried[route->tried_count++] = failed;
+	route->tried[route->tried_count++] = endpoint_get(failed);
 	choose(route);
 }
 
@@ -156,9 +157,10 @@ try_same(struct route *route)
 static void
 try_again(struct route *route, bool may_repeat)
 {
-	const struct endpoint *failed = route->endpoint;	/* the pool keeps it alive */
+	struct endpoint *failed;
 
-	assert(failed != NULL && !route->is_queued);
+	assert(route->endpoint != NULL && !route->is_queued);
+	failed = endpoint_get(route->endpoint);
 	drop_endpoint(route);
 	if (loop_now(route->loop) >= route->deadline)
 		give_up(route, "the login took too long");
@@ -168,6 +170,7 @@ try_again(struct route *route, bool may_repeat)
 		try_same(route);
 	else
 		give_up(route, "the user's server puts it off");
+	endpoint_put(&failed);
 }
 
 void
@@ -182,12 +185,20 @@ route_elsewhere(struct route *route)
 	try_again(route, false);
 }
 
+static void
+forget_tried(struct route *route)
+{
+	while (route->tried_count > 0)
+		endpoint_put(&route->tried[--route->tried_count]);
+}
+
 void
 route_cancel(struct route *route)
 {
 	if (route->loop == NULL)
 		return;
 	drop_endpoint(route);
+	forget_tried(route);
 	endpoint_put(&route->fixed);
 	loop_timer_stop(route->loop, &route->timer);
 	route->loop = NULL;
@@ -201,5 +212,6 @@ route_claim(struct route *route)
 	assert(endpoint != NULL && !route->is_queued);
 	route->endpoint = NULL;
 	endpoint_put(&route->fixed);
+	forget_tried(route);
 	return endpoint;
 }

@@ -36,7 +36,7 @@ struct route {
 	struct endpoint *endpoint;		/* taken, or waited for */
 	struct waiter *waiter;
 	struct loop_timer timer;
-	const struct endpoint *tried[ROUTE_TRIED_MAX];
+	struct endpoint *tried[ROUTE_TRIED_MAX];	/* one reference each */
 	int tried_count;
 	int retries;
 	bool is_queued;

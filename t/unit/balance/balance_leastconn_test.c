@@ -55,7 +55,7 @@ leaves_out_weightless_full_and_tried(void **state)
 	assert_true(endpoint_take(f.pool.endpoints[1]));
 	tried[0] = f.pool.endpoints[2];
 	assert_int_equal(fixture_pick(&f, 0, &key), 3);
-	endpoint_set_weight(f.pool.endpoints[3], 0);
+	machine_set_weight(f.pool.endpoints[3]->machine, 0);
 	assert_int_equal(fixture_pick(&f, 0, &key), -1);
 	key.full_too = true;
 	assert_int_equal(fixture_pick(&f, 0, &key), 1);

@@ -88,9 +88,9 @@ absence_saves_up_no_turns(void **state)
 
 	(void)state;
 	fixture_open(&f, BALANCER_roundrobin, (const int[]){ 1, 1, 1, 1 }, 4);
-	endpoint_set_weight(f.pool.endpoints[1], 0);
+	machine_set_weight(f.pool.endpoints[1]->machine, 0);
 	assert_int_equal(count_turns(&f, 1, 1000), 0);
-	endpoint_set_weight(f.pool.endpoints[1], 1);
+	machine_set_weight(f.pool.endpoints[1]->machine, 1);
 	assert_in_range(count_turns(&f, 1, 8), 2, 3);
 	fixture_close(&f);
 }
@@ -103,9 +103,9 @@ a_raised_weight_saves_up_no_turns(void **state)
 	(void)state;
 	fixture_open(&f, BALANCER_roundrobin, (const int[]){ 1, 100, 100 }, 3);
 	turns(&f, 0, 60);
-	endpoint_set_weight(f.pool.endpoints[0], 100);
+	machine_set_weight(f.pool.endpoints[0]->machine, 100);
 	assert_in_range(count_turns(&f, 0, 30), 9, 12);
-	endpoint_set_weight(f.pool.endpoints[0], 1);
+	machine_set_weight(f.pool.endpoints[0]->machine, 1);
 	assert_in_range(count_turns(&f, 0, 402), 1, 3);
 	fixture_close(&f);
 }
@@ -141,7 +141,7 @@ nothing_usable_is_none(void **state)
 	(void)state;
 	fixture_open(&f, BALANCER_roundrobin, (const int[]){ 0, 0 }, 2);
 	assert_string_equal(turns(&f, 3, 3), "---");
-	endpoint_set_weight(f.pool.endpoints[1], 1);
+	machine_set_weight(f.pool.endpoints[1]->machine, 1);
 	assert_string_equal(turns(&f, 3, 3), "bbb");
 	fixture_close(&f);
 }

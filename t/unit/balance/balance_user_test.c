@@ -59,7 +59,7 @@ only_the_users_of_a_leaving_server_move(void **state)
 	fixture_open(&f, BALANCER_user, weights, SERVERS);
 	for (int i = 0; i < USERS; i++)
 		before[i] = pick_user(&f, i);
-	endpoint_set_weight(f.pool.endpoints[LEAVING], 0);
+	machine_set_weight(f.pool.endpoints[LEAVING]->machine, 0);
 	for (int i = 0; i < USERS; i++) {
 		int after = pick_user(&f, i);
 
@@ -88,7 +88,7 @@ more_weight_draws_users_and_drives_none_about(void **state)
 	fixture_open(&f, BALANCER_user, (const int[]){ 1, 1, 1, 1 }, 4);
 	for (int i = 0; i < USERS; i++)
 		before[i] = pick_user(&f, i);
-	endpoint_set_weight(f.pool.endpoints[2], 2);
+	machine_set_weight(f.pool.endpoints[2]->machine, 2);
 	for (int i = 0; i < USERS; i++) {
 		int after = pick_user(&f, i);
 
@@ -106,12 +106,12 @@ the_order_of_the_file_does_not_matter(void **state)
 
 	(void)state;
 	fixture_open(&f, BALANCER_user, (const int[]){ 1, 1, 1, 1, 1 }, 5);
-	best = pool_pick(&f.pool, 0, &key);
+	best = pick_of(&f.pool, 0, &key);
 	for (size_t i = 0; i < 4; i++) {
 		swapped = f.pool.endpoints[i];
 		f.pool.endpoints[i] = f.pool.endpoints[i + 1];
 		f.pool.endpoints[i + 1] = swapped;
-		assert_ptr_equal(pool_pick(&f.pool, 0, &key), best);
+		assert_ptr_equal(pick_of(&f.pool, 0, &key), best);
 	}
 	fixture_close(&f);
 }
@@ -142,17 +142,17 @@ neither_fullness_nor_a_try_sends_elsewhere(void **state)
 
 	(void)state;
 	fixture_open(&f, BALANCER_user, (const int[]){ 1, 1, 1 }, 3);
-	best = pool_pick(&f.pool, 0, &key);
+	best = pick_of(&f.pool, 0, &key);
 	endpoint_set_max_connections(best, 1);
 	assert_true(endpoint_take(best));
-	assert_ptr_equal(pool_pick(&f.pool, 1, &key), best);
+	assert_ptr_equal(pick_of(&f.pool, 1, &key), best);
 	tried[0] = best;
 	key.tried_count = 1;
-	assert_ptr_equal(pool_pick(&f.pool, 2, &key), best);
+	assert_ptr_equal(pick_of(&f.pool, 2, &key), best);
 	endpoint_release(best);
 	for (size_t i = 0; i < 3; i++)
-		endpoint_set_weight(f.pool.endpoints[i], 0);
-	assert_null(pool_pick(&f.pool, 0, &key));
+		machine_set_weight(f.pool.endpoints[i]->machine, 0);
+	assert_null(pick_of(&f.pool, 0, &key));
 	fixture_close(&f);
 }
 
@@ -167,12 +167,12 @@ a_server_that_is_down_loses_its_own_users_only(void **state)
 	fixture_open(&f, BALANCER_user, (const int[]){ 1, 2, 1 }, 3);
 	for (int i = 0; i < 100; i++)
 		before[i] = pick_user(&f, i);
-	endpoint_set_down(f.pool.endpoints[1], true);
+	endpoint_set_health(f.pool.endpoints[1], HEALTH_DOWN, "");
 	for (int i = 0; i < 100; i++) {
 		assert_int_not_equal(pick_user(&f, i), 1);
 		assert_true(before[i] == 1 || pick_user(&f, i) == before[i]);
 	}
-	endpoint_set_down(f.pool.endpoints[1], false);
+	endpoint_set_health(f.pool.endpoints[1], HEALTH_UP, "");
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(pick_user(&f, i), before[i]);
 	fixture_close(&f);

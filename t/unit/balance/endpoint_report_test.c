@@ -28,8 +28,10 @@ static struct endpoint *
 make(void)
 {
 	struct service *service = service_new("imap");
-	struct endpoint *e = endpoint_new(service, "d03", THREADS);
+	struct machine *machine = machine_new("dovecot", "d03");
+	struct endpoint *e = endpoint_new(service, machine, THREADS);
 
+	machine_put(&machine);
 	service_put(&service);
 	return e;
 }

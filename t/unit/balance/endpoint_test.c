@@ -21,8 +21,10 @@ static struct endpoint *
 make(int threads)
 {
 	struct service *service = service_new("imap");
-	struct endpoint *e = endpoint_new(service, "d03", threads);
+	struct machine *machine = machine_new("dovecot", "d03");
+	struct endpoint *e = endpoint_new(service, machine, threads);
 
+	machine_put(&machine);
 	service_put(&service);
 	return e;
 }
@@ -71,12 +73,12 @@ usable_depends_on_the_key(void **state)
 
 	(void)state;
 	assert_false(endpoint_is_usable(e, &key));	/* weight 0 until it is set */
-	endpoint_set_weight(e, 7);
-	assert_int_equal(endpoint_load(e).weight, 7);
+	machine_set_weight(e->machine, 7);
+	assert_int_equal(endpoint_load(e).share, 7 * ENDPOINT_SHARE_ONE);
 	assert_true(endpoint_is_usable(e, &key));
-	endpoint_set_down(e, true);
+	endpoint_set_health(e, HEALTH_DOWN, "");
 	assert_false(endpoint_is_usable(e, &key));
-	endpoint_set_down(e, false);
+	endpoint_set_health(e, HEALTH_UP, "");
 	endpoint_set_max_connections(e, 1);
 	assert_true(endpoint_take(e));
 	assert_false(endpoint_is_usable(e, &key));

@@ -6,7 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pick.h"
+
 #include "balance/balance.h"
+#include "balance/endpoint_table.h"
 
 enum { FIXTURE_SERVERS = 16, FIXTURE_THREADS = 8 };
 
@@ -49,7 +52,7 @@ fixture_close(struct fixture *f)
 static inline int
 fixture_pick(const struct fixture *f, int worker, const struct balance_key *key)
 {
-	struct endpoint *e = pool_pick(&f->pool, worker, key);
+	const struct endpoint *e = pick_of(&f->pool, worker, key);
 
 	for (size_t i = 0; i < f->pool.endpoint_count; i++)
 		if (f->pool.endpoints[i] == e)

@@ -13,6 +13,7 @@
 
 #include "balance/adhoc.h"
 #include "balance/balance.h"
+#include "balance/endpoint_table.h"
 #include "conf/conf.h"
 
 struct root {
@@ -469,6 +470,7 @@ a_reload_keeps_adhoc_endpoints(void **state)
 	again = pool_adhoc(pool_at(&now, 0), &addr);
 	assert_ptr_equal(again, e);
 	assert_ptr_equal(pool_at(&now, 0)->service, e->service);
+	pool_commit(pool_at(&now, 0));
 	assert_null(pool_find(pool_at(&now, 0), e->server));
 	unload(&now);
 	endpoint_put(&e);
@@ -504,7 +506,7 @@ pools_of_a_farm_have_endpoints_of_their_own(void **state)
 	pool_commit(imap);
 	pool_commit(pop3);
 	assert_ptr_not_equal(imap->endpoints[0], pop3->endpoints[0]);
-	assert_int_equal(imap->endpoints[0]->server_hash, pop3->endpoints[0]->server_hash);
+	assert_int_equal(imap->endpoints[0]->machine->hash, pop3->endpoints[0]->machine->hash);
 	assert_string_equal(addr_of(imap->endpoints[0]), "[::1]:143");
 	assert_string_equal(addr_of(pop3->endpoints[0]), "[::1]:110");
 	unload(&l);

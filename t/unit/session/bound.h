@@ -6,6 +6,7 @@
 #ifndef UNIT_SESSION_BOUND_H
 #define UNIT_SESSION_BOUND_H
 
+#include "../balance/pick.h"
 #include "../state/affinity_now.h"
 #include "client.h"
 
@@ -139,7 +140,7 @@ home_of_bob(const struct rig *rig)
 {
 	struct balance_key key = { .user = bob };
 
-	return pool_pick(rig->pool, 0, &key) == endpoint_at(rig, 0) ? 0 : 1;
+	return pick_of(rig->pool, 0, &key) == endpoint_at(rig, 0) ? 0 : 1;
 }
 
 /* A session of bob's on another worker, say, that does as it is told. */

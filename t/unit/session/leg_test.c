@@ -86,7 +86,7 @@ home_of(const struct rig *rig, const char *user)
 {
 	const struct balance_key key = { .user = slice_of(user) };
 
-	return pool_pick(rig->pool, 0, &key) == endpoint_at(rig, 0) ? 0 : 1;
+	return pick_of(rig->pool, 0, &key) == endpoint_at(rig, 0) ? 0 : 1;
 }
 
 /* A session before its login, in whose place a test sends legs; names[i] belongs on server i. */

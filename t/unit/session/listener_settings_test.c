@@ -2,6 +2,7 @@
 /* listener_settings_test.c: defaults by protocol, and what is refused, in which words and where. */
 #include "language.h"
 
+#include "balance/endpoint_table.h"
 #include "base/login_way.h"
 #include "proto/proto.h"
 

@@ -30,7 +30,7 @@ arrive(struct rig *rig, struct peer *client)
 	struct session *s;
 
 	decided_open(rig, "bob:{PLAIN}secret\n", &proofs);
-	endpoint_set_weight(endpoint_at(rig, 1), 0);
+	machine_set_weight(endpoint_at(rig, 1)->machine, 0);
 	s = rig_client(rig, client);
 	hear_line(client, "* OK ");
 	return s;

@@ -124,7 +124,7 @@ decided_logins_dial_when_the_kicked_are_gone(void **state)
 	decided_open(&rig, plain_bob, &farm_text);
 	home = home_of_bob(&rig);
 	guest_come(&guest, &rig, name_of(&rig, home));
-	endpoint_set_down(endpoint_at(&rig, home), true);
+	endpoint_set_health(endpoint_at(&rig, home), HEALTH_DOWN, "");
 	ask_in(&rig, &client);
 	await(rig.loop, &guest.kicks, 1);
 	turn_a_little(rig.loop);
@@ -174,7 +174,7 @@ a_bound_server_that_goes_down_is_replaced(void **state)
 	while (s->leg == NULL || s->leg->back != NULL)
 		turn_a_little(rig.loop);
 	expect_bound(&rig, home);
-	endpoint_set_down(endpoint_at(&rig, home), true);
+	endpoint_set_health(endpoint_at(&rig, home), HEALTH_DOWN, "");
 	agree(serve(&rig, !home), &client);
 	expect_bound(&rig, !home);
 	peer_close(&client);
@@ -236,7 +236,7 @@ leaves_nothing_behind_at(enum stage stage, bool is_stopped)
 	home = home_of_bob(&rig);
 	if (stage == STAGE_KICK) {
 		guest_come(&guest, &rig, name_of(&rig, !home));
-		endpoint_set_down(endpoint_at(&rig, !home), true);
+		endpoint_set_health(endpoint_at(&rig, !home), HEALTH_DOWN, "");
 	}
 	if (stage == STAGE_QUEUE)
 		assert_true(endpoint_take(endpoint_at(&rig, home)));
@@ -346,7 +346,7 @@ the_sources_server_is_the_first_choice(void **state)
 	/* another store than the source's would be empty */
 	decided_open(&rig, "bob:{PLAIN}secret:server=d01\n", &farm_text);
 	home = home_of_bob(&rig);
-	endpoint_set_down(endpoint_at(&rig, 1), true);
+	endpoint_set_health(endpoint_at(&rig, 1), HEALTH_DOWN, "");
 	ask_in(&rig, &client);
 	peer_expect(&client, unavailable);
 	assert_int_equal(rig.doors[home].count, 0);
@@ -498,7 +498,7 @@ static void
 meet(struct rig *rig, const char *const *names, const char *mailbox, const char *there)
 {
 	struct balance_key key = { .user = slice_of(mailbox) };
-	size_t home = pool_pick(rig->pool, 0, &key) == endpoint_at(rig, 0) ? 0 : 1;
+	size_t home = pick_of(rig->pool, 0, &key) == endpoint_at(rig, 0) ? 0 : 1;
 
 	for (; *names != NULL; names++) {
 		struct peer client, *server;

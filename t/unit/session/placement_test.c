@@ -51,7 +51,7 @@ a_living_binding_wins_over_the_hash(void **state)
 	ask_in(&rig, &clients[0]);
 	agree(serve(&rig, !home), &clients[0]);
 	/* drained, it keeps the living; and what is retained lives */
-	endpoint_set_weight(endpoint_at(&rig, !home), 0);
+	machine_set_weight(endpoint_at(&rig, !home)->machine, 0);
 	ask_in(&rig, &clients[1]);
 	agree(serve(&rig, !home), &clients[1]);
 	affinity_close(&guest.lease);
@@ -77,7 +77,7 @@ nobody_new_is_bound_to_a_drained_server(void **state)
 	(void)state;
 	bound_open(&rig, "");
 	home = home_of_bob(&rig);
-	endpoint_set_weight(endpoint_at(&rig, home), 0);
+	machine_set_weight(endpoint_at(&rig, home)->machine, 0);
 	ask_in(&rig, &client);
 	agree(serve(&rig, !home), &client);
 	expect_bound(&rig, !home);
@@ -180,7 +180,7 @@ a_server_that_is_down_is_replaced_after_a_kick(void **state)
 	old_server = serve(&rig, home);
 	agree(old_server, &old);
 	assert_true(affinity_peek_now(rig.bindings, bob, loop_now(rig.loop), &before));
-	endpoint_set_down(endpoint_at(&rig, home), true);
+	endpoint_set_health(endpoint_at(&rig, home), HEALTH_DOWN, "");
 	ask_in(&rig, &client);
 	server = serve(&rig, !home);
 	turn_a_little(rig.loop);
@@ -192,7 +192,7 @@ a_server_that_is_down_is_replaced_after_a_kick(void **state)
 	assert_true(after.generation > before.generation);
 	expect_bound(&rig, !home);
 	/* back again, it is not the user's any more */
-	endpoint_set_down(endpoint_at(&rig, home), false);
+	endpoint_set_health(endpoint_at(&rig, home), HEALTH_UP, "");
 	peer_close(&old);
 	ask_in(&rig, &old);
 	agree(serve(&rig, !home), &old);
@@ -217,15 +217,15 @@ a_server_that_goes_down_is_tried_no_more(void **state)
 	peer_say(door_accept(&rig.doors[home]), "* BYE not now\r\n");
 	while (s->leg->back != NULL)
 		turn_a_little(rig.loop);
-	endpoint_set_down(endpoint_at(&rig, home), true);
+	endpoint_set_health(endpoint_at(&rig, home), HEALTH_DOWN, "");
 	peer_say(door_accept(&rig.doors[!home]), "* BYE not now\r\n");
 	while (s->leg->back != NULL)
 		turn_a_little(rig.loop);
-	endpoint_set_down(endpoint_at(&rig, !home), true);
+	endpoint_set_health(endpoint_at(&rig, !home), HEALTH_DOWN, "");
 	peer_expect(&client, unavailable);
 	assert_int_equal(rig.doors[home].count + rig.doors[!home].count, 2);
 	/* the next login has another first time */
-	endpoint_set_down(endpoint_at(&rig, home), false);
+	endpoint_set_health(endpoint_at(&rig, home), HEALTH_UP, "");
 	peer_say(&client, "a LOGIN bob secret\r\n");
 	agree(serve(&rig, home), &client);
 	expect_bound(&rig, home);
@@ -246,7 +246,7 @@ a_login_waits_for_the_kicked_to_go(void **state)
 	bound_open(&rig, "");
 	home = home_of_bob(&rig);
 	guest_come(&guest, &rig, name_of(&rig, home));
-	endpoint_set_down(endpoint_at(&rig, home), true);
+	endpoint_set_health(endpoint_at(&rig, home), HEALTH_DOWN, "");
 	s = ask_in(&rig, &client);
 	server = serve(&rig, !home);
 	peer_say(server, "L OK [CAPABILITY IMAP4rev1] done\r\n* 1 EXISTS\r\n");
@@ -273,7 +273,7 @@ but_not_for_ever(void **state)
 	bound_open(&rig, "login_timeout 1s");
 	home = home_of_bob(&rig);
 	guest_come(&guest, &rig, name_of(&rig, home));
-	endpoint_set_down(endpoint_at(&rig, home), true);
+	endpoint_set_health(endpoint_at(&rig, home), HEALTH_DOWN, "");
 	ask_in(&rig, &client);
 	peer_say(serve(&rig, !home), "L OK done\r\n");
 	peer_expect(&client, unavailable);
@@ -296,7 +296,7 @@ who_leaves_while_it_waits_holds_nothing(void **state)
 	bound_open(&rig, "");
 	home = home_of_bob(&rig);
 	guest_come(&guest, &rig, name_of(&rig, home));
-	endpoint_set_down(endpoint_at(&rig, home), true);
+	endpoint_set_health(endpoint_at(&rig, home), HEALTH_DOWN, "");
 	ask_in(&rig, &client);
 	server = serve(&rig, !home);
 	peer_say(server, "L OK done\r\n");
@@ -326,7 +326,7 @@ a_try_has_one_outcome(void **state)
 	bound_open(&rig, "");
 	home = home_of_bob(&rig);
 	guest_come(&guest, &rig, name_of(&rig, home));
-	endpoint_set_down(endpoint_at(&rig, home), true);
+	endpoint_set_health(endpoint_at(&rig, home), HEALTH_DOWN, "");
 	ask_in(&rig, &client);
 	server = serve(&rig, !home);
 	expect_reports(&rig, !home, 0);

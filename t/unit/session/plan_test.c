@@ -34,7 +34,7 @@ expect_shown(const char *line, const char *pool, const char *command, const char
 	struct session *s;
 
 	decided_open(&rig, line, &text);
-	endpoint_set_weight(endpoint_at(&rig, 1), 0);
+	machine_set_weight(endpoint_at(&rig, 1)->machine, 0);
 	s = rig_client(&rig, &client);
 	peer_expect(&client, client_greeting);
 	peer_say(&client, command);
@@ -107,7 +107,7 @@ shows_a_name_alone_where_the_pool_says_so(void **state)
 
 	(void)state;
 	decided_open(&rig, "bob:{PLAIN}secret\n", &(struct rig_text){ 0 });
-	endpoint_set_weight(endpoint_at(&rig, 1), 0);
+	machine_set_weight(endpoint_at(&rig, 1)->machine, 0);
 	s = ask_in(&rig, &client);
 	server = serve(&rig, 0);
 	order = &s->leg->way->plan.order;
@@ -249,7 +249,7 @@ a_delay_is_waited_for(void **state)
 	(void)state;
 	decided_open(&rig, "bob:{PLAIN}secret:delay_until=SOON\n", &(struct rig_text){
 	    .listener = "auth staff\nlogin_timeout 1s" });
-	endpoint_set_weight(endpoint_at(&rig, 1), 0);
+	machine_set_weight(endpoint_at(&rig, 1)->machine, 0);
 	s = ask_in(&rig, &client);
 	while (!loop_timer_is_set(&s->login->delay))
 		turn_a_little(rig.loop);

@@ -428,7 +428,7 @@ a_reload_counts_from_the_next_mail(void **state)
 	(void)state;
 	mx_open(&rig, 2, &client, "");
 	old = begin_data(&rig, 0, &client);
-	endpoint_set_weight(endpoint_at(&rig, 0), 0);
+	machine_set_weight(endpoint_at(&rig, 0)->machine, 0);
 	other = *rig.settings;
 	rig.gate.settings = &other;
 	end_data(&client, old);

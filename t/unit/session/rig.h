@@ -10,7 +10,7 @@
 #include "door.h"
 #include "language.h"
 
-#include "balance/endpoint.h"
+#include "balance/endpoint_table.h"
 #include "base/xalloc.h"
 #include "session/login.h"
 #include "state/affinity.h"
@@ -179,7 +179,8 @@ rig_close(struct rig *rig)
 	turn_a_little(rig->loop);
 	for (size_t i = 0; i < rig->pool->endpoint_count; i++) {
 		assert_int_equal(atomic_load(&endpoint_at(rig, i)->connections), 0);
-		assert_int_equal(atomic_load(&endpoint_at(rig, i)->references), 2);
+		/* the table's, the pool's, the roster's */
+		assert_int_equal(atomic_load(&endpoint_at(rig, i)->references), 3);
 	}
 	assert_int_equal(atomic_load(&rig->settings->listener->connections), 0);
 	assert_int_equal(atomic_load(&rig->settings->listener->references), 1);

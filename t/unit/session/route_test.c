@@ -78,7 +78,7 @@ rig_close(struct rig *rig)
 
 		assert_int_equal(atomic_load(&e->connections), 0);
 		assert_int_equal(waiter_count(&e->queue), 0);
-		assert_int_equal(atomic_load(&e->references), 2);
+		assert_int_equal(atomic_load(&e->references), 3);	/* table, pool, roster */
 	}
 	loop_free(&rig->loop);
 	fixture_close(&rig->fixture);

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* endpoint_state.c: what is known of an endpoint and its machine, folded into what balancers read. */
+#include "balance/endpoint_state.h"
+
+#include "balance/endpoint.h"
+#include "base/clock.h"
+
+enum { PERCENT = 100 };
+
+static enum admin_state
+strictest(const struct endpoint *e)
+{
+	int admin = e->admin.state;
+
+	if (e->machine->admin.state > admin)
+		admin = e->machine->admin.state;
+	if (e->machine->agent_admin.state > admin)
+		admin = e->machine->agent_admin.state;
+	return (enum admin_state)admin;
+}
+
+/* 1 to 100, linear in the time since it came up. */
+static int
+slow_start_percent(const struct endpoint *e)
+{
+	int64_t passed = clock_ms() - e->ramp_from, percent;
+
+	if (e->ramp_ms == 0 || passed >= e->ramp_ms)
+		return PERCENT;
+	percent = passed * PERCENT / e->ramp_ms;
+	return percent < 1 ? 1 : (int)percent;
+}
+
+static int64_t
+share_of(const struct endpoint *e, int weight)
+{
+	int64_t share = (int64_t)weight * ENDPOINT_SHARE_ONE * e->machine->agent_percent / PERCENT *
+	    slow_start_percent(e) / PERCENT;
+
+	/* who has a weight has a share, unless the agent wants none */
+	if (share == 0 && weight > 0 && e->machine->agent_percent > 0)
+		share = 1;
+	return share > ENDPOINT_SHARE_MAX ? ENDPOINT_SHARE_MAX : share;
+}
+
+static bool
+store(atomic_int *field, int value)
+{
+	bool is_new = atomic_load_explicit(field, memory_order_relaxed) != value;
+
+	if (is_new)
+		atomic_store_explicit(field, value, memory_order_relaxed);
+	return is_new;
+}
+
+void
+endpoint_refresh_locked(struct endpoint *e)
+{
+	enum admin_state admin = strictest(e);
+	int weight = admin == ADMIN_READY ? e->machine->weight : 0;
+	int flags = 0;
+	bool is_new;
+
+	if (e->health.state == HEALTH_DOWN || e->health.state == HEALTH_UNRESOLVED ||
+	    e->machine->agent_down.state != 0)
+		flags |= ENDPOINT_DOWN;
+	if (admin == ADMIN_MAINTENANCE)
+		flags |= ENDPOINT_MAINTENANCE;
+	is_new = store(&e->weight, weight);
+	is_new |= store(&e->share, (int)share_of(e, weight));
+	is_new |= store(&e->flags, flags);
+	if (is_new)
+		service_changed(e->service);
+}
+
+bool
+endpoint_set_health(struct endpoint *e, enum health_state state, const char *why)
+{
+	bool is_new;
+
+	pthread_mutex_lock(&e->machine->lock);
+	if (state == HEALTH_UP && e->health.state == HEALTH_DOWN) {
+		e->ramp_ms = e->slow_start_ms;
+		e->ramp_from = clock_ms();
+	}
+	is_new = standing_set(&e->health, (int)state, why);
+	if (is_new)
+		endpoint_refresh_locked(e);
+	pthread_mutex_unlock(&e->machine->lock);
+	return is_new;
+}
+
+void
+endpoint_set_progress(struct endpoint *e, int passed, int wanted)
+{
+	pthread_mutex_lock(&e->machine->lock);
+	e->passed = passed;
+	e->wanted = wanted;
+	pthread_mutex_unlock(&e->machine->lock);
+}
+
+bool
+endpoint_set_admin(struct endpoint *e, enum admin_state state, const char *why)
+{
+	bool is_new;
+
+	pthread_mutex_lock(&e->machine->lock);
+	is_new = standing_set(&e->admin, (int)state, why);
+	if (is_new)
+		endpoint_refresh_locked(e);
+	pthread_mutex_unlock(&e->machine->lock);
+	return is_new;
+}
+
+void
+endpoint_set_slow_start(struct endpoint *e, int ms)
+{
+	pthread_mutex_lock(&e->machine->lock);
+	e->slow_start_ms = ms;
+	pthread_mutex_unlock(&e->machine->lock);
+}
+
+bool
+endpoint_ramp(struct endpoint *e)
+{
+	bool is_ramping;
+
+	pthread_mutex_lock(&e->machine->lock);
+	is_ramping = slow_start_percent(e) < PERCENT;
+	if (!is_ramping)
+		e->ramp_ms = 0;
+	endpoint_refresh_locked(e);
+	pthread_mutex_unlock(&e->machine->lock);
+	return is_ramping;
+}
+
+void
+endpoint_read(struct endpoint *e, struct endpoint_facts *out)
+{
+	pthread_mutex_lock(&e->machine->lock);
+	*out = (struct endpoint_facts){
+		.health = e->health,
+		.passed = e->passed,
+		.wanted = e->wanted,
+		.admin = e->admin,
+		.slow_start_percent = slow_start_percent(e),
+	};
+	pthread_mutex_unlock(&e->machine->lock);
+}
+
+const char *
+health_state_text(enum health_state state)
+{
+	static const char *const texts[] = {
+		[HEALTH_UNKNOWN] = "unknown",
+		[HEALTH_UP] = "up",
+		[HEALTH_DOWN] = "down",
+		[HEALTH_UNRESOLVED] = "unresolved",
+	};
+
+	_Static_assert(sizeof(texts) / sizeof(texts[0]) == HEALTH_STATE_COUNT, "one text per state");
+	return texts[state];
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * endpoint_state.h: whether an endpoint takes sessions, and why: its health
+ * and what an operator wants of it and of its machine, kept apart, each with
+ * since when and why.  Setters may be called from any thread; what balancers
+ * read of the outcome is in endpoint.h.
+ */
+#ifndef BALANCE_ENDPOINT_STATE_H
+#define BALANCE_ENDPOINT_STATE_H
+
+#include "balance/machine.h"
+
+struct endpoint;
+
+enum health_state {
+	HEALTH_UNKNOWN,		/* not checked, or not yet: takes sessions */
+	HEALTH_UP,
+	HEALTH_DOWN,
+	HEALTH_UNRESOLVED,	/* no address is known for its name */
+	HEALTH_STATE_COUNT
+};
+
+/* What endpoint.h's `flags` say, or-ed; each of them means that no new session is sent there. */
+enum endpoint_flag {
+	ENDPOINT_DOWN = 1,		/* by its health, its agent, or without an address */
+	ENDPOINT_MAINTENANCE = 2
+};
+
+/* As a person would be told; see machine_facts for its server's. */
+struct endpoint_facts {
+	struct standing health;		/* enum health_state */
+	int passed, wanted;		/* of the checks that another state takes; wanted 0: it is stable */
+	struct standing admin;		/* of this endpoint alone */
+	int slow_start_percent;		/* 100: has its whole share */
+};
+
+/*
+ * False: it was so.  `why` is the check's result, say.  From down to up begins the slow start; an up after
+ * unknown has none.
+ */
+bool endpoint_set_health(struct endpoint *e, enum health_state state, const char *why);
+void endpoint_set_progress(struct endpoint *e, int passed, int wanted);	/* towards the other state */
+bool endpoint_set_admin(struct endpoint *e, enum admin_state state, const char *why);
+void endpoint_set_slow_start(struct endpoint *e, int ms);	/* of recoveries from now on; 0: none */
+/* Takes a step of the slow start; true: more are to come. */
+bool endpoint_ramp(struct endpoint *e);
+void endpoint_read(struct endpoint *e, struct endpoint_facts *out);
+
+const char *health_state_text(enum health_state state);		/* "up", "unresolved" */
+
+/* machine.c's: under the machine's lock, the numbers that balancers read are made anew. */
+void endpoint_refresh_locked(struct endpoint *e);
+
+#endif

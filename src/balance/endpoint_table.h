@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * endpoint_table.h: services, machines and endpoints by their names, over all
+ * reloads.  The table has one reference to each: who is left with only that
+ * one is forgotten.  Control's thread only.
+ */
+#ifndef BALANCE_ENDPOINT_TABLE_H
+#define BALANCE_ENDPOINT_TABLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "balance/endpoint.h"
+
+struct adhoc_table;
+struct endpoint_table;
+
+struct endpoint_table *endpoint_table_new(int threads);
+void endpoint_table_free(struct endpoint_table **table);	/* after all pools were closed */
+int endpoint_table_threads(const struct endpoint_table *table);
+struct adhoc_table *endpoint_table_adhoc(struct endpoint_table *table);
+
+/* What is known, or else made; each gives one reference. */
+struct service *endpoint_table_service(struct endpoint_table *table, const char *name);
+/* is_farm: a farm's server, and not a pool's own: their names may be the same. */
+struct machine *endpoint_table_machine(struct endpoint_table *table, bool is_farm, const char *farm,
+    const char *name);
+struct endpoint *endpoint_table_endpoint(struct endpoint_table *table, struct service *service,
+    struct machine *machine);
+
+/* Calls each(endpoint, arg) for all that are known, in no order; the table must not change meanwhile. */
+void endpoint_table_each(struct endpoint_table *table, void (*each)(struct endpoint *e, void *arg),
+    void *arg);
+
+void endpoint_table_forget_unused(struct endpoint_table *table);	/* after pools were closed */
+/* Forgets what nobody uses any more, and ad-hoc endpoints long unused; now: monotonic ms. */
+void endpoint_table_sweep(struct endpoint_table *table, int64_t now);
+
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* machine.c: what was said of a server, and that its endpoints hear of it. */
+#include "balance/machine.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "balance/endpoint.h"
+#include "balance/endpoint_state.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/xalloc.h"
+
+struct machine *
+machine_new(const char *farm, const char *name)
+{
+	struct machine *machine = xcalloc(1, sizeof(*machine));
+
+	machine->farm = xstrdup(farm);
+	machine->name = xstrdup(name);
+	machine->hash = hash_bytes(name, strlen(name), 0);
+	machine->configured_weight = -1;
+	machine->agent_percent = 100;
+	machine->agent_max_connections = -1;
+	atomic_init(&machine->references, 1);
+	pthread_mutex_init(&machine->lock, NULL);
+	list_init(&machine->endpoints);
+	return machine;
+}
+
+struct machine *
+machine_get(struct machine *machine)
+{
+	atomic_fetch_add_explicit(&machine->references, 1, memory_order_relaxed);
+	return machine;
+}
+
+void
+machine_put(struct machine **machine)
+{
+	struct machine *gone = *machine;
+
+	*machine = NULL;
+	if (gone == NULL || atomic_fetch_sub_explicit(&gone->references, 1, memory_order_acq_rel) > 1)
+		return;
+	pthread_mutex_destroy(&gone->lock);
+	xfree(gone->farm);
+	xfree(gone->name);
+	xfree(gone);
+}
+
+bool
+standing_set(struct standing *standing, int state, const char *why)
+{
+	if (standing->state == state && strcmp(standing->why, why) == 0)
+		return false;
+	if (standing->state != state)
+		standing->since = clock_ms();
+	standing->state = state;
+	snprintf(standing->why, sizeof(standing->why), "%s", why);
+	return true;
+}
+
+static void
+refresh_all(struct machine *machine)
+{
+	list_each(node, &machine->endpoints)
+		endpoint_refresh_locked(list_entry(node, struct endpoint, machine_node));
+}
+
+void
+machine_configure(struct machine *machine, int weight, enum admin_state state)
+{
+	pthread_mutex_lock(&machine->lock);
+	if (machine->configured_weight != weight)
+		machine->weight = weight;
+	if (machine->configured_state != (int)state)
+		standing_set(&machine->admin, (int)state, "configured");
+	machine->configured_weight = weight;
+	machine->configured_state = (int)state;
+	refresh_all(machine);
+	pthread_mutex_unlock(&machine->lock);
+}
+
+void
+machine_set_weight(struct machine *machine, int weight)
+{
+	pthread_mutex_lock(&machine->lock);
+	machine->weight = weight;
+	refresh_all(machine);
+	pthread_mutex_unlock(&machine->lock);
+}
+
+bool
+machine_set_admin(struct machine *machine, enum admin_state state, const char *why)
+{
+	bool is_new;
+
+	pthread_mutex_lock(&machine->lock);
+	is_new = standing_set(&machine->admin, (int)state, why);
+	if (is_new)
+		refresh_all(machine);
+	pthread_mutex_unlock(&machine->lock);
+	return is_new;
+}
+
+static bool
+set_number(int *field, int value)
+{
+	bool is_new = value >= 0 && *field != value;
+
+	if (is_new)
+		*field = value;
+	return is_new;
+}
+
+bool
+machine_obey_agent(struct machine *machine, const struct agent_word *word)
+{
+	bool is_new;
+
+	pthread_mutex_lock(&machine->lock);
+	is_new = set_number(&machine->agent_percent, word->percent);
+	is_new |= set_number(&machine->agent_max_connections, word->max_connections);
+	if (word->admin >= 0)
+		is_new |= standing_set(&machine->agent_admin, word->admin, word->why);
+	if (word->is_down >= 0)
+		is_new |= standing_set(&machine->agent_down, word->is_down, word->why);
+	if (is_new)
+		refresh_all(machine);
+	pthread_mutex_unlock(&machine->lock);
+	return is_new;
+}
+
+void
+machine_read(struct machine *machine, struct machine_facts *out)
+{
+	pthread_mutex_lock(&machine->lock);
+	*out = (struct machine_facts){
+		.weight = machine->weight,
+		.agent_percent = machine->agent_percent,
+		.agent_max_connections = machine->agent_max_connections,
+		.admin = machine->admin,
+		.agent_admin = machine->agent_admin,
+		.agent_down = machine->agent_down,
+	};
+	pthread_mutex_unlock(&machine->lock);
+}
+
+const char *
+admin_state_text(enum admin_state state)
+{
+	static const char *const texts[] = {
+		[ADMIN_READY] = "ready", [ADMIN_DRAIN] = "drain", [ADMIN_MAINTENANCE] = "maintenance",
+	};
+
+	_Static_assert(sizeof(texts) / sizeof(texts[0]) == ADMIN_STATE_COUNT, "one text per state");
+	return texts[state];
+}
