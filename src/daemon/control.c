@@ -62,7 +62,10 @@ on_signal(struct signals *signals, int number)
 
 	switch (number) {
 	case SIGHUP:
-		reload_run(control);
+		if (control->is_starting)
+			control->wants_reload = true;
+		else
+			reload_run(control);
 		break;
 	case SIGTERM:
 		drain_begin(control);
@@ -100,6 +103,7 @@ open_first(struct control *control, bool in_background, struct conf_problems *pr
 	control->loop = loop_new(LOOP_CONTROL);
 	assets_init(&control->assets, root_threads(root));
 	control->assets.control = control->loop;
+	control->assets.health = health_new(control->loop);
 	control->assets.started = conf;
 	control->assets.sockets = socket_table_new(control->assets.threads);
 	control->assets.in_background = in_background;
@@ -133,19 +137,34 @@ start_threads(struct control *control, struct error *error)
 	return control->threads != NULL;
 }
 
+/* It is known which servers are up: clients may come. */
 static void
-serve(struct control *control)
+on_settled(void *owner)
 {
+	struct control *control = owner;
 	char status[CONTROL_STATUS_MAX];
 
-	log_blocks_use(&control->current->root->logs, control->assets.in_background, control->current->sinks);
-	log_start();
-	upkeep_start(control);
-	generation_commit(control->current, NULL, control->workers);
+	if (control->phase != DRAIN_NONE)
+		return;
+	control->is_starting = false;
+	generation_serve(control->current, control->workers);
 	control_status(control, status);
 	log_write(LOG_NOTICE, "gatepost " GATEPOST_VERSION " started: %s", status);
 	background_ready();
 	notify_ready(status);
+	if (control->wants_reload)
+		reload_run(control);
+}
+
+static void
+serve(struct control *control)
+{
+	log_blocks_use(&control->current->root->logs, control->assets.in_background, control->current->sinks);
+	log_start();
+	upkeep_start(control);
+	generation_commit(control->current, NULL);
+	control->is_starting = true;
+	health_settle(control->assets.health, on_settled, control);
 	loop_run(control->loop);
 	upkeep_stop(control);
 	threads_join(&control->threads);

@@ -33,6 +33,8 @@ struct control {
 	struct loop_timer drain;		/* the phase is over */
 	enum drain_phase phase;
 	int empty_workers;			/* of those that drain */
+	bool is_starting;			/* the first round of checks is under way */
+	bool wants_reload;			/* asked for meanwhile */
 	int pid_fd;
 };
 

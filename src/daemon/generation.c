@@ -14,7 +14,6 @@
 #include "daemon/descriptors.h"
 #include "daemon/log_block.h"
 #include "daemon/privileges.h"
-#include "daemon/probe.h"
 #include "net/stream.h"
 #include "proto/proto.h"
 #include "session/pool_fit.h"
@@ -30,7 +29,6 @@ assets_init(struct assets *assets, int threads)
 	assets->hashing = thread_pool_new(threads < HASHING_THREADS_MAX ? threads : HASHING_THREADS_MAX,
 	    HASHING_JOBS_MAX, loop_post);
 	list_init(&assets->generations);
-	list_init(&assets->probes);
 }
 
 static void
@@ -75,7 +73,7 @@ generation_free(struct generation *g)
 void
 assets_clear(struct assets *assets)
 {
-	probes_cancel(&assets->probes);
+	health_free(&assets->health);
 	list_each(node, &assets->generations)
 		generation_free(list_entry(node, struct generation, node));
 	endpoint_table_free(&assets->endpoints);
@@ -408,16 +406,20 @@ commit_pools(struct generation *g, const struct generation *before)
 }
 
 void
-generation_commit(struct generation *g, const struct generation *before, struct worker **workers)
+generation_commit(struct generation *g, const struct generation *before)
 {
 	generation_warn(g);
 	bound_sessions(g, before);
 	commit_pools(g, before);
 	stream_set_memory_limit(g->root->relay_memory.bytes);
 	list_append(&g->assets->generations, &g->node);
+	health_commit(g->assets->health, &g->root->pools, g->root->hostname);
+}
+
+void
+generation_serve(struct generation *g, struct worker **workers)
+{
 	for (int i = 0; i < g->assets->threads; i++)
 		worker_commit(workers[i], make_change(g, workers[i]));
 	sockets_commit(g->assets->sockets);
-	probes_cancel(&g->assets->probes);
-	probes_start(&g->assets->probes, g->assets->control, &g->root->listeners);
 }

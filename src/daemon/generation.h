@@ -14,6 +14,7 @@
 #include "conf/conf.h"
 #include "daemon/config.h"
 #include "daemon/sockets.h"
+#include "health/health.h"
 #include "session/snapshot.h"
 #include "session/worker.h"
 
@@ -24,7 +25,7 @@ struct assets {
 	int threads;
 	struct endpoint_table *endpoints;
 	struct socket_table *sockets;	/* NULL: nothing is bound */
-	struct list probes;		/* of the servers, under way: of the latest generation only */
+	struct health *health;		/* of the servers; NULL: nothing is to run */
 	struct list generations;	/* committed and not yet forgotten by all workers */
 	struct conf *started;		/* the first configuration, for what a reload cannot change */
 	bool in_background;
@@ -54,7 +55,8 @@ struct generation *generation_prepare(struct assets *assets, struct conf *conf,
 /* Says in the log which certificates expire soon. */
 void generation_warn(const struct generation *generation);
 void generation_undo(struct generation **generation);		/* instead of a commit */
-void generation_commit(struct generation *generation, const struct generation *before,
-    struct worker **workers);
+/* Servers are those of this configuration and checked; no client comes to them before generation_serve. */
+void generation_commit(struct generation *generation, const struct generation *before);
+void generation_serve(struct generation *generation, struct worker **workers);
 
 #endif

@@ -82,7 +82,8 @@ commit(struct control *control, struct generation *next)
 	conf_each_restart(control->assets.started, next->snapshot.conf, on_restart_needed, NULL);
 	log_blocks_use(&next->root->logs, control->assets.in_background, next->sinks);
 	control->current = next;
-	generation_commit(next, before, control->workers);
+	generation_commit(next, before);
+	generation_serve(next, control->workers);
 	/* no worker can have let go of `before` yet: that is told to this thread, in a later turn */
 	log_summary(before->root, next->root);
 }

@@ -135,6 +135,17 @@ try_again(struct leg *leg, enum back_event event)
 		route_again(&way->route);
 }
 
+/* A dial costs less where checks see the same; what misses once, they believe later. */
+static void
+learn(const struct leg *leg, const struct back *back)
+{
+	struct endpoint *e = leg->way->route.endpoint;
+
+	if (endpoint_capabilities_hash(e) == 0 ||
+	    !atomic_load_explicit(&e->is_checked, memory_order_relaxed))
+		offer_learn(e, back);
+}
+
 static void
 on_back(struct back *back, enum back_event event, void *owner)
 {
@@ -147,11 +158,11 @@ on_back(struct back *back, enum back_event event, void *owner)
 		    back_result(back, event), back_took(back));
 	switch (event) {
 	case BACK_EVENT_READY:
-		offer_learn(leg->way->route.endpoint, back);
+		learn(leg, back);
 		placement_confirm(leg);
 		break;
 	case BACK_EVENT_REFUSED:
-		offer_learn(leg->way->route.endpoint, back);
+		learn(leg, back);
 		leg->on_event(leg, LEG_REFUSED);
 		break;
 	case BACK_EVENT_LATER:

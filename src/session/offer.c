@@ -150,6 +150,25 @@ offer_mechanisms(const struct offer *offer)
 	return offer->mechanisms;
 }
 
+bool
+offer_is_poorer(struct endpoint *endpoint, const struct back *back)
+{
+	const struct dial *dial = back->dial;
+	struct buf known = { 0 }, seen = { 0 };
+	unsigned mechanisms = endpoint_capabilities(endpoint, &known);
+	size_t before = buf_len(&known);
+	bool is_poorer = false;
+
+	if (dial != NULL && dial->has_list && endpoint_capabilities_hash(endpoint) != 0) {
+		capability_pass(buf_slice(&dial->capabilities), dial->order.proto, &seen);
+		capability_intersect(&known, buf_slice(&seen));
+		is_poorer = buf_len(&known) < before || (mechanisms & ~dial->mechanisms) != 0;
+	}
+	buf_clear(&seen);
+	buf_clear(&known);
+	return is_poorer;
+}
+
 void
 offer_learn(struct endpoint *endpoint, const struct back *back)
 {

@@ -23,6 +23,8 @@ struct slice offer_list(const struct offer *offer);
 unsigned offer_mechanisms(const struct offer *offer);
 /* What a dial that is ready or was refused leaves to be offered; where it saw no list, nothing. */
 void offer_learn(struct endpoint *endpoint, const struct back *back);
+/* Does it miss anything that is known of the endpoint? */
+bool offer_is_poorer(struct endpoint *endpoint, const struct back *back);
 void offers_forget(struct worker *worker);		/* another snapshot: all are made anew */
 
 #endif

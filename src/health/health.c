@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* health.c: the endpoints under watch, and what their watches say together. */
+#include "health/health.h"
+
+#include <stdio.h>
+
+#include "balance/check_settings.h"
+#include "balance/roster.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/xalloc.h"
+#include "proto/proto.h"
+
+enum { FIRST_SPACING_US = 500, RAMP_MS = 200, EXPIRES_SOON_DAYS = 14 };
+
+struct subject {
+	struct list node;
+	struct health *health;
+	struct endpoint *endpoint;	/* one reference */
+	struct addr addr;		/* that was checked */
+	struct watch *watches;		/* one a `check` */
+	size_t watch_count;
+	unsigned round;			/* of health_commit, when it was wanted last */
+	bool is_ramping;		/* in its slow start */
+	bool expires_soon;		/* its certificate, and that was said */
+};
+
+struct health {
+	struct loop *loop;
+	struct list subjects;
+	struct map *by_name;		/* struct subject by its endpoint's name */
+	unsigned round;
+	size_t started;			/* first checks of this round: they are spread */
+	struct loop_timer ramp, settle;
+	void (*on_settled)(void *owner);	/* NULL: nobody waits */
+	void *owner;
+	bool is_settled_soon;		/* the timer is set to now */
+};
+
+/* "L4CON: connection refused while connecting" */
+static const char *
+words_of(const struct check_result *result, char *out, size_t size)
+{
+	bool is_good = check_code_is_good(result->code);
+
+	snprintf(out, size, "%s: %s%s%s%s%s", check_code_name(result->code),
+	    result->reason[0] != '\0' ? result->reason : check_code_text(result->code),
+	    result->doing[0] != '\0' ? " while " : "", result->doing,
+	    result->seen[0] != '\0' && !is_good ? "; it said: " : "", is_good ? "" : result->seen);
+	return out;
+}
+
+/* The watch that speaks for the endpoint's state: the first that is not up. */
+static const struct watch *
+deciding(const struct subject *subject)
+{
+	for (size_t i = 0; i < subject->watch_count; i++)
+		if (subject->watches[i].verdict.state == HEALTH_DOWN)
+			return &subject->watches[i];
+	for (size_t i = 0; i < subject->watch_count; i++)
+		if (subject->watches[i].verdict.state == HEALTH_UNKNOWN)
+			return &subject->watches[i];
+	return &subject->watches[0];
+}
+
+static void
+log_change(const struct subject *subject, enum health_state before, const char *why)
+{
+	const struct watch *watch = deciding(subject);
+
+	if (watch->verdict.state == HEALTH_DOWN)
+		log_write(LOG_WARNING, "%s is down: %s", subject->endpoint->name, why);
+	else if (watch->verdict.state == HEALTH_UP && before == HEALTH_DOWN)
+		log_write(LOG_NOTICE, "%s is up again", subject->endpoint->name);
+	else
+		log_write(LOG_INFO, "%s is %s", subject->endpoint->name,
+		    health_state_text(watch->verdict.state));
+}
+
+static void
+on_ramp(struct loop_timer *timer)
+{
+	struct health *health = loop_owner(timer, struct health, ramp);
+	bool more = false;
+
+	list_each(node, &health->subjects) {
+		struct subject *subject = list_entry(node, struct subject, node);
+
+		if (subject->is_ramping)
+			subject->is_ramping = endpoint_ramp(subject->endpoint);
+		more = more || subject->is_ramping;
+	}
+	if (more)
+		loop_timer_set(health->loop, timer, loop_now(health->loop) + RAMP_MS);
+}
+
+static void
+warn_of_certificate(struct subject *subject, const struct check_result *result)
+{
+	bool is_soon = result->days_left != TLS_NO_CERTIFICATE && result->days_left < EXPIRES_SOON_DAYS;
+
+	if (is_soon && !subject->expires_soon)
+		log_write(LOG_WARNING, "%s: the server's certificate is good for %d more days",
+		    subject->endpoint->name, result->days_left);
+	subject->expires_soon = is_soon;
+}
+
+static bool
+has_first_results(const struct health *health)
+{
+	list_each(node, &health->subjects) {
+		const struct subject *subject = list_entry(node, struct subject, node);
+
+		for (size_t i = 0; i < subject->watch_count; i++)
+			if (subject->watches[i].result.code == CHECK_CODE_INI)
+				return false;
+	}
+	return true;
+}
+
+static void
+look_whether_settled(struct health *health)
+{
+	if (health->on_settled == NULL || health->is_settled_soon || !has_first_results(health))
+		return;
+	health->is_settled_soon = true;
+	loop_timer_set(health->loop, &health->settle, loop_now(health->loop));
+}
+
+static void
+on_settle(struct loop_timer *timer)
+{
+	struct health *health = loop_owner(timer, struct health, settle);
+	void (*on_settled)(void *owner) = health->on_settled;
+
+	health->on_settled = NULL;
+	on_settled(health->owner);
+}
+
+static void
+take_state(struct subject *subject, const struct watch *watch)
+{
+	const struct watch *decides = deciding(subject);
+	const struct check_settings *settings = watch->order.settings;
+	struct endpoint_facts before;
+	char why[STANDING_WHY_MAX];
+	int passed, wanted;
+
+	endpoint_read(subject->endpoint, &before);
+	verdict_progress(&watch->verdict, (int)settings->rise, (int)settings->fall, &passed, &wanted);
+	endpoint_set_progress(subject->endpoint, passed, wanted);
+	words_of(&decides->result, why, sizeof(why));
+	if ((int)decides->verdict.state == before.health.state)
+		return;
+	endpoint_set_health(subject->endpoint, decides->verdict.state, why);
+	log_change(subject, (enum health_state)before.health.state, why);
+	subject->is_ramping = endpoint_ramp(subject->endpoint);
+	if (subject->is_ramping)
+		loop_timer_set(subject->health->loop, &subject->health->ramp,
+		    loop_now(subject->health->loop) + RAMP_MS);
+}
+
+static void
+on_checked(struct watch *watch, void *owner)
+{
+	struct subject *subject = owner;
+	char why[STANDING_WHY_MAX];
+
+	if (watch->is_once) {
+		if (!check_code_is_good(watch->result.code))
+			log_write(LOG_NOTICE, "%s does not tell what it can do: %s", subject->endpoint->name,
+			    words_of(&watch->result, why, sizeof(why)));
+	} else {
+		warn_of_certificate(subject, &watch->result);
+		take_state(subject, watch);
+	}
+	look_whether_settled(subject->health);
+}
+
+struct health *
+health_new(struct loop *loop)
+{
+	struct health *health = xcalloc(1, sizeof(*health));
+
+	health->loop = loop;
+	health->by_name = map_new();
+	list_init(&health->subjects);
+	loop_timer_init(&health->ramp, on_ramp);
+	loop_timer_init(&health->settle, on_settle);
+	return health;
+}
+
+static void
+stop_watches(struct subject *subject)
+{
+	for (size_t i = 0; i < subject->watch_count; i++)
+		watch_stop(&subject->watches[i]);
+	/* their timers' and checks' callbacks may be under way */
+	if (subject->watches != NULL)
+		loop_defer(subject->health->loop, xfree, subject->watches);
+	subject->watches = NULL;
+	subject->watch_count = 0;
+}
+
+static void
+remove_subject(struct subject *subject)
+{
+	stop_watches(subject);
+	list_remove(&subject->node);
+	map_remove(subject->health->by_name, slice_of(subject->endpoint->name));
+	endpoint_put(&subject->endpoint);
+	loop_defer(subject->health->loop, xfree, subject);
+}
+
+void
+health_free(struct health **health)
+{
+	struct health *gone = *health;
+
+	*health = NULL;
+	if (gone == NULL)
+		return;
+	list_each(node, &gone->subjects)
+		remove_subject(list_entry(node, struct subject, node));
+	loop_timer_stop(gone->loop, &gone->ramp);
+	loop_timer_stop(gone->loop, &gone->settle);
+	map_free(&gone->by_name);
+	xfree(gone);
+}
+
+static struct subject *
+find_subject(const struct health *health, const struct endpoint *e)
+{
+	struct subject *subject = map_get(health->by_name, slice_of(e->name));
+
+	return subject != NULL && subject->endpoint == e ? subject : NULL;
+}
+
+static struct subject *
+add_subject(struct health *health, struct endpoint *e)
+{
+	struct subject *subject = map_get(health->by_name, slice_of(e->name));
+
+	/* another endpoint of this name: its pool has another farm now */
+	if (subject != NULL)
+		remove_subject(subject);
+	subject = xcalloc(1, sizeof(*subject));
+	subject->health = health;
+	subject->endpoint = endpoint_get(e);
+	list_append(&health->subjects, &subject->node);
+	map_set(health->by_name, slice_of(e->name), subject);
+	return subject;
+}
+
+/* Does one of its checks see what the server announces, again and again? */
+static bool
+is_taught(const struct conf_list *checks)
+{
+	for (size_t i = 0; i < checks->count; i++) {
+		const struct check_settings *settings = checks->items[i];
+
+		if (settings->kind == CHECK_PROTOCOL || settings->kind == CHECK_LOGIN)
+			return true;
+	}
+	return false;
+}
+
+static void
+start_watches(struct subject *subject, const struct check_order *order)
+{
+	struct health *health = subject->health;
+	const struct conf_list *checks = &order->pool->options.checks;
+
+	subject->watches = xcalloc(checks->count, sizeof(subject->watches[0]));
+	subject->watch_count = checks->count;
+	for (size_t i = 0; i < checks->count; i++) {
+		struct watch *watch = &subject->watches[i];
+		struct check_order own = *order;
+
+		own.settings = checks->items[i];
+		watch->on_checked = on_checked;
+		watch->owner = subject;
+		watch_start(watch, health->loop, &own,
+		    loop_now(health->loop) + (int64_t)health->started++ * FIRST_SPACING_US / 1000);
+	}
+}
+
+/* Of the same kinds, in the same order: what is known of the server still says something. */
+static bool
+is_watched_likewise(const struct subject *subject, const struct conf_list *checks)
+{
+	for (size_t i = 0; i < subject->watch_count && i < checks->count; i++) {
+		const struct check_settings *settings = checks->items[i];
+
+		if (subject->watches[i].is_once != (settings->kind == CHECK_NONE))
+			return false;
+	}
+	return subject->watch_count == checks->count && checks->count > 0;
+}
+
+static void
+move_watches(struct subject *subject, const struct check_order *order)
+{
+	for (size_t i = 0; i < subject->watch_count; i++) {
+		struct check_order own = *order;
+
+		own.settings = order->pool->options.checks.items[i];
+		watch_move(&subject->watches[i], &own);
+	}
+}
+
+static void
+watch_endpoint(struct health *health, const struct check_order *order)
+{
+	struct endpoint *e = order->endpoint;
+	struct subject *subject = find_subject(health, e);
+	struct addr addr = endpoint_addr(e);
+	bool is_known;
+
+	if (subject == NULL)
+		subject = add_subject(health, e);
+	is_known = addr_equals(&addr, &subject->addr) &&
+	    is_watched_likewise(subject, &order->pool->options.checks);
+	subject->round = health->round;
+	atomic_store_explicit(&e->is_checked, is_taught(&order->pool->options.checks), memory_order_relaxed);
+	subject->addr = addr;
+	if (is_known) {
+		move_watches(subject, order);
+		return;
+	}
+	stop_watches(subject);
+	if (addr.sa.sa_family == AF_UNSPEC) {
+		endpoint_set_health(e, HEALTH_UNRESOLVED, "no address is known");
+		return;
+	}
+	endpoint_set_health(e, HEALTH_UNKNOWN, "");
+	start_watches(subject, order);
+}
+
+static void
+watch_pool(struct health *health, const struct pool *pool, const char *hostname)
+{
+	const struct proto *proto = pool->protocol != NULL ? proto_find(pool->protocol) : NULL;
+	struct roster *roster = service_roster(pool->service);
+
+	/* without a protocol it has no listener, and no session comes to it */
+	for (size_t i = 0; proto != NULL && i < roster->count; i++) {
+		const struct check_order order = {
+			.proto = proto, .pool = pool, .endpoint = roster->endpoints[i], .hostname = hostname,
+		};
+
+		watch_endpoint(health, &order);
+	}
+	roster_put(&roster);
+}
+
+void
+health_commit(struct health *health, const struct conf_list *pools, const char *hostname)
+{
+	health->round++;
+	health->started = 0;
+	for (size_t i = 0; i < pools->count; i++)
+		watch_pool(health, pools->items[i], hostname);
+	list_each(node, &health->subjects) {
+		struct subject *subject = list_entry(node, struct subject, node);
+
+		if (subject->round != health->round)
+			remove_subject(subject);
+	}
+}
+
+/* How long the slowest first check may take. */
+static int64_t
+longest(const struct health *health)
+{
+	int64_t ms = 0;
+
+	list_each(node, &health->subjects) {
+		const struct subject *subject = list_entry(node, struct subject, node);
+
+		for (size_t i = 0; i < subject->watch_count; i++) {
+			const struct watch *watch = &subject->watches[i];
+			int64_t until = watch->due_at - loop_now(health->loop) +
+			    watch->order.settings->timeout.ms;
+
+			if (!watch->is_once && until > ms)
+				ms = until;
+		}
+	}
+	return ms < HEALTH_SETTLE_MAX_MS ? ms : HEALTH_SETTLE_MAX_MS;
+}
+
+void
+health_settle(struct health *health, void (*on_settled)(void *owner), void *owner)
+{
+	health->on_settled = on_settled;
+	health->owner = owner;
+	health->is_settled_soon = false;
+	loop_timer_set(health->loop, &health->settle, loop_now(health->loop) + longest(health));
+	look_whether_settled(health);
+}
+
+void
+health_suspect(struct health *health, struct endpoint *e)
+{
+	struct subject *subject = find_subject(health, e);
+
+	for (size_t i = 0; subject != NULL && i < subject->watch_count; i++)
+		watch_hurry(&subject->watches[i]);
+}
+
+const struct watch *
+health_watch(const struct health *health, const struct endpoint *e, size_t i)
+{
+	const struct subject *subject = find_subject(health, e);
+
+	return subject != NULL && i < subject->watch_count ? &subject->watches[i] : NULL;
+}

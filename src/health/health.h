@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * health.h: which endpoints are up: all those of the configuration at hand
+ * are checked, each by the blocks `check` of its pool, and what comes of it
+ * is set at the endpoint (endpoint_state.h).  On control's loop alone.
+ */
+#ifndef HEALTH_HEALTH_H
+#define HEALTH_HEALTH_H
+
+#include "balance/pool.h"
+#include "health/watch.h"
+
+struct health;
+
+struct health *health_new(struct loop *loop);
+void health_free(struct health **health);
+
+/*
+ * Checks the endpoints that these pools (struct pool, committed) have now, and no others: after a commit, and
+ * when a roster has changed.  Who was checked before keeps what is known.  The pools stay until the next call.
+ * hostname: ours, in greetings.
+ */
+void health_commit(struct health *health, const struct conf_list *pools, const char *hostname);
+
+/*
+ * on_settled(owner), once, never before this returns: when every endpoint has had its first checks, or, at the
+ * latest, when the longest of them could have ended, within SETTLE_MAX_MS.
+ */
+enum { HEALTH_SETTLE_MAX_MS = 5000 };
+void health_settle(struct health *health, void (*on_settled)(void *owner), void *owner);
+
+void health_suspect(struct health *health, struct endpoint *e);	/* sessions fail there: checks are due now */
+/* The check `i` of an endpoint, in the order of its pool's blocks; NULL: there is none such. */
+const struct watch *health_watch(const struct health *health, const struct endpoint *e, size_t i);
+
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* watch.c: intervals by what is known, each watch at a phase of its own. */
+#include "health/watch.h"
+
+#include "base/random.h"
+#include "session/offer.h"
+
+enum { ASK_AGAIN_MS = 60 * 1000 };
+
+/* What a server that nobody wants checked is asked, until it has answered once. */
+static const struct check_settings once = {
+	.kind = CHECK_PROTOCOL, .timeout = { .ms = 5000 }, .rise = 1, .fall = 1,
+};
+
+static const struct check_settings *
+settings_of(const struct watch *watch)
+{
+	return watch->order.settings;
+}
+
+static int64_t
+interval(const struct watch *watch)
+{
+	const struct check_settings *settings = settings_of(watch);
+
+	if (watch->is_suspected || watch->verdict.streak > 0 || watch->verdict.state == HEALTH_UNKNOWN)
+		return settings->fast_interval.ms;
+	return watch->verdict.state == HEALTH_DOWN ? settings->down_interval.ms : settings->interval.ms;
+}
+
+/* The first round asks all servers at once, or nearly: from then on each has a phase of its own. */
+static int64_t
+until_next(const struct watch *watch, bool is_first)
+{
+	int64_t ms = interval(watch);
+
+	return is_first && watch->verdict.streak == 0 ? (int64_t)(random_number() % (uint64_t)ms) + 1 : ms;
+}
+
+/* What it lacks is believed when it was lacking `fall` times; what is new, at once. */
+static void
+learn(struct watch *watch)
+{
+	struct back *back = &watch->check.back;
+	struct endpoint *e = watch->order.endpoint;
+
+	if (!check_code_is_good(watch->result.code))
+		return;
+	watch->poorer = offer_is_poorer(e, back) ? watch->poorer + 1 : 0;
+	if (watch->poorer > 0 && watch->poorer < (int)settings_of(watch)->fall)
+		return;
+	watch->poorer = 0;
+	offer_learn(e, back);
+}
+
+static void
+set_due(struct watch *watch, int64_t at_ms)
+{
+	watch->due_at = at_ms;
+	loop_timer_set(watch->loop, &watch->timer, at_ms);
+}
+
+static void
+judge(struct watch *watch, bool is_first)
+{
+	const struct check_settings *settings = settings_of(watch);
+	enum check_code code = watch->result.code;
+
+	watch->is_suspected = false;
+	if (check_code_is_verdict(code))
+		verdict_add(&watch->verdict, check_code_is_good(code), (int)settings->rise,
+		    (int)settings->fall);
+	set_due(watch, watch->checked_at + until_next(watch, is_first));
+}
+
+static void
+on_end(struct check *check, const struct check_result *result, void *owner)
+{
+	struct watch *watch = owner;
+	bool is_first = watch->result.code == CHECK_CODE_INI;
+
+	(void)check;
+	watch->result = *result;
+	watch->checked_at = loop_now(watch->loop);
+	learn(watch);
+	if (!watch->is_once)
+		judge(watch, is_first);
+	else if (!check_code_is_good(result->code))
+		set_due(watch, watch->checked_at + ASK_AGAIN_MS);
+	watch->on_checked(watch, watch->owner);
+}
+
+static void
+on_time(struct loop_timer *timer)
+{
+	struct watch *watch = loop_owner(timer, struct watch, timer);
+
+	check_start(&watch->check, watch->loop, &watch->order, on_end, watch);
+}
+
+static void
+take_order(struct watch *watch, const struct check_order *order)
+{
+	watch->order = *order;
+	watch->is_once = order->settings->kind == CHECK_NONE;
+	if (watch->is_once)
+		watch->order.settings = &once;
+}
+
+void
+watch_start(struct watch *watch, struct loop *loop, const struct check_order *order, int64_t at_ms)
+{
+	watch->loop = loop;
+	watch->result.code = CHECK_CODE_INI;
+	take_order(watch, order);
+	loop_timer_init(&watch->timer, on_time);
+	set_due(watch, at_ms);
+}
+
+void
+watch_stop(struct watch *watch)
+{
+	if (watch->loop == NULL)
+		return;
+	loop_timer_stop(watch->loop, &watch->timer);
+	check_cancel(&watch->check);
+	watch->loop = NULL;
+}
+
+void
+watch_move(struct watch *watch, const struct check_order *order)
+{
+	int64_t now = loop_now(watch->loop), latest;
+
+	take_order(watch, order);
+	if (check_is_under_way(&watch->check)) {
+		check_cancel(&watch->check);
+		set_due(watch, now);
+		return;
+	}
+	latest = now + interval(watch);
+	if (!watch->is_once && watch->due_at > latest)
+		set_due(watch, latest);
+}
+
+void
+watch_hurry(struct watch *watch)
+{
+	if (watch->is_once)
+		return;
+	watch->is_suspected = true;
+	if (!check_is_under_way(&watch->check))
+		set_due(watch, loop_now(watch->loop));
+}

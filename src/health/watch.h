@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * watch.h: one `check` block at one endpoint, over time: when the next check
+ * is due, how the last one went, and what all of them say.
+ */
+#ifndef HEALTH_WATCH_H
+#define HEALTH_WATCH_H
+
+#include "health/check.h"
+#include "health/verdict.h"
+
+struct watch;
+/* A check has ended, of any code; may watch_stop. */
+/* The owner sets on_checked and owner, and zeroes the rest. */
+typedef void watch_callback(struct watch *watch, void *owner);
+
+struct watch {
+	struct loop *loop;
+	struct check_order order;	/* its settings are of kind NONE where it is asked only once */
+	bool is_once;
+	watch_callback *on_checked;
+	void *owner;
+
+	struct loop_timer timer;
+	struct check check;
+	struct verdict verdict;
+	struct check_result result;	/* of the last check; code INI before the first */
+	int64_t checked_at, due_at;	/* loop_now of its end; of the next one */
+	int poorer;			/* checks in a row that have missed a capability which is known */
+	bool is_suspected;		/* the next check comes soon, whatever the last one said */
+};
+
+/*
+ * The first check is due at `at_ms`, as loop_now.  Instead of one of kind NONE, the protocol's is done until it
+ * was good once, for what it tells of the server's capabilities; it judges nothing.
+ */
+void watch_start(struct watch *watch, struct loop *loop, const struct check_order *order, int64_t at_ms);
+void watch_stop(struct watch *watch);		/* twice is fine */
+/* Another configuration: settings and pool are its, the verdict stays.  A check under way begins anew. */
+void watch_move(struct watch *watch, const struct check_order *order);
+void watch_hurry(struct watch *watch);		/* sessions fail there: a check is due now */
+
+#endif
