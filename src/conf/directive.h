@@ -2,8 +2,7 @@
 /*
  * directive.h: what a configuration may say, as typed rows beside the structs they fill.  One row is the
  * parser, its error text, the check, the effective configuration, the manual entry and the reference.
- * A directive's name is its field's; defaults and ranges are texts as a user writes them.
- */
+ * A directive's name is its field's; defaults and ranges are texts as a user writes them. */
 #ifndef CONF_DIRECTIVE_H
 #define CONF_DIRECTIVE_H
 
@@ -93,10 +92,11 @@ enum directive_flag {
 	CONF_COMPUTED = 1 << 3,		/* the default is prose ("by protocol"); prepare sets the value */
 	CONF_OWN = 1 << 4,		/* never taken from a `default` block nor inherited */
 	CONF_NEEDS_PORT = 1 << 5,	/* ADDRESS: a port must be written */
-	CONF_NO_PORT = 1 << 6,		/* ADDRESS: no port may be */
+	CONF_NO_PORT = 1 << 6,		/* ADDRESS: none may be */
 	CONF_NUMERIC = 1 << 7,		/* ADDRESS: no host name (`*` only together with CONF_ANY) */
 	CONF_ANY = 1 << 8,		/* ADDRESS: `*` is all addresses */
 	CONF_UNIX = 1 << 9,		/* ADDRESS: unix:PATH too */
+	CONF_ESCAPES = 1 << 10,		/* CUSTOM: quotes may hold \r \n \t \x, which the setter works out */
 };
 
 struct directive {

@@ -11,6 +11,8 @@
 
 #include "base/buf.h"
 
+const char lex_escape_problem[] = "in quotes a backslash stands before \", \\ or $ only";
+
 struct lexer
 lexer_start(const struct conf_source *source, struct arena *arena, struct conf_problems *problems)
 {
@@ -170,23 +172,25 @@ read_piece(struct lexer *lexer, struct buf *out)
 }
 
 static bool
-read_escape(struct lexer *lexer, struct buf *out)
+read_escape(struct lexer *lexer, struct buf *out, struct conf_word *word)
 {
 	char c = lexer->end - lexer->at > 1 ? lexer->at[1] : '\n';
+	bool is_kept = memchr("rntx", c, 4) != NULL;
 
-	if (c != '"' && c != '\\' && c != '$') {
-		problem_add(lexer->problems, place(lexer),
-		    "in quotes a backslash stands before \", \\ or $ only");
+	if (c != '"' && c != '\\' && c != '$' && !is_kept) {
+		problem_add(lexer->problems, place(lexer), "%s", lex_escape_problem);
 		return false;
 	}
-	buf_append(out, &c, 1);
+	if (is_kept && word->escape == 0)
+		word->escape = lexer->column;
+	buf_append(out, is_kept ? lexer->at : &c, is_kept ? 2 : 1);
 	step(lexer);
 	step(lexer);
 	return true;
 }
 
 static bool
-read_quoted(struct lexer *lexer, struct buf *out)
+read_quoted(struct lexer *lexer, struct buf *out, struct conf_word *word)
 {
 	struct conf_where start = place(lexer);
 	bool ok = true;
@@ -195,7 +199,7 @@ read_quoted(struct lexer *lexer, struct buf *out)
 	while (ok && lexer->at < lexer->end && *lexer->at != '"' && *lexer->at != '\n') {
 		if (*lexer->at == '\r' && lexer->end - lexer->at > 1 && lexer->at[1] == '\n')
 			break;
-		ok = *lexer->at == '\\' ? read_escape(lexer, out) : read_piece(lexer, out);
+		ok = *lexer->at == '\\' ? read_escape(lexer, out, word) : read_piece(lexer, out);
 	}
 	if (!ok)
 		return false;
@@ -235,7 +239,8 @@ read_word(struct lexer *lexer, struct conf_word *word)
 
 	word->where = place(lexer);
 	word->quoted = *lexer->at == '"';
-	ok = word->quoted ? read_quoted(lexer, &text) : read_plain(lexer, &text);
+	word->escape = 0;
+	ok = word->quoted ? read_quoted(lexer, &text, word) : read_plain(lexer, &text);
 	if (ok) {
 		word->text = arena_strndup(lexer->arena, buf_len(&text) != 0 ? buf_data(&text) : "",
 		    buf_len(&text));

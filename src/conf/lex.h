@@ -4,13 +4,16 @@
  *
  * A word ends at a blank, `;`, `{`, `}` or the end of the line; `#` begins a comment only where a word could
  * begin.  A word in "..." may hold all of these, with the escapes \" \\ and \$; it ends on its line and is a
- * word of its own.  ${NAME} is the environment's, in plain and in quoted words, and is never split; a
- * dollar before anything but a brace is itself.  A backslash in a plain word is itself.
+ * word of its own.  \r \n \t and \x stay as they are, for the directives that know them (CONF_ESCAPES).
+ * ${NAME} is the environment's, in plain and in quoted words, and is never split; a dollar before anything
+ * but a brace is itself.  A backslash in a plain word is itself.
  */
 #ifndef CONF_LEX_H
 #define CONF_LEX_H
 
 #include "conf/load.h"
+
+extern const char lex_escape_problem[];		/* what is wrong with an escape that is not known */
 
 enum token { TOKEN_WORD, TOKEN_OPEN, TOKEN_CLOSE, TOKEN_END, TOKEN_EOF, TOKEN_BAD };
 

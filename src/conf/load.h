@@ -27,6 +27,7 @@ struct conf_source {			/* a file */
 struct conf_word {
 	const char *text;
 	bool quoted;
+	int escape;			/* the column of the first for CONF_ESCAPES alone; 0: none */
 	struct conf_where where;
 };
 
@@ -110,6 +111,9 @@ void object_set_line(struct conf *conf, struct conf_block *block, const struct r
     struct conf_line *line);
 void object_set_default(struct conf *conf, struct conf_block *block, const struct row *row, const char *text);
 void object_add_block(struct conf *conf, struct conf_block *block, const struct row *row,
+    struct conf_block *nested);
+/* The same without a word of who wrote it. */
+void object_put_block(struct conf *conf, struct conf_block *block, const struct row *row,
     struct conf_block *nested);
 bool object_register(struct conf *conf, struct conf_block *block);	/* false: its title is taken */
 bool object_register_default(struct conf *conf, struct conf_block *block);

@@ -157,6 +157,20 @@ set_words(struct conf *conf, struct conf_block *block, const struct row *row, st
 	block->broken = true;
 }
 
+/* The place of an escape that this directive does not know; false: there is none. */
+static bool
+find_escape(const struct directive *d, const struct conf_line *line, struct conf_where *where)
+{
+	for (size_t i = 0; (d->flags & CONF_ESCAPES) == 0 && i < line->count; i++) {
+		if (line->words[i].escape == 0)
+			continue;
+		*where = line->words[i].where;
+		where->column = line->words[i].escape;
+		return true;
+	}
+	return false;
+}
+
 /* Whatever is said of these words, now or later, does not quote them. */
 static void
 hide(struct conf_line *line)
@@ -174,6 +188,7 @@ object_set_line(struct conf *conf, struct conf_block *block, const struct row *r
 	bool is_first = value->origin != CONF_ORIGIN_WRITTEN && !value->undone;
 	bool is_none = is_plain_none(d, line);
 	bool has_none = value->none || value->undone || is_none;
+	struct conf_where escape;
 
 	if (d->flags & CONF_SECRET)
 		hide(line);
@@ -193,10 +208,14 @@ object_set_line(struct conf *conf, struct conf_block *block, const struct row *r
 			memset(row_field(row, block), 0, d->size);
 		value->origin = CONF_ORIGIN_WRITTEN;
 	}
-	if (is_none)
+	if (find_escape(d, line, &escape)) {
+		problem_add(conf->problems, escape, "%s", lex_escape_problem);
+		value->failed = block->broken = true;
+	} else if (is_none) {
 		set_none(conf, block, row, line);
-	else
+	} else {
 		set_words(conf, block, row, line);
+	}
 }
 
 struct conf_block *
@@ -229,12 +248,20 @@ object_add_block(struct conf *conf, struct conf_block *block, const struct row *
     struct conf_block *nested)
 {
 	struct conf_value *value = &block->values[row->index];
-	void *field = row_field(row, block);
-	struct conf_list *list = field;
 
 	if (value->origin != CONF_ORIGIN_WRITTEN)
 		value->where = nested->where;
 	value->origin = CONF_ORIGIN_WRITTEN;
+	object_put_block(conf, block, row, nested);
+}
+
+void
+object_put_block(struct conf *conf, struct conf_block *block, const struct row *row,
+    struct conf_block *nested)
+{
+	void *field = row_field(row, block);
+	struct conf_list *list = field;
+
 	if (!row->directive->list) {
 		*(struct conf_block **)field = nested;
 		return;

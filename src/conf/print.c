@@ -136,7 +136,7 @@ print_blocks(const struct row *row, const struct conf_block *block, int depth, F
 			print_nested(*pointer, mark(value), depth, out);
 	} else if (!is_printed(block, row)) {
 		for (size_t i = 0; i < list->count; i++)
-			print_nested(list->items[i], "", depth, out);
+			print_nested(list->items[i], mark(value), depth, out);
 	}
 }
 

@@ -130,7 +130,16 @@ refuse_own(struct conf *conf, const struct conf_block *block)
 	}
 }
 
-/* Single nested blocks that nobody wrote but that have a default. */
+static bool
+has_nested(const struct conf_block *block, const struct row *row)
+{
+	const struct conf_list *list = row_field(row, block);
+	void *const *pointer = row_field(row, block);
+
+	return row->directive->list ? list->count != 0 : *pointer != NULL;
+}
+
+/* Nested blocks that nobody wrote but that have a default. */
 static void
 make_missing(struct conf *conf, struct conf_block *block)
 {
@@ -143,12 +152,12 @@ make_missing(struct conf *conf, struct conf_block *block)
 		struct row_walk nested_walk;
 		struct conf_block *nested;
 
-		if (d->kind != CONF_KIND_BLOCK || d->list || d->value == NULL || value->failed ||
-		    value->none || *(void **)row_field(&row, block) != NULL)
+		if (d->kind != CONF_KIND_BLOCK || d->value == NULL || value->failed || value->none ||
+		    has_nested(block, &row))
 			continue;
 		nested = object_new(conf, d->block, block);
 		nested->where = block->where;
-		*(struct conf_block **)row_field(&row, block) = nested;
+		object_put_block(conf, block, &row, nested);
 		nested_walk = row_walk_start(d->block);
 		if (d->block->title == TITLE_VALUE && *d->value != '\0' && row_next(&nested_walk, &title))
 			object_set_default(conf, nested, &title, d->value);

@@ -94,6 +94,10 @@
 #define CONF_BLOCKS(type, field, block_, flags_) \
 	{ .kind = CONF_KIND_BLOCK, .list = true, .offset = CONF_OFFSET(type, field, struct conf_list), \
 	    .size = sizeof(struct conf_list), .block = (block_), .flags = (flags_) }
+/* The same, and where none is written there is one with the defaults. */
+#define CONF_BLOCKS_OR_ONE(type, field, block_, flags_) \
+	{ .kind = CONF_KIND_BLOCK, .list = true, .offset = CONF_OFFSET(type, field, struct conf_list), \
+	    .size = sizeof(struct conf_list), .value = "", .block = (block_), .flags = (flags_) }
 /* `default_`: NULL, or "" for an object with defaults where none is written, or the words of its title. */
 #define CONF_BLOCK(type, field, block_, default_, flags_) \
 	{ .kind = CONF_KIND_BLOCK, .offset = CONF_POINTER(type, field), .size = sizeof(void *), \
