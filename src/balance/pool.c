@@ -6,6 +6,7 @@
 
 #include "balance/adhoc.h"
 #include "balance/balance.h"
+#include "balance/check_settings.h"
 #include "balance/endpoint_table.h"
 #include "base/digest.h"
 #include "base/secret.h"
@@ -120,14 +121,55 @@ open_master(struct pool *pool, struct conf_problems *problems)
 	return pool->master_password != NULL;
 }
 
+static void
+close_checks(struct pool *pool)
+{
+	for (size_t i = 0; pool->check_passwords != NULL && i < pool->options.checks.count; i++)
+		secret_free(&pool->check_passwords[i]);
+	xfree(pool->check_passwords);
+	pool->check_passwords = NULL;
+}
+
+static bool
+open_checks(struct pool *pool, struct conf_problems *problems)
+{
+	const struct conf_list *checks = &pool->options.checks;
+	bool ok = true;
+
+	pool->check_passwords = xcalloc(checks->count, sizeof(char *));
+	for (size_t i = 0; i < checks->count; i++) {
+		const struct check_settings *settings = checks->items[i];
+		struct error error;
+
+		if (settings->password_file == NULL)
+			continue;
+		pool->check_passwords[i] = secret_read(settings->password_file, &error);
+		if (pool->check_passwords[i] == NULL)
+			conf_error_at_value(problems, &settings->conf, "password_file", 0, "%s", error.text);
+		ok = ok && pool->check_passwords[i] != NULL;
+	}
+	return ok;
+}
+
+const char *
+pool_check_password(const struct pool *pool, const struct check_settings *settings)
+{
+	for (size_t i = 0; i < pool->options.checks.count; i++)
+		if (pool->options.checks.items[i] == settings)
+			return pool->check_passwords[i];
+	return NULL;
+}
+
 bool
 pool_open(struct pool *pool, struct endpoint_table *table, struct conf_problems *problems)
 {
 	bool has_tls = open_tls(pool, problems), has_master = open_master(pool, problems);
+	bool has_checks = open_checks(pool, problems);
 
-	if (!has_tls || !has_master) {
+	if (!has_tls || !has_master || !has_checks) {
 		tls_client_free(&pool->tls_client);
 		secret_free(&pool->master_password);
+		close_checks(pool);
 		return false;
 	}
 	pool->table = table;
@@ -194,6 +236,7 @@ pool_close(struct pool *pool)
 	service_put(&pool->service);
 	tls_client_free(&pool->tls_client);
 	secret_free(&pool->master_password);
+	close_checks(pool);
 	pool->table = NULL;
 }
 

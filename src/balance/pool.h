@@ -18,6 +18,7 @@ struct affinity;
 struct endpoint;
 struct balancer;
 struct balance_key;
+struct check_settings;
 struct endpoint_table;
 struct roster;
 
@@ -44,6 +45,7 @@ struct pool_options {
 	int64_t retries, max_connections;
 	struct duration slow_start;
 	bool panic;
+	struct conf_list checks;	/* struct check_settings; none only where no configuration was read */
 };
 
 struct server {				/* server NAME { … } */
@@ -80,6 +82,7 @@ struct pool {				/* pool NAME { … } */
 	size_t endpoint_count;
 	struct roster *roster;		/* what the commit gives to the service; NULL behind it */
 	struct tls_client *tls_client;	/* NULL with server_tls off */
+	char **check_passwords;		/* one a check; NULL: it needs none */
 	char *master_password;		/* or what servers want of a trusted peer; NULL: none */
 	bool is_bound;			/* a user belongs on one server: no other because of a failure */
 };
@@ -93,8 +96,8 @@ const struct conf_list *pool_servers(const struct pool *pool);
 struct addr pool_server_addr(const struct pool *pool, const struct server *server);
 
 /*
- * Everything of a pool that can fail: its TLS client.  Endpoints are kept or made, but nothing of a living
- * endpoint changes before pool_commit.  false: reported at the directive.
+ * Everything of a pool that can fail: its TLS client, its passwords.  Endpoints are kept or made, but nothing
+ * of a living endpoint changes before pool_commit.  false: reported at the directive.
  */
 bool pool_open(struct pool *pool, struct endpoint_table *table, struct conf_problems *problems);
 void pool_commit(struct pool *pool);		/* addresses, weights and bounds take effect; cannot fail */
@@ -102,6 +105,8 @@ void pool_drop(struct pool *pool);		/* no configuration has it any more: its ses
 /* Gives back what pool_open took, where it did.  Then endpoint_table_forget_unused. */
 void pool_close(struct pool *pool);
 
+/* Of one of its checks, as its file has it; NULL: it needs none. */
+const char *pool_check_password(const struct pool *pool, const struct check_settings *settings);
 /* These two give one reference.  The endpoint of a server by its name; NULL: the pool has none such. */
 struct endpoint *pool_find(const struct pool *pool, const char *server);
 /* The ad-hoc endpoint of a host that none of its endpoints has: one reference.  From any thread. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "balance/balance.h"
+#include "balance/check_settings.h"
 #include "balance/machine.h"
 #include "balance/pool.h"
 #include "conf/conf.h"
@@ -133,6 +134,7 @@ static const struct directive option_directives[] = {
 	CONF_BOOL(struct pool_options, panic, "no", 0,
 	    "Where every server is down: choose among them as if none were, since it may be the checks that "
 	    "are wrong.  With `no`, clients wait and are then told to come later."),
+	CONF_BLOCKS_OR_ONE(struct pool_options, checks, &check_block, 0),
 	{ 0 }
 };
 
@@ -189,6 +191,7 @@ check_farm(struct conf_context *context, void *object)
 {
 	const struct farm *farm = object;
 
+	check_settings_judge(context->problems, &farm->options.checks);
 	if (farm->servers.count == 0)
 		conf_error_at(context->problems, &farm->conf, NULL, "farm %s needs a server",
 		    farm->conf.title);
@@ -236,6 +239,8 @@ check_pool(struct conf_context *context, void *object)
 	const struct pool *pool = object;
 
 	check_login(context, pool);
+	if (conf_origin(&pool->conf, "check") != CONF_ORIGIN_INHERITED)
+		check_settings_judge(context->problems, &pool->options.checks);
 	if (pool->farm != NULL && pool->servers.count != 0)
 		conf_error_at(context->problems, &pool->conf, "farm",
 		    "pool %s has servers of its own, so that it cannot use farm %s", pool->conf.title,

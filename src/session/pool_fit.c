@@ -9,6 +9,7 @@
 
 #include "auth/auth.h"
 #include "balance/balance.h"
+#include "balance/check_settings.h"
 #include "balance/pool.h"
 #include "base/buf.h"
 #include "base/log.h"
@@ -212,6 +213,54 @@ check_server_tls(struct conf_problems *problems, const struct pool *pool, const 
 		    proto->name, pool->conf.title);
 }
 
+static bool
+is_checked_by_starttls(const struct pool *pool, const struct check_settings *settings)
+{
+	const struct server_tls *tls = pool->options.server_tls;
+
+	if (settings->tls != CHECK_TLS_OF_POOL)
+		return settings->tls == CHECK_TLS_STARTTLS;
+	return tls != NULL && tls->mode == SERVER_TLS_STARTTLS;
+}
+
+/* Of one way to check: what pool and protocol have nothing for. */
+static void
+check_check(struct conf_problems *problems, const struct pool *pool, const struct proto *proto,
+    const struct check_settings *settings)
+{
+	const struct server_tls *tls = pool->options.server_tls;
+	const struct conf_block *conf = &settings->conf;
+
+	if (settings->tls > CHECK_TLS_OFF && (tls == NULL || tls->mode == SERVER_TLS_OFF))
+		conf_error_at(problems, conf, "tls",
+		    "tls: pool %s has server_tls off, so that nobody says whom to believe",
+		    pool->conf.title);
+	else if (settings->tls == CHECK_TLS_STARTTLS && proto->dial == NULL)
+		conf_error_at(problems, conf, "tls",
+		    "tls starttls: %s, which pool %s speaks, has no STARTTLS", proto->name,
+		    pool->conf.title);
+	else if (settings->kind == CHECK_SEND_EXPECT && is_checked_by_starttls(pool, settings))
+		conf_error_at(problems, conf, "kind",
+		    "kind send_expect knows no STARTTLS, which pool %s has: say tls off or tls implicit",
+		    pool->conf.title);
+	if (settings->kind == CHECK_LOGIN && !proto->has_login)
+		conf_error_at(problems, conf, "kind", "kind login: %s, which pool %s speaks, has no login",
+		    proto->name, pool->conf.title);
+}
+
+static void
+check_checks(struct conf_problems *problems, const struct pool *pool, const struct proto *proto)
+{
+	const struct conf_list *checks = &pool->options.checks;
+
+	for (size_t i = 0; i < checks->count; i++) {
+		const struct check_settings *settings = checks->items[i];
+
+		if (!settings->conf.broken && settings->kind != CHECK_NONE)
+			check_check(problems, pool, proto, settings);
+	}
+}
+
 /* Connects would go to port 0. */
 static void
 check_ports(struct conf_problems *problems, const struct pool *pool, const struct proto *proto)
@@ -280,6 +329,7 @@ check_pool(struct conf_problems *problems, const struct pool *pool, const struct
 	check_users(problems, pool, proto);
 	check_affinity(problems, pool, proto);
 	check_server_tls(problems, pool, proto);
+	check_checks(problems, pool, proto);
 	check_ports(problems, pool, proto);
 }
 

@@ -74,6 +74,47 @@ pools_without_users_say_nothing_of_them(void **state)
 	}
 }
 
+static void
+checks_fit_pool_and_protocol(void **state)
+{
+	static const struct {
+		const char *said, *problem;
+	} raw[] = {
+		{ "check { kind tcp }", NULL },
+		{ "check { kind login; user u; password_file /p }",
+		    "conf:1:20: kind login: tcp, which pool raw speaks, has no login" },
+		{ "check { tls implicit }",
+		    "conf:1:20: tls: pool raw has server_tls off, so that nobody says whom to believe" },
+		{ "check { tls off }", NULL },
+		{ "check { tls starttls }; server_tls implicit",
+		    "conf:1:20: tls starttls: tcp, which pool raw speaks, has no STARTTLS" },
+		{ "check { kind none }", NULL },
+	}, imap[] = {
+		{ "check { kind send_expect; expect OK }",
+		    "conf:2:21: kind send_expect knows no STARTTLS, which pool imap has" },
+		{ "check { kind send_expect; expect OK; tls starttls }",
+		    "conf:2:21: kind send_expect knows no STARTTLS" },
+		{ "check { kind send_expect; expect OK; tls off }", NULL },
+		{ "check { kind send_expect; expect OK; tls implicit; port 993 }", NULL },
+		{ "check { kind login; user u; password_file /p; tls implicit }", NULL },
+		{ "check { }; check { tls starttls }; check { kind tcp }", NULL },
+	};
+	char text[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(raw) / sizeof(raw[0]); i++) {
+		snprintf(text, sizeof(text), "pool raw { %s; %s }\n%s", raw[i].said, SERVERS, LISTENER);
+		expect_problem(text, raw[i].problem);
+	}
+	for (size_t i = 0; i < sizeof(imap) / sizeof(imap[0]); i++) {
+		snprintf(text, sizeof(text),
+		    "tls main { certificate /c.pem }\npool imap { %s; %s; server_tls starttls }\n"
+		    "listener imap { bind *:143; tls main; pool imap }\n",
+		    imap[i].said, SERVERS);
+		expect_problem(text, imap[i].problem);
+	}
+}
+
 /* A farm's and a default's words are for the other pools. */
 static void
 what_is_said_for_others_is_read_over(void **state)
@@ -122,6 +163,7 @@ main(void)
 		cmocka_unit_test(pools_without_users_say_nothing_of_them),
 		cmocka_unit_test(what_is_said_for_others_is_read_over),
 		cmocka_unit_test(affinity_needs_the_balancer_of_users),
+		cmocka_unit_test(checks_fit_pool_and_protocol),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
