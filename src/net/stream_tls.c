@@ -407,6 +407,30 @@ tls_facts_read(const struct stream *stream, struct tls_facts *facts)
 	facts->is_verified = facts->has_certificate && SSL_get_verify_result(tls->ssl) == X509_V_OK;
 }
 
+/* A server's that was not believed stands in its chain alone. */
+static const X509 *
+peer_certificate(const SSL *ssl)
+{
+	const X509 *certificate = SSL_get0_peer_certificate(ssl);
+	STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ssl);
+
+	if (certificate == NULL && !SSL_is_server(ssl) && sk_X509_num(chain) > 0)
+		certificate = sk_X509_value(chain, 0);
+	return certificate;
+}
+
+int
+tls_days_left(const struct stream *stream)
+{
+	const struct tls *tls = stream->tls;
+	const X509 *certificate = tls != NULL ? peer_certificate(tls->ssl) : NULL;
+	int days, seconds;
+
+	if (certificate == NULL || !ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(certificate)))
+		return TLS_NO_CERTIFICATE;
+	return seconds < 0 ? days - 1 : days;
+}
+
 bool
 tls_facts_user(const struct stream *stream, char out[TLS_USER_MAX])
 {

@@ -8,6 +8,7 @@
 #ifndef NET_TLS_CONTEXT_H
 #define NET_TLS_CONTEXT_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -91,6 +92,12 @@ struct tls_facts {
 	bool is_verified;		/* and an authority of client_ca vouches for it */
 };
 struct stream;
+/*
+ * Whole days until the peer's certificate expires, negative behind that, whether or not the handshake is done
+ * or went well; TLS_NO_CERTIFICATE where none was shown.
+ */
+enum { TLS_NO_CERTIFICATE = INT_MIN };
+int tls_days_left(const struct stream *stream);
 void tls_facts_read(const struct stream *stream, struct tls_facts *facts);
 /*
  * The user that a client's verified certificate names: the last commonName of its subject or, where there is

@@ -312,8 +312,8 @@ holds(struct slice text, struct slice secret)
 }
 
 /* Some servers repeat a command that they do not like: a password would come into the log. */
-static bool
-holds_secret(const struct dial *dial, struct slice text)
+bool
+dial_holds_secret(const struct dial *dial, struct slice text)
 {
 	const struct credentials *c = dial->order.credentials;
 	struct buf encoded = { 0 };
@@ -332,7 +332,7 @@ bool
 dial_reason(const struct dial *dial, char *out, size_t size)
 {
 	struct slice last = buf_slice(&dial->last);
-	bool has_secret = holds_secret(dial, last);
+	bool has_secret = dial_holds_secret(dial, last);
 
 	if (dial->why[0] != '\0' && (!dial->was_refused || has_secret))
 		snprintf(out, size, "%s", dial->why);

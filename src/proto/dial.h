@@ -81,6 +81,8 @@ enum dial_result dial_feed(struct dial *dial, struct slice in, size_t *used);
 enum dial_result dial_tls_started(struct dial *dial);
 const char *dial_doing(const struct dial *dial);	/* "sending the password": what is awaited */
 
+/* Does it repeat the password, whose owner would not like it in a log? */
+bool dial_holds_secret(const struct dial *dial, struct slice text);
 /* Why it ended, fit for a log: never with what it has shown.  False: it does not know, and `out` is "". */
 bool dial_reason(const struct dial *dial, char *out, size_t size);
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/xalloc.h"
 
@@ -130,12 +131,38 @@ on_tls_ready(struct back *back)
 	perform(back, dial_tls_started(back->dial));
 }
 
+void
+back_see(struct back_seen *seen, struct slice data)
+{
+	size_t most = sizeof(seen->bytes);
+
+	data = data.len > most ? slice_from(data, data.len - most) : data;
+	memcpy(seen->bytes, data.data, data.len);
+	seen->len = data.len;
+}
+
+/* Half a line may hold half a secret, that nobody would find in it. */
+static void
+see(struct back *back, struct slice data, size_t used)
+{
+	struct back_seen *seen = back->try->plan->seen;
+
+	if (seen == NULL)
+		return;
+	if (back->try->plan->order.credentials != NULL)
+		data.len = used;
+	if (dial_holds_secret(back->dial, data))
+		data.len = 0;
+	back_see(seen, data);
+}
+
 static size_t
 on_data(struct back *back, struct slice data)
 {
 	size_t used;
 	enum dial_result result = dial_feed(back->dial, data, &used);
 
+	see(back, data, used);
 	perform(back, result);
 	return used;
 }

@@ -39,6 +39,12 @@ struct back_proxy {
 	struct tls_facts tls;			/* of the client's; what it points to outlives the connect */
 };
 
+/* The server's last words, raw: the end of what was read last, or was waiting for more by then. */
+struct back_seen {
+	size_t len;
+	char bytes[120];
+};
+
 /* Where to and how.  All pointers outlive the dialling. */
 struct back_plan {
 	struct dial_order order;
@@ -49,6 +55,7 @@ struct back_plan {
 	bool implicit_tls;
 	int64_t connect_timeout_ms;		/* connect, and TLS with it */
 	int64_t deadline;			/* loop_now time by which it must be ready */
+	struct back_seen *seen;			/* for who asks, never with a password in it; or NULL */
 };
 
 struct back;
@@ -78,6 +85,7 @@ struct back {
 void back_start(struct back *back, struct loop *loop, const struct back_plan *plan, back_callback *on_event,
     void *owner);
 void back_close(struct back *back);		/* at once, in any phase; no event comes; twice is fine */
+void back_see(struct back_seen *seen, struct slice data);	/* keeps the end of it */
 void back_forget_dial(struct back *back);	/* wipes dial and try; what is below is for before */
 bool back_is_own_fault(const struct back *back);	/* something is short here, not there */
 /* For endpoint_report: what an event says about the server, and how long it took (ms). */
