@@ -11,7 +11,7 @@
 #include "base/xalloc.h"
 #include "proto/proto.h"
 
-enum { FIRST_SPACING_US = 500, RAMP_MS = 200, EXPIRES_SOON_DAYS = 14 };
+enum { WORDS_MAX = 640, FIRST_SPACING_US = 500, RAMP_MS = 200, EXPIRES_SOON_DAYS = 14 };
 
 struct subject {
 	struct list node;
@@ -39,11 +39,11 @@ struct health {
 
 /* "L4CON: connection refused while connecting" */
 static const char *
-words_of(const struct check_result *result, char *out, size_t size)
+words_of(const struct check_result *result, char out[WORDS_MAX])
 {
 	bool is_good = check_code_is_good(result->code);
 
-	snprintf(out, size, "%s: %s%s%s%s%s", check_code_name(result->code),
+	snprintf(out, WORDS_MAX, "%s: %s%s%s%s%s", check_code_name(result->code),
 	    result->reason[0] != '\0' ? result->reason : check_code_text(result->code),
 	    result->doing[0] != '\0' ? " while " : "", result->doing,
 	    result->seen[0] != '\0' && !is_good ? "; it said: " : "", is_good ? "" : result->seen);
@@ -143,13 +143,13 @@ take_state(struct subject *subject, const struct watch *watch)
 	const struct watch *decides = deciding(subject);
 	const struct check_settings *settings = watch->order.settings;
 	struct endpoint_facts before;
-	char why[STANDING_WHY_MAX];
+	char why[WORDS_MAX];
 	int passed, wanted;
 
 	endpoint_read(subject->endpoint, &before);
 	verdict_progress(&watch->verdict, (int)settings->rise, (int)settings->fall, &passed, &wanted);
 	endpoint_set_progress(subject->endpoint, passed, wanted);
-	words_of(&decides->result, why, sizeof(why));
+	words_of(&decides->result, why);
 	if ((int)decides->verdict.state == before.health.state)
 		return;
 	endpoint_set_health(subject->endpoint, decides->verdict.state, why);
@@ -164,12 +164,12 @@ static void
 on_checked(struct watch *watch, void *owner)
 {
 	struct subject *subject = owner;
-	char why[STANDING_WHY_MAX];
+	char why[WORDS_MAX];
 
 	if (watch->is_once) {
 		if (!check_code_is_good(watch->result.code))
 			log_write(LOG_NOTICE, "%s does not tell what it can do: %s", subject->endpoint->name,
-			    words_of(&watch->result, why, sizeof(why)));
+			    words_of(&watch->result, why));
 	} else {
 		warn_of_certificate(subject, &watch->result);
 		take_state(subject, watch);

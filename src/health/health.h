@@ -16,15 +16,15 @@ struct health *health_new(struct loop *loop);
 void health_free(struct health **health);
 
 /*
- * Checks the endpoints that these pools (struct pool, committed) have now, and no others: after a commit, and
- * when a roster has changed.  Who was checked before keeps what is known.  The pools stay until the next call.
- * hostname: ours, in greetings.
+ * Checks the endpoints that these pools (struct pool, committed) have now, and no others: after a commit,
+ * and when a roster has changed.  Who was checked before keeps what is known.  The pools stay until the next
+ * call.  hostname: ours, in greetings.
  */
 void health_commit(struct health *health, const struct conf_list *pools, const char *hostname);
 
 /*
- * on_settled(owner), once, never before this returns: when every endpoint has had its first checks, or, at the
- * latest, when the longest of them could have ended, within SETTLE_MAX_MS.
+ * on_settled(owner), once, never before this returns: when every endpoint has had its first checks, or, at
+ * the latest, when the longest of them could have ended, within SETTLE_MAX_MS.
  */
 enum { HEALTH_SETTLE_MAX_MS = 5000 };
 void health_settle(struct health *health, void (*on_settled)(void *owner), void *owner);

@@ -31,8 +31,8 @@ struct watch {
 };
 
 /*
- * The first check is due at `at_ms`, as loop_now.  Instead of one of kind NONE, the protocol's is done until it
- * was good once, for what it tells of the server's capabilities; it judges nothing.
+ * The first check is due at `at_ms`, as loop_now.  Instead of one of kind NONE, the protocol's is done until
+ * it was good once, for what it tells of the server's capabilities; it judges nothing.
  */
 void watch_start(struct watch *watch, struct loop *loop, const struct check_order *order, int64_t at_ms);
 void watch_stop(struct watch *watch);		/* twice is fine */

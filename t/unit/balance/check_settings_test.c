@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "balance/check_settings.h"
+#include "balance/endpoint_table.h"
 #include "balance/pool.h"
 #include "conf/conf.h"
 

@@ -7,6 +7,7 @@
 #include "../session/door.h"
 
 #include "balance/endpoint.h"
+#include "balance/endpoint_table.h"
 #include "base/xalloc.h"
 #include "health/check.h"
 #include "session/offer.h"

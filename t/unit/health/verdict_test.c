@@ -25,7 +25,7 @@ expect(const char *checks, const char *states)
 
 		assert_int_equal(is_new, verdict.state != before);
 		if (letters[verdict.state] != states[i])
-			fail_msg("%s: check %zu makes it %c, not %c", checks, i, letters[verdict.state], states[i]);
+			fail_msg("%s: check %zu makes it %c", checks, i, letters[verdict.state]);
 	}
 }
 
