@@ -124,7 +124,7 @@ struct conf_block *object_named(const struct conf *conf, const struct block *kin
 void name_refuse(const struct conf *conf, const struct conf_block *block, const struct conf_word *name);
 bool name_check_title(const struct conf *conf, const struct block *kind, const struct conf_word *title);
 
-/* parse.c, include.c, resolve.c */
+/* parse.c, include.c, complete.c */
 void parse_source(struct conf *conf, struct conf_block *block, const struct conf_source *source);
 void include_files(struct conf *conf, struct conf_block *block, const struct conf_word *word);
 const struct conf_source *include_read(struct conf *conf, const char *path, const struct conf_source *from,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * resolve.c: what needs the whole configuration read: references, `default` blocks, inheritance, defaults
+ * complete.c: what needs the whole configuration read: references, `default` blocks, inheritance, defaults
  * that depend on other values, and the checks of the blocks.
  */
 #include <string.h>
