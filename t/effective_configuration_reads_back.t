@@ -30,6 +30,7 @@ listener imap { bind *:143; bind_tls *:993; tls main; pool imap }
 END
 	rich => <<'END',
 hostname mail.example.com; user gatepost; threads 4; relay_memory 1g; max_connections 0
+nameservers 127.0.0.1:5353 [2001:db8::53]:53 192.0.2.53
 shutdown_delay 5s; shutdown_timeout 2m; pid_file /run/gatepost/gatepost.pid
 users { case keep; default_domain example.com; master_separator "*" }
 log { target syslog; level debug }

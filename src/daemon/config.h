@@ -18,6 +18,7 @@ struct root {
 	struct size relay_memory;
 	int64_t max_connections;	/* 0: no bound */
 	struct duration shutdown_delay, shutdown_timeout;
+	struct address_list nameservers;	/* empty: those of the system */
 	const char *pid_file;
 	struct users *users;
 	struct conf_list logs;		/* struct log_block */
