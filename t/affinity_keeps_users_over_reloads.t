@@ -37,7 +37,7 @@ sub config (%weights) {
 		    affinity ${\RETENTION}s
 		$servers
 		}
-		default pool { protocol imap; farm f }
+		default pool { check { kind none }; protocol imap; farm f }
 		pool first { }
 		pool second { login_timeout 20s }
 		default listener { protocol imap; starttls off; plaintext_login yes }

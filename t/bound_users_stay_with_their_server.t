@@ -22,7 +22,7 @@ my $gatepost = Gatepost::Gatepost->new(values => { A => $fakes{a}->port, B => $f
 threads 1
 shutdown_timeout 0s
 farm f { server a { address 127.0.0.1:@A@ }; server b { address 127.0.0.1:@B@ } }
-default pool { protocol imap; farm f }
+default pool { check { kind none }; protocol imap; farm f }
 pool patient { retries 10 }
 pool hasty { retries 1 }
 pool full { max_connections 1; queue_timeout 1500ms }

@@ -39,7 +39,7 @@ tls main { certificate /etc/gatepost/*.pem "/etc/gatepost/with blank.pem" }
 tls other { certificate /etc/gatepost/other.pem }
 auth farm { source server }
 default listener { tls main; login_timeout 30s; auth farm }
-default pool { connect_timeout 2s }
+default pool { check { kind none }; connect_timeout 2s }
 farm dovecot { server d01 { address 10.1.0.11; weight 3 }
                server d02 { address [2001:db8::12] } }
 pool imap { farm dovecot; balance user; login_timeout 20s; server_tls starttls { verify no } }

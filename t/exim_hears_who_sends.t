@@ -48,7 +48,7 @@ hostname mail.example.com
 tls main { certificate @CERT@ }
 auth staff { source file; path @DIR@/users }
 default listener { tls main }
-default pool { forward proxy_v2; retries 0 }
+default pool { check { kind none }; forward proxy_v2; retries 0 }
 pool mx { protocol smtp; forward proxy; server exim { address 127.0.0.1:@EXIM@ } }
 pool mxtls { protocol smtp; server exim { address 127.0.0.1:@EXIM@ } @STARTTLS@ }
 pool silent { protocol smtp; forward auto; server bare { address 127.0.0.1:@BARE@ } }

@@ -34,7 +34,7 @@ my $gatepost = Gatepost::Gatepost->new(values => { CERT => make_cert(),
     map({ uc $_->{name} => $_->port } $locked, $leaky, $tired, $strict), SILENT => $silent },
     config => <<'END')->start;
 tls main { certificate @CERT@ }
-default pool { retries 0 }
+default pool { check { kind none }; retries 0 }
 default listener { tls main; plaintext_login yes }
 pool locked { protocol imap; server s { address 127.0.0.1:@LOCKED@ } }
 pool leaky { protocol imap; server s { address 127.0.0.1:@LEAKY@ } }

@@ -30,7 +30,7 @@ my $gatepost = Gatepost::Gatepost->new(values => { CERT => make_cert(),
     map { uc $_ => $servers{$_}->port } keys %servers }, config => <<'END')->start;
 hostname mx.example.com
 tls main { certificate @CERT@ }
-default pool { protocol smtp; balance roundrobin }
+default pool { check { kind none }; protocol smtp; balance roundrobin }
 pool xclient { server xclient { address 127.0.0.1:@XCLIENT@ } }
 pool proxied { forward proxy_v2; server proxied { address 127.0.0.1:@PROXIED@ } }
 pool two { server xclient { address 127.0.0.1:@XCLIENT@ }; server small { address 127.0.0.1:@SMALL@ } }

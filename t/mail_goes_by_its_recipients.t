@@ -20,7 +20,7 @@ my %servers = map { $_ => Gatepost::Postfix->new(name => $_, xclient => '127.0.0
 $_->start for values %servers;
 my $config = <<'END';
 hostname mx.example.com
-default pool { protocol smtp }
+default pool { check { kind none }; protocol smtp }
 pool world { server s { address 127.0.0.1:@WORLD@ } }
 pool eu { server s { address 127.0.0.1:@EU@ } }
 listener smtp {

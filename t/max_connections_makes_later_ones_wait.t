@@ -23,7 +23,7 @@ my $gatepost = Gatepost::Gatepost->new(values => { SERVER => $fake->port, THREAD
 	config => <<'END')->start;
 threads @THREADS@
 max_connections 20
-default pool { protocol imap; port @SERVER@ }
+default pool { check { kind none }; protocol imap; port @SERVER@ }
 pool imap { server s1 { address 127.0.0.1 } }
 pool one { max_connections 1; queue_timeout 1s; login_timeout 10s; server s2 { address 127.0.0.1 } }
 pool queue { max_connections 1; queue_timeout 30s; login_timeout 60s; server s3 { address 127.0.0.1 } }

@@ -52,7 +52,7 @@ hostname mail.example.com
 users { default_domain example.com; master_separator "*" }
 tls main { certificate @CERT@ }
 default listener { protocol pop3; tls main; max_errors 50 }
-default pool { protocol pop3; port @POP3@; retries 1 }
+default pool { check { kind none }; protocol pop3; port @POP3@; retries 1 }
 farm both { server d1 { address @D1@ }; server d2 { address @D2@ } }
 pool pop3 { farm both }
 pool secure { farm both; server_tls starttls { verify no } }

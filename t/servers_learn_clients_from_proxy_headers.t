@@ -63,7 +63,7 @@ my $gatepost = Gatepost::Gatepost->new(values => { CERT => $cert, AUTHORITY => "
     SIEVE => $dovecot->{sieve_port}, POSTFIX1 => $postfixes{v1}->port,
     POSTFIX2 => $postfixes{v2}->port }, config => <<'END')->start;
 tls main { certificate @CERT@; client_ca @AUTHORITY@; verify_client any }
-default pool { retries 0; forward proxy_v2 }
+default pool { check { kind none }; retries 0; forward proxy_v2 }
 pool v1 { protocol imap; forward proxy; server s { address 127.0.0.1:@V1@ } }
 pool v2 { protocol imap; server s { address 127.0.0.1:@V2@ } }
 pool dovecot { protocol imap; server s { address 127.0.0.1:@DOVECOT@ } }

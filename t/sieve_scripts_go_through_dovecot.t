@@ -44,7 +44,7 @@ farm f {
     server d1 { address @D1@:@SERVER_PORT@ }
     server d2 { address @D2@:@SERVER_PORT@ }
 }
-default pool { protocol sieve; farm f; retries 0; server_tls starttls { verify no } }
+default pool { check { kind none }; protocol sieve; farm f; retries 0; server_tls starttls { verify no } }
 pool sieve { }
 pool master { login master; master_user gp; master_password_file @DIR@/master-password }
 default listener { protocol sieve; tls main }

@@ -49,7 +49,7 @@ my $gatepost = Gatepost::Gatepost->new(values => { CERT => make_cert(), GONE => 
     config => <<"END")->start;
 hostname mx.example.com
 tls main { certificate \@CERT\@ }
-default pool { protocol smtp; retries 0 }
+default pool { check { kind none }; protocol smtp; retries 0 }
 pool ipv4 { server s { address 127.0.0.1:\@IPV4\@ } }
 pool slow { forward none; server s { address 127.0.0.1:\@SLOW\@ } }
 pool sink { forward none; server s { address 127.0.0.1:\@SINK\@ } }

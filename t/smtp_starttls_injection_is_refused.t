@@ -36,7 +36,7 @@ my (%fakes, %values);
 my $config = <<'END';
 hostname gate.example.com
 tls main { certificate @CERT@ }
-default pool { server_tls starttls { verify no }; retries 0; queue_timeout 0s; login_timeout 5s }
+default pool { check { kind none }; server_tls starttls { verify no }; retries 0; queue_timeout 0s; login_timeout 5s }
 END
 for my $name (sort keys %scripts) {
 	for my $protocol (qw(smtp submission)) {

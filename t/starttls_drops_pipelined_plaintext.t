@@ -20,7 +20,7 @@ use Test::More;
 my %values = (CERT => make_cert(), SERVER => free_port());
 my $gatepost = Gatepost::Gatepost->new(values => \%values, config => <<'END')->start;
 tls main { certificate @CERT@ }
-default pool { port @SERVER@ }
+default pool { check { kind none }; port @SERVER@ }
 pool imap { server s1 { address 127.0.0.1 } }
 pool pop3 { server s1 { address 127.0.0.1 } }
 pool sieve { server s1 { address 127.0.0.1 } }

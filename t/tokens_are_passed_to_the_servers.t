@@ -29,7 +29,7 @@ my $plain = Gatepost::Dovecot->new(name => 'plain')->start;
 my $gatepost = Gatepost::Gatepost->new(values => { CERT => make_cert(), DOVECOT => $dovecot->port,
     PLAIN => $plain->port }, config => <<'END')->start;
 tls main { certificate @CERT@ }
-default pool { protocol imap }
+default pool { check { kind none }; protocol imap }
 pool imap { server dovecot { address 127.0.0.1:@DOVECOT@ } }
 pool mixed { server dovecot { address 127.0.0.1:@DOVECOT@ }; server plain { address 127.0.0.1:@PLAIN@ } }
 default listener { protocol imap; tls main }

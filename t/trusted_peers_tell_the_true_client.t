@@ -49,7 +49,7 @@ my $outer = Gatepost::Gatepost->new(name => 'outer', values => { %own,
     map { uc $_ => $inner->port($_) } qw(imap pop3 sieve smtp submission) }, config => <<'END')->start;
 hostname outer.example.com
 tls main { certificate @CERT@ }
-default pool { source @OUTER@ }
+default pool { check { kind none }; source @OUTER@ }
 pool imap { server inner { address 127.0.0.1:@IMAP@ } }
 pool pop3 { server inner { address 127.0.0.1:@POP3@ } }
 pool sieve { server inner { address 127.0.0.1:@SIEVE@ } }

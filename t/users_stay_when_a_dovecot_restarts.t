@@ -30,7 +30,7 @@ farm f {
     server d2 { address @D2@:@SERVER_PORT@ }
     server d3 { address @D3@:@SERVER_PORT@ }
 }
-default pool { protocol imap; farm f }
+default pool { check { kind none }; protocol imap; farm f }
 pool imap { }
 pool patient { retries 60; login_timeout 60s }
 default listener { protocol imap; starttls off; plaintext_login yes; pool imap }

@@ -408,12 +408,14 @@ commit_pools(struct generation *g, const struct generation *before)
 void
 generation_commit(struct generation *g, const struct generation *before)
 {
+	const struct health_view view = { &g->root->pools, &g->root->listeners, g->root->hostname };
+
 	generation_warn(g);
 	bound_sessions(g, before);
 	commit_pools(g, before);
 	stream_set_memory_limit(g->root->relay_memory.bytes);
 	list_append(&g->assets->generations, &g->node);
-	health_commit(g->assets->health, &g->root->pools, g->root->hostname);
+	health_commit(g->assets->health, &view);
 }
 
 void

@@ -10,6 +10,7 @@
 #include "base/map.h"
 #include "base/xalloc.h"
 #include "proto/proto.h"
+#include "session/listener_settings.h"
 
 enum { WORDS_MAX = 640, FIRST_SPACING_US = 500, RAMP_MS = 200, EXPIRES_SOON_DAYS = 14 };
 
@@ -265,22 +266,35 @@ is_taught(const struct conf_list *checks)
 	return false;
 }
 
+/* What is done at an endpoint. */
+struct wish {
+	struct check_order order;	/* of each check, but for its settings */
+	const struct conf_list *checks;	/* struct check_settings */
+};
+
+static struct check_order
+order_of(const struct wish *wish, size_t i)
+{
+	struct check_order order = wish->order;
+
+	order.settings = wish->checks->items[i];
+	return order;
+}
+
 static void
-start_watches(struct subject *subject, const struct check_order *order)
+start_watches(struct subject *subject, const struct wish *wish)
 {
 	struct health *health = subject->health;
-	const struct conf_list *checks = &order->pool->options.checks;
 
-	subject->watches = xcalloc(checks->count, sizeof(subject->watches[0]));
-	subject->watch_count = checks->count;
-	for (size_t i = 0; i < checks->count; i++) {
+	subject->watches = xcalloc(wish->checks->count, sizeof(subject->watches[0]));
+	subject->watch_count = wish->checks->count;
+	for (size_t i = 0; i < subject->watch_count; i++) {
 		struct watch *watch = &subject->watches[i];
-		struct check_order own = *order;
+		struct check_order order = order_of(wish, i);
 
-		own.settings = checks->items[i];
 		watch->on_checked = on_checked;
 		watch->owner = subject;
-		watch_start(watch, health->loop, &own,
+		watch_start(watch, health->loop, &order,
 		    loop_now(health->loop) + (int64_t)health->started++ * FIRST_SPACING_US / 1000);
 	}
 }
@@ -299,33 +313,31 @@ is_watched_likewise(const struct subject *subject, const struct conf_list *check
 }
 
 static void
-move_watches(struct subject *subject, const struct check_order *order)
+move_watches(struct subject *subject, const struct wish *wish)
 {
 	for (size_t i = 0; i < subject->watch_count; i++) {
-		struct check_order own = *order;
+		struct check_order order = order_of(wish, i);
 
-		own.settings = order->pool->options.checks.items[i];
-		watch_move(&subject->watches[i], &own);
+		watch_move(&subject->watches[i], &order);
 	}
 }
 
 static void
-watch_endpoint(struct health *health, const struct check_order *order)
+watch_endpoint(struct health *health, const struct wish *wish)
 {
-	struct endpoint *e = order->endpoint;
+	struct endpoint *e = wish->order.endpoint;
 	struct subject *subject = find_subject(health, e);
 	struct addr addr = endpoint_addr(e);
 	bool is_known;
 
 	if (subject == NULL)
 		subject = add_subject(health, e);
-	is_known = addr_equals(&addr, &subject->addr) &&
-	    is_watched_likewise(subject, &order->pool->options.checks);
+	is_known = addr_equals(&addr, &subject->addr) && is_watched_likewise(subject, wish->checks);
 	subject->round = health->round;
-	atomic_store_explicit(&e->is_checked, is_taught(&order->pool->options.checks), memory_order_relaxed);
 	subject->addr = addr;
+	atomic_store_explicit(&e->is_checked, is_taught(wish->checks), memory_order_relaxed);
 	if (is_known) {
-		move_watches(subject, order);
+		move_watches(subject, wish);
 		return;
 	}
 	stop_watches(subject);
@@ -334,33 +346,62 @@ watch_endpoint(struct health *health, const struct check_order *order)
 		return;
 	}
 	endpoint_set_health(e, HEALTH_UNKNOWN, "");
-	start_watches(subject, order);
+	start_watches(subject, wish);
+}
+
+/* Does a listener offer what its servers are seen to do? */
+static bool
+is_offered(const struct pool *pool, const struct conf_list *listeners)
+{
+	for (size_t i = 0; i < listeners->count; i++) {
+		const struct listener_settings *l = listeners->items[i];
+
+		for (size_t j = 0; l->announced == NULL && j <= l->route.count; j++)
+			if (listener_pool(l, j) == pool)
+				return true;
+	}
+	return false;
+}
+
+/* Who is not to be checked is asked for what can be offered, if anything is. */
+static const struct conf_list *
+checks_of(const struct pool *pool, const struct proto *proto, const struct conf_list *listeners)
+{
+	static const struct conf_list none;
+	const struct conf_list *checks = &pool->options.checks;
+	const struct check_settings *first = checks->items[0];
+
+	if (first->kind == CHECK_NONE && (proto->dial_farewell == NULL || !is_offered(pool, listeners)))
+		return &none;
+	return checks;
 }
 
 static void
-watch_pool(struct health *health, const struct pool *pool, const char *hostname)
+watch_pool(struct health *health, const struct pool *pool, const struct health_view *view)
 {
 	const struct proto *proto = pool->protocol != NULL ? proto_find(pool->protocol) : NULL;
 	struct roster *roster = service_roster(pool->service);
 
 	/* without a protocol it has no listener, and no session comes to it */
 	for (size_t i = 0; proto != NULL && i < roster->count; i++) {
-		const struct check_order order = {
-			.proto = proto, .pool = pool, .endpoint = roster->endpoints[i], .hostname = hostname,
+		const struct wish wish = {
+			.order = { .proto = proto, .pool = pool, .endpoint = roster->endpoints[i],
+			    .hostname = view->hostname },
+			.checks = checks_of(pool, proto, view->listeners),
 		};
 
-		watch_endpoint(health, &order);
+		watch_endpoint(health, &wish);
 	}
 	roster_put(&roster);
 }
 
 void
-health_commit(struct health *health, const struct conf_list *pools, const char *hostname)
+health_commit(struct health *health, const struct health_view *view)
 {
 	health->round++;
 	health->started = 0;
-	for (size_t i = 0; i < pools->count; i++)
-		watch_pool(health, pools->items[i], hostname);
+	for (size_t i = 0; i < view->pools->count; i++)
+		watch_pool(health, view->pools->items[i], view);
 	list_each(node, &health->subjects) {
 		struct subject *subject = list_entry(node, struct subject, node);
 

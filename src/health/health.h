@@ -12,15 +12,21 @@
 
 struct health;
 
+/* Of the configuration at hand. */
+struct health_view {
+	const struct conf_list *pools;		/* struct pool, committed */
+	const struct conf_list *listeners;	/* struct listener_settings */
+	const char *hostname;			/* ours, in greetings */
+};
+
 struct health *health_new(struct loop *loop);
 void health_free(struct health **health);
 
 /*
- * Checks the endpoints that these pools (struct pool, committed) have now, and no others: after a commit,
- * and when a roster has changed.  Who was checked before keeps what is known.  The pools stay until the next
- * call.  hostname: ours, in greetings.
+ * Checks the endpoints that these pools have now, and no others: after a commit, and when a roster has
+ * changed.  Who was checked before keeps what is known.  What is in the view stays until the next call.
  */
-void health_commit(struct health *health, const struct conf_list *pools, const char *hostname);
+void health_commit(struct health *health, const struct health_view *view);
 
 /*
  * on_settled(owner), once, never before this returns: when every endpoint has had its first checks, or, at
