@@ -189,6 +189,21 @@ tells_user(const struct dial *dial)
 	return dial->order.credentials != NULL && dial->order.login == LOGIN_XCLIENT;
 }
 
+static const char no_way[] = "server offers no way to pass the client's address";
+
+/* For a health check, which has no client to tell of: no session could do anything there. */
+static bool
+offers_no_way(const struct dial *dial)
+{
+	return dial->order.identity == NULL && is_automatic(dial) && !announces(dial, "ADDR");
+}
+
+static void
+refuse_no_way(struct dial *dial)
+{
+	dial_fail(dial, no_way);
+}
+
 static bool
 wants_xclient(const struct dial *dial)
 {
@@ -255,7 +270,7 @@ send_xclient(struct dial *dial)
 	if (is_proxied(dial))
 		dial_fail(dial, "no XCLIENT behind a PROXY header");
 	if (is_automatic(dial) && !announces(dial, "ADDR"))
-		dial_fail(dial, "server offers no way to pass the client's address");
+		dial_fail(dial, no_way);
 	buf_append_text(&dial->out, verb);
 	write_attributes(dial);
 	if (buf_len(&dial->out) == before + strlen(verb))
@@ -357,6 +372,7 @@ const struct dial_step smtp_dial[] = {
 	{ "asking for TLS",       dial_wants_tls,       read_starttls, DIAL_STARTS_TLS,
 	    .send = dial_send_starttls },
 	{ "saying EHLO",          dial_began_tls,       read_ehlo, 0, .send = send_ehlo },
+	{ "telling the address",  offers_no_way,        NULL, DIAL_DECIDES, .send = refuse_no_way },
 	{ "telling the address",  wants_xclient,        read_xclient, DIAL_SECRET, .send = send_xclient },
 	{ "telling the address",  wants_xclient_again,  read_xclient, DIAL_SECRET, .send = send_xclient },
 	{ "saying EHLO anew",     wants_ehlo_as_client, read_ehlo, 0, .send = send_ehlo_as_client },

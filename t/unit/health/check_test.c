@@ -52,7 +52,7 @@ rig_init(struct rig *rig, const struct proto *proto)
 	door_open(&rig->server, rig->loop);
 	rig->table = endpoint_table_new(1);
 	rig->pool.conf.title = "pool";
-	rig->pool.options.forward = FORWARD_AUTO;
+	rig->pool.options.forward = FORWARD_NONE;
 	rig->pool.options.connect_timeout.ms = TAPE_PATIENCE_MS;
 	rig->farm_server.conf.title = "d01";
 	rig->farm_server.weight = 1;
@@ -325,6 +325,26 @@ replies_are_judged(void **state)
 		assert_false(check_code_is_good(rig.result.code));
 		rig_close(&rig);
 	}
+}
+
+/* No session could do anything there. */
+static void
+a_server_that_cannot_be_told_of_clients_is_no_good(void **state)
+{
+	struct rig rig;
+	struct peer *peer;
+
+	(void)state;
+	rig_init(&rig, &proto_smtp);
+	rig.pool.options.forward = FORWARD_AUTO;
+	rig_start(&rig);
+	peer = door_accept(&rig.server);
+	peer_say(peer, "220 hi\r\n");
+	peer_expect(peer, "EHLO lb.example.com\r\n");
+	peer_say(peer, "250-hi\r\n250 SIZE\r\n");
+	expect_end(&rig, CHECK_CODE_L7RSP, "saying EHLO",
+	    "server offers no way to pass the client's address");
+	rig_close(&rig);
 }
 
 static void
@@ -915,6 +935,7 @@ main(void)
 		cmocka_unit_test(a_black_hole_is_a_timeout_while_connecting),
 		cmocka_unit_test(silence_is_a_timeout_of_the_step),
 		cmocka_unit_test(replies_are_judged),
+		cmocka_unit_test(a_server_that_cannot_be_told_of_clients_is_no_good),
 		cmocka_unit_test(lost_connections_are_told),
 		cmocka_unit_test(keeps_the_end_of_long_words),
 		cmocka_unit_test(own_faults_say_nothing_of_the_server),

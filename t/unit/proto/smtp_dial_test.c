@@ -67,48 +67,51 @@ static const struct script scripts[] = {
 	    DIAL_READY, "", "", "AUTH=LOGIN\nAUTH=PLAIN\nPIPELINING\nSIZE 1000\nXCLIENT " ATTRIBUTES "\n" },
 	{ "a check ends before the login", CHECK | LOGIN, FORWARD_XCLIENT, NULL,
 	    { { HI, EHLO }, { OFFERS, "" } }, DIAL_READY, "", NULL, NULL },
+	{ "a check of a server that could not be told", CHECK, FORWARD_AUTO, NULL,
+	    { { HI, EHLO }, { "250-mx\r\n250 XCLIENT LOGIN\r\n", "" } },
+	    DIAL_FAILED, "server offers no way to pass the client's address", NULL, NULL },
 	{ "a check with a login tells nothing of clients", LOGIN, FORWARD_AUTO, NULL,
 	    { { HI, EHLO }, { OFFERS, PLAIN }, { IN, "" } }, DIAL_READY, "", "235 2.7.0 in", NULL },
 	{ "a check tells nothing of users", USER, FORWARD_AUTO, NULL,
 	    { { HI, EHLO }, { OFFERS, "" } }, DIAL_READY, "", NULL, NULL },
-	{ "the greeting has many lines", 0, FORWARD_AUTO, NULL,
+	{ "the greeting has many lines", 0, FORWARD_NONE, NULL,
 	    { { "220-mx ESMTP\r\n220-we pause\r\n", "" }, { "220 \r\n", EHLO }, { "250 mx\r\n", "" } },
 	    DIAL_READY, "", NULL, "" },
-	{ "bare codes do", 0, FORWARD_AUTO, NULL,
+	{ "bare codes do", 0, FORWARD_NONE, NULL,
 	    { { "220\r\n", EHLO }, { "250\r\n", "" } }, DIAL_READY, "", NULL, "" },
-	{ "line ends without CR do", 0, FORWARD_AUTO, NULL,
+	{ "line ends without CR do", 0, FORWARD_NONE, NULL,
 	    { { "220 x\n", EHLO }, { "250-x\n250 DSN\n", "" } }, DIAL_READY, "", NULL, "DSN\n" },
-	{ "an empty capability", 0, FORWARD_AUTO, NULL,
+	{ "an empty capability", 0, FORWARD_NONE, NULL,
 	    { { HI, EHLO }, { "250-mx\r\n250-\r\n250-dsn \r\n250 \r\n", "" } },
 	    DIAL_READY, "", NULL, "DSN\n" },
-	{ "capabilities that are not printable", 0, FORWARD_AUTO, NULL,
+	{ "capabilities that are not printable", 0, FORWARD_NONE, NULL,
 	    { { HI, EHLO }, { "250-mx\r\n250-A\tB\r\n250-\xc3\xb6\r\n250  DSN\r\n", "" } },
 	    DIAL_READY, "", NULL, "DSN\n" },
-	{ "the first line is no capability", 0, FORWARD_AUTO, NULL,
+	{ "the first line is no capability", 0, FORWARD_NONE, NULL,
 	    { { HI, EHLO }, { "250 STARTTLS\r\n", "" } }, DIAL_READY, "", NULL, "" },
 
-	{ "greeted with 421", 0, FORWARD_AUTO, NULL,
+	{ "greeted with 421", 0, FORWARD_NONE, NULL,
 	    { { "421 4.3.2 later\r\n", "" } }, DIAL_LATER, "", "421 4.3.2 later", NULL },
-	{ "greeted with 450", 0, FORWARD_AUTO, NULL,
+	{ "greeted with 450", 0, FORWARD_NONE, NULL,
 	    { { "450-a\r\n450 b\r\n", "" } }, DIAL_LATER, "", "450 b", NULL },
-	{ "greeted with 554", 0, FORWARD_AUTO, NULL,
+	{ "greeted with 554", 0, FORWARD_NONE, NULL,
 	    { { "554 5.7.1 no\r\n", "" } }, DIAL_FAILED, "command refused", "554 5.7.1 no", NULL },
-	{ "greeted with 250", 0, FORWARD_AUTO, NULL,
+	{ "greeted with 250", 0, FORWARD_NONE, NULL,
 	    { { "250 mx\r\n", "" } }, DIAL_FAILED, "garbled reply", NULL, NULL },
-	{ "another protocol", 0, FORWARD_AUTO, NULL,
+	{ "another protocol", 0, FORWARD_NONE, NULL,
 	    { { "* OK hi\r\n", "" } }, DIAL_FAILED, "garbled reply", NULL, NULL },
-	{ "an empty line", 0, FORWARD_AUTO, NULL,
+	{ "an empty line", 0, FORWARD_NONE, NULL,
 	    { { "\r\n", "" } }, DIAL_FAILED, "garbled reply", NULL, NULL },
-	{ "two codes in a reply", 0, FORWARD_AUTO, NULL,
+	{ "two codes in a reply", 0, FORWARD_NONE, NULL,
 	    { { "220-mx\r\n221 mx\r\n", "" } }, DIAL_FAILED, "garbled reply", NULL, NULL },
-	{ "two codes in the reply to EHLO", 0, FORWARD_AUTO, NULL,
+	{ "two codes in the reply to EHLO", 0, FORWARD_NONE, NULL,
 	    { { HI, EHLO }, { "250-mx\r\n550 mx\r\n", "" } }, DIAL_FAILED, "garbled reply", NULL, NULL },
-	{ "EHLO refused", 0, FORWARD_AUTO, NULL,
+	{ "EHLO refused", 0, FORWARD_NONE, NULL,
 	    { { HI, EHLO }, { "502-a\r\n502 no\r\n", "" } },
 	    DIAL_FAILED, "command refused", "502 no", NULL },
-	{ "EHLO put off", 0, FORWARD_AUTO, NULL,
+	{ "EHLO put off", 0, FORWARD_NONE, NULL,
 	    { { HI, EHLO }, { "421 x\r\n", "" } }, DIAL_LATER, "", "421 x", NULL },
-	{ "formats are not formats", 0, FORWARD_AUTO, NULL,
+	{ "formats are not formats", 0, FORWARD_NONE, NULL,
 	    { { "220 %n%s\r\n", EHLO }, { "550 %n%s\r\n", "" } },
 	    DIAL_FAILED, "command refused", "550 %n%s", NULL },
 
@@ -118,7 +121,7 @@ static const struct script scripts[] = {
 		{ "220 go\r\n", "" }, { "TLS", EHLO }, { OFFERS, CLIENT DESTINATION }, { HI, AS_CLIENT },
 		{ "250-mx\r\n250 AUTH PLAIN\r\n", PLAIN }, { IN, "" } },
 	    DIAL_READY, "", "235 2.7.0 in", "AUTH=PLAIN\n" },
-	{ "what was said before TLS is forgotten", STARTTLS | CHECK, FORWARD_AUTO, NULL,
+	{ "what was said before TLS is forgotten", STARTTLS | CHECK, FORWARD_NONE, NULL,
 	    { { HI, EHLO }, { "250-mx\r\n250-AUTH PLAIN\r\n250 STARTTLS\r\n", "STARTTLS\r\n" },
 		{ "220 go\r\n", "" }, { "TLS", EHLO }, { "250 mx\r\n", "" } },
 	    DIAL_READY, "", NULL, "" },
@@ -480,7 +483,7 @@ replies_before_their_commands(void **state)
 	struct dial_rig rig;
 
 	(void)state;
-	start(&rig, 0, FORWARD_AUTO, NULL);
+	start(&rig, 0, FORWARD_NONE, NULL);
 	assert_int_equal(dial_rig_feed(&rig, HI "250 mx\r\n"), DIAL_FAILED);
 	assert_string_equal(rig.dial.why, "reply before its command");
 	dial_rig_close(&rig);
@@ -491,7 +494,7 @@ replies_before_their_commands(void **state)
 	assert_string_equal(rig.dial.why, "reply before its command");
 	dial_rig_close(&rig);
 	/* a server may take its leave at any time */
-	start(&rig, 0, FORWARD_AUTO, NULL);
+	start(&rig, 0, FORWARD_NONE, NULL);
 	assert_int_equal(dial_rig_feed(&rig, HI "421 bye\r\n"), DIAL_LATER);
 	dial_rig_close(&rig);
 }
@@ -535,7 +538,7 @@ floods_are_bounded(void **state)
 	for (int i = 0; i < 64; i++)
 		buf_printf(&text, "250-X%d\r\n", i);
 	buf_append(&text, "", 1);
-	start(&rig, 0, FORWARD_AUTO, NULL);
+	start(&rig, 0, FORWARD_NONE, NULL);
 	dial_rig_feed(&rig, HI);
 	assert_int_equal(dial_rig_feed(&rig, buf_data(&text)), DIAL_MORE);
 	assert_int_equal(dial_rig_feed(&rig, "250-X64\r\n"), DIAL_FAILED);
@@ -543,7 +546,7 @@ floods_are_bounded(void **state)
 	dial_rig_close(&rig);
 	buf_clear(&text);
 
-	start(&rig, 0, FORWARD_AUTO, NULL);
+	start(&rig, 0, FORWARD_NONE, NULL);
 	assert_int_equal(dial_feed(&rig.dial, slice_make("220 \0\r\n", 7), &rig.used), DIAL_FAILED);
 	assert_string_equal(rig.dial.why, "NUL in a reply");
 	dial_rig_close(&rig);
