@@ -90,6 +90,7 @@ sub services ($self) {
 		trace unix - - n - 0 bounce
 		verify unix - - n - 1 verify
 		flush unix n - n 1000? 0 flush
+		showq unix n - n - - showq
 		proxymap unix - - n - - proxymap
 		error unix - - n - - error
 		retry unix - - n - - error
