@@ -9,15 +9,16 @@ use Carp qw(croak);
 use Gatepost::Port qw(free_port);
 use Gatepost::Process qw(test_dir wait_for write_file);
 use IO::Socket::INET;
+use IO::Socket::UNIX;
 
 $ENV{PATH} .= ':/usr/sbin';
 
 # name, and ways => { NAME => { to => PORT, send => 'send-proxy-v2', bind => 'ssl crt FILE', from => ADDRESS } }:
-# what the listener NAME does.
+# what the listener NAME does.  stats => 1: it can be asked how its servers are.
 sub new ($class, %option) {
 	my $name = $option{name} // croak 'a HAProxy needs a name';
 	my $dir = test_dir();
-	my $self = $class->SUPER::new(%option, ports => {},
+	my $self = $class->SUPER::new(%option, ports => {}, stats_path => "$dir/$name.stats",
 	    command => ['haproxy', '-db', '-f', "$dir/$name.cfg"]);
 
 	write_file("$dir/$name.cfg", $self->config);
@@ -35,7 +36,9 @@ sub config ($self) {
 		  timeout connect 10s
 		  timeout client 60s
 		  timeout server 60s
+		  timeout check 10s
 		END
+	$text =~ s/(?<=maxconn 100\n)/  stats socket $self->{stats_path}\n/ if $self->{stats};
 
 	for my $name (sort keys %{ $self->{ways} }) {
 		my %way = (bind => '', send => '', from => '127.0.0.1', %{ $self->{ways}{$name} });
@@ -58,6 +61,23 @@ sub start ($self) {
 		}, 20, "$self->{name} to listen on $name");
 	}
 	return $self;
+}
+
+# The row of `show stat` about the server of the listener NAME: { column => value }.
+sub stat ($self, $name) {
+	my $socket = IO::Socket::UNIX->new(Peer => $self->{stats_path}) or croak "$self->{stats_path}: $!";
+	my @names;
+
+	print $socket "show stat\n";
+	while (my $line = <$socket>) {
+		my @values = split /,/, $line;
+		@names = split /,/, $line =~ s/^# //r if $line =~ /^# /;
+		next if @values < 2 || "@values[0, 1]" ne "$name s";
+		my %row;
+		@row{@names} = @values;
+		return \%row;
+	}
+	croak "$self->{name} has no $name";
 }
 
 1;
