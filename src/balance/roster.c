@@ -51,7 +51,7 @@ roster_new(const struct balancer *balancer, const struct roster_member *members,
 	roster->threads = threads;
 	roster->endpoints = xcalloc(count, sizeof(struct endpoint *));
 	roster->tiers = xcalloc(count, sizeof(roster->tiers[0]));
-	for (int tier; next_tier(members, count, after, &tier); after = tier)
+	for (int tier = 0; next_tier(members, count, after, &tier); after = tier)
 		fill_tier(roster, &roster->tiers[roster->tier_count++], members, count, tier);
 	return roster;
 }
