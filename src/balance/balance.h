@@ -16,7 +16,10 @@
 #define BALANCERS(row) \
 	row(roundrobin), \
 	row(leastconn), \
-	row(user)
+	row(source), \
+	row(user), \
+	row(random), \
+	row(first)
 
 #define BALANCER_INDEX(name) BALANCER_##name
 enum { BALANCERS(BALANCER_INDEX) };	/* pool_options.balance */
@@ -26,6 +29,7 @@ struct balance_state;		/* a worker's memory of one tier; only the balancer knows
 /* What a choice may depend on. */
 struct balance_key {
 	struct slice user;				/* canonical; empty where there is none */
+	const struct addr *client;			/* NULL: there is none */
 	const struct endpoint *const *tried;		/* not these again */
 	int tried_count;
 	bool full_too;					/* to wait there: an endpoint without room will do */
@@ -38,6 +42,7 @@ struct balance_key {
 struct balancer {
 	const char *name;
 	bool binds;		/* a user belongs on one server: pool.is_bound */
+	bool hashes;		/* goes by weights as set, not by shares: the same on every proxy */
 	/* NULL: no endpoint is usable.  `state` is what new_state gave, or NULL.  Gives no reference. */
 	struct endpoint *(*pick)(const struct tier *tier, struct balance_state *state,
 	    const struct balance_key *key);
@@ -45,6 +50,7 @@ struct balancer {
 	struct balance_state *(*new_state)(const struct tier *tier, int worker);
 };
 
-extern const struct balancer balance_roundrobin, balance_leastconn, balance_user;
+extern const struct balancer balance_roundrobin, balance_leastconn, balance_source, balance_user,
+    balance_random, balance_first;
 
 #endif

@@ -23,6 +23,12 @@ pool_servers(const struct pool *pool)
 	return pool->farm != NULL ? &pool->farm->servers : &pool->servers;
 }
 
+const struct balancer *
+pool_balancer(const struct pool *pool)
+{
+	return balancers[pool->options.balance];
+}
+
 static void
 open_service(struct pool *pool)
 {
@@ -68,6 +74,7 @@ make_roster(const struct pool *pool)
 	roster = roster_new(pool->balancer, members, pool->endpoint_count,
 	    endpoint_table_threads(pool->table));
 	roster->may_panic = pool->options.panic;
+	roster->hash_balance_factor = (int)pool->options.hash_balance_factor;
 	xfree(members);
 	return roster;
 }
@@ -173,7 +180,7 @@ pool_open(struct pool *pool, struct endpoint_table *table, struct conf_problems 
 		return false;
 	}
 	pool->table = table;
-	pool->balancer = balancers[pool->options.balance];
+	pool->balancer = pool_balancer(pool);
 	pool->is_bound = pool->balancer->binds;
 	open_service(pool);
 	open_endpoints(pool);

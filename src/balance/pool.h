@@ -42,7 +42,7 @@ struct pool_options {
 	struct address_list source;
 	struct duration connect_timeout, login_timeout, queue_timeout, close_spread;
 	const char *master_user, *master_password_file;
-	int64_t retries, max_connections;
+	int64_t retries, max_connections, hash_balance_factor;
 	struct duration slow_start;
 	bool panic;
 	struct conf_list checks;	/* struct check_settings; none only where no configuration was read */
@@ -92,6 +92,7 @@ extern const struct choice login_choices[], forward_choices[];	/* the words of e
 
 /* The servers of a pool, its own or its farm's: struct server. */
 const struct conf_list *pool_servers(const struct pool *pool);
+const struct balancer *pool_balancer(const struct pool *pool);		/* as its options say */
 /* Where this pool reaches one of them. */
 struct addr pool_server_addr(const struct pool *pool, const struct server *server);
 

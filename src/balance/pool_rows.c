@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* pool_rows.c: what the blocks `farm`, `pool`, `server` and `server_tls` may say. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "balance/balance.h"
@@ -84,9 +85,18 @@ static const struct directive option_directives[] = {
 	CONF_CHOICE(struct pool_options, balance, "by protocol: user for mailboxes, else leastconn", balances,
 	    CONF_COMPUTED,
 	    "How a server is chosen.  `roundrobin`: in turn.  `leastconn`: the one with the fewest "
-	    "connections.  `user`: by a hash of the user's name, so that all sessions of a user meet on "
-	    "one server, through every proxy with the same servers; a login then never goes to another "
-	    "server because of a failed connect or a full server.  All of them heed `weight`."),
+	    "connections.  `random`: of two drawn by lot the one with fewer connections.  `first`: the first "
+	    "of the file that has room, so that the last ones are idle.  `source`: by a hash of the client's "
+	    "address, so that all its sessions meet on one server, or on the next where that one is down, "
+	    "full or fails.  `user`: by a hash of the user's name, so that all sessions of a user meet on "
+	    "one server; a login then never goes to another server because of a failed connect or a full "
+	    "server.  Both hashes find the same server through every proxy with the same servers, in "
+	    "whatever order, and a server that leaves moves only who was there.  All but `first` heed "
+	    "`weight`; a weight of 0 is heeded by all."),
+	CONF_NUMBER(struct pool_options, hash_balance_factor, "0", "0", "1000", 0,
+	    "With `balance source`, no server gets more than this percentage of the average of the servers' "
+	    "connections, by weight: what is over goes to the next server of the client's own order.  100 to "
+	    "1000; 0: no bound."),
 	CONF_CHOICE(struct pool_options, login, "by protocol: password where users log in, else none",
 	    login_choices, CONF_COMPUTED,
 	    "How users are logged in at the server.  `password`: with the client's own credentials.  "
@@ -130,7 +140,7 @@ static const struct directive option_directives[] = {
 	    "coming.  0: no bound."),
 	CONF_DURATION(struct pool_options, slow_start, "0s", "0s", "1h", 0,
 	    "Over which time a server that was down gets its whole share of new sessions again, beginning "
-	    "with a hundredth.  Choices by a hash (`user`, `source`) know no slow start."),
+	    "with a hundredth.  Choices by a hash (`user`, `source`), and `first`, know no slow start."),
 	CONF_BOOL(struct pool_options, panic, "no", 0,
 	    "Where every server is down: choose among them as if none were, since it may be the checks that "
 	    "are wrong.  With `no`, clients wait and are then told to come later."),
@@ -186,12 +196,22 @@ static const struct directive farm_directives[] = {
 	{ 0 }
 };
 
+/* Below the average is no bound that all could keep. */
+static void
+check_factor(struct conf_context *context, const struct conf_block *conf, int64_t factor)
+{
+	if (factor > 0 && factor < 100 && conf_origin(conf, "hash_balance_factor") != CONF_ORIGIN_INHERITED)
+		conf_error_at(context->problems, conf, "hash_balance_factor",
+		    "hash_balance_factor: %" PRId64 " is neither 0 nor 100 to 1000", factor);
+}
+
 static void
 check_farm(struct conf_context *context, void *object)
 {
 	const struct farm *farm = object;
 
 	check_settings_judge(context->problems, &farm->options.checks);
+	check_factor(context, &farm->conf, farm->options.hash_balance_factor);
 	if (farm->servers.count == 0)
 		conf_error_at(context->problems, &farm->conf, NULL, "farm %s needs a server",
 		    farm->conf.title);
@@ -241,6 +261,7 @@ check_pool(struct conf_context *context, void *object)
 	check_login(context, pool);
 	if (conf_origin(&pool->conf, "check") != CONF_ORIGIN_INHERITED)
 		check_settings_judge(context->problems, &pool->options.checks);
+	check_factor(context, &pool->conf, pool->options.hash_balance_factor);
 	if (pool->farm != NULL && pool->servers.count != 0)
 		conf_error_at(context->problems, &pool->conf, "farm",
 		    "pool %s has servers of its own, so that it cannot use farm %s", pool->conf.title,

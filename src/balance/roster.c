@@ -26,6 +26,7 @@ static void
 fill_tier(struct roster *roster, struct tier *tier, const struct roster_member *members, size_t count,
     int number)
 {
+	tier->roster = roster;
 	tier->endpoints = roster->endpoints + roster->count;
 	for (size_t i = 0; i < count; i++) {
 		if (members[i].tier != number)
@@ -92,15 +93,33 @@ roster_find(const struct roster *roster, const char *server)
 	return NULL;
 }
 
-/* Full: somebody is up there.  Backups are for those who are down. */
+bool
+tier_is_down(const struct tier *tier)
+{
+	for (size_t i = 0; i < tier->count; i++)
+		if (endpoint_load(tier->endpoints[i]).share > 0 && !endpoint_is_down(tier->endpoints[i]))
+			return false;
+	return true;
+}
+
+/*
+ * Full: somebody is up there.  Backups are for those who are down.  The balancer is not asked: its turn would
+ * go to nobody.
+ */
 static bool
-is_full(const struct roster *roster, const struct tier *tier, struct balance_state *state,
-    const struct balance_key *key)
+is_full(const struct roster *roster, const struct tier *tier, const struct balance_key *key)
 {
 	struct balance_key full_too = *key;
 
 	full_too.full_too = true;
-	return !key->full_too && roster->balancer->pick(tier, state, &full_too) != NULL;
+	for (size_t i = 0; i < tier->count && !key->full_too; i++) {
+		struct endpoint *e = tier->endpoints[i];
+
+		if (endpoint_is_usable(e, &full_too) &&
+		    (roster->balancer->hashes || endpoint_load(e).share > 0))
+			return true;
+	}
+	return false;
 }
 
 static struct endpoint *
@@ -113,7 +132,7 @@ pick(const struct roster *roster, int worker, const struct balance_key *key)
 
 		if (e != NULL)
 			return endpoint_get(e);
-		if (is_full(roster, tier, state, key))
+		if (is_full(roster, tier, key))
 			break;
 	}
 	return NULL;

@@ -15,9 +15,11 @@ struct balance_key;
 struct balance_state;
 struct balancer;
 struct endpoint;
+struct roster;
 
 /* What a balancer chooses from. */
 struct tier {
+	const struct roster *roster;		/* that it is of */
 	struct endpoint **endpoints;		/* in the order of the file */
 	size_t count;
 	struct balance_state **states;		/* one a worker; NULL: the balancer keeps none */
@@ -27,6 +29,7 @@ struct roster {
 	atomic_int references;
 	int threads;
 	bool may_panic;				/* without anybody who is up, health does not count */
+	int hash_balance_factor;		/* percent; 0: no bound */
 	const struct balancer *balancer;
 	struct endpoint **endpoints;		/* one reference each; one tier after the other */
 	size_t count;
@@ -44,6 +47,9 @@ struct roster *roster_new(const struct balancer *balancer, const struct roster_m
     int threads);
 struct roster *roster_get(struct roster *roster);
 void roster_put(struct roster **roster);
+
+/* Nobody with a share is up; who picks there all the same says so: down_too. */
+bool tier_is_down(const struct tier *tier);
 
 /* These give one reference to the endpoint, or NULL. */
 struct endpoint *roster_find(const struct roster *roster, const char *server);	/* by its name */

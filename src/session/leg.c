@@ -206,6 +206,7 @@ leg_route(struct leg *leg, struct endpoint *fixed)
 		.loop = loop_of(leg),
 		.pool = way->pool,
 		.user = way->key,
+		.client = &leg->session->identity.client,
 		.fixed = fixed,
 		.deadline = way->route.deadline,
 		.on_routed = on_routed,

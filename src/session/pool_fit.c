@@ -109,6 +109,15 @@ find_protocol(struct conf_context *context, struct pool *pool, const struct conf
 	return pool->protocol != NULL ? proto_find(pool->protocol) : NULL;
 }
 
+/* A hash that may send somebody to the next server: a user of a bound pool belongs on one. */
+static bool
+may_overflow(const struct pool *pool)
+{
+	const struct balancer *balancer = pool_balancer(pool);
+
+	return balancer->hashes && !balancer->binds;
+}
+
 static void
 prepare_pool(struct conf_context *context, struct pool *pool, const struct proto *proto)
 {
@@ -124,6 +133,8 @@ prepare_pool(struct conf_context *context, struct pool *pool, const struct proto
 	pool_fit_defaults(proto, pool->farm, &defaults);
 	for (const struct proto_default *d = defaults.rows; d->directive != NULL; d++)
 		conf_set_default(context, &pool->conf, d->directive, d->text);
+	if (!may_overflow(pool))
+		pool_fit_forget(context, &pool->conf, "hash_balance_factor");
 }
 
 void
@@ -200,6 +211,23 @@ check_affinity(struct conf_problems *problems, const struct pool *pool, const st
 		conf_error_at(problems, &pool->conf, "balance",
 		    "balance must be user: farm %s binds users to servers (affinity)",
 		    pool->farm->conf.title);
+}
+
+static void
+check_factor(struct conf_problems *problems, const struct pool *pool)
+{
+	const struct balancer *balancer = pool_balancer(pool);
+
+	if (pool->options.hash_balance_factor == 0 || may_overflow(pool))
+		return;
+	if (balancer->binds)
+		conf_error_at(problems, &pool->conf, "hash_balance_factor",
+		    "hash_balance_factor would send users of pool %s to several servers: balance %s "
+		    "has each on one",
+		    pool->conf.title, balancer->name);
+	else
+		conf_error_at(problems, &pool->conf, "hash_balance_factor",
+		    "hash_balance_factor has no meaning with balance %s, which is no hash", balancer->name);
 }
 
 static void
@@ -328,6 +356,7 @@ check_pool(struct conf_problems *problems, const struct pool *pool, const struct
 		return;
 	check_users(problems, pool, proto);
 	check_affinity(problems, pool, proto);
+	check_factor(problems, pool);
 	check_server_tls(problems, pool, proto);
 	check_checks(problems, pool, proto);
 	check_ports(problems, pool, proto);

@@ -98,8 +98,9 @@ take_or_wait(struct route *route, struct endpoint *endpoint)
 static void
 pick(struct route *route)
 {
-	struct balance_key key = { .user = route->user, .tried = (const struct endpoint *const *)route->tried,
-		.tried_count = route->tried_count, .full_too = route->pool->is_bound };
+	struct balance_key key = { .user = route->user, .client = route->client,
+		.tried = (const struct endpoint *const *)route->tried, .tried_count = route->tried_count,
+		.full_too = route->pool->is_bound };
 	int worker = loop_index(route->loop);
 	struct endpoint *endpoint = pool_pick(route->pool, worker, &key);
 

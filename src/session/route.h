@@ -27,6 +27,7 @@ struct route {
 	struct loop *loop;
 	const struct pool *pool;
 	struct slice user;			/* the key; outlives the route; empty: there is none */
+	const struct addr *client;		/* outlives the route */
 	struct endpoint *fixed;			/* no other will do, or NULL; the route takes the reference */
 	route_callback *on_routed;
 	route_queued_callback *on_queued;

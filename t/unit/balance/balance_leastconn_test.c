@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* balance_leastconn_test.c: the fewest connections for the weight, and who is left out. */
+/* balance_leastconn_test.c: the fewest connections for the share, turns of equal ones, who is left out. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "crowd.h"
 #include "pool_fixture.h"
 
 static void
@@ -63,12 +64,71 @@ leaves_out_weightless_full_and_tried(void **state)
 	fixture_close(&f);
 }
 
+/* Short sessions never meet another one. */
+static void
+equal_ones_take_turns(void **state)
+{
+	struct crowd *crowd = crowd_new(&balance_leastconn, (const int[]){ 1, 3, 1 }, 3);
+
+	(void)state;
+	for (int i = 0; i < 9; i++)
+		assert_int_equal(crowd_pick(crowd, 0, &any_key), i % 3);
+	for (int i = 0; i < 9; i++)		/* the workers do not run in step */
+		assert_int_equal(crowd_pick(crowd, 1, &any_key), (i + 1) % 3);
+	assert_int_equal(crowd_pick(crowd, 3, &any_key), 0);
+	crowd_free(&crowd);
+}
+
+static void
+agents_slow_starts_and_weights_count_at_once(void **state)
+{
+	struct crowd *crowd = crowd_new(&balance_leastconn, (const int[]){ 4, 4, 4, 4 }, 4);
+	int taken[4] = { 0 };
+
+	(void)state;
+	crowd_agent(crowd, 0, 50);
+	crowd_agent(crowd, 1, 0);
+	crowd_ramp(crowd, 2, 25);
+	for (int i = 0; i < 70; i++)
+		taken[crowd_take(crowd, 0, &any_key)]++;
+	assert_int_equal(taken[0], 20);
+	assert_int_equal(taken[1], 0);
+	assert_int_equal(taken[2], 10);
+	machine_set_weight(crowd_machine(crowd, 3), 256);
+	assert_int_equal(crowd_pick(crowd, 0, &any_key), 3);
+	machine_set_weight(crowd_machine(crowd, 3), 1);
+	assert_int_not_equal(crowd_pick(crowd, 0, &any_key), 3);
+	crowd_free(&crowd);
+}
+
+static void
+all_down_is_none_but_for_a_panic(void **state)
+{
+	struct crowd *crowd = crowd_new(&balance_leastconn, NULL, 2);
+	const struct balance_key promised = { .keeps_promise = crowd_keeps_promise,
+		.promise = crowd->endpoints[1] };
+
+	(void)state;
+	endpoint_take(crowd->endpoints[1]);
+	assert_int_equal(crowd_pick(crowd, 0, &promised), 1);
+	crowd_down(crowd, 0);
+	assert_int_equal(crowd_pick(crowd, 0, &any_key), 1);
+	crowd_down(crowd, 1);
+	assert_int_equal(crowd_pick(crowd, 0, &any_key), -1);
+	crowd->roster->may_panic = true;
+	assert_int_equal(crowd_pick(crowd, 0, &any_key), 0);
+	crowd_free(&crowd);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shares_by_weight),
 		cmocka_unit_test(leaves_out_weightless_full_and_tried),
+		cmocka_unit_test(equal_ones_take_turns),
+		cmocka_unit_test(agents_slow_starts_and_weights_count_at_once),
+		cmocka_unit_test(all_down_is_none_but_for_a_panic),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

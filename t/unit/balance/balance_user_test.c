@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "crowd.h"
 #include "pool_fixture.h"
 
 enum { USERS = 10000 };
@@ -98,25 +99,6 @@ more_weight_draws_users_and_drives_none_about(void **state)
 }
 
 static void
-the_order_of_the_file_does_not_matter(void **state)
-{
-	struct fixture f;
-	struct balance_key key = { .user = SLICE_LITERAL("bob@example.com") };
-	struct endpoint *best, *swapped;
-
-	(void)state;
-	fixture_open(&f, BALANCER_user, (const int[]){ 1, 1, 1, 1, 1 }, 5);
-	best = pick_of(&f.pool, 0, &key);
-	for (size_t i = 0; i < 4; i++) {
-		swapped = f.pool.endpoints[i];
-		f.pool.endpoints[i] = f.pool.endpoints[i + 1];
-		f.pool.endpoints[i + 1] = swapped;
-		assert_ptr_equal(pick_of(&f.pool, 0, &key), best);
-	}
-	fixture_close(&f);
-}
-
-static void
 releases_and_machines_agree(void **state)
 {
 	/* proxies of several releases serve one cluster: these never change */
@@ -178,6 +160,48 @@ a_server_that_is_down_loses_its_own_users_only(void **state)
 	fixture_close(&f);
 }
 
+/* Neither is the same on every proxy; nor is what a client was promised. */
+static void
+neither_agents_nor_slow_starts_move_anybody(void **state)
+{
+	enum { COUNT = 5, NAMES = 100 };
+	struct crowd *crowd = crowd_new(&balance_user, NULL, COUNT);
+	int homes[NAMES];
+
+	(void)state;
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < NAMES; i++) {
+			char name[16];
+			struct balance_key key = { .keeps_promise = crowd_keeps_promise };
+			int home;
+
+			snprintf(name, sizeof(name), "user%d", i);
+			key.user = slice_of(name);
+			home = crowd_pick(crowd, i % CROWD_THREADS, &key);
+			assert_true(home >= 0 && (round == 0 || home == homes[i]));
+			homes[i] = home;
+		}
+		crowd_agent(crowd, 1, 0);
+		crowd_ramp(crowd, 2, 1);
+	}
+	crowd_free(&crowd);
+}
+
+static void
+a_panic_keeps_users_at_home(void **state)
+{
+	struct crowd *crowd = crowd_new(&balance_user, NULL, 3);
+	const struct balance_key key = { .user = SLICE_LITERAL("bob") };
+	int home = crowd_pick(crowd, 0, &key);
+
+	(void)state;
+	crowd->roster->may_panic = true;
+	for (size_t i = 0; i < 3; i++)
+		crowd_down(crowd, i);
+	assert_int_equal(crowd_pick(crowd, 0, &key), home);
+	crowd_free(&crowd);
+}
+
 int
 main(void)
 {
@@ -185,7 +209,8 @@ main(void)
 		cmocka_unit_test(spreads_by_weight),
 		cmocka_unit_test(only_the_users_of_a_leaving_server_move),
 		cmocka_unit_test(more_weight_draws_users_and_drives_none_about),
-		cmocka_unit_test(the_order_of_the_file_does_not_matter),
+		cmocka_unit_test(neither_agents_nor_slow_starts_move_anybody),
+		cmocka_unit_test(a_panic_keeps_users_at_home),
 		cmocka_unit_test(releases_and_machines_agree),
 		cmocka_unit_test(neither_fullness_nor_a_try_sends_elsewhere),
 		cmocka_unit_test(a_server_that_is_down_loses_its_own_users_only),

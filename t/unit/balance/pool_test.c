@@ -14,6 +14,7 @@
 #include "balance/adhoc.h"
 #include "balance/balance.h"
 #include "balance/endpoint_table.h"
+#include "balance/roster.h"
 #include "conf/conf.h"
 
 struct root {
@@ -141,7 +142,10 @@ words_mean_what_they_name(void **state)
 	} words[] = {
 		{ "roundrobin", &balance_roundrobin },
 		{ "leastconn", &balance_leastconn },
+		{ "source", &balance_source },
 		{ "user", &balance_user },
+		{ "random", &balance_random },
+		{ "first", &balance_first },
 	};
 	struct endpoint_table *table = endpoint_table_new(1);
 	struct loaded l;
@@ -248,6 +252,11 @@ refuses_what_makes_no_sense(void **state)
 	must_refuse("pool imap { login password; master_password_file /m; server d01 { address ::1 } }",
 	    "text:1:29: master_password_file has no meaning without login master or trusted");
 	must_refuse("farm far { affinity 8d; server d01 { address ::1 } }", "0s to 7d");
+	must_refuse("pool imap { hash_balance_factor 99; server d01 { address ::1 } }",
+	    "text:1:13: hash_balance_factor: 99 is neither 0 nor 100 to 1000");
+	must_refuse("farm far { hash_balance_factor 1; server d01 { address ::1 } }\npool imap { farm far }",
+	    "text:1:12: hash_balance_factor: 1 is neither 0 nor 100 to 1000");
+	must_refuse("pool imap { hash_balance_factor 1001; server d01 { address ::1 } }", "0 to 1000");
 }
 
 /* What a farm says of `login` may be unsaid by a pool, and affinity by the farm. */
@@ -341,7 +350,8 @@ commit_sets_addresses_weights_and_bounds(void **state)
 	struct pool *pool;
 
 	(void)state;
-	load(&l, "pool imap { balance leastconn; port 1143; max_connections 9\n"
+	load(&l, "pool imap { balance source; port 1143; max_connections 9; panic yes\n"
+		 "  hash_balance_factor 150\n"
 		 "  server d01 { address 192.0.2.1; weight 4 }\n"
 		 "  server d02 { address [::1]:2143; weight 0 } }");
 	pool = pool_at(&l, 0);
@@ -355,6 +365,8 @@ commit_sets_addresses_weights_and_bounds(void **state)
 	assert_int_equal(endpoint_weight(pool->endpoints[0]), 4);
 	assert_int_equal(endpoint_weight(pool->endpoints[1]), 0);
 	assert_int_equal(atomic_load(&pool->endpoints[1]->max_connections), 9);
+	assert_int_equal(pool->service->roster->hash_balance_factor, 150);
+	assert_true(pool->service->roster->may_panic);
 	unload(&l);
 	endpoint_table_free(&table);
 }

@@ -154,6 +154,42 @@ affinity_needs_the_balancer_of_users(void **state)
 	expect_problem(text, "conf:2:20: balance user has no meaning with tcp");
 }
 
+/* A farm's and a default's factor are for those of its pools that may overflow. */
+static void
+a_hash_balance_factor_is_for_unbound_hashes(void **state)
+{
+	static const char imap[] = "pool imap { " SERVERS "; hash_balance_factor 150; balance %s }\n";
+	char text[256];
+	struct language *language;
+	struct conf *conf;
+
+	(void)state;
+	snprintf(text, sizeof(text), imap, "user");
+	expect_problem(text,
+	    "conf:1:48: hash_balance_factor would send users of pool imap to several servers");
+	expect_problem("farm f { affinity 15m; " SERVERS " }\n"
+		       "pool imap { farm f; hash_balance_factor 150 }\n",
+	    "conf:2:21: hash_balance_factor would send users of pool imap to several servers");
+	snprintf(text, sizeof(text), imap, "leastconn");
+	expect_problem(text,
+	    "conf:1:48: hash_balance_factor has no meaning with balance leastconn, which is no hash");
+	expect_problem("pool raw { " SERVERS "; hash_balance_factor 150 }\n" LISTENER,
+	    "hash_balance_factor has no meaning with balance leastconn, which is no hash");
+	expect_problem("pool raw { " SERVERS "; hash_balance_factor 150; balance source }\n" LISTENER, NULL);
+	expect_problem("farm f { affinity 15m; " SERVERS " }\npool imap { farm f; balance source }\n",
+	    "conf:2:21: balance must be user: farm f binds users to servers (affinity)");
+	conf = load("farm f { " SERVERS "; hash_balance_factor 150; balance source }\n"
+		    "default pool { hash_balance_factor 200 }\n"
+		    "auth staff { source file; path /u }\n"
+		    "pool raw { farm f }\npool imap { farm f; balance user }\n" LISTENER
+		    "listener imap { bind *:1; starttls off; plaintext_login yes\n"
+		    "  auth staff; pool imap }\n",
+	    &language);
+	assert_int_equal(((const struct pool *)language->pools.items[0])->options.hash_balance_factor, 150);
+	assert_int_equal(((const struct pool *)language->pools.items[1])->options.hash_balance_factor, 0);
+	conf_free(&conf);
+}
+
 int
 main(void)
 {
@@ -164,6 +200,7 @@ main(void)
 		cmocka_unit_test(what_is_said_for_others_is_read_over),
 		cmocka_unit_test(affinity_needs_the_balancer_of_users),
 		cmocka_unit_test(checks_fit_pool_and_protocol),
+		cmocka_unit_test(a_hash_balance_factor_is_for_unbound_hashes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
