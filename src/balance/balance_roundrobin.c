@@ -5,7 +5,8 @@
  *
  * Each worker has a virtual clock; one ROUND of it is as many picks as the shares add up to.  An endpoint is
  * due once a period, ROUND / share; of those that are due the one whose period ends first has its turn.  Who
- * cannot use it begins a new period: neither absence nor a share that has grown saves up turns for a burst.
+ * cannot use it stands aside, and a few of these are looked at again at each pick.  Neither absence nor a
+ * share that has grown saves up turns for a burst.
  */
 #include "balance/balance.h"
 #include "balance/turn_heap.h"
@@ -13,21 +14,24 @@
 
 #define ROUND (UINT64_C(1) << 48)
 
-enum { PASSED_MAX = 16 };	/* that could not use their turn at one pick; then all are looked at */
+enum { SECOND_LOOKS = 4 };
 
 struct turn {
-	uint64_t period;	/* 0: has none, no share or is down */
+	uint64_t share;		/* 0: has no turns, since it has no share or is down */
+	uint64_t period;
 	uint64_t due;
 };
 
 struct balance_state {
 	uint64_t now;		/* wraps around */
-	uint64_t step;		/* of the clock, at a pick */
-	unsigned changes;	/* the service's, when the periods were made */
+	uint64_t shares;	/* of those in the heaps */
+	unsigned changes;	/* the service's, when the shares were read */
 	bool is_made, is_down;	/* nobody of the tier is up: all have their turns */
 	int skip;		/* turns to leave out, so that the workers do not run in step */
 	struct turn_heap waiting;	/* by when they are due */
 	struct turn_heap due;		/* by when their period ends */
+	size_t *aside;			/* not in the heaps: were full or tried, or broke a promise */
+	size_t aside_count, next_look;
 	struct turn turns[];		/* as tier->endpoints */
 };
 
@@ -43,48 +47,40 @@ enlist(struct balance_state *state, size_t i)
 }
 
 static void
-enlist_all(const struct tier *tier, struct balance_state *state)
+set_share(struct turn *turn, uint64_t now, uint64_t share)
 {
-	state->waiting.count = state->due.count = 0;
-	for (size_t i = 0; i < tier->count; i++)
-		if (state->turns[i].period > 0)
-			enlist(state, i);
-}
+	uint64_t period = share > 0 ? ROUND / share : 0;
 
-static void
-set_period(struct turn *turn, uint64_t now, uint64_t period)
-{
-	if (turn->period == 0)
+	if (turn->share == 0)
 		turn->due = now;
 	else
 		turn->due += period - turn->period;
-	if (period > 0 && time_is_before(turn->due, now - period))
+	if (time_is_before(turn->due, now - period))
 		turn->due = now - period;
+	turn->share = share;
 	turn->period = period;
 }
 
 static void
-make_periods(const struct tier *tier, struct balance_state *state)
+read_shares(const struct tier *tier, struct balance_state *state)
 {
 	unsigned changes = service_changes(tier->endpoints[0]->service);
-	uint64_t shares = 0;
 
 	if (state->is_made && state->changes == changes)
 		return;
 	state->is_made = true;
 	state->changes = changes;
 	state->is_down = tier_is_down(tier);
+	state->shares = state->aside_count = state->waiting.count = state->due.count = 0;
 	for (size_t i = 0; i < tier->count; i++) {
 		struct endpoint *e = tier->endpoints[i];
-		uint64_t share = (uint64_t)endpoint_load(e).share;
+		bool has_turns = state->is_down || !endpoint_is_down(e);
 
-		if (endpoint_is_down(e) && !state->is_down)
-			share = 0;
-		set_period(&state->turns[i], state->now, share > 0 ? ROUND / share : 0);
-		shares += share;
+		set_share(&state->turns[i], state->now, has_turns ? (uint64_t)endpoint_load(e).share : 0);
+		state->shares += state->turns[i].share;
+		if (state->turns[i].share > 0)
+			enlist(state, i);
 	}
-	state->step = shares > 0 ? ROUND / shares : 0;
-	enlist_all(tier, state);
 }
 
 /* Moves on who has become due; where nobody is, the clock need not wait. */
@@ -98,81 +94,67 @@ ripen(struct balance_state *state)
 		enlist(state, turn_heap_pop(&state->waiting));
 }
 
-/* Who was not looked at for long, since others could not use theirs either, has saved up no turns. */
 static void
-give_turn(struct balance_state *state, size_t i)
+stand_aside(struct balance_state *state, size_t i)
 {
-	struct turn *turn = &state->turns[i];
-
-	if (time_is_before(state->now, turn->due))
-		state->now = turn->due;
-	if (time_is_before(turn->due, state->now - turn->period))
-		turn->due = state->now - turn->period;
-	turn->due += turn->period;
-	state->now += state->step;
+	state->aside[state->aside_count++] = i;
+	state->shares -= state->turns[i].share;
 }
 
-/* Those that are due go first, by the end of their period; else it is whoever is due next. */
-static bool
-is_sooner(const struct turn *a, const struct turn *b, uint64_t now)
+static void
+look_again(const struct tier *tier, struct balance_state *state, const struct balance_key *key, size_t most)
 {
-	bool a_is_due = !time_is_before(now, a->due), b_is_due = !time_is_before(now, b->due);
+	for (; most > 0 && state->aside_count > 0; most--) {
+		size_t at = state->next_look < state->aside_count ? state->next_look : 0;
+		size_t i = state->aside[at];
+		struct turn *turn = &state->turns[i];
 
-	if (a_is_due != b_is_due)
-		return a_is_due;
-	return a_is_due ? time_is_before(a->due + a->period, b->due + b->period)
-			: time_is_before(a->due, b->due);
-}
-
-/* SIZE_MAX: nobody can use it. */
-static size_t
-find_in_all(const struct tier *tier, const struct balance_state *state, const struct balance_key *key)
-{
-	size_t best = SIZE_MAX;
-
-	for (size_t i = 0; i < tier->count; i++) {
-		const struct turn *turn = &state->turns[i];
-
-		if (turn->period == 0 ||
-		    (best != SIZE_MAX && !is_sooner(turn, &state->turns[best], state->now)))
+		state->next_look = at + 1;
+		if (!endpoint_is_usable(tier->endpoints[i], key))
 			continue;
-		if (endpoint_is_usable(tier->endpoints[i], key))
-			best = i;
+		state->next_look = at;
+		state->aside[at] = state->aside[--state->aside_count];
+		state->shares += turn->share;
+		if (time_is_before(turn->due, state->now))
+			turn->due = state->now;
+		enlist(state, i);
 	}
-	return best;
 }
 
-/* Where nobody can use a turn, all keep theirs. */
+/* SIZE_MAX: nobody in the heaps is usable, and all stand aside now. */
+static size_t
+next_usable(const struct tier *tier, struct balance_state *state, const struct balance_key *key)
+{
+	uint64_t began = state->now;
+
+	for (ripen(state); state->due.count > 0; ripen(state)) {
+		size_t i = turn_heap_pop(&state->due);
+
+		if (endpoint_is_usable(tier->endpoints[i], key))
+			return i;
+		stand_aside(state, i);
+	}
+	state->now = began;
+	return SIZE_MAX;
+}
+
 static struct endpoint *
 take_turn(const struct tier *tier, struct balance_state *state, const struct balance_key *key)
 {
-	size_t passed[PASSED_MAX], count = 0, taken = SIZE_MAX;
-	uint64_t began = state->now;
+	size_t i;
 
-	for (ripen(state); state->due.count > 0 && count < PASSED_MAX; ripen(state)) {
-		taken = turn_heap_pop(&state->due);
-		if (endpoint_is_usable(tier->endpoints[taken], key))
-			break;
-		passed[count++] = taken;
-		taken = SIZE_MAX;
+	look_again(tier, state, key, SECOND_LOOKS);
+	i = next_usable(tier, state, key);
+	if (i == SIZE_MAX) {
+		look_again(tier, state, key, state->aside_count);
+		i = next_usable(tier, state, key);
 	}
-	if (taken == SIZE_MAX)
-		state->now = began;
-	if (count == PASSED_MAX)
-		taken = find_in_all(tier, state, key);
-	if (taken != SIZE_MAX)
-		give_turn(state, taken);
-	for (size_t n = 0; n < count && taken != SIZE_MAX; n++)
-		state->turns[passed[n]].due = state->now;
-	if (count == PASSED_MAX) {
-		enlist_all(tier, state);
-	} else {
-		for (size_t n = 0; n < count; n++)
-			enlist(state, passed[n]);
-		if (taken != SIZE_MAX)
-			enlist(state, taken);
-	}
-	return taken != SIZE_MAX ? tier->endpoints[taken] : NULL;
+	if (i == SIZE_MAX)
+		return NULL;
+	state->now += ROUND / state->shares;
+	state->turns[i].due += state->turns[i].period;
+	enlist(state, i);
+	return tier->endpoints[i];
 }
 
 static struct endpoint *
@@ -180,7 +162,7 @@ pick(const struct tier *tier, struct balance_state *state, const struct balance_
 {
 	static const struct balance_key any = { .full_too = true, .down_too = true };
 
-	make_periods(tier, state);
+	read_shares(tier, state);
 	if (state->is_down && !key->down_too)
 		return NULL;
 	for (; state->skip > 0; state->skip--)
@@ -191,12 +173,13 @@ pick(const struct tier *tier, struct balance_state *state, const struct balance_
 static struct balance_state *
 new_state(const struct tier *tier, int worker)
 {
-	const size_t turn_size = sizeof(struct turn) + 2 * sizeof(struct turn_heap_entry);
+	const size_t turn_size = sizeof(struct turn) + 2 * sizeof(struct turn_heap_entry) + sizeof(size_t);
 	struct balance_state *state = xcalloc(1, sizeof(*state) + tier->count * turn_size);
 
 	state->skip = worker;
 	state->waiting.entries = (struct turn_heap_entry *)&state->turns[tier->count];
 	state->due.entries = state->waiting.entries + tier->count;
+	state->aside = (size_t *)(state->due.entries + tier->count);
 	return state;
 }
 

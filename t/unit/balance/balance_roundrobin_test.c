@@ -201,11 +201,11 @@ full_ones_pass(void **state)
 	crowd_free(&crowd);
 }
 
-/* Each that has room has its turns, wherever it stands among many that have none. */
+/* Each that has room has its turns, wherever it stands among many that have none, soon after it has. */
 static void
 few_among_many_full_ones_are_found(void **state)
 {
-	enum { WITH_ROOM = 4, EACH = 50 };
+	enum { WITH_ROOM = 4, EACH = 50, SOON = CROWD_MAX / 4 };
 	static const int with_room[WITH_ROOM] = { 3, 400, 401, 999 };
 	struct crowd *crowd = crowd_new(&balance_roundrobin, NULL, CROWD_MAX);
 	static int counts[CROWD_MAX];
@@ -216,11 +216,14 @@ few_among_many_full_ones_are_found(void **state)
 	assert_int_equal(crowd_pick(crowd, 0, &any_key), -1);
 	for (int i = 0; i < WITH_ROOM; i++)
 		crowd_bound(crowd, (size_t)with_room[i], 0);
+	assert_true(crowd_pick(crowd, 0, &any_key) >= 0);
+	count_picks(crowd, &any_key, SOON, counts);
 	count_picks(crowd, &any_key, WITH_ROOM * EACH, counts);
 	for (int i = 0; i < WITH_ROOM; i++)
 		assert_in_range(counts[with_room[i]], EACH - 1, EACH + 1);
 	for (size_t i = 0; i < CROWD_MAX; i++)
 		crowd_bound(crowd, i, 0);
+	count_picks(crowd, &any_key, SOON, counts);
 	count_picks(crowd, &any_key, 2 * CROWD_MAX, counts);
 	for (size_t i = 0; i < CROWD_MAX; i++)
 		assert_in_range(counts[i], 1, 3);
