@@ -52,7 +52,7 @@ machine_put(struct machine **machine)
 bool
 standing_set(struct standing *standing, int state, const char *why)
 {
-	if (standing->state == state && strcmp(standing->why, why) == 0)
+	if (standing->state == state && strncmp(standing->why, why, sizeof(standing->why) - 1) == 0)
 		return false;
 	if (standing->state != state)
 		standing->since = clock_ms();
