@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * pick.c: prints what a pick costs with each balancer and 10 to 1,000 servers,
- * where all have room, where most are full, and beside the smooth round robin
- * that adds to each server's count at each pick.
+ * where all have room and where many are full, and beside the smooth round
+ * robin that adds to each server's count at each pick.  Built by
+ * `make build/bench/pick`, in a build without sanitizers.
  */
 #include <inttypes.h>
 #include <stdio.h>
