@@ -42,6 +42,11 @@ idle_ones_are_drawn_by_their_shares(void **state)
 	crowd_agent(crowd, 3, 20);
 	expect_shares(crowd, (const double[]){ 1 / 6.0, 2 / 6.0, 0, 1 / 6.0, 2 / 6.0 });
 	crowd_free(&crowd);
+	crowd = crowd_new(&balance_random, NULL, 2);
+	crowd_agent(crowd, 0, 1);	/* shares of 2: none is drawn too often by one */
+	crowd_agent(crowd, 1, 1);
+	expect_shares(crowd, (const double[]){ 0.5, 0.5 });
+	crowd_free(&crowd);
 }
 
 static void

@@ -201,12 +201,27 @@ full_ones_pass(void **state)
 	crowd_free(&crowd);
 }
 
+/* What the others have left of each other's turns stays as smooth as without it. */
+static void
+a_full_one_does_not_hold_the_clock(void **state)
+{
+	struct crowd *crowd = crowd_new(&balance_roundrobin, (const int[]){ 5, 1, 1, 200 }, 4);
+	char text[15] = { 0 };
+
+	(void)state;
+	crowd_fill(crowd, 3);
+	for (int i = 0; i < 14; i++)
+		text[i] = (char)('a' + crowd_pick(crowd, 0, &any_key));
+	assert_string_equal(text, "abaacaaabaacaa");
+	crowd_free(&crowd);
+}
+
 /* Each that has room has its turns, wherever it stands among many that have none, soon after it has. */
 static void
 few_among_many_full_ones_are_found(void **state)
 {
 	enum { WITH_ROOM = 4, EACH = 50, SOON = CROWD_MAX / 4 };
-	static const int with_room[WITH_ROOM] = { 3, 400, 401, 999 };
+	static const int with_room[WITH_ROOM] = { 300, 400, 401, 999 };
 	struct crowd *crowd = crowd_new(&balance_roundrobin, NULL, CROWD_MAX);
 	static int counts[CROWD_MAX];
 
@@ -328,6 +343,7 @@ main(void)
 		cmocka_unit_test(nothing_usable_is_none),
 		cmocka_unit_test(an_agents_percent_and_a_slow_start_count),
 		cmocka_unit_test(full_ones_pass),
+		cmocka_unit_test(a_full_one_does_not_hold_the_clock),
 		cmocka_unit_test(few_among_many_full_ones_are_found),
 		cmocka_unit_test(a_promise_is_kept),
 		cmocka_unit_test(waiting_ones_are_spread),
