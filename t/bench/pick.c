@@ -45,7 +45,7 @@ open_scene(struct scene *scene, const struct balancer *balancer, size_t count)
 
 	*scene = (struct scene){ .service = service_new("imap"), .count = count };
 	for (size_t i = 0; i < count; i++) {
-		char name[16];
+		char name[24];
 		struct machine *machine;
 
 		snprintf(name, sizeof(name), "d%03zu", i);

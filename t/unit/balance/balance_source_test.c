@@ -187,6 +187,20 @@ a_factor_bounds_a_hot_server(void **state)
 	}
 }
 
+/* The session itself counts: of n servers n times the average is all there is. */
+static void
+a_factor_of_all_is_no_bound(void **state)
+{
+	struct crowd *crowd = crowd_new(&balance_source, NULL, 2);
+	int taken[2];
+
+	(void)state;
+	crowd->roster->hash_balance_factor = 200;
+	take_hot(crowd, 50, taken);
+	assert_true(taken[0] == 50 || taken[1] == 50);
+	crowd_free(&crowd);
+}
+
 /* The first in order is at the bound and only the rest is elsewhere, all of it at the second. */
 static void
 what_is_over_goes_on_in_order(void **state)
@@ -257,6 +271,7 @@ main(void)
 		cmocka_unit_test(neither_agents_nor_slow_starts_move_anybody),
 		cmocka_unit_test(without_a_factor_all_of_one_address_meet),
 		cmocka_unit_test(a_factor_bounds_a_hot_server),
+		cmocka_unit_test(a_factor_of_all_is_no_bound),
 		cmocka_unit_test(what_is_over_goes_on_in_order),
 		cmocka_unit_test(who_is_down_has_no_part_in_the_average),
 		cmocka_unit_test(a_factor_leaves_nobody_without_a_server),

@@ -40,7 +40,7 @@ crowd_new(const struct balancer *balancer, const int *weights, size_t count)
 	crowd->service = service_new("imap");
 	crowd->count = count;
 	for (size_t i = 0; i < count; i++) {
-		char name[16];
+		char name[24];
 
 		snprintf(name, sizeof(name), "d%03zu", i);
 		crowd->endpoints[i] = crowd_endpoint(crowd->service, name, weights != NULL ? weights[i] : 1);
