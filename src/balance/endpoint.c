@@ -15,6 +15,7 @@
 #define COUNTER_ROW(field, text) METRIC_COUNTER(struct endpoint, field, text),
 static const struct metric metrics[] = {
 	METRIC_GAUGE(struct endpoint, connections, "Sessions at the server, those still dialling too."),
+	METRIC_GAUGE(struct endpoint, dialling, "Sessions that the server has not taken yet, nor refused."),
 	ENDPOINT_COUNTERS(COUNTER_ROW)
 };
 const struct metric_table endpoint_metrics = { "endpoint", metrics, sizeof(metrics) / sizeof(metrics[0]) };
@@ -28,7 +29,7 @@ read_relaxed(const atomic_int *value)
 static void
 on_unclaimed(void *owner)
 {
-	endpoint_release(owner);
+	endpoint_give_up(owner);
 }
 
 struct endpoint *
@@ -82,8 +83,12 @@ void
 endpoint_set_addr(struct endpoint *e, const struct addr *addr)
 {
 	pthread_mutex_lock(&e->lock);
-	if (!addr_equals(&e->addr, addr))
+	if (!addr_equals(&e->addr, addr)) {
 		atomic_store_explicit(&e->capabilities_hash, 0, memory_order_relaxed);
+		window_lift(&e->window);
+		atomic_store_explicit(&e->dial_bound, 0, memory_order_relaxed);
+		endpoint_let_in_locked(e);
+	}
 	e->addr = *addr;
 	pthread_mutex_unlock(&e->lock);
 }
@@ -111,6 +116,12 @@ endpoint_is_down(const struct endpoint *e)
 	return read_relaxed(&e->flags) != 0;
 }
 
+bool
+endpoint_is_dead(const struct endpoint *e)
+{
+	return read_relaxed(&e->dial_bound) == WINDOW_CLOSED;
+}
+
 void
 endpoint_send_away(struct endpoint *e)
 {
@@ -124,11 +135,19 @@ endpoint_era(const struct endpoint *e)
 }
 
 static bool
+may_dial(const struct endpoint *e)
+{
+	int bound = read_relaxed(&e->dial_bound);
+
+	return bound == 0 || read_relaxed(&e->dialling) < bound;
+}
+
+static bool
 has_room(const struct endpoint *e)
 {
 	int max = read_relaxed(&e->max_connections);
 
-	return max == 0 || read_relaxed(&e->connections) < max;
+	return (max == 0 || read_relaxed(&e->connections) < max) && may_dial(e);
 }
 
 struct load
@@ -148,14 +167,17 @@ endpoint_is_usable(struct endpoint *e, const struct balance_key *key)
 		return false;
 	if (!key->full_too && !has_room(e))
 		return false;
+	if (key->alive_only && endpoint_is_dead(e))
+		return false;
 	for (int i = 0; i < key->tried_count; i++)
 		if (key->tried[i] == e)
 			return false;
 	return key->keeps_promise == NULL || key->keeps_promise(e, key->promise);
 }
 
-bool
-endpoint_take(struct endpoint *e)
+/* A connection and its reference. */
+static bool
+count_in(struct endpoint *e)
 {
 	int connections = read_relaxed(&e->connections), max;
 
@@ -166,6 +188,22 @@ endpoint_take(struct endpoint *e)
 	} while (!atomic_compare_exchange_weak_explicit(&e->connections, &connections, connections + 1,
 	    memory_order_relaxed, memory_order_relaxed));
 	endpoint_get(e);
+	return true;
+}
+
+static void
+count_dialling(struct endpoint *e, int more)
+{
+	atomic_fetch_add_explicit(&e->dialling, more, memory_order_relaxed);
+}
+
+bool
+endpoint_take(struct endpoint *e)
+{
+	/* without the lock, one may dial too many for each other thread that does the same just now */
+	if (!may_dial(e) || !count_in(e))
+		return false;
+	count_dialling(e, 1);
 	return true;
 }
 
@@ -183,25 +221,29 @@ endpoint_take_or_wait(struct endpoint *e, struct loop *loop, void (*on_wake)(voi
 	return is_taken;
 }
 
-/* Hands a connection on to the oldest in the queue, or counts it off.  Under the lock. */
+/* Hands a connection on to the oldest in the queue, who dials, or counts it off.  Under the lock. */
 static bool
 pass_on(struct endpoint *e)
 {
 	int max = read_relaxed(&e->max_connections);
 	bool is_one_too_many = max != 0 && read_relaxed(&e->connections) > max;
 
-	if (!is_one_too_many && waiter_wake_one(&e->queue))
+	if (!is_one_too_many && may_dial(e) && waiter_wake_one(&e->queue)) {
+		count_dialling(e, 1);
 		return true;
+	}
 	atomic_fetch_sub_explicit(&e->connections, 1, memory_order_relaxed);
 	return false;
 }
 
-void
-endpoint_release(struct endpoint *e)
+/* was_dialling: 1, or 0. */
+static void
+give_back(struct endpoint *e, int was_dialling)
 {
 	bool is_passed_on;
 
 	pthread_mutex_lock(&e->lock);
+	count_dialling(e, -was_dialling);
 	is_passed_on = pass_on(e);
 	pthread_mutex_unlock(&e->lock);
 	if (!is_passed_on)
@@ -209,16 +251,34 @@ endpoint_release(struct endpoint *e)
 }
 
 void
-endpoint_set_max_connections(struct endpoint *e, int max)
+endpoint_release(struct endpoint *e)
 {
-	pthread_mutex_lock(&e->lock);
-	atomic_store_explicit(&e->max_connections, max, memory_order_relaxed);
-	while (waiter_count(&e->queue) > 0 && endpoint_take(e)) {
+	give_back(e, 0);
+}
+
+void
+endpoint_give_up(struct endpoint *e)
+{
+	give_back(e, 1);
+}
+
+void
+endpoint_let_in_locked(struct endpoint *e)
+{
+	while (waiter_count(&e->queue) > 0 && may_dial(e) && count_in(e)) {
 		struct endpoint *reference = e;
 
 		if (!pass_on(e))	/* who waited has just given up */
 			endpoint_put(&reference);
 	}
+}
+
+void
+endpoint_set_max_connections(struct endpoint *e, int max)
+{
+	pthread_mutex_lock(&e->lock);
+	atomic_store_explicit(&e->max_connections, max, memory_order_relaxed);
+	endpoint_let_in_locked(e);
 	pthread_mutex_unlock(&e->lock);
 }
 

@@ -16,6 +16,7 @@
 #include "balance/endpoint_state.h"
 #include "balance/machine.h"
 #include "balance/service.h"
+#include "balance/window.h"
 #include "base/addr.h"
 #include "base/buf.h"
 #include "base/slice.h"
@@ -58,8 +59,14 @@ struct endpoint {
 	atomic_uint era;		/* sessions that came in an earlier one are to go */
 	atomic_int connections;		/* sessions that took it, those still dialling too */
 	atomic_int max_connections;	/* 0: no bound */
-	struct waiter_list queue;	/* who waits for one of max_connections */
-	pthread_mutex_t lock;		/* of the next three; also held to give room and to join the queue */
+	atomic_int dialling;		/* of these: whose try has no outcome yet */
+	atomic_int dial_bound;		/* of those; see window_bound */
+	atomic_int error_limit;		/* see endpoint_set_observed */
+	atomic_int errors;		/* in a row */
+	atomic_bool is_suspected;	/* health has not been told yet */
+	struct waiter_list queue;	/* who waits for room: for one of max_connections, and to dial */
+	pthread_mutex_t lock;		/* of the next four; also held to give room and to join the queue */
+	struct window window;
 	struct addr addr;
 	struct buf capabilities;
 	unsigned mechanisms;
@@ -90,6 +97,7 @@ struct addr endpoint_addr(struct endpoint *e);
 void endpoint_set_max_connections(struct endpoint *e, int max);	/* more room goes to those who wait first */
 
 bool endpoint_is_down(const struct endpoint *e);	/* or in maintenance: its users go elsewhere */
+bool endpoint_is_dead(const struct endpoint *e);	/* by its window: nobody may try it now */
 void endpoint_send_away(struct endpoint *e);		/* begins an era: its sessions are to go */
 unsigned endpoint_era(const struct endpoint *e);
 
@@ -98,7 +106,10 @@ int endpoint_weight(const struct endpoint *e);		/* 0: takes no new sessions */
 /* Takes new sessions, is not full, was not tried and keeps what was promised: as the key says. */
 bool endpoint_is_usable(struct endpoint *e, const struct balance_key *key);
 
-/* One more connection, which holds a reference of its own; false: full, take nothing. */
+/*
+ * One more connection, which holds a reference of its own, and dials until endpoint_report; false: full, take
+ * nothing.
+ */
 bool endpoint_take(struct endpoint *e);
 /*
  * The same, or joins the queue at once, so that no room is missed in between: false: *slot waits, and
@@ -108,6 +119,9 @@ bool endpoint_take_or_wait(struct endpoint *e, struct loop *loop, void (*on_wake
     struct waiter **slot);
 /* Gives a connection and its reference back: to the oldest in the queue, where somebody waits. */
 void endpoint_release(struct endpoint *e);
+void endpoint_give_up(struct endpoint *e);	/* the same for one whose try has no outcome */
+/* There may be more room: lets in who waits for it.  Under the lock. */
+void endpoint_let_in_locked(struct endpoint *e);
 
 /* What a dial to there saw before its login, mechanisms as bits; cheap where it is what was known. */
 void endpoint_learn(struct endpoint *e, const struct addr *there, struct slice capabilities,

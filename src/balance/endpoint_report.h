@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * endpoint_report.h: how a session fared at an endpoint, told in one place:
- * it is counted there, and whoever judges the servers' health hears of it.
+ * it is counted there, the endpoint's window goes by it, and whoever judges
+ * the servers' health hears of it.  From any thread.
  */
 #ifndef BALANCE_ENDPOINT_REPORT_H
 #define BALANCE_ENDPOINT_REPORT_H
@@ -27,19 +28,37 @@ enum endpoint_result {
 struct endpoint_observer {
 	/* On the worker's thread, of several at once; must not block.  Keeps `e` by endpoint_get only. */
 	void (*on_result)(struct endpoint *e, enum endpoint_result result, int64_t took_ms, void *owner);
+	/* Nobody may try it: endpoint_tick is wanted at `until` (clock_ms).  As on_result; NULL: no use. */
+	void (*on_dead)(struct endpoint *e, int64_t until, void *owner);
 	void *owner;
+};
+
+/* What a result says about the server. */
+enum endpoint_verdict {
+	ENDPOINT_GOOD,			/* it works, whatever it thinks of the login */
+	ENDPOINT_BAD,
+	ENDPOINT_UNJUDGED		/* perhaps the client's doing, or ours */
 };
 
 /* Before the first thread starts, and again only when the last one has ended; NULL: nobody observes. */
 void endpoint_observe(const struct endpoint_observer *observer);
 
 /*
- * A session's outcome, once for each try, on the worker's own thread; took_ms: from the connect on.  Neither
- * a health check reports here nor a try that we gave up, or its client.  OWN_FAULT is counted and not
- * observed.  OK is the server's word: it stands where the session then does not stay, since its user was
- * bound elsewhere (that is another try), or waits for a binding and either side leaves.
+ * A session's outcome, once for each try, on the worker's own thread; took_ms: from the connect on; `why`: of
+ * failures, for people, or "".  It dials no more.  Neither a health check reports here nor a try that we gave
+ * up, or its client: that is endpoint_give_up.  OWN_FAULT is counted and not observed.  OK is the server's
+ * word: it stands where the session then does not stay, since its user was bound elsewhere (that is another
+ * try), or waits for a binding and either side leaves.
  */
-void endpoint_report(struct endpoint *e, int worker, enum endpoint_result result, int64_t took_ms);
+void endpoint_report(struct endpoint *e, int worker, enum endpoint_result result, int64_t took_ms,
+    const char *why);
+enum endpoint_verdict endpoint_judge(enum endpoint_result result);
 const char *endpoint_result_text(enum endpoint_result result);		/* "TLS failed" */
+
+/* How many failures in a row are suspicious; 0: sessions do not judge it, and it has no window. */
+void endpoint_set_observed(struct endpoint *e, int error_limit);
+/* To be called when it has been dead for its time (on_dead): one may try; now: clock_ms. */
+void endpoint_tick(struct endpoint *e, int64_t now);
+void endpoint_reopen(struct endpoint *e);	/* it works again, as a check saw: that time is over now */
 
 #endif

@@ -2,7 +2,7 @@
 /* endpoint_state.c: what is known of an endpoint and its machine, folded into what balancers read. */
 #include "balance/endpoint_state.h"
 
-#include "balance/endpoint.h"
+#include "balance/endpoint_report.h"
 #include "base/clock.h"
 
 enum { PERCENT = 100 };
@@ -87,6 +87,8 @@ endpoint_set_health(struct endpoint *e, enum health_state state, const char *why
 	if (is_new)
 		endpoint_refresh_locked(e);
 	pthread_mutex_unlock(&e->machine->lock);
+	if (is_new && state == HEALTH_UP)
+		endpoint_reopen(e);
 	return is_new;
 }
 

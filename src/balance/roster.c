@@ -103,15 +103,15 @@ tier_is_down(const struct tier *tier)
 }
 
 /*
- * Full: somebody is up there.  Backups are for those who are down.  The balancer is not asked: its turn would
- * go to nobody.
+ * Full: somebody is up there.  Backups are for those who are down, or dead to whoever tries.  The balancer is
+ * not asked: its turn would go to nobody.
  */
 static bool
 is_full(const struct roster *roster, const struct tier *tier, const struct balance_key *key)
 {
 	struct balance_key full_too = *key;
 
-	full_too.full_too = true;
+	full_too.full_too = full_too.alive_only = true;
 	for (size_t i = 0; i < tier->count && !key->full_too; i++) {
 		struct endpoint *e = tier->endpoints[i];
 

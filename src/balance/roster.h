@@ -53,7 +53,7 @@ bool tier_is_down(const struct tier *tier);
 
 /* These give one reference to the endpoint, or NULL. */
 struct endpoint *roster_find(const struct roster *roster, const char *server);	/* by its name */
-/* The first tier that has somebody who is up and was not tried decides, unless it is full. */
+/* The first tier that has somebody who is up, not dead and was not tried decides, unless it is full. */
 struct endpoint *roster_pick(const struct roster *roster, int worker, const struct balance_key *key);
 
 #endif

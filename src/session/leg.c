@@ -3,7 +3,6 @@
 #include "session/leg.h"
 
 #include "balance/endpoint.h"
-#include "balance/endpoint_report.h"
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "session/offer.h"
@@ -147,6 +146,16 @@ learn(const struct leg *leg, const struct back *back)
 }
 
 static void
+report(struct leg *leg, enum back_event event)
+{
+	bool has_failed = event == BACK_EVENT_LATER || event == BACK_EVENT_FAILED;
+	char reason[BACK_REASON_MAX];
+
+	route_report(&leg->way->route, back_result(leg->back, event), back_took(leg->back),
+	    has_failed ? back_reason(leg->back, reason) : "");
+}
+
+static void
 on_back(struct back *back, enum back_event event, void *owner)
 {
 	struct leg *leg = owner;
@@ -154,8 +163,7 @@ on_back(struct back *back, enum back_event event, void *owner)
 	bool is_outcome = event == BACK_EVENT_READY || back->phase != BACK_READY;
 
 	if (is_outcome)
-		endpoint_report(leg->way->route.endpoint, leg->session->worker->index,
-		    back_result(back, event), back_took(back));
+		report(leg, event);
 	switch (event) {
 	case BACK_EVENT_READY:
 		learn(leg, back);

@@ -12,6 +12,7 @@ static void
 answer(struct route *route, struct endpoint *endpoint)
 {
 	loop_timer_stop(route->loop, &route->timer);
+	route->is_dialling = endpoint != NULL;
 	if (endpoint != NULL && route->deadline == 0)
 		route->deadline = loop_now(route->loop) + route->pool->options.login_timeout.ms;
 	route->on_routed(route, endpoint, route->owner);
@@ -33,10 +34,12 @@ drop_endpoint(struct route *route)
 	if (route->is_queued) {
 		waiter_cancel(&route->waiter);
 		endpoint_put(&route->endpoint);
+	} else if (route->is_dialling) {
+		endpoint_give_up(route->endpoint);
 	} else {
 		endpoint_release(route->endpoint);
 	}
-	route->is_queued = false;
+	route->is_queued = route->is_dialling = false;
 	route->endpoint = NULL;
 }
 
@@ -172,6 +175,13 @@ try_again(struct route *route, bool may_repeat)
 	else
 		give_up(route, "the user's server puts it off");
 	endpoint_put(&failed);
+}
+
+void
+route_report(struct route *route, enum endpoint_result result, int64_t took_ms, const char *why)
+{
+	route->is_dialling = false;
+	endpoint_report(route->endpoint, loop_index(route->loop), result, took_ms, why);
 }
 
 void

@@ -8,6 +8,7 @@
 #define SESSION_ROUTE_H
 
 #include "balance/balance.h"
+#include "balance/endpoint_report.h"
 #include "net/loop.h"
 #include "net/waiter.h"
 
@@ -40,12 +41,14 @@ struct route {
 	struct endpoint *tried[ROUTE_TRIED_MAX];	/* one reference each */
 	int tried_count;
 	int retries;
-	bool is_queued;
+	bool is_queued, is_dialling;
 	const char *why;			/* "no server is usable", "the queue took too long" */
 };
 
 /* Answers through on_routed, perhaps before it returns. */
 void route_start(struct route *route);
+/* What came of the endpoint that was answered, as for endpoint_report: before any of the next three. */
+void route_report(struct route *route, enum endpoint_result result, int64_t took_ms, const char *why);
 /* The endpoint failed: gives it back and answers anew, perhaps before it returns. */
 void route_again(struct route *route);
 /* The same, but no server is tried twice. */

@@ -250,7 +250,7 @@ leaves_nothing_behind_at(enum stage stage, bool is_stopped)
 	all_leave(&rig);
 	affinity_close(&guest.lease);
 	if (stage == STAGE_QUEUE)
-		endpoint_release(endpoint_at(&rig, home));
+		endpoint_give_up(endpoint_at(&rig, home));
 	bound_close(&rig);
 }
 
@@ -306,7 +306,7 @@ who_has_closed_gets_no_place_in_the_queue(void **state)
 	assert_int_equal(s->phase, FRONT_AUTH);
 	loop_timer_set(rig.loop, &s->login->delay, loop_now(rig.loop));
 	peer_expect_end(&client);
-	endpoint_release(endpoint_at(&rig, home));
+	endpoint_give_up(endpoint_at(&rig, home));
 	peer_close(&client);
 	bound_close(&rig);
 }

@@ -582,7 +582,7 @@ who_has_closed_gets_no_place_in_the_queue(void **state)
 		}
 		peer_expect_end(&client);
 		assert_int_equal(waiter_count(&endpoint_at(&rig, 1)->queue), 0);
-		endpoint_release(endpoint_at(&rig, 1));
+		endpoint_give_up(endpoint_at(&rig, 1));
 		peer_close(&client);
 		rig_close(&rig);
 	}
@@ -633,7 +633,7 @@ a_client_that_was_deaf_is_heard_to_leave_the_queue(void **state)
 	buf_clear(&client.heard);
 	stream_shut(&client.stream);
 	peer_expect_end(&client);
-	endpoint_release(endpoint_at(&rig, 0));
+	endpoint_give_up(endpoint_at(&rig, 0));
 	peer_close(&client);
 	rig_close(&rig);
 }

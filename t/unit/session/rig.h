@@ -179,6 +179,7 @@ rig_close(struct rig *rig)
 	turn_a_little(rig->loop);
 	for (size_t i = 0; i < rig->pool->endpoint_count; i++) {
 		assert_int_equal(atomic_load(&endpoint_at(rig, i)->connections), 0);
+		assert_int_equal(atomic_load(&endpoint_at(rig, i)->dialling), 0);
 		/* the table's, the pool's, the roster's */
 		assert_int_equal(atomic_load(&endpoint_at(rig, i)->references), 3);
 	}
