@@ -7,6 +7,7 @@
 #include "balance/adhoc.h"
 #include "balance/balance.h"
 #include "balance/check_settings.h"
+#include "balance/endpoint_report.h"
 #include "balance/endpoint_table.h"
 #include "base/digest.h"
 #include "base/secret.h"
@@ -214,6 +215,7 @@ pool_commit(struct pool *pool)
 		machine_configure(e->machine, (int)server->weight, (enum admin_state)server->state);
 		endpoint_set_slow_start(e, (int)pool->options.slow_start.ms);
 		endpoint_set_max_connections(e, (int)pool->options.max_connections);
+		endpoint_set_observed(e, pool->options.observe ? (int)pool->options.error_limit : 0);
 	}
 	service_set_roster(pool->service, pool->roster);
 	pool->roster = NULL;

@@ -44,7 +44,8 @@ struct pool_options {
 	const char *master_user, *master_password_file;
 	int64_t retries, max_connections, hash_balance_factor;
 	struct duration slow_start;
-	bool panic;
+	bool panic, observe;
+	int64_t error_limit;
 	struct conf_list checks;	/* struct check_settings; none only where no configuration was read */
 };
 

@@ -141,6 +141,14 @@ static const struct directive option_directives[] = {
 	CONF_DURATION(struct pool_options, slow_start, "0s", "0s", "1h", 0,
 	    "Over which time a server that was down gets its whole share of new sessions again, beginning "
 	    "with a hundredth.  Choices by a hash (`user`, `source`), and `first`, know no slow start."),
+	CONF_BOOL(struct pool_options, observe, "yes", 0,
+	    "Whether sessions judge the servers, besides the checks.  A server that fails them (refuses the "
+	    "connection, breaks off, takes too long, says that it is unavailable) is tried by fewer at once, "
+	    "and by nobody when as many have failed in a row as may try: for a second, which doubles up to a "
+	    "minute each time that the one who tries then fails as well.  Successes let more in again.  "
+	    "Meanwhile logins wait with `balance user`, else sessions go to other servers."),
+	CONF_NUMBER(struct pool_options, error_limit, "10", "1", "1000000", 0,
+	    "When so many sessions in a row have failed at a server, it is checked at once."),
 	CONF_BOOL(struct pool_options, panic, "no", 0,
 	    "Where every server is down: choose among them as if none were, since it may be the checks that "
 	    "are wrong.  With `no`, clients wait and are then told to come later."),

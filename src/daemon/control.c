@@ -126,6 +126,7 @@ start_threads(struct control *control, struct error *error)
 	uint64_t log_salt = random_number();
 
 	drain_init(control);
+	control->observe = observe_new(control->loop, NULL, NULL);
 	if (!signals_open(&control->signals, control->loop, on_signal, error))
 		return false;
 	control->workers = xcalloc((size_t)count, sizeof(struct worker *));
@@ -183,6 +184,7 @@ close_all(struct control *control)
 	for (int i = 0; control->workers != NULL && i < control->assets.threads; i++)
 		worker_free(&control->workers[i]);
 	xfree(control->workers);
+	observe_free(&control->observe);
 	signals_close(&control->signals);
 	if (root != NULL)
 		assets_clear(&control->assets);

@@ -9,6 +9,7 @@
 #include "daemon/generation.h"
 #include "daemon/signals.h"
 #include "daemon/threads.h"
+#include "health/observe.h"
 
 enum drain_phase {
 	DRAIN_NONE,
@@ -26,6 +27,7 @@ struct control {
 	struct generation *current;
 	struct worker **workers;		/* assets.threads of them */
 	struct threads *threads;
+	struct observe *observe;		/* what sessions tell of the servers */
 	struct signals signals;
 	struct loop_timer upkeep;		/* files are looked at, ticket keys rotate */
 	int64_t tickets_at;			/* when their keys are to rotate, as loop_now */

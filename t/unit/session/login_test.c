@@ -161,7 +161,7 @@ the_last_of_many_logins_has_its_answer_too(void **state)
 	struct peer client;
 
 	(void)state;
-	rig_open(&rig, 1, "imap", "retries 0", "");
+	rig_open(&rig, 1, "imap", "retries 0; observe off", "");
 	door_refuse(&rig.doors[0]);
 	rig_client(&rig, &client);
 	peer_expect(&client, client_greeting);
