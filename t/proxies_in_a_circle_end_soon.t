@@ -23,7 +23,7 @@ sub proxy ($i) {
 	    OWN => $address[$i], OTHER => $address[!$i] }, config => <<'END')->start;
 hostname @OWN@
 tls main { certificate @CERT@ }
-default pool { check { kind none }; source @OWN@ }
+default pool { check { kind none }; source @OWN@; observe off }
 pool imap { port @IMAP@; server other { address @OTHER@ } }
 pool smtp { port @SMTP@; server other { address @OTHER@ } }
 pool submission { port @SUBMISSION@; server other { address @OTHER@ } }

@@ -142,6 +142,12 @@ may_dial(const struct endpoint *e)
 	return bound == 0 || read_relaxed(&e->dialling) < bound;
 }
 
+bool
+endpoint_is_held(const struct endpoint *e)
+{
+	return !may_dial(e);
+}
+
 static bool
 has_room(const struct endpoint *e)
 {

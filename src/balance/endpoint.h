@@ -98,6 +98,7 @@ void endpoint_set_max_connections(struct endpoint *e, int max);	/* more room goe
 
 bool endpoint_is_down(const struct endpoint *e);	/* or in maintenance: its users go elsewhere */
 bool endpoint_is_dead(const struct endpoint *e);	/* by its window: nobody may try it now */
+bool endpoint_is_held(const struct endpoint *e);	/* likewise, or nobody more than do now */
 void endpoint_send_away(struct endpoint *e);		/* begins an era: its sessions are to go */
 unsigned endpoint_era(const struct endpoint *e);
 

@@ -59,6 +59,7 @@ const char *endpoint_result_text(enum endpoint_result result);		/* "TLS failed" 
 void endpoint_set_observed(struct endpoint *e, int error_limit);
 /* To be called when it has been dead for its time (on_dead): one may try; now: clock_ms. */
 void endpoint_tick(struct endpoint *e, int64_t now);
-void endpoint_reopen(struct endpoint *e);	/* it works again, as a check saw: that time is over now */
+/* That time is over now: a check saw it work, or there is nobody else who could be tried. */
+void endpoint_reopen(struct endpoint *e);
 
 #endif

@@ -119,7 +119,10 @@ window_fail(struct window *w, int busy, int64_t began, int64_t now)
 bool
 window_tick(struct window *w, int64_t now)
 {
-	return now >= w->dead_until && window_reopen(w, now);
+	if (w->state != WINDOW_DEAD || now < w->dead_until)
+		return false;
+	half_open(w, now);
+	return true;
 }
 
 bool
@@ -127,6 +130,7 @@ window_reopen(struct window *w, int64_t now)
 {
 	if (w->state != WINDOW_DEAD)
 		return false;
+	w->dead_ms /= 2;
 	half_open(w, now);
 	return true;
 }

@@ -52,7 +52,7 @@ void window_succeed(struct window *w, int busy, int64_t now);
 /* A try that began at `began` failed.  Those of a dead server do not make it more dead. */
 void window_fail(struct window *w, int busy, int64_t began, int64_t now);
 bool window_tick(struct window *w, int64_t now);	/* true: its dead time is over, one may try */
-bool window_reopen(struct window *w, int64_t now);	/* the same, and its dead time is over now */
+bool window_reopen(struct window *w, int64_t now);	/* the same at once; the next time is no longer */
 void window_lift(struct window *w);			/* nothing was seen yet */
 
 #endif

@@ -63,6 +63,18 @@ on_time(struct loop_timer *timer)
 	set_timer(observe);
 }
 
+/* The last death counts; those before were cut short. */
+static void
+forget(struct observe *observe, const struct endpoint *e)
+{
+	list_each(node, &observe->dead) {
+		struct note *note = list_entry(node, struct note, node);
+
+		if (note->endpoint == e)
+			note_free(note);
+	}
+}
+
 /* In the order of time. */
 static void
 keep(struct observe *observe, struct note *note)
@@ -79,6 +91,7 @@ static void
 read_note(struct observe *observe, struct note *note)
 {
 	if (note->dead_until != NOT_DEAD) {
+		forget(observe, note->endpoint);
 		keep(observe, note);
 		return;
 	}

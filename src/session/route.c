@@ -68,19 +68,25 @@ on_time(struct loop_timer *timer)
 	}
 }
 
-/* For how long to queue from now on: no longer than the login may take once a server was tried. */
+/*
+ * For how long to queue from now on: no longer than the login may take once a server was tried.  Where it is
+ * a sick server that is waited for, the time in which it would have been tried again comes in addition.
+ */
 static int64_t
-queue_until(const struct route *route)
+queue_until(const struct route *route, const struct endpoint *endpoint)
 {
 	int64_t until = loop_now(route->loop) + route->pool->options.queue_timeout.ms;
+	int64_t retries = route->pool->options.retries - route->retries;
 
+	if (endpoint_is_held(endpoint) && retries > 0)
+		until += retries * RETRY_DELAY_MS;
 	return route->deadline != 0 && route->deadline < until ? route->deadline : until;
 }
 
 static void
 take_or_wait(struct route *route, struct endpoint *endpoint)
 {
-	int64_t until = queue_until(route);
+	int64_t until = queue_until(route, endpoint);
 
 	route->endpoint = endpoint;
 	if (endpoint_take_or_wait(endpoint, route->loop, on_slot, route, &route->waiter)) {
@@ -98,6 +104,24 @@ take_or_wait(struct route *route, struct endpoint *endpoint)
 	route->on_queued(route, route->owner);
 }
 
+/* To wait there; or somebody who is dead, rather than nobody. */
+static struct endpoint *
+pick_full(const struct route *route, struct balance_key *key)
+{
+	int worker = loop_index(route->loop);
+	struct endpoint *endpoint;
+
+	key->full_too = key->alive_only = true;
+	endpoint = pool_pick(route->pool, worker, key);
+	if (endpoint != NULL)
+		return endpoint;
+	key->alive_only = false;
+	endpoint = pool_pick(route->pool, worker, key);
+	if (endpoint != NULL)
+		endpoint_reopen(endpoint);
+	return endpoint;
+}
+
 static void
 pick(struct route *route)
 {
@@ -107,10 +131,8 @@ pick(struct route *route)
 	int worker = loop_index(route->loop);
 	struct endpoint *endpoint = pool_pick(route->pool, worker, &key);
 
-	if (endpoint == NULL && !key.full_too) {
-		key.full_too = true;
-		endpoint = pool_pick(route->pool, worker, &key);
-	}
+	if (endpoint == NULL && !key.full_too)
+		endpoint = pick_full(route, &key);
 	if (endpoint == NULL)
 		give_up(route, route->tried_count > 0 ? "all servers failed" : "no server is usable");
 	else

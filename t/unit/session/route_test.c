@@ -462,6 +462,124 @@ no_room_is_lost_between_threads(void **state)
 	rig_close(&rig);
 }
 
+static int
+dialling(const struct rig *rig, size_t i)
+{
+	return atomic_load(&rig->fixture.pool.endpoints[i]->dialling);
+}
+
+static void
+a_try_dials_until_its_report(void **state)
+{
+	static const int weights[] = { 1 };
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig, BALANCER_leastconn, weights, 1);
+	start(&rig, 0);
+	start(&rig, 1);
+	assert_int_equal(dialling(&rig, 0), 2);
+	route_report(&rig.answers[0].route, ENDPOINT_OK, 1, "");
+	assert_int_equal(dialling(&rig, 0), 1);
+	endpoint_release(route_claim(&rig.answers[0].route));
+	route_cancel(&rig.answers[1].route);		/* without one */
+	assert_int_equal(dialling(&rig, 0), 0);
+	start(&rig, 0);
+	route_report(&rig.answers[0].route, ENDPOINT_LATER, 1, "");
+	assert_int_equal(dialling(&rig, 0), 0);
+	route_cancel(&rig.answers[0].route);
+	assert_int_equal(dialling(&rig, 0), 0);
+	rig_close(&rig);
+}
+
+static void
+kill_all(struct rig *rig)
+{
+	for (size_t i = 0; i < rig->fixture.pool.endpoint_count; i++) {
+		struct endpoint *e = rig->fixture.pool.endpoints[i];
+
+		endpoint_set_observed(e, 10);
+		while (!endpoint_is_dead(e)) {
+			assert_true(endpoint_take(e));
+			endpoint_report(e, 0, ENDPOINT_LATER, 0, "");
+			endpoint_release(e);
+		}
+	}
+}
+
+/* One at a time each, where there is nobody else. */
+static void
+unbound_tries_the_dead_last(void **state)
+{
+	static const int weights[] = { 1, 1, 1 };
+	struct rig rig;
+	struct endpoint *alive;
+
+	(void)state;
+	rig_open(&rig, BALANCER_leastconn, weights, 3);
+	kill_all(&rig);
+	alive = rig.fixture.pool.endpoints[1];
+	endpoint_set_observed(alive, 0);
+	endpoint_set_max_connections(alive, 1);
+	start(&rig, 0);
+	assert_ptr_equal(expect_answer(&rig, 0, 1), alive);
+	start(&rig, 1);
+	assert_true(rig.answers[1].route.is_queued);
+	assert_ptr_equal(rig.answers[1].route.endpoint, alive);
+	route_cancel(&rig.answers[1].route);
+
+	endpoint_set_health(alive, HEALTH_DOWN, "");
+	start(&rig, 1);
+	assert_ptr_equal(expect_answer(&rig, 1, 1), rig.fixture.pool.endpoints[0]);
+	route_cancel(&rig.answers[1].route);
+	start(&rig, 1);
+	assert_int_equal(dialling(&rig, 0), 1);
+	route_report(&rig.answers[1].route, ENDPOINT_LATER, 0, "");
+	route_again(&rig.answers[1].route);
+	assert_ptr_equal(expect_answer(&rig, 1, 3), rig.fixture.pool.endpoints[2]);
+	rig_close(&rig);
+}
+
+static void
+bound_waits_for_the_dead(void **state)
+{
+	static const int weights[] = { 1, 1 };
+	struct rig rig;
+	struct endpoint *home;
+
+	(void)state;
+	rig_open(&rig, BALANCER_user, weights, 2);
+	kill_all(&rig);
+	start(&rig, 0);
+	assert_true(rig.answers[0].route.is_queued);
+	home = rig.answers[0].route.endpoint;
+	assert_true(endpoint_is_dead(home));
+	endpoint_tick(home, INT64_MAX);
+	assert_ptr_equal(expect_answer(&rig, 0, 1), home);
+	rig_close(&rig);
+}
+
+/* A pool without a queue tries again, and so it waits as long. */
+static void
+a_sick_server_is_waited_for_instead_of_retries(void **state)
+{
+	static const int weights[] = { 1 };
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig, BALANCER_user, weights, 1);
+	rig.fixture.pool.options.queue_timeout.ms = 0;
+	kill_all(&rig);
+	start(&rig, 0);
+	assert_true(rig.answers[0].route.is_queued);
+	endpoint_tick(rig.fixture.pool.endpoints[0], INT64_MAX);
+	assert_non_null(expect_answer(&rig, 0, 1));
+	rig.fixture.pool.options.retries = 0;
+	start(&rig, 1);
+	expect_none(&rig, 1, 1, "the server is full");
+	rig_close(&rig);
+}
+
 int
 main(void)
 {
@@ -481,6 +599,10 @@ main(void)
 		cmocka_unit_test(the_queue_has_its_time_behind_tries_too),
 		cmocka_unit_test(room_under_way_to_one_who_left_comes_back),
 		cmocka_unit_test(no_room_is_lost_between_threads),
+		cmocka_unit_test(a_try_dials_until_its_report),
+		cmocka_unit_test(unbound_tries_the_dead_last),
+		cmocka_unit_test(bound_waits_for_the_dead),
+		cmocka_unit_test(a_sick_server_is_waited_for_instead_of_retries),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
