@@ -27,9 +27,10 @@ read_relaxed(const atomic_int *value)
 }
 
 static void
-on_unclaimed(void *owner)
+on_unclaimed(void *owner, void *gift)
 {
-	endpoint_give_up(owner);
+	(void)owner;
+	endpoint_give_up(gift);
 }
 
 struct endpoint *
@@ -214,7 +215,7 @@ endpoint_take(struct endpoint *e)
 }
 
 bool
-endpoint_take_or_wait(struct endpoint *e, struct loop *loop, void (*on_wake)(void *owner), void *owner,
+endpoint_take_or_wait(struct endpoint *e, struct loop *loop, const struct waiter_duty *duty, void *owner,
     struct waiter **slot)
 {
 	bool is_taken;
@@ -222,7 +223,7 @@ endpoint_take_or_wait(struct endpoint *e, struct loop *loop, void (*on_wake)(voi
 	pthread_mutex_lock(&e->lock);
 	is_taken = endpoint_take(e);
 	if (!is_taken)
-		waiter_add(&e->queue, loop, on_wake, owner, slot);
+		waiter_add(&e->queue, loop, duty, owner, slot);
 	pthread_mutex_unlock(&e->lock);
 	return is_taken;
 }
@@ -234,7 +235,7 @@ pass_on(struct endpoint *e)
 	int max = read_relaxed(&e->max_connections);
 	bool is_one_too_many = max != 0 && read_relaxed(&e->connections) > max;
 
-	if (!is_one_too_many && may_dial(e) && waiter_wake_one(&e->queue)) {
+	if (!is_one_too_many && may_dial(e) && waiter_wake_one(&e->queue, e)) {
 		count_dialling(e, 1);
 		return true;
 	}

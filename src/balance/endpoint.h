@@ -113,11 +113,11 @@ bool endpoint_is_usable(struct endpoint *e, const struct balance_key *key);
  */
 bool endpoint_take(struct endpoint *e);
 /*
- * The same, or joins the queue at once, so that no room is missed in between: false: *slot waits, and
- * on_wake(owner), on this loop, owns a connection.  Whoever waits has a reference to `e` meanwhile.
+ * The same, or joins the queue at once, so that no room is missed in between: false: *slot waits, and who is
+ * woken owns a connection, the gift.  Whoever waits has a reference to `e` meanwhile.
  */
-bool endpoint_take_or_wait(struct endpoint *e, struct loop *loop, void (*on_wake)(void *owner), void *owner,
-    struct waiter **slot);
+bool endpoint_take_or_wait(struct endpoint *e, struct loop *loop, const struct waiter_duty *duty,
+    void *owner, struct waiter **slot);
 /* Gives a connection and its reference back: to the oldest in the queue, where somebody waits. */
 void endpoint_release(struct endpoint *e);
 void endpoint_give_up(struct endpoint *e);	/* the same for one whose try has no outcome */

@@ -16,13 +16,13 @@ struct waiter {
 	bool is_cancelled;		/* its loop's thread alone looks at it */
 	struct waiter_list *list;
 	struct loop *loop;
-	void (*on_wake)(void *owner);
-	void *owner;
+	const struct waiter_duty *duty;
+	void *owner, *gift;
 	struct waiter **slot;
 };
 
 void
-waiter_list_init(struct waiter_list *list, void (*unclaimed)(void *owner), void *owner)
+waiter_list_init(struct waiter_list *list, void (*unclaimed)(void *owner, void *gift), void *owner)
 {
 	*list = (struct waiter_list){ .unclaimed = unclaimed, .owner = owner };
 	pthread_mutex_init(&list->lock, NULL);
@@ -32,23 +32,30 @@ waiter_list_init(struct waiter_list *list, void (*unclaimed)(void *owner), void 
 void
 waiter_list_clear(struct waiter_list *list)
 {
-	assert(list->count == 0);
+	assert(waiter_count(list) == 0);
 	pthread_mutex_destroy(&list->lock);
 }
 
 void
-waiter_add(struct waiter_list *list, struct loop *loop, void (*on_wake)(void *owner), void *owner,
+waiter_add(struct waiter_list *list, struct loop *loop, const struct waiter_duty *duty, void *owner,
     struct waiter **slot)
 {
 	struct waiter *waiter = xcalloc(1, sizeof(*waiter));
 
-	*waiter = (struct waiter){ .list = list, .loop = loop, .on_wake = on_wake, .owner = owner,
-		.slot = slot };
+	*waiter = (struct waiter){ .list = list, .loop = loop, .duty = duty, .owner = owner, .slot = slot };
 	*slot = waiter;
 	pthread_mutex_lock(&list->lock);
 	list_append(&list->waiters, &waiter->node);
-	list->count++;
+	atomic_fetch_add(&list->count, 1);
 	pthread_mutex_unlock(&list->lock);
+}
+
+/* Under the list's lock. */
+static void
+take_out(struct waiter *waiter)
+{
+	list_remove(&waiter->node);
+	atomic_fetch_sub(&waiter->list->count, 1);
 }
 
 bool
@@ -62,10 +69,8 @@ waiter_cancel(struct waiter **slot)
 	*slot = NULL;
 	pthread_mutex_lock(&waiter->list->lock);
 	is_woken = waiter->is_woken;
-	if (!is_woken) {
-		list_remove(&waiter->node);
-		waiter->list->count--;
-	}
+	if (!is_woken)
+		take_out(waiter);
 	pthread_mutex_unlock(&waiter->list->lock);
 	if (is_woken)
 		waiter->is_cancelled = true;
@@ -74,46 +79,78 @@ waiter_cancel(struct waiter **slot)
 	return !is_woken;
 }
 
+bool
+waiter_is_woken(struct waiter *waiter)
+{
+	bool is_woken;
+
+	pthread_mutex_lock(&waiter->list->lock);
+	is_woken = waiter->is_woken;
+	pthread_mutex_unlock(&waiter->list->lock);
+	return is_woken;
+}
+
 static void
 on_message(struct loop *loop, void *arg)
 {
 	struct waiter *waiter = arg;
 
 	(void)loop;
-	if (waiter->is_cancelled) {
-		waiter->list->unclaimed(waiter->list->owner);
-	} else {
+	if (!waiter->is_cancelled) {
 		*waiter->slot = NULL;
-		waiter->on_wake(waiter->owner);
+		waiter->duty->on_wake(waiter->owner, waiter->gift);
+	} else if (waiter->gift != NULL) {
+		waiter->list->unclaimed(waiter->list->owner, waiter->gift);
 	}
 	xfree(waiter);
 }
 
-bool
-waiter_wake_one(struct waiter_list *list)
+/* Under the list's lock: who finds it woken knows that the message comes before any of its own. */
+static void
+wake(struct waiter *waiter, void *gift)
 {
-	struct waiter *waiter = NULL;
+	take_out(waiter);
+	waiter->is_woken = true;
+	waiter->gift = gift;
+	loop_post(waiter->loop, on_message, waiter);
+}
+
+static bool
+accepts(const struct waiter *waiter, void *gift)
+{
+	return waiter->duty->accepts == NULL || waiter->duty->accepts(waiter->owner, gift);
+}
+
+bool
+waiter_wake_one(struct waiter_list *list, void *gift)
+{
+	bool is_taken = false;
 
 	pthread_mutex_lock(&list->lock);
-	if (!list_is_empty(&list->waiters)) {
-		waiter = list_entry(list->waiters.next, struct waiter, node);
-		list_remove(&waiter->node);
-		list->count--;
-		waiter->is_woken = true;
-		/* under the lock: who finds it woken knows that the message comes before any of its own */
-		loop_post(waiter->loop, on_message, waiter);
+	list_each(node, &list->waiters) {
+		struct waiter *waiter = list_entry(node, struct waiter, node);
+
+		if (!accepts(waiter, gift))
+			continue;
+		wake(waiter, gift);
+		is_taken = true;
+		break;
 	}
 	pthread_mutex_unlock(&list->lock);
-	return waiter != NULL;
+	return is_taken;
+}
+
+void
+waiter_wake_all(struct waiter_list *list)
+{
+	pthread_mutex_lock(&list->lock);
+	list_each(node, &list->waiters)
+		wake(list_entry(node, struct waiter, node), NULL);
+	pthread_mutex_unlock(&list->lock);
 }
 
 int
-waiter_count(struct waiter_list *list)
+waiter_count(const struct waiter_list *list)
 {
-	int count;
-
-	pthread_mutex_lock(&list->lock);
-	count = list->count;
-	pthread_mutex_unlock(&list->lock);
-	return count;
+	return atomic_load(&list->count);
 }

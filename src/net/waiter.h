@@ -8,6 +8,7 @@
 #define NET_WAITER_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "base/list.h"
@@ -18,29 +19,46 @@ struct waiter;
 struct waiter_list {
 	pthread_mutex_t lock;			/* held for a few instructions only */
 	struct list waiters;			/* oldest first */
-	int count;
-	void (*unclaimed)(void *owner);		/* what was handed out found nobody; on the waiter's loop */
+	atomic_int count;
+	void (*unclaimed)(void *owner, void *gift);	/* it found nobody; on the waiter's loop */
 	void *owner;
 };
 
-void waiter_list_init(struct waiter_list *list, void (*unclaimed)(void *owner), void *owner);
-/* Nobody may wait any more, and nothing handed out may be under way. */
+/* What a waiter has to say.  Constant. */
+struct waiter_duty {
+	/* On the waiter's loop, once, and ends the waiter: its slot is NULL by then. */
+	void (*on_wake)(void *owner, void *gift);
+	/*
+	 * Does it take what is handed out?  If not, the next one is asked.  On the thread that hands out,
+	 * under the list's lock: it may read of `owner` what does not change while it waits, and take the
+	 * gift for it.  NULL: it takes everything.
+	 */
+	bool (*accepts)(void *owner, void *gift);
+};
+
+void waiter_list_init(struct waiter_list *list, void (*unclaimed)(void *owner, void *gift), void *owner);
+/* Nobody may wait any more, and no gift may be under way. */
 void waiter_list_clear(struct waiter_list *list);
 
 /*
- * Waits at the end of the list.  on_wake(owner) is called on `loop`, once, and
- * ends the waiter: *slot is NULL by then.  *slot must stay in place meanwhile.
- * Who vanishes cancels: it need not be found by a number, as its loop's thread
- * alone ends it.  There is no deadline here: one of a login spans several
- * waits, so whoever waits has a timer of that loop, and cancels when it fires;
+ * Waits at the end of the list; `owner` is on_wake's, and *slot must stay in place meanwhile.  Who vanishes
+ * cancels: it need not be found by a number, as its loop's thread alone ends it.  There is no deadline here:
+ * one of a login spans several waits, so whoever waits has a timer of that loop, and cancels when it fires;
  * what was handed out in the same moment comes back like any other.
  */
-void waiter_add(struct waiter_list *list, struct loop *loop, void (*on_wake)(void *owner), void *owner,
+void waiter_add(struct waiter_list *list, struct loop *loop, const struct waiter_duty *duty, void *owner,
     struct waiter **slot);
 /* On the waiter's own loop; fine with *slot NULL.  False: a wake is under way, and goes to unclaimed. */
 bool waiter_cancel(struct waiter **slot);
-/* Hands out to the oldest; false: nobody waits.  From any thread. */
-bool waiter_wake_one(struct waiter_list *list);
-int waiter_count(struct waiter_list *list);
+bool waiter_is_woken(struct waiter *waiter);	/* likewise: is a wake under way? */
+/*
+ * Hands the gift to the oldest that accepts it; false: nobody does.  From any thread.  While it is under way
+ * the gift must keep the list alive; without one (NULL) nothing comes back to the list.
+ */
+bool waiter_wake_one(struct waiter_list *list, void *gift);
+/* All that wait now, without a gift. */
+void waiter_wake_all(struct waiter_list *list);
+/* Without a lock: who joins and then looks is seen by who gives room and then counts, or sees the room. */
+int waiter_count(const struct waiter_list *list);
 
 #endif

@@ -44,16 +44,19 @@ drop_endpoint(struct route *route)
 }
 
 static void
-on_slot(void *owner)
+on_slot(void *owner, void *gift)
 {
 	struct route *route = owner;
 	struct endpoint *waited = route->endpoint;
 
+	(void)gift;
 	/* the connection that was handed over has a reference of its own */
 	endpoint_put(&waited);
 	route->is_queued = false;
 	answer(route, route->endpoint);
 }
+
+static const struct waiter_duty slot_duty = { .on_wake = on_slot };
 
 static void
 on_time(struct loop_timer *timer)
@@ -89,7 +92,7 @@ take_or_wait(struct route *route, struct endpoint *endpoint)
 	int64_t until = queue_until(route, endpoint);
 
 	route->endpoint = endpoint;
-	if (endpoint_take_or_wait(endpoint, route->loop, on_slot, route, &route->waiter)) {
+	if (endpoint_take_or_wait(endpoint, route->loop, &slot_duty, route, &route->waiter)) {
 		answer(route, endpoint);
 		return;
 	}

@@ -37,10 +37,11 @@ binding_clear(void *value)
 
 /* A waiter has a reference; one that left with its wake under way gives it back here. */
 static void
-on_unclaimed(void *owner)
+on_unclaimed(void *owner, void *gift)
 {
-	struct affinity *affinity = owner;
+	struct affinity *affinity = gift;
 
+	(void)owner;
 	affinity_put(&affinity);
 }
 
@@ -153,11 +154,11 @@ rebind(struct memory *memory, struct binding *binding, const char *server)
 
 /* Waits until the sessions of older generations are gone.  The shard is locked: no wake is missed. */
 static void
-wait_unblocked(struct affinity_request *request, void (*on_unblocked)(void *owner))
+wait_unblocked(struct affinity_request *request, const struct waiter_duty *duty)
 {
 	struct memory *memory = memory_of(affinity_get(request->affinity));
 
-	waiter_add(&memory->blocked, request->loop, on_unblocked, request, &request->waiter);
+	waiter_add(&memory->blocked, request->loop, duty, request, &request->waiter);
 	affinity_wait(request);
 }
 
@@ -179,11 +180,14 @@ cancel(struct affinity_request *request)
 static void try_open(struct affinity_request *request);
 
 static void
-on_open_unblocked(void *owner)
+on_open_unblocked(void *owner, void *gift)
 {
+	(void)gift;
 	give_back(owner);
 	try_open(owner);
 }
+
+static const struct waiter_duty open_duty = { .on_wake = on_open_unblocked };
 
 static struct affinity_lease *
 lease_new(struct table_entry *entry, const struct affinity_request *request)
@@ -216,7 +220,7 @@ bind(struct affinity_request *request, struct table_entry *entry, enum affinity_
 		return true;
 	}
 	if (binding->old_leases > 0) {
-		wait_unblocked(request, on_open_unblocked);
+		wait_unblocked(request, &open_duty);
 		return false;
 	}
 	request->lease = lease_new(entry, request);
@@ -250,7 +254,7 @@ leave(struct memory *memory, struct binding *binding, struct affinity_lease *lea
 	if (lease->generation == binding->generation || --binding->old_leases > 0)
 		return;
 	for (int n = waiter_count(&memory->blocked); n > 0; n--)
-		waiter_wake_one(&memory->blocked);
+		waiter_wake_one(&memory->blocked, memory->blocked.owner);
 }
 
 static void
@@ -263,8 +267,12 @@ close_lease(struct affinity_lease *lease)
 	unlock(lease->affinity, lease->place, loop_now(lease->loop));
 }
 
+static void on_move_unblocked(void *owner, void *gift);
+
+static const struct waiter_duty move_duty = { .on_wake = on_move_unblocked };
+
 static void
-on_move_unblocked(void *owner)
+on_move_unblocked(void *owner, void *gift)
 {
 	struct affinity_request *request = owner;
 	struct memory *memory = memory_of(request->affinity);
@@ -272,6 +280,7 @@ on_move_unblocked(void *owner)
 	uint64_t mine = request->binding.generation;
 	bool is_over = true;
 
+	(void)gift;
 	give_back(request);
 	entry = table_lock(memory->bindings, request->user, loop_now(request->loop), false);
 	if (entry != NULL) {
@@ -280,7 +289,7 @@ on_move_unblocked(void *owner)
 		tell(binding, &request->binding);
 		is_over = binding->old_leases == 0;
 		if (!is_over)
-			wait_unblocked(request, on_move_unblocked);
+			wait_unblocked(request, &move_duty);
 		unlock_unchanged(memory, entry);
 	}
 	if (is_over)
@@ -306,7 +315,7 @@ move(struct affinity_request *request)
 	tell(binding, &request->binding);
 	is_over = binding->old_leases == 0;
 	if (!is_over)
-		wait_unblocked(request, on_move_unblocked);
+		wait_unblocked(request, &move_duty);
 	unlock(request->affinity, entry, now);
 	if (is_over)
 		affinity_answer(request, AFFINITY_BOUND);

@@ -193,12 +193,15 @@ struct guest {
 static int turns;		/* of the test that runs: guests have nothing else in common */
 
 static void
-on_guest(void *owner)
+on_guest(void *owner, void *gift)
 {
 	struct guest *guest = owner;
 
+	(void)gift;
 	guest->turn = ++turns;
 }
+
+static const struct waiter_duty guest_duty = { .on_wake = on_guest };
 
 static void
 stop(struct loop *loop, void *arg)
@@ -221,7 +224,7 @@ static bool
 arrive(struct guest *guest, struct endpoint *e, struct loop *loop)
 {
 	guest->e = e;
-	return endpoint_take_or_wait(e, loop, on_guest, guest, &guest->waiter);
+	return endpoint_take_or_wait(e, loop, &guest_duty, guest, &guest->waiter);
 }
 
 static void
@@ -337,13 +340,16 @@ struct race {
 };
 
 static void
-on_served(void *owner)
+on_served(void *owner, void *gift)
 {
 	struct race *race = owner;
 
+	(void)gift;
 	endpoint_release(race->e);
 	atomic_fetch_add(&race->served, 1);
 }
+
+static const struct waiter_duty served_duty = { .on_wake = on_served };
 
 static void
 ask(struct loop *loop, void *arg)
@@ -351,8 +357,8 @@ ask(struct loop *loop, void *arg)
 	struct race *race = arg;
 
 	atomic_fetch_add(&race->asking, 1);
-	if (endpoint_take_or_wait(race->e, loop, on_served, race, &race->waiter))
-		on_served(race);
+	if (endpoint_take_or_wait(race->e, loop, &served_duty, race, &race->waiter))
+		on_served(race, race->e);
 }
 
 static void *
@@ -425,16 +431,19 @@ leave(struct loop *loop, void *arg)
 }
 
 static void
-on_room(void *owner)
+on_room(void *owner, void *gift)
 {
 	struct visitor *visitor = owner;
 	struct house *house = visitor->crowd->house;
 	int inside = atomic_fetch_add(&house->inside, 1) + 1, most = atomic_load(&house->most_inside);
 
+	(void)gift;
 	while (inside > most && !atomic_compare_exchange_weak(&house->most_inside, &most, inside))
 		;
 	loop_post(visitor->crowd->loop, leave, visitor);
 }
+
+static const struct waiter_duty room_duty = { .on_wake = on_room };
 
 static void
 give_up(struct loop *loop, void *arg)
@@ -453,8 +462,8 @@ come(struct loop *loop, void *arg)
 {
 	struct visitor *visitor = arg;
 
-	if (endpoint_take_or_wait(visitor->crowd->house->e, loop, on_room, visitor, &visitor->waiter))
-		on_room(visitor);
+	if (endpoint_take_or_wait(visitor->crowd->house->e, loop, &room_duty, visitor, &visitor->waiter))
+		on_room(visitor, visitor->crowd->house->e);
 	else if (!visitor->is_patient && visitor->given_up < VISITS)
 		loop_post(loop, give_up, visitor);
 }
