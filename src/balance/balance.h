@@ -35,7 +35,7 @@ struct balance_key {
 	bool full_too;					/* to wait there: an endpoint without room will do */
 	bool alive_only;				/* not who is dead by its window, nor to wait there */
 	bool down_too;					/* nobody is up, and the pool panics */
-	/* Can it do what the client was promised?  NULL: nothing was promised. */
+	/* Can it do what the client was promised?  NULL: nothing was promised.  From any thread. */
 	bool (*keeps_promise)(struct endpoint *e, void *promise);
 	void *promise;
 };

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * endpoint.c: counting connections and handing them on.  Taking one is
- * lock-free; giving room and joining the queue happen under the endpoint's
+ * lock-free; giving room and joining its queue happen under the endpoint's
  * lock, so that nobody joins the queue just after the last room was given.
+ * For the service's queue, see waiter_count, room is counted in the one
+ * order of all atomics: who joins it sees the room, or is seen.
  */
 #include "balance/endpoint.h"
 
@@ -87,11 +89,12 @@ endpoint_set_addr(struct endpoint *e, const struct addr *addr)
 	if (!addr_equals(&e->addr, addr)) {
 		atomic_store_explicit(&e->capabilities_hash, 0, memory_order_relaxed);
 		window_lift(&e->window);
-		atomic_store_explicit(&e->dial_bound, 0, memory_order_relaxed);
+		atomic_store(&e->dial_bound, 0);
 		endpoint_let_in_locked(e);
 	}
 	e->addr = *addr;
 	pthread_mutex_unlock(&e->lock);
+	service_serve(e->service, e);
 }
 
 struct addr
@@ -108,13 +111,13 @@ endpoint_addr(struct endpoint *e)
 int
 endpoint_weight(const struct endpoint *e)
 {
-	return read_relaxed(&e->weight);
+	return atomic_load(&e->weight);
 }
 
 bool
 endpoint_is_down(const struct endpoint *e)
 {
-	return read_relaxed(&e->flags) != 0;
+	return atomic_load(&e->flags) != 0;
 }
 
 bool
@@ -123,10 +126,10 @@ endpoint_is_dead(const struct endpoint *e)
 	return read_relaxed(&e->dial_bound) == WINDOW_CLOSED;
 }
 
-void
-endpoint_send_away(struct endpoint *e)
+bool
+endpoint_is_in_maintenance(const struct endpoint *e)
 {
-	atomic_fetch_add_explicit(&e->era, 1, memory_order_relaxed);
+	return (atomic_load(&e->flags) & ENDPOINT_MAINTENANCE) != 0;
 }
 
 unsigned
@@ -138,9 +141,9 @@ endpoint_era(const struct endpoint *e)
 static bool
 may_dial(const struct endpoint *e)
 {
-	int bound = read_relaxed(&e->dial_bound);
+	int bound = atomic_load(&e->dial_bound);
 
-	return bound == 0 || read_relaxed(&e->dialling) < bound;
+	return bound == 0 || atomic_load(&e->dialling) < bound;
 }
 
 bool
@@ -149,20 +152,20 @@ endpoint_is_held(const struct endpoint *e)
 	return !may_dial(e);
 }
 
-static bool
-has_room(const struct endpoint *e)
+bool
+endpoint_has_room(const struct endpoint *e)
 {
-	int max = read_relaxed(&e->max_connections);
+	int max = atomic_load(&e->max_connections);
 
-	return (max == 0 || read_relaxed(&e->connections) < max) && may_dial(e);
+	return (max == 0 || atomic_load(&e->connections) < max) && may_dial(e);
 }
 
 struct load
 endpoint_load(struct endpoint *e)
 {
-	struct load load = { .connections = read_relaxed(&e->connections), .share = read_relaxed(&e->share) };
+	struct load load = { .connections = read_relaxed(&e->connections), .share = atomic_load(&e->share) };
 
-	if (!has_room(e))	/* else nobody waits, and the queue's lock is left alone */
+	if (!endpoint_has_room(e))	/* else nobody waits, and the queue's lock is left alone */
 		load.connections += waiter_count(&e->queue);
 	return load;
 }
@@ -172,7 +175,7 @@ endpoint_is_usable(struct endpoint *e, const struct balance_key *key)
 {
 	if (endpoint_weight(e) == 0 || (!key->down_too && endpoint_is_down(e)))
 		return false;
-	if (!key->full_too && !has_room(e))
+	if (!key->full_too && !endpoint_has_room(e))
 		return false;
 	if (key->alive_only && endpoint_is_dead(e))
 		return false;
@@ -201,7 +204,7 @@ count_in(struct endpoint *e)
 static void
 count_dialling(struct endpoint *e, int more)
 {
-	atomic_fetch_add_explicit(&e->dialling, more, memory_order_relaxed);
+	atomic_fetch_add(&e->dialling, more);
 }
 
 bool
@@ -239,7 +242,7 @@ pass_on(struct endpoint *e)
 		count_dialling(e, 1);
 		return true;
 	}
-	atomic_fetch_sub_explicit(&e->connections, 1, memory_order_relaxed);
+	atomic_fetch_sub(&e->connections, 1);
 	return false;
 }
 
@@ -253,8 +256,10 @@ give_back(struct endpoint *e, int was_dialling)
 	count_dialling(e, -was_dialling);
 	is_passed_on = pass_on(e);
 	pthread_mutex_unlock(&e->lock);
-	if (!is_passed_on)
-		endpoint_put(&e);
+	if (is_passed_on)
+		return;
+	service_serve(e->service, e);
+	endpoint_put(&e);
 }
 
 void
@@ -284,9 +289,10 @@ void
 endpoint_set_max_connections(struct endpoint *e, int max)
 {
 	pthread_mutex_lock(&e->lock);
-	atomic_store_explicit(&e->max_connections, max, memory_order_relaxed);
+	atomic_store(&e->max_connections, max);
 	endpoint_let_in_locked(e);
 	pthread_mutex_unlock(&e->lock);
+	service_serve(e->service, e);
 }
 
 void

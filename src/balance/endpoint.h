@@ -64,7 +64,7 @@ struct endpoint {
 	atomic_int error_limit;		/* see endpoint_set_observed */
 	atomic_int errors;		/* in a row */
 	atomic_bool is_suspected;	/* health has not been told yet */
-	struct waiter_list queue;	/* who waits for room: for one of max_connections, and to dial */
+	struct waiter_list queue;	/* who waits for room here, and nowhere else */
 	pthread_mutex_t lock;		/* of the next four; also held to give room and to join the queue */
 	struct window window;
 	struct addr addr;
@@ -75,6 +75,7 @@ struct endpoint {
 	struct list machine_node;	/* under the machine's lock, as what follows: endpoint_state.c's */
 	struct standing health, admin;
 	int passed, wanted;
+	bool stays_when_down;		/* its sessions do: `on_down keep` */
 	int slow_start_ms, ramp_ms;	/* of recoveries to come, and of the one under way (0: none) */
 	int64_t ramp_from;		/* clock_ms */
 	struct endpoint_counters counters[];	/* one a worker */
@@ -82,7 +83,7 @@ struct endpoint {
 
 extern const struct metric_table endpoint_metrics;	/* of struct endpoint */
 
-/* A moment's load, read once.  Who waits in the queue counts as a connection. */
+/* A moment's load, read once.  Who waits in its queue counts as a connection. */
 struct load {
 	int connections, share;
 };
@@ -99,8 +100,9 @@ void endpoint_set_max_connections(struct endpoint *e, int max);	/* more room goe
 bool endpoint_is_down(const struct endpoint *e);	/* or in maintenance: its users go elsewhere */
 bool endpoint_is_dead(const struct endpoint *e);	/* by its window: nobody may try it now */
 bool endpoint_is_held(const struct endpoint *e);	/* likewise, or nobody more than do now */
-void endpoint_send_away(struct endpoint *e);		/* begins an era: its sessions are to go */
-unsigned endpoint_era(const struct endpoint *e);
+bool endpoint_is_in_maintenance(const struct endpoint *e);
+unsigned endpoint_era(const struct endpoint *e);	/* see endpoint_send_away */
+bool endpoint_has_room(const struct endpoint *e);	/* to be taken, and to dial */
 
 struct load endpoint_load(struct endpoint *e);
 int endpoint_weight(const struct endpoint *e);		/* 0: takes no new sessions */
@@ -118,7 +120,7 @@ bool endpoint_take(struct endpoint *e);
  */
 bool endpoint_take_or_wait(struct endpoint *e, struct loop *loop, const struct waiter_duty *duty,
     void *owner, struct waiter **slot);
-/* Gives a connection and its reference back: to the oldest in the queue, where somebody waits. */
+/* Gives a connection and its reference back: to the oldest in its queue, else to that of its service's. */
 void endpoint_release(struct endpoint *e);
 void endpoint_give_up(struct endpoint *e);	/* the same for one whose try has no outcome */
 /* There may be more room: lets in who waits for it.  Under the lock. */

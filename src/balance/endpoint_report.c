@@ -47,7 +47,7 @@ struct change {
 static void
 use_window(struct endpoint *e)
 {
-	atomic_store_explicit(&e->dial_bound, window_bound(&e->window), memory_order_relaxed);
+	atomic_store(&e->dial_bound, window_bound(&e->window));
 	endpoint_let_in_locked(e);
 }
 
@@ -84,9 +84,10 @@ settle(struct endpoint *e, enum endpoint_verdict verdict, int64_t took_ms)
 	change.to = e->window.state;
 	change.dead_ms = e->window.dead_ms;
 	change.dead_until = e->window.dead_until;
-	atomic_fetch_sub_explicit(&e->dialling, 1, memory_order_relaxed);
+	atomic_fetch_sub(&e->dialling, 1);
 	use_window(e);
 	pthread_mutex_unlock(&e->lock);
+	service_serve(e->service, e);
 	return change;
 }
 
@@ -136,6 +137,7 @@ endpoint_set_observed(struct endpoint *e, int error_limit)
 		use_window(e);
 	}
 	pthread_mutex_unlock(&e->lock);
+	service_serve(e->service, e);
 }
 
 void
@@ -145,6 +147,7 @@ endpoint_tick(struct endpoint *e, int64_t now)
 	if (window_tick(&e->window, now))
 		use_window(e);
 	pthread_mutex_unlock(&e->lock);
+	service_serve(e->service, e);
 }
 
 void
@@ -154,6 +157,7 @@ endpoint_reopen(struct endpoint *e)
 	if (window_reopen(&e->window, clock_ms()))
 		use_window(e);
 	pthread_mutex_unlock(&e->lock);
+	service_serve(e->service, e);
 }
 
 const char *

@@ -5,6 +5,9 @@
 #include "balance/endpoint_report.h"
 #include "base/clock.h"
 
+/* Global, since those who send sessions away stand further up; constant while threads run. */
+static const struct away_observer *observer;
+
 enum { PERCENT = 100 };
 
 static enum admin_state
@@ -43,34 +46,67 @@ share_of(const struct endpoint *e, int weight)
 	return share > ENDPOINT_SHARE_MAX ? ENDPOINT_SHARE_MAX : share;
 }
 
-static bool
-store(atomic_int *field, int value)
+void
+endpoint_observe_away(const struct away_observer *new_observer)
 {
-	bool is_new = atomic_load_explicit(field, memory_order_relaxed) != value;
-
-	if (is_new)
-		atomic_store_explicit(field, value, memory_order_relaxed);
-	return is_new;
+	observer = new_observer;
 }
 
 void
-endpoint_refresh_locked(struct endpoint *e)
+endpoint_send_away(struct endpoint *e)
 {
-	enum admin_state admin = strictest(e);
-	int weight = admin == ADMIN_READY ? e->machine->weight : 0;
+	atomic_fetch_add(&e->era, 1);
+	if (observer != NULL)
+		observer->on_away(e, observer->owner);
+}
+
+static int
+flags_of(const struct endpoint *e, enum admin_state admin)
+{
 	int flags = 0;
-	bool is_new;
 
 	if (e->health.state == HEALTH_DOWN || e->health.state == HEALTH_UNRESOLVED ||
 	    e->machine->agent_down.state != 0)
 		flags |= ENDPOINT_DOWN;
 	if (admin == ADMIN_MAINTENANCE)
 		flags |= ENDPOINT_MAINTENANCE;
-	is_new = store(&e->weight, weight);
-	is_new |= store(&e->share, (int)share_of(e, weight));
-	is_new |= store(&e->flags, flags);
-	if (is_new)
+	return flags;
+}
+
+/* It takes sessions and did not, or the other way round, which lets others in where all are down. */
+static void
+tell_waiting(struct endpoint *e, bool is_down_now)
+{
+	if (is_down_now)
+		waiter_wake_all(&e->queue);
+	service_wake(e->service);
+}
+
+void
+endpoint_refresh_locked(struct endpoint *e)
+{
+	enum admin_state admin = strictest(e);
+	int weight = admin == ADMIN_READY ? e->machine->weight : 0, flags = flags_of(e, admin);
+	int old_weight = atomic_exchange(&e->weight, weight);
+	int share = (int)share_of(e, weight), old_share = atomic_exchange(&e->share, share);
+	int old_flags = atomic_exchange(&e->flags, flags);
+	int leave_for = ENDPOINT_MAINTENANCE | (e->stays_when_down ? 0 : ENDPOINT_DOWN);
+
+	if (weight != old_weight || share != old_share || flags != old_flags)
 		service_changed(e->service);
+	if ((flags & ~old_flags & leave_for) != 0)
+		endpoint_send_away(e);
+	if (!e->is_adhoc && (flags != old_flags || (weight == 0) != (old_weight == 0) ||
+	    (share == 0) != (old_share == 0)))
+		tell_waiting(e, flags != 0 && old_flags == 0);
+}
+
+void
+endpoint_set_on_down(struct endpoint *e, bool sends_away)
+{
+	pthread_mutex_lock(&e->machine->lock);
+	e->stays_when_down = !sends_away;
+	pthread_mutex_unlock(&e->machine->lock);
 }
 
 bool

@@ -42,13 +42,31 @@ bool endpoint_set_health(struct endpoint *e, enum health_state state, const char
 void endpoint_set_progress(struct endpoint *e, int passed, int wanted);	/* towards the other state */
 bool endpoint_set_admin(struct endpoint *e, enum admin_state state, const char *why);
 void endpoint_set_slow_start(struct endpoint *e, int ms);	/* of recoveries from now on; 0: none */
+/* Whether sessions go when it goes down, as they do when it comes into maintenance: endpoint_send_away. */
+void endpoint_set_on_down(struct endpoint *e, bool sends_away);
 /* Takes a step of the slow start; true: more are to come. */
 bool endpoint_ramp(struct endpoint *e);
 void endpoint_read(struct endpoint *e, struct endpoint_facts *out);
 
+/* Begins an era: the sessions of those before are to go. */
+void endpoint_send_away(struct endpoint *e);
+
+/* Who sees to it that they go. */
+struct away_observer {
+	/* From any thread, under the machine's lock: it posts a message, and asks the endpoint nothing. */
+	void (*on_away)(struct endpoint *e, void *owner);
+	void *owner;
+};
+
+/* Before the first thread starts, and again only when the last one has ended; NULL: nobody observes. */
+void endpoint_observe_away(const struct away_observer *observer);
+
 const char *health_state_text(enum health_state state);		/* "up", "unresolved" */
 
-/* machine.c's: under the machine's lock, the numbers that balancers read are made anew. */
+/*
+ * machine.c's: under the machine's lock, the numbers that balancers read are made anew.  Who waits for an
+ * endpoint hears of it, for the order of locks see service.h; who waits for one that is down chooses anew.
+ */
 void endpoint_refresh_locked(struct endpoint *e);
 
 #endif

@@ -212,6 +212,7 @@ pool_commit(struct pool *pool)
 		struct addr addr = pool_server_addr(pool, server);
 
 		endpoint_set_addr(e, &addr);
+		endpoint_set_on_down(e, pool->options.on_down == ON_DOWN_CLOSE);
 		machine_configure(e->machine, (int)server->weight, (enum admin_state)server->state);
 		endpoint_set_slow_start(e, (int)pool->options.slow_start.ms);
 		endpoint_set_max_connections(e, (int)pool->options.max_connections);
@@ -273,4 +274,18 @@ pool_pick(const struct pool *pool, int worker, const struct balance_key *key)
 
 	roster_put(&roster);
 	return e;
+}
+
+bool
+pool_may_use(const struct pool *pool, const struct endpoint *e)
+{
+	struct roster *roster;
+	bool panics;
+
+	if (!endpoint_is_down(e) || !pool->options.panic || endpoint_is_in_maintenance(e))
+		return !endpoint_is_down(e);
+	roster = service_roster(pool->service);
+	panics = roster_panics(roster);
+	roster_put(&roster);
+	return panics;
 }

@@ -33,6 +33,8 @@ struct server_tls {			/* server_tls MODE { … } */
 	struct string_list pin;
 };
 
+enum on_down { ON_DOWN_CLOSE, ON_DOWN_KEEP };
+
 /* What a farm may say for its pools, and a pool for itself. */
 struct pool_options {
 	int balance;			/* BALANCER_... of balance.h */
@@ -44,7 +46,8 @@ struct pool_options {
 	const char *master_user, *master_password_file;
 	int64_t retries, max_connections, hash_balance_factor;
 	struct duration slow_start;
-	bool panic, observe;
+	int on_down;			/* enum on_down */
+	bool panic, observe, vital;
 	int64_t error_limit;
 	struct conf_list checks;	/* struct check_settings; none only where no configuration was read */
 };
@@ -113,6 +116,8 @@ const char *pool_check_password(const struct pool *pool, const struct check_sett
 struct endpoint *pool_find(const struct pool *pool, const char *server);
 /* The ad-hoc endpoint of a host that none of its endpoints has: one reference.  From any thread. */
 struct endpoint *pool_adhoc(const struct pool *pool, const struct addr *addr);
+/* Not down, nor in maintenance; or health does not count, as the pool panics. */
+bool pool_may_use(const struct pool *pool, const struct endpoint *e);
 struct endpoint *pool_pick(const struct pool *pool, int worker, const struct balance_key *key);
 
 #endif

@@ -81,6 +81,8 @@ static const struct block server_tls_block = {
 	.help = "How connections to the servers are encrypted.",
 };
 
+static const struct choice on_down_words[] = { { "close", ON_DOWN_CLOSE }, { "keep", ON_DOWN_KEEP }, { 0 } };
+
 static const struct directive option_directives[] = {
 	CONF_CHOICE(struct pool_options, balance, "by protocol: user for mailboxes, else leastconn", balances,
 	    CONF_COMPUTED,
@@ -131,13 +133,15 @@ static const struct directive option_directives[] = {
 	    "user`, at the same one after a second.  0: it fails at once."),
 	CONF_DURATION(struct pool_options, queue_timeout, "by protocol", "0s", "1h",
 	    CONF_COMPUTED,
-	    "How long a session waits for room where all servers have `max_connections`.  0s: not at all."),
+	    "How long a session waits where all servers have `max_connections`, or none takes sessions at "
+	    "all, before its client is told to come later.  0s: not at all."),
 	CONF_DURATION(struct pool_options, close_spread, "30s", "0s", "1h", 0,
-	    "When sessions are told to go, at a stop or because their pool was dropped, they are told over "
-	    "this time, so that clients do not all connect again in one second; those in IDLE go first."),
+	    "When sessions are told to go, at a stop, because their pool was dropped or for their server's "
+	    "state, they are told over this time, so that clients do not all connect again in one second; "
+	    "those in IDLE go first."),
 	CONF_NUMBER(struct pool_options, max_connections, "0", "0", "1000000", 0,
-	    "Connections to one server at once, those of this pool; who comes later waits in the order of "
-	    "coming.  0: no bound."),
+	    "Connections to one server at once, those of this pool.  Who comes later waits in the order of "
+	    "coming: for room at any server, or, with `balance user`, at the user's.  0: no bound."),
 	CONF_DURATION(struct pool_options, slow_start, "0s", "0s", "1h", 0,
 	    "Over which time a server that was down gets its whole share of new sessions again, beginning "
 	    "with a hundredth.  Choices by a hash (`user`, `source`), and `first`, know no slow start."),
@@ -149,6 +153,15 @@ static const struct directive option_directives[] = {
 	    "Meanwhile logins wait with `balance user`, else sessions go to other servers."),
 	CONF_NUMBER(struct pool_options, error_limit, "10", "1", "1000000", 0,
 	    "When so many sessions in a row have failed at a server, it is checked at once."),
+	CONF_CHOICE(struct pool_options, on_down, "close", on_down_words, 0,
+	    "What becomes of the sessions of a server that goes down.  `close`: they are told to go, over "
+	    "`close_spread`, as they are where a server comes into maintenance; those that wait for its "
+	    "words are cut off ten seconds after their time.  `keep`: they stay, as long as server and "
+	    "client do."),
+	CONF_BOOL(struct pool_options, vital, "yes", 0,
+	    "With `affinity`: whether a server that is down in this pool is down for the users who are bound "
+	    "to it.  With `no` they stay bound there, logins to this pool wait and are then told to come "
+	    "later, and the other pools go on."),
 	CONF_BOOL(struct pool_options, panic, "no", 0,
 	    "Where every server is down: choose among them as if none were, since it may be the checks that "
 	    "are wrong.  With `no`, clients wait and are then told to come later."),

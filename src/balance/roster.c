@@ -147,14 +147,56 @@ is_anybody_up(const struct roster *roster)
 	return false;
 }
 
+bool
+roster_panics(const struct roster *roster)
+{
+	return roster->may_panic && !is_anybody_up(roster);
+}
+
 struct endpoint *
 roster_pick(const struct roster *roster, int worker, const struct balance_key *key)
 {
 	struct endpoint *e = pick(roster, worker, key);
 	struct balance_key panic = *key;
 
-	if (e != NULL || !roster->may_panic || is_anybody_up(roster))
+	if (e != NULL || !roster_panics(roster))
 		return e;
 	panic.down_too = true;
 	return pick(roster, worker, &panic);
+}
+
+static bool
+has_member(const struct tier *tier, const struct endpoint *e)
+{
+	for (size_t i = 0; i < tier->count; i++)
+		if (tier->endpoints[i] == e)
+			return true;
+	return false;
+}
+
+static bool
+has_usable(const struct tier *tier, const struct balance_key *key)
+{
+	for (size_t i = 0; i < tier->count; i++)
+		if (endpoint_is_usable(tier->endpoints[i], key))
+			return true;
+	return false;
+}
+
+bool
+roster_may_pick(const struct roster *roster, struct endpoint *e, const struct balance_key *key)
+{
+	struct balance_key any = *key;
+
+	any.full_too = true;
+	any.down_too = roster_panics(roster);
+	if (!endpoint_is_usable(e, &any))
+		return false;
+	for (size_t i = 0; i < roster->tier_count; i++) {
+		if (has_member(&roster->tiers[i], e))
+			return true;
+		if (has_usable(&roster->tiers[i], &any))
+			break;
+	}
+	return false;
 }

@@ -55,5 +55,9 @@ bool tier_is_down(const struct tier *tier);
 struct endpoint *roster_find(const struct roster *roster, const char *server);	/* by its name */
 /* The first tier that has somebody who is up, not dead and was not tried decides, unless it is full. */
 struct endpoint *roster_pick(const struct roster *roster, int worker, const struct balance_key *key);
+/* Nobody is up, and then health does not count. */
+bool roster_panics(const struct roster *roster);
+/* May roster_pick choose this one for the key, whether it is full or not?  From any thread. */
+bool roster_may_pick(const struct roster *roster, struct endpoint *e, const struct balance_key *key);
 
 #endif

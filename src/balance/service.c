@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* service.c: a few atomic numbers that a pool's sessions share. */
+/* service.c: a few atomic numbers that a pool's sessions share, and the queue of those who want to. */
 #include "balance/service.h"
 
+#include "balance/endpoint.h"
 #include "balance/roster.h"
 #include "base/xalloc.h"
+
+static void
+on_unclaimed(void *owner, void *gift)
+{
+	(void)owner;
+	endpoint_give_up(gift);
+}
 
 struct service *
 service_new(const char *name)
@@ -12,6 +20,8 @@ service_new(const char *name)
 
 	service->name = xstrdup(name);
 	atomic_init(&service->references, 1);
+	waiter_list_init(&service->queue, on_unclaimed, service);
+	waiter_list_init(&service->hopefuls, NULL, service);
 	pthread_mutex_init(&service->lock, NULL);
 	return service;
 }
@@ -32,6 +42,8 @@ service_put(struct service **service)
 	if (s == NULL || atomic_fetch_sub_explicit(&s->references, 1, memory_order_acq_rel) > 1)
 		return;
 	roster_put(&s->roster);
+	waiter_list_clear(&s->queue);
+	waiter_list_clear(&s->hopefuls);
 	pthread_mutex_destroy(&s->lock);
 	xfree(s->name);
 	xfree(s);
@@ -82,17 +94,55 @@ service_set_roster(struct service *service, struct roster *roster)
 	service->roster = roster;
 	pthread_mutex_unlock(&service->lock);
 	service_changed(service);
+	service_wake(service);
 	roster_put(&before);
 }
 
 void
 service_changed(struct service *service)
 {
-	atomic_fetch_add_explicit(&service->changes, 1, memory_order_release);
+	atomic_fetch_add(&service->changes, 1);
 }
 
 unsigned
 service_changes(const struct service *service)
 {
-	return atomic_load_explicit(&service->changes, memory_order_acquire);
+	return atomic_load(&service->changes);
+}
+
+/* Under the lock. */
+static bool
+serve(struct service *service, struct endpoint *e)
+{
+	bool is_given = false;
+
+	while (waiter_count(&service->queue) > 0 && endpoint_has_room(e) && endpoint_load(e).share > 0 &&
+	    waiter_wake_one(&service->queue, e))
+		is_given = true;
+	return is_given;
+}
+
+bool
+service_serve(struct service *service, struct endpoint *e)
+{
+	bool is_given;
+
+	if (waiter_count(&service->queue) == 0)
+		return false;
+	pthread_mutex_lock(&service->lock);
+	is_given = service->roster != NULL && serve(service, e);
+	pthread_mutex_unlock(&service->lock);
+	return is_given;
+}
+
+void
+service_wake(struct service *service)
+{
+	waiter_wake_all(&service->hopefuls);
+	if (waiter_count(&service->queue) == 0)
+		return;
+	pthread_mutex_lock(&service->lock);
+	for (size_t i = 0; service->roster != NULL && i < service->roster->count; i++)
+		serve(service, service->roster->endpoints[i]);
+	pthread_mutex_unlock(&service->lock);
 }

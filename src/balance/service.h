@@ -8,7 +8,11 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 
+#include "net/waiter.h"
+
+struct endpoint;
 struct roster;
 
 struct service {
@@ -18,6 +22,12 @@ struct service {
 	atomic_int close_spread_ms;	/* the time over which sessions are told so */
 	atomic_uint changes;		/* of what balancers read of its endpoints, and of the roster */
 	int users;			/* pools of configurations that have it: control's */
+	/*
+	 * Who is sent to any endpoint that has room: the gift, which they take for themselves as they accept
+	 * it.  Gifts are handed out under the lock, so that who accepts may look at the roster.
+	 */
+	struct waiter_list queue;
+	struct waiter_list hopefuls;	/* who finds no endpoint that is up: to choose anew, without a gift */
 	pthread_mutex_t lock;		/* of what follows */
 	struct roster *roster;		/* one reference; NULL: no configuration has it */
 };
@@ -36,5 +46,19 @@ struct roster *service_roster(struct service *service);
 void service_set_roster(struct service *service, struct roster *roster);	/* takes the reference */
 void service_changed(struct service *service);		/* what balancers remember is to be made anew */
 unsigned service_changes(const struct service *service);
+
+/*
+ * The order of locks: a machine's, the service's, its queue's, that of a promise (balance.h), the endpoint's,
+ * its queue's.  Who holds one takes only later ones, and puts back no last reference.
+ */
+
+/* An endpoint may have room: hands it out, the oldest first; true: somebody got some. */
+bool service_serve(struct service *service, struct endpoint *e);
+/*
+ * Endpoints came, went, or take sessions and did not, or the other way round: who waits is served by those
+ * that have room now, or chooses anew.  After service_changed: who joins the hopefuls looks whether it has
+ * counted on since they looked for an endpoint.
+ */
+void service_wake(struct service *service);
 
 #endif

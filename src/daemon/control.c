@@ -119,6 +119,17 @@ open_first(struct control *control, bool in_background, struct conf_problems *pr
 	return control->current != NULL;
 }
 
+/* From any thread; the workers are there as long as endpoints are told anything. */
+static void
+on_away(struct endpoint *e, void *owner)
+{
+	const struct control *control = owner;
+
+	(void)e;
+	for (int i = 0; i < control->assets.threads; i++)
+		worker_send_away(control->workers[i]);
+}
+
 static bool
 start_threads(struct control *control, struct error *error)
 {
@@ -134,6 +145,8 @@ start_threads(struct control *control, struct error *error)
 		control->workers[i] = worker_new(i, control->loop, log_salt, drain_worker_empty);
 		control->workers[i]->owner = control;
 	}
+	control->away = (struct away_observer){ .on_away = on_away, .owner = control };
+	endpoint_observe_away(&control->away);
 	control->threads = threads_start(control->workers, count, error);
 	return control->threads != NULL;
 }
@@ -179,6 +192,7 @@ close_all(struct control *control)
 
 	if (root != NULL)
 		pid_file_remove(root->pid_file, &control->pid_fd);
+	endpoint_observe_away(NULL);
 	/* before the loops that its threads post to */
 	thread_pool_free(&control->assets.hashing);
 	for (int i = 0; control->workers != NULL && i < control->assets.threads; i++)

@@ -6,6 +6,7 @@
 #ifndef DAEMON_CONTROL_H
 #define DAEMON_CONTROL_H
 
+#include "balance/endpoint_state.h"
 #include "daemon/generation.h"
 #include "daemon/signals.h"
 #include "daemon/threads.h"
@@ -28,6 +29,7 @@ struct control {
 	struct worker **workers;		/* assets.threads of them */
 	struct threads *threads;
 	struct observe *observe;		/* what sessions tell of the servers */
+	struct away_observer away;		/* has the workers look who is to leave */
 	struct signals signals;
 	struct loop_timer upkeep;		/* files are looked at, ticket keys rotate */
 	int64_t tickets_at;			/* when their keys are to rotate, as loop_now */

@@ -62,6 +62,7 @@ free_way(struct leg *leg)
 	affinity_cancel(&way->binding);
 	endpoint_put(&way->wanted);
 	route_cancel(&way->route);
+	offer_put(&way->offer);
 	credentials_wipe(&way->credentials);
 	xfree(way->mailbox);
 	xfree(way->server);
@@ -190,6 +191,7 @@ on_routed(struct route *route, struct endpoint *endpoint, void *owner)
 			leg_give_up(leg, route->why);
 		return;
 	}
+	leg->era = endpoint_era(endpoint);
 	plan_fill(leg, endpoint);
 	leg->back = xcalloc(1, sizeof(*leg->back));
 	back_start(leg->back, loop_of(leg), &leg->way->plan, on_back, leg);
@@ -204,9 +206,24 @@ on_queued(struct route *route, void *owner)
 	leg->on_event(leg, LEG_QUEUED);
 }
 
+static void
+on_anew(struct route *route, void *owner)
+{
+	(void)route;
+	placement_again(owner);
+}
+
+static bool
+keeps_promise(struct endpoint *endpoint, void *promise)
+{
+	const struct leg_way *way = promise;
+
+	return offer_is_kept(way->offer, endpoint, way->pool);
+}
+
 /* Time that was spent stays spent. */
-void
-leg_route(struct leg *leg, struct endpoint *fixed)
+static void
+prepare_route(struct leg *leg, struct endpoint *fixed)
 {
 	struct leg_way *way = leg->way;
 
@@ -216,12 +233,29 @@ leg_route(struct leg *leg, struct endpoint *fixed)
 		.user = way->key,
 		.client = &leg->session->identity.client,
 		.fixed = fixed,
+		.keeps_promise = way->offer != NULL ? keeps_promise : NULL,
+		.promise = way,
 		.deadline = way->route.deadline,
+		.queue_until = way->route.queue_until,
 		.on_routed = on_routed,
 		.on_queued = on_queued,
+		.on_anew = on_anew,
 		.owner = leg,
 	};
-	route_start(&way->route);
+}
+
+void
+leg_route(struct leg *leg, struct endpoint *fixed)
+{
+	prepare_route(leg, fixed);
+	route_start(&leg->way->route);
+}
+
+void
+leg_await(struct leg *leg, const char *why)
+{
+	prepare_route(leg, NULL);
+	route_await(&leg->way->route, leg->way->changes, why);
 }
 
 bool

@@ -19,6 +19,7 @@
 #include "state/affinity.h"
 
 struct leg;
+struct offer;
 struct session;
 
 enum leg_event {
@@ -48,6 +49,7 @@ struct leg_way {
 	bool is_judged_by_server;		/* until its OK nobody knows that it is the user */
 	bool wants_capabilities;		/* the client is to be told anew what the server can do */
 	unsigned wishes;			/* of dial_order */
+	struct offer *offer;			/* what the client was told: one reference; or NULL */
 
 	struct affinity_request binding;
 	struct endpoint *wanted;		/* what it asks for; one reference, or NULL */
@@ -56,6 +58,7 @@ struct leg_way {
 	struct back_plan plan;
 	struct back_plan_tls tls;
 	const char *why;			/* of LEG_UNAVAILABLE */
+	unsigned changes;			/* of the service, before a server was looked for */
 	bool is_redirected, is_placed_anew;
 };
 
@@ -65,6 +68,7 @@ struct leg {
 	struct leg_way *way;			/* NULL once settled */
 	struct back *back;			/* NULL: none is dialled yet, or at the moment */
 	struct endpoint *endpoint;		/* taken, one reference; NULL before LEG_READY */
+	unsigned era;				/* of the endpoint, when it was taken */
 	struct affinity_lease *lease;		/* of a user who is bound; or NULL */
 	leg_callback *on_event;
 };
@@ -84,6 +88,7 @@ void leg_log(const struct leg *leg, int level, const char *format, ...)	/* sessi
 
 /* For placement.c.  The leg may be gone when these return.  leg_route takes the reference; NULL: any. */
 void leg_route(struct leg *leg, struct endpoint *fixed);
+void leg_await(struct leg *leg, const char *why);	/* for a server: then it is placed anew */
 void leg_succeed(struct leg *leg);
 void leg_give_up(struct leg *leg, const char *why);
 void leg_drop_back(struct leg *leg);		/* closes it, if there is one */

@@ -264,6 +264,7 @@ make_leg(struct session *s, const struct auth_answer *answer, struct pool *pool,
 	way->server = answer->server != NULL ? xstrdup(answer->server) : NULL;
 	way->is_judged_by_server = answer->verdict == AUTH_BY_SERVER;
 	way->wishes = login->dialogue.wishes;
+	way->offer = offer_hold(login->offer);
 	way->wants_capabilities = login->dialogue.asked_capabilities;
 	take_names(s, answer);
 	login->is_repeatable = is_repeatable(s, answer);

@@ -2,6 +2,9 @@
 /* offer.c: the lists of what is offered, one a listener, made anew when a server was seen to change. */
 #include "session/offer.h"
 
+#include <pthread.h>
+#include <string.h>
+
 #include "auth/auth.h"
 #include "balance/endpoint.h"
 #include "balance/pool.h"
@@ -11,6 +14,15 @@
 #include "session/back.h"
 #include "session/plan.h"
 
+enum { VERDICTS = 64 };		/* remembered at once; servers mostly announce the same */
+
+/* Whether a list of capabilities has all that was offered, by its hash. */
+struct verdict {
+	uint64_t hash;			/* endpoint_capabilities_hash; 0: none */
+	bool has_all;
+	unsigned mechanisms;		/* that came with the list */
+};
+
 struct offer {
 	struct list node;				/* in its worker's offers; its own reference */
 	const struct listener_settings *settings;	/* only compared once the offer left the worker */
@@ -18,6 +30,10 @@ struct offer {
 	int references;
 	struct buf list;
 	unsigned mechanisms;
+	struct buf promise;				/* the list without what the proxy does itself */
+	unsigned promised_mechanisms;			/* those of them that clients are told */
+	pthread_mutex_t lock;				/* of what follows */
+	struct verdict verdicts[VERDICTS];
 };
 
 static uint64_t
@@ -73,6 +89,19 @@ take_learned(const struct pool *pool, bool *learned, struct buf *list, unsigned 
 	return is_first ? unseen : mechanisms;
 }
 
+/* In the words of an intersection, so that others can be compared with it. */
+static void
+promise(struct offer *offer)
+{
+	struct buf passed = { 0 };
+
+	capability_pass(buf_slice(&offer->list), offer->settings->proto, &passed);
+	buf_append_slice(&offer->promise, buf_slice(&passed));
+	capability_intersect(&offer->promise, buf_slice(&passed));
+	buf_clear(&passed);
+	offer->promised_mechanisms = offer->mechanisms & auth_mechanisms(&offer->settings->auth);
+}
+
 static struct offer *
 offer_new(const struct listener_settings *settings, uint64_t hash)
 {
@@ -95,6 +124,8 @@ offer_new(const struct listener_settings *settings, uint64_t hash)
 	if (!learned)
 		buf_append_text(&offer->list,
 		    settings->announced != NULL ? settings->announced : settings->proto->capability_floor);
+	pthread_mutex_init(&offer->lock, NULL);
+	promise(offer);
 	return offer;
 }
 
@@ -128,11 +159,21 @@ offer_get(struct worker *worker, const struct listener_settings *settings)
 	return offer;
 }
 
+struct offer *
+offer_hold(struct offer *offer)
+{
+	if (offer != NULL)
+		offer->references++;
+	return offer;
+}
+
 void
 offer_put(struct offer **offer)
 {
 	if (*offer != NULL && --(*offer)->references == 0) {
 		buf_clear(&(*offer)->list);
+		buf_clear(&(*offer)->promise);
+		pthread_mutex_destroy(&(*offer)->lock);
 		xfree(*offer);
 	}
 	*offer = NULL;
@@ -167,6 +208,49 @@ offer_is_poorer(struct endpoint *endpoint, const struct back *back)
 	buf_clear(&seen);
 	buf_clear(&known);
 	return is_poorer;
+}
+
+static bool
+is_same(struct slice a, struct slice b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+static struct verdict
+judge(const struct offer *offer, struct endpoint *endpoint, uint64_t hash)
+{
+	struct verdict verdict = { .hash = hash };
+	struct buf its = { 0 }, common = { 0 };
+
+	verdict.mechanisms = endpoint_capabilities(endpoint, &its);
+	buf_append_slice(&common, buf_slice(&offer->promise));
+	capability_intersect(&common, buf_slice(&its));
+	verdict.has_all = is_same(buf_slice(&common), buf_slice(&offer->promise));
+	/* another list came meanwhile: this once it is judged by that one */
+	if (endpoint_capabilities_hash(endpoint) != hash)
+		verdict.hash = 0;
+	buf_clear(&its);
+	buf_clear(&common);
+	return verdict;
+}
+
+bool
+offer_is_kept(struct offer *offer, struct endpoint *endpoint, const struct pool *pool)
+{
+	uint64_t hash = endpoint_capabilities_hash(endpoint);
+	struct verdict *known = &offer->verdicts[hash % VERDICTS], verdict;
+	unsigned wanted = offer->promised_mechanisms;
+
+	if (hash == 0)
+		return true;
+	pthread_mutex_lock(&offer->lock);
+	verdict = *known;
+	if (verdict.hash != hash) {
+		verdict = judge(offer, endpoint, hash);
+		*known = verdict;
+	}
+	pthread_mutex_unlock(&offer->lock);
+	return verdict.has_all && (plan_mechanisms(pool, verdict.mechanisms) & wanted) == wanted;
 }
 
 void

@@ -14,13 +14,20 @@
 struct back;
 struct endpoint;
 struct offer;
+struct pool;
 
 /* The list as it is now, with one reference more. */
 struct offer *offer_get(struct worker *worker, const struct listener_settings *settings);
+struct offer *offer_hold(struct offer *offer);		/* one reference more; fine with NULL */
 void offer_put(struct offer **offer);
 struct slice offer_list(const struct offer *offer);
 /* Those that the way to the servers leaves, whoever judges them: bits of mechanism.h. */
 unsigned offer_mechanisms(const struct offer *offer);
+/*
+ * Can this server of the pool do all that whoever was told this list may rely on, by what was learned of it?
+ * From any thread, as others hand out servers to those who wait; references are the worker's alone.
+ */
+bool offer_is_kept(struct offer *offer, struct endpoint *endpoint, const struct pool *pool);
 /* What a dial that is ready or was refused leaves to be offered; where it saw no list, nothing. */
 void offer_learn(struct endpoint *endpoint, const struct back *back);
 /* Does it miss anything that is known of the endpoint? */

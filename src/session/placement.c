@@ -25,10 +25,14 @@ pick(const struct leg *leg)
 	return pool_pick(leg->way->pool, leg->session->worker->index, &key);
 }
 
+/* May its users stay bound there?  Where the pool is not vital its health is no reason to leave. */
 static bool
-is_alive(const struct endpoint *endpoint)
+is_there(const struct leg_way *way, const struct endpoint *endpoint)
 {
-	return endpoint != NULL && !endpoint_is_down(endpoint);
+	if (endpoint == NULL)
+		return false;
+	return pool_may_use(way->pool, endpoint) ||
+	    (!way->pool->options.vital && !endpoint_is_in_maintenance(endpoint));
 }
 
 /* A host that an endpoint has is that endpoint: its server is what the auth source wants. */
@@ -121,7 +125,7 @@ redirect(struct leg *leg)
 
 	leg_drop_back(leg);
 	route_cancel(&way->route);
-	if (way->is_redirected || !is_alive(endpoint)) {
+	if (way->is_redirected || !is_there(way, endpoint)) {
 		endpoint_put(&endpoint);
 		leg_give_up(leg, "the user's binding has changed meanwhile");
 		return;
@@ -159,63 +163,75 @@ on_bound(struct affinity_request *request, enum affinity_answer answer)
 	}
 }
 
-/* Where auth source or else balancer want the user, one reference; NULL: nowhere, and `why` tells. */
+/* Why there is no server. */
+struct refusal {
+	const char *why;
+	bool may_pass;		/* once a server takes sessions */
+};
+
+static const char no_such_server[] = "the pool has no server of the name that the auth source gave";
+
+/* Where auth source or else balancer want the user, one reference; NULL: nowhere. */
 static struct endpoint *
-find_new(const struct leg *leg, const char **why)
+find_new(const struct leg *leg, struct refusal *refusal)
 {
 	const struct leg_way *way = leg->way;
 	struct endpoint *endpoint;
 
 	if (way->server == NULL) {
-		*why = "no server is usable";
+		*refusal = (struct refusal){ "no server is usable", true };
 		return pick(leg);
 	}
 	endpoint = pool_find(way->pool, way->server);
-	*why = endpoint == NULL ? "the pool has no server of the name that the auth source gave" :
-	    "the server that the auth source gave is down";
-	if (!is_alive(endpoint))
+	if (endpoint == NULL)
+		*refusal = (struct refusal){ no_such_server, false };
+	else
+		*refusal = (struct refusal){ "the server that the auth source gave is down", true };
+	if (!is_there(way, endpoint))
 		endpoint_put(&endpoint);
 	return endpoint;
 }
 
 /*
- * Where a user who is bound belongs, one reference; NULL: nowhere that can be had, and `why` tells.  The
- * auth source's word wins over a living binding: the sessions elsewhere are kicked first.
+ * Where a user who is bound belongs, one reference; NULL: nowhere that can be had.  The auth source's word
+ * wins over a living binding: the sessions elsewhere are kicked first.
  */
 static struct endpoint *
-find_bound(struct leg *leg, const struct affinity_binding *binding, const char **why)
+find_bound(struct leg *leg, const struct affinity_binding *binding, struct refusal *refusal)
 {
 	struct leg_way *way = leg->way;
 	struct endpoint *endpoint = pool_find(way->pool, binding->server);
 	bool is_gone;
 
-	if (is_alive(endpoint) && (way->server == NULL || strcmp(way->server, binding->server) == 0))
+	if (is_there(way, endpoint) && (way->server == NULL || strcmp(way->server, binding->server) == 0))
 		return endpoint;
 	is_gone = endpoint == NULL;
 	endpoint_put(&endpoint);
 	if (is_gone && way->snapshot != leg->session->worker->snapshot) {
 		/* perhaps a server of the newer configuration: not ours to replace */
-		*why = "the user's server is not of the configuration that the client came under";
+		refusal->why = "the user's server is not of the configuration that the client came under";
 		return NULL;
 	}
 	way->replaces = binding->generation;
-	return find_new(leg, why);
+	return find_new(leg, refusal);
 }
 
 static void
 on_peeked(struct affinity_request *request, enum affinity_answer answer)
 {
 	struct leg *leg = request->owner;
-	const char *why = "nobody can say now where the user is bound";
+	struct refusal refusal = { "nobody can say now where the user is bound", false };
 	struct endpoint *wanted = NULL;
 
 	leg->way->replaces = 0;
 	if (answer == AFFINITY_BOUND)
-		wanted = find_bound(leg, &request->binding, &why);
+		wanted = find_bound(leg, &request->binding, &refusal);
 	else if (answer == AFFINITY_UNBOUND)
-		wanted = find_new(leg, &why);
-	if (wanted == NULL)
-		leg_give_up(leg, why);
+		wanted = find_new(leg, &refusal);
+	if (wanted == NULL && refusal.may_pass)
+		leg_await(leg, refusal.why);
+	else if (wanted == NULL)
+		leg_give_up(leg, refusal.why);
 	else if (leg->way->is_judged_by_server)
 		leg_route(leg, wanted);
 	else
@@ -233,6 +249,7 @@ placement_start(struct leg *leg)
 		return;
 	}
 	way->is_redirected = false;
+	way->changes = service_changes(way->pool->service);
 	if (way->has_host)
 		find_host(way);
 	if (way->has_host && listeners_are_at(&way->snapshot->listeners, &way->host)) {
@@ -246,10 +263,25 @@ placement_start(struct leg *leg)
 	} else {
 		endpoint = pool_find(way->pool, way->server);
 		if (endpoint == NULL)
-			leg_give_up(leg, "the pool has no server of the name that the auth source gave");
+			leg_give_up(leg, no_such_server);
 		else
 			leg_route(leg, endpoint);
 	}
+}
+
+static void
+let_go(struct leg *leg)
+{
+	affinity_cancel(&leg->way->binding);
+	affinity_close(&leg->lease);
+	route_cancel(&leg->way->route);
+}
+
+void
+placement_again(struct leg *leg)
+{
+	let_go(leg);
+	placement_start(leg);
 }
 
 bool
@@ -257,14 +289,19 @@ placement_anew(struct leg *leg)
 {
 	struct leg_way *way = leg->way;
 	const struct endpoint *fixed = way->route.fixed;
+	const char *why = way->route.why;
+	bool is_replaced;
 
-	if (way->is_placed_anew || bindings_of(leg) == NULL || fixed == NULL || !endpoint_is_down(fixed))
+	if (fixed == NULL || pool_may_use(way->pool, fixed))
 		return false;
-	way->is_placed_anew = true;
-	affinity_cancel(&way->binding);
-	affinity_close(&leg->lease);
-	route_cancel(&way->route);
-	placement_start(leg);
+	is_replaced = bindings_of(leg) != NULL && !is_there(way, fixed) && !way->is_placed_anew;
+	let_go(leg);
+	if (is_replaced) {
+		way->is_placed_anew = true;
+		placement_start(leg);
+	} else {
+		leg_await(leg, why);
+	}
 	return true;
 }
 

@@ -12,8 +12,12 @@
 #include "session/leg.h"
 
 void placement_start(struct leg *leg);	/* goes on in leg_route, or ends in leg_give_up */
-/* No route was found.  True: since the server went down meanwhile, once more, as from placement_start. */
+/*
+ * No route was found.  True: as the server is down, once more as from placement_start; where that has been
+ * done, or the user stays bound there, once this server takes sessions, or another.
+ */
 bool placement_anew(struct leg *leg);
+void placement_again(struct leg *leg);	/* as from placement_start; nothing is held any more */
 /* The server took the login: binds the user where that is still to be done; goes on in leg_succeed. */
 void placement_confirm(struct leg *leg);
 

@@ -106,7 +106,9 @@ relay_is_outdated(const struct session *s)
 {
 	const struct endpoint *endpoint = taken_endpoint(s);
 
-	return endpoint != NULL && s->relay->era != service_era(endpoint->service);
+	/* maintenance may have come while the server was chosen, and its era with it */
+	return endpoint != NULL && (s->relay->era != service_era(endpoint->service) ||
+	    s->leg->era != endpoint_era(endpoint) || endpoint_is_in_maintenance(endpoint));
 }
 
 int
@@ -148,6 +150,17 @@ settle(struct session *s)
 	stream_set_patience(&s->leg->back->stream, &s->relay->tcp);
 }
 
+/* No quiet moment came, and none will. */
+static bool
+is_to_be_cut_off(const struct session *s, int64_t now)
+{
+	const struct endpoint *endpoint = taken_endpoint(s);
+	int64_t leave_at = s->relay->leave_at;
+
+	return leave_at != 0 && now >= leave_at + RELAY_DRAIN_MS && endpoint != NULL &&
+	    relay_is_outdated(s) && endpoint_is_down(endpoint) && !endpoint_is_in_maintenance(endpoint);
+}
+
 void
 relay_on_time(struct session *s)
 {
@@ -166,6 +179,8 @@ relay_on_time(struct session *s)
 			session_end(s, END_IDLE_TIMEOUT);
 	} else if (relay->leave_at != 0 && now >= relay->leave_at && (seen & RELAY_QUIET) != 0) {
 		relay_finish(s);
+	} else if (is_to_be_cut_off(s, now)) {
+		session_end(s, END_SERVER_DOWN);
 	} else {
 		look_by(s, limit > 0 ? s->last_data + limit : 0);
 	}
@@ -209,6 +224,7 @@ relay_free(struct session *s)
 		return;
 	if (kind_of(s)->clear != NULL)
 		kind_of(s)->clear(s);
+	offer_put(&s->relay->offer);
 	tally_add(&s->listener->counters[s->worker->index].bytes_up, s->relay->up.bytes);
 	tally_add(&s->listener->counters[s->worker->index].bytes_down, s->relay->down.bytes);
 	loop_defer(s->worker->loop, xfree, s->relay);

@@ -41,11 +41,12 @@ struct relay {
 	int idle_timeout_ms, reply_timeout_ms;	/* copies: the snapshot is gone; 0: none */
 	struct tcp_settings tcp;		/* a copy too */
 	int64_t leave_at;			/* in FRONT_DRAIN: cut off then; or see relay_leave_at */
-	unsigned era;				/* of its pool, when it came: see service.h */
+	unsigned era;				/* of its pool, when it came: see service.h, and leg.h */
 	int close_spread_ms;			/* of the pool that it came to first */
 	bool is_settled;			/* the server's socket has its keepalive */
 	bool client_spoke_last;			/* as far as one can tell without a filter, a reply is due */
 	/* Of mediated sessions: */
+	struct offer *offer;			/* what the client was told; one reference, or NULL */
 	bool can_replace;			/* another server takes it, without a word of the client */
 	bool waits;				/* the client's input waits for the server's next words */
 	int64_t message_since;			/* when the transaction at hand began */
@@ -58,8 +59,10 @@ size_t relay_front_event(struct session *s, enum stream_event event, struct slic
 void relay_on_time(struct session *s);		/* FRONT_RELAY's */
 unsigned relay_look(const struct session *s);	/* enum relay_look */
 
-void relay_leave_at(struct session *s, int64_t at_ms);	/* ends in its first quiet moment from then on */
-bool relay_is_outdated(const struct session *s);	/* its pool was dropped, or its bindings */
+/* Ends in its first quiet moment from then on; at a server that is down, RELAY_DRAIN_MS later at last. */
+void relay_leave_at(struct session *s, int64_t at_ms);
+/* Its pool was dropped, or its bindings, or its server is left by all: see endpoint_send_away. */
+bool relay_is_outdated(const struct session *s);
 int relay_close_spread(const struct session *s);	/* ms over which its like are told to go */
 void relay_finish(struct session *s);	/* told to go: at once, or in FRONT_DRAIN at the next good moment */
 void relay_drain_late(struct session *s);	/* FRONT_DRAIN's */

@@ -206,6 +206,7 @@ dial_another(struct session *s, const struct listener_settings *settings, struct
 	struct leg *leg = leg_new(s, snapshot, find_pool(s, settings, recipient), on_leg);
 
 	leg->way->hostname = settings->hostname;
+	leg->way->offer = offer_hold(s->relay->offer);
 	if (s->identity.user != NULL) {
 		leg->way->mailbox = xstrdup(s->identity.user);
 		leg->way->key = users_key(snapshot->users, leg->way->mailbox);
@@ -485,6 +486,7 @@ open_relay(struct session *s)
 	};
 
 	s->relay = relay_new(s, mediator_of(s)->size);
+	s->relay->offer = offer_hold(login->offer);
 	s->relay->can_replace = !s->proto->has_login || login->is_repeatable;
 	mediator_of(s)->init(s->relay->filter, &order);
 }
@@ -507,6 +509,9 @@ attach(struct session *s)
 	relay->down.bytes = down;
 	relay->up.is_closed = is_closed;
 	relay->is_settled = false;
+	/* the server that was to be left has been */
+	if (s->phase == FRONT_RELAY && !s->worker->is_draining)
+		relay->leave_at = 0;
 	relay->era = leg->way->pool->era;
 	mediator_of(s)->server_came(relay->filter, &capabilities);
 	leg_settle(leg);

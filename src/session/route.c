@@ -4,7 +4,11 @@
 
 #include <assert.h>
 
+#include "balance/roster.h"
+
 enum { RETRY_DELAY_MS = 1000 };		/* between two tries of a bound pool at the same server */
+
+static const char queue_is_over[] = "the queue took too long";
 
 static void choose(struct route *route);
 
@@ -13,6 +17,8 @@ answer(struct route *route, struct endpoint *endpoint)
 {
 	loop_timer_stop(route->loop, &route->timer);
 	route->is_dialling = endpoint != NULL;
+	if (endpoint != NULL)
+		route->queue_until = 0;
 	if (endpoint != NULL && route->deadline == 0)
 		route->deadline = loop_now(route->loop) + route->pool->options.login_timeout.ms;
 	route->on_routed(route, endpoint, route->owner);
@@ -25,133 +31,361 @@ give_up(struct route *route, const char *why)
 	answer(route, NULL);
 }
 
+static void
+leave_queue(struct route *route)
+{
+	waiter_cancel(&route->waiter);
+	loop_timer_stop(route->loop, &route->timer);
+	route->is_queued = false;
+	route->is_hopeful = false;
+}
+
 /* What was taken goes back, with its reference; a place in the queue, with ours. */
 static void
 drop_endpoint(struct route *route)
 {
-	if (route->endpoint == NULL)
-		return;
 	if (route->is_queued) {
-		waiter_cancel(&route->waiter);
+		leave_queue(route);
 		endpoint_put(&route->endpoint);
 	} else if (route->is_dialling) {
 		endpoint_give_up(route->endpoint);
-	} else {
+		route->endpoint = NULL;
+	} else if (route->endpoint != NULL) {
 		endpoint_release(route->endpoint);
+		route->endpoint = NULL;
 	}
-	route->is_queued = route->is_dialling = false;
-	route->endpoint = NULL;
+	route->is_dialling = false;
 }
 
+static void
+take(struct route *route, struct endpoint *endpoint)
+{
+	route->endpoint = endpoint;
+	answer(route, endpoint);
+}
+
+/* The connection that was handed over has a reference of its own; without one the server is down. */
 static void
 on_slot(void *owner, void *gift)
 {
 	struct route *route = owner;
-	struct endpoint *waited = route->endpoint;
 
-	(void)gift;
-	/* the connection that was handed over has a reference of its own */
-	endpoint_put(&waited);
 	route->is_queued = false;
-	answer(route, route->endpoint);
+	endpoint_put(&route->endpoint);
+	if (gift != NULL)
+		take(route, gift);
+	else
+		choose(route);
+}
+
+static void
+on_gift(void *owner, void *gift)
+{
+	struct route *route = owner;
+
+	route->is_queued = false;
+	take(route, gift);
+}
+
+static void
+anew(struct route *route)
+{
+	leave_queue(route);
+	route->on_anew(route, route->owner);
+}
+
+static void
+on_change(void *owner, void *gift)
+{
+	(void)gift;
+	anew(owner);
+}
+
+static struct balance_key
+key_of(const struct route *route)
+{
+	struct balance_key key = { .user = route->user, .client = route->client,
+		.tried = (const struct endpoint *const *)route->tried, .tried_count = route->tried_count };
+
+	if (!route->pool->is_bound && !route->is_promise_void) {
+		key.keeps_promise = route->keeps_promise;
+		key.promise = route->promise;
+	}
+	return key;
+}
+
+/* On the thread that hands it out, under the service's lock. */
+static bool
+accepts_gift(void *owner, void *gift)
+{
+	const struct route *route = owner;
+	const struct balance_key key = key_of(route);
+
+	return roster_may_pick(route->pool->service->roster, gift, &key) && endpoint_take(gift);
 }
 
 static const struct waiter_duty slot_duty = { .on_wake = on_slot };
+static const struct waiter_duty gift_duty = { .on_wake = on_gift, .accepts = accepts_gift };
+static const struct waiter_duty change_duty = { .on_wake = on_change };
+
+/* Where it is a sick server that is waited for, the time in which it would have been tried again is added. */
+static int64_t
+patience(const struct route *route, const struct endpoint *endpoint)
+{
+	int64_t retries = route->pool->options.retries - route->retries;
+	bool is_held = endpoint != NULL && endpoint_is_held(endpoint) && retries > 0;
+
+	return route->pool->options.queue_timeout.ms + (is_held ? retries * RETRY_DELAY_MS : 0);
+}
+
+/*
+ * Until when to queue, at this endpoint or (NULL) for any: no longer than the login may take once a server was
+ * tried.
+ */
+static int64_t
+queue_until(struct route *route, const struct endpoint *endpoint)
+{
+	if (route->queue_until == 0)
+		route->queue_until = loop_now(route->loop) + patience(route, endpoint);
+	return route->deadline != 0 && route->deadline < route->queue_until ? route->deadline :
+	    route->queue_until;
+}
+
+/* A pool that has no servers will have none: there, others name hosts. */
+static bool
+may_queue(struct route *route, const struct endpoint *endpoint)
+{
+	return pool_servers(route->pool)->count > 0 && queue_until(route, endpoint) > loop_now(route->loop);
+}
+
+/* For as long as that, or only for a turn of the loop: it has just joined.  The owner may end the route. */
+static void
+stay(struct route *route, const char *why, int64_t until)
+{
+	route->is_queued = true;
+	route->why = why;
+	loop_timer_set(route->loop, &route->timer, until);
+	if (!waiter_is_woken(route->waiter))
+		route->on_queued(route, route->owner);
+}
+
+/* What changed since it looked, and before it joined, has woken others only. */
+static int64_t
+stay_until(struct route *route, const struct endpoint *endpoint)
+{
+	bool is_outdated = service_changes(route->pool->service) != route->changes;
+
+	return is_outdated ? loop_now(route->loop) : queue_until(route, endpoint);
+}
+
+/* Its time is up before it began to wait, perhaps in another queue before. */
+static void
+give_up_full(struct route *route)
+{
+	give_up(route, route->pool->options.queue_timeout.ms == 0 ? "the server is full" : queue_is_over);
+}
+
+static void
+take_or_wait(struct route *route, struct endpoint *endpoint)
+{
+	if (!may_queue(route, endpoint)) {
+		if (endpoint_take(endpoint))
+			take(route, endpoint);
+		else
+			give_up_full(route);
+		return;
+	}
+	if (endpoint_take_or_wait(endpoint, route->loop, &slot_duty, route, &route->waiter)) {
+		take(route, endpoint);
+		return;
+	}
+	route->endpoint = endpoint_get(endpoint);
+	stay(route, queue_is_over, stay_until(route, endpoint));
+}
+
+static void
+await_change(struct route *route, const char *why)
+{
+	if (!may_queue(route, NULL)) {
+		give_up(route, why);
+		return;
+	}
+	waiter_add(&route->pool->service->hopefuls, route->loop, &change_duty, route, &route->waiter);
+	route->is_hopeful = true;
+	stay(route, why, stay_until(route, NULL));
+}
+
+static struct endpoint *
+pick(const struct route *route, bool full_too)
+{
+	struct balance_key key = key_of(route);
+
+	key.full_too = full_too;
+	return pool_pick(route->pool, loop_index(route->loop), &key);
+}
+
+static void
+choose_fixed(struct route *route)
+{
+	if (pool_may_use(route->pool, route->fixed))
+		take_or_wait(route, route->fixed);
+	else
+		give_up(route, "the user's server is down");
+}
+
+static void
+choose_bound(struct route *route)
+{
+	struct endpoint *endpoint = pick(route, true);
+
+	if (endpoint == NULL)
+		await_change(route, "no server is usable");
+	else
+		take_or_wait(route, endpoint);
+	endpoint_put(&endpoint);
+}
+
+/* False: all are full. */
+static bool
+take_any(struct route *route)
+{
+	struct endpoint *endpoint;
+	bool is_taken = false;
+
+	while (!is_taken && (endpoint = pick(route, false)) != NULL) {
+		is_taken = endpoint_take(endpoint);
+		if (is_taken)
+			take(route, endpoint);
+		endpoint_put(&endpoint);
+	}
+	return is_taken;
+}
+
+/*
+ * To wait where somebody is alive; or somebody who is dead, rather than nobody: one may try it, as if its time
+ * were over.  True: it is taken.
+ */
+static bool
+take_dead(struct route *route)
+{
+	struct balance_key key = key_of(route);
+	int worker = loop_index(route->loop);
+	struct endpoint *endpoint;
+	bool is_taken = false;
+
+	key.full_too = key.alive_only = true;
+	endpoint = pool_pick(route->pool, worker, &key);
+	if (endpoint != NULL) {
+		endpoint_put(&endpoint);
+		return false;
+	}
+	key.alive_only = false;
+	endpoint = pool_pick(route->pool, worker, &key);
+	if (endpoint != NULL) {
+		endpoint_reopen(endpoint);
+		is_taken = endpoint_take(endpoint);
+	}
+	if (is_taken)
+		take(route, endpoint);
+	endpoint_put(&endpoint);
+	return is_taken;
+}
+
+/* Room that there is by now goes to those who came before, and then to this one. */
+static void
+join(struct route *route, const char *why)
+{
+	struct service *service = route->pool->service;
+	struct endpoint *endpoint;
+	bool goes_on = true;
+
+	waiter_add(&service->queue, route->loop, &gift_duty, route, &route->waiter);
+	while (goes_on && !waiter_is_woken(route->waiter) && (endpoint = pick(route, false)) != NULL) {
+		goes_on = service_serve(service, endpoint);
+		endpoint_put(&endpoint);
+	}
+	stay(route, why, queue_until(route, NULL));
+}
+
+static bool
+is_promised(const struct route *route)
+{
+	return route->keeps_promise != NULL && !route->is_promise_void;
+}
+
+static bool
+is_anybody_up(const struct route *route)
+{
+	struct endpoint *endpoint = pick(route, true);
+	bool is_up = endpoint != NULL;
+
+	endpoint_put(&endpoint);
+	return is_up;
+}
+
+/* Nobody overtakes those who wait. */
+static void
+choose_any(struct route *route)
+{
+	bool is_first = waiter_count(&route->pool->service->queue) == 0;
+	bool is_up;
+
+	if ((is_first || !may_queue(route, NULL)) && (take_any(route) || take_dead(route)))
+		return;
+	is_up = is_anybody_up(route);
+	if (!is_up && is_promised(route)) {
+		route->is_promise_void = true;
+		choose_any(route);
+	} else if (!is_up && route->tried_count > 0) {
+		give_up(route, "all servers failed");
+	} else if (may_queue(route, NULL)) {
+		join(route, is_up ? queue_is_over : "no server is usable");
+	} else if (is_up) {
+		give_up_full(route);
+	} else {
+		give_up(route, "no server is usable");
+	}
+}
+
+static void
+choose(struct route *route)
+{
+	route->changes = service_changes(route->pool->service);
+	if (route->fixed != NULL)
+		choose_fixed(route);
+	else if (route->pool->is_bound)
+		choose_bound(route);
+	else
+		choose_any(route);
+}
+
+/* Those who keep the promise have no room: better another than none. */
+static void
+leave_in_vain(struct route *route)
+{
+	bool was_promised = route->endpoint == NULL && !route->is_hopeful && is_promised(route);
+
+	drop_endpoint(route);
+	route->is_promise_void = true;
+	if (!was_promised || !take_any(route))
+		give_up(route, route->why);
+}
 
 static void
 on_time(struct loop_timer *timer)
 {
 	struct route *route = loop_owner(timer, struct route, timer);
 
-	if (route->is_queued) {
-		drop_endpoint(route);
-		give_up(route, "the queue took too long");
+	if (route->is_queued && loop_now(route->loop) >= queue_until(route, route->endpoint)) {
+		leave_in_vain(route);
+	} else if (route->is_hopeful) {
+		anew(route);
 	} else {
+		/* after a second; or what it waited for has changed as it joined */
+		if (route->is_queued)
+			drop_endpoint(route);
 		choose(route);
 	}
-}
-
-/*
- * For how long to queue from now on: no longer than the login may take once a server was tried.  Where it is
- * a sick server that is waited for, the time in which it would have been tried again comes in addition.
- */
-static int64_t
-queue_until(const struct route *route, const struct endpoint *endpoint)
-{
-	int64_t until = loop_now(route->loop) + route->pool->options.queue_timeout.ms;
-	int64_t retries = route->pool->options.retries - route->retries;
-
-	if (endpoint_is_held(endpoint) && retries > 0)
-		until += retries * RETRY_DELAY_MS;
-	return route->deadline != 0 && route->deadline < until ? route->deadline : until;
-}
-
-static void
-take_or_wait(struct route *route, struct endpoint *endpoint)
-{
-	int64_t until = queue_until(route, endpoint);
-
-	route->endpoint = endpoint;
-	if (endpoint_take_or_wait(endpoint, route->loop, &slot_duty, route, &route->waiter)) {
-		answer(route, endpoint);
-		return;
-	}
-	endpoint_get(endpoint);
-	route->is_queued = true;
-	if (until <= loop_now(route->loop)) {
-		drop_endpoint(route);
-		give_up(route, "the server is full");
-		return;
-	}
-	loop_timer_set(route->loop, &route->timer, until);
-	route->on_queued(route, route->owner);
-}
-
-/* To wait there; or somebody who is dead, rather than nobody. */
-static struct endpoint *
-pick_full(const struct route *route, struct balance_key *key)
-{
-	int worker = loop_index(route->loop);
-	struct endpoint *endpoint;
-
-	key->full_too = key->alive_only = true;
-	endpoint = pool_pick(route->pool, worker, key);
-	if (endpoint != NULL)
-		return endpoint;
-	key->alive_only = false;
-	endpoint = pool_pick(route->pool, worker, key);
-	if (endpoint != NULL)
-		endpoint_reopen(endpoint);
-	return endpoint;
-}
-
-static void
-pick(struct route *route)
-{
-	struct balance_key key = { .user = route->user, .client = route->client,
-		.tried = (const struct endpoint *const *)route->tried, .tried_count = route->tried_count,
-		.full_too = route->pool->is_bound };
-	int worker = loop_index(route->loop);
-	struct endpoint *endpoint = pool_pick(route->pool, worker, &key);
-
-	if (endpoint == NULL && !key.full_too)
-		endpoint = pick_full(route, &key);
-	if (endpoint == NULL)
-		give_up(route, route->tried_count > 0 ? "all servers failed" : "no server is usable");
-	else
-		take_or_wait(route, endpoint);
-	endpoint_put(&endpoint);
-}
-
-static void
-choose(struct route *route)
-{
-	if (route->fixed == NULL)
-		pick(route);
-	else if (endpoint_is_down(route->fixed))
-		give_up(route, "the user's server is down");
-	else
-		take_or_wait(route, route->fixed);
 }
 
 void
@@ -159,6 +393,14 @@ route_start(struct route *route)
 {
 	loop_timer_init(&route->timer, on_time);
 	choose(route);
+}
+
+void
+route_await(struct route *route, unsigned changes, const char *why)
+{
+	loop_timer_init(&route->timer, on_time);
+	route->changes = changes;
+	await_change(route, why);
 }
 
 /* Another server at once. */

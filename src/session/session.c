@@ -39,6 +39,7 @@ static const struct end_row {
 	[END_PROXY_HEADER]    = { "bad PROXY header",   LOG_INFO,    REPLY_NONE,            false, SOUND },
 	[END_SERVER_CLOSED]   = { "server closed",      LOG_INFO,    REPLY_NONE,            true,  SOUND },
 	[END_SERVER_LEFT]     = { "server left",        LOG_INFO,    REPLY_UNAVAILABLE_BYE, true,  SOUND },
+	[END_SERVER_DOWN]     = { "server down",        LOG_WARNING, REPLY_UNAVAILABLE_BYE, true,  SOUND },
 	[END_SERVER_LOST]     = { "server lost",        LOG_WARNING, REPLY_UNAVAILABLE_BYE, true,  BACK },
 	[END_LOGIN_TIMEOUT]   = { "login timeout",      LOG_INFO,    REPLY_TIMEOUT,         false, SOUND },
 	[END_IDLE_TIMEOUT]    = { "idle timeout",       LOG_INFO,    REPLY_TIMEOUT,         false, SOUND },

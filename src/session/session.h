@@ -41,6 +41,7 @@ enum end_reason {
 	END_PROXY_HEADER,	/* bad, or not there in time; nothing is said to whom it comes from */
 	END_SERVER_CLOSED,	/* said goodbye */
 	END_SERVER_LEFT,	/* between two transactions, with words of its own */
+	END_SERVER_DOWN,	/* as the checks have it, and silent */
 	END_SERVER_LOST,	/* reset or timed out while relaying */
 	END_LOGIN_TIMEOUT,
 	END_IDLE_TIMEOUT,

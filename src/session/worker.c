@@ -290,6 +290,16 @@ on_change(struct loop *loop, void *arg)
 }
 
 static void
+on_send_away(struct loop *loop, void *arg)
+{
+	struct worker *worker = arg;
+
+	(void)loop;
+	atomic_store(&worker->is_to_look, false);
+	send_away(worker, false);
+}
+
+static void
 on_drain(struct loop *loop, void *arg)
 {
 	struct worker *worker = arg;
@@ -378,6 +388,14 @@ worker_commit(struct worker *worker, struct worker_change *change)
 {
 	change->worker = worker;
 	loop_post(worker->loop, on_change, change);
+}
+
+/* Servers may go down many at a time: one look at the sessions is for all of them. */
+void
+worker_send_away(struct worker *worker)
+{
+	if (!atomic_exchange(&worker->is_to_look, true))
+		loop_post(worker->loop, on_send_away, worker);
 }
 
 void

@@ -96,6 +96,7 @@ struct worker {
 	struct list offers;			/* capabilities to offer, by listener: see offer.h */
 	struct loop_timer retry;		/* full: looks again whether clients may be accepted */
 	bool is_full;
+	atomic_bool is_to_look;			/* who must leave is to be told: a message is under way */
 	bool is_draining;			/* accepts nobody; on_empty when the last session is gone */
 	bool is_stopping;			/* nobody lingers any more */
 	uint64_t next_session;			/* ids count from a random number */
@@ -113,6 +114,7 @@ struct worker *worker_new(int index, struct loop *control, uint64_t log_salt,
     void (*on_empty)(struct worker *worker));
 void worker_free(struct worker **worker);		/* its thread has ended */
 void worker_commit(struct worker *worker, struct worker_change *change);
+void worker_send_away(struct worker *worker);	/* those whose server began an era; from any thread */
 void worker_drain(struct worker *worker);		/* accepts what waits, then nobody */
 void worker_finish(struct worker *worker);		/* sessions are told to go, at their next boundary */
 void worker_stop(struct worker *worker);		/* ends all at once and leaves loop_run */

@@ -375,7 +375,7 @@ who_has_closed_gets_no_place_in_the_queue(void **state)
 	assert_int_equal(client.is_gone, 0);
 	peer_say(server, "* BYE not now\r\n");
 	peer_expect_end(&client);
-	assert_int_equal(waiter_count(&endpoint_at(&rig, 1)->queue), 0);
+	assert_int_equal(waiter_count(&rig.pool->service->queue), 0);
 	endpoint_give_up(endpoint_at(&rig, 1));
 	peer_close(&client);
 	rig_close(&rig);

@@ -346,6 +346,7 @@ the_sources_server_is_the_first_choice(void **state)
 	/* another store than the source's would be empty */
 	decided_open(&rig, "bob:{PLAIN}secret:server=d01\n", &farm_text);
 	home = home_of_bob(&rig);
+	rig.pool->options.queue_timeout.ms = 0;
 	endpoint_set_health(endpoint_at(&rig, 1), HEALTH_DOWN, "");
 	ask_in(&rig, &client);
 	peer_expect(&client, unavailable);

@@ -211,7 +211,7 @@ a_server_that_goes_down_is_tried_no_more(void **state)
 	size_t home;
 
 	(void)state;
-	bound_open(&rig, "");
+	bound_open(&rig, "queue_timeout 0s");
 	home = home_of_bob(&rig);
 	s = ask_in(&rig, &client);
 	peer_say(door_accept(&rig.doors[home]), "* BYE not now\r\n");

@@ -576,12 +576,12 @@ who_has_closed_gets_no_place_in_the_queue(void **state)
 		}
 		peer_say(server, "421 busy\r\n");
 		if (!closes_first) {
-			while (waiter_count(&endpoint_at(&rig, 1)->queue) == 0)
+			while (waiter_count(&rig.pool->service->queue) == 0)
 				turn_a_little(rig.loop);
 			stream_shut(&client.stream);
 		}
 		peer_expect_end(&client);
-		assert_int_equal(waiter_count(&endpoint_at(&rig, 1)->queue), 0);
+		assert_int_equal(waiter_count(&rig.pool->service->queue), 0);
 		endpoint_give_up(endpoint_at(&rig, 1));
 		peer_close(&client);
 		rig_close(&rig);
@@ -624,7 +624,7 @@ a_client_that_was_deaf_is_heard_to_leave_the_queue(void **state)
 	memset(long_words, 'x', sizeof(long_words));
 	stream_pause(&client.stream);
 	peer_say(&client, "MAIL FROM:<a@x>\r\n");
-	while (waiter_count(&endpoint_at(&rig, 0)->queue) == 0)
+	while (waiter_count(&rig.pool->service->queue) == 0)
 		turn_a_little(rig.loop);
 	assert_true(stream_kept(&s->front) > 0);
 	stream_resume(&client.stream);

@@ -9,20 +9,22 @@
 
 #include <pthread.h>
 
+#include "balance/roster.h"
 #include "session/route.h"
 
-enum { LONG_MS = 60000 };
+enum { LONG_MS = 60000, ANSWERS = 4 };
 
 struct answer {
 	struct route route;
-	int count, queued;
+	int count, queued, anew;
 	struct endpoint *endpoint;
 };
 
 struct rig {
 	struct fixture fixture;
 	struct loop *loop;
-	struct answer answers[2];
+	struct answer answers[ANSWERS];
+	route_promise *keeps_promise;		/* of routes to come */
 };
 
 static void
@@ -44,6 +46,16 @@ on_queued(struct route *route, void *owner)
 	assert_ptr_equal(route, &answer->route);
 	assert_true(route->is_queued);
 	answer->queued++;
+}
+
+/* As a leg would, whose user is bound nowhere. */
+static void
+on_anew(struct route *route, void *owner)
+{
+	struct answer *answer = owner;
+
+	answer->anew++;
+	route_start(route);
 }
 
 static void
@@ -68,7 +80,7 @@ rig_open(struct rig *rig, int balancer, const int *weights, size_t count)
 static void
 rig_close(struct rig *rig)
 {
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < ANSWERS; i++) {
 		route_cancel(&rig->answers[i].route);
 		route_cancel(&rig->answers[i].route);
 	}
@@ -80,6 +92,8 @@ rig_close(struct rig *rig)
 		assert_int_equal(waiter_count(&e->queue), 0);
 		assert_int_equal(atomic_load(&e->references), 3);	/* table, pool, roster */
 	}
+	assert_int_equal(waiter_count(&rig->fixture.pool.service->queue), 0);
+	assert_int_equal(waiter_count(&rig->fixture.pool.service->hopefuls), 0);
 	loop_free(&rig->loop);
 	fixture_close(&rig->fixture);
 }
@@ -90,7 +104,18 @@ start(struct rig *rig, int i)
 	struct slice user = SLICE_LITERAL("bob");
 
 	rig->answers[i].route = (struct route){ .loop = rig->loop, .pool = &rig->fixture.pool, .user = user,
-		.on_routed = on_routed, .on_queued = on_queued, .owner = &rig->answers[i] };
+		.on_routed = on_routed, .on_queued = on_queued, .on_anew = on_anew,
+		.keeps_promise = rig->keeps_promise, .owner = &rig->answers[i] };
+	route_start(&rig->answers[i].route);
+}
+
+/* To this server and no other. */
+static void
+start_at(struct rig *rig, int i, size_t server)
+{
+	rig->answers[i].route = (struct route){ .loop = rig->loop, .pool = &rig->fixture.pool,
+		.fixed = endpoint_get(rig->fixture.pool.endpoints[server]), .on_routed = on_routed,
+		.on_queued = on_queued, .on_anew = on_anew, .owner = &rig->answers[i] };
 	route_start(&rig->answers[i].route);
 }
 
@@ -231,9 +256,323 @@ none_is_usable_where_all_weigh_nothing(void **state)
 	struct rig rig;
 
 	(void)state;
-	rig_open(&rig, BALANCER_roundrobin, weights, 2);
+	for (int balancer = BALANCER_roundrobin; balancer <= BALANCER_user; balancer++) {
+		rig_open(&rig, balancer, weights, 2);
+		rig.fixture.pool.options.queue_timeout.ms = 0;
+		start(&rig, 0);
+		assert_int_equal(rig.answers[0].count, 1);
+		expect_none(&rig, 0, 1, "no server is usable");
+		rig.fixture.pool.options.queue_timeout.ms = 20;
+		start(&rig, 0);
+		assert_int_equal(rig.answers[0].queued, 1);
+		expect_none(&rig, 0, 2, "no server is usable");
+		assert_int_equal(rig.answers[0].anew, 0);
+		rig_close(&rig);
+	}
+}
+
+static struct endpoint *
+server(const struct rig *rig, size_t i)
+{
+	return rig->fixture.pool.endpoints[i];
+}
+
+static void
+fill(struct rig *rig, int i)
+{
+	assert_true(endpoint_take(server(rig, (size_t)i)));
+}
+
+static int
+waiting(const struct rig *rig)
+{
+	return waiter_count(&rig->fixture.pool.service->queue);
+}
+
+/* Whichever server has room: the oldest first, and nobody overtakes. */
+static void
+an_unbound_pool_has_one_queue(void **state)
+{
+	static const int weights[] = { 1, 1 };
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig, BALANCER_leastconn, weights, 2);
+	set_max(&rig, 1);
+	fill(&rig, 0);
+	fill(&rig, 1);
+	for (int i = 0; i < 3; i++)
+		start(&rig, i);
+	assert_int_equal(waiting(&rig), 3);
+	endpoint_release(server(&rig, 1));
+	start(&rig, 3);
+	assert_int_equal(rig.answers[3].count, 0);
+	assert_ptr_equal(expect_answer(&rig, 0, 1), server(&rig, 1));
+	endpoint_release(server(&rig, 0));
+	assert_ptr_equal(expect_answer(&rig, 1, 1), server(&rig, 0));
+	assert_int_equal(rig.answers[2].count + rig.answers[3].count, 0);
+	route_cancel(&rig.answers[2].route);		/* leaves */
+	route_cancel(&rig.answers[0].route);
+	assert_ptr_equal(expect_answer(&rig, 3, 1), server(&rig, 1));
+	rig_close(&rig);
+}
+
+static void
+who_waits_for_just_that_server_goes_first(void **state)
+{
+	static const int weights[] = { 1, 1 };
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig, BALANCER_leastconn, weights, 2);
+	set_max(&rig, 1);
+	fill(&rig, 0);
+	fill(&rig, 1);
 	start(&rig, 0);
-	expect_none(&rig, 0, 1, "no server is usable");
+	start_at(&rig, 1, 0);
+	endpoint_release(server(&rig, 0));
+	assert_ptr_equal(expect_answer(&rig, 1, 1), server(&rig, 0));
+	assert_int_equal(rig.answers[0].count, 0);
+	endpoint_release(server(&rig, 1));
+	assert_ptr_equal(expect_answer(&rig, 0, 1), server(&rig, 1));
+	rig_close(&rig);
+}
+
+/* The next in the queue has it, and the one that was passed over keeps its place. */
+static void
+nobody_is_handed_a_server_that_failed_it(void **state)
+{
+	static const int weights[] = { 1, 1 };
+	struct rig rig;
+	struct endpoint *failed, *other;
+
+	(void)state;
+	rig_open(&rig, BALANCER_leastconn, weights, 2);
+	set_max(&rig, 1);
+	start(&rig, 0);
+	failed = expect_answer(&rig, 0, 1);
+	other = server(&rig, failed == server(&rig, 0));
+	assert_true(endpoint_take(other));
+	route_again(&rig.answers[0].route);
+	assert_int_equal(waiting(&rig), 1);
+	turn_a_little(rig.loop);
+	assert_int_equal(rig.answers[0].count, 1);
+	start(&rig, 1);			/* comes later, and may have it */
+	assert_ptr_equal(expect_answer(&rig, 1, 1), failed);
+	start(&rig, 2);
+	endpoint_release(other);
+	assert_ptr_equal(expect_answer(&rig, 0, 2), other);
+	assert_int_equal(rig.answers[2].count, 0);
+	rig_close(&rig);
+}
+
+static struct endpoint *keeper;		/* the one server that keeps promises; NULL: nobody does */
+
+static bool
+is_keeper(struct endpoint *endpoint, void *promise)
+{
+	(void)promise;
+	return endpoint == keeper;
+}
+
+static void
+a_promise_is_kept_or_waited_for(void **state)
+{
+	static const int weights[] = { 1, 1 };
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig, BALANCER_leastconn, weights, 2);
+	set_max(&rig, 1);
+	rig.keeps_promise = is_keeper;
+	keeper = server(&rig, 1);
+	start(&rig, 0);
+	assert_ptr_equal(expect_answer(&rig, 0, 1), keeper);
+	fill(&rig, 0);
+	start(&rig, 1);
+	endpoint_release(server(&rig, 0));
+	turn_a_little(rig.loop);
+	assert_int_equal(rig.answers[1].count, 0);
+	route_cancel(&rig.answers[0].route);
+	assert_ptr_equal(expect_answer(&rig, 1, 1), keeper);
+	/* better another than none: when the queue is over, or where nobody keeps it */
+	rig.fixture.pool.options.queue_timeout.ms = 20;
+	start(&rig, 2);
+	assert_ptr_equal(expect_answer(&rig, 2, 1), server(&rig, 0));
+	route_cancel(&rig.answers[2].route);
+	keeper = NULL;
+	start(&rig, 3);
+	assert_ptr_equal(expect_answer(&rig, 3, 1), server(&rig, 0));
+	rig_close(&rig);
+}
+
+static void
+a_bound_user_is_moved_by_no_promise(void **state)
+{
+	static const int weights[] = { 1, 1 };
+	struct rig rig;
+	struct endpoint *home;
+
+	(void)state;
+	rig_open(&rig, BALANCER_user, weights, 2);
+	start(&rig, 0);
+	home = expect_answer(&rig, 0, 1);
+	rig.keeps_promise = is_keeper;
+	keeper = server(&rig, home == server(&rig, 0));
+	start(&rig, 1);
+	assert_ptr_equal(expect_answer(&rig, 1, 1), home);
+	rig_close(&rig);
+}
+
+/* As many as may, in the order of coming; the others go on waiting. */
+static void
+the_first_server_that_is_up_lets_in_as_many_as_may(void **state)
+{
+	static const int weights[] = { 1, 1 };
+	struct rig rig;
+
+	(void)state;
+	for (int balancer = BALANCER_roundrobin; balancer <= BALANCER_user; balancer++) {
+		rig_open(&rig, balancer, weights, 2);
+		set_max(&rig, 2);
+		for (size_t i = 0; i < 2; i++)
+			endpoint_set_health(server(&rig, i), HEALTH_DOWN, "");
+		for (int i = 0; i < 3; i++)
+			start(&rig, i);
+		turn_a_little(rig.loop);
+		assert_int_equal(rig.answers[0].count, 0);
+		endpoint_set_health(server(&rig, 1), HEALTH_UP, "");
+		assert_ptr_equal(expect_answer(&rig, 0, 1), server(&rig, 1));
+		assert_ptr_equal(expect_answer(&rig, 1, 1), server(&rig, 1));
+		turn_a_little(rig.loop);
+		assert_int_equal(rig.answers[2].count, 0);
+		assert_int_equal(connections(&rig, 1), 2);
+		endpoint_set_max_connections(server(&rig, 1), 3);
+		assert_ptr_equal(expect_answer(&rig, 2, 1), server(&rig, 1));
+		rig_close(&rig);
+	}
+}
+
+enum cause { CAUSE_HEALTH, CAUSE_ADMIN, CAUSE_OWN_ADMIN, CAUSE_WEIGHT, CAUSE_ROSTER, CAUSES };
+
+static void
+shut(struct rig *rig, enum cause cause, bool is_shut)
+{
+	struct endpoint *e = server(rig, 0);
+
+	switch (cause) {
+	case CAUSE_HEALTH:
+		endpoint_set_health(e, is_shut ? HEALTH_DOWN : HEALTH_UP, "");
+		break;
+	case CAUSE_ADMIN:
+		machine_set_admin(e->machine, is_shut ? ADMIN_MAINTENANCE : ADMIN_READY, "");
+		break;
+	case CAUSE_OWN_ADMIN:
+		endpoint_set_admin(e, is_shut ? ADMIN_DRAIN : ADMIN_READY, "");
+		break;
+	case CAUSE_WEIGHT:
+		machine_set_weight(e->machine, is_shut ? 0 : 1);
+		break;
+	case CAUSE_ROSTER:
+	case CAUSES:
+		service_set_roster(rig->fixture.pool.service, roster_new(rig->fixture.pool.balancer,
+		    &(struct roster_member){ .endpoint = e }, is_shut ? 0 : 1, FIXTURE_THREADS));
+		break;
+	}
+}
+
+static void
+whatever_opens_a_server_wakes(void **state)
+{
+	static const int weights[] = { 1 };
+	struct rig rig;
+
+	(void)state;
+	for (int balancer = BALANCER_roundrobin; balancer <= BALANCER_user; balancer++)
+		for (enum cause cause = 0; cause < CAUSES; cause++) {
+			rig_open(&rig, balancer, weights, 1);
+			shut(&rig, cause, true);
+			start(&rig, 0);
+			turn_a_little(rig.loop);
+			assert_int_equal(rig.answers[0].count, 0);
+			shut(&rig, cause, false);
+			assert_ptr_equal(expect_answer(&rig, 0, 1), server(&rig, 0));
+			rig_close(&rig);
+		}
+}
+
+/* Who waits at a server that goes down belongs to another one now. */
+static void
+a_queue_does_not_go_down_with_its_server(void **state)
+{
+	static const int weights[] = { 1, 1 };
+	struct rig rig;
+	struct endpoint *home;
+
+	(void)state;
+	rig_open(&rig, BALANCER_user, weights, 2);
+	set_max(&rig, 1);
+	start(&rig, 0);
+	home = expect_answer(&rig, 0, 1);
+	start(&rig, 1);
+	assert_int_equal(waiter_count(&home->queue), 1);
+	endpoint_set_health(home, HEALTH_DOWN, "");
+	assert_ptr_equal(expect_answer(&rig, 1, 1), server(&rig, home == server(&rig, 0)));
+	rig_close(&rig);
+}
+
+/* Room at a backup is for nobody as long as a server of the first tier is up, and for all when none is. */
+static void
+backups_serve_the_queue_when_the_others_are_down(void **state)
+{
+	static const int weights[] = { 1, 1 };
+	struct roster_member members[2];
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig, BALANCER_leastconn, weights, 2);
+	set_max(&rig, 1);
+	members[0] = (struct roster_member){ server(&rig, 0), 0 };
+	members[1] = (struct roster_member){ server(&rig, 1), 1 };
+	service_set_roster(rig.fixture.pool.service,
+	    roster_new(rig.fixture.pool.balancer, members, 2, FIXTURE_THREADS));
+	fill(&rig, 0);
+	fill(&rig, 1);
+	start(&rig, 0);
+	endpoint_release(server(&rig, 1));
+	turn_a_little(rig.loop);
+	assert_int_equal(rig.answers[0].count, 0);
+	endpoint_set_health(server(&rig, 0), HEALTH_DOWN, "");
+	assert_ptr_equal(expect_answer(&rig, 0, 1), server(&rig, 1));
+	endpoint_release(server(&rig, 0));
+	rig_close(&rig);
+}
+
+/* One time for all queues that a login comes into before a server is tried. */
+static void
+queues_have_one_time_together(void **state)
+{
+	static const int weights[] = { 1, 1 };
+	struct rig rig;
+	int64_t began;
+
+	(void)state;
+	rig_open(&rig, BALANCER_user, weights, 2);
+	rig.fixture.pool.options.queue_timeout.ms = 200;
+	endpoint_set_health(server(&rig, 0), HEALTH_DOWN, "");
+	endpoint_set_health(server(&rig, 1), HEALTH_DOWN, "");
+	start(&rig, 0);
+	began = rig.answers[0].route.queue_until;
+	while (loop_now(rig.loop) < began - 100)
+		turn_a_little(rig.loop);
+	set_max(&rig, 1);
+	fill(&rig, 0);
+	endpoint_set_health(server(&rig, 0), HEALTH_UP, "");
+	turn_a_little(rig.loop);
+	assert_int_equal(waiter_count(&server(&rig, 0)->queue), 1);
+	assert_true(rig.answers[0].route.queue_until == began);
+	expect_none(&rig, 0, 1, "the queue took too long");
+	endpoint_release(server(&rig, 0));
 	rig_close(&rig);
 }
 
@@ -590,6 +929,16 @@ main(void)
 		cmocka_unit_test(unbound_tries_each_server_once),
 		cmocka_unit_test(unbound_gives_up_after_its_retries),
 		cmocka_unit_test(none_is_usable_where_all_weigh_nothing),
+		cmocka_unit_test(an_unbound_pool_has_one_queue),
+		cmocka_unit_test(who_waits_for_just_that_server_goes_first),
+		cmocka_unit_test(nobody_is_handed_a_server_that_failed_it),
+		cmocka_unit_test(a_promise_is_kept_or_waited_for),
+		cmocka_unit_test(a_bound_user_is_moved_by_no_promise),
+		cmocka_unit_test(the_first_server_that_is_up_lets_in_as_many_as_may),
+		cmocka_unit_test(whatever_opens_a_server_wakes),
+		cmocka_unit_test(a_queue_does_not_go_down_with_its_server),
+		cmocka_unit_test(backups_serve_the_queue_when_the_others_are_down),
+		cmocka_unit_test(queues_have_one_time_together),
 		cmocka_unit_test(gives_up_when_the_login_took_too_long),
 		cmocka_unit_test(a_full_server_is_passed_over_and_the_last_waited_for),
 		cmocka_unit_test(gets_the_room_that_another_leaves),
