@@ -52,28 +52,22 @@ struct route {
 	struct endpoint *tried[ROUTE_TRIED_MAX];	/* one reference each */
 	int tried_count;
 	int retries;
-<<<<<<< HEAD
-	bool is_queued, is_dialling;
-=======
 	unsigned changes;			/* see service_wake: before it looked for a server */
 	bool is_queued, is_hopeful;		/* is_hopeful: it waits to choose anew */
+	bool is_dialling;			/* it was answered, and nothing was reported yet */
 	bool is_promise_void;			/* nobody keeps it: better any server than none */
->>>>>>> 2c73742 (session: Wait for the pool, leave servers, keep what was promised)
 	const char *why;			/* "no server is usable", "the queue took too long" */
 };
 
 /* Answers through on_routed, perhaps before it returns. */
 void route_start(struct route *route);
-<<<<<<< HEAD
-/* What came of the endpoint that was answered, as for endpoint_report: before any of the next three. */
-void route_report(struct route *route, enum endpoint_result result, int64_t took_ms, const char *why);
-=======
 /*
  * The same for whom a look at the service found no server that takes sessions, since `changes` were counted:
  * waits for another change, and ends in on_anew, or in on_routed with this `why`.
  */
 void route_await(struct route *route, unsigned changes, const char *why);
->>>>>>> 2c73742 (session: Wait for the pool, leave servers, keep what was promised)
+/* What came of the endpoint that was answered, as for endpoint_report: before any of the next three. */
+void route_report(struct route *route, enum endpoint_result result, int64_t took_ms, const char *why);
 /* The endpoint failed: gives it back and answers anew, perhaps before it returns. */
 void route_again(struct route *route);
 /* The same, but no server is tried twice. */

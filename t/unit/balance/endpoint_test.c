@@ -525,6 +525,78 @@ nobody_is_forgotten_among_threads(void **state)
 	endpoint_put(&house.e);
 }
 
+struct away {
+	struct endpoint *last;
+	int count;
+};
+
+static void
+on_away(struct endpoint *e, void *owner)
+{
+	struct away *away = owner;
+
+	away->last = e;
+	away->count++;
+}
+
+/* Once for each time that it comes into such a state; draining and coming back is none. */
+static void
+an_era_begins_when_sessions_are_to_go(void **state)
+{
+	struct away away = { 0 };
+	const struct away_observer observer = { .on_away = on_away, .owner = &away };
+	struct endpoint *e = make(1);
+
+	(void)state;
+	endpoint_observe_away(&observer);
+	machine_set_admin(e->machine, ADMIN_DRAIN, "");
+	assert_int_equal(endpoint_era(e), 0);
+	machine_set_admin(e->machine, ADMIN_MAINTENANCE, "");
+	assert_int_equal(endpoint_era(e), 1);
+	assert_true(endpoint_is_in_maintenance(e));
+	endpoint_set_admin(e, ADMIN_MAINTENANCE, "too");
+	machine_set_admin(e->machine, ADMIN_READY, "");
+	assert_int_equal(endpoint_era(e), 1);
+	endpoint_set_admin(e, ADMIN_READY, "");
+	assert_false(endpoint_is_in_maintenance(e));
+	endpoint_set_health(e, HEALTH_DOWN, "");
+	assert_int_equal(endpoint_era(e), 2);
+	endpoint_set_health(e, HEALTH_UP, "");
+	endpoint_set_on_down(e, false);
+	endpoint_set_health(e, HEALTH_DOWN, "");
+	assert_int_equal(endpoint_era(e), 2);
+	endpoint_send_away(e);
+	assert_int_equal(endpoint_era(e), 3);
+	assert_int_equal(away.count, 3);
+	assert_ptr_equal(away.last, e);
+	endpoint_observe_away(NULL);
+	endpoint_send_away(e);
+	assert_int_equal(away.count, 3);
+	endpoint_put(&e);
+}
+
+/* Who waits at a server that goes down is told so, without a connection. */
+static void
+a_server_that_goes_down_has_no_queue(void **state)
+{
+	struct loop *loop = loop_new(0);
+	struct endpoint *e = make(1);
+	struct guest guests[2] = { 0 };
+
+	(void)state;
+	turns = 0;
+	endpoint_set_max_connections(e, 1);
+	assert_true(arrive(&guests[0], e, loop));
+	assert_false(arrive(&guests[1], e, loop));
+	endpoint_set_health(e, HEALTH_DOWN, "");
+	settle(loop);
+	assert_int_equal(guests[1].turn, 1);
+	assert_int_equal(endpoint_load(e).connections, 1);
+	endpoint_release(e);
+	endpoint_put(&e);
+	loop_free(&loop);
+}
+
 int
 main(void)
 {
@@ -543,6 +615,8 @@ main(void)
 		cmocka_unit_test(a_raised_bound_lets_in_as_many),
 		cmocka_unit_test(no_room_is_missed_while_joining_the_queue),
 		cmocka_unit_test(nobody_is_forgotten_among_threads),
+		cmocka_unit_test(an_era_begins_when_sessions_are_to_go),
+		cmocka_unit_test(a_server_that_goes_down_has_no_queue),
 	};
 
 	alarm(DEADLINE_S);

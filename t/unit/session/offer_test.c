@@ -301,6 +301,82 @@ listeners_have_lists_of_their_own(void **state)
 	rig_close(&rig);
 }
 
+static bool
+is_kept(struct rig *rig, struct offer *offer, size_t i)
+{
+	return offer_is_kept(offer, rig->fixture.pool.endpoints[i], &rig->fixture.pool);
+}
+
+/* By what is known of it now; a server that was never seen is trusted. */
+static void
+a_server_keeps_what_it_has_all_of(void **state)
+{
+	struct rig rig;
+	struct offer *offer;
+
+	(void)state;
+	rig_open(&rig);
+	learn(&rig, 0, "IDLE\nLIMITS  RCPTMAX=20\nMOVE\n");
+	offer = offer_get(&rig.worker, &rig.settings);
+	assert_true(is_kept(&rig, offer, 0));
+	assert_true(is_kept(&rig, offer, 1));
+	learn(&rig, 1, "IDLE\nLIMITS RCPTMAX=10\nMOVE\nQUOTA\n");
+	assert_false(is_kept(&rig, offer, 1));
+	learn(&rig, 1, "IDLE\nLIMITS RCPTMAX=30\nMOVE\nQUOTA\n");
+	for (int i = 0; i < 3; i++)
+		assert_true(is_kept(&rig, offer, 1));
+	learn(&rig, 0, "IDLE\nMOVE\n");
+	assert_false(is_kept(&rig, offer, 0));
+	offers_forget(&rig.worker);		/* the client still has it */
+	assert_false(is_kept(&rig, offer, 0));
+	learn(&rig, 0, "IDLE\nLIMITS RCPTMAX=20\nMOVE\n");
+	assert_true(is_kept(&rig, offer, 0));
+	offer_put(&offer);
+	rig_close(&rig);
+}
+
+/* What is the proxy's own no server need have, though it is written. */
+static void
+a_written_list_is_a_promise_too(void **state)
+{
+	struct rig rig;
+	struct offer *offer;
+
+	(void)state;
+	rig_open(&rig);
+	rig.settings.announced = "MOVE\nSASL-IR\n";
+	offer = offer_get(&rig.worker, &rig.settings);
+	learn(&rig, 0, "IDLE\nMOVE\n");
+	learn(&rig, 1, "IDLE\n");
+	assert_true(is_kept(&rig, offer, 0));
+	assert_false(is_kept(&rig, offer, 1));
+	offer_put(&offer);
+	rig_close(&rig);
+}
+
+/* More lists than are remembered at once: none is taken for another. */
+static void
+verdicts_are_not_mixed_up(void **state)
+{
+	enum { LISTS = 500 };
+	struct rig rig;
+	struct offer *offer;
+
+	(void)state;
+	rig_open(&rig);
+	learn(&rig, 0, "MOVE\n");
+	offer = offer_get(&rig.worker, &rig.settings);
+	for (int i = 0; i < 2 * LISTS; i++) {
+		char list[64];
+
+		snprintf(list, sizeof(list), "X%d\n%s", i % LISTS, i % 3 == 0 ? "MOVE\n" : "");
+		learn(&rig, 1, list);
+		assert_int_equal(is_kept(&rig, offer, 1), i % 3 == 0);
+	}
+	offer_put(&offer);
+	rig_close(&rig);
+}
+
 int
 main(void)
 {
@@ -316,6 +392,9 @@ main(void)
 		cmocka_unit_test(keeps_to_a_written_list),
 		cmocka_unit_test(is_made_anew_only_when_a_server_changed),
 		cmocka_unit_test(listeners_have_lists_of_their_own),
+		cmocka_unit_test(a_server_keeps_what_it_has_all_of),
+		cmocka_unit_test(a_written_list_is_a_promise_too),
+		cmocka_unit_test(verdicts_are_not_mixed_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -488,6 +488,120 @@ a_kick_writes_into_no_literal(void **state)
 	bound_close(&rig);
 }
 
+/* All that has affinity waits for its server, or any, and is bound when one is up. */
+static void
+a_login_waits_for_the_first_server_that_is_up(void **state)
+{
+	struct rig rig;
+	struct peer client;
+	struct session *s;
+	size_t home;
+
+	(void)state;
+	for (int is_bound = 0; is_bound < 2; is_bound++) {
+		bound_open(&rig, "");
+		home = home_of_bob(&rig);
+		if (is_bound) {
+			ask_in(&rig, &client);
+			agree(serve(&rig, home), &client);
+			peer_close(&client);
+			all_leave(&rig);
+			rig.worker->is_draining = false;
+		}
+		endpoint_set_health(endpoint_at(&rig, 0), HEALTH_DOWN, "");
+		endpoint_set_health(endpoint_at(&rig, 1), HEALTH_DOWN, "");
+		s = ask_in(&rig, &client);
+		while (s->leg == NULL || !leg_is_queued(s->leg))
+			turn_a_little(rig.loop);
+		endpoint_set_health(endpoint_at(&rig, !home), HEALTH_UP, "");
+		agree(serve(&rig, !home), &client);
+		expect_bound(&rig, !home);
+		peer_close(&client);
+		bound_close(&rig);
+	}
+}
+
+static void
+and_is_told_when_none_comes_up(void **state)
+{
+	struct rig rig;
+	struct peer client;
+
+	(void)state;
+	bound_open(&rig, "queue_timeout 50ms");
+	endpoint_set_health(endpoint_at(&rig, 0), HEALTH_DOWN, "");
+	endpoint_set_health(endpoint_at(&rig, 1), HEALTH_DOWN, "");
+	ask_in(&rig, &client);
+	peer_expect(&client, unavailable);
+	expect_unbound(&rig);
+	peer_close(&client);
+	bound_close(&rig);
+}
+
+/* Its users stay bound to the server, nobody is kicked, and new logins wait for it. */
+static void
+a_pool_that_is_not_vital_moves_nobody(void **state)
+{
+	struct rig rig;
+	struct peer old, client, *server;
+	struct session *s;
+	size_t home;
+
+	(void)state;
+	bound_open(&rig, "vital no; on_down keep");
+	home = home_of_bob(&rig);
+	ask_in(&rig, &old);
+	server = serve(&rig, home);
+	agree(server, &old);
+	endpoint_set_health(endpoint_at(&rig, home), HEALTH_DOWN, "");
+	s = ask_in(&rig, &client);
+	while (s->leg == NULL || !leg_is_queued(s->leg))
+		turn_a_little(rig.loop);
+	assert_int_equal(old.is_gone, 0);
+	expect_bound(&rig, home);
+	endpoint_set_health(endpoint_at(&rig, home), HEALTH_UP, "");
+	agree(serve(&rig, home), &client);
+	peer_close(&client);
+
+	rig.pool->options.queue_timeout.ms = 50;
+	endpoint_set_health(endpoint_at(&rig, home), HEALTH_DOWN, "");
+	ask_in(&rig, &client);
+	peer_expect(&client, unavailable);
+	peer_close(&client);
+	/* maintenance is meant */
+	rig.pool->options.queue_timeout.ms = TAPE_PATIENCE_MS;
+	endpoint_set_admin(endpoint_at(&rig, home), ADMIN_MAINTENANCE, "");
+	ask_in(&rig, &client);
+	agree(serve(&rig, !home), &client);
+	expect_bound(&rig, !home);
+	peer_expect(&old, "* BYE ");
+	peer_close(&old);
+	peer_close(&client);
+	bound_close(&rig);
+}
+
+/* Nobody is up, and the pool takes that for a mistake: users go where they would. */
+static void
+a_pool_in_panic_sends_users_home(void **state)
+{
+	struct rig rig;
+	struct peer client;
+	size_t home;
+
+	(void)state;
+	bound_open(&rig, "panic yes");
+	home = home_of_bob(&rig);
+	endpoint_set_health(endpoint_at(&rig, 0), HEALTH_DOWN, "");
+	endpoint_set_health(endpoint_at(&rig, 1), HEALTH_DOWN, "");
+	for (int i = 0; i < 2; i++) {
+		ask_in(&rig, &client);
+		agree(serve(&rig, home), &client);
+		expect_bound(&rig, home);
+		peer_close(&client);
+	}
+	bound_close(&rig);
+}
+
 int
 main(void)
 {
@@ -509,6 +623,10 @@ main(void)
 		cmocka_unit_test(a_full_server_is_waited_for),
 		cmocka_unit_test(a_kick_ends_the_session),
 		cmocka_unit_test(a_kick_writes_into_no_literal),
+		cmocka_unit_test(a_login_waits_for_the_first_server_that_is_up),
+		cmocka_unit_test(and_is_told_when_none_comes_up),
+		cmocka_unit_test(a_pool_that_is_not_vital_moves_nobody),
+		cmocka_unit_test(a_pool_in_panic_sends_users_home),
 	};
 
 	return cmocka_run_group_tests(tests, quiet_log, end_log);

@@ -777,6 +777,43 @@ a_refused_relogin_fails_one_mail(void **state)
 	unlink(secret);
 }
 
+/* The era is that of the server at hand, whichever came before. */
+static void
+who_has_another_server_leaves_that_one_only(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+	struct session *s;
+
+	(void)state;
+	s = mx_open(&rig, 2, &client, "");
+	service_set_close_spread(rig.pool->service, 20);
+	server = begin_data(&rig, 0, &client);
+	end_data(&client, server);
+	assert_false(relay_is_outdated(s));
+	/* no quiet moment has come before the next mail, which is for another server */
+	endpoint_set_health(endpoint_at(&rig, 0), HEALTH_DOWN, "");
+	assert_true(relay_is_outdated(s));
+	relay_leave_at(s, loop_now(rig.loop) + 60 * 1000);
+	peer_say(&client, group);
+	peer_close(server);
+	server = serve(&rig, 1);
+	peer_expect(server, group);
+	peer_say(server, accepted);
+	peer_expect(&client, accepted);
+	end_data(&client, server);
+	assert_false(relay_is_outdated(s));
+	assert_int_equal(s->relay->leave_at, 0);
+	endpoint_send_away(endpoint_at(&rig, 1));
+	assert_true(relay_is_outdated(s));
+	worker_send_away(rig.worker);
+	peer_expect(&client, "421 ");
+	peer_close(&client);
+	peer_expect_end(server);
+	peer_close(server);
+	rig_close(&rig);
+}
+
 int
 main(void)
 {
@@ -803,6 +840,7 @@ main(void)
 		cmocka_unit_test(a_client_that_was_deaf_is_heard_to_leave_the_queue),
 		cmocka_unit_test(a_user_is_told_of_a_lost_server),
 		cmocka_unit_test(a_refused_relogin_fails_one_mail),
+		cmocka_unit_test(who_has_another_server_leaves_that_one_only),
 	};
 
 	return cmocka_run_group_tests(tests, quiet_log, end_log);

@@ -532,6 +532,116 @@ what_may_not_pass_ends_the_session(void **state)
 	rig_close(&rig);
 }
 
+/* What becomes of a session in IDLE whose server's state changes so. */
+static void
+change_server(struct rig *rig, int cause)
+{
+	struct endpoint *e = endpoint_at(rig, 0);
+
+	switch (cause) {
+	case 0:
+		machine_set_admin(e->machine, ADMIN_MAINTENANCE, "");
+		break;
+	case 1:
+		endpoint_set_admin(e, ADMIN_MAINTENANCE, "");
+		break;
+	case 2:
+		endpoint_set_health(e, HEALTH_DOWN, "");
+		break;
+	case 3:
+		machine_set_admin(e->machine, ADMIN_DRAIN, "");
+		break;
+	default:
+		endpoint_set_on_down(e, false);
+		endpoint_set_health(e, HEALTH_DOWN, "");
+		break;
+	}
+}
+
+static void
+sessions_leave_a_server_in_maintenance_or_down(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+
+	(void)state;
+	for (int cause = 0; cause < 5; cause++) {
+		open_relay(&rig, &client, &server, "");
+		service_set_close_spread(rig.pool->service, 20);
+		change_server(&rig, cause);
+		worker_send_away(rig.worker);
+		worker_send_away(rig.worker);
+		if (cause < 3) {
+			peer_expect(&client, "* BYE ");
+			peer_expect_end(server);
+		} else {
+			wait_ms(rig.loop, 100);
+			assert_int_equal(client.is_gone, 0);
+		}
+		peer_close(&client);
+		peer_close(server);
+		rig_close(&rig);
+	}
+}
+
+/* It was chosen before, and all others had been told already. */
+static void
+who_reaches_a_server_that_all_leave_is_told_to_go(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+
+	(void)state;
+	for (int cause = 0; cause < 3; cause++) {
+		rig_open(&rig, 1, "imap", "", "");
+		service_set_close_spread(rig.pool->service, 20);
+		rig_client(&rig, &client);
+		peer_expect(&client, client_greeting);
+		peer_say(&client, "a LOGIN bob secret\r\n");
+		server = door_accept(&rig.doors[0]);
+		peer_say(server, server_greeting);
+		peer_expect(server, login_line);
+		change_server(&rig, cause);
+		peer_say(server, "L OK [CAPABILITY IMAP4rev1] done\r\n");
+		peer_expect(&client, "a OK [CAPABILITY IMAP4rev1] done\r\n");
+		peer_expect(&client, "* BYE ");
+		peer_expect_end(server);
+		peer_close(server);
+		peer_close(&client);
+		rig_close(&rig);
+	}
+}
+
+/* A reply that is owed comes no more, where no timeout waits for it; at a server that is up it may. */
+static void
+a_dead_server_holds_nobody(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+	struct session *s;
+
+	(void)state;
+	for (int is_down = 0; is_down < 2; is_down++) {
+		open_relay(&rig, &client, &server, "idle_timeout 1h; reply_timeout 1h");
+		s = list_entry(rig.worker->sessions.next, struct session, node);
+		peer_say(&client, "b NOOP\r\n");
+		peer_expect(server, "b NOOP\r\n");
+		change_server(&rig, is_down ? 2 : 0);
+		relay_leave_at(s, loop_now(rig.loop) - RELAY_DRAIN_MS + 100);
+		assert_true(loop_timer_is_set(&s->timer));
+		if (is_down) {
+			peer_expect(&client, "* BYE [UNAVAILABLE] ");
+		} else {
+			wait_ms(rig.loop, 1500);
+			assert_int_equal(client.is_gone, 0);
+		}
+		peer_close(&client);
+		peer_expect_end(server);
+		peer_close(server);
+		rig_close(&rig);
+	}
+}
+
 int
 main(void)
 {
@@ -557,6 +667,9 @@ main(void)
 		cmocka_unit_test(who_compresses_leaves_without_words_in_a_silence),
 		cmocka_unit_test(who_is_to_leave_later_still_notices_a_silent_server),
 		cmocka_unit_test(what_may_not_pass_ends_the_session),
+		cmocka_unit_test(sessions_leave_a_server_in_maintenance_or_down),
+		cmocka_unit_test(who_reaches_a_server_that_all_leave_is_told_to_go),
+		cmocka_unit_test(a_dead_server_holds_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, quiet_log, end_log);

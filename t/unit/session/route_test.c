@@ -8,11 +8,13 @@
 #include "../net/tape.h"
 
 #include <pthread.h>
+#include <sched.h>
+#include <unistd.h>
 
 #include "balance/roster.h"
 #include "session/route.h"
 
-enum { LONG_MS = 60000, ANSWERS = 4 };
+enum { LONG_MS = 60000, ANSWERS = 4, DEADLINE_S = 120 };
 
 struct answer {
 	struct route route;
@@ -919,6 +921,150 @@ a_sick_server_is_waited_for_instead_of_retries(void **state)
 	rig_close(&rig);
 }
 
+/* Clients of two threads, who come again and again, while servers go up and down and bounds change. */
+enum { CROWDS = 2, VISITORS = 8, VISITS = 10000 };
+
+struct crowd;
+
+struct visitor {
+	struct route route;
+	struct crowd *crowd;
+	char name[4];
+};
+
+struct crowd {
+	struct rig *rig;
+	struct loop *loop;
+	struct visitor visitors[VISITORS];
+	int visits, under_way, given_up, waited;
+	atomic_bool is_over;
+	pthread_t thread;
+};
+
+static void come(struct loop *loop, void *arg);
+
+static void
+leave(struct loop *loop, void *arg)
+{
+	struct visitor *visitor = arg;
+
+	if (!visitor->route.is_queued)
+		endpoint_release(route_claim(&visitor->route));
+	else
+		visitor->crowd->given_up++;
+	route_cancel(&visitor->route);
+	come(loop, visitor);
+}
+
+static void
+on_visit(struct route *route, struct endpoint *endpoint, void *owner)
+{
+	struct visitor *visitor = owner;
+
+	assert_non_null(endpoint);
+	loop_post(route->loop, leave, visitor);
+}
+
+/* One in so many does not stay. */
+static void
+on_visit_queued(struct route *route, void *owner)
+{
+	struct visitor *visitor = owner;
+
+	if (visitor->crowd->waited++ % 7 != 0)
+		return;
+	visitor->crowd->given_up++;
+	route_cancel(route);
+	loop_post(visitor->crowd->loop, come, visitor);
+}
+
+static void
+on_visit_anew(struct route *route, void *owner)
+{
+	(void)owner;
+	route_start(route);
+}
+
+static void
+come(struct loop *loop, void *arg)
+{
+	struct visitor *visitor = arg;
+	struct crowd *crowd = visitor->crowd;
+
+	if (crowd->visits++ >= VISITS) {
+		if (--crowd->under_way == 0)
+			loop_stop(loop);
+		return;
+	}
+	visitor->route = (struct route){ .loop = loop, .pool = &crowd->rig->fixture.pool,
+		.user = slice_of(visitor->name), .on_routed = on_visit, .on_queued = on_visit_queued,
+		.on_anew = on_visit_anew, .owner = visitor };
+	route_start(&visitor->route);
+}
+
+static void *
+run_crowd(void *arg)
+{
+	struct crowd *crowd = arg;
+
+	for (int i = 0; i < VISITORS; i++) {
+		crowd->visitors[i].crowd = crowd;
+		snprintf(crowd->visitors[i].name, sizeof(crowd->visitors[i].name), "u%d", i);
+		crowd->under_way++;
+		loop_post(crowd->loop, come, &crowd->visitors[i]);
+	}
+	loop_run(crowd->loop);
+	atomic_store(&crowd->is_over, true);
+	return NULL;
+}
+
+static void
+disturb(struct rig *rig, unsigned turn)
+{
+	struct endpoint *e = server(rig, turn % 2);
+
+	endpoint_set_health(e, turn / 2 % 2 == 0 ? HEALTH_DOWN : HEALTH_UP, "");
+	endpoint_set_max_connections(e, 1 + (int)(turn / 4 % 3));
+	sched_yield();
+}
+
+/* A wake-up that is lost ends in the test's deadline. */
+static void
+nobody_is_forgotten_in_the_queue_of_the_pool(void **state)
+{
+	static const int weights[] = { 1, 1 };
+	struct crowd crowds[CROWDS];
+	struct rig rig;
+	unsigned turn = 0;
+
+	(void)state;
+	for (int balancer = BALANCER_roundrobin; balancer <= BALANCER_user; balancer++) {
+		rig_open(&rig, balancer, weights, 2);
+		rig.fixture.pool.options.queue_timeout.ms = 60 * LONG_MS;
+		set_max(&rig, 1);
+		memset(crowds, 0, sizeof(crowds));
+		for (int i = 0; i < CROWDS; i++) {
+			crowds[i].rig = &rig;
+			crowds[i].loop = loop_new(i);
+			assert_int_equal(pthread_create(&crowds[i].thread, NULL, run_crowd, &crowds[i]), 0);
+		}
+		/* ends with both up */
+		while (!atomic_load(&crowds[0].is_over) || !atomic_load(&crowds[1].is_over) || turn % 4 != 0)
+			disturb(&rig, turn++);
+		for (int i = 0; i < CROWDS; i++) {
+			pthread_join(crowds[i].thread, NULL);
+			turn_a_little(crowds[i].loop);
+			turn_a_little(crowds[!i].loop);
+			assert_true(crowds[i].waited > 0);
+		}
+		print_message("# %d and %d waited, %d and %d gave up, servers changed %u times\n",
+		    crowds[0].waited, crowds[1].waited, crowds[0].given_up, crowds[1].given_up, turn);
+		for (int i = 0; i < CROWDS; i++)
+			loop_free(&crowds[i].loop);
+		rig_close(&rig);
+	}
+}
+
 int
 main(void)
 {
@@ -952,7 +1098,9 @@ main(void)
 		cmocka_unit_test(unbound_tries_the_dead_last),
 		cmocka_unit_test(bound_waits_for_the_dead),
 		cmocka_unit_test(a_sick_server_is_waited_for_instead_of_retries),
+		cmocka_unit_test(nobody_is_forgotten_in_the_queue_of_the_pool),
 	};
 
+	alarm(DEADLINE_S);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
