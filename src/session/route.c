@@ -47,11 +47,11 @@ drop_endpoint(struct route *route)
 	if (route->is_queued) {
 		leave_queue(route);
 		endpoint_put(&route->endpoint);
-	} else if (route->is_dialling) {
-		endpoint_give_up(route->endpoint);
-		route->endpoint = NULL;
 	} else if (route->endpoint != NULL) {
-		endpoint_release(route->endpoint);
+		if (route->is_dialling)
+			endpoint_give_up(route->endpoint);
+		else
+			endpoint_release(route->endpoint);
 		route->endpoint = NULL;
 	}
 	route->is_dialling = false;
@@ -139,8 +139,8 @@ patience(const struct route *route, const struct endpoint *endpoint)
 }
 
 /*
- * Until when to queue, at this endpoint or (NULL) for any: no longer than the login may take once a server was
- * tried.
+ * Until when to queue, at this endpoint or (NULL) for any: no longer than the login may take once a server
+ * was tried.
  */
 static int64_t
 queue_until(struct route *route, const struct endpoint *endpoint)
@@ -262,8 +262,8 @@ take_any(struct route *route)
 }
 
 /*
- * To wait where somebody is alive; or somebody who is dead, rather than nobody: one may try it, as if its time
- * were over.  True: it is taken.
+ * Where nobody is alive to be waited for, somebody who is dead, rather than nobody: one may try it, as if its
+ * time were over.  True: it is taken.
  */
 static bool
 take_dead(struct route *route)

@@ -317,12 +317,15 @@ struct guest {
 };
 
 static void
-on_room(void *owner)
+on_room(void *owner, void *gift)
 {
 	struct guest *guest = owner;
 
+	(void)gift;
 	guest->is_in = true;
 }
+
+static const struct waiter_duty room_duty = { .on_wake = on_room };
 
 static void
 stop(struct loop *loop, void *arg)
@@ -357,7 +360,7 @@ those_who_wait_are_let_in_as_it_opens(void **state)
 	endpoint_set_observed(e, ERROR_LIMIT);
 	die(e);
 	for (int i = 0; i < GUESTS; i++)
-		assert_false(endpoint_take_or_wait(e, loop, on_room, &guests[i], &guests[i].waiter));
+		assert_false(endpoint_take_or_wait(e, loop, &room_duty, &guests[i], &guests[i].waiter));
 	endpoint_reopen(e);
 	assert_int_equal(count_in(loop, guests, GUESTS), 1);
 	endpoint_report(e, WORKER, ENDPOINT_GARBLED, 1, "");
@@ -421,20 +424,23 @@ leave(struct loop *loop, void *arg)
 }
 
 static void
-on_client(void *owner)
+on_client(void *owner, void *gift)
 {
 	struct client *client = owner;
 
+	(void)gift;
 	loop_post(client->thread->loop, leave, client);
 }
+
+static const struct waiter_duty client_duty = { .on_wake = on_client };
 
 static void
 come(struct loop *loop, void *arg)
 {
 	struct client *client = arg;
 
-	if (endpoint_take_or_wait(client->thread->e, loop, on_client, client, &client->waiter))
-		on_client(client);
+	if (endpoint_take_or_wait(client->thread->e, loop, &client_duty, client, &client->waiter))
+		on_client(client, NULL);
 }
 
 static void

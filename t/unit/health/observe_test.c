@@ -167,10 +167,13 @@ what_nobody_reads_any_more_is_given_back(void **state)
 }
 
 static void
-on_room(void *owner)
+on_room(void *owner, void *gift)
 {
+	(void)gift;
 	loop_stop(owner);
 }
+
+static const struct waiter_duty room_duty = { .on_wake = on_room };
 
 /* Without it nobody would ever be let in: the test would not end. */
 static void
@@ -186,7 +189,7 @@ the_dead_are_tried_again_in_time(void **state)
 		while (!endpoint_is_dead(rig.e))
 			report(rig.e, ENDPOINT_LATER, 1);
 		dead_until = rig.e->window.dead_until;
-		assert_false(endpoint_take_or_wait(rig.e, rig.loop, on_room, rig.loop, &waiter));
+		assert_false(endpoint_take_or_wait(rig.e, rig.loop, &room_duty, rig.loop, &waiter));
 		loop_run(rig.loop);
 		assert_true(clock_ms() >= dead_until);
 		/* as the try of a worker that learnt of it now */
@@ -214,8 +217,8 @@ who_is_dead_for_longer_delays_nobody(void **state)
 		report(other, ENDPOINT_LATER, 1);
 	while (!endpoint_is_dead(rig.e))
 		report(rig.e, ENDPOINT_LATER, 1);
-	assert_false(endpoint_take_or_wait(other, rig.loop, on_room, rig.loop, &long_waiter));
-	assert_false(endpoint_take_or_wait(rig.e, rig.loop, on_room, rig.loop, &waiter));
+	assert_false(endpoint_take_or_wait(other, rig.loop, &room_duty, rig.loop, &long_waiter));
+	assert_false(endpoint_take_or_wait(rig.e, rig.loop, &room_duty, rig.loop, &waiter));
 	loop_run(rig.loop);
 	assert_null(waiter);
 	assert_true(waiter_cancel(&long_waiter));
