@@ -52,12 +52,18 @@ endpoint_observe_away(const struct away_observer *new_observer)
 	observer = new_observer;
 }
 
+static void
+tell_observer(struct endpoint *e)
+{
+	if (observer != NULL)
+		observer->on_away(e, observer->owner);
+}
+
 void
 endpoint_send_away(struct endpoint *e)
 {
 	atomic_fetch_add(&e->era, 1);
-	if (observer != NULL)
-		observer->on_away(e, observer->owner);
+	tell_observer(e);
 }
 
 static int
@@ -96,6 +102,8 @@ endpoint_refresh_locked(struct endpoint *e)
 		service_changed(e->service);
 	if ((flags & ~old_flags & leave_for) != 0)
 		endpoint_send_away(e);
+	else if ((flags & ~old_flags) != 0)
+		tell_observer(e);
 	if (!e->is_adhoc && (flags != old_flags || (weight == 0) != (old_weight == 0) ||
 	    (share == 0) != (old_share == 0)))
 		tell_waiting(e, flags != 0 && old_flags == 0);

@@ -130,6 +130,14 @@ on_away(struct endpoint *e, void *owner)
 		worker_send_away(control->workers[i]);
 }
 
+static void
+on_suspicion(struct endpoint *e, void *owner)
+{
+	struct control *control = owner;
+
+	health_suspect(control->assets.health, e);
+}
+
 static bool
 start_threads(struct control *control, struct error *error)
 {
@@ -137,7 +145,7 @@ start_threads(struct control *control, struct error *error)
 	uint64_t log_salt = random_number();
 
 	drain_init(control);
-	control->observe = observe_new(control->loop, NULL, NULL);
+	control->observe = observe_new(control->loop, on_suspicion, control);
 	if (!signals_open(&control->signals, control->loop, on_signal, error))
 		return false;
 	control->workers = xcalloc((size_t)count, sizeof(struct worker *));

@@ -135,6 +135,20 @@ try_again(struct leg *leg, enum back_event event)
 		route_again(&way->route);
 }
 
+void
+leg_look_at_server(struct leg *leg)
+{
+	struct leg_way *way = leg->way;
+
+	if (way == NULL || leg->back == NULL || leg->back->phase == BACK_READY ||
+	    !endpoint_is_down(way->route.endpoint))
+		return;
+	leg_log(leg, LOG_WARNING, "server went down while %s", back_doing(leg->back));
+	leg_drop_back(leg);
+	affinity_cancel(&way->binding);
+	route_again(&way->route);
+}
+
 /* A dial costs less where checks see the same; what misses once, they believe later. */
 static void
 learn(const struct leg *leg, const struct back *back)

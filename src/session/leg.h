@@ -80,6 +80,9 @@ void leg_start(struct leg *leg);
 void leg_settle(struct leg *leg);	/* after LEG_READY: way and dial were of use and are wiped */
 void leg_drop(struct leg **gone);	/* in any state: closes, gives back, and no event comes */
 
+/* One that is dialled and has gone down is given up, as if it had failed.  The leg may be gone behind it. */
+void leg_look_at_server(struct leg *leg);
+
 bool leg_is_queued(const struct leg *leg);	/* for room at its server */
 const char *leg_doing(const struct leg *leg);	/* "waiting in the queue", "reading greeting" */
 const struct endpoint *leg_endpoint(const struct leg *leg);	/* had, or about to be; NULL: none yet */

@@ -289,6 +289,16 @@ on_change(struct loop *loop, void *arg)
 	xfree(change);
 }
 
+/* Nobody waits for words that may never come. */
+static void
+look_at_servers(struct session *s)
+{
+	for (struct leg *leg = s->leg, *next; leg != NULL; leg = next) {
+		next = leg->next;
+		leg_look_at_server(leg);
+	}
+}
+
 static void
 on_send_away(struct loop *loop, void *arg)
 {
@@ -297,6 +307,8 @@ on_send_away(struct loop *loop, void *arg)
 	(void)loop;
 	atomic_store(&worker->is_to_look, false);
 	send_away(worker, false);
+	list_each(node, &worker->sessions)
+		look_at_servers(list_entry(node, struct session, node));
 }
 
 static void
