@@ -84,10 +84,31 @@ service_roster(struct service *service)
 	return roster;
 }
 
+static bool
+has_endpoint(const struct roster *roster, const struct endpoint *e)
+{
+	for (size_t i = 0; roster != NULL && i < roster->count; i++)
+		if (roster->endpoints[i] == e)
+			return true;
+	return false;
+}
+
+/* Who waits at an endpoint that has left belongs to another one now. */
+static void
+wake_those_left(const struct roster *before, const struct roster *now)
+{
+	for (size_t i = 0; before != NULL && i < before->count; i++) {
+		struct endpoint *e = before->endpoints[i];
+
+		if (waiter_count(&e->queue) > 0 && !has_endpoint(now, e))
+			waiter_wake_all(&e->queue);
+	}
+}
+
 void
 service_set_roster(struct service *service, struct roster *roster)
 {
-	struct roster *before;
+	struct roster *before, *now = roster != NULL ? roster_get(roster) : NULL;
 
 	pthread_mutex_lock(&service->lock);
 	before = service->roster;
@@ -95,6 +116,8 @@ service_set_roster(struct service *service, struct roster *roster)
 	pthread_mutex_unlock(&service->lock);
 	service_changed(service);
 	service_wake(service);
+	wake_those_left(before, now);
+	roster_put(&now);
 	roster_put(&before);
 }
 

@@ -319,6 +319,28 @@ an_unbound_pool_has_one_queue(void **state)
 	rig_close(&rig);
 }
 
+/* Room that nobody was told of yet: whoever comes just then is behind those who wait for it. */
+static void
+nobody_overtakes_the_queue(void **state)
+{
+	static const int weights[] = { 1 };
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig, BALANCER_leastconn, weights, 1);
+	set_max(&rig, 1);
+	fill(&rig, 0);
+	start(&rig, 0);
+	start(&rig, 1);
+	atomic_store(&server(&rig, 0)->max_connections, 2);
+	start(&rig, 2);
+	assert_ptr_equal(expect_answer(&rig, 0, 1), server(&rig, 0));
+	assert_int_equal(rig.answers[1].count + rig.answers[2].count, 0);
+	endpoint_release(server(&rig, 0));
+	assert_ptr_equal(expect_answer(&rig, 1, 1), server(&rig, 0));
+	rig_close(&rig);
+}
+
 static void
 who_waits_for_just_that_server_goes_first(void **state)
 {
@@ -455,6 +477,28 @@ the_first_server_that_is_up_lets_in_as_many_as_may(void **state)
 	}
 }
 
+/* It has looked, the server came up, and only then it began to wait. */
+static void
+what_opens_before_it_waits_is_not_missed(void **state)
+{
+	static const int weights[] = { 1 };
+	struct rig rig;
+	unsigned changes;
+
+	(void)state;
+	rig_open(&rig, BALANCER_user, weights, 1);
+	endpoint_set_health(server(&rig, 0), HEALTH_DOWN, "");
+	changes = service_changes(rig.fixture.pool.service);
+	start(&rig, 0);
+	route_cancel(&rig.answers[0].route);
+	endpoint_set_health(server(&rig, 0), HEALTH_UP, "");
+	rig.answers[0].route.loop = rig.loop;
+	route_await(&rig.answers[0].route, changes, "none");
+	assert_ptr_equal(expect_answer(&rig, 0, 1), server(&rig, 0));
+	assert_int_equal(rig.answers[0].anew, 1);
+	rig_close(&rig);
+}
+
 enum cause { CAUSE_HEALTH, CAUSE_ADMIN, CAUSE_OWN_ADMIN, CAUSE_WEIGHT, CAUSE_ROSTER, CAUSES };
 
 static void
@@ -520,6 +564,30 @@ a_queue_does_not_go_down_with_its_server(void **state)
 	assert_int_equal(waiter_count(&home->queue), 1);
 	endpoint_set_health(home, HEALTH_DOWN, "");
 	assert_ptr_equal(expect_answer(&rig, 1, 1), server(&rig, home == server(&rig, 0)));
+	rig_close(&rig);
+}
+
+/* Nor does it leave its pool with it. */
+static void
+a_queue_does_not_leave_with_its_server(void **state)
+{
+	static const int weights[] = { 1, 1 };
+	struct rig rig;
+	struct endpoint *home, *other;
+
+	(void)state;
+	rig_open(&rig, BALANCER_user, weights, 2);
+	set_max(&rig, 1);
+	start(&rig, 0);
+	home = expect_answer(&rig, 0, 1);
+	other = server(&rig, home == server(&rig, 0));
+	start(&rig, 1);
+	assert_int_equal(waiter_count(&home->queue), 1);
+	service_set_roster(rig.fixture.pool.service, roster_new(rig.fixture.pool.balancer,
+	    &(struct roster_member){ .endpoint = other }, 1, FIXTURE_THREADS));
+	assert_ptr_equal(expect_answer(&rig, 1, 1), other);
+	service_set_roster(rig.fixture.pool.service, roster_new(rig.fixture.pool.balancer,
+	    (struct roster_member[]){ { home, 0 }, { other, 0 } }, 2, FIXTURE_THREADS));
 	rig_close(&rig);
 }
 
@@ -1076,6 +1144,8 @@ main(void)
 		cmocka_unit_test(unbound_gives_up_after_its_retries),
 		cmocka_unit_test(none_is_usable_where_all_weigh_nothing),
 		cmocka_unit_test(an_unbound_pool_has_one_queue),
+		cmocka_unit_test(nobody_overtakes_the_queue),
+		cmocka_unit_test(what_opens_before_it_waits_is_not_missed),
 		cmocka_unit_test(who_waits_for_just_that_server_goes_first),
 		cmocka_unit_test(nobody_is_handed_a_server_that_failed_it),
 		cmocka_unit_test(a_promise_is_kept_or_waited_for),
@@ -1083,6 +1153,7 @@ main(void)
 		cmocka_unit_test(the_first_server_that_is_up_lets_in_as_many_as_may),
 		cmocka_unit_test(whatever_opens_a_server_wakes),
 		cmocka_unit_test(a_queue_does_not_go_down_with_its_server),
+		cmocka_unit_test(a_queue_does_not_leave_with_its_server),
 		cmocka_unit_test(backups_serve_the_queue_when_the_others_are_down),
 		cmocka_unit_test(queues_have_one_time_together),
 		cmocka_unit_test(gives_up_when_the_login_took_too_long),
