@@ -14,7 +14,10 @@
 #include "session/back.h"
 #include "session/plan.h"
 
-enum { VERDICTS = 64 };		/* remembered at once; servers mostly announce the same */
+enum {
+	VERDICTS = 256,		/* remembered at once; servers mostly announce the same */
+	VERDICT_PLACES = 8	/* where the one of a list may be */
+};
 
 /* Whether a list of capabilities has all that was offered, by its hash. */
 struct verdict {
@@ -234,16 +237,30 @@ judge(const struct offer *offer, struct endpoint *endpoint, uint64_t hash)
 	return verdict;
 }
 
+/* Where the verdict on this list is, or is to be. */
+static struct verdict *
+place_of(struct offer *offer, uint64_t hash)
+{
+	for (uint64_t i = 0; i < VERDICT_PLACES; i++) {
+		struct verdict *verdict = &offer->verdicts[(hash + i) % VERDICTS];
+
+		if (verdict->hash == hash || verdict->hash == 0)
+			return verdict;
+	}
+	return &offer->verdicts[hash % VERDICTS];
+}
+
 bool
 offer_is_kept(struct offer *offer, struct endpoint *endpoint, const struct pool *pool)
 {
 	uint64_t hash = endpoint_capabilities_hash(endpoint);
-	struct verdict *known = &offer->verdicts[hash % VERDICTS], verdict;
+	struct verdict *known, verdict;
 	unsigned wanted = offer->promised_mechanisms;
 
 	if (hash == 0)
 		return true;
 	pthread_mutex_lock(&offer->lock);
+	known = place_of(offer, hash);
 	verdict = *known;
 	if (verdict.hash != hash) {
 		verdict = judge(offer, endpoint, hash);
