@@ -33,7 +33,7 @@ my $gatepost = Gatepost::Gatepost->new(values => { GOOD => $good->port, IMAP => 
     map { uc $_ => $sick{$_}->port } keys %sick }, config => <<'END')->start;
 hostname mx.example.com
 threads 1
-default pool { protocol smtp; balance roundrobin }
+default pool { check { kind none }; protocol smtp; balance roundrobin }
 pool busy { server good { address 127.0.0.1:@GOOD@ }; server sick { address 127.0.0.1:@BUSY@ } }
 pool closing { server good { address 127.0.0.1:@GOOD@ }; server sick { address 127.0.0.1:@CLOSING@ } }
 pool bound {

@@ -51,7 +51,7 @@ void endpoint_read(struct endpoint *e, struct endpoint_facts *out);
 /* Begins an era: the sessions of those before are to go. */
 void endpoint_send_away(struct endpoint *e);
 
-/* Who sees to it that they go. */
+/* Who sees to it that they go, and that nobody dials where all is in vain: told of each that goes down. */
 struct away_observer {
 	/* From any thread, under the machine's lock: it posts a message, and asks the endpoint nothing. */
 	void (*on_away)(struct endpoint *e, void *owner);

@@ -313,14 +313,21 @@ is_promised(const struct route *route)
 	return route->keeps_promise != NULL && !route->is_promise_void;
 }
 
-static bool
-is_anybody_up(const struct route *route)
+static void
+choose_later(struct route *route, bool is_up, bool may_wait)
 {
-	struct endpoint *endpoint = pick(route, true);
-	bool is_up = endpoint != NULL;
-
-	endpoint_put(&endpoint);
-	return is_up;
+	if (!is_up && is_promised(route)) {
+		route->is_promise_void = true;
+		choose(route);
+	} else if (!is_up && route->tried_count > 0) {
+		give_up(route, "all servers failed");
+	} else if (may_wait) {
+		join(route, is_up ? queue_is_over : "no server is usable");
+	} else if (is_up) {
+		give_up_full(route);
+	} else {
+		give_up(route, "no server is usable");
+	}
 }
 
 /* Nobody overtakes those who wait. */
@@ -328,23 +335,17 @@ static void
 choose_any(struct route *route)
 {
 	bool is_first = waiter_count(&route->pool->service->queue) == 0;
-	bool is_up;
+	struct endpoint *up;
+	bool is_up, may_wait;
 
-	if ((is_first || !may_queue(route, NULL)) && (take_any(route) || take_dead(route)))
+	if (is_first && (take_any(route) || take_dead(route)))
 		return;
-	is_up = is_anybody_up(route);
-	if (!is_up && is_promised(route)) {
-		route->is_promise_void = true;
-		choose_any(route);
-	} else if (!is_up && route->tried_count > 0) {
-		give_up(route, "all servers failed");
-	} else if (may_queue(route, NULL)) {
-		join(route, is_up ? queue_is_over : "no server is usable");
-	} else if (is_up) {
-		give_up_full(route);
-	} else {
-		give_up(route, "no server is usable");
-	}
+	up = pick(route, true);
+	is_up = up != NULL;
+	may_wait = may_queue(route, up);
+	endpoint_put(&up);
+	if (is_first || may_wait || !(take_any(route) || take_dead(route)))
+		choose_later(route, is_up, may_wait);
 }
 
 static void

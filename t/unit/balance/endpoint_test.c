@@ -563,15 +563,17 @@ an_era_begins_when_sessions_are_to_go(void **state)
 	assert_int_equal(endpoint_era(e), 2);
 	endpoint_set_health(e, HEALTH_UP, "");
 	endpoint_set_on_down(e, false);
+	/* who dials there is to look */
 	endpoint_set_health(e, HEALTH_DOWN, "");
 	assert_int_equal(endpoint_era(e), 2);
+	assert_int_equal(away.count, 3);
 	endpoint_send_away(e);
 	assert_int_equal(endpoint_era(e), 3);
-	assert_int_equal(away.count, 3);
+	assert_int_equal(away.count, 4);
 	assert_ptr_equal(away.last, e);
 	endpoint_observe_away(NULL);
 	endpoint_send_away(e);
-	assert_int_equal(away.count, 3);
+	assert_int_equal(away.count, 4);
 	endpoint_put(&e);
 }
 
