@@ -32,8 +32,8 @@ read_escape(const char *text, char *byte)
 	return 3;
 }
 
-static bool
-set_text(struct conf_words *words, void *field, struct error *error)
+bool
+check_text_set(struct conf_words *words, void *field, struct error *error)
 {
 	struct check_text *text = field;
 	size_t used;
@@ -59,7 +59,7 @@ set_text(struct conf_words *words, void *field, struct error *error)
 }
 
 static const struct directive line_directives[] = {
-	CONF_CUSTOM(struct check_line, text, NULL, set_text, "text", CONF_REQUIRED | CONF_ESCAPES,
+	CONF_CUSTOM(struct check_line, text, NULL, check_text_set, "text", CONF_REQUIRED | CONF_ESCAPES,
 	    "The text, as it is sent or must come."),
 	{ 0 }
 };

@@ -13,6 +13,8 @@ struct check_text {			/* with its escapes worked out: NUL bytes may be within */
 	size_t len;
 };
 
+bool check_text_set(struct conf_words *words, void *field, struct error *error);	/* a conf_setter */
+
 struct check_line {			/* send TEXT, expect TEXT */
 	struct conf_block conf;
 	struct check_text text;

@@ -61,6 +61,17 @@ endpoint_get(struct endpoint *e)
 	return e;
 }
 
+struct endpoint *
+endpoint_get_living(struct endpoint *e)
+{
+	int references = read_relaxed(&e->references);
+
+	while (references > 0 && !atomic_compare_exchange_weak_explicit(&e->references, &references,
+	    references + 1, memory_order_relaxed, memory_order_relaxed))
+		;
+	return references > 0 ? e : NULL;
+}
+
 void
 endpoint_put(struct endpoint **e)
 {
@@ -288,8 +299,17 @@ endpoint_let_in_locked(struct endpoint *e)
 void
 endpoint_set_max_connections(struct endpoint *e, int max)
 {
+	pthread_mutex_lock(&e->machine->lock);
+	e->configured_max = max;
+	endpoint_refresh_locked(e);
+	pthread_mutex_unlock(&e->machine->lock);
+	endpoint_let_in(e);
+}
+
+void
+endpoint_let_in(struct endpoint *e)
+{
 	pthread_mutex_lock(&e->lock);
-	atomic_store(&e->max_connections, max);
 	endpoint_let_in_locked(e);
 	pthread_mutex_unlock(&e->lock);
 	service_serve(e->service, e);

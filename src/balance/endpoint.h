@@ -58,7 +58,7 @@ struct endpoint {
 	atomic_int flags;		/* enum endpoint_flag */
 	atomic_uint era;		/* sessions that came in an earlier one are to go */
 	atomic_int connections;		/* sessions that took it, those still dialling too */
-	atomic_int max_connections;	/* 0: no bound */
+	atomic_int max_connections;	/* the smaller of its pool's and its agent's; 0: no bound */
 	atomic_int dialling;		/* of these: whose try has no outcome yet */
 	atomic_int dial_bound;		/* of those; see window_bound */
 	atomic_int error_limit;		/* see endpoint_set_observed */
@@ -76,6 +76,7 @@ struct endpoint {
 	struct standing health, admin;
 	int passed, wanted;
 	bool stays_when_down;		/* its sessions do: `on_down keep` */
+	int configured_max;		/* of max_connections: its pool's */
 	int slow_start_ms, ramp_ms;	/* of recoveries to come, and of the one under way (0: none) */
 	int64_t ramp_from;		/* clock_ms */
 	struct endpoint_counters counters[];	/* one a worker */
@@ -91,11 +92,13 @@ struct load {
 /* One reference; it has its own to service and machine. */
 struct endpoint *endpoint_new(struct service *service, struct machine *machine, int threads);
 struct endpoint *endpoint_get(struct endpoint *e);
+struct endpoint *endpoint_get_living(struct endpoint *e);	/* NULL: its last reference was put */
 void endpoint_put(struct endpoint **e);		/* frees the last one's */
 
 void endpoint_set_addr(struct endpoint *e, const struct addr *addr);	/* another: nothing is known of it */
 struct addr endpoint_addr(struct endpoint *e);
-void endpoint_set_max_connections(struct endpoint *e, int max);	/* more room goes to those who wait first */
+void endpoint_set_max_connections(struct endpoint *e, int max);	/* its pool's; then endpoint_let_in */
+void endpoint_let_in(struct endpoint *e);	/* there may be more room: it goes to those who wait first */
 
 bool endpoint_is_down(const struct endpoint *e);	/* or in maintenance: its users go elsewhere */
 bool endpoint_is_dead(const struct endpoint *e);	/* by its window: nobody may try it now */

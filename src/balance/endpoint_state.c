@@ -37,13 +37,26 @@ slow_start_percent(const struct endpoint *e)
 static int64_t
 share_of(const struct endpoint *e, int weight)
 {
-	int64_t share = (int64_t)weight * ENDPOINT_SHARE_ONE * e->machine->agent_percent / PERCENT *
-	    slow_start_percent(e) / PERCENT;
+	const struct machine *machine = e->machine;
+	int64_t wanted = machine->agent_weight < 0 ? (int64_t)weight * machine->agent_percent :
+						     (int64_t)machine->agent_weight * PERCENT;
+	int64_t share;
 
-	/* who has a weight has a share, unless the agent wants none */
-	if (share == 0 && weight > 0 && e->machine->agent_percent > 0)
+	/* no weight is the operator's word, whatever the agent says */
+	if (weight == 0 || wanted == 0)
+		return 0;
+	share = wanted * ENDPOINT_SHARE_ONE / PERCENT * slow_start_percent(e) / PERCENT;
+	if (share == 0)
 		share = 1;
 	return share > ENDPOINT_SHARE_MAX ? ENDPOINT_SHARE_MAX : share;
+}
+
+static int
+max_connections_of(const struct endpoint *e)
+{
+	int said = e->machine->agent_max_connections, configured = e->configured_max;
+
+	return said > 0 && (configured == 0 || said < configured) ? said : configured;
 }
 
 void
@@ -98,6 +111,7 @@ endpoint_refresh_locked(struct endpoint *e)
 	int old_flags = atomic_exchange(&e->flags, flags);
 	int leave_for = ENDPOINT_MAINTENANCE | (e->stays_when_down ? 0 : ENDPOINT_DOWN);
 
+	atomic_store(&e->max_connections, max_connections_of(e));
 	if (weight != old_weight || share != old_share || flags != old_flags)
 		service_changed(e->service);
 	if ((flags & ~old_flags & leave_for) != 0)

@@ -21,7 +21,7 @@ machine_new(const char *farm, const char *name)
 	machine->hash = hash_bytes(name, strlen(name), 0);
 	machine->configured_weight = -1;
 	machine->agent_percent = 100;
-	machine->agent_max_connections = -1;
+	machine->agent_weight = -1;
 	atomic_init(&machine->references, 1);
 	pthread_mutex_init(&machine->lock, NULL);
 	list_init(&machine->endpoints);
@@ -104,32 +104,72 @@ machine_set_admin(struct machine *machine, enum admin_state state, const char *w
 	return is_new;
 }
 
+/* There may be more room at each of them.  Without the lock: the last reference may go with who is let in. */
+static void
+let_in(struct machine *machine)
+{
+	struct endpoint **endpoints;
+	size_t count = 0;
+
+	pthread_mutex_lock(&machine->lock);
+	list_each(node, &machine->endpoints)
+		count++;
+	endpoints = xcalloc(count, sizeof(struct endpoint *));
+	count = 0;
+	list_each(node, &machine->endpoints) {
+		struct endpoint *e = endpoint_get_living(list_entry(node, struct endpoint, machine_node));
+
+		if (e != NULL)
+			endpoints[count++] = e;
+	}
+	pthread_mutex_unlock(&machine->lock);
+	for (size_t i = 0; i < count; i++) {
+		endpoint_let_in(endpoints[i]);
+		endpoint_put(&endpoints[i]);
+	}
+	xfree(endpoints);
+}
+
 static bool
 set_number(int *field, int value)
 {
-	bool is_new = value >= 0 && *field != value;
+	bool is_new = *field != value;
 
-	if (is_new)
-		*field = value;
+	*field = value;
 	return is_new;
 }
 
 bool
 machine_obey_agent(struct machine *machine, const struct agent_word *word)
 {
-	bool is_new;
+	bool has_weight = word->percent >= 0 || word->weight >= 0, has_bound = word->max_connections >= 0;
+	bool is_new = false, is_bound_new;
 
 	pthread_mutex_lock(&machine->lock);
-	is_new = set_number(&machine->agent_percent, word->percent);
-	is_new |= set_number(&machine->agent_max_connections, word->max_connections);
+	if (has_weight) {
+		is_new |= set_number(&machine->agent_percent, word->percent >= 0 ? word->percent : 100);
+		is_new |= set_number(&machine->agent_weight, word->weight);
+	}
 	if (word->admin >= 0)
 		is_new |= standing_set(&machine->agent_admin, word->admin, word->why);
 	if (word->is_down >= 0)
 		is_new |= standing_set(&machine->agent_down, word->is_down, word->why);
+	is_bound_new = has_bound && set_number(&machine->agent_max_connections, word->max_connections);
+	is_new |= is_bound_new;
 	if (is_new)
 		refresh_all(machine);
 	pthread_mutex_unlock(&machine->lock);
+	if (is_bound_new)
+		let_in(machine);
 	return is_new;
+}
+
+bool
+machine_forget_agent(struct machine *machine)
+{
+	static const struct agent_word nothing = { .percent = 100, .weight = -1, .why = "" };
+
+	return machine_obey_agent(machine, &nothing);
 }
 
 void
@@ -139,6 +179,7 @@ machine_read(struct machine *machine, struct machine_facts *out)
 	*out = (struct machine_facts){
 		.weight = machine->weight,
 		.agent_percent = machine->agent_percent,
+		.agent_weight = machine->agent_weight,
 		.agent_max_connections = machine->agent_max_connections,
 		.admin = machine->admin,
 		.agent_admin = machine->agent_admin,

@@ -35,12 +35,13 @@ struct standing {
 /* What an agent says; what it did not say stays. */
 struct agent_word {
 	int percent;			/* of the weight that is set; -1: not said */
-	int max_connections;		/* -1: not said; 0: no bound */
+	int weight;			/* instead of that; -1: not said */
+	int max_connections;		/* at each endpoint; -1: not said; 0: no bound */
 	int admin;			/* enum admin_state; -1: not said */
 	int is_down;			/* 0 or 1; -1: not said */
 	const char *why;
 };
-#define AGENT_WORD_NONE ((struct agent_word){ -1, -1, -1, -1, "" })
+#define AGENT_WORD_NONE ((struct agent_word){ -1, -1, -1, -1, -1, "" })
 
 struct machine {
 	char *farm, *name;		/* constant; the pool's where it has servers of its own */
@@ -55,12 +56,13 @@ struct machine {
 	struct standing agent_admin;
 	struct standing agent_down;	/* 1: the agent says that it is down */
 	int agent_percent;		/* 100: as set */
-	int agent_max_connections;	/* -1: it does not say */
+	int agent_weight;		/* instead of weight and percentage; -1: it does not say */
+	int agent_max_connections;	/* 0: no bound, or it does not say */
 };
 
 /* What is known of a machine at a moment. */
 struct machine_facts {
-	int weight, agent_percent, agent_max_connections;
+	int weight, agent_percent, agent_weight, agent_max_connections;
 	struct standing admin, agent_admin, agent_down;
 };
 
@@ -73,7 +75,9 @@ void machine_configure(struct machine *machine, int weight, enum admin_state sta
 void machine_set_weight(struct machine *machine, int weight);
 /* Why: for people; "" clears it.  False: it was so already, and nothing changed. */
 bool machine_set_admin(struct machine *machine, enum admin_state state, const char *why);
+/* Hashes heed no weight of an agent's; nothing outweighs a weight of 0 that was set. */
 bool machine_obey_agent(struct machine *machine, const struct agent_word *word);
+bool machine_forget_agent(struct machine *machine);		/* as if it had never said a word */
 void machine_read(struct machine *machine, struct machine_facts *out);
 
 const char *admin_state_text(enum admin_state state);		/* "ready", "drain", "maintenance" */

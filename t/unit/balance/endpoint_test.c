@@ -332,6 +332,95 @@ a_raised_bound_lets_in_as_many(void **state)
 	loop_free(&loop);
 }
 
+static void
+say_max_connections(struct endpoint *e, int max)
+{
+	struct agent_word word = AGENT_WORD_NONE;
+
+	word.max_connections = max;
+	machine_obey_agent(e->machine, &word);
+}
+
+static void
+of_pool_and_agent_the_smaller_bound_counts(void **state)
+{
+	static const int rows[][3] = { { 0, 0, 0 }, { 5, 0, 5 }, { 0, 5, 5 }, { 3, 5, 3 }, { 5, 3, 3 } };
+	struct endpoint *e = make(1);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		endpoint_set_max_connections(e, rows[i][0]);
+		say_max_connections(e, rows[i][1]);
+		assert_int_equal(atomic_load(&e->max_connections), rows[i][2]);
+		endpoint_set_max_connections(e, rows[i][0] + 1);
+		endpoint_set_max_connections(e, rows[i][0]);
+		assert_int_equal(atomic_load(&e->max_connections), rows[i][2]);
+	}
+	machine_obey_agent(e->machine, &AGENT_WORD_NONE);
+	assert_int_equal(atomic_load(&e->max_connections), 3);
+	machine_forget_agent(e->machine);
+	assert_int_equal(atomic_load(&e->max_connections), 5);
+	endpoint_put(&e);
+}
+
+static void
+an_agent_that_allows_more_lets_in_as_many(void **state)
+{
+	struct loop *loop = loop_new(0);
+	struct endpoint *e = make(1);
+	struct guest guests[6] = { 0 };
+
+	(void)state;
+	turns = 0;
+	say_max_connections(e, 1);
+	for (int i = 0; i < 6; i++)
+		assert_int_equal(arrive(&guests[i], e, loop), i == 0);
+	say_max_connections(e, 3);
+	settle(loop);
+	assert_int_equal(turns, 2);
+	machine_forget_agent(e->machine);
+	settle(loop);
+	assert_int_equal(turns, 5);
+	for (int i = 0; i < 6; i++)
+		endpoint_release(e);
+	endpoint_put(&e);
+	loop_free(&loop);
+}
+
+static void
+an_agent_sets_the_share_and_no_weight(void **state)
+{
+	static const struct {
+		int set, percent, weight, share;
+	} rows[] = {
+		/*   set percent weight  share */
+		{ 4,     75,    -1,  3 * ENDPOINT_SHARE_ONE                },
+		{ 4,     -1,    -1,  3 * ENDPOINT_SHARE_ONE                },	/* not said: as before */
+		{ 4,     -1,     6,  6 * ENDPOINT_SHARE_ONE                },
+		{ 8,     -1,    -1,  6 * ENDPOINT_SHARE_ONE                },
+		{ 8,     50,    -1,  4 * ENDPOINT_SHARE_ONE                },
+		{ 1,  25600,    -1,  ENDPOINT_SHARE_MAX                    },
+		{ 256, 25600,   -1,  ENDPOINT_SHARE_MAX                    },
+		{ 4,      0,    -1,  0                                     },
+		{ 4,     -1,     0,  0                                     },
+		{ 0,     -1,     9,  0                                     },	/* the operator's 0 */
+	};
+	struct endpoint *e = make(1);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct agent_word word = AGENT_WORD_NONE;
+
+		machine_set_weight(e->machine, rows[i].set);
+		word.percent = rows[i].percent;
+		word.weight = rows[i].weight;
+		machine_obey_agent(e->machine, &word);
+		assert_int_equal(endpoint_load(e).share, rows[i].share);
+		assert_int_equal(endpoint_weight(e), rows[i].set);
+	}
+	endpoint_put(&e);
+}
+
 /* One connection is given back by one thread just when another asks for it; nobody else comes to help. */
 struct race {
 	struct endpoint *e;
@@ -615,6 +704,9 @@ main(void)
 		cmocka_unit_test(what_is_not_claimed_goes_on),
 		cmocka_unit_test(the_last_unclaimed_connection_frees),
 		cmocka_unit_test(a_raised_bound_lets_in_as_many),
+		cmocka_unit_test(of_pool_and_agent_the_smaller_bound_counts),
+		cmocka_unit_test(an_agent_that_allows_more_lets_in_as_many),
+		cmocka_unit_test(an_agent_sets_the_share_and_no_weight),
 		cmocka_unit_test(no_room_is_missed_while_joining_the_queue),
 		cmocka_unit_test(nobody_is_forgotten_among_threads),
 		cmocka_unit_test(an_era_begins_when_sessions_are_to_go),
