@@ -40,7 +40,7 @@ tls other { certificate /etc/gatepost/other.pem }
 auth farm { source server }
 default listener { tls main; login_timeout 30s; auth farm }
 default pool { check { kind none }; connect_timeout 2s }
-farm dovecot { server d01 { address 10.1.0.11; weight 3 }
+farm dovecot { server d01 { address 10.1.0.11; weight 3; agent 10.1.0.11:9143; agent_send "hi \x41\r\n" }
                server d02 { address [2001:db8::12] } }
 pool imap { farm dovecot; balance user; login_timeout 20s; server_tls starttls { verify no } }
 pool plain { protocol tcp; server s1 { address 127.0.0.1:25 }; source 127.0.0.1 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "balance/check_settings.h"
 #include "base/login_way.h"
 #include "base/map.h"
 #include "conf/directive.h"
@@ -18,7 +19,6 @@ struct affinity;
 struct endpoint;
 struct balancer;
 struct balance_key;
-struct check_settings;
 struct endpoint_table;
 struct roster;
 
@@ -58,6 +58,9 @@ struct server {				/* server NAME { … } */
 	int64_t weight;
 	int state;			/* enum admin_state */
 	bool backup;
+	struct address agent;		/* without text: it has none */
+	struct duration agent_interval;
+	struct check_text agent_send;
 };
 
 struct farm {				/* farm NAME { … } */

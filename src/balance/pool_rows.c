@@ -185,15 +185,30 @@ static const struct directive server_directives[] = {
 	    "`maintenance`: nobody; its sessions are told to go over `close_spread`."),
 	CONF_BOOL(struct server, backup, "no", 0,
 	    "Takes sessions only while all servers without `backup` are down."),
+	CONF_ADDRESS(struct server, agent, NULL, CONF_NUMERIC | CONF_NEEDS_PORT,
+	    "Where the server's agent listens, which tells in one line how busy the server is, in the "
+	    "language of HAProxy's `agent-check`; gatepost-agent(8) is one for Postfix and Dovecot.  `75%` "
+	    "is a share of `weight`, `weight:N` comes in its place; choices by a hash (`user`, `source`) "
+	    "know neither.  `maxconn:N` bounds the connections of each pool, besides `max_connections`.  "
+	    "`drain` and `maint` are as in `state`, until `ready`.  `down`, `stopped` and `fail` take the "
+	    "server down, until `up`, which does not overrule the checks.  What is not said stays, and so "
+	    "does all while the agent does not answer.  The agent is asked once for all pools of a farm."),
+	CONF_DURATION(struct server, agent_interval, "10s", "1s", "1d", 0,
+	    "From one question to the agent to the next."),
+	CONF_CUSTOM(struct server, agent_send, NULL, check_text_set, "text", CONF_ESCAPES,
+	    "What the agent is sent before it answers, with the escapes of `send`.  Default: nothing."),
 	{ 0 }
 };
 
-/* Bindings know their server by its name. */
 static void
 check_server(struct conf_context *context, void *object)
 {
 	const struct server *server = object;
 
+	if (server->agent.text == NULL && server->agent_send.len > 0)
+		conf_error_at(context->problems, &server->conf, "agent_send",
+		    "agent_send has no meaning without agent");
+	/* bindings know their server by its name */
 	if (strlen(server->conf.title) >= AFFINITY_SERVER_MAX)
 		conf_error_at(context->problems, &server->conf, NULL,
 		    "the name of a server has at most %d octets", AFFINITY_SERVER_MAX - 1);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/xalloc.h"
+#include "health/agents.h"
 #include "proto/proto.h"
 #include "session/listener_settings.h"
 
@@ -30,6 +31,7 @@ struct health {
 	struct loop *loop;
 	struct list subjects;
 	struct map *by_name;		/* struct subject by its endpoint's name */
+	struct agents *agents;
 	unsigned round;
 	size_t started;			/* first checks of this round: they are spread */
 	struct loop_timer ramp, settle;
@@ -185,6 +187,7 @@ health_new(struct loop *loop)
 
 	health->loop = loop;
 	health->by_name = map_new();
+	health->agents = agents_new(loop);
 	list_init(&health->subjects);
 	loop_timer_init(&health->ramp, on_ramp);
 	loop_timer_init(&health->settle, on_settle);
@@ -226,6 +229,7 @@ health_free(struct health **health)
 	loop_timer_stop(gone->loop, &gone->ramp);
 	loop_timer_stop(gone->loop, &gone->settle);
 	map_free(&gone->by_name);
+	agents_free(&gone->agents);
 	xfree(gone);
 }
 
@@ -402,6 +406,7 @@ health_commit(struct health *health, const struct health_view *view)
 	health->started = 0;
 	for (size_t i = 0; i < view->pools->count; i++)
 		watch_pool(health, view->pools->items[i], view);
+	agents_commit(health->agents, view->pools);
 	list_each(node, &health->subjects) {
 		struct subject *subject = list_entry(node, struct subject, node);
 

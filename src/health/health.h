@@ -2,7 +2,8 @@
 /*
  * health.h: which endpoints are up: all those of the configuration at hand
  * are checked, each by the blocks `check` of its pool, and what comes of it
- * is set at the endpoint (endpoint_state.h).  On control's loop alone.
+ * is set at the endpoint (endpoint_state.h); and their servers' agents are
+ * asked (agents.h).  On control's loop alone.
  */
 #ifndef HEALTH_HEALTH_H
 #define HEALTH_HEALTH_H

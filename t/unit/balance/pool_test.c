@@ -259,6 +259,18 @@ refuses_what_makes_no_sense(void **state)
 	must_refuse("pool imap { hash_balance_factor 1001; server d01 { address ::1 } }", "0 to 1000");
 }
 
+static void
+an_agent_has_a_port_and_is_sent_nothing_without(void **state)
+{
+	(void)state;
+	must_refuse("pool x { server a { address ::1; agent_send \"hi\\n\" } }",
+	    "text:1:34: agent_send has no meaning without agent");
+	must_refuse("pool x { server a { address ::1; agent 192.0.2.1 } }",
+	    "text:1:40: agent: 192.0.2.1 lacks a port");
+	must_refuse("pool x { server a { address ::1; agent 192.0.2.1:1; agent_interval 999ms } }",
+	    "999ms is outside 1s to 1d");
+}
+
 /* What a farm says of `login` may be unsaid by a pool, and affinity by the farm. */
 static void
 masters_and_affinity_are_inherited(void **state)
@@ -586,6 +598,7 @@ main(void)
 		cmocka_unit_test(refuses_what_makes_no_sense),
 		cmocka_unit_test(commit_sets_addresses_weights_and_bounds),
 		cmocka_unit_test(a_reload_keeps_endpoints),
+		cmocka_unit_test(an_agent_has_a_port_and_is_sent_nothing_without),
 		cmocka_unit_test(masters_and_affinity_are_inherited),
 		cmocka_unit_test(the_masters_password_is_read_from_its_file),
 		cmocka_unit_test(all_files_that_cannot_be_opened_are_named),

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * agents.h: the agents of all servers of the configuration at hand, each asked once however many pools share
+ * its server.  On control's loop alone.
+ */
+#ifndef HEALTH_AGENTS_H
+#define HEALTH_AGENTS_H
+
+#include "conf/directive.h"
+#include "net/loop.h"
+
+struct agents;
+
+struct agents *agents_new(struct loop *loop);
+void agents_free(struct agents **agents);
+
+/*
+ * Asks the agents that the servers of these pools have now, and no others: who has none any more is as if it
+ * never had one.  pools: struct pool, committed; they stay until the next call.
+ */
+void agents_commit(struct agents *agents, const struct conf_list *pools);
+
+#endif
