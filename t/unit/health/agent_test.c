@@ -140,15 +140,15 @@ what_is_no_answer_changes_nothing(void **state)
 			peer_say(peer, lines[i]);
 			stream_shut(&peer->stream);
 		} else {
-			/* too long, with its end far away */
-			stream_write(&peer->stream, slice_make(line, AGENT_LINE_MAX));
+			line[AGENT_LINE_MAX] = '\n';	/* one too late */
+			stream_write(&peer->stream, slice_make(line, AGENT_LINE_MAX + 1));
 		}
 		peer_expect_end(peer);
 		expect_facts(&rig, &before);
 		peer = door_accept(&rig.door);
 		expect_facts(&rig, &before);
-		memcpy(line + AGENT_LINE_MAX - 1, "\n", 1);
-		stream_write(&peer->stream, slice_make(line, AGENT_LINE_MAX));	/* just fits */
+		line[AGENT_LINE_MAX - 1] = '\n';	/* just fits */
+		stream_write(&peer->stream, slice_make(line, AGENT_LINE_MAX));
 		peer_expect_end(peer);
 		assert_int_equal(facts_of(&rig).agent_down.state, 0);
 		line[AGENT_LINE_MAX - 1] = ' ';
