@@ -62,17 +62,19 @@ chmod 0755, "$dir/build/gatepost";
 my @make = ('make', '-s', '-o', 'gatepost');
 
 succeeds("$dir/build", 'install', @make, 'install', "DESTDIR=$dir/root");
-my @installed = qw(etc/gatepost/gatepost.conf sbin/gatepost share/doc/gatepost/LICENSE
-    share/doc/gatepost/README.md share/doc/gatepost/gatepost-reference.conf share/man/man5/gatepost.conf.5
-    share/man/man8/gatepost.8 units/gatepost.service);
+my @installed = qw(etc/gatepost/gatepost.conf sbin/gatepost sbin/gatepost-agent
+    share/doc/gatepost/LICENSE share/doc/gatepost/README.md share/doc/gatepost/gatepost-reference.conf
+    share/man/man5/gatepost.conf.5 share/man/man8/gatepost-agent.8 share/man/man8/gatepost.8
+    units/gatepost-agent.socket units/gatepost-agent@.service units/gatepost.service);
 is_deeply(files_below("$dir/root/opt/gp"), \@installed, 'all is there, and nothing else');
 is_deeply([glob "$dir/root/*"], ["$dir/root/opt"], 'below the prefix');
 my %text = map { m{([^/]+)$} => read_file("$dir/root/opt/gp/$_") } @installed;
 like($text{'gatepost.service'}, qr{^ExecStart=/opt/gp/sbin/gatepost }m, 'the unit starts this program');
+like($text{'gatepost-agent@.service'}, qr{^ExecStart=/opt/gp/sbin/gatepost-agent }m, 'that of the agent, the agent');
 like($text{'gatepost.conf'}, qr{ /opt/gp/etc/gatepost/mail\.pem }, 'the example is about this folder');
 like($text{'gatepost.conf'}, qr{ /opt/gp/state/log/gatepost/access\.json;}, 'and its log about this one');
 like($text{'gatepost.8'}, qr{^\.It Pa /opt/gp/share/doc/gatepost/}m, 'the manual knows its documents');
-unlike(join('', @text{qw(gatepost.service gatepost.conf gatepost.8 gatepost.conf.5)}),
+unlike(join('', @text{qw(gatepost.service gatepost-agent@.service gatepost.conf gatepost.8 gatepost.conf.5)}),
     qr{(?<!/opt/gp)/(?:etc/gatepost|var/log)|/usr/s}, 'no other folder is named');
 
 write_file("$dir/root/opt/gp/etc/gatepost/gatepost.conf", "# mine\n");
