@@ -197,9 +197,9 @@ who_falls_again_starts_again(void **state)
 	assert_int_equal(endpoint_load(e).share, WHOLE / 100);
 	/* the least that there is is not nothing, but for an agent's 0 */
 	machine_set_weight(e->machine, 1);
-	machine_obey_agent(e->machine, &(const struct agent_word){ 1, -1, -1, -1, "" });
+	machine_obey_agent(e->machine, &(const struct agent_word){ 1, -1, -1, -1, -1, "" });
 	assert_int_equal(endpoint_load(e).share, 1);
-	machine_obey_agent(e->machine, &(const struct agent_word){ 0, -1, -1, -1, "" });
+	machine_obey_agent(e->machine, &(const struct agent_word){ 0, -1, -1, -1, -1, "" });
 	assert_int_equal(endpoint_load(e).share, 0);
 	endpoint_put(&e);
 }
@@ -211,7 +211,7 @@ a_share_has_a_bound(void **state)
 
 	(void)state;
 	machine_set_weight(e->machine, MACHINE_WEIGHT_MAX);
-	machine_obey_agent(e->machine, &(const struct agent_word){ 1000000, -1, -1, -1, "" });
+	machine_obey_agent(e->machine, &(const struct agent_word){ 1000000, -1, -1, -1, -1, "" });
 	assert_int_equal(endpoint_load(e).share, ENDPOINT_SHARE_MAX);
 	endpoint_put(&e);
 }

@@ -180,7 +180,7 @@ what_an_agent_does_not_say_stays(void **state)
 	assert_true(machine_obey_agent(rig.machine, &word));
 	assert_false(machine_obey_agent(rig.machine, &word));
 	expect_weight(&rig, 4, 2 * ENDPOINT_SHARE_ONE);
-	word = (struct agent_word){ -1, 30, -1, 1, "queue is long" };
+	word = (struct agent_word){ -1, -1, 30, -1, 1, "queue is long" };
 	assert_true(machine_obey_agent(rig.machine, &word));
 	machine_read(rig.machine, &facts);
 	assert_int_equal(facts.agent_percent, 50);
@@ -189,7 +189,7 @@ what_an_agent_does_not_say_stays(void **state)
 	assert_string_equal(facts.agent_down.why, "queue is long");
 	assert_string_equal(facts.agent_admin.why, "");
 	assert_true(endpoint_is_down(rig.endpoints[1]));
-	word = (struct agent_word){ 0, 0, -1, 0, "" };
+	word = (struct agent_word){ 0, -1, 0, -1, 0, "" };
 	assert_true(machine_obey_agent(rig.machine, &word));
 	assert_false(endpoint_is_down(rig.endpoints[1]));
 	expect_weight(&rig, 4, 0);
@@ -216,7 +216,7 @@ operator_and_agent_do_not_overrule_each_other(void **state)
 	machine_configure(rig.machine, 1, ADMIN_READY);
 	for (int mine = 0; mine < ADMIN_STATE_COUNT; mine++)
 		for (int agents = 0; agents < ADMIN_STATE_COUNT; agents++) {
-			const struct agent_word word = { -1, -1, agents, -1, "so I say" };
+			const struct agent_word word = { -1, -1, -1, agents, -1, "so I say" };
 
 			machine_set_admin(rig.machine, (enum admin_state)mine, "");
 			machine_obey_agent(rig.machine, &word);
