@@ -41,7 +41,9 @@ auth farm { source server }
 default listener { tls main; login_timeout 30s; auth farm }
 default pool { check { kind none }; connect_timeout 2s }
 farm dovecot { server d01 { address 10.1.0.11; weight 3; agent 10.1.0.11:9143; agent_send "hi \x41\r\n" }
-               server d02 { address [2001:db8::12] } }
+               server d02 { address [2001:db8::12] }
+               server d03 { address d03.example.com:1143; resolve all }
+               server d { srv _imap._tcp.example.com } }
 pool imap { farm dovecot; balance user; login_timeout 20s; server_tls starttls { verify no } }
 pool plain { protocol tcp; server s1 { address 127.0.0.1:25 }; source 127.0.0.1 }
 listener imap { bind *:143 [::1]:1143; bind_tls *:993 { backlog 100; freebind yes }; pool imap }

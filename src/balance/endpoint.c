@@ -9,6 +9,8 @@
 #include "balance/endpoint.h"
 
 #include <assert.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "balance/balance.h"
 #include "base/hash.h"
@@ -87,6 +89,7 @@ endpoint_put(struct endpoint **e)
 	waiter_list_clear(&gone->queue);
 	pthread_mutex_destroy(&gone->lock);
 	buf_clear(&gone->capabilities);
+	xfree(gone->host);
 	xfree(gone->name);
 	machine_put(&gone->machine);
 	service_put(&gone->service);
@@ -117,6 +120,26 @@ endpoint_addr(struct endpoint *e)
 	addr = e->addr;
 	pthread_mutex_unlock(&e->lock);
 	return addr;
+}
+
+void
+endpoint_set_host(struct endpoint *e, const char *host)
+{
+	pthread_mutex_lock(&e->lock);
+	xfree(e->host);
+	e->host = host != NULL ? xstrdup(host) : NULL;
+	pthread_mutex_unlock(&e->lock);
+}
+
+const char *
+endpoint_host(struct endpoint *e, char out[ENDPOINT_HOST_MAX])
+{
+	char text[ADDR_TEXT_MAX];
+
+	pthread_mutex_lock(&e->lock);
+	snprintf(out, ENDPOINT_HOST_MAX, "%s", e->host != NULL ? e->host : addr_host(&e->addr, text));
+	pthread_mutex_unlock(&e->lock);
+	return out;
 }
 
 int
@@ -184,7 +207,9 @@ endpoint_load(struct endpoint *e)
 bool
 endpoint_is_usable(struct endpoint *e, const struct balance_key *key)
 {
-	if (endpoint_weight(e) == 0 || (!key->down_too && endpoint_is_down(e)))
+	int flags = read_relaxed(&e->flags);
+
+	if (endpoint_weight(e) == 0 || (flags & ENDPOINT_UNRESOLVED) || (!key->down_too && flags != 0))
 		return false;
 	if (!key->full_too && !endpoint_has_room(e))
 		return false;

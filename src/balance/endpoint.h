@@ -65,9 +65,10 @@ struct endpoint {
 	atomic_int errors;		/* in a row */
 	atomic_bool is_suspected;	/* health has not been told yet */
 	struct waiter_list queue;	/* who waits for room here, and nowhere else */
-	pthread_mutex_t lock;		/* of the next four; also held to give room and to join the queue */
+	pthread_mutex_t lock;		/* of the next five; also held to give room and to join the queue */
 	struct window window;
 	struct addr addr;
+	char *host;			/* whose address it is; NULL: it has no name */
 	struct buf capabilities;
 	unsigned mechanisms;
 	_Atomic uint64_t capabilities_hash;	/* of both; 0: nothing was learned yet */
@@ -99,6 +100,10 @@ void endpoint_set_addr(struct endpoint *e, const struct addr *addr);	/* another:
 struct addr endpoint_addr(struct endpoint *e);
 void endpoint_set_max_connections(struct endpoint *e, int max);	/* its pool's; then endpoint_let_in */
 void endpoint_let_in(struct endpoint *e);	/* there may be more room: it goes to those who wait first */
+enum { ENDPOINT_HOST_MAX = 256 };
+void endpoint_set_host(struct endpoint *e, const char *host);	/* NULL: it has no name */
+/* The name that its certificate should bear: the host's, or else the address; returns out. */
+const char *endpoint_host(struct endpoint *e, char out[ENDPOINT_HOST_MAX]);
 
 bool endpoint_is_down(const struct endpoint *e);	/* or in maintenance: its users go elsewhere */
 bool endpoint_is_dead(const struct endpoint *e);	/* by its window: nobody may try it now */

@@ -87,6 +87,8 @@ flags_of(const struct endpoint *e, enum admin_state admin)
 	if (e->health.state == HEALTH_DOWN || e->health.state == HEALTH_UNRESOLVED ||
 	    e->machine->agent_down.state != 0)
 		flags |= ENDPOINT_DOWN;
+	if (e->health.state == HEALTH_UNRESOLVED)
+		flags |= ENDPOINT_UNRESOLVED;
 	if (admin == ADMIN_MAINTENANCE)
 		flags |= ENDPOINT_MAINTENANCE;
 	return flags;

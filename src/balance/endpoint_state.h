@@ -23,7 +23,8 @@ enum health_state {
 /* What endpoint.h's `flags` say, or-ed; each of them means that no new session is sent there. */
 enum endpoint_flag {
 	ENDPOINT_DOWN = 1,		/* by its health, its agent, or without an address */
-	ENDPOINT_MAINTENANCE = 2
+	ENDPOINT_MAINTENANCE = 2,
+	ENDPOINT_UNRESOLVED = 4		/* not even in panic */
 };
 
 /* As a person would be told; see machine_facts for its server's. */

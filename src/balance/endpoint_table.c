@@ -3,6 +3,7 @@
 #include "balance/endpoint_table.h"
 
 #include "balance/adhoc.h"
+#include "balance/discovery.h"
 #include "base/map.h"
 #include "base/xalloc.h"
 
@@ -11,6 +12,7 @@ struct endpoint_table {
 	struct map *machines;		/* by "farm NAME/SERVER" or "pool NAME/SERVER" */
 	struct map *endpoints;		/* by name */
 	struct adhoc_table *adhoc;
+	struct discovery *discovery;
 	int threads;
 };
 
@@ -23,6 +25,7 @@ endpoint_table_new(int threads)
 	table->machines = map_new();
 	table->endpoints = map_new();
 	table->adhoc = adhoc_table_new(threads);
+	table->discovery = discovery_new();
 	table->threads = threads;
 	return table;
 }
@@ -66,6 +69,7 @@ endpoint_table_free(struct endpoint_table **table)
 	if (gone == NULL)
 		return;
 	adhoc_table_free(&gone->adhoc);
+	discovery_free(&gone->discovery);
 	map_each(gone->endpoints, put_endpoint, NULL);
 	map_free(&gone->endpoints);
 	map_each(gone->machines, put_machine, NULL);
@@ -85,6 +89,12 @@ struct adhoc_table *
 endpoint_table_adhoc(struct endpoint_table *table)
 {
 	return table->adhoc;
+}
+
+struct discovery *
+endpoint_table_discovery(struct endpoint_table *table)
+{
+	return table->discovery;
 }
 
 struct service *

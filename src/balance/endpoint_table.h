@@ -13,12 +13,14 @@
 #include "balance/endpoint.h"
 
 struct adhoc_table;
+struct discovery;
 struct endpoint_table;
 
 struct endpoint_table *endpoint_table_new(int threads);
 void endpoint_table_free(struct endpoint_table **table);	/* after all pools were closed */
 int endpoint_table_threads(const struct endpoint_table *table);
 struct adhoc_table *endpoint_table_adhoc(struct endpoint_table *table);
+struct discovery *endpoint_table_discovery(struct endpoint_table *table);	/* of its servers' names */
 
 /* What is known, or else made; each gives one reference. */
 struct service *endpoint_table_service(struct endpoint_table *table, const char *name);

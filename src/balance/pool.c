@@ -7,11 +7,12 @@
 #include "balance/adhoc.h"
 #include "balance/balance.h"
 #include "balance/check_settings.h"
-#include "balance/endpoint_report.h"
+#include "balance/discovery.h"
 #include "balance/endpoint_table.h"
+#include "balance/member.h"
+#include "balance/roster.h"
 #include "base/digest.h"
 #include "base/secret.h"
-#include "base/spare.h"
 #include "base/xalloc.h"
 #include "conf/conf.h"
 
@@ -36,48 +37,6 @@ open_service(struct pool *pool)
 	pool->service = endpoint_table_service(pool->table, pool->conf.title);
 	pool->service->users++;
 	pool->era = service_era(pool->service);
-}
-
-static struct endpoint *
-open_endpoint(const struct pool *pool, const struct server *server)
-{
-	const char *farm = pool->farm != NULL ? pool->farm->conf.title : pool->conf.title;
-	struct machine *machine = endpoint_table_machine(pool->table, pool->farm != NULL, farm,
-	    server->conf.title);
-	struct endpoint *e = endpoint_table_endpoint(pool->table, pool->service, machine);
-
-	machine_put(&machine);
-	return e;
-}
-
-static void
-open_endpoints(struct pool *pool)
-{
-	const struct conf_list *servers = pool_servers(pool);
-
-	pool->endpoints = xcalloc(servers->count, sizeof(struct endpoint *));
-	for (size_t i = 0; i < servers->count && !spare_is_used(); i++)
-		pool->endpoints[pool->endpoint_count++] = open_endpoint(pool, servers->items[i]);
-}
-
-static struct roster *
-make_roster(const struct pool *pool)
-{
-	const struct conf_list *servers = pool_servers(pool);
-	struct roster_member *members = xcalloc(pool->endpoint_count, sizeof(members[0]));
-	struct roster *roster;
-
-	for (size_t i = 0; i < pool->endpoint_count; i++) {
-		const struct server *server = servers->items[i];
-
-		members[i] = (struct roster_member){ pool->endpoints[i], server->backup ? 1 : 0 };
-	}
-	roster = roster_new(pool->balancer, members, pool->endpoint_count,
-	    endpoint_table_threads(pool->table));
-	roster->may_panic = pool->options.panic;
-	roster->hash_balance_factor = (int)pool->options.hash_balance_factor;
-	xfree(members);
-	return roster;
 }
 
 /* All that is more than a trusted authority. */
@@ -184,8 +143,8 @@ pool_open(struct pool *pool, struct endpoint_table *table, struct conf_problems 
 	pool->balancer = pool_balancer(pool);
 	pool->is_bound = pool->balancer->binds;
 	open_service(pool);
-	open_endpoints(pool);
-	pool->roster = make_roster(pool);
+	members_open(pool);
+	pool->roster = members_roster(pool);
 	return true;
 }
 
@@ -199,27 +158,70 @@ pool_server_addr(const struct pool *pool, const struct server *server)
 	return addr;
 }
 
+bool
+server_has_name(const struct server *server)
+{
+	const struct address *address = &server->address;
+
+	return server->srv != NULL || (address->host != NULL && address->addr.sa.sa_family == AF_UNSPEC);
+}
+
+bool
+server_is_many(const struct server *server)
+{
+	return server->srv != NULL || (server_has_name(server) && server->resolve == SERVER_RESOLVE_ALL);
+}
+
+/* Of a service, the domain: whose hosts it has is not to be believed (RFC 6125). */
+const char *
+server_host(const struct server *server)
+{
+	const char *host = server->srv;
+
+	if (host == NULL)
+		return server_has_name(server) ? server->address.host : NULL;
+	while (*host == '_' && strchr(host, '.') != NULL)
+		host = strchr(host, '.') + 1;
+	return host;
+}
+
 void
 pool_commit(struct pool *pool)
 {
-	const struct conf_list *servers = pool_servers(pool);
-
 	service_set_era(pool->service, pool->era);
 	service_set_close_spread(pool->service, (int)pool->options.close_spread.ms);
-	for (size_t i = 0; i < pool->endpoint_count; i++) {
-		const struct server *server = servers->items[i];
-		struct endpoint *e = pool->endpoints[i];
-		struct addr addr = pool_server_addr(pool, server);
-
-		endpoint_set_addr(e, &addr);
-		endpoint_set_on_down(e, pool->options.on_down == ON_DOWN_CLOSE);
-		machine_configure(e->machine, (int)server->weight, (enum admin_state)server->state);
-		endpoint_set_slow_start(e, (int)pool->options.slow_start.ms);
-		endpoint_set_max_connections(e, (int)pool->options.max_connections);
-		endpoint_set_observed(e, pool->options.observe ? (int)pool->options.error_limit : 0);
-	}
+	members_commit(pool);
 	service_set_roster(pool->service, pool->roster);
 	pool->roster = NULL;
+}
+
+static bool
+has_news(const struct pool *pool)
+{
+	const struct conf_list *servers = pool_servers(pool);
+
+	for (size_t i = 0; i < servers->count; i++) {
+		const struct findings *findings =
+		    discovery_find(endpoint_table_discovery(pool->table), pool, servers->items[i]);
+
+		if (findings != NULL && findings->is_new)
+			return true;
+	}
+	return false;
+}
+
+bool
+pool_follow(struct pool *pool)
+{
+	struct pool before = *pool;
+
+	if (!has_news(pool))
+		return false;
+	members_open(pool);
+	members_commit(pool);
+	service_set_roster(pool->service, members_roster(pool));
+	members_close(&before);
+	return true;
 }
 
 void
@@ -234,11 +236,7 @@ pool_close(struct pool *pool)
 {
 	if (pool->table == NULL)
 		return;
-	for (size_t i = 0; i < pool->endpoint_count; i++)
-		endpoint_put(&pool->endpoints[i]);
-	xfree(pool->endpoints);
-	pool->endpoints = NULL;
-	pool->endpoint_count = 0;
+	members_close(pool);
 	roster_put(&pool->roster);
 	/* its endpoints refer to it */
 	if (--pool->service->users == 0)

@@ -20,6 +20,7 @@ struct endpoint;
 struct balancer;
 struct balance_key;
 struct endpoint_table;
+struct member;
 struct roster;
 
 enum server_tls_mode { SERVER_TLS_OFF, SERVER_TLS_STARTTLS, SERVER_TLS_IMPLICIT };
@@ -52,9 +53,13 @@ struct pool_options {
 	struct conf_list checks;	/* struct check_settings; none only where no configuration was read */
 };
 
+enum server_resolve { SERVER_RESOLVE_FIRST, SERVER_RESOLVE_ALL };
+
 struct server {				/* server NAME { … } */
 	struct conf_block conf;
-	struct address address;
+	struct address address;		/* text NULL: `srv` says it */
+	const char *srv;		/* NULL: `address` says it */
+	int resolve;			/* enum server_resolve */
 	int64_t weight;
 	int state;			/* enum admin_state */
 	bool backup;
@@ -85,7 +90,8 @@ struct pool {				/* pool NAME { … } */
 	struct service *service;	/* one reference */
 	unsigned era;			/* that its sessions come in */
 	const struct balancer *balancer;
-	struct endpoint **endpoints;	/* one a server, in the order of the file; one reference each */
+	struct endpoint **endpoints;	/* in the order of the file, one reference each; control's */
+	struct member *members;		/* one an endpoint, see member.h */
 	size_t endpoint_count;
 	struct roster *roster;		/* what the commit gives to the service; NULL behind it */
 	struct tls_client *tls_client;	/* NULL with server_tls off */
@@ -100,8 +106,11 @@ extern const struct choice login_choices[], forward_choices[];	/* the words of e
 /* The servers of a pool, its own or its farm's: struct server. */
 const struct conf_list *pool_servers(const struct pool *pool);
 const struct balancer *pool_balancer(const struct pool *pool);		/* as its options say */
-/* Where this pool reaches one of them. */
+/* Where this pool reaches one of them that has no name. */
 struct addr pool_server_addr(const struct pool *pool, const struct server *server);
+bool server_has_name(const struct server *server);	/* or a service's: its addresses are to be found */
+bool server_is_many(const struct server *server);	/* each of its addresses is a server */
+const char *server_host(const struct server *server);	/* what TLS asks for by default; NULL: the address */
 
 /*
  * Everything of a pool that can fail: its TLS client, its passwords.  Endpoints are kept or made, but nothing
@@ -109,6 +118,11 @@ struct addr pool_server_addr(const struct pool *pool, const struct server *serve
  */
 bool pool_open(struct pool *pool, struct endpoint_table *table, struct conf_problems *problems);
 void pool_commit(struct pool *pool);		/* addresses, weights and bounds take effect; cannot fail */
+/*
+ * Has the pool's endpoints follow what was found of its servers' names; false: none of it is new.  Who left
+ * keeps his sessions, and is forgotten behind them.  Then health_commit.
+ */
+bool pool_follow(struct pool *pool);
 void pool_drop(struct pool *pool);		/* no configuration has it any more: its sessions are to go */
 /* Gives back what pool_open took, where it did.  Then endpoint_table_forget_unused. */
 void pool_close(struct pool *pool);

@@ -8,6 +8,7 @@
 #include "balance/machine.h"
 #include "balance/pool.h"
 #include "conf/conf.h"
+#include "net/dns_answer.h"
 #include "state/affinity.h"
 
 #define BALANCER_WORD(name) { #name, BALANCER_##name }
@@ -49,8 +50,8 @@ static const struct directive server_tls_directives[] = {
 	CONF_PATH(struct server_tls, ca, NULL, 0,
 	    "A file of PEM certificates that may sign those of the servers.  Default: the system's."),
 	CONF_STRING(struct server_tls, name, NULL, 0,
-	    "The name that the servers' certificates bear, and that they are asked for (SNI).  Default: the "
-	    "server's address."),
+	    "The name that the servers' certificates bear, and that they are asked for (SNI).  Default: what "
+	    "`address` says, a name or an address."),
 	CONF_PATH(struct server_tls, certificate, NULL, 0,
 	    "A file of PEM with the certificate that servers get which ask for one, its chain and its key.  "
 	    "It is read at start and reload."),
@@ -173,11 +174,28 @@ static const struct choice server_states[] = {
 	{ "ready", ADMIN_READY }, { "drain", ADMIN_DRAIN }, { "maintenance", ADMIN_MAINTENANCE }, { 0 }
 };
 
+static const struct choice server_resolves[] = {
+	{ "first", SERVER_RESOLVE_FIRST }, { "all", SERVER_RESOLVE_ALL }, { 0 }
+};
+
 static const struct directive server_directives[] = {
-	CONF_ADDRESS(struct server, address, NULL, CONF_REQUIRED | CONF_NUMERIC,
+	CONF_ADDRESS(struct server, address, NULL, 0,
 	    "The server's IPv4 or IPv6 address, and its port where that is not the pool's: `10.1.0.11`, "
-	    "`[2001:db8::11]:1143`.  Names are not looked up."),
-	CONF_NUMBER(struct server, weight, "1", "0", "256", 0,
+	    "`[2001:db8::11]:1143`; or its name, as in `d03.example.com:1143`, which is asked for again "
+	    "whenever its time to live is over, or after 1 to 30 s where nobody answers.  Until there is an "
+	    "answer, the server is unresolved and gets no sessions; later, its last addresses stay while "
+	    "there is none."),
+	CONF_CHOICE(struct server, resolve, "first, of a name", server_resolves, CONF_COMPUTED,
+	    "What the addresses of a name are.  `first`: one server, at one of them, the lowest IPv4 address "
+	    "or else the lowest IPv6 address; it stays there for as long as that is among the addresses.  "
+	    "`all`: each of them is a server, named as in `d03@10.1.0.13`, 256 at most."),
+	CONF_STRING(struct server, srv, NULL, 0,
+	    "In place of an address, a service whose hosts are asked for (SRV records): "
+	    "`_imap._tcp.example.com`.  Each of their addresses is a server, named as in `d03@10.1.0.13`, "
+	    "at the port that is told there and with the weight that is told there; those of a higher "
+	    "priority number take sessions while all of the lower ones are down.  Certificates should bear "
+	    "the domain, `example.com`, unless `server_tls` has a `name`."),
+	CONF_NUMBER(struct server, weight, "1, or what srv tells", "0", "256", CONF_COMPUTED,
 	    "The server's share of new sessions compared with the others.  0: it gets none, and keeps "
 	    "those it has."),
 	CONF_CHOICE(struct server, state, "ready", server_states, 0,
@@ -201,22 +219,83 @@ static const struct directive server_directives[] = {
 };
 
 static void
+prepare_server(struct conf_context *context, void *object)
+{
+	struct server *server = object;
+
+	if (server->srv == NULL)
+		conf_set_default(context, &server->conf, "weight", "1");
+	if (server->srv == NULL && server_has_name(server))
+		conf_set_default(context, &server->conf, "resolve", "first");
+}
+
+static void
+check_found(struct conf_context *context, const struct server *server)
+{
+	const char *name = server->srv != NULL ? server->srv : server->address.host;
+
+	if (server_has_name(server) && !dns_is_name(name))
+		conf_error_at(context->problems, &server->conf, server->srv != NULL ? "srv" : "address",
+		    "%s is no name that can be asked for", name);
+	if (server->srv != NULL && conf_is_set(&server->conf, "weight"))
+		conf_error_at(context->problems, &server->conf, "weight",
+		    "weight has no meaning with srv, which tells weights");
+	if (!server_has_name(server) && conf_is_set(&server->conf, "resolve"))
+		conf_error_at(context->problems, &server->conf, "resolve",
+		    "resolve has no meaning without a name as address");
+	else if (server->srv != NULL && conf_is_set(&server->conf, "resolve"))
+		conf_error_at(context->problems, &server->conf, "resolve",
+		    "resolve has no meaning with srv: each address is a server");
+}
+
+/* Bindings know their server by its name; behind "d03@" there is an address with a port. */
+static void
 check_server(struct conf_context *context, void *object)
 {
+	enum { FOUND_NAME_MAX = 56 };
 	const struct server *server = object;
+	size_t most = AFFINITY_SERVER_MAX - 1 - (server_is_many(server) ? FOUND_NAME_MAX : 0);
 
 	if (server->agent.text == NULL && server->agent_send.len > 0)
 		conf_error_at(context->problems, &server->conf, "agent_send",
 		    "agent_send has no meaning without agent");
-	/* bindings know their server by its name */
-	if (strlen(server->conf.title) >= AFFINITY_SERVER_MAX)
+	if (strlen(server->conf.title) > most)
 		conf_error_at(context->problems, &server->conf, NULL,
-		    "the name of a server has at most %d octets", AFFINITY_SERVER_MAX - 1);
+		    "the name of a server has at most %zu octets", most);
+	if (server->address.text == NULL && server->srv == NULL)
+		conf_error_at(context->problems, &server->conf, NULL, "server %s needs address or srv",
+		    server->conf.title);
+	else if (server->address.text != NULL && server->srv != NULL)
+		conf_error_at(context->problems, &server->conf, "srv",
+		    "srv has no meaning with address: one of them says where the server is");
+	else
+		check_found(context, server);
+}
+
+/* Does one of them have the name that an address of another may get? */
+static void
+check_names(struct conf_context *context, const struct conf_list *servers)
+{
+	for (size_t i = 0; i < servers->count; i++) {
+		const struct server *server = servers->items[i];
+		const char *at = strchr(server->conf.title, '@');
+
+		for (size_t j = 0; at != NULL && j < servers->count; j++) {
+			const struct server *other = servers->items[j];
+			size_t len = strlen(other->conf.title);
+
+			if (server_is_many(other) && len == (size_t)(at - server->conf.title) &&
+			    memcmp(server->conf.title, other->conf.title, len) == 0)
+				conf_error_at(context->problems, &server->conf, NULL,
+				    "%s is how an address of server %s would be named", server->conf.title,
+				    other->conf.title);
+		}
+	}
 }
 
 static const struct block server_block = {
 	.name = "server", .directives = server_directives, .size = BLOCK_SIZE(struct server),
-	.title = TITLE_NAME, .check = check_server,
+	.title = TITLE_NAME, .prepare = prepare_server, .check = check_server,
 	.help = "A machine of the mail farm.  A changed address or weight counts for new sessions.",
 };
 
@@ -248,6 +327,7 @@ check_farm(struct conf_context *context, void *object)
 
 	check_settings_judge(context->problems, &farm->options.checks);
 	check_factor(context, &farm->conf, farm->options.hash_balance_factor);
+	check_names(context, &farm->servers);
 	if (farm->servers.count == 0)
 		conf_error_at(context->problems, &farm->conf, NULL, "farm %s needs a server",
 		    farm->conf.title);
@@ -295,6 +375,7 @@ check_pool(struct conf_context *context, void *object)
 	const struct pool *pool = object;
 
 	check_login(context, pool);
+	check_names(context, &pool->servers);
 	if (conf_origin(&pool->conf, "check") != CONF_ORIGIN_INHERITED)
 		check_settings_judge(context->problems, &pool->options.checks);
 	check_factor(context, &pool->conf, pool->options.hash_balance_factor);

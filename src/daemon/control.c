@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "balance/discovery.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "base/spare.h"
@@ -80,6 +81,14 @@ on_signal(struct signals *signals, int number)
 	default:
 		drain_stop(control);
 	}
+}
+
+static void
+on_discovered(void *owner)
+{
+	const struct control *control = owner;
+
+	generation_follow(control->current);
 }
 
 /* Everything that may fail at the place of a directive, up to the bound sockets; the problems tell. */
@@ -179,14 +188,25 @@ on_settled(void *owner)
 }
 
 static void
+on_addresses(void *owner)
+{
+	struct control *control = owner;
+
+	health_settle(control->assets.health, on_settled, control);
+}
+
+static void
 serve(struct control *control)
 {
+	struct discovery *discovery = endpoint_table_discovery(control->assets.endpoints);
+
 	log_blocks_use(&control->current->root->logs, control->assets.in_background, control->current->sinks);
 	log_start();
 	upkeep_start(control);
+	discovery_start(discovery, control->loop, on_discovered, control);
 	generation_commit(control->current, NULL);
 	control->is_starting = true;
-	health_settle(control->assets.health, on_settled, control);
+	discovery_settle(discovery, on_addresses, control);
 	loop_run(control->loop);
 	upkeep_stop(control);
 	threads_join(&control->threads);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "auth/auth.h"
+#include "balance/discovery.h"
 #include "base/spare.h"
 #include "base/thread_pool.h"
 #include "base/xalloc.h"
@@ -405,17 +406,36 @@ commit_pools(struct generation *g, const struct generation *before)
 	}
 }
 
-void
-generation_commit(struct generation *g, const struct generation *before)
+static void
+commit_health(struct generation *g)
 {
 	const struct health_view view = { &g->root->pools, &g->root->listeners, g->root->hostname };
 
+	health_commit(g->assets->health, &view);
+}
+
+void
+generation_commit(struct generation *g, const struct generation *before)
+{
 	generation_warn(g);
 	bound_sessions(g, before);
 	commit_pools(g, before);
 	stream_set_memory_limit(g->root->relay_memory.bytes);
 	list_append(&g->assets->generations, &g->node);
-	health_commit(g->assets->health, &view);
+	discovery_commit(endpoint_table_discovery(g->assets->endpoints), &g->root->pools,
+	    &g->root->nameservers);
+	commit_health(g);
+}
+
+void
+generation_follow(struct generation *g)
+{
+	bool is_new = false;
+
+	for (size_t i = 0; i < g->root->pools.count; i++)
+		is_new |= pool_follow(g->root->pools.items[i]);
+	if (is_new)
+		commit_health(g);
 }
 
 void

@@ -57,6 +57,8 @@ void generation_warn(const struct generation *generation);
 void generation_undo(struct generation **generation);		/* instead of a commit */
 /* Servers are those of this configuration and checked; no client comes to them before generation_serve. */
 void generation_commit(struct generation *generation, const struct generation *before);
+/* Its servers' names have other addresses; of the one that was committed last. */
+void generation_follow(struct generation *generation);
 void generation_serve(struct generation *generation, struct worker **workers);
 
 #endif

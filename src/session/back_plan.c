@@ -30,14 +30,14 @@ pick_source(const struct address_list *sources, int family, size_t *next)
 
 static void
 fill_tls(struct back_plan *plan, struct back_plan_tls *tls, const struct pool *pool,
-    const struct endpoint *endpoint)
+    struct endpoint *endpoint)
 {
 	const struct server_tls *settings = pool->options.server_tls;
 
 	if (settings == NULL || pool->tls_client == NULL)
 		return;
 	tls->back.client = pool->tls_client;
-	tls->back.name = settings->name != NULL ? settings->name : addr_host(&plan->to, tls->name);
+	tls->back.name = settings->name != NULL ? settings->name : endpoint_host(endpoint, tls->name);
 	tls->back.alpn = plan->order.proto->alpn;
 	tls->back.server = endpoint->machine->hash;
 	plan->tls = &tls->back;

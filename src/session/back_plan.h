@@ -10,7 +10,7 @@
 /* What the plan points to; outlives it. */
 struct back_plan_tls {
 	struct tls_back back;
-	char name[ADDR_TEXT_MAX];
+	char name[ENDPOINT_HOST_MAX];
 };
 
 /*

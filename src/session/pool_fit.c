@@ -298,7 +298,7 @@ check_ports(struct conf_problems *problems, const struct pool *pool, const struc
 	for (size_t i = 0; pool->port == 0 && i < servers->count; i++) {
 		const struct server *server = servers->items[i];
 
-		if (addr_port(&server->address.addr) == 0)
+		if (server->address.text != NULL && server->address.port == 0)
 			conf_error_at_value(problems, &server->conf, "address", 0,
 			    "address: %s lacks a port: %s has no default, and pool %s no `port`",
 			    server->address.text, proto->name, pool->conf.title);
@@ -334,7 +334,7 @@ check_loops(struct conf_problems *problems, const struct pool *pool, const struc
 		char text[ADDR_TEXT_MAX];
 		struct addr addr;
 
-		if (server->conf.broken)
+		if (server->conf.broken || server_has_name(server))
 			continue;
 		addr = pool_server_addr(pool, server);
 		if (listeners_are_at(listeners, &addr))

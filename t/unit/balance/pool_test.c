@@ -218,6 +218,9 @@ a_servers_name_has_a_bound(void **state)
 	name[MOST + 1] = '\0';
 	snprintf(text, sizeof(text), "pool imap {\n server %s { address ::1 } }", name);
 	must_refuse(text, "text:2:9: the name of a server has at most 255 octets");
+	name[MOST - 55] = '\0';	/* with room for "@" and an address */
+	snprintf(text, sizeof(text), "pool imap {\n server %s { srv _imap._tcp.test } }", name);
+	must_refuse(text, "text:2:9: the name of a server has at most 199 octets");
 }
 
 static void
@@ -229,8 +232,19 @@ refuses_what_makes_no_sense(void **state)
 		    "pool imap { farm far; server d02 { address ::2 } }",
 	    "text:2:13: pool imap has servers of its own, so that it cannot use farm far");
 	must_refuse("pool imap { server d01 { weight 1 } }", "server d01 needs address");
-	must_refuse("pool imap { server d01 { address d01.example.org } }",
-	    "d01.example.org is not an address");
+	must_refuse("pool imap { server d01 { address ::1; srv _imap._tcp.test } }",
+	    "text:1:39: srv has no meaning with address");
+	must_refuse("pool imap { server d01 { address ::1; resolve first } }",
+	    "text:1:39: resolve has no meaning without a name as address");
+	must_refuse("pool imap { server d01 { srv _imap._tcp.test; resolve all } }",
+	    "text:1:47: resolve has no meaning with srv");
+	must_refuse("pool imap { server d01 { srv _imap._tcp.test; weight 2 } }",
+	    "text:1:47: weight has no meaning with srv");
+	must_refuse("pool imap { server d01 { srv [a] } }",
+	    "text:1:26: [a] is no name that can be asked for");
+	must_refuse("pool imap { server d01 { address d01.test; resolve all }\n"
+		    "  server d01@::1 { address ::2 } }",
+	    "text:2:10: d01@::1 is how an address of server d01 would be named");
 	must_refuse("pool imap { server d01 { address * } }", "text:1:34: ");
 	must_refuse("pool imap { server d01 { address ::1 }; server d01 { address ::2 } }", "d01");
 	must_refuse("pool imap { server d01 { address ::1; weight 257 } }", "0 to 256");
