@@ -99,7 +99,7 @@ is(servers('many', 4), 's1 s1 s2 s2', 'all addresses of a name are servers');
 is(servers('service', 8), 's3 s3 s3 s3 s3 s3 s4 s4', 'those of a service have its weights, the first priority alone');
 is(servers('secure', 1), 'secure', 'a certificate that bears the name is a good one');
 is(servers('late', 1), 'none', 'who is not found yet gets nobody');
-ok($gatepost->log_lines(qr/warning: pool late: d: (?:failed|not found): .*; it has no address/), 'and the log says why');
+ok($gatepost->wait_for_log(qr/warning: pool late: d: (?:failed|not found): .*; it has no address/), 'and the log says why');
 
 # While sessions are there.
 my $on_moving = connect_to('moving');
@@ -155,7 +155,7 @@ change(other => ['host-record=other.test,' . $secure->address]);
 ok($gatepost->reload, 'a reload with another name');
 $gatepost->wait_for_log(qr/notice: pool insecure: d is now \Q@{[$secure->address]}\E$/, 60);
 is(servers('secure', 1), 'none', 'a certificate that bears another name is a bad one');
-ok($gatepost->log_lines(qr/back=insecure\/d.*: server failed: hostname mismatch/), 'and the log says so');
+ok($gatepost->wait_for_log(qr/back=insecure\/d.*: server failed: hostname mismatch/), 'and the log says so');
 
 # Other name servers.
 my $other = Gatepost::Dnsmasq->new(name => 'other', records => ["host-record=moving.test,$address{s5}"])->start;
