@@ -3,6 +3,7 @@
 #include "health/agents.h"
 
 #include "balance/endpoint.h"
+#include "balance/member.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "base/xalloc.h"
@@ -93,10 +94,9 @@ agents_commit(struct agents *agents, const struct conf_list *pools)
 	agents->started = 0;
 	for (size_t i = 0; i < pools->count; i++) {
 		const struct pool *pool = pools->items[i];
-		const struct conf_list *servers = pool_servers(pool);
 
 		for (size_t j = 0; j < pool->endpoint_count; j++) {
-			const struct server *server = servers->items[j];
+			const struct server *server = pool->members[j].server;
 
 			if (server->agent.text != NULL)
 				want(agents, pool->endpoints[j]->machine, server);
