@@ -20,6 +20,8 @@
 static const struct metric metrics[] = {
 	METRIC_GAUGE(struct endpoint, connections, "Sessions at the server, those still dialling too."),
 	METRIC_GAUGE(struct endpoint, dialling, "Sessions that the server has not taken yet, nor refused."),
+	METRIC_GAUGE(struct endpoint, certificate_days,
+	    "Days that the server's certificate is good for, as checks see it; 0: no more; -1: none was seen."),
 	ENDPOINT_COUNTERS(COUNTER_ROW)
 };
 const struct metric_table endpoint_metrics = { "endpoint", metrics, sizeof(metrics) / sizeof(metrics[0]) };
@@ -47,6 +49,7 @@ endpoint_new(struct service *service, struct machine *machine, int threads)
 	e->machine = machine_get(machine);
 	e->server = machine->name;
 	atomic_init(&e->references, 1);
+	atomic_init(&e->certificate_days, -1);
 	pthread_mutex_init(&e->lock, NULL);
 	waiter_list_init(&e->queue, on_unclaimed, e);
 	pthread_mutex_lock(&machine->lock);

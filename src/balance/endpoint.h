@@ -72,6 +72,7 @@ struct endpoint {
 	struct buf capabilities;
 	unsigned mechanisms;
 	_Atomic uint64_t capabilities_hash;	/* of both; 0: nothing was learned yet */
+	atomic_int certificate_days;	/* the server's is good for, as checks see it; -1: none was seen */
 	atomic_bool is_checked;		/* checks see what it can do, so that sessions need not tell */
 	struct list machine_node;	/* under the machine's lock, as what follows: endpoint_state.c's */
 	struct standing health, admin;

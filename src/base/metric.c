@@ -11,18 +11,18 @@ metric_find(const struct metric_table *table, struct slice name)
 	return NULL;
 }
 
-uint64_t
+int64_t
 metric_read(const struct metric *metric, const void *object, int threads)
 {
 	const void *first = (const char *)object + metric->offset;
-	uint64_t sum = 0;
+	int64_t sum = 0;
 
 	if (metric->kind == METRIC_KIND_GAUGE)
-		return (uint64_t)atomic_load_explicit((const atomic_int *)first, memory_order_relaxed);
+		return atomic_load_explicit((const atomic_int *)first, memory_order_relaxed);
 	for (int i = 0; i < threads; i++) {
 		const void *tally = (const char *)first + (size_t)i * metric->stride;
 
-		sum += tally_read(tally);
+		sum += (int64_t)tally_read(tally);
 	}
 	return sum;
 }

@@ -49,6 +49,6 @@ struct metric_table {
 
 const struct metric *metric_find(const struct metric_table *table, struct slice name);	/* or NULL */
 /* What all threads have counted together; the object has counters for that many.  From any thread. */
-uint64_t metric_read(const struct metric *metric, const void *object, int threads);
+int64_t metric_read(const struct metric *metric, const void *object, int threads);
 
 #endif

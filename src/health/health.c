@@ -100,8 +100,12 @@ on_ramp(struct loop_timer *timer)
 static void
 warn_of_certificate(struct subject *subject, const struct check_result *result)
 {
-	bool is_soon = result->days_left != TLS_NO_CERTIFICATE && result->days_left < EXPIRES_SOON_DAYS;
+	bool is_soon = result->days_left < EXPIRES_SOON_DAYS;
 
+	if (result->days_left == TLS_NO_CERTIFICATE)
+		return;
+	atomic_store_explicit(&subject->endpoint->certificate_days,
+	    result->days_left < 0 ? 0 : result->days_left, memory_order_relaxed);
 	if (is_soon && !subject->expires_soon)
 		log_write(LOG_WARNING, "%s: the server's certificate is good for %d more days",
 		    subject->endpoint->name, result->days_left);

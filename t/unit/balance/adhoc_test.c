@@ -245,7 +245,8 @@ threads_share_counts(void **state)
 		struct endpoint *e = get(&rig, "192.0.2.1", i + 1);
 
 		assert_int_equal(endpoint_load(e).connections, 0);
-		sessions += metric_read(metric_find(&endpoint_metrics, slice_of("sessions")), e, THREADS);
+		sessions += (uint64_t)metric_read(metric_find(&endpoint_metrics, slice_of("sessions")), e,
+		    THREADS);
 		endpoint_put(&e);
 	}
 	assert_int_equal(sessions, THREADS * ROUNDS);

@@ -21,7 +21,7 @@ metric_of(const struct metric_table *table, const char *name, const void *object
 	if (metric == NULL)
 		fail_msg("%s has no metric %s", table->of, name);
 	assert_true(strlen(metric->help) > 0);
-	return metric_read(metric, object, threads);
+	return (uint64_t)metric_read(metric, object, threads);
 }
 
 /* The counters of two threads, with fields in the order of the names, which count nothing yet. */

@@ -42,7 +42,7 @@ read_of(const struct door *door, const char *name, int threads)
 
 	assert_non_null(metric);
 	assert_string_equal(metric->name, name);
-	return metric_read(metric, door, threads);
+	return (uint64_t)metric_read(metric, door, threads);
 }
 
 static void
