@@ -199,6 +199,24 @@ the_dead_are_tried_again_in_time(void **state)
 	rig_close(&rig);
 }
 
+/* Deaths that are cut short may be many in a short time. */
+static void
+of_many_deaths_the_last_is_remembered(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig, NULL);
+	for (int i = 0; i < 50; i++) {
+		endpoint_reopen(rig.e);
+		while (!endpoint_is_dead(rig.e))
+			report(rig.e, ENDPOINT_LATER, 1);
+	}
+	heard(&rig);
+	assert_int_equal(atomic_load(&rig.e->references), 2);
+	rig_close(&rig);
+}
+
 static void
 who_is_dead_for_longer_delays_nobody(void **state)
 {
@@ -238,6 +256,7 @@ main(void)
 		cmocka_unit_test(nobody_need_check),
 		cmocka_unit_test(what_nobody_reads_any_more_is_given_back),
 		cmocka_unit_test(the_dead_are_tried_again_in_time),
+		cmocka_unit_test(of_many_deaths_the_last_is_remembered),
 		cmocka_unit_test(who_is_dead_for_longer_delays_nobody),
 	};
 
