@@ -3,8 +3,9 @@
 #
 # Of two mail servers one is sick: it says 421, or accepts and closes.  All
 # mail is taken by the other; the sick one is tried ever more rarely, the log
-# tells of it once, and when it is well it has its share again.  A user who
-# belongs on a sick server waits for it.
+# tells of it once, and when it is well it has its share again.  Nobody checks
+# them; where somebody does, it is at once.  A user who belongs on a sick server
+# waits for it.
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -28,14 +29,23 @@ my %sick = (
 my $started = time;
 $_->start for values %sick;
 my $good = Gatepost::Postfix->new(name => 'good', xclient => '127.0.0.1')->start;
+my $checked = Gatepost::Fake->new(name => 'checked', script => [
+	[send => "220 checked ESMTP\r\n"], [expect => qr/^EHLO \S+\r\n/m],
+	[send => "250-checked\r\n250 XCLIENT NAME ADDR\r\n"], ['hold'],
+])->start;
 my $imap_port = free_port();
-my $gatepost = Gatepost::Gatepost->new(values => { GOOD => $good->port, IMAP => $imap_port,
+my $gatepost = Gatepost::Gatepost->new(values => { GOOD => $good->port, IMAP => $imap_port, CHECKED => $checked->port,
     map { uc $_ => $sick{$_}->port } keys %sick }, config => <<'END')->start;
 hostname mx.example.com
 threads 1
 default pool { check { kind none }; protocol smtp; balance roundrobin }
 pool busy { server good { address 127.0.0.1:@GOOD@ }; server sick { address 127.0.0.1:@BUSY@ } }
 pool closing { server good { address 127.0.0.1:@GOOD@ }; server sick { address 127.0.0.1:@CLOSING@ } }
+pool checked {
+    check { interval 1h; down_interval 100ms; fall 1; rise 1 }
+    server good { address 127.0.0.1:@GOOD@ }
+    server sick { address 127.0.0.1:@CHECKED@ }
+}
 pool bound {
     protocol imap; balance user; retries 0; queue_timeout 60s; login_timeout 60s
     server sick { address 127.0.0.1:@IMAP@ }
@@ -47,6 +57,7 @@ pool blind {
 default listener { protocol smtp; starttls off }
 listener busy { bind 127.0.0.1:@PORT{busy}@; pool busy }
 listener closing { bind 127.0.0.1:@PORT{closing}@; pool closing }
+listener checked { bind 127.0.0.1:@PORT{checked}@; pool checked }
 listener bound { protocol imap; plaintext_login yes; bind 127.0.0.1:@PORT{bound}@; pool bound }
 listener blind { protocol imap; plaintext_login yes; bind 127.0.0.1:@PORT{blind}@; pool blind }
 END
@@ -108,6 +119,20 @@ my $share = grep { $_->{text} =~ /^Subject: busy (\d+)$/m && $1 > $first } $well
 is($share, 10, 'it has its share again');
 is(count_log(qr/ busy\/sick gets sessions again/), 1, 'the log tells that once, too');
 
+# Long before the next check was due.
+ok(!count_log(qr/ checked\/sick is down/), 'checks find a server well');
+$checked->kill_now;
+@bad = ();
+wait_for(sub {
+	push @bad, grep { !/^250 / } send_mail('checked');
+	return count_log(qr/ checked\/sick is down: /);
+}, 60, 'sessions to make a server suspicious');
+is("@bad", '', 'no mail is refused meanwhile');
+like($gatepost->wait_for_log(qr/ checked\/sick gets no sessions for /), qr/connection refused/,
+    'sessions were first to find it sick');
+$checked->start;
+ok($gatepost->wait_for_log(qr/ checked\/sick is up again/, 30), 'a check finds it well');
+
 # A user who belongs on a server.
 sub log_in ($listener) {
 	my $client = Gatepost::Imap->new(port => $gatepost->port($listener), timeout => 60);
@@ -129,5 +154,5 @@ ok($gatepost->wait_for_log(qr/notice: bound\/sick gets sessions again/), 'which 
 is(count_log(qr/ blind\/sick gets /), 0, 'nobody says anything of the other');
 
 $gatepost->stop;
-$_->kill_now for $sick{closing}, $late;
+$_->kill_now for $sick{closing}, $checked, $late;
 done_testing;

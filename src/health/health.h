@@ -36,7 +36,7 @@ void health_commit(struct health *health, const struct health_view *view);
 enum { HEALTH_SETTLE_MAX_MS = 5000 };
 void health_settle(struct health *health, void (*on_settled)(void *owner), void *owner);
 
-void health_suspect(struct health *health, struct endpoint *e);	/* sessions fail there: checks are due now */
+void health_suspect(struct health *health, struct endpoint *e);	/* sessions fail there: checks are due soon */
 /* The check `i` of an endpoint, in the order of its pool's blocks; NULL: there is none such. */
 const struct watch *health_watch(const struct health *health, const struct endpoint *e, size_t i);
 

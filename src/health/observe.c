@@ -90,15 +90,18 @@ keep(struct observe *observe, struct note *note)
 static void
 read_note(struct observe *observe, struct note *note)
 {
+	struct endpoint *e = note->endpoint;
+
 	if (note->dead_until != NOT_DEAD) {
-		forget(observe, note->endpoint);
+		forget(observe, e);
 		keep(observe, note);
-		return;
 	}
 	/* before it is told, since what fails from now on may be suspicious anew */
-	atomic_store(&note->endpoint->is_suspected, false);
-	observe->on_suspicion(note->endpoint, observe->owner);
-	note_free(note);
+	atomic_store(&e->is_suspected, false);
+	if (observe->on_suspicion != NULL)
+		observe->on_suspicion(e, observe->owner);
+	if (note->dead_until == NOT_DEAD)
+		note_free(note);
 }
 
 static struct note *

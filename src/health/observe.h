@@ -13,8 +13,8 @@
 struct observe;
 
 /*
- * On control's loop: `e` has failed error_limit times in a row, and is to be checked soon.  It comes again
- * after as many more; of one endpoint there is never more than one under way.  Keeps `e` by endpoint_get.
+ * On control's loop: `e` has failed error_limit times in a row, or is dead to sessions, and is to be checked
+ * soon.  It may come again at once.  Keeps `e` by endpoint_get.
  */
 typedef void observe_callback(struct endpoint *e, void *owner);
 

@@ -146,9 +146,13 @@ watch_move(struct watch *watch, const struct check_order *order)
 void
 watch_hurry(struct watch *watch)
 {
+	int64_t at = watch->checked_at + settings_of(watch)->fast_interval.ms, now = loop_now(watch->loop);
+
 	if (watch->is_once)
 		return;
 	watch->is_suspected = true;
-	if (!check_is_under_way(&watch->check))
-		set_due(watch, loop_now(watch->loop));
+	if (at < now || watch->checked_at == 0)
+		at = now;
+	if (!check_is_under_way(&watch->check) && at < watch->due_at)
+		set_due(watch, at);
 }

@@ -38,6 +38,7 @@ void watch_start(struct watch *watch, struct loop *loop, const struct check_orde
 void watch_stop(struct watch *watch);		/* twice is fine */
 /* Another configuration: settings and pool are its, the verdict stays.  A check under way begins anew. */
 void watch_move(struct watch *watch, const struct check_order *order);
-void watch_hurry(struct watch *watch);		/* sessions fail there: a check is due now */
+/* Sessions fail there: a check is due now, or when fast_interval has passed since the last. */
+void watch_hurry(struct watch *watch);
 
 #endif

@@ -96,6 +96,7 @@ failures_in_a_row_are_suspicious(void **state)
 
 	(void)state;
 	rig_open(&rig, on_suspicion);
+	rig.e->window.size = 1000;		/* far from dead */
 	report(rig.e, ENDPOINT_CONNECT_FAILED, ERROR_LIMIT - 1);
 	report(rig.e, ENDPOINT_REFUSED, 1);
 	report(rig.e, ENDPOINT_TIMED_OUT, ERROR_LIMIT - 1);
@@ -120,6 +121,7 @@ one_suspicion_is_under_way_at_most(void **state)
 
 	(void)state;
 	rig_open(&rig, on_suspicion);
+	rig.e->window.size = 1000;		/* far from dead */
 	report(rig.e, ENDPOINT_LATER, 50 * ERROR_LIMIT);
 	rig.heard.reports_again = true;			/* while it is told */
 	assert_int_equal(heard(&rig), 2);
@@ -137,6 +139,20 @@ who_is_not_observed_is_not_suspected(void **state)
 	endpoint_set_observed(rig.e, 0);
 	report(rig.e, ENDPOINT_LATER, 50);
 	assert_int_equal(heard(&rig), 0);
+	rig_close(&rig);
+}
+
+static void
+a_death_is_suspicious(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig, on_suspicion);
+	endpoint_set_observed(rig.e, 1000);
+	while (!endpoint_is_dead(rig.e))
+		report(rig.e, ENDPOINT_LATER, 1);
+	assert_int_equal(heard(&rig), 1);
 	rig_close(&rig);
 }
 
@@ -253,6 +269,7 @@ main(void)
 		cmocka_unit_test(failures_in_a_row_are_suspicious),
 		cmocka_unit_test(one_suspicion_is_under_way_at_most),
 		cmocka_unit_test(who_is_not_observed_is_not_suspected),
+		cmocka_unit_test(a_death_is_suspicious),
 		cmocka_unit_test(nobody_need_check),
 		cmocka_unit_test(what_nobody_reads_any_more_is_given_back),
 		cmocka_unit_test(the_dead_are_tried_again_in_time),
