@@ -106,8 +106,8 @@ my $on_moving = connect_to('moving');
 my ($on_s1) = grep { $_->greeting eq 's1' } my @clients = map { connect_to('many') } 1 .. 2;
 change(moving => ["host-record=moving.test,$address{s2}"],
     many => [map { "host-record=many.test,$address{$_}" } qw(s2 s3)], late => ["host-record=late.test,$address{s4}"]);
-$gatepost->wait_for_log(qr/notice: farm moving: d03 is now \Q$address{s2}\E$/);
-$gatepost->wait_for_log(qr/notice: pool many: d is now \Q$address{s2}, $address{s3}\E$/);
+$gatepost->wait_for_log(qr/notice: farm moving: d03 is now \Q$address{s2}\E$/, 40);
+$gatepost->wait_for_log(qr/notice: pool many: d is now \Q$address{s2}, $address{s3}\E$/, 40);
 $gatepost->wait_for_log(qr/notice: pool late: d is now \Q$address{s4}\E$/, 40);
 is(servers('moving', 2), 's2 s2', 'it has moved');
 is(servers('many', 4), 's2 s2 s3 s3', 'one has gone, one has come');
@@ -120,7 +120,7 @@ ok($event, 'a session is logged with the name of its address');
 # A present address stays, whatever comes before it.
 change(moving => [map { "host-record=moving.test,$address{$_}" } qw(s1 s2)]);
 change(many => [map { "host-record=many.test,$address{$_}" } qw(s1 s2 s3)]);
-$gatepost->wait_for_log(qr/notice: pool many: d is now \Q$address{s1}, $address{s2}, $address{s3}\E$/);
+$gatepost->wait_for_log(qr/notice: pool many: d is now \Q$address{s1}, $address{s2}, $address{s3}\E$/, 40);
 is(servers('moving', 2), 's2 s2', 'the address that is used is used further');
 
 # Nothing good is heard: nothing is lost.

@@ -21,7 +21,7 @@ static const struct metric metrics[] = {
 	METRIC_GAUGE(struct endpoint, connections, "Sessions at the server, those still dialling too."),
 	METRIC_GAUGE(struct endpoint, dialling, "Sessions that the server has not taken yet, nor refused."),
 	METRIC_GAUGE(struct endpoint, certificate_days,
-	    "Days that the server's certificate is good for, as checks see it; 0: no more; -1: none was seen."),
+	    "Days that the server's certificate is good for, by its checks; 0: no more; -1: none was seen."),
 	ENDPOINT_COUNTERS(COUNTER_ROW)
 };
 const struct metric_table endpoint_metrics = { "endpoint", metrics, sizeof(metrics) / sizeof(metrics[0]) };

@@ -46,6 +46,8 @@ struct endpoint_counters {
 /* Of each unit of a weight; balancers that hash go by the weight, the others by the share. */
 enum { ENDPOINT_SHARE_ONE = 256, ENDPOINT_SHARE_MAX = MACHINE_WEIGHT_MAX * ENDPOINT_SHARE_ONE };
 
+enum { ENDPOINT_SUFFERERS = 8 };	/* more than it takes to be dead to tries */
+
 struct endpoint {
 	char *name;			/* "imap/d03" */
 	const char *server;		/* "d03", the machine's */
@@ -65,8 +67,10 @@ struct endpoint {
 	atomic_int errors;		/* in a row */
 	atomic_bool is_suspected;	/* health has not been told yet */
 	struct waiter_list queue;	/* who waits for room here, and nowhere else */
-	pthread_mutex_t lock;		/* of the next five; also held to give room and to join the queue */
+	pthread_mutex_t lock;		/* up to the capabilities; also held to give room and to join the queue */
 	struct window window;
+	uint64_t sufferers[ENDPOINT_SUFFERERS];	/* who was put off since the last success */
+	unsigned next_sufferer;
 	struct addr addr;
 	char *host;			/* whose address it is; NULL: it has no name */
 	struct buf capabilities;

@@ -57,7 +57,37 @@ is_observed(const struct endpoint *e)
 	return atomic_load_explicit(&e->error_limit, memory_order_relaxed) != 0;
 }
 
+/* Was it put off before, since the last success?  Under the lock. */
+static bool
+is_known_sufferer(struct endpoint *e, uint64_t who)
+{
+	for (size_t i = 0; i < ENDPOINT_SUFFERERS && who != 0; i++)
+		if (e->sufferers[i] == who)
+			return true;
+	e->sufferers[e->next_sufferer++ % ENDPOINT_SUFFERERS] = who;
+	return false;
+}
+
+static void
+forget_sufferers(struct endpoint *e)
+{
+	for (size_t i = 0; i < ENDPOINT_SUFFERERS; i++)
+		e->sufferers[i] = 0;
+}
+
 /* Under the lock. */
+static enum endpoint_verdict
+verdict_of(struct endpoint *e, const struct endpoint_outcome *outcome)
+{
+	enum endpoint_verdict verdict = rows[outcome->result].verdict;
+
+	if (verdict == ENDPOINT_GOOD)
+		forget_sufferers(e);
+	if (outcome->result == ENDPOINT_LATER && is_known_sufferer(e, outcome->who))
+		return ENDPOINT_UNJUDGED;
+	return verdict;
+}
+
 static void
 move_window(struct endpoint *e, enum endpoint_verdict verdict, int64_t took_ms)
 {
@@ -73,14 +103,14 @@ move_window(struct endpoint *e, enum endpoint_verdict verdict, int64_t took_ms)
 
 /* The try is over. */
 static struct change
-settle(struct endpoint *e, enum endpoint_verdict verdict, int64_t took_ms)
+settle(struct endpoint *e, const struct endpoint_outcome *outcome)
 {
 	struct change change;
 
 	pthread_mutex_lock(&e->lock);
 	change.from = e->window.state;
 	if (is_observed(e))
-		move_window(e, verdict, took_ms);
+		move_window(e, verdict_of(e, outcome), outcome->took_ms);
 	change.to = e->window.state;
 	change.dead_ms = e->window.dead_ms;
 	change.dead_until = e->window.dead_until;
@@ -93,30 +123,29 @@ settle(struct endpoint *e, enum endpoint_verdict verdict, int64_t took_ms)
 
 /* Once when it dies, however often it is found dead before it is back. */
 static void
-log_change(const struct endpoint *e, const struct change *change, enum endpoint_result result,
-    const char *why)
+log_change(const struct endpoint *e, const struct change *change, const struct endpoint_outcome *outcome)
 {
 	if (change->from == WINDOW_OPEN && change->to == WINDOW_DEAD)
 		log_write(LOG_WARNING, "%s gets no sessions for %d s, since tries fail: %s%s%s", e->name,
-		    change->dead_ms / 1000, rows[result].text, why[0] != '\0' ? ": " : "", why);
+		    change->dead_ms / 1000, rows[outcome->result].text, outcome->why[0] != '\0' ? ": " : "",
+		    outcome->why);
 	else if (change->from != WINDOW_OPEN && change->to == WINDOW_OPEN)
 		log_write(LOG_NOTICE, "%s gets sessions again", e->name);
 }
 
 void
-endpoint_report(struct endpoint *e, int worker, enum endpoint_result result, int64_t took_ms,
-    const char *why)
+endpoint_report(struct endpoint *e, int worker, const struct endpoint_outcome *outcome)
 {
-	void *counter = (char *)&e->counters[worker] + rows[result].counter;
+	void *counter = (char *)&e->counters[worker] + rows[outcome->result].counter;
 	struct change change;
 
 	tally_add(counter, 1);
-	change = settle(e, rows[result].verdict, took_ms);
-	log_change(e, &change, result, why);
+	change = settle(e, outcome);
+	log_change(e, &change, outcome);
 	if (observer == NULL)
 		return;
-	if (result != ENDPOINT_OWN_FAULT)
-		observer->on_result(e, result, took_ms, observer->owner);
+	if (outcome->result != ENDPOINT_OWN_FAULT)
+		observer->on_result(e, outcome->result, outcome->took_ms, observer->owner);
 	if (change.from != WINDOW_DEAD && change.to == WINDOW_DEAD && observer->on_dead != NULL)
 		observer->on_dead(e, change.dead_until, observer->owner);
 }

@@ -43,15 +43,21 @@ enum endpoint_verdict {
 /* Before the first thread starts, and again only when the last one has ended; NULL: nobody observes. */
 void endpoint_observe(const struct endpoint_observer *observer);
 
+struct endpoint_outcome {
+	enum endpoint_result result;
+	int64_t took_ms;		/* from the connect on */
+	const char *why;		/* of failures, for people; or "" */
+	uint64_t who;			/* a hash of whose try it was; 0: nobody's */
+};
+
 /*
- * A session's outcome, once for each try, on the worker's own thread; took_ms: from the connect on; `why`: of
- * failures, for people, or "".  It dials no more.  Neither a health check reports here nor a try that we gave
- * up, or its client: that is endpoint_give_up.  OWN_FAULT is counted and not observed.  OK is the server's
- * word: it stands where the session then does not stay, since its user was bound elsewhere (that is another
- * try), or waits for a binding and either side leaves.
+ * A session's outcome, once for each try, on the worker's own thread.  It dials no more.  Of one who is put
+ * off again and again the server is judged once: it may be a mailbox that is sick.  Neither a health check
+ * reports here nor a try that we gave up, or its client: that is endpoint_give_up.  OWN_FAULT is counted and
+ * not observed.  OK is the server's word: it stands where the session then does not stay, since its user was
+ * bound elsewhere (that is another try), or waits for a binding and either side leaves.
  */
-void endpoint_report(struct endpoint *e, int worker, enum endpoint_result result, int64_t took_ms,
-    const char *why);
+void endpoint_report(struct endpoint *e, int worker, const struct endpoint_outcome *outcome);
 enum endpoint_verdict endpoint_judge(enum endpoint_result result);
 const char *endpoint_result_text(enum endpoint_result result);		/* "TLS failed" */
 

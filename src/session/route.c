@@ -5,6 +5,7 @@
 #include <assert.h>
 
 #include "balance/roster.h"
+#include "base/hash.h"
 
 enum { RETRY_DELAY_MS = 1000 };		/* between two tries of a bound pool at the same server */
 
@@ -448,8 +449,13 @@ try_again(struct route *route, bool may_repeat)
 void
 route_report(struct route *route, enum endpoint_result result, int64_t took_ms, const char *why)
 {
+	const struct endpoint_outcome outcome = {
+		.result = result, .took_ms = took_ms, .why = why,
+		.who = route->user.len > 0 ? hash_bytes(route->user.data, route->user.len, 1) : 0,
+	};
+
 	route->is_dialling = false;
-	endpoint_report(route->endpoint, loop_index(route->loop), result, took_ms, why);
+	endpoint_report(route->endpoint, loop_index(route->loop), &outcome);
 }
 
 void

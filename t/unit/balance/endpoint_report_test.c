@@ -53,6 +53,12 @@ make(void)
 	return e;
 }
 
+static void
+tell(struct endpoint *e, enum endpoint_result result, int64_t took_ms)
+{
+	endpoint_report(e, WORKER, &(struct endpoint_outcome){ result, took_ms, "", 0 });
+}
+
 static uint64_t
 all_of(const struct endpoint *e)
 {
@@ -87,7 +93,7 @@ each_result_counts_as_what_it_is(void **state)
 	for (size_t i = 0; i < ENDPOINT_RESULT_COUNT; i++) {
 		struct endpoint *e = make();
 
-		endpoint_report(e, WORKER, cases[i].result, 5, "");
+		tell(e, cases[i].result, 5);
 		assert_int_equal(metric_of(&endpoint_metrics, cases[i].metric, e, THREADS), 1);
 		assert_int_equal(all_of(e), 1);
 		assert_int_equal(metric_of(&endpoint_metrics, cases[i].metric, e, WORKER), 0);
@@ -106,16 +112,16 @@ an_observer_hears_of_the_server_only(void **state)
 	(void)state;
 	endpoint_observe(&observer);
 	for (int i = 0; i < ENDPOINT_OWN_FAULT; i++) {
-		endpoint_report(e, WORKER, (enum endpoint_result)i, 100 + i, "");
+		tell(e, (enum endpoint_result)i, 100 + i);
 		assert_int_equal(heard.count, i + 1);
 		assert_ptr_equal(heard.endpoint, e);
 		assert_int_equal(heard.result, i);
 		assert_int_equal(heard.took_ms, 100 + i);
 	}
-	endpoint_report(e, WORKER, ENDPOINT_OWN_FAULT, 0, "");
+	tell(e, ENDPOINT_OWN_FAULT, 0);
 	assert_int_equal(heard.count, ENDPOINT_OWN_FAULT);
 	endpoint_observe(NULL);
-	endpoint_report(e, WORKER, ENDPOINT_OK, 1, "");
+	tell(e, ENDPOINT_OK, 1);
 	assert_int_equal(heard.count, ENDPOINT_OWN_FAULT);
 	endpoint_put(&e);
 }
@@ -124,7 +130,7 @@ static void
 try(struct endpoint *e, enum endpoint_result result)
 {
 	assert_true(endpoint_take(e));
-	endpoint_report(e, WORKER, result, 0, "");
+	tell(e, result, 0);
 	endpoint_release(e);
 }
 
@@ -150,7 +156,7 @@ dials_until_the_outcome(void **state)
 	assert_true(endpoint_take(e));
 	assert_true(endpoint_take(e));
 	assert_int_equal(metric_of(&endpoint_metrics, "dialling", e, THREADS), 2);
-	endpoint_report(e, WORKER, ENDPOINT_OK, 1, "");
+	tell(e, ENDPOINT_OK, 1);
 	assert_int_equal(atomic_load(&e->dialling), 1);
 	assert_int_equal(atomic_load(&e->connections), 2);
 	endpoint_give_up(e);
@@ -201,7 +207,7 @@ a_bound_is_room(void **state)
 		assert_true(endpoint_take(e));
 	assert_false(endpoint_is_usable(e, &key));
 	assert_false(endpoint_take(e));
-	endpoint_report(e, WORKER, ENDPOINT_OK, 1, "");
+	tell(e, ENDPOINT_OK, 1);
 	assert_true(endpoint_is_usable(e, &key));	/* sessions that were let in are no matter */
 	assert_true(endpoint_take(e));
 	for (int i = 0; i < WINDOW_INITIAL - 1; i++)
@@ -246,7 +252,7 @@ an_observer_hears_of_each_death(void **state)
 	assert_true(endpoint_take(e));
 	assert_true(endpoint_take(e));
 	die(e);
-	endpoint_report(e, WORKER, ENDPOINT_LATER, 1, "");	/* that were under way */
+	tell(e, ENDPOINT_LATER, 1);	/* that were under way */
 	assert_int_equal(heard.deaths, 1);
 	assert_ptr_equal(heard.endpoint, e);
 	assert_true(heard.dead_until >= now + WINDOW_DEAD_MIN_MS);
@@ -363,11 +369,11 @@ those_who_wait_are_let_in_as_it_opens(void **state)
 		assert_false(endpoint_take_or_wait(e, loop, &room_duty, &guests[i], &guests[i].waiter));
 	endpoint_reopen(e);
 	assert_int_equal(count_in(loop, guests, GUESTS), 1);
-	endpoint_report(e, WORKER, ENDPOINT_GARBLED, 1, "");
+	tell(e, ENDPOINT_GARBLED, 1);
 	assert_int_equal(count_in(loop, guests, GUESTS), 2);
 	endpoint_give_up(e);
 	assert_int_equal(count_in(loop, guests, GUESTS), 3);
-	endpoint_report(e, WORKER, ENDPOINT_OK, 0, "");		/* of two now */
+	tell(e, ENDPOINT_OK, 0);		/* of two now */
 	assert_int_equal(count_in(loop, guests, GUESTS), 5);
 	endpoint_release(e);				/* a session that ends makes no room to dial */
 	assert_int_equal(count_in(loop, guests, GUESTS), 5);
@@ -414,7 +420,8 @@ leave(struct loop *loop, void *arg)
 	if (kind == 0) {
 		endpoint_give_up(e);
 	} else {
-		endpoint_report(e, loop_index(loop), kind < 5 ? ENDPOINT_LOST : ENDPOINT_OK, 0, "");
+		endpoint_report(e, loop_index(loop), &(struct endpoint_outcome){
+		    .result = kind < 5 ? ENDPOINT_LOST : ENDPOINT_OK, .why = "" });
 		endpoint_release(e);
 	}
 	if (client->visits < VISITS)
@@ -495,10 +502,38 @@ nobody_waits_for_ever_at_a_sick_server(void **state)
 	endpoint_put(&e);
 }
 
+/* Its mailbox may be sick, and not the server. */
+static void
+one_who_is_put_off_again_and_again_counts_once(void **state)
+{
+	struct endpoint *e = make();
+
+	(void)state;
+	endpoint_set_observed(e, ERROR_LIMIT);
+	for (uint64_t i = 0; i < 60; i++) {
+		const struct endpoint_outcome outcome = { ENDPOINT_LATER, 0, "", 1 + i % 3 };
+
+		assert_true(endpoint_take(e));
+		endpoint_report(e, WORKER, &outcome);
+		endpoint_release(e);
+	}
+	assert_false(endpoint_is_dead(e));
+	for (uint64_t i = 0; i < ENDPOINT_SUFFERERS && !endpoint_is_dead(e); i++) {
+		const struct endpoint_outcome outcome = { ENDPOINT_LATER, 0, "", 10 + i };
+
+		assert_true(endpoint_take(e));
+		endpoint_report(e, WORKER, &outcome);
+		endpoint_release(e);
+	}
+	assert_true(endpoint_is_dead(e));
+	endpoint_put(&e);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_who_is_put_off_again_and_again_counts_once),
 		cmocka_unit_test(each_result_counts_as_what_it_is),
 		cmocka_unit_test(an_observer_hears_of_the_server_only),
 		cmocka_unit_test(dials_until_the_outcome),

@@ -33,7 +33,7 @@ report(struct endpoint *e, enum endpoint_result result, int times)
 	for (int i = 0; i < times; i++) {
 		/* straight from here, since who waits for room would be no failure */
 		atomic_fetch_add(&e->dialling, 1);
-		endpoint_report(e, 0, result, 0, "");
+		endpoint_report(e, 0, &(struct endpoint_outcome){ result, 0, "", 0 });
 	}
 }
 

@@ -910,7 +910,7 @@ kill_all(struct rig *rig)
 		endpoint_set_observed(e, 10);
 		while (!endpoint_is_dead(e)) {
 			assert_true(endpoint_take(e));
-			endpoint_report(e, 0, ENDPOINT_LATER, 0, "");
+			endpoint_report(e, 0, &(struct endpoint_outcome){ ENDPOINT_LATER, 0, "", 0 });
 			endpoint_release(e);
 		}
 	}
