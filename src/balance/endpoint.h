@@ -67,7 +67,7 @@ struct endpoint {
 	atomic_int errors;		/* in a row */
 	atomic_bool is_suspected;	/* health has not been told yet */
 	struct waiter_list queue;	/* who waits for room here, and nowhere else */
-	pthread_mutex_t lock;		/* up to the capabilities; also held to give room and to join the queue */
+	pthread_mutex_t lock;		/* up to the capabilities; also to give room and to join the queue */
 	struct window window;
 	uint64_t sufferers[ENDPOINT_SUFFERERS];	/* who was put off since the last success */
 	unsigned next_sufferer;
