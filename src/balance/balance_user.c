@@ -12,7 +12,7 @@ will_do(struct endpoint *e, void *arg)
 {
 	const struct balance_key *key = arg;
 
-	return key->down_too || !endpoint_is_down(e);
+	return !endpoint_is_down(e) || (key->down_too && endpoint_takes_in_panic(e));
 }
 
 static struct endpoint *

@@ -158,6 +158,12 @@ endpoint_is_down(const struct endpoint *e)
 }
 
 bool
+endpoint_takes_in_panic(const struct endpoint *e)
+{
+	return (atomic_load(&e->flags) & ENDPOINT_UNRESOLVED) == 0;
+}
+
+bool
 endpoint_is_dead(const struct endpoint *e)
 {
 	return read_relaxed(&e->dial_bound) == WINDOW_CLOSED;

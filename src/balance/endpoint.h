@@ -111,6 +111,7 @@ void endpoint_set_host(struct endpoint *e, const char *host);	/* NULL: it has no
 const char *endpoint_host(struct endpoint *e, char out[ENDPOINT_HOST_MAX]);
 
 bool endpoint_is_down(const struct endpoint *e);	/* or in maintenance: its users go elsewhere */
+bool endpoint_takes_in_panic(const struct endpoint *e);	/* it has an address, whatever its health */
 bool endpoint_is_dead(const struct endpoint *e);	/* by its window: nobody may try it now */
 bool endpoint_is_held(const struct endpoint *e);	/* likewise, or nobody more than do now */
 bool endpoint_is_in_maintenance(const struct endpoint *e);

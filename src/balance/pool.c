@@ -278,12 +278,13 @@ bool
 pool_may_use(const struct pool *pool, const struct endpoint *e)
 {
 	struct roster *roster;
-	bool panics;
+	bool may;
 
-	if (!endpoint_is_down(e) || !pool->options.panic || endpoint_is_in_maintenance(e))
-		return !endpoint_is_down(e);
+	if (e->is_adhoc)
+		return true;
 	roster = service_roster(pool->service);
-	panics = roster_panics(roster);
+	may = roster_has(roster, e) && (!endpoint_is_down(e) ||
+	    (endpoint_takes_in_panic(e) && !endpoint_is_in_maintenance(e) && roster_panics(roster)));
 	roster_put(&roster);
-	return panics;
+	return may;
 }

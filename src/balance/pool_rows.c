@@ -130,8 +130,9 @@ static const struct directive option_directives[] = {
 	    "Time from the first attempt to connect until the server has accepted the login, over all "
 	    "attempts."),
 	CONF_NUMBER(struct pool_options, retries, "3", "0", "100", 0,
-	    "How often a session tries again after a failed connect: at the next server, or, with `balance "
-	    "user`, at the same one after a second.  0: it fails at once."),
+	    "How often a session tries again after a failed connect: at the next server, and, where all "
+	    "have failed, after a second at any; with `balance user`, at the same one after a second.  0: it "
+	    "fails at once."),
 	CONF_DURATION(struct pool_options, queue_timeout, "by protocol", "0s", "1h",
 	    CONF_COMPUTED,
 	    "How long a session waits where all servers have `max_connections`, or none takes sessions at "

@@ -165,6 +165,15 @@ roster_pick(const struct roster *roster, int worker, const struct balance_key *k
 	return pick(roster, worker, &panic);
 }
 
+bool
+roster_has(const struct roster *roster, const struct endpoint *e)
+{
+	for (size_t i = 0; i < roster->count; i++)
+		if (roster->endpoints[i] == e)
+			return true;
+	return false;
+}
+
 static bool
 has_member(const struct tier *tier, const struct endpoint *e)
 {

@@ -51,6 +51,7 @@ void roster_put(struct roster **roster);
 /* Nobody with a share is up; who picks there all the same says so: down_too. */
 bool tier_is_down(const struct tier *tier);
 
+bool roster_has(const struct roster *roster, const struct endpoint *e);
 /* These give one reference to the endpoint, or NULL. */
 struct endpoint *roster_find(const struct roster *roster, const char *server);	/* by its name */
 /* The first tier that has somebody who is up, not dead and was not tried decides, unless it is full. */

@@ -141,7 +141,7 @@ leg_look_at_server(struct leg *leg)
 	struct leg_way *way = leg->way;
 
 	if (way == NULL || leg->back == NULL || leg->back->phase == BACK_READY ||
-	    !endpoint_is_down(way->route.endpoint))
+	    pool_may_use(way->pool, way->route.endpoint))
 		return;
 	leg_log(leg, LOG_WARNING, "server went down while %s", back_doing(leg->back));
 	leg_drop_back(leg);

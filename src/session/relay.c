@@ -186,11 +186,19 @@ relay_on_time(struct session *s)
 	}
 }
 
+enum end_reason
+relay_leave_reason(const struct session *s)
+{
+	bool is_stopping = s->worker->is_draining || s->worker->is_stopping;
+
+	return !is_stopping && relay_is_outdated(s) ? END_SENT_AWAY : END_SHUTDOWN;
+}
+
 void
 relay_finish(struct session *s)
 {
 	if ((relay_look(s) & RELAY_LEAVE) != 0) {
-		session_end(s, END_SHUTDOWN);
+		session_end(s, relay_leave_reason(s));
 		return;
 	}
 	session_enter(s, FRONT_DRAIN);
@@ -205,7 +213,7 @@ relay_drain_late(struct session *s)
 	int64_t now = loop_now(s->worker->loop), next = now + BUSY_MS;
 
 	if (now >= s->relay->leave_at || (relay_look(s) & RELAY_LEAVE) != 0)
-		session_end(s, END_SHUTDOWN);
+		session_end(s, relay_leave_reason(s));
 	else
 		session_wake_at(s, next < s->relay->leave_at ? next : s->relay->leave_at);
 }

@@ -65,6 +65,7 @@ void relay_leave_at(struct session *s, int64_t at_ms);
 bool relay_is_outdated(const struct session *s);
 int relay_close_spread(const struct session *s);	/* ms over which its like are told to go */
 void relay_finish(struct session *s);	/* told to go: at once, or in FRONT_DRAIN at the next good moment */
+enum end_reason relay_leave_reason(const struct session *s);	/* of one that is told to go */
 void relay_drain_late(struct session *s);	/* FRONT_DRAIN's */
 
 void relay_end(struct session *s);	/* the session ends; fine without a relay, as is relay_free */

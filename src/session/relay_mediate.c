@@ -191,7 +191,7 @@ give_up(struct session *s)
 	if (!mediator_of(s)->at_boundary(s->relay->filter))
 		tell_server_gone(s);
 	else
-		session_end(s, s->relay->can_replace ? END_SHUTDOWN : END_NO_SERVER);
+		session_end(s, s->relay->can_replace ? relay_leave_reason(s) : END_NO_SERVER);
 	return is_relaying(s);
 }
 
@@ -335,7 +335,7 @@ look_whether_done(struct session *s)
 	if (!is_relaying(s) || is_dialling(s))
 		return;
 	if (s->phase == FRONT_DRAIN && is_quiet(s))
-		session_end(s, END_SHUTDOWN);
+		session_end(s, relay_leave_reason(s));
 	else if (s->relay->up.is_closed && !mediator_of(s)->server_owes(s->relay->filter) && !is_deaf(s))
 		session_end(s, mediator_of(s)->at_boundary(s->relay->filter) ? END_DONE : END_CLIENT_LOST);
 }
@@ -347,7 +347,7 @@ has_to_leave(struct session *s)
 	bool is_time = s->phase == FRONT_DRAIN && mediator_of(s)->at_boundary(s->relay->filter);
 
 	if (is_time)
-		session_end(s, END_SHUTDOWN);
+		session_end(s, relay_leave_reason(s));
 	return is_time;
 }
 

@@ -86,7 +86,7 @@ pass_down(struct session *s, struct slice data)
 		filter->server(s->relay->filter, data);
 	pipe_data(&s->relay->down, data);
 	if (s->phase == FRONT_DRAIN && (look(s) & RELAY_SPEAK) != 0)
-		session_end(s, END_SHUTDOWN);
+		session_end(s, relay_leave_reason(s));
 }
 
 /* Has a mail server said all, or both sides, and was it heard?  Plain TCP may go on one way. */

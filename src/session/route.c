@@ -315,13 +315,34 @@ is_promised(const struct route *route)
 }
 
 static void
+forget_tried(struct route *route)
+{
+	while (route->tried_count > 0)
+		endpoint_put(&route->tried[--route->tried_count]);
+}
+
+/* Each has failed once: in a second perhaps one does not. */
+static void
+try_all_anew(struct route *route)
+{
+	int64_t at = loop_now(route->loop) + RETRY_DELAY_MS;
+
+	if (route->is_once || at >= route->deadline) {
+		give_up(route, "all servers failed");
+		return;
+	}
+	forget_tried(route);
+	loop_timer_set(route->loop, &route->timer, at);
+}
+
+static void
 choose_later(struct route *route, bool is_up, bool may_wait)
 {
 	if (!is_up && is_promised(route)) {
 		route->is_promise_void = true;
 		choose(route);
 	} else if (!is_up && route->tried_count > 0) {
-		give_up(route, "all servers failed");
+		try_all_anew(route);
 	} else if (may_wait) {
 		join(route, is_up ? queue_is_over : "no server is usable");
 	} else if (is_up) {
@@ -435,6 +456,7 @@ try_again(struct route *route, bool may_repeat)
 	assert(route->endpoint != NULL && !route->is_queued);
 	failed = endpoint_get(route->endpoint);
 	drop_endpoint(route);
+	route->is_once = route->is_once || !may_repeat;
 	if (loop_now(route->loop) >= route->deadline)
 		give_up(route, "the login took too long");
 	else if (!route->pool->is_bound && route->fixed == NULL)
@@ -468,13 +490,6 @@ void
 route_elsewhere(struct route *route)
 {
 	try_again(route, false);
-}
-
-static void
-forget_tried(struct route *route)
-{
-	while (route->tried_count > 0)
-		endpoint_put(&route->tried[--route->tried_count]);
 }
 
 void

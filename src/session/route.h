@@ -55,6 +55,7 @@ struct route {
 	unsigned changes;			/* see service_wake: before it looked for a server */
 	bool is_queued, is_hopeful;		/* is_hopeful: it waits to choose anew */
 	bool is_dialling;			/* it was answered, and nothing was reported yet */
+	bool is_once;				/* no server is tried twice */
 	bool is_promise_void;			/* nobody keeps it: better any server than none */
 	const char *why;			/* "no server is usable", "the queue took too long" */
 };

@@ -51,6 +51,7 @@ static const struct end_row {
 	[END_KICKED]          = { "kicked",             LOG_NOTICE,  REPLY_SHUTDOWN,        true,  SOUND },
 	[END_NO_SERVER]       = { "no server",          LOG_INFO,    REPLY_UNAVAILABLE_BYE, true,  SOUND },
 	[END_NO_MEMORY]       = { "out of memory",      LOG_WARNING, REPLY_NONE,            false, SOUND },
+	[END_SENT_AWAY]       = { "sent away",          LOG_INFO,    REPLY_SHUTDOWN,        true,  SOUND },
 	[END_SHUTDOWN]        = { "shutdown",           LOG_INFO,    REPLY_SHUTDOWN,        true,  SOUND },
 };
 static_assert(sizeof(ends) / sizeof(ends[0]) == END_COUNT, "one row per reason");

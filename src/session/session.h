@@ -53,6 +53,7 @@ enum end_reason {
 	END_KICKED,		/* the user was moved to another server */
 	END_NO_SERVER,		/* none could be had, and the client was not to stay */
 	END_NO_MEMORY,
+	END_SENT_AWAY,		/* its server is down or in maintenance, or its pool was dropped */
 	END_SHUTDOWN,
 	END_COUNT
 };

@@ -234,18 +234,22 @@ is_to_leave(const struct session *s, bool all)
 	return s->phase == FRONT_RELAY && s->relay->leave_at == 0 && (all || relay_is_outdated(s));
 }
 
-/* Sets the time of all that are quiet, or of the others: number `first` and those behind it, of `count`. */
+/*
+ * Sets the time of all that are quiet, or of the others: number `first` and those behind it, of `count`.  At
+ * any time of its part: other workers have few as well, and servers may go down one after the other.
+ */
 static int
 set_times(struct worker *worker, bool all, bool quiet, int first, int count)
 {
 	int64_t now = loop_now(worker->loop);
+	double part = all ? 0 : (double)(random_number() % 1000) / 1000;
 
 	list_each(node, &worker->sessions) {
 		struct session *s = list_entry(node, struct session, node);
 
 		if (!is_to_leave(s, all) || ((relay_look(s) & RELAY_QUIET) != 0) != quiet)
 			continue;
-		relay_leave_at(s, now + (int64_t)relay_close_spread(s) * first++ / count);
+		relay_leave_at(s, now + (int64_t)(relay_close_spread(s) * (first++ + part) / count));
 	}
 	return first;
 }

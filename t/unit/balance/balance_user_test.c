@@ -202,10 +202,30 @@ a_panic_keeps_users_at_home(void **state)
 	crowd_free(&crowd);
 }
 
+static void
+nobody_panics_to_where_no_address_is_known(void **state)
+{
+	static const int weights[] = { 1, 1, 1 };
+	struct balance_key key = { .user = slice_of("bob"), .down_too = true };
+	struct fixture f;
+	int home;
+
+	(void)state;
+	fixture_open(&f, BALANCER_user, weights, 3);
+	home = fixture_pick(&f, 0, &key);
+	for (int i = 0; i < 3; i++)
+		endpoint_set_health(f.pool.endpoints[i], HEALTH_DOWN, "");
+	assert_int_equal(fixture_pick(&f, 0, &key), home);
+	endpoint_set_health(f.pool.endpoints[home], HEALTH_UNRESOLVED, "");
+	assert_int_not_equal(fixture_pick(&f, 0, &key), home);
+	fixture_close(&f);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nobody_panics_to_where_no_address_is_known),
 		cmocka_unit_test(spreads_by_weight),
 		cmocka_unit_test(only_the_users_of_a_leaving_server_move),
 		cmocka_unit_test(more_weight_draws_users_and_drives_none_about),

@@ -231,7 +231,12 @@ unbound_tries_each_server_once(void **state)
 			assert_ptr_not_equal(tried[i], tried[j]);
 		route_again(&rig.answers[0].route);
 	}
-	expect_none(&rig, 0, 4, "all servers failed");
+	/* all have failed: any of them again, a second later */
+	assert_int_equal(rig.answers[0].count, 3);
+	assert_true(loop_timer_is_set(&rig.answers[0].route.timer));
+	assert_non_null(expect_answer(&rig, 0, 4));
+	route_again(&rig.answers[0].route);
+	expect_none(&rig, 0, 5, "too many servers failed");
 	rig_close(&rig);
 }
 
