@@ -61,8 +61,8 @@ for my $proxy (@proxies) {
 	$proxy->stop;
 }
 
-# Only the first tries again, and that is what `balance user` does.
-my %tries = (imap => 4, submission => 1, smtp => 1);
+# Only the first tries again, where the login failed.
+my %tries = (imap => 4, submission => 4, smtp => 1);
 for my $listener (sort keys %tries) {
 	my @passed = grep { $_->{listener} eq $listener && $_->{origin} } map { $_->events('session') } @proxies;
 

@@ -95,7 +95,7 @@ for my $n (1 .. USERS) {
 is_deeply(\@wrong, [], 'drain sends nobody away');
 @now = $gatepost->events('login');
 is_deeply([grep { $_->{server} ne 'imap/d2' } @now[-USERS .. -1]], [], 'and keeps who is bound there');
-is(scalar(grep { $_->{reason} eq 'shutdown' } $gatepost->events('session')), 2 * @leaving,
+is(scalar(grep { $_->{reason} eq 'sent away' } $gatepost->events('session')), 2 * @leaving,
     'nobody else was told to go');
 
 $_->close for values %open, $bystander;
