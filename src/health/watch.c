@@ -66,7 +66,6 @@ judge(struct watch *watch, bool is_first)
 	const struct check_settings *settings = settings_of(watch);
 	enum check_code code = watch->result.code;
 
-	watch->is_suspected = false;
 	if (check_code_is_verdict(code))
 		verdict_add(&watch->verdict, check_code_is_good(code), (int)settings->rise,
 		    (int)settings->fall);
@@ -95,6 +94,7 @@ on_time(struct loop_timer *timer)
 {
 	struct watch *watch = loop_owner(timer, struct watch, timer);
 
+	watch->is_suspected = false;
 	check_start(&watch->check, watch->loop, &watch->order, on_end, watch);
 }
 
