@@ -25,7 +25,7 @@ void health_free(struct health **health);
 
 /*
  * Checks the endpoints that these pools have now, and no others: after a commit, and when a roster has
- * changed.  Who was checked before keeps what is known.  What is in the view stays until the next call.
+ * changed.  Who was checked before keeps what is known.  The view stays until the next call is over.
  */
 void health_commit(struct health *health, const struct health_view *view);
 

@@ -36,7 +36,10 @@ struct watch {
  */
 void watch_start(struct watch *watch, struct loop *loop, const struct check_order *order, int64_t at_ms);
 void watch_stop(struct watch *watch);		/* twice is fine */
-/* Another configuration: settings and pool are its, the verdict stays.  A check under way begins anew. */
+/*
+ * Settings and pool are the order's from now on, the verdict stays.  Where the pool is another one, as the
+ * configuration is, a check under way begins anew; what it had before must still be there.
+ */
 void watch_move(struct watch *watch, const struct check_order *order);
 /* Sessions fail there: a check is due now, or when fast_interval has passed since the last. */
 void watch_hurry(struct watch *watch);
