@@ -265,12 +265,9 @@ add_subject(struct health *health, struct endpoint *e)
 static bool
 is_taught(const struct conf_list *checks)
 {
-	for (size_t i = 0; i < checks->count; i++) {
-		const struct check_settings *settings = checks->items[i];
-
-		if (settings->kind == CHECK_PROTOCOL || settings->kind == CHECK_LOGIN)
+	for (size_t i = 0; i < checks->count; i++)
+		if (watch_can_teach(checks->items[i]))
 			return true;
-	}
 	return false;
 }
 

@@ -37,6 +37,13 @@ until_next(const struct watch *watch, bool is_first)
 	return is_first && watch->verdict.streak == 0 ? (int64_t)(random_number() % (uint64_t)ms) + 1 : ms;
 }
 
+bool
+watch_can_teach(const struct check_settings *settings)
+{
+	return (settings->kind == CHECK_PROTOCOL || settings->kind == CHECK_LOGIN) && settings->port == 0 &&
+	    settings->tls == CHECK_TLS_OF_POOL;
+}
+
 /* What it lacks is believed when it was lacking `fall` times; what is new, at once. */
 static void
 learn(struct watch *watch)
@@ -44,7 +51,7 @@ learn(struct watch *watch)
 	struct back *back = &watch->check.back;
 	struct endpoint *e = watch->order.endpoint;
 
-	if (!check_code_is_good(watch->result.code))
+	if (!check_code_is_good(watch->result.code) || !watch_can_teach(settings_of(watch)))
 		return;
 	watch->poorer = offer_is_poorer(e, back) ? watch->poorer + 1 : 0;
 	if (watch->poorer > 0 && watch->poorer < (int)settings_of(watch)->fall)

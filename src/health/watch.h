@@ -43,5 +43,7 @@ void watch_stop(struct watch *watch);		/* twice is fine */
 void watch_move(struct watch *watch, const struct check_order *order);
 /* Sessions fail there: a check is due now, or when fast_interval has passed since the last. */
 void watch_hurry(struct watch *watch);
+/* Do such checks see the capabilities that sessions see?  Not at another port, nor with other TLS. */
+bool watch_can_teach(const struct check_settings *settings);
 
 #endif
