@@ -24,7 +24,6 @@ struct subject {
 	size_t watch_count;
 	unsigned round;			/* of health_commit, when it was wanted last */
 	bool is_ramping;		/* in its slow start */
-	bool expires_soon;		/* its certificate, and that was said */
 };
 
 struct health {
@@ -97,19 +96,22 @@ on_ramp(struct loop_timer *timer)
 		loop_timer_set(health->loop, timer, loop_now(health->loop) + RAMP_MS);
 }
 
+/* Once a certificate; a check that saw none says nothing of it. */
 static void
-warn_of_certificate(struct subject *subject, const struct check_result *result)
+warn_of_certificate(struct endpoint *e, struct watch *watch)
 {
-	bool is_soon = result->days_left < EXPIRES_SOON_DAYS;
+	int days_left = watch->result.days_left;
+	bool is_soon = days_left < EXPIRES_SOON_DAYS;
 
-	if (result->days_left == TLS_NO_CERTIFICATE)
+	if (days_left == TLS_NO_CERTIFICATE)
 		return;
-	atomic_store_explicit(&subject->endpoint->certificate_days,
-	    result->days_left < 0 ? 0 : result->days_left, memory_order_relaxed);
-	if (is_soon && !subject->expires_soon)
-		log_write(LOG_WARNING, "%s: the server's certificate is good for %d more days",
-		    subject->endpoint->name, result->days_left);
-	subject->expires_soon = is_soon;
+	atomic_store_explicit(&e->certificate_days, days_left < 0 ? 0 : days_left, memory_order_relaxed);
+	if (is_soon && !watch->expires_soon && days_left < 0)
+		log_write(LOG_WARNING, "%s: the server's certificate has expired", e->name);
+	else if (is_soon && !watch->expires_soon)
+		log_write(LOG_WARNING, "%s: the server's certificate is good for %d more days", e->name,
+		    days_left);
+	watch->expires_soon = is_soon;
 }
 
 static bool
@@ -178,7 +180,7 @@ on_checked(struct watch *watch, void *owner)
 			log_write(LOG_NOTICE, "%s does not tell what it can do: %s", subject->endpoint->name,
 			    words_of(&watch->result, why));
 	} else {
-		warn_of_certificate(subject, &watch->result);
+		warn_of_certificate(subject->endpoint, watch);
 		take_state(subject, watch);
 	}
 	look_whether_settled(subject->health);

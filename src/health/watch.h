@@ -26,6 +26,7 @@ struct watch {
 	struct verdict verdict;
 	struct check_result result;	/* of the last check; code INI before the first */
 	int64_t checked_at, due_at;	/* loop_now of its end; of the next one */
+	bool expires_soon;		/* its certificate, and that was said: the owner's */
 	int poorer;			/* checks in a row that have missed a capability which is known */
 	bool is_suspected;		/* since the last check began: the next one comes soon */
 };
