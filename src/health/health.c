@@ -164,7 +164,7 @@ take_state(struct subject *subject, const struct watch *watch)
 	endpoint_set_health(subject->endpoint, decides->verdict.state, why);
 	log_change(subject, (enum health_state)before.health.state, why);
 	subject->is_ramping = endpoint_ramp(subject->endpoint);
-	if (subject->is_ramping)
+	if (subject->is_ramping && !loop_timer_is_set(&subject->health->ramp))
 		loop_timer_set(subject->health->loop, &subject->health->ramp,
 		    loop_now(subject->health->loop) + RAMP_MS);
 }
