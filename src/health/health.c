@@ -65,6 +65,18 @@ deciding(const struct subject *subject)
 	return &subject->watches[0];
 }
 
+/* The one whose progress is the endpoint's: several checks come in turn, and most may be at rest. */
+static const struct watch *
+progressing(const struct subject *subject)
+{
+	const struct watch *decides = deciding(subject);
+
+	for (size_t i = 0; decides->verdict.state != HEALTH_DOWN && i < subject->watch_count; i++)
+		if (subject->watches[i].verdict.streak > 0)
+			return &subject->watches[i];
+	return decides;
+}
+
 static void
 log_change(const struct subject *subject, enum health_state before, const char *why)
 {
@@ -147,16 +159,16 @@ on_settle(struct loop_timer *timer)
 }
 
 static void
-take_state(struct subject *subject, const struct watch *watch)
+take_state(struct subject *subject)
 {
-	const struct watch *decides = deciding(subject);
-	const struct check_settings *settings = watch->order.settings;
+	const struct watch *decides = deciding(subject), *progresses = progressing(subject);
+	const struct check_settings *settings = progresses->order.settings;
 	struct endpoint_facts before;
 	char why[WORDS_MAX];
 	int passed, wanted;
 
 	endpoint_read(subject->endpoint, &before);
-	verdict_progress(&watch->verdict, (int)settings->rise, (int)settings->fall, &passed, &wanted);
+	verdict_progress(&progresses->verdict, (int)settings->rise, (int)settings->fall, &passed, &wanted);
 	endpoint_set_progress(subject->endpoint, passed, wanted);
 	words_of(&decides->result, why);
 	if ((int)decides->verdict.state == before.health.state)
@@ -181,7 +193,7 @@ on_checked(struct watch *watch, void *owner)
 			    words_of(&watch->result, why));
 	} else {
 		warn_of_certificate(subject->endpoint, watch);
-		take_state(subject, watch);
+		take_state(subject);
 	}
 	look_whether_settled(subject->health);
 }
@@ -348,6 +360,7 @@ watch_endpoint(struct health *health, const struct wish *wish)
 		return;
 	}
 	stop_watches(subject);
+	endpoint_set_progress(e, 0, 0);
 	if (addr.sa.sa_family == AF_UNSPEC) {
 		endpoint_set_health(e, HEALTH_UNRESOLVED, "no address is known");
 		return;
