@@ -126,6 +126,7 @@ warn_of_certificate(struct endpoint *e, struct watch *watch)
 	watch->expires_soon = is_soon;
 }
 
+/* Who is only asked what it can do holds nobody up. */
 static bool
 has_first_results(const struct health *health)
 {
@@ -133,7 +134,7 @@ has_first_results(const struct health *health)
 		const struct subject *subject = list_entry(node, struct subject, node);
 
 		for (size_t i = 0; i < subject->watch_count; i++)
-			if (subject->watches[i].result.code == CHECK_CODE_INI)
+			if (!subject->watches[i].is_once && subject->watches[i].result.code == CHECK_CODE_INI)
 				return false;
 	}
 	return true;
