@@ -169,14 +169,18 @@ endpoint_set_observed(struct endpoint *e, int error_limit)
 	service_serve(e->service, e);
 }
 
-void
+int64_t
 endpoint_tick(struct endpoint *e, int64_t now)
 {
+	int64_t dead_until;
+
 	pthread_mutex_lock(&e->lock);
 	if (window_tick(&e->window, now))
 		use_window(e);
+	dead_until = e->window.state == WINDOW_DEAD ? e->window.dead_until : 0;
 	pthread_mutex_unlock(&e->lock);
 	service_serve(e->service, e);
+	return dead_until;
 }
 
 void

@@ -63,8 +63,8 @@ const char *endpoint_result_text(enum endpoint_result result);		/* "TLS failed" 
 
 /* How many failures in a row are suspicious; 0: sessions do not judge it, and it has no window. */
 void endpoint_set_observed(struct endpoint *e, int error_limit);
-/* To be called when it has been dead for its time (on_dead): one may try; now: clock_ms. */
-void endpoint_tick(struct endpoint *e, int64_t now);
+/* When it has been dead for its time (on_dead): one may try.  0; or it is dead until then.  now: clock_ms. */
+int64_t endpoint_tick(struct endpoint *e, int64_t now);
 /* That time is over now: a check saw it work, or there is nobody else who could be tried. */
 void endpoint_reopen(struct endpoint *e);
 

@@ -46,35 +46,6 @@ set_timer(struct observe *observe)
 		    list_entry(observe->dead.next, struct note, node)->dead_until);
 }
 
-static void
-on_time(struct loop_timer *timer)
-{
-	struct observe *observe = loop_owner(timer, struct observe, timer);
-	int64_t now = loop_now(observe->loop);
-
-	while (!list_is_empty(&observe->dead)) {
-		struct note *note = list_entry(observe->dead.next, struct note, node);
-
-		if (note->dead_until > now)
-			break;
-		endpoint_tick(note->endpoint, now);
-		note_free(note);
-	}
-	set_timer(observe);
-}
-
-/* The last death counts; those before were cut short. */
-static void
-forget(struct observe *observe, const struct endpoint *e)
-{
-	list_each(node, &observe->dead) {
-		struct note *note = list_entry(node, struct note, node);
-
-		if (note->endpoint == e)
-			note_free(note);
-	}
-}
-
 /* In the order of time. */
 static void
 keep(struct observe *observe, struct note *note)
@@ -88,14 +59,50 @@ keep(struct observe *observe, struct note *note)
 }
 
 static void
+on_time(struct loop_timer *timer)
+{
+	struct observe *observe = loop_owner(timer, struct observe, timer);
+	int64_t now = loop_now(observe->loop);
+
+	while (!list_is_empty(&observe->dead)) {
+		struct note *note = list_entry(observe->dead.next, struct note, node);
+
+		if (note->dead_until > now)
+			break;
+		note->dead_until = endpoint_tick(note->endpoint, now);
+		if (note->dead_until == 0) {
+			note_free(note);
+			continue;
+		}
+		list_remove(&note->node);
+		keep(observe, note);
+	}
+	set_timer(observe);
+}
+
+/* Of two deaths of an endpoint the later one counts: workers tell of them in any order. */
+static void
+remember(struct observe *observe, struct note *note)
+{
+	list_each(node, &observe->dead) {
+		struct note *known = list_entry(node, struct note, node);
+
+		if (known->endpoint != note->endpoint)
+			continue;
+		if (known->dead_until > note->dead_until)
+			note->dead_until = known->dead_until;
+		note_free(known);
+	}
+	keep(observe, note);
+}
+
+static void
 read_note(struct observe *observe, struct note *note)
 {
 	struct endpoint *e = note->endpoint;
 
-	if (note->dead_until != NOT_DEAD) {
-		forget(observe, e);
-		keep(observe, note);
-	}
+	if (note->dead_until != NOT_DEAD)
+		remember(observe, note);
 	/* before it is told, since what fails from now on may be suspicious anew */
 	atomic_store(&e->is_suspected, false);
 	if (observe->on_suspicion != NULL)

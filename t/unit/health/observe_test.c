@@ -233,6 +233,44 @@ of_many_deaths_the_last_is_remembered(void **state)
 	rig_close(&rig);
 }
 
+static int64_t
+die_for(struct endpoint *e, int ms)
+{
+	endpoint_reopen(e);
+	e->window.dead_ms = ms / 2;
+	while (!endpoint_is_dead(e))
+		report(e, ENDPOINT_LATER, 1);
+	return e->window.dead_until;
+}
+
+/* As two workers tell of them that were late; in the last row, of the second nothing was told yet. */
+static void
+of_two_deaths_the_later_one_counts_in_any_order(void **state)
+{
+	static const struct {
+		int first_ms, second_ms;
+		bool is_told;
+	} rows[] = { { 20, 60, true }, { 60, 20, true }, { 20, 60, false } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct rig rig;
+		struct waiter *waiter;
+		int64_t first, second;
+
+		rig_open(&rig, on_suspicion);
+		first = die_for(rig.e, rows[i].first_ms);
+		second = rows[i].is_told ? die_for(rig.e, rows[i].second_ms) : first + rows[i].second_ms;
+		rig.e->window.dead_until = first > second ? first : second;
+		assert_false(endpoint_take_or_wait(rig.e, rig.loop, &room_duty, rig.loop, &waiter));
+		loop_run(rig.loop);
+		assert_true(clock_ms() >= first && clock_ms() >= second);
+		assert_int_equal(atomic_load(&rig.e->dial_bound), 1);
+		endpoint_give_up(rig.e);
+		rig_close(&rig);
+	}
+}
+
 static void
 who_is_dead_for_longer_delays_nobody(void **state)
 {
@@ -274,6 +312,7 @@ main(void)
 		cmocka_unit_test(what_nobody_reads_any_more_is_given_back),
 		cmocka_unit_test(the_dead_are_tried_again_in_time),
 		cmocka_unit_test(of_many_deaths_the_last_is_remembered),
+		cmocka_unit_test(of_two_deaths_the_later_one_counts_in_any_order),
 		cmocka_unit_test(who_is_dead_for_longer_delays_nobody),
 	};
 
