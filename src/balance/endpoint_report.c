@@ -8,22 +8,30 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define COUNTED_AS(field) offsetof(struct endpoint_counters, field)
+#define COUNT(field) offsetof(struct endpoint_counters, field)
+
+/* May it be a mailbox that is sick, or what one client sends? */
+enum judged {
+	EACH,
+	ONCE,				/* of one who tries; of nobody's tries each */
+	USERS				/* the same, but nobody's tries say nothing */
+};
 
 static const struct result_row {
 	const char *text;
 	size_t counter;
 	enum endpoint_verdict verdict;
+	enum judged judged;		/* if it is bad */
 } rows[] = {
-	[ENDPOINT_OK] =             { "ok",                COUNTED_AS(sessions),          ENDPOINT_GOOD },
-	[ENDPOINT_CONNECT_FAILED] = { "connect failed",    COUNTED_AS(connect_failures),  ENDPOINT_BAD },
-	[ENDPOINT_TIMED_OUT] =      { "timed out",         COUNTED_AS(timeouts),          ENDPOINT_BAD },
-	[ENDPOINT_TLS_FAILED] =     { "TLS failed",        COUNTED_AS(tls_failures),      ENDPOINT_BAD },
-	[ENDPOINT_LOST] =           { "connection lost",   COUNTED_AS(dialogue_failures), ENDPOINT_BAD },
-	[ENDPOINT_GARBLED] =        { "out of protocol",   COUNTED_AS(dialogue_failures), ENDPOINT_UNJUDGED },
-	[ENDPOINT_REFUSED] =        { "refused",           COUNTED_AS(refused),           ENDPOINT_GOOD },
-	[ENDPOINT_LATER] =          { "temporary failure", COUNTED_AS(put_off),           ENDPOINT_BAD },
-	[ENDPOINT_OWN_FAULT] =      { "own fault",         COUNTED_AS(own_faults),        ENDPOINT_UNJUDGED },
+	[ENDPOINT_OK] =             { "ok",                COUNT(sessions),          ENDPOINT_GOOD },
+	[ENDPOINT_CONNECT_FAILED] = { "connect failed",    COUNT(connect_failures),  ENDPOINT_BAD },
+	[ENDPOINT_TIMED_OUT] =      { "timed out",         COUNT(timeouts),          ENDPOINT_BAD },
+	[ENDPOINT_TLS_FAILED] =     { "TLS failed",        COUNT(tls_failures),      ENDPOINT_BAD },
+	[ENDPOINT_LOST] =           { "connection lost",   COUNT(dialogue_failures), ENDPOINT_BAD },
+	[ENDPOINT_GARBLED] =        { "out of protocol",   COUNT(dialogue_failures), ENDPOINT_BAD, USERS },
+	[ENDPOINT_REFUSED] =        { "refused",           COUNT(refused),           ENDPOINT_GOOD },
+	[ENDPOINT_LATER] =          { "temporary failure", COUNT(put_off),           ENDPOINT_BAD, ONCE },
+	[ENDPOINT_OWN_FAULT] =      { "own fault",         COUNT(own_faults),        ENDPOINT_UNJUDGED },
 };
 static_assert(sizeof(rows) / sizeof(rows[0]) == ENDPOINT_RESULT_COUNT, "one row per result");
 
@@ -36,8 +44,9 @@ endpoint_observe(const struct endpoint_observer *new_observer)
 	observer = new_observer;
 }
 
-/* What came of the window: the states before and behind a result, and for how long it is dead. */
+/* What came of a result: the window's states before and behind it, and for how long it is dead. */
 struct change {
+	enum endpoint_verdict verdict;
 	enum window_state from, to;
 	int dead_ms;
 	int64_t dead_until;
@@ -57,7 +66,7 @@ is_observed(const struct endpoint *e)
 	return atomic_load_explicit(&e->error_limit, memory_order_relaxed) != 0;
 }
 
-/* Was it put off before, since the last success?  Under the lock. */
+/* Did it fail before, since the last success?  Under the lock. */
 static bool
 is_known_sufferer(struct endpoint *e, uint64_t who)
 {
@@ -79,13 +88,15 @@ forget_sufferers(struct endpoint *e)
 static enum endpoint_verdict
 verdict_of(struct endpoint *e, const struct endpoint_outcome *outcome)
 {
-	enum endpoint_verdict verdict = rows[outcome->result].verdict;
+	const struct result_row *row = &rows[outcome->result];
 
-	if (verdict == ENDPOINT_GOOD)
+	if (row->verdict == ENDPOINT_GOOD)
 		forget_sufferers(e);
-	if (outcome->result == ENDPOINT_LATER && is_known_sufferer(e, outcome->who))
+	if (row->judged == USERS && outcome->who == 0)
 		return ENDPOINT_UNJUDGED;
-	return verdict;
+	if (row->judged != EACH && is_known_sufferer(e, outcome->who))
+		return ENDPOINT_UNJUDGED;
+	return row->verdict;
 }
 
 static void
@@ -105,12 +116,14 @@ move_window(struct endpoint *e, enum endpoint_verdict verdict, int64_t took_ms)
 static struct change
 settle(struct endpoint *e, const struct endpoint_outcome *outcome)
 {
-	struct change change;
+	struct change change = { .verdict = ENDPOINT_UNJUDGED };
 
 	pthread_mutex_lock(&e->lock);
 	change.from = e->window.state;
-	if (is_observed(e))
-		move_window(e, verdict_of(e, outcome), outcome->took_ms);
+	if (is_observed(e)) {
+		change.verdict = verdict_of(e, outcome);
+		move_window(e, change.verdict, outcome->took_ms);
+	}
 	change.to = e->window.state;
 	change.dead_ms = e->window.dead_ms;
 	change.dead_until = e->window.dead_until;
@@ -145,15 +158,9 @@ endpoint_report(struct endpoint *e, int worker, const struct endpoint_outcome *o
 	if (observer == NULL)
 		return;
 	if (outcome->result != ENDPOINT_OWN_FAULT)
-		observer->on_result(e, outcome->result, outcome->took_ms, observer->owner);
+		observer->on_result(e, outcome->result, change.verdict, observer->owner);
 	if (change.from != WINDOW_DEAD && change.to == WINDOW_DEAD && observer->on_dead != NULL)
 		observer->on_dead(e, change.dead_until, observer->owner);
-}
-
-enum endpoint_verdict
-endpoint_judge(enum endpoint_result result)
-{
-	return rows[result].verdict;
 }
 
 void

@@ -24,20 +24,21 @@ enum endpoint_result {
 	ENDPOINT_RESULT_COUNT
 };
 
-/* What is asked of whoever observes all endpoints. */
-struct endpoint_observer {
-	/* On the worker's thread, of several at once; must not block.  Keeps `e` by endpoint_get only. */
-	void (*on_result)(struct endpoint *e, enum endpoint_result result, int64_t took_ms, void *owner);
-	/* Nobody may try it: endpoint_tick is wanted at `until` (clock_ms).  As on_result; NULL: no use. */
-	void (*on_dead)(struct endpoint *e, int64_t until, void *owner);
-	void *owner;
-};
-
 /* What a result says about the server. */
 enum endpoint_verdict {
 	ENDPOINT_GOOD,			/* it works, whatever it thinks of the login */
 	ENDPOINT_BAD,
-	ENDPOINT_UNJUDGED		/* perhaps the client's doing, or ours */
+	ENDPOINT_UNJUDGED		/* perhaps the client's doing, or ours; or nobody observes it */
+};
+
+/* What is asked of whoever observes all endpoints. */
+struct endpoint_observer {
+	/* On the worker's thread, of several at once; must not block.  Keeps `e` by endpoint_get only. */
+	void (*on_result)(struct endpoint *e, enum endpoint_result result, enum endpoint_verdict verdict,
+	    void *owner);
+	/* Nobody may try it: endpoint_tick is wanted at `until` (clock_ms).  As on_result; NULL: no use. */
+	void (*on_dead)(struct endpoint *e, int64_t until, void *owner);
+	void *owner;
 };
 
 /* Before the first thread starts, and again only when the last one has ended; NULL: nobody observes. */
@@ -52,13 +53,13 @@ struct endpoint_outcome {
 
 /*
  * A session's outcome, once for each try, on the worker's own thread.  It dials no more.  Of one who is put
- * off again and again the server is judged once: it may be a mailbox that is sick.  Neither a health check
+ * off again and again, or hears no protocol, the server is judged once: it may be a mailbox that is sick, or
+ * what the client sends.  Neither a health check
  * reports here nor a try that we gave up, or its client: that is endpoint_give_up.  OWN_FAULT is counted and
  * not observed.  OK is the server's word: it stands where the session then does not stay, since its user was
  * bound elsewhere (that is another try), or waits for a binding and either side leaves.
  */
 void endpoint_report(struct endpoint *e, int worker, const struct endpoint_outcome *outcome);
-enum endpoint_verdict endpoint_judge(enum endpoint_result result);
 const char *endpoint_result_text(enum endpoint_result result);		/* "TLS failed" */
 
 /* How many failures in a row are suspicious; 0: sessions do not judge it, and it has no window. */

@@ -161,14 +161,14 @@ suspect(struct observe *observe, struct endpoint *e)
 }
 
 static void
-on_result(struct endpoint *e, enum endpoint_result result, int64_t took_ms, void *owner)
+on_result(struct endpoint *e, enum endpoint_result result, enum endpoint_verdict verdict, void *owner)
 {
 	int limit = atomic_load_explicit(&e->error_limit, memory_order_relaxed);
 
-	(void)took_ms;
+	(void)result;
 	if (limit == 0)
 		return;
-	switch (endpoint_judge(result)) {
+	switch (verdict) {
 	case ENDPOINT_GOOD:
 		atomic_store_explicit(&e->errors, 0, memory_order_relaxed);
 		break;

@@ -17,18 +17,18 @@ struct heard {
 	int64_t dead_until;
 	const struct endpoint *endpoint;
 	enum endpoint_result result;
-	int64_t took_ms;
+	enum endpoint_verdict verdict;
 };
 
 static void
-on_result(struct endpoint *e, enum endpoint_result result, int64_t took_ms, void *owner)
+on_result(struct endpoint *e, enum endpoint_result result, enum endpoint_verdict verdict, void *owner)
 {
 	struct heard *heard = owner;
 
 	heard->count++;
 	heard->endpoint = e;
 	heard->result = result;
-	heard->took_ms = took_ms;
+	heard->verdict = verdict;
 }
 
 static void
@@ -116,7 +116,7 @@ an_observer_hears_of_the_server_only(void **state)
 		assert_int_equal(heard.count, i + 1);
 		assert_ptr_equal(heard.endpoint, e);
 		assert_int_equal(heard.result, i);
-		assert_int_equal(heard.took_ms, 100 + i);
+		assert_int_equal(heard.verdict, ENDPOINT_UNJUDGED);
 	}
 	tell(e, ENDPOINT_OWN_FAULT, 0);
 	assert_int_equal(heard.count, ENDPOINT_OWN_FAULT);
@@ -171,9 +171,12 @@ dials_until_the_outcome(void **state)
 static void
 each_result_moves_the_window_as_it_should(void **state)
 {
+	struct heard heard = { 0 };
+	const struct endpoint_observer observer = { .on_result = on_result, .owner = &heard };
+
 	(void)state;
-	for (int i = 0; i < ENDPOINT_RESULT_COUNT; i++) {
-		enum endpoint_verdict verdict = endpoint_judge((enum endpoint_result)i);
+	endpoint_observe(&observer);
+	for (int i = 0; i < ENDPOINT_OWN_FAULT; i++) {
 		bool is_bad = i == ENDPOINT_CONNECT_FAILED || i == ENDPOINT_TIMED_OUT ||
 		    i == ENDPOINT_TLS_FAILED || i == ENDPOINT_LOST || i == ENDPOINT_LATER;
 		bool is_good = i == ENDPOINT_OK || i == ENDPOINT_REFUSED;
@@ -187,10 +190,25 @@ each_result_moves_the_window_as_it_should(void **state)
 		assert_int_equal(bound_of(e), 1);
 		try(e, (enum endpoint_result)i);
 		assert_int_equal(bound_of(e), is_good ? 2 : is_bad ? WINDOW_CLOSED : 1);
-		assert_int_equal(verdict, is_good ? ENDPOINT_GOOD : is_bad ? ENDPOINT_BAD :
+		assert_int_equal(heard.verdict, is_good ? ENDPOINT_GOOD : is_bad ? ENDPOINT_BAD :
 		    ENDPOINT_UNJUDGED);
 		endpoint_put(&e);
 	}
+	endpoint_observe(NULL);
+}
+
+static void
+our_own_faults_move_no_window(void **state)
+{
+	struct endpoint *e = make();
+
+	(void)state;
+	endpoint_set_observed(e, ERROR_LIMIT);
+	die(e);
+	endpoint_reopen(e);
+	try(e, ENDPOINT_OWN_FAULT);
+	assert_int_equal(bound_of(e), 1);
+	endpoint_put(&e);
 }
 
 static void
@@ -502,42 +520,47 @@ nobody_waits_for_ever_at_a_sick_server(void **state)
 	endpoint_put(&e);
 }
 
-/* Its mailbox may be sick, and not the server. */
 static void
-one_who_is_put_off_again_and_again_counts_once(void **state)
+try_of(struct endpoint *e, enum endpoint_result result, uint64_t who)
 {
-	struct endpoint *e = make();
+	const struct endpoint_outcome outcome = { result, 0, "", who };
+
+	assert_true(endpoint_take(e));
+	endpoint_report(e, WORKER, &outcome);
+	endpoint_release(e);
+}
+
+/* Their mailboxes may be sick, or what they send, and not the server. */
+static void
+one_who_fails_again_and_again_counts_once(void **state)
+{
+	static const enum endpoint_result results[] = { ENDPOINT_LATER, ENDPOINT_GARBLED };
 
 	(void)state;
-	endpoint_set_observed(e, ERROR_LIMIT);
-	for (uint64_t i = 0; i < 60; i++) {
-		const struct endpoint_outcome outcome = { ENDPOINT_LATER, 0, "", 1 + i % 3 };
+	for (size_t n = 0; n < sizeof(results) / sizeof(results[0]); n++) {
+		struct endpoint *e = make();
 
-		assert_true(endpoint_take(e));
-		endpoint_report(e, WORKER, &outcome);
-		endpoint_release(e);
+		endpoint_set_observed(e, ERROR_LIMIT);
+		for (uint64_t i = 0; i < 60; i++)
+			try_of(e, results[n], 1 + i % 3);
+		assert_false(endpoint_is_dead(e));
+		for (uint64_t i = 0; i < ENDPOINT_SUFFERERS && !endpoint_is_dead(e); i++)
+			try_of(e, results[n], 10 + i);
+		assert_true(endpoint_is_dead(e));
+		endpoint_put(&e);
 	}
-	assert_false(endpoint_is_dead(e));
-	for (uint64_t i = 0; i < ENDPOINT_SUFFERERS && !endpoint_is_dead(e); i++) {
-		const struct endpoint_outcome outcome = { ENDPOINT_LATER, 0, "", 10 + i };
-
-		assert_true(endpoint_take(e));
-		endpoint_report(e, WORKER, &outcome);
-		endpoint_release(e);
-	}
-	assert_true(endpoint_is_dead(e));
-	endpoint_put(&e);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(one_who_is_put_off_again_and_again_counts_once),
+		cmocka_unit_test(one_who_fails_again_and_again_counts_once),
 		cmocka_unit_test(each_result_counts_as_what_it_is),
 		cmocka_unit_test(an_observer_hears_of_the_server_only),
 		cmocka_unit_test(dials_until_the_outcome),
 		cmocka_unit_test(each_result_moves_the_window_as_it_should),
+		cmocka_unit_test(our_own_faults_move_no_window),
 		cmocka_unit_test(a_bound_is_room),
 		cmocka_unit_test(nobody_is_judged_unobserved),
 		cmocka_unit_test(an_observer_hears_of_each_death),

@@ -28,13 +28,19 @@ struct rig {
 };
 
 static void
-report(struct endpoint *e, enum endpoint_result result, int times)
+report_of(struct endpoint *e, enum endpoint_result result, int times, uint64_t who)
 {
 	for (int i = 0; i < times; i++) {
 		/* straight from here, since who waits for room would be no failure */
 		atomic_fetch_add(&e->dialling, 1);
-		endpoint_report(e, 0, &(struct endpoint_outcome){ result, 0, "", 0 });
+		endpoint_report(e, 0, &(struct endpoint_outcome){ result, 0, "", who });
 	}
+}
+
+static void
+report(struct endpoint *e, enum endpoint_result result, int times)
+{
+	report_of(e, result, times, 0);
 }
 
 static void
@@ -111,6 +117,22 @@ failures_in_a_row_are_suspicious(void **state)
 	assert_int_equal(heard(&rig), 1);
 	report(rig.e, ENDPOINT_LATER, 1);
 	assert_int_equal(heard(&rig), 2);
+	rig_close(&rig);
+}
+
+static void
+several_users_who_hear_no_protocol_are_suspicious(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig, on_suspicion);
+	rig.e->window.size = 1000;		/* far from dead */
+	report_of(rig.e, ENDPOINT_GARBLED, 50, 1);
+	assert_int_equal(heard(&rig), 0);
+	for (uint64_t who = 2; who < 2 + ERROR_LIMIT - 1; who++)
+		report_of(rig.e, ENDPOINT_GARBLED, 1, who);
+	assert_int_equal(heard(&rig), 1);
 	rig_close(&rig);
 }
 
@@ -305,6 +327,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(failures_in_a_row_are_suspicious),
+		cmocka_unit_test(several_users_who_hear_no_protocol_are_suspicious),
 		cmocka_unit_test(one_suspicion_is_under_way_at_most),
 		cmocka_unit_test(who_is_not_observed_is_not_suspected),
 		cmocka_unit_test(a_death_is_suspicious),
