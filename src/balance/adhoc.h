@@ -3,7 +3,8 @@
  * adhoc.h: endpoints of no pool: hosts that an auth source named for its
  * users.  All sessions of a service at one address share one, it outlives
  * the last of them for a while, and reloads.  Nobody checks it, and no
- * balancer, binding or queue knows it: it has room for all.
+ * balancer, binding or pool's queue knows it: it has room for all, while the
+ * sessions that judge it (endpoint_set_observed) do not fail.
  */
 #ifndef BALANCE_ADHOC_H
 #define BALANCE_ADHOC_H

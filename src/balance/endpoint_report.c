@@ -166,6 +166,8 @@ endpoint_report(struct endpoint *e, int worker, const struct endpoint_outcome *o
 void
 endpoint_set_observed(struct endpoint *e, int error_limit)
 {
+	if (atomic_load_explicit(&e->error_limit, memory_order_relaxed) == error_limit)
+		return;
 	pthread_mutex_lock(&e->lock);
 	atomic_store_explicit(&e->error_limit, error_limit, memory_order_relaxed);
 	if (error_limit == 0) {

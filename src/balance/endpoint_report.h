@@ -62,7 +62,7 @@ struct endpoint_outcome {
 void endpoint_report(struct endpoint *e, int worker, const struct endpoint_outcome *outcome);
 const char *endpoint_result_text(enum endpoint_result result);		/* "TLS failed" */
 
-/* How many failures in a row are suspicious; 0: sessions do not judge it, and it has no window. */
+/* How many failures in a row are suspicious; 0: sessions do not judge it, and it has no window.  Cheap. */
 void endpoint_set_observed(struct endpoint *e, int error_limit);
 /* When it has been dead for its time (on_dead): one may try.  0; or it is dead until then.  now: clock_ms. */
 int64_t endpoint_tick(struct endpoint *e, int64_t now);

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "balance/adhoc.h"
+#include "balance/endpoint_report.h"
 
 enum { THREADS = 2, HOSTS = 16, ROUNDS = 20000 };
 
@@ -43,6 +44,35 @@ get(const struct rig *rig, const char *host, uint16_t port)
 	if (!addr_parse(slice_of(host), port, &addr))
 		fail_msg("%s is no address", host);
 	return adhoc_get(rig->table, rig->service, &addr);
+}
+
+static void
+is_dead_for_all_where_tries_fail(void **state)
+{
+	enum { ERROR_LIMIT = 3 };
+	struct rig rig;
+	struct endpoint *e, *same;
+
+	(void)state;
+	rig_open(&rig);
+	e = get(&rig, "192.0.2.1", 143);
+	endpoint_set_observed(e, ERROR_LIMIT);
+	while (!endpoint_is_dead(e)) {
+		assert_true(endpoint_take(e));
+		endpoint_report(e, 0, &(struct endpoint_outcome){ ENDPOINT_CONNECT_FAILED, 0, "", 0 });
+		endpoint_release(e);
+	}
+	same = get(&rig, "192.0.2.1", 143);
+	endpoint_set_observed(same, ERROR_LIMIT);
+	assert_false(endpoint_take(same));
+	endpoint_set_observed(same, ERROR_LIMIT + 1);
+	assert_false(endpoint_take(same));
+	assert_int_equal(endpoint_tick(same, same->window.dead_until), 0);
+	assert_true(endpoint_take(same));
+	endpoint_give_up(same);
+	endpoint_put(&same);
+	endpoint_put(&e);
+	rig_close(&rig);
 }
 
 /* As a session that comes and goes. */
@@ -277,6 +307,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(is_dead_for_all_where_tries_fail),
 		cmocka_unit_test(is_one_for_all_at_an_address),
 		cmocka_unit_test(services_have_their_own),
 		cmocka_unit_test(is_kept_for_a_while_after_its_last_session),
