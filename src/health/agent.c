@@ -38,7 +38,8 @@ static void
 end_useless(struct agent *agent, const char *why)
 {
 	if (!agent->is_mute)
-		log_write(LOG_NOTICE, "%s: its agent is not heeded: %s", agent->machine->name, why);
+		log_write(LOG_NOTICE, "%s/%s: its agent is not heeded: %s", agent->machine->farm,
+		    agent->machine->name, why);
 	agent->is_mute = true;
 	end(agent);
 }
@@ -79,8 +80,8 @@ log_state(const struct agent *agent, int level, const char *state, const struct 
 {
 	bool has_reason = reply->reason[0] != '\0';
 
-	log_write(level, "%s: its agent says %s%s%s%s", agent->machine->name, state, has_reason ? " (" : "",
-	    reply->reason, has_reason ? ")" : "");
+	log_write(level, "%s/%s: its agent says %s%s%s%s", agent->machine->farm, agent->machine->name, state,
+	    has_reason ? " (" : "", reply->reason, has_reason ? ")" : "");
 }
 
 /* Reasons and numbers may be others each time: they have no lines of their own. */
@@ -103,7 +104,8 @@ obey(struct agent *agent, const struct agent_reply *reply)
 	struct machine_facts before;
 
 	if (agent->is_mute)
-		log_write(LOG_NOTICE, "%s: its agent is heeded again", agent->machine->name);
+		log_write(LOG_NOTICE, "%s/%s: its agent is heeded again", agent->machine->farm,
+		    agent->machine->name);
 	agent->is_mute = false;
 	machine_read(agent->machine, &before);
 	if (machine_obey_agent(agent->machine, &word))
@@ -224,6 +226,7 @@ void
 agent_forget(struct agent *agent)
 {
 	if (machine_forget_agent(agent->machine))
-		log_write(LOG_NOTICE, "%s: what its agent said is forgotten", agent->machine->name);
+		log_write(LOG_NOTICE, "%s/%s: what its agent said is forgotten", agent->machine->farm,
+		    agent->machine->name);
 	agent_stop(agent);
 }
