@@ -86,5 +86,6 @@ check_plan_fill(struct check *check)
 	plan->order.hostname = order->hostname;
 	plan->order.until_login = settings->kind != CHECK_LOGIN;
 	plan->seen = &check->seen;
-	plan->deadline = loop_now(check->loop) + settings->timeout.ms;
+	plan->deadline = settings->timeout.ms;
+	plan->deadline += order->began_at != 0 ? order->began_at : loop_now(check->loop);
 }

@@ -18,23 +18,32 @@ settings_of(const struct watch *watch)
 	return watch->order.settings;
 }
 
+static bool
+is_stable(const struct watch *watch)
+{
+	return !watch->is_suspected && watch->verdict.streak == 0 && watch->verdict.state != HEALTH_UNKNOWN;
+}
+
 static int64_t
 interval(const struct watch *watch)
 {
 	const struct check_settings *settings = settings_of(watch);
 
-	if (watch->is_suspected || watch->verdict.streak > 0 || watch->verdict.state == HEALTH_UNKNOWN)
+	if (!is_stable(watch))
 		return settings->fast_interval.ms;
 	return watch->verdict.state == HEALTH_DOWN ? settings->down_interval.ms : settings->interval.ms;
 }
 
-/* The first round asks all servers at once, or nearly: from then on each has a phase of its own. */
+/* The first round asks all servers at once, or nearly: once they are stable, each has a phase of its own. */
 static int64_t
-until_next(const struct watch *watch, bool is_first)
+until_next(struct watch *watch)
 {
 	int64_t ms = interval(watch);
 
-	return is_first && watch->verdict.streak == 0 ? (int64_t)(random_number() % (uint64_t)ms) + 1 : ms;
+	if (watch->has_phase || !is_stable(watch))
+		return ms;
+	watch->has_phase = true;
+	return (int64_t)(random_number() % (uint64_t)ms) + 1;
 }
 
 bool
@@ -68,7 +77,7 @@ set_due(struct watch *watch, int64_t at_ms)
 }
 
 static void
-judge(struct watch *watch, bool is_first)
+judge(struct watch *watch)
 {
 	const struct check_settings *settings = settings_of(watch);
 	enum check_code code = watch->result.code;
@@ -76,21 +85,21 @@ judge(struct watch *watch, bool is_first)
 	if (check_code_is_verdict(code))
 		verdict_add(&watch->verdict, check_code_is_good(code), (int)settings->rise,
 		    (int)settings->fall);
-	set_due(watch, watch->checked_at + until_next(watch, is_first));
+	set_due(watch, watch->checked_at + until_next(watch));
 }
 
 static void
 on_end(struct check *check, const struct check_result *result, void *owner)
 {
 	struct watch *watch = owner;
-	bool is_first = watch->result.code == CHECK_CODE_INI;
 
 	(void)check;
+	watch->began_at = 0;
 	watch->result = *result;
 	watch->checked_at = loop_now(watch->loop);
 	learn(watch);
 	if (!watch->is_once)
-		judge(watch, is_first);
+		judge(watch);
 	else if (!check_code_is_good(result->code))
 		set_due(watch, watch->checked_at + ASK_AGAIN_MS);
 	watch->on_checked(watch, watch->owner);
@@ -102,6 +111,9 @@ on_time(struct loop_timer *timer)
 	struct watch *watch = loop_owner(timer, struct watch, timer);
 
 	watch->is_suspected = false;
+	if (watch->began_at == 0)
+		watch->began_at = loop_now(watch->loop);
+	watch->order.began_at = watch->began_at;
 	check_start(&watch->check, watch->loop, &watch->order, on_end, watch);
 }
 
@@ -119,6 +131,7 @@ watch_start(struct watch *watch, struct loop *loop, const struct check_order *or
 {
 	watch->loop = loop;
 	watch->result.code = CHECK_CODE_INI;
+	watch->began_at = 0;
 	take_order(watch, order);
 	loop_timer_init(&watch->timer, on_time);
 	set_due(watch, at_ms);
@@ -144,6 +157,7 @@ watch_move(struct watch *watch, const struct check_order *order)
 	/* where names come and go all the time, checks must come to an end nevertheless */
 	if (is_same)
 		return;
+	/* its time goes on: who is silent is found out though reloads come faster than timeouts */
 	if (check_is_under_way(&watch->check)) {
 		check_cancel(&watch->check);
 		set_due(watch, now);

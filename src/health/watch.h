@@ -26,6 +26,8 @@ struct watch {
 	struct verdict verdict;
 	struct check_result result;	/* of the last check; code INI before the first */
 	int64_t checked_at, due_at;	/* loop_now of its end; of the next one */
+	int64_t began_at;		/* loop_now of the one under way, begun anew or not; 0: none is */
+	bool has_phase;			/* its checks are spread in time */
 	bool expires_soon;		/* its certificate, and that was said: the owner's */
 	int poorer;			/* checks in a row that have missed a capability which is known */
 	bool is_suspected;		/* since the last check began: the next one comes soon */
@@ -39,7 +41,8 @@ void watch_start(struct watch *watch, struct loop *loop, const struct check_orde
 void watch_stop(struct watch *watch);		/* twice is fine */
 /*
  * Settings and pool are the order's from now on, the verdict stays.  Where the pool is another one, as the
- * configuration is, a check under way begins anew; what it had before must still be there.
+ * configuration is, a check under way begins anew, with what is left of its timeout; what it had before must
+ * still be there.
  */
 void watch_move(struct watch *watch, const struct check_order *order);
 /* Sessions fail there: a check is due now, or when fast_interval has passed since the last. */

@@ -111,6 +111,17 @@ expect_next(const struct watched *rig, enum health_state state, int streak, int6
 	assert_true(loop_timer_is_set(&rig->watch.timer));
 }
 
+/* Of its own, or else all servers that are in one state from the start were checked in step for ever. */
+static void
+expect_phase(const struct watched *rig, enum health_state state, int64_t at_most_ms)
+{
+	int64_t until = rig->watch.due_at - rig->watch.checked_at;
+
+	assert_int_equal(rig->watch.verdict.state, state);
+	assert_true(rig->watch.has_phase);
+	assert_true(until >= 1 && until <= at_most_ms);
+}
+
 static void
 await_up(struct watched *rig)
 {
@@ -131,13 +142,11 @@ static void
 one_good_check_is_up_and_the_next_has_a_phase_of_its_own(void **state)
 {
 	struct watched rig;
-	int64_t until;
 
 	(void)state;
 	watched_open(&rig);
 	await_up(&rig);
-	until = rig.watch.due_at - rig.watch.checked_at;
-	assert_true(until >= 1 && until <= INTERVAL_MS);
+	expect_phase(&rig, HEALTH_UP, INTERVAL_MS);
 	await_check(&rig, CHECK_CODE_L7OK);
 	expect_next(&rig, HEALTH_UP, 0, INTERVAL_MS);
 	watched_close(&rig);
@@ -181,6 +190,8 @@ one_that_fails_at_first_stays_unknown_until_it_fell(void **state)
 	expect_next(&rig, HEALTH_UNKNOWN, 1, FAST_MS);
 	await_check(&rig, CHECK_CODE_L4CON);
 	expect_next(&rig, HEALTH_UNKNOWN, 2, FAST_MS);
+	await_check(&rig, CHECK_CODE_L4CON);
+	expect_phase(&rig, HEALTH_DOWN, DOWN_MS);
 	await_check(&rig, CHECK_CODE_L4CON);
 	expect_next(&rig, HEALTH_DOWN, 0, DOWN_MS);
 	watched_close(&rig);
@@ -294,6 +305,27 @@ a_check_under_way_begins_anew_with_another_configuration_only(void **state)
 	assert_int_equal(rig.count, 0);
 	mock_greet_now(mock);
 	await_up(&rig);
+	watched_close(&rig);
+}
+
+/* Though no check has as much time from its own start. */
+static void
+one_that_is_silent_falls_though_reloads_never_end(void **state)
+{
+	enum { TIMEOUT_MS = 60, RELOAD_MS = 20 };
+	struct watched rig;
+
+	(void)state;
+	rig_prepare(&rig, "forward none");
+	server(&rig)->greeting = NULL;
+	rig.settings.timeout.ms = TIMEOUT_MS;
+	rig_watch(&rig);
+	for (int i = 0; i < 500 && rig.watch.verdict.state != HEALTH_DOWN; i++) {
+		wait_ms(rig.checked.loop, RELOAD_MS);
+		configure_pool(&rig, "forward none");
+		watch_move(&rig.watch, &rig.order);
+	}
+	assert_int_equal(rig.watch.verdict.state, HEALTH_DOWN);
 	watched_close(&rig);
 }
 
@@ -431,6 +463,7 @@ main(void)
 		cmocka_unit_test(suspicion_during_a_check_brings_another_one_soon),
 		cmocka_unit_test(another_configuration_keeps_the_verdict),
 		cmocka_unit_test(a_check_under_way_begins_anew_with_another_configuration_only),
+		cmocka_unit_test(one_that_is_silent_falls_though_reloads_never_end),
 		cmocka_unit_test(who_is_not_to_be_checked_is_asked_until_it_answered),
 		cmocka_unit_test(what_is_new_is_believed_at_once_what_misses_after_some_checks),
 		cmocka_unit_test(checks_that_see_what_no_session_sees_teach_nothing),
