@@ -14,7 +14,7 @@ use Gatepost::Gatepost;
 use Gatepost::Imap;
 use Gatepost::Port qw(free_port);
 use Gatepost::Process qw(read_file test_dir wait_for write_file);
-use List::Util qw(sum0);
+use List::Util qw(max sum0);
 use Test::More;
 
 # Sessions of a round; those of `fewest` stay, since it counts them.
@@ -39,8 +39,7 @@ my $back = server('back');
 agent_says('100%');
 my $agent = Gatepost::Fake->new(name => 'agent',
     script => [[send => sub { read_file(test_dir() . '/line') }]])->start;
-my $gatepost = Gatepost::Gatepost->new(
-	values => { OLD => $port{old}, BACK => $port{back}, AGENT => $agent->port }, config => <<'END')->start;
+my $gatepost = Gatepost::Gatepost->new(config => <<'END',
 default pool {
     protocol tcp; slow_start 8s
     check { interval 200ms; fast_interval 100ms; down_interval 100ms; rise 2; fall 2; timeout 2s }
@@ -68,6 +67,7 @@ listener fewest { bind 127.0.0.1:@PORT{fewest}@; pool fewest }
 listener advised { bind 127.0.0.1:@PORT{advised}@; pool advised }
 listener hasty { bind 127.0.0.1:@PORT{hasty}@; pool hasty }
 END
+    values => { OLD => $port{old}, BACK => $port{back}, AGENT => $agent->port })->start;
 my @pools = sort keys %round;
 my @held;
 
@@ -101,7 +101,7 @@ sub rounds_until (%wanted) {
 
 	wait_for(sub {
 		push @{ $rounds{$_} }, share_of_back($_) for sort keys %wanted;
-		return !grep { my $pool = $_; !grep { $_ >= $wanted{$pool} } @{ $rounds{$pool} } } keys %wanted;
+		return !grep { max(@{ $rounds{$_} }) < $wanted{$_} } keys %wanted;
 	}, 40, 'the whole share of ' . join ', ', %wanted);
 	diag(sprintf '%-7s sessions of %d each that it got: %s', $_, $round{$_}, "@{ $rounds{$_} }")
 	    for sort keys %rounds;

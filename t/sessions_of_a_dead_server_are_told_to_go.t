@@ -27,28 +27,31 @@ my $users = read_file($users{d1});
 write_file($_, $users . "probe:{PLAIN}probing\n") for values %users;
 write_file(test_dir() . '/password', "probing\n");
 
-sub config ($state) {
+# Of d1: its state, that which one pool has of its own, and the spread.
+sub config ($state, $of_witnesses, $spread) {
 	return <<~"END";
 	log { target stderr; level info }
 	farm f { server d1 { address \@D1\@; state $state }; server d2 { address \@D2\@ } }
 	default pool {
-	    protocol imap; port \@SERVER_PORT\@; balance roundrobin; close_spread 2s; connect_timeout 1s
+	    protocol imap; port \@SERVER_PORT\@; balance roundrobin; close_spread $spread; connect_timeout 1s
 	    check {
 	        kind login; user probe; password_file \@DIR\@/password
 	        interval 300ms; fast_interval 100ms; down_interval 300ms; rise 2; fall 3; timeout 2s
 	    }
 	}
+	pool witnesses { server d1 { address \@D1\@; state $of_witnesses } }
 	pool closing { farm f; on_down close }
 	pool keeping { farm f; on_down keep }
 	default listener { protocol imap; starttls off; plaintext_login yes }
+	listener witnesses { bind 127.0.0.1:\@PORT{witnesses}\@; pool witnesses }
 	listener closing { bind 127.0.0.1:\@PORT{closing}\@; pool closing }
 	listener keeping { bind 127.0.0.1:\@PORT{keeping}\@; pool keeping }
 	END
 }
-my $gatepost = Gatepost::Gatepost->new(config => config('ready'), values => {
+my $gatepost = Gatepost::Gatepost->new(config => config('ready', 'ready', '2s'), values => {
 	SERVER_PORT => $port, D1 => $dovecot{d1}->address, D2 => $dovecot{d2}->address,
 })->start;
-$gatepost->wait_for_log(qr{\b$_ is up}) for map { ("closing/$_", "keeping/$_") } keys %dovecot;
+$gatepost->wait_for_log(qr{\b$_ is up}) for qw(closing/d1 closing/d2 keeping/d1 keeping/d2 witnesses/d1);
 
 # A session in IDLE, of user N; `at` is its server.
 sub come ($pool, $n) {
@@ -81,7 +84,7 @@ sub are_well ($what, @some) {
 
 	for my $client (@some) {
 		$client->send_bytes("DONE\r\n");
-		my @heard = eval { $client->lines_until(qr/^i /) };
+		my @heard = grep { !/^\* OK Still here/ } eval { $client->lines_until(qr/^i /) };
 		push @wrong, "@heard $@" if @heard != 1 || $heard[0] !~ /^i OK/;
 		next unless @heard;
 		$client->send_bytes("i IDLE\r\n");
@@ -126,11 +129,14 @@ goes_down('its checks fail', sub { write_file($users{d1}, $users . "probe:{PLAIN
 $dovecot{d1}->freeze;
 goes_down('it is frozen', sub { $dovecot{d1}->thaw });
 
-ok($gatepost->reload, 'drain') if $gatepost->configure(config('drain'));
+# Those who are told to go at the same moment tell when the others would have been.
+my @witnesses = map { come('witnesses', $_) } 1 .. USERS;
+ok($gatepost->reload, 'drain') if $gatepost->configure(config('drain', 'maintenance', '0s'));
+are_told('maintenance', @witnesses);
 my @new = map { come($_, 1) } qw(closing closing closing keeping keeping keeping);
 is_deeply([map { $_->{at} } @new], [('d2') x 6], 'drain: who comes now is at the other one');
 are_well("drain, $_->[0] at $_->[1]", at(@$_)) for ['closing', 'd1'], ['closing', 'd2'], ['keeping', 'd1'];
-ok($gatepost->reload, 'ready again') if $gatepost->configure(config('ready'));
+ok($gatepost->reload, 'ready again') if $gatepost->configure(config('ready', 'ready', '2s'));
 push @new, map { come('closing', $_) } 1 .. 4;
 ok(scalar(grep { $_->{at} eq 'd1' } @new), 'and it gets sessions again');
 

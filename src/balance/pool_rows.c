@@ -201,9 +201,9 @@ static const struct directive server_directives[] = {
 	    "those it has."),
 	CONF_CHOICE(struct server, state, "ready", server_states, 0,
 	    "`drain`: the server gets no new sessions, keeps those it has, and users who are bound to it by "
-	    "`affinity`; an `auth` that names it for a user is obeyed.  Without `affinity` nobody is bound: a "
-	    "user's next session goes elsewhere while others stay.  `maintenance`: nobody; its sessions are "
-	    "told to go over `close_spread`."),
+	    "`affinity`; an `auth` that names it for a user is obeyed.  Without `affinity` nobody is bound: "
+	    "a user's next session goes elsewhere while others stay.  `maintenance`: nobody; its sessions "
+	    "are told to go over `close_spread`."),
 	CONF_BOOL(struct server, backup, "no", 0,
 	    "Takes sessions only while all servers without `backup` are down."),
 	CONF_ADDRESS(struct server, agent, NULL, CONF_NUMERIC | CONF_NEEDS_PORT,
