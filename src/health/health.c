@@ -126,15 +126,22 @@ warn_of_certificate(struct endpoint *e, struct watch *watch)
 	watch->expires_soon = is_soon;
 }
 
-/* Who is only asked what it can do holds nobody up. */
+/* Who is only asked what it can do holds nobody up, nor do checks that we are too short of files for. */
 static bool
-has_first_results(const struct health *health)
+is_settled(const struct watch *watch)
+{
+	return watch->is_once || watch->verdict.state != HEALTH_UNKNOWN ||
+	    watch->result.code == CHECK_CODE_SOCKERR;
+}
+
+static bool
+has_first_verdicts(const struct health *health)
 {
 	list_each(node, &health->subjects) {
 		const struct subject *subject = list_entry(node, struct subject, node);
 
 		for (size_t i = 0; i < subject->watch_count; i++)
-			if (!subject->watches[i].is_once && subject->watches[i].result.code == CHECK_CODE_INI)
+			if (!is_settled(&subject->watches[i]))
 				return false;
 	}
 	return true;
@@ -143,7 +150,7 @@ has_first_results(const struct health *health)
 static void
 look_whether_settled(struct health *health)
 {
-	if (health->on_settled == NULL || health->is_settled_soon || !has_first_results(health))
+	if (health->on_settled == NULL || health->is_settled_soon || !has_first_verdicts(health))
 		return;
 	health->is_settled_soon = true;
 	loop_timer_set(health->loop, &health->settle, loop_now(health->loop));
@@ -432,7 +439,7 @@ health_commit(struct health *health, const struct health_view *view)
 	}
 }
 
-/* How long the slowest first check may take. */
+/* How long the slowest first verdict may take: that of a server which is silent. */
 static int64_t
 longest(const struct health *health)
 {
@@ -443,8 +450,9 @@ longest(const struct health *health)
 
 		for (size_t i = 0; i < subject->watch_count; i++) {
 			const struct watch *watch = &subject->watches[i];
+			const struct check_settings *settings = watch->order.settings;
 			int64_t until = watch->due_at - loop_now(health->loop) +
-			    watch->order.settings->timeout.ms;
+			    settings->fall * (settings->timeout.ms + settings->fast_interval.ms);
 
 			if (!watch->is_once && until > ms)
 				ms = until;

@@ -30,8 +30,8 @@ void health_free(struct health **health);
 void health_commit(struct health *health, const struct health_view *view);
 
 /*
- * on_settled(owner), once, never before this returns: when every endpoint has had its first checks, or, at
- * the latest, when the longest of them could have ended, within SETTLE_MAX_MS.
+ * on_settled(owner), once, never before this returns: when every endpoint is known to be up or down, or, at
+ * the latest, when a silent one would be, within SETTLE_MAX_MS.
  */
 enum { HEALTH_SETTLE_MAX_MS = 5000 };
 void health_settle(struct health *health, void (*on_settled)(void *owner), void *owner);

@@ -92,7 +92,7 @@ await_visit(struct checked *rig, int mock)
 }
 
 static void
-is_settled_when_all_have_answered(void **state)
+is_settled_when_all_are_up_or_down(void **state)
 {
 	struct checked rig;
 
@@ -102,24 +102,37 @@ is_settled_when_all_have_answered(void **state)
 	configure(&rig, POOL(ONE_CHECK D01 "; server d02 { address % }"));
 	settle(&rig);
 	assert_true(is_in_state(&rig, 0, HEALTH_UP));
-	assert_true(is_in_state(&rig, 1, HEALTH_UNKNOWN));
-	assert_int_equal(facts_at(&rig, 1).passed, 1);
-	assert_int_equal(facts_at(&rig, 1).wanted, 2);
+	assert_true(is_in_state(&rig, 1, HEALTH_DOWN));
 	checked_close(&rig);
 }
 
 static void
-a_silent_server_is_awaited_for_its_timeout(void **state)
+who_lacks_files_to_check_is_not_awaited(void **state)
+{
+	struct checked rig;
+
+	(void)state;
+	checked_open(&rig);
+	configure(&rig, POOL("source 192.0.2.1; check { interval 1h; fast_interval 1h } " D01));
+	settle(&rig);
+	assert_int_equal(watch_of(&rig, 0)->result.code, CHECK_CODE_SOCKERR);
+	assert_true(is_in_state(&rig, 0, HEALTH_UNKNOWN));
+	assert_true(loop_now(rig.loop) < watch_of(&rig, 0)->checked_at + HEALTH_SETTLE_MAX_MS / 2);
+	checked_close(&rig);
+}
+
+static void
+a_silent_server_is_awaited_until_it_is_down(void **state)
 {
 	struct checked rig;
 
 	(void)state;
 	checked_open(&rig);
 	rig.mocks[1].greeting = NULL;
-	configure(&rig, POOL("check { timeout 50ms; interval 1h } " D01 "; server d02 { address % }"));
+	configure(&rig, POOL("check { timeout 50ms; " SELDOM "; fall 2 } " D01 "; server d02 { address % }"));
 	settle(&rig);
 	assert_true(is_in_state(&rig, 0, HEALTH_UP));
-	assert_true(is_in_state(&rig, 1, HEALTH_UNKNOWN));
+	assert_true(is_in_state(&rig, 1, HEALTH_DOWN));
 	checked_close(&rig);
 }
 
@@ -620,8 +633,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(is_settled_when_all_have_answered),
-		cmocka_unit_test(a_silent_server_is_awaited_for_its_timeout),
+		cmocka_unit_test(is_settled_when_all_are_up_or_down),
+		cmocka_unit_test(who_lacks_files_to_check_is_not_awaited),
+		cmocka_unit_test(a_silent_server_is_awaited_until_it_is_down),
 		cmocka_unit_test(nobody_is_awaited_for_too_long),
 		cmocka_unit_test(nothing_to_check_is_settled_at_once),
 		cmocka_unit_test(goes_down_and_up_and_tells_why),
