@@ -308,8 +308,9 @@ order_of(const struct wish *wish, size_t i)
 	return order;
 }
 
+/* down: that is known of the server already. */
 static void
-start_watches(struct subject *subject, const struct wish *wish)
+start_watches(struct subject *subject, const struct wish *wish, bool down)
 {
 	struct health *health = subject->health;
 
@@ -321,6 +322,8 @@ start_watches(struct subject *subject, const struct wish *wish)
 
 		watch->on_checked = on_checked;
 		watch->owner = subject;
+		if (down)
+			watch->verdict.state = HEALTH_DOWN;
 		watch_start(watch, health->loop, &order,
 		    loop_now(health->loop) + (int64_t)health->started++ * FIRST_SPACING_US / 1000);
 	}
@@ -349,32 +352,57 @@ move_watches(struct subject *subject, const struct wish *wish)
 	}
 }
 
+/* Other checks of a server that is down have to take it up; but not what never judges. */
+static bool
+stays_down(const struct subject *subject, const struct conf_list *checks)
+{
+	struct endpoint_facts facts;
+	bool is_judged = false;
+
+	for (size_t i = 0; i < checks->count; i++) {
+		const struct check_settings *settings = checks->items[i];
+
+		is_judged = is_judged || settings->kind != CHECK_NONE;
+	}
+	endpoint_read(subject->endpoint, &facts);
+	return is_judged && facts.health.state == HEALTH_DOWN;
+}
+
+/* Of an endpoint that has an address: what is known of it stays where that is the same. */
+static void
+watch_anew(struct subject *subject, const struct wish *wish, bool is_same_addr)
+{
+	bool down = is_same_addr && stays_down(subject, wish->checks);
+
+	if (!down)
+		endpoint_set_health(subject->endpoint, HEALTH_UNKNOWN, "");
+	start_watches(subject, wish, down);
+}
+
 static void
 watch_endpoint(struct health *health, const struct wish *wish)
 {
 	struct endpoint *e = wish->order.endpoint;
 	struct subject *subject = find_subject(health, e);
 	struct addr addr = endpoint_addr(e);
-	bool is_known;
+	bool is_same;
 
 	if (subject == NULL)
 		subject = add_subject(health, e);
-	is_known = addr_equals(&addr, &subject->addr) && is_watched_likewise(subject, wish->checks);
+	is_same = addr_equals(&addr, &subject->addr);
 	subject->round = health->round;
 	subject->addr = addr;
 	atomic_store_explicit(&e->is_checked, is_taught(wish->checks), memory_order_relaxed);
-	if (is_known) {
+	if (is_same && is_watched_likewise(subject, wish->checks)) {
 		move_watches(subject, wish);
 		return;
 	}
 	stop_watches(subject);
 	endpoint_set_progress(e, 0, 0);
-	if (addr.sa.sa_family == AF_UNSPEC) {
+	if (addr.sa.sa_family == AF_UNSPEC)
 		endpoint_set_health(e, HEALTH_UNRESOLVED, "no address is known");
-		return;
-	}
-	endpoint_set_health(e, HEALTH_UNKNOWN, "");
-	start_watches(subject, wish);
+	else
+		watch_anew(subject, wish, is_same);
 }
 
 /* Does a listener offer what its servers are seen to do? */

@@ -288,25 +288,54 @@ expect_fresh(const struct checked *rig)
 }
 
 static void
-other_checks_begin_anew(void **state)
+who_is_not_checked_any_more_is_not_down(void **state)
 {
-	static const char *const texts[] = {
-		POOL("check { kind none } " D01),
-		POOL(ONE_CHECK "check { kind tcp } " D01),
-	};
 	struct checked rig;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		checked_open(&rig);
-		mock_refuse(&rig.mocks[0]);
-		configure(&rig, POOL(ONE_CHECK D01));
-		await_that(&rig, is_down);
-		configure(&rig, texts[i]);
-		expect_fresh(&rig);
-		assert_false(is_answered(&rig));
-		checked_close(&rig);
-	}
+	checked_open(&rig);
+	mock_refuse(&rig.mocks[0]);
+	configure(&rig, POOL(ONE_CHECK D01));
+	await_that(&rig, is_down);
+	configure(&rig, POOL("check { kind none } " D01));
+	expect_fresh(&rig);
+	assert_false(is_answered(&rig));
+	checked_close(&rig);
+}
+
+static void
+other_checks_have_to_take_up_who_is_down(void **state)
+{
+	struct checked rig;
+
+	(void)state;
+	checked_open(&rig);
+	mock_refuse(&rig.mocks[0]);
+	configure(&rig, POOL("check { " QUICK " rise 2; fall 1 }" D01));
+	await_that(&rig, is_down);
+	configure(&rig, POOL("check { " SELDOM "; rise 2 } check { kind tcp; " SELDOM "; rise 2 } " D01));
+	assert_true(is_down(&rig));
+	assert_int_equal(facts_at(&rig, 0).wanted, 0);
+	assert_false(is_answered(&rig));
+	mock_listen(&rig.mocks[0]);
+	await_that(&rig, is_up);
+	/* twice by each check, of which the last visit may not be counted yet */
+	assert_true(rig.mocks[0].came >= 3);
+	checked_close(&rig);
+}
+
+static void
+other_checks_of_who_is_up_begin_anew(void **state)
+{
+	struct checked rig;
+
+	(void)state;
+	checked_open(&rig);
+	configure(&rig, POOL(ONE_CHECK D01));
+	await_that(&rig, is_up);
+	configure(&rig, POOL(ONE_CHECK "check { kind tcp } " D01));
+	expect_fresh(&rig);
+	checked_close(&rig);
 }
 
 static void
@@ -642,7 +671,9 @@ main(void)
 		cmocka_unit_test(tells_what_a_bad_server_said),
 		cmocka_unit_test(of_several_checks_one_that_fails_is_enough),
 		cmocka_unit_test(a_reload_keeps_what_is_known),
-		cmocka_unit_test(other_checks_begin_anew),
+		cmocka_unit_test(who_is_not_checked_any_more_is_not_down),
+		cmocka_unit_test(other_checks_have_to_take_up_who_is_down),
+		cmocka_unit_test(other_checks_of_who_is_up_begin_anew),
 		cmocka_unit_test(another_address_begins_anew),
 		cmocka_unit_test(who_left_is_not_checked_any_more),
 		cmocka_unit_test(a_dropped_pool_is_not_checked_any_more),
