@@ -262,6 +262,10 @@ check_server(struct conf_context *context, void *object)
 	if (server->agent.text == NULL && server->agent_send.len > 0)
 		conf_error_at(context->problems, &server->conf, "agent_send",
 		    "agent_send has no meaning without agent");
+	if (server->agent.text != NULL && server_is_many(server))
+		conf_error_at(context->problems, &server->conf, "agent",
+		    "agent tells of one server: with %s each address is another",
+		    server->srv != NULL ? "srv" : "resolve all");
 	if (strlen(server->conf.title) > most)
 		conf_error_at(context->problems, &server->conf, NULL,
 		    "the name of a server has at most %zu octets", most);

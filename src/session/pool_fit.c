@@ -344,6 +344,41 @@ check_loops(struct conf_problems *problems, const struct pool *pool, const struc
 	}
 }
 
+static const struct pool *
+first_of_farm(const struct conf_list *pools, const struct farm *farm)
+{
+	for (size_t i = 0; i < pools->count; i++) {
+		const struct pool *pool = pools->items[i];
+
+		if (pool->farm == farm && !pool->conf.broken)
+			return pool;
+	}
+	return NULL;
+}
+
+/* The records of a service tell one port: another pool's sessions would meet servers of this one. */
+static void
+check_srv(struct conf_problems *problems, const struct pool *pool, const struct conf_list *pools)
+{
+	const struct pool *first = first_of_farm(pools, pool->farm);
+	const struct conf_list *servers = pool_servers(pool);
+
+	if (pool->farm == NULL || pool->protocol == NULL || first->protocol == NULL ||
+	    (proto_find(pool->protocol) == proto_find(first->protocol) && pool->port == first->port))
+		return;
+	for (size_t i = 0; i < servers->count; i++) {
+		const struct server *server = servers->items[i];
+
+		if (server->srv == NULL || server->conf.broken)
+			continue;
+		conf_error_at(problems, &pool->conf, "farm",
+		    "pools %s and %s, of another protocol or port, cannot share farm %s: srv %s tells one "
+		    "port for both",
+		    first->conf.title, pool->conf.title, pool->farm->conf.title, server->srv);
+		return;
+	}
+}
+
 static void
 check_pool(struct conf_problems *problems, const struct pool *pool, const struct conf_list *listeners)
 {
@@ -368,8 +403,10 @@ pool_fit_check(struct conf_context *context, const struct conf_list *pools, cons
 	for (size_t i = 0; i < pools->count; i++) {
 		const struct pool *pool = pools->items[i];
 
-		if (!pool->conf.broken)
-			check_pool(context->problems, pool, listeners);
+		if (pool->conf.broken)
+			continue;
+		check_pool(context->problems, pool, listeners);
+		check_srv(context->problems, pool, pools);
 	}
 }
 

@@ -236,6 +236,10 @@ refuses_what_makes_no_sense(void **state)
 	    "text:1:39: srv has no meaning with address");
 	must_refuse("pool imap { server d01 { address ::1; resolve first } }",
 	    "text:1:39: resolve has no meaning without a name as address");
+	must_refuse("pool imap { server d01 { srv _imap._tcp.test; agent 127.0.0.1:9 } }",
+	    "text:1:47: agent tells of one server: with srv each address is another");
+	must_refuse("pool imap { server d01 { address a.test; resolve all; agent 127.0.0.1:9 } }",
+	    "text:1:55: agent tells of one server: with resolve all each address is another");
 	must_refuse("pool imap { server d01 { srv _imap._tcp.test; resolve all } }",
 	    "text:1:47: resolve has no meaning with srv");
 	must_refuse("pool imap { server d01 { srv _imap._tcp.test; weight 2 } }",

@@ -53,6 +53,34 @@ servers_need_a_port(void **state)
 }
 
 static void
+a_service_has_one_protocol_and_port(void **state)
+{
+	static const struct {
+		const char *pools, *problem;
+	} rows[] = {
+		{ "pool raw { farm f; port 8 }", NULL },
+		{ "pool raw { farm f; port 8 } pool b { farm f; port 8; protocol tcp }", NULL },
+		{ "pool raw { farm f; port 8 } pool b { server x { address ::1 }; protocol smtp }", NULL },
+		{ "pool raw { farm f; port 8 } pool b { farm g; port 9; protocol tcp }", NULL },
+		{ "pool raw { farm f; port 8 } pool b { farm f; port 9; protocol tcp }",
+		  "conf:3:38: pools raw and b, of another protocol or port, cannot share farm f: "
+		  "srv _x._tcp.test tells one port for both" },
+		{ "pool raw { farm f; port 8 } pool b { farm f; port 8; protocol smtp }",
+		  "conf:3:38: pools raw and b, of another protocol or port" },
+	};
+	char text[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(text, sizeof(text),
+		    "farm f { server a { address ::2 }; server d { srv _x._tcp.test } }\n"
+		    "farm g { server a { address ::2 } }\n%s\n%s",
+		    rows[i].pools, LISTENER);
+		expect_problem(text, rows[i].problem);
+	}
+}
+
+static void
 pools_without_users_say_nothing_of_them(void **state)
 {
 	static const struct {
@@ -196,6 +224,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(starttls_needs_a_protocol_that_has_it),
 		cmocka_unit_test(servers_need_a_port),
+		cmocka_unit_test(a_service_has_one_protocol_and_port),
 		cmocka_unit_test(pools_without_users_say_nothing_of_them),
 		cmocka_unit_test(what_is_said_for_others_is_read_over),
 		cmocka_unit_test(affinity_needs_the_balancer_of_users),
