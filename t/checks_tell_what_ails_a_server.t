@@ -37,7 +37,8 @@ my @fakes = (
 	['bye', 'imap', [[send => "* BYE overloaded\r\n"]],
 	    qr/L7STS: .* while reading greeting; it said: \* BYE overloaded$/],
 	['gone', 'imap', [['close']], qr/L7RSP: closed by the server while reading greeting$/],
-	['reset', 'imap', [['reset']], qr/L7RSP: .* while reading greeting$/],
+	# it may come before the connect was seen
+	['reset', 'imap', [['reset']], qr/L(?:4CON|7RSP): .* while (?:connecting|reading greeting)$/],
 	['late', 'smtp', [[send => "421 4.3.2 too busy\r\n"]],
 	    qr/L7STS: .*421 4\.3\.2 too busy.* while reading greeting; it said: 421 4\.3\.2 too busy$/],
 	['blocked', 'smtp', [[send => "554 5.7.1 go away\r\n"]],
