@@ -8,6 +8,7 @@
 #include "balance/balance.h"
 #include "balance/check_settings.h"
 #include "balance/discovery.h"
+#include "balance/endpoint_report.h"
 #include "balance/endpoint_table.h"
 #include "balance/member.h"
 #include "balance/roster.h"
@@ -261,7 +262,10 @@ pool_find(const struct pool *pool, const char *server)
 struct endpoint *
 pool_adhoc(const struct pool *pool, const struct addr *addr)
 {
-	return adhoc_get(endpoint_table_adhoc(pool->table), pool->service, addr);
+	struct endpoint *e = adhoc_get(endpoint_table_adhoc(pool->table), pool->service, addr);
+
+	endpoint_set_observed(e, pool->options.observe ? (int)pool->options.error_limit : 0);
+	return e;
 }
 
 struct endpoint *
