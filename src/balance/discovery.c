@@ -2,6 +2,7 @@
 /* discovery.c: one entry for each server with a name: its question, its answer, and when to ask again. */
 #include "balance/discovery.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,6 +147,7 @@ merge(const struct findings *known, const struct resolve_result *result, struct 
 	for (size_t i = 0; i < result->count && count < DISCOVERY_MAX; i++) {
 		const struct resolve_address *address = &result->addresses[i];
 
+		assert(address != NULL);
 		if (!is_found(known, &address->addr))
 			out[count++] = (struct found){ address->addr, address->priority, address->weight };
 	}

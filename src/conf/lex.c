@@ -175,7 +175,7 @@ static bool
 read_escape(struct lexer *lexer, struct buf *out, struct conf_word *word)
 {
 	char c = lexer->end - lexer->at > 1 ? lexer->at[1] : '\n';
-	bool is_kept = memchr("rntx", c, 4) != NULL;
+	bool is_kept = c == 'r' || c == 'n' || c == 't' || c == 'x';
 
 	if (c != '"' && c != '\\' && c != '$' && !is_kept) {
 		problem_add(lexer->problems, place(lexer), "%s", lex_escape_problem);

@@ -363,7 +363,7 @@ check_srv(struct conf_problems *problems, const struct pool *pool, const struct 
 	const struct pool *first = first_of_farm(pools, pool->farm);
 	const struct conf_list *servers = pool_servers(pool);
 
-	if (pool->farm == NULL || pool->protocol == NULL || first->protocol == NULL ||
+	if (pool->farm == NULL || pool->protocol == NULL || first == NULL || first->protocol == NULL ||
 	    (proto_find(pool->protocol) == proto_find(first->protocol) && pool->port == first->port))
 		return;
 	for (size_t i = 0; i < servers->count; i++) {
