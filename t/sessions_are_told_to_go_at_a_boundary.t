@@ -140,7 +140,7 @@ like($owing->{in}, qr/\A\* SEARCH 1\r\ns OK done\r\n\* BYE [^\r\n]*\r\n\z/,
     'a command under way is answered first');
 ok(!defined Gatepost::Imap->new(port => $gatepost->port('dropped'), greeting => 0), 'nobody new is taken');
 my @told;
-wait_for(sub { (@told = grep { $_->{reason} eq 'shutdown' } $gatepost->events('session')) > IDLE }, 10, 'the log');
+wait_for(sub { (@told = grep { $_->{reason} eq 'sent away' } $gatepost->events('session')) > IDLE }, 10, 'the log');
 is(scalar @told, IDLE + 1, 'the log tells of these and of no others');
 my $answering = 0;
 for my $client (@{ $clients{kept} }, @{ $clients{shrunk} }) {

@@ -12,6 +12,7 @@ use Gatepost::Dovecot;
 use Gatepost::Gatepost;
 use Gatepost::Imap;
 use Gatepost::Port qw(free_port own_address);
+use Gatepost::Process qw(wait_for);
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -81,8 +82,12 @@ for my $n (@leaving) {
 	$open{$n} = come($n);
 }
 is_deeply(\@wrong, [], 'the others stay');
-my @now = $gatepost->events('login');
-is_deeply([grep { $_->{server} ne 'imap/d2' } @now[-@leaving .. -1]], [], 'who comes again is at the other one');
+my @now;
+wait_for(sub {
+	@now = $gatepost->events('login');
+	return !grep { $_->{server} ne 'imap/d2' } @now[-@leaving .. -1];
+}, 10, 'the logins at the other one');
+pass('who comes again is at the other one');
 like($bystander->cmd('NOOP'), qr/ OK/, 'a pool of its own has a server of its own');
 
 # A drained server has whom it had.

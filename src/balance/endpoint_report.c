@@ -23,15 +23,15 @@ static const struct result_row {
 	enum endpoint_verdict verdict;
 	enum judged judged;		/* if it is bad */
 } rows[] = {
-	[ENDPOINT_OK] =             { "ok",                COUNT(sessions),          ENDPOINT_GOOD },
-	[ENDPOINT_CONNECT_FAILED] = { "connect failed",    COUNT(connect_failures),  ENDPOINT_BAD },
-	[ENDPOINT_TIMED_OUT] =      { "timed out",         COUNT(timeouts),          ENDPOINT_BAD },
-	[ENDPOINT_TLS_FAILED] =     { "TLS failed",        COUNT(tls_failures),      ENDPOINT_BAD },
-	[ENDPOINT_LOST] =           { "connection lost",   COUNT(dialogue_failures), ENDPOINT_BAD },
+	[ENDPOINT_OK] =             { "ok",                COUNT(sessions),          ENDPOINT_GOOD, EACH },
+	[ENDPOINT_CONNECT_FAILED] = { "connect failed",    COUNT(connect_failures),  ENDPOINT_BAD, EACH },
+	[ENDPOINT_TIMED_OUT] =      { "timed out",         COUNT(timeouts),          ENDPOINT_BAD, EACH },
+	[ENDPOINT_TLS_FAILED] =     { "TLS failed",        COUNT(tls_failures),      ENDPOINT_BAD, EACH },
+	[ENDPOINT_LOST] =           { "connection lost",   COUNT(dialogue_failures), ENDPOINT_BAD, EACH },
 	[ENDPOINT_GARBLED] =        { "out of protocol",   COUNT(dialogue_failures), ENDPOINT_BAD, USERS },
-	[ENDPOINT_REFUSED] =        { "refused",           COUNT(refused),           ENDPOINT_GOOD },
+	[ENDPOINT_REFUSED] =        { "refused",           COUNT(refused),           ENDPOINT_GOOD, EACH },
 	[ENDPOINT_LATER] =          { "temporary failure", COUNT(put_off),           ENDPOINT_BAD, ONCE },
-	[ENDPOINT_OWN_FAULT] =      { "own fault",         COUNT(own_faults),        ENDPOINT_UNJUDGED },
+	[ENDPOINT_OWN_FAULT] =      { "own fault",         COUNT(own_faults),        ENDPOINT_UNJUDGED, EACH },
 };
 static_assert(sizeof(rows) / sizeof(rows[0]) == ENDPOINT_RESULT_COUNT, "one row per result");
 
