@@ -31,7 +31,7 @@ static const struct result_row {
 	[ENDPOINT_GARBLED] =        { "out of protocol",   COUNT(dialogue_failures), ENDPOINT_BAD, USERS },
 	[ENDPOINT_REFUSED] =        { "refused",           COUNT(refused),           ENDPOINT_GOOD, EACH },
 	[ENDPOINT_LATER] =          { "temporary failure", COUNT(put_off),           ENDPOINT_BAD, ONCE },
-	[ENDPOINT_OWN_FAULT] =      { "own fault",         COUNT(own_faults),        ENDPOINT_UNJUDGED, EACH },
+	[ENDPOINT_OWN_FAULT] =      { "own fault",         COUNT(own_faults), ENDPOINT_UNJUDGED, EACH },
 };
 static_assert(sizeof(rows) / sizeof(rows[0]) == ENDPOINT_RESULT_COUNT, "one row per result");
 
