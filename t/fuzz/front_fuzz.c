@@ -72,10 +72,10 @@ act_on_binding(struct rig *rig, char letter)
 		move_now(rig->bindings, rig->loop, bob, second->server);
 		break;
 	case 'W':			/* goes down, or up */
-		endpoint_set_down(first, !endpoint_is_down(first));
+		endpoint_set_health(first, endpoint_is_down(first) ? HEALTH_UP : HEALTH_DOWN, "");
 		break;
 	case 'w':
-		endpoint_set_down(second, !endpoint_is_down(second));
+		endpoint_set_health(second, endpoint_is_down(second) ? HEALTH_UP : HEALTH_DOWN, "");
 		break;
 	case 'O':			/* another configuration has no such pool */
 		pool_drop(rig->pool);
