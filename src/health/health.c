@@ -178,9 +178,9 @@ take_state(struct subject *subject)
 	endpoint_read(subject->endpoint, &before);
 	verdict_progress(&progresses->verdict, (int)settings->rise, (int)settings->fall, &passed, &wanted);
 	endpoint_set_progress(subject->endpoint, passed, wanted);
-	words_of(&decides->result, why);
 	if ((int)decides->verdict.state == before.health.state)
 		return;
+	words_of(&decides->result, why);
 	endpoint_set_health(subject->endpoint, decides->verdict.state, why);
 	log_change(subject, (enum health_state)before.health.state, why);
 	subject->is_ramping = endpoint_ramp(subject->endpoint);

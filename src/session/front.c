@@ -239,7 +239,7 @@ on_closed(struct session *s)
 {
 	bool dialling = s->phase == FRONT_AUTH || (s->phase == FRONT_ROUTE && !leg_is_queued(s->leg));
 
-	if (!dialling)
+	if (!dialling && session_has_left(s))
 		session_end(s, END_CLIENT_LEFT);
 }
 

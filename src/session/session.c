@@ -377,8 +377,19 @@ session_drop_legs(struct session *s)
 void
 session_queued(struct session *s)
 {
-	if (stream_has_ended(&s->front))
+	/* one that was not read until there is somebody to pass it to is to be noticed when it leaves */
+	if (s->proto->verbs == NULL)
+		stream_hold(&s->front);
+	if (session_has_left(s))
 		session_end(s, END_CLIENT_LEFT);
+}
+
+bool
+session_has_left(const struct session *s)
+{
+	bool is_said = s->proto->verbs == NULL && stream_unread(&s->front) > 0;
+
+	return stream_has_ended(&s->front) && !is_said;
 }
 
 const struct endpoint *
