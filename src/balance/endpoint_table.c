@@ -140,26 +140,10 @@ endpoint_table_endpoint(struct endpoint_table *table, struct service *service, s
 	return endpoint_get(made);
 }
 
-struct visit {
-	void (*each)(struct endpoint *e, void *arg);
-	void *arg;
-};
-
-static void
-visit(const char *name, void *value, void *arg)
+size_t
+endpoint_table_count(const struct endpoint_table *table)
 {
-	const struct visit *v = arg;
-
-	(void)name;
-	v->each(value, v->arg);
-}
-
-void
-endpoint_table_each(struct endpoint_table *table, void (*each)(struct endpoint *e, void *arg), void *arg)
-{
-	struct visit v = { each, arg };
-
-	map_each(table->endpoints, visit, &v);
+	return map_count(table->endpoints);
 }
 
 struct unused {

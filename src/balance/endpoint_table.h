@@ -30,10 +30,7 @@ struct machine *endpoint_table_machine(struct endpoint_table *table, bool is_far
 struct endpoint *endpoint_table_endpoint(struct endpoint_table *table, struct service *service,
     struct machine *machine);
 
-/* Calls each(endpoint, arg) for all that are known, in no order; the table must not change meanwhile. */
-void endpoint_table_each(struct endpoint_table *table, void (*each)(struct endpoint *e, void *arg),
-    void *arg);
-
+size_t endpoint_table_count(const struct endpoint_table *table);	/* endpoints of pools */
 void endpoint_table_forget_unused(struct endpoint_table *table);	/* after pools were closed */
 /* Forgets what nobody uses any more, and ad-hoc endpoints long unused; now: monotonic ms. */
 void endpoint_table_sweep(struct endpoint_table *table, int64_t now);

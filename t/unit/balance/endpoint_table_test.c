@@ -90,22 +90,6 @@ a_pool_with_another_farm_has_another_endpoint(void **state)
 }
 
 static void
-count_one(struct endpoint *e, void *arg)
-{
-	assert_string_equal(e->service->name, "imap");
-	(*(int *)arg)++;
-}
-
-static int
-count(struct endpoint_table *table)
-{
-	int found = 0;
-
-	endpoint_table_each(table, count_one, &found);
-	return found;
-}
-
-static void
 who_is_not_used_is_forgotten(void **state)
 {
 	struct endpoint_table *table = endpoint_table_new(1);
@@ -122,11 +106,11 @@ who_is_not_used_is_forgotten(void **state)
 		machine_put(&machine);
 	}
 	endpoint_table_forget_unused(table);
-	assert_int_equal(count(table), 3);
+	assert_int_equal(endpoint_table_count(table), 3);
 	endpoint_put(&endpoints[0]);
 	endpoint_put(&endpoints[2]);
 	endpoint_table_forget_unused(table);
-	assert_int_equal(count(table), 1);
+	assert_int_equal(endpoint_table_count(table), 1);
 	endpoints[0] = NULL;
 	for (int i = 0; i < 2; i++) {		/* d00 is a new one, and knows nothing; d01 is the same */
 		struct machine *machine = endpoint_table_machine(table, true, "far", i == 0 ? "d00" : "d01");
@@ -137,7 +121,7 @@ who_is_not_used_is_forgotten(void **state)
 	endpoint_put(&endpoints[1]);
 	service_put(&imap);
 	endpoint_table_sweep(table, 0);
-	assert_int_equal(count(table), 0);
+	assert_int_equal(endpoint_table_count(table), 0);
 	imap = endpoint_table_service(table, "imap");
 	assert_int_equal(atomic_load(&imap->references), 2);
 	service_put(&imap);
