@@ -53,8 +53,7 @@ like(told(), qr/^RELOADING=1\nMONOTONIC_USEC=\d+$/, 'a reload begins');
 like(told(), qr/^READY=1\n/, 'and ends');
 kill TERM => $pid;
 like(told(), qr/^STOPPING=1\n/, 'it stops');
-# its client waits in the queue of a pool whose server is down
-wait_for(sub { !-e "/proc/$pid" }, 40, 'its end');
+wait_for(sub { !-e "/proc/$pid" }, 10, 'its end');
 ok(!-e "$dir/pid", 'the pid file is gone');
 like(read_file("$dir/log"), qr/started: 1 thread, 1 listener\n.*reloaded.*stopped\n$/s, 'the log tells it all');
 

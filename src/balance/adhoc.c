@@ -93,18 +93,39 @@ find_or_add(struct adhoc_table *table, struct endpoint *made)
 	return entry;
 }
 
+/* Under the lock. */
+static struct endpoint *
+take(struct entry *entry)
+{
+	if (entry == NULL)
+		return NULL;
+	entry->idle_since = IN_USE;
+	return endpoint_get(entry->endpoint);
+}
+
+static struct endpoint *
+find(struct adhoc_table *table, const struct service *service, const struct addr *addr)
+{
+	char text[ADDR_TEXT_MAX], *name = xasprintf("%s/%s", service->name, addr_format(addr, text));
+	struct endpoint *found;
+
+	pthread_mutex_lock(&table->lock);
+	found = take(map_get(table->entries, slice_of(name)));
+	pthread_mutex_unlock(&table->lock);
+	xfree(name);
+	return found;
+}
+
 struct endpoint *
 adhoc_get(struct adhoc_table *table, struct service *service, const struct addr *addr)
 {
-	struct endpoint *made = make(table, service, addr), *found = NULL;
-	struct entry *entry;
+	struct endpoint *found = find(table, service, addr), *made;
 
+	if (found != NULL)
+		return found;
+	made = make(table, service, addr);
 	pthread_mutex_lock(&table->lock);
-	entry = find_or_add(table, made);
-	if (entry != NULL) {
-		entry->idle_since = IN_USE;
-		found = endpoint_get(entry->endpoint);
-	}
+	found = take(find_or_add(table, made));		/* another thread's, perhaps */
 	pthread_mutex_unlock(&table->lock);
 	if (found == NULL)
 		return made;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "balance/balance.h"
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/xalloc.h"
 
@@ -105,7 +106,9 @@ endpoint_set_addr(struct endpoint *e, const struct addr *addr)
 	pthread_mutex_lock(&e->lock);
 	if (!addr_equals(&e->addr, addr)) {
 		atomic_store_explicit(&e->capabilities_hash, 0, memory_order_relaxed);
-		window_lift(&e->window);
+		window_move(&e->window, clock_ms());
+		memset(e->sufferers, 0, sizeof(e->sufferers));
+		atomic_store_explicit(&e->errors, 0, memory_order_relaxed);
 		atomic_store(&e->dial_bound, 0);
 		endpoint_let_in_locked(e);
 	}

@@ -70,7 +70,9 @@ is_observed(const struct endpoint *e)
 static bool
 is_known_sufferer(struct endpoint *e, uint64_t who)
 {
-	for (size_t i = 0; i < ENDPOINT_SUFFERERS && who != 0; i++)
+	if (who == 0)
+		return false;
+	for (size_t i = 0; i < ENDPOINT_SUFFERERS; i++)
 		if (e->sufferers[i] == who)
 			return true;
 	e->sufferers[e->next_sufferer++ % ENDPOINT_SUFFERERS] = who;

@@ -114,7 +114,7 @@ endpoint_refresh_locked(struct endpoint *e)
 	int leave_for = ENDPOINT_MAINTENANCE | (e->stays_when_down ? 0 : ENDPOINT_DOWN);
 
 	atomic_store(&e->max_connections, max_connections_of(e));
-	if (weight != old_weight || share != old_share || flags != old_flags)
+	if (!e->is_adhoc && (weight != old_weight || share != old_share || flags != old_flags))
 		service_changed(e->service);
 	if ((flags & ~old_flags & leave_for) != 0)
 		endpoint_send_away(e);

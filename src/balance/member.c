@@ -164,7 +164,7 @@ members_roster(const struct pool *pool)
 
 /* Nobody is sent to where there is no address, not even in between. */
 static void
-set_addr(struct endpoint *e, const struct member *member)
+set_addr(struct endpoint *e, const struct member *member, bool is_bound)
 {
 	struct addr before = endpoint_addr(e);
 
@@ -174,6 +174,9 @@ set_addr(struct endpoint *e, const struct member *member)
 	if (addr_equals(&before, &member->addr))
 		return;
 	endpoint_set_addr(e, &member->addr);
+	/* else a user would be at two hosts under one server's name */
+	if (before.sa.sa_family != AF_UNSPEC && is_bound)
+		endpoint_send_away(e);
 	if (member->addr.sa.sa_family != AF_UNSPEC)
 		endpoint_set_health(e, HEALTH_UNKNOWN, "");
 }
@@ -185,7 +188,7 @@ members_commit(const struct pool *pool)
 		const struct member *member = &pool->members[i];
 		struct endpoint *e = pool->endpoints[i];
 
-		set_addr(e, member);
+		set_addr(e, member, pool->is_bound);
 		endpoint_set_on_down(e, pool->options.on_down == ON_DOWN_CLOSE);
 		machine_configure(e->machine, member->weight, (enum admin_state)member->server->state);
 		endpoint_set_slow_start(e, (int)pool->options.slow_start.ms);

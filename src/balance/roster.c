@@ -102,23 +102,29 @@ tier_is_down(const struct tier *tier)
 	return true;
 }
 
-/*
- * Full: somebody is up there.  Backups are for those who are down, or dead to whoever tries.  The balancer is
- * not asked: its turn would go to nobody.
- */
+/* Would the balancer choose it, if it had room?  Hashes go by the weight alone. */
 static bool
-is_full(const struct roster *roster, const struct tier *tier, const struct balance_key *key)
+would_do(const struct roster *roster, struct endpoint *e, const struct balance_key *key)
 {
 	struct balance_key full_too = *key;
 
-	full_too.full_too = full_too.alive_only = true;
-	for (size_t i = 0; i < tier->count && !key->full_too; i++) {
-		struct endpoint *e = tier->endpoints[i];
+	full_too.full_too = true;
+	return endpoint_is_usable(e, &full_too) && (roster->balancer->hashes || endpoint_load(e).share > 0);
+}
 
-		if (endpoint_is_usable(e, &full_too) &&
-		    (roster->balancer->hashes || endpoint_load(e).share > 0))
+/*
+ * Backups are for those who are down, or dead to whoever tries: is there anybody else?  The balancer is not
+ * asked: its turn would go to nobody.
+ */
+static bool
+is_alive(const struct roster *roster, const struct tier *tier, const struct balance_key *key)
+{
+	struct balance_key alive_only = *key;
+
+	alive_only.alive_only = true;
+	for (size_t i = 0; i < tier->count; i++)
+		if (would_do(roster, tier->endpoints[i], &alive_only))
 			return true;
-	}
 	return false;
 }
 
@@ -132,7 +138,7 @@ pick(const struct roster *roster, int worker, const struct balance_key *key)
 
 		if (e != NULL)
 			return endpoint_get(e);
-		if (is_full(roster, tier, key))
+		if (!key->full_too && is_alive(roster, tier, key))
 			break;
 	}
 	return NULL;
@@ -183,28 +189,19 @@ has_member(const struct tier *tier, const struct endpoint *e)
 	return false;
 }
 
-static bool
-has_usable(const struct tier *tier, const struct balance_key *key)
-{
-	for (size_t i = 0; i < tier->count; i++)
-		if (endpoint_is_usable(tier->endpoints[i], key))
-			return true;
-	return false;
-}
-
 bool
 roster_may_pick(const struct roster *roster, struct endpoint *e, const struct balance_key *key)
 {
-	struct balance_key any = *key;
+	struct balance_key offered = *key;
 
-	any.full_too = true;
-	any.down_too = roster_panics(roster);
-	if (!endpoint_is_usable(e, &any))
+	/* it would not be offered, did the roster not panic */
+	offered.down_too = endpoint_is_down(e);
+	if (!would_do(roster, e, &offered))
 		return false;
 	for (size_t i = 0; i < roster->tier_count; i++) {
 		if (has_member(&roster->tiers[i], e))
 			return true;
-		if (has_usable(&roster->tiers[i], &any))
+		if (is_alive(roster, &roster->tiers[i], &offered))
 			break;
 	}
 	return false;

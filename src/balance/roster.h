@@ -58,7 +58,10 @@ struct endpoint *roster_find(const struct roster *roster, const char *server);	/
 struct endpoint *roster_pick(const struct roster *roster, int worker, const struct balance_key *key);
 /* Nobody is up, and then health does not count. */
 bool roster_panics(const struct roster *roster);
-/* May roster_pick choose this one for the key, whether it is full or not?  From any thread. */
+/*
+ * May roster_pick choose this one for the key, whether it is full or not?  One that is down is asked for only
+ * where the roster panics.  From any thread.
+ */
 bool roster_may_pick(const struct roster *roster, struct endpoint *e, const struct balance_key *key);
 
 #endif

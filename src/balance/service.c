@@ -84,15 +84,6 @@ service_roster(struct service *service)
 	return roster;
 }
 
-static bool
-has_endpoint(const struct roster *roster, const struct endpoint *e)
-{
-	for (size_t i = 0; roster != NULL && i < roster->count; i++)
-		if (roster->endpoints[i] == e)
-			return true;
-	return false;
-}
-
 /* Who waits at an endpoint that has left belongs to another one now. */
 static void
 wake_those_left(const struct roster *before, const struct roster *now)
@@ -100,7 +91,7 @@ wake_those_left(const struct roster *before, const struct roster *now)
 	for (size_t i = 0; before != NULL && i < before->count; i++) {
 		struct endpoint *e = before->endpoints[i];
 
-		if (waiter_count(&e->queue) > 0 && !has_endpoint(now, e))
+		if (waiter_count(&e->queue) > 0 && (now == NULL || !roster_has(now, e)))
 			waiter_wake_all(&e->queue);
 	}
 }
@@ -133,13 +124,15 @@ service_changes(const struct service *service)
 	return atomic_load(&service->changes);
 }
 
-/* Under the lock. */
+/* Under the lock.  Who waits is asked only of endpoints that anybody could be sent to. */
 static bool
-serve(struct service *service, struct endpoint *e)
+serve(struct service *service, struct endpoint *e, bool panics)
 {
 	bool is_given = false;
 
-	while (waiter_count(&service->queue) > 0 && endpoint_has_room(e) && endpoint_load(e).share > 0 &&
+	if (endpoint_is_down(e) && !panics)
+		return false;
+	while (waiter_count(&service->queue) > 0 && endpoint_has_room(e) &&
 	    waiter_wake_one(&service->queue, e))
 		is_given = true;
 	return is_given;
@@ -153,7 +146,8 @@ service_serve(struct service *service, struct endpoint *e)
 	if (waiter_count(&service->queue) == 0)
 		return false;
 	pthread_mutex_lock(&service->lock);
-	is_given = service->roster != NULL && serve(service, e);
+	is_given = service->roster != NULL &&
+	    serve(service, e, endpoint_is_down(e) && roster_panics(service->roster));
 	pthread_mutex_unlock(&service->lock);
 	return is_given;
 }
@@ -161,11 +155,16 @@ service_serve(struct service *service, struct endpoint *e)
 void
 service_wake(struct service *service)
 {
+	const struct roster *roster;
+	bool panics;
+
 	waiter_wake_all(&service->hopefuls);
 	if (waiter_count(&service->queue) == 0)
 		return;
 	pthread_mutex_lock(&service->lock);
-	for (size_t i = 0; service->roster != NULL && i < service->roster->count; i++)
-		serve(service, service->roster->endpoints[i]);
+	roster = service->roster;
+	panics = roster != NULL && roster_panics(roster);
+	for (size_t i = 0; roster != NULL && i < roster->count; i++)
+		serve(service, roster->endpoints[i], panics);
 	pthread_mutex_unlock(&service->lock);
 }

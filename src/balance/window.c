@@ -35,6 +35,13 @@ window_lift(struct window *w)
 	*w = (struct window){ .limit = w->limit, .opened_at = w->opened_at };
 }
 
+void
+window_move(struct window *w, int64_t now)
+{
+	window_lift(w);
+	w->opened_at = now;
+}
+
 static void
 begin(struct window *w, int size)
 {

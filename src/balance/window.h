@@ -54,5 +54,7 @@ void window_fail(struct window *w, int busy, int64_t began, int64_t now);
 bool window_tick(struct window *w, int64_t now);	/* true: its dead time is over, one may try */
 bool window_reopen(struct window *w, int64_t now);	/* the same at once; the next time is no longer */
 void window_lift(struct window *w);			/* nothing was seen yet */
+/* It is another server's: what began before says nothing. */
+void window_move(struct window *w, int64_t now);
 
 #endif

@@ -144,39 +144,41 @@ patience(const struct route *route, const struct endpoint *endpoint)
  * was tried.
  */
 static int64_t
-queue_until(struct route *route, const struct endpoint *endpoint)
+queue_until(const struct route *route, const struct endpoint *endpoint)
 {
-	if (route->queue_until == 0)
-		route->queue_until = loop_now(route->loop) + patience(route, endpoint);
-	return route->deadline != 0 && route->deadline < route->queue_until ? route->deadline :
-	    route->queue_until;
+	int64_t until = route->queue_until;
+
+	if (until == 0)
+		until = loop_now(route->loop) + patience(route, endpoint);
+	return route->deadline != 0 && route->deadline < until ? route->deadline : until;
 }
 
 /* A pool that has no servers will have none: there, others name hosts. */
 static bool
-may_queue(struct route *route, const struct endpoint *endpoint)
+may_queue(const struct route *route, const struct endpoint *endpoint)
 {
 	return pool_servers(route->pool)->count > 0 && queue_until(route, endpoint) > loop_now(route->loop);
 }
 
 /* For as long as that, or only for a turn of the loop: it has just joined.  The owner may end the route. */
 static void
-stay(struct route *route, const char *why, int64_t until)
+stay(struct route *route, const char *why, const struct endpoint *endpoint, bool is_outdated)
 {
+	int64_t until = queue_until(route, endpoint);
+
+	route->queue_until = until;
 	route->is_queued = true;
 	route->why = why;
-	loop_timer_set(route->loop, &route->timer, until);
+	loop_timer_set(route->loop, &route->timer, is_outdated ? loop_now(route->loop) : until);
 	if (!waiter_is_woken(route->waiter))
 		route->on_queued(route, route->owner);
 }
 
 /* What changed since it looked, and before it joined, has woken others only. */
-static int64_t
-stay_until(struct route *route, const struct endpoint *endpoint)
+static bool
+is_outdated(const struct route *route)
 {
-	bool is_outdated = service_changes(route->pool->service) != route->changes;
-
-	return is_outdated ? loop_now(route->loop) : queue_until(route, endpoint);
+	return service_changes(route->pool->service) != route->changes;
 }
 
 /* Its time is up before it began to wait, perhaps in another queue before. */
@@ -201,7 +203,7 @@ take_or_wait(struct route *route, struct endpoint *endpoint)
 		return;
 	}
 	route->endpoint = endpoint_get(endpoint);
-	stay(route, queue_is_over, stay_until(route, endpoint));
+	stay(route, queue_is_over, endpoint, is_outdated(route));
 }
 
 static void
@@ -213,7 +215,7 @@ await_change(struct route *route, const char *why)
 	}
 	waiter_add(&route->pool->service->hopefuls, route->loop, &change_duty, route, &route->waiter);
 	route->is_hopeful = true;
-	stay(route, why, stay_until(route, NULL));
+	stay(route, why, NULL, is_outdated(route));
 }
 
 static struct endpoint *
@@ -294,7 +296,7 @@ take_dead(struct route *route)
 
 /* Room that there is by now goes to those who came before, and then to this one. */
 static void
-join(struct route *route, const char *why)
+join(struct route *route, const char *why, const struct endpoint *up)
 {
 	struct service *service = route->pool->service;
 	struct endpoint *endpoint;
@@ -305,7 +307,7 @@ join(struct route *route, const char *why)
 		goes_on = service_serve(service, endpoint);
 		endpoint_put(&endpoint);
 	}
-	stay(route, why, queue_until(route, NULL));
+	stay(route, why, up, false);
 }
 
 static bool
@@ -336,16 +338,18 @@ try_all_anew(struct route *route)
 }
 
 static void
-choose_later(struct route *route, bool is_up, bool may_wait)
+choose_later(struct route *route, const struct endpoint *up)
 {
-	if (!is_up && is_promised(route)) {
+	bool may_wait = may_queue(route, up);
+
+	if (up == NULL && is_promised(route)) {
 		route->is_promise_void = true;
 		choose(route);
-	} else if (!is_up && route->tried_count > 0) {
+	} else if (up == NULL && route->tried_count > 0) {
 		try_all_anew(route);
 	} else if (may_wait) {
-		join(route, is_up ? queue_is_over : "no server is usable");
-	} else if (is_up) {
+		join(route, up != NULL ? queue_is_over : "no server is usable", up);
+	} else if (up != NULL) {
 		give_up_full(route);
 	} else {
 		give_up(route, "no server is usable");
@@ -358,16 +362,13 @@ choose_any(struct route *route)
 {
 	bool is_first = waiter_count(&route->pool->service->queue) == 0;
 	struct endpoint *up;
-	bool is_up, may_wait;
 
 	if (is_first && (take_any(route) || take_dead(route)))
 		return;
 	up = pick(route, true);
-	is_up = up != NULL;
-	may_wait = may_queue(route, up);
+	if (is_first || may_queue(route, up) || !(take_any(route) || take_dead(route)))
+		choose_later(route, up);
 	endpoint_put(&up);
-	if (is_first || may_wait || !(take_any(route) || take_dead(route)))
-		choose_later(route, is_up, may_wait);
 }
 
 static void
@@ -382,15 +383,18 @@ choose(struct route *route)
 		choose_any(route);
 }
 
-/* Those who keep the promise have no room: better another than none. */
+/* Those who keep the promise, or were not tried yet, have no room: better another than none. */
 static void
 leave_in_vain(struct route *route)
 {
-	bool was_promised = route->endpoint == NULL && !route->is_hopeful && is_promised(route);
+	bool may_be_any = route->endpoint == NULL && !route->is_hopeful;
+	bool was_choosy = is_promised(route) || (route->tried_count > 0 && !route->is_once);
 
 	drop_endpoint(route);
 	route->is_promise_void = true;
-	if (!was_promised || !take_any(route))
+	if (!route->is_once)
+		forget_tried(route);
+	if (!may_be_any || !was_choosy || !take_any(route))
 		give_up(route, route->why);
 }
 

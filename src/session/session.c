@@ -375,6 +375,13 @@ session_drop_legs(struct session *s)
 }
 
 void
+session_dequeue(struct session *s)
+{
+	if (s->phase == FRONT_ROUTE && leg_is_queued(s->leg))
+		session_end(s, END_SHUTDOWN);
+}
+
+void
 session_queued(struct session *s)
 {
 	/* one that was not read until there is somebody to pass it to is to be noticed when it leaves */
@@ -382,6 +389,8 @@ session_queued(struct session *s)
 		stream_hold(&s->front);
 	if (session_has_left(s))
 		session_end(s, END_CLIENT_LEFT);
+	else if (s->worker->is_draining)
+		session_dequeue(s);
 }
 
 bool

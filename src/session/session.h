@@ -85,6 +85,7 @@ void session_enter(struct session *s, enum front_phase phase);
 void session_wake_at(struct session *s, int64_t at_ms);	/* for the phase's on_time; only the last counts */
 void session_drop_legs(struct session *s);
 bool session_has_left(const struct session *s);	/* and has not left words for a server to hear */
+void session_dequeue(struct session *s);	/* we stop: one that waits for a server waits no more */
 void session_queued(struct session *s);		/* a leg waits for room: not for a client that has closed */
 /* The endpoint its first leg has or is about to have; NULL: none yet. */
 const struct endpoint *session_endpoint(const struct session *s);

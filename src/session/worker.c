@@ -323,6 +323,8 @@ on_drain(struct loop *loop, void *arg)
 	(void)loop;
 	worker->is_draining = true;
 	send_away(worker, true);
+	list_each(node, &worker->sessions)
+		session_dequeue(list_entry(node, struct session, node));
 	list_each(node, &worker->gates)
 		drop_gate(worker, list_entry(node, struct gate, node));
 	look_whether_empty(worker);

@@ -303,10 +303,30 @@ none_is_forgotten_under_its_user(void **state)
 	rig_close(&rig);
 }
 
+/* What balancers remember of the pool's servers stays. */
+static void
+a_host_that_is_asked_for_changes_nothing(void **state)
+{
+	struct rig rig;
+	unsigned before;
+
+	(void)state;
+	rig_open(&rig);
+	before = service_changes(rig.service);
+	for (int i = 0; i < 3; i++) {
+		struct endpoint *e = get(&rig, "192.0.2.1", 143);
+
+		endpoint_put(&e);
+	}
+	assert_int_equal(service_changes(rig.service), before);
+	rig_close(&rig);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_host_that_is_asked_for_changes_nothing),
 		cmocka_unit_test(is_dead_for_all_where_tries_fail),
 		cmocka_unit_test(is_one_for_all_at_an_address),
 		cmocka_unit_test(services_have_their_own),

@@ -551,10 +551,33 @@ one_who_fails_again_and_again_counts_once(void **state)
 	}
 }
 
+/* They were for the host that was there before. */
+static void
+tries_at_the_old_address_say_nothing_of_the_new_one(void **state)
+{
+	enum { TRIES = 10, TOOK_MS = 1000 };
+	struct endpoint *e = make();
+	struct addr other;
+
+	(void)state;
+	assert_true(addr_parse(slice_of("192.0.2.7"), 143, &other));
+	endpoint_set_observed(e, ERROR_LIMIT);
+	for (int i = 0; i < TRIES; i++)
+		assert_true(endpoint_take(e));
+	endpoint_set_addr(e, &other);
+	for (int i = 0; i < TRIES; i++) {
+		tell(e, ENDPOINT_TIMED_OUT, TOOK_MS);
+		endpoint_release(e);
+	}
+	assert_false(endpoint_is_dead(e));
+	endpoint_put(&e);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tries_at_the_old_address_say_nothing_of_the_new_one),
 		cmocka_unit_test(one_who_fails_again_and_again_counts_once),
 		cmocka_unit_test(each_result_counts_as_what_it_is),
 		cmocka_unit_test(an_observer_hears_of_the_server_only),

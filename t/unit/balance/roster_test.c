@@ -13,6 +13,8 @@
 
 #include "crowd.h"
 
+#include "balance/endpoint_report.h"
+
 /* Servers 0 and 1 first, 2 their backup, 3 the backup of all three. */
 static struct crowd *
 open_tiers(const struct balancer *balancer)
@@ -169,6 +171,57 @@ every_balancer_panics(void **state)
 	with_every_balancer(a_panic_is_for_all_who_are_down);
 }
 
+static bool
+may_have(const struct crowd *crowd, size_t i)
+{
+	return roster_may_pick(crowd->roster, crowd->endpoints[i], &any_key);
+}
+
+static void
+kill_by_tries(struct endpoint *e)
+{
+	const struct endpoint_outcome outcome = { .result = ENDPOINT_LOST, .why = "" };
+
+	endpoint_set_observed(e, 10);
+	while (!endpoint_is_dead(e)) {
+		assert_true(endpoint_take(e));
+		endpoint_report(e, 0, &outcome);
+		endpoint_release(e);
+	}
+}
+
+/* Whoever waits may have the servers that a pick would choose, and no others. */
+static void
+who_waits_may_have_whom_a_pick_chooses(const struct balancer *balancer)
+{
+	struct crowd *crowd = open_tiers(balancer);
+
+	assert_true(may_have(crowd, 0) && may_have(crowd, 1));
+	assert_false(may_have(crowd, 2) || may_have(crowd, 3));
+	for (size_t i = 0; i < 2; i++)
+		crowd_agent(crowd, i, 0);
+	/* hashes know no share */
+	assert_int_equal(may_have(crowd, 0), balancer->hashes);
+	assert_int_equal(may_have(crowd, 2), !balancer->hashes);
+	assert_int_equal(crowd_pick(crowd, 0, &any_key) == 2, !balancer->hashes);
+	for (size_t i = 0; i < 2; i++) {
+		crowd_agent(crowd, i, 100);
+		kill_by_tries(crowd->endpoints[i]);
+	}
+	assert_true(may_have(crowd, 2));
+	assert_false(may_have(crowd, 3));
+	if (!balancer->binds)	/* who is bound waits at the server, dead or not */
+		assert_int_equal(crowd_pick(crowd, 0, &any_key), 2);
+	crowd_free(&crowd);
+}
+
+static void
+every_balancer_agrees_with_the_queue(void **state)
+{
+	(void)state;
+	with_every_balancer(who_waits_may_have_whom_a_pick_chooses);
+}
+
 static void
 an_empty_roster_has_nobody(void **state)
 {
@@ -301,6 +354,7 @@ main(void)
 		cmocka_unit_test(tiers_are_sorted),
 		cmocka_unit_test(every_balancer_heeds_tiers),
 		cmocka_unit_test(every_balancer_panics),
+		cmocka_unit_test(every_balancer_agrees_with_the_queue),
 		cmocka_unit_test(an_empty_roster_has_nobody),
 		cmocka_unit_test(references_are_given_and_given_back),
 		cmocka_unit_test(may_be_replaced_under_picks),
