@@ -105,8 +105,11 @@ static void
 move_window(struct endpoint *e, enum endpoint_verdict verdict, int64_t took_ms)
 {
 	int busy = atomic_load_explicit(&e->dialling, memory_order_relaxed);
-	int64_t now = clock_ms();
+	int64_t now;
 
+	if (verdict == ENDPOINT_GOOD && window_bound(&e->window) == 0)
+		return;
+	now = clock_ms();
 	e->window.limit = atomic_load_explicit(&e->max_connections, memory_order_relaxed);
 	if (verdict == ENDPOINT_GOOD)
 		window_succeed(&e->window, busy, now);
