@@ -20,7 +20,7 @@ bool
 slice_matches_nocase(const char *a, const char *b, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (to_lower(a[i]) != to_lower(b[i]))
+		if (a[i] != b[i] && to_lower(a[i]) != to_lower(b[i]))
 			return false;
 	return true;
 }

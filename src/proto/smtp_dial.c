@@ -214,14 +214,13 @@ wants_xclient(const struct dial *dial)
 static void
 write_attribute(struct dial *dial, const char *name, struct slice value)
 {
-	struct buf text = { 0 };
+	size_t before = buf_len(&dial->out), start = before + strlen(name) + 2, end;
 
-	smtp_write_xtext(&text, value);
-	if (buf_len(&text) > 0 && buf_len(&text) <= XCLIENT_VALUE_MAX) {
-		buf_printf(&dial->out, " %s=", name);
-		buf_append_slice(&dial->out, buf_slice(&text));
-	}
-	buf_clear(&text);
+	buf_printf(&dial->out, " %s=", name);
+	smtp_write_xtext(&dial->out, value);
+	end = buf_len(&dial->out);
+	if (end == start || end - start > XCLIENT_VALUE_MAX)
+		buf_truncate(&dial->out, before);
 }
 
 static void
