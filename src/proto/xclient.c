@@ -125,6 +125,12 @@ static const struct field {
 };
 enum { FIELDS = sizeof(fields) / sizeof(fields[0]) };
 
+static const char *
+name_in(const struct field *field, enum xclient_form form)
+{
+	return form == XCLIENT_ID ? field->id : field->attribute;
+}
+
 static bool
 set(const struct field *field, struct slice value, struct xclient *told)
 {
@@ -188,20 +194,36 @@ xclient_takes(struct slice taken, const char *name)
 	return false;
 }
 
+/* Which of the fields are told, a bit each. */
+static unsigned
+find_told(enum xclient_form form, const struct slice *taken)
+{
+	struct slice rest = taken != NULL ? *taken : slice_of(NULL);
+	unsigned told = 0, named = 0;
+
+	for (size_t i = 0; i < FIELDS; i++)
+		if ((fields[i].told & IN(form)) != 0)
+			told |= 1U << i;
+	for (struct slice word = slice_word(&rest); word.len > 0; word = slice_word(&rest))
+		for (size_t i = 0; i < FIELDS; i++)
+			if ((told & 1U << i) != 0 && slice_equals_nocase(word, name_in(&fields[i], form)))
+				named |= 1U << i;
+	return taken != NULL ? named : told;
+}
+
 void
 xclient_tell(struct dial *dial, const struct identity *identity, enum xclient_form form,
     const struct slice *taken, void (*write)(struct dial *dial, const char *name, struct slice value))
 {
+	unsigned told = find_told(form, taken);
 	struct buf value = { 0 };
 
 	for (size_t i = 0; i < FIELDS; i++) {
-		const char *name = form == XCLIENT_ID ? fields[i].id : fields[i].attribute;
-
-		if ((fields[i].told & IN(form)) == 0 || (taken != NULL && !xclient_takes(*taken, name)))
+		if ((told & 1U << i) == 0)
 			continue;
 		write_value(&fields[i], identity, form, &value);
 		if (buf_len(&value) > 0)
-			write(dial, name, buf_slice(&value));
+			write(dial, name_in(&fields[i], form), buf_slice(&value));
 		buf_truncate(&value, 0);
 	}
 	buf_clear(&value);
