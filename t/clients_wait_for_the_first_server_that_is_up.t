@@ -86,7 +86,8 @@ like($client{unbound}[4]->line, qr/^w OK /, 'user4 has the room that user3 left'
 is_waiting($client{unbound}[$_], "user$_ waits on") for 5, 6;
 ok($gatepost->reload, 'so is the other one') if $gatepost->configure(config('ready', 'ready'));
 like($client{unbound}[$_]->line, qr/^w OK /, "user$_ is in") for 5, 6;
-is(($gatepost->events('login'))[-1]{server}, 'unbound/d1', 'there');
+# 5 in each of two pools, 5 in the third
+is(($gatepost->wait_for_events('login', 3 * 5))[-1]{server}, 'unbound/d1', 'there');
 
 $_->close for $hasty, $brief, map { grep { defined } @{ $client{$_} } } @pools;
 $gatepost->stop;

@@ -58,7 +58,7 @@ for my $n (1 .. USERS) {
 }
 my $bystander = come(1, 'other');
 my %home = map { $_->{user} => $_->{server} =~ s{.*/}{}r } grep { $_->{server} =~ m{^imap/} }
-    $gatepost->events('login');
+    $gatepost->wait_for_events('login', 2 * USERS + 1);
 my @leaving = grep { $home{"user$_"} eq 'd1' } 1 .. USERS;
 my @staying = grep { $home{"user$_"} eq 'd2' } 1 .. USERS;
 ok(@leaving && @staying, 'both servers have users');
@@ -78,7 +78,7 @@ for my $n (@staying) {
 	my $line = $open{$n}->cmd('NOOP');
 	push @wrong, "user$n: $line" if $line !~ / OK/;
 }
-my $before = () = $gatepost->events('login');
+my $before = () = $gatepost->wait_for_events('login', 2 * USERS + 1);
 for my $n (@leaving) {
 	$open{$n} = come($n);
 }
@@ -96,7 +96,7 @@ for my $n (1 .. USERS) {
 	come($n)->close;
 }
 is_deeply(\@wrong, [], 'drain sends nobody away');
-@now = $gatepost->events('login');
+@now = $gatepost->wait_for_events('login', @now + USERS);
 is_deeply([grep { $_->{server} ne 'imap/d2' } @now[-USERS .. -1]], [], 'and keeps who is bound there');
 is(scalar(grep { $_->{reason} eq 'sent away' } $gatepost->events('session')), 2 * @leaving,
     'nobody else was told to go');

@@ -99,7 +99,7 @@ for my $path (glob "$folder/*") {
 }
 is_deeply([grep { !$count{$_} } 1 .. MAILS, 3000 .. 3004], [], 'all mails have arrived');
 is_deeply([grep { $count{$_} > 1 } keys %count], [], 'none twice');
-is(scalar(() = $gatepost->events('message')), MAILS + @clients, 'and each is an event');
+is(scalar(() = $gatepost->wait_for_events('message', MAILS + @clients)), MAILS + @clients, 'and each is an event');
 
 $gatepost->check_reports;
 done_testing;

@@ -180,7 +180,8 @@ $c->quit;
 
 unlike($gatepost->log_text . join('', $gatepost->event_lines), qr/secret|sec ret|c2VjcmV0|c2VjIHJldCs9/,
     'no log has a password');
-is(scalar $gatepost->events('login_failed'), 2 * (6 + 2) + 1, 'each failed login is an event');
+my $failures = 2 * (6 + 2) + 1;
+is(scalar(() = $gatepost->wait_for_events('login_failed', $failures)), $failures, 'each failed login is an event');
 
 $gatepost->stop;
 $_->stop_quietly for values %servers, $relay, $dovecot;

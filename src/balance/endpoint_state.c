@@ -103,11 +103,10 @@ tell_waiting(struct endpoint *e, bool is_down_now)
 	service_wake(e->service);
 }
 
-void
-endpoint_refresh_locked(struct endpoint *e)
+/* Under the machine's lock. */
+static void
+publish(struct endpoint *e, int weight, int flags)
 {
-	enum admin_state admin = strictest(e);
-	int weight = admin == ADMIN_READY ? e->machine->weight : 0, flags = flags_of(e, admin);
 	int old_weight = atomic_exchange(&e->weight, weight);
 	int share = (int)share_of(e, weight), old_share = atomic_exchange(&e->share, share);
 	int old_flags = atomic_exchange(&e->flags, flags);
@@ -125,6 +124,29 @@ endpoint_refresh_locked(struct endpoint *e)
 		tell_waiting(e, flags != 0 && old_flags == 0);
 }
 
+/* Who takes sessions again does so slowly; not who was unresolved, and the drained when they may. */
+static void
+begin_ramp(struct endpoint *e, int flags, int weight)
+{
+	int before = atomic_load(&e->flags);
+	bool is_back = flags == 0 && before != 0 && (before & ENDPOINT_UNRESOLVED) == 0;
+
+	if (is_back)
+		e->ramp_ms = e->slow_start_ms;
+	if (is_back || weight == 0)
+		e->ramp_from = clock_ms();
+}
+
+void
+endpoint_refresh_locked(struct endpoint *e)
+{
+	enum admin_state admin = strictest(e);
+	int weight = admin == ADMIN_READY ? e->machine->weight : 0, flags = flags_of(e, admin);
+
+	begin_ramp(e, flags, weight);
+	publish(e, weight, flags);
+}
+
 void
 endpoint_set_on_down(struct endpoint *e, bool sends_away)
 {
@@ -139,10 +161,6 @@ endpoint_set_health(struct endpoint *e, enum health_state state, const char *why
 	bool is_new;
 
 	pthread_mutex_lock(&e->machine->lock);
-	if (state == HEALTH_UP && e->health.state == HEALTH_DOWN) {
-		e->ramp_ms = e->slow_start_ms;
-		e->ramp_from = clock_ms();
-	}
 	is_new = standing_set(&e->health, (int)state, why);
 	if (is_new)
 		endpoint_refresh_locked(e);
@@ -164,13 +182,16 @@ endpoint_set_progress(struct endpoint *e, int passed, int wanted)
 bool
 endpoint_set_admin(struct endpoint *e, enum admin_state state, const char *why)
 {
-	bool is_new;
+	bool is_new, was_down;
 
 	pthread_mutex_lock(&e->machine->lock);
+	was_down = endpoint_is_down(e);
 	is_new = standing_set(&e->admin, (int)state, why);
 	if (is_new)
 		endpoint_refresh_locked(e);
 	pthread_mutex_unlock(&e->machine->lock);
+	if (was_down && !endpoint_is_down(e))
+		endpoint_reopen(e);
 	return is_new;
 }
 
@@ -185,15 +206,17 @@ endpoint_set_slow_start(struct endpoint *e, int ms)
 bool
 endpoint_ramp(struct endpoint *e)
 {
-	bool is_ramping;
+	bool may_ramp;
 
 	pthread_mutex_lock(&e->machine->lock);
-	is_ramping = slow_start_percent(e) < PERCENT;
-	if (!is_ramping)
-		e->ramp_ms = 0;
-	endpoint_refresh_locked(e);
+	if (e->ramp_ms != 0) {
+		endpoint_refresh_locked(e);
+		if (slow_start_percent(e) == PERCENT)
+			e->ramp_ms = 0;
+	}
+	may_ramp = e->ramp_ms != 0 || e->slow_start_ms != 0;
 	pthread_mutex_unlock(&e->machine->lock);
-	return is_ramping;
+	return may_ramp;
 }
 
 void

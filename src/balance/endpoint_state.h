@@ -35,17 +35,18 @@ struct endpoint_facts {
 	int slow_start_percent;		/* 100: has its whole share */
 };
 
-/*
- * False: it was so.  `why` is the check's result, say.  From down to up begins the slow start; an up after
- * unknown has none.
- */
+/* False: it was so.  `why` is the check's result, say. */
 bool endpoint_set_health(struct endpoint *e, enum health_state state, const char *why);
 void endpoint_set_progress(struct endpoint *e, int passed, int wanted);	/* towards the other state */
 bool endpoint_set_admin(struct endpoint *e, enum admin_state state, const char *why);
-void endpoint_set_slow_start(struct endpoint *e, int ms);	/* of recoveries from now on; 0: none */
+/*
+ * The slow start, 0: none, of recoveries from now on: of those from down or maintenance, by whoever's word,
+ * to sessions again.  The end of a drain is none, but a slow start waits for it.
+ */
+void endpoint_set_slow_start(struct endpoint *e, int ms);
 /* Whether sessions go when it goes down, as they do when it comes into maintenance: endpoint_send_away. */
 void endpoint_set_on_down(struct endpoint *e, bool sends_away);
-/* Takes a step of the slow start; true: more are to come. */
+/* Takes a step of the slow start, if one is under way; false: none is, and none can begin.  Cheap. */
 bool endpoint_ramp(struct endpoint *e);
 void endpoint_read(struct endpoint *e, struct endpoint_facts *out);
 

@@ -23,7 +23,7 @@ struct subject {
 	struct watch *watches;		/* one a `check` */
 	size_t watch_count;
 	unsigned round;			/* of health_commit, when it was wanted last */
-	bool is_ramping;		/* in its slow start */
+	bool may_ramp;			/* it has a slow start */
 };
 
 struct health {
@@ -100,24 +100,51 @@ on_ramp(struct loop_timer *timer)
 	list_each(node, &health->subjects) {
 		struct subject *subject = list_entry(node, struct subject, node);
 
-		if (subject->is_ramping)
-			subject->is_ramping = endpoint_ramp(subject->endpoint);
-		more = more || subject->is_ramping;
+		if (subject->may_ramp)
+			subject->may_ramp = endpoint_ramp(subject->endpoint);
+		more = more || subject->may_ramp;
 	}
 	if (more)
 		loop_timer_set(health->loop, timer, loop_now(health->loop) + RAMP_MS);
 }
 
+/* Slow starts begin by the words of agents and operators, too: whoever may have one is looked at. */
+static void
+follow_ramp(struct subject *subject)
+{
+	struct health *health = subject->health;
+
+	subject->may_ramp = endpoint_ramp(subject->endpoint);
+	if (subject->may_ramp && !loop_timer_is_set(&health->ramp))
+		loop_timer_set(health->loop, &health->ramp, loop_now(health->loop) + RAMP_MS);
+}
+
+/* Of the certificates that its checks saw, the one that expires first. */
+static void
+take_certificates(const struct subject *subject)
+{
+	int least = TLS_NO_CERTIFICATE;
+
+	for (size_t i = 0; i < subject->watch_count; i++) {
+		int days_left = subject->watches[i].result.days_left;
+
+		if (least == TLS_NO_CERTIFICATE || (days_left != TLS_NO_CERTIFICATE && days_left < least))
+			least = days_left;
+	}
+	if (least != TLS_NO_CERTIFICATE)
+		atomic_store_explicit(&subject->endpoint->certificate_days, least < 0 ? 0 : least,
+		    memory_order_relaxed);
+}
+
 /* Once a certificate; a check that saw none says nothing of it. */
 static void
-warn_of_certificate(struct endpoint *e, struct watch *watch)
+warn_of_certificate(const struct endpoint *e, struct watch *watch)
 {
 	int days_left = watch->result.days_left;
 	bool is_soon = days_left < EXPIRES_SOON_DAYS;
 
 	if (days_left == TLS_NO_CERTIFICATE)
 		return;
-	atomic_store_explicit(&e->certificate_days, days_left < 0 ? 0 : days_left, memory_order_relaxed);
 	if (is_soon && !watch->expires_soon && days_left < 0)
 		log_write(LOG_WARNING, "%s: the server's certificate has expired", e->name);
 	else if (is_soon && !watch->expires_soon)
@@ -183,10 +210,6 @@ take_state(struct subject *subject)
 	words_of(&decides->result, why);
 	endpoint_set_health(subject->endpoint, decides->verdict.state, why);
 	log_change(subject, (enum health_state)before.health.state, why);
-	subject->is_ramping = endpoint_ramp(subject->endpoint);
-	if (subject->is_ramping && !loop_timer_is_set(&subject->health->ramp))
-		loop_timer_set(subject->health->loop, &subject->health->ramp,
-		    loop_now(subject->health->loop) + RAMP_MS);
 }
 
 static void
@@ -201,6 +224,7 @@ on_checked(struct watch *watch, void *owner)
 			    words_of(&watch->result, why));
 	} else {
 		warn_of_certificate(subject->endpoint, watch);
+		take_certificates(subject);
 		take_state(subject);
 	}
 	look_whether_settled(subject->health);
@@ -329,16 +353,13 @@ start_watches(struct subject *subject, const struct wish *wish, bool down)
 	}
 }
 
-/* Of the same kinds, in the same order: what is known of the server still says something. */
+/* The same checks but for their pace: what is known of the server still says something. */
 static bool
 is_watched_likewise(const struct subject *subject, const struct conf_list *checks)
 {
-	for (size_t i = 0; i < subject->watch_count && i < checks->count; i++) {
-		const struct check_settings *settings = checks->items[i];
-
-		if (subject->watches[i].is_once != (settings->kind == CHECK_NONE))
+	for (size_t i = 0; i < subject->watch_count && i < checks->count; i++)
+		if (!watch_is_like(&subject->watches[i], checks->items[i]))
 			return false;
-	}
 	return subject->watch_count == checks->count && checks->count > 0;
 }
 
@@ -393,6 +414,7 @@ watch_endpoint(struct health *health, const struct wish *wish)
 	subject->round = health->round;
 	subject->addr = addr;
 	atomic_store_explicit(&e->is_checked, is_taught(wish->checks), memory_order_relaxed);
+	follow_ramp(subject);
 	if (is_same && is_watched_likewise(subject, wish->checks)) {
 		move_watches(subject, wish);
 		return;

@@ -53,6 +53,16 @@ watch_can_teach(const struct check_settings *settings)
 	    settings->tls == CHECK_TLS_OF_POOL;
 }
 
+bool
+watch_is_like(const struct watch *watch, const struct check_settings *settings)
+{
+	const struct check_settings *own = settings_of(watch);
+
+	if (watch->is_once || settings->kind == CHECK_NONE)
+		return watch->is_once && settings->kind == CHECK_NONE;
+	return own->kind == settings->kind && own->port == settings->port && own->tls == settings->tls;
+}
+
 /* What it lacks is believed when it was lacking `fall` times; what is new, at once. */
 static void
 learn(struct watch *watch)
@@ -131,6 +141,7 @@ watch_start(struct watch *watch, struct loop *loop, const struct check_order *or
 {
 	watch->loop = loop;
 	watch->result.code = CHECK_CODE_INI;
+	watch->result.days_left = TLS_NO_CERTIFICATE;
 	watch->began_at = 0;
 	take_order(watch, order);
 	loop_timer_init(&watch->timer, on_time);

@@ -49,5 +49,7 @@ void watch_move(struct watch *watch, const struct check_order *order);
 void watch_hurry(struct watch *watch);
 /* Do such checks see the capabilities that sessions see?  Not at another port, nor with other TLS. */
 bool watch_can_teach(const struct check_settings *settings);
+/* Is it a check of such a kind, port and TLS, which finds what it found? */
+bool watch_is_like(const struct watch *watch, const struct check_settings *settings);
 
 #endif

@@ -113,6 +113,14 @@ sub wait_for_event ($self, $kind, $fields = {}, $seconds = 10) {
 	}, $seconds, "an event $kind with " . join ', ', map { "$_=$fields->{$_}" } sort keys %$fields);
 }
 
+# Logs are written a little later: all of this kind, once there are so many at least.
+sub wait_for_events ($self, $kind, $count, $seconds = 10) {
+	my @events;
+
+	wait_for(sub { (@events = $self->events($kind)) >= $count }, $seconds, "$count events $kind");
+	return @events;
+}
+
 sub matches ($value, $wanted) {
 	return 0 unless defined $value;
 	return ref $wanted ? $value =~ $wanted : $value eq $wanted;

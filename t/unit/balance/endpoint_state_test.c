@@ -159,7 +159,8 @@ a_recovery_starts_slowly(void **state)
 	endpoint_set_slow_start(e, RAMP_MS);
 	endpoint_set_health(e, HEALTH_UP, "");			/* after unknown */
 	assert_int_equal(endpoint_load(e).share, WHOLE);
-	assert_false(endpoint_ramp(e));
+	assert_true(endpoint_ramp(e));				/* it may come */
+	assert_int_equal(endpoint_load(e).share, WHOLE);
 	endpoint_set_health(e, HEALTH_DOWN, "");
 	endpoint_set_health(e, HEALTH_UP, "");
 	assert_int_equal(endpoint_load(e).share, WHOLE / 100);
@@ -205,6 +206,29 @@ who_falls_again_starts_again(void **state)
 }
 
 static void
+slow_start_is_for_all_who_come_back(void **state)
+{
+	struct endpoint *e = make_alone();
+
+	(void)state;
+	endpoint_set_slow_start(e, RAMP_MS);
+	endpoint_set_health(e, HEALTH_UP, "");
+	endpoint_set_admin(e, ADMIN_DRAIN, "");
+	endpoint_set_admin(e, ADMIN_READY, "");			/* it had sessions all the time */
+	assert_int_equal(endpoint_load(e).share, WHOLE);
+	endpoint_set_admin(e, ADMIN_MAINTENANCE, "");
+	endpoint_set_admin(e, ADMIN_READY, "");
+	assert_int_equal(endpoint_load(e).share, WHOLE / 100);
+	pass(e, 100);
+	assert_true(endpoint_ramp(e));
+	assert_int_equal(endpoint_load(e).share, WHOLE);
+	endpoint_set_health(e, HEALTH_UNRESOLVED, "");
+	endpoint_set_health(e, HEALTH_UP, "");
+	assert_int_equal(endpoint_load(e).share, WHOLE);
+	endpoint_put(&e);
+}
+
+static void
 a_share_has_a_bound(void **state)
 {
 	struct endpoint *e = make_alone();
@@ -243,6 +267,7 @@ main(void)
 		cmocka_unit_test(up_is_who_has_no_reason_to_be_down),
 		cmocka_unit_test(a_recovery_starts_slowly),
 		cmocka_unit_test(who_falls_again_starts_again),
+		cmocka_unit_test(slow_start_is_for_all_who_come_back),
 		cmocka_unit_test(a_share_has_a_bound),
 		cmocka_unit_test(the_service_hears_of_changes),
 	};
