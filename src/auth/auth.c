@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "auth/auth_source.h"
 #include "auth/users.h"
 #include "conf/conf.h"
 #include "conf/suggest.h"
@@ -90,6 +91,27 @@ read_mechanisms(struct conf_problems *problems, struct auth *auth)
 		take_mechanism(problems, auth, i);
 }
 
+static bool
+takes(const struct auth_source *source, const char *directive)
+{
+	for (const char *const *name = source->takes; name != NULL && *name != NULL; name++)
+		if (strcmp(*name, directive) == 0)
+			return true;
+	return false;
+}
+
+/* What other sources have. */
+static void
+refuse_foreign(struct conf_problems *problems, const struct auth *auth, const struct auth_source *other)
+{
+	const struct auth_source *source = sources[auth->source];
+
+	for (const char *const *name = other->takes; name != NULL && *name != NULL; name++)
+		if (!takes(source, *name) && conf_is_set(&auth->conf, *name))
+			conf_error_at(problems, &auth->conf, *name, "source %s has no %s", source->name,
+			    *name);
+}
+
 static void
 check_auth(struct conf_context *context, void *object)
 {
@@ -97,10 +119,15 @@ check_auth(struct conf_context *context, void *object)
 	const struct auth_source *source = sources[auth->source];
 
 	read_mechanisms(context->problems, auth);
-	if (source->needs_path && auth->path == NULL)
-		conf_error_at(context->problems, &auth->conf, "path", "source %s needs a path", source->name);
-	if (!source->needs_path && auth->path != NULL)
-		conf_error_at(context->problems, &auth->conf, "path", "source %s has no path", source->name);
+	for (int i = 0; i < source->needs; i++) {
+		const char *name = source->takes[i];
+
+		if (!conf_is_set(&auth->conf, name))
+			conf_error_at(context->problems, &auth->conf, name, "source %s needs a %s",
+			    source->name, name);
+	}
+	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
+		refuse_foreign(context->problems, auth, sources[i]);
 }
 
 const struct block auth_block = {
@@ -124,6 +151,14 @@ auth_knows_users(const struct conf_list *chain)
 	return chain->count > 0;
 }
 
+bool
+auth_leads_exchanges(const struct conf_list *chain)
+{
+	const struct auth *only = chain->count == 1 ? chain->items[0] : NULL;
+
+	return only != NULL && sources[only->source]->leads_exchanges;
+}
+
 unsigned
 auth_mechanisms(const struct conf_list *chain)
 {
@@ -131,8 +166,13 @@ auth_mechanisms(const struct conf_list *chain)
 
 	for (size_t i = 0; i < chain->count; i++) {
 		const struct auth *auth = chain->items[i];
+		const struct auth_source *source = sources[auth->source];
+		unsigned own = auth->offered != 0 ? auth->offered : source->mechanisms(auth);
 
-		all &= auth->offered != 0 ? auth->offered : sources[auth->source]->mechanisms(auth);
+		/* its proofs are no one else's to judge */
+		if (source->leads_exchanges && chain->count > 1)
+			own &= ~mechanisms_of_kind(CREDENTIAL_PROOF);
+		all &= own;
 	}
 	return all;
 }
@@ -192,6 +232,7 @@ ask_next(struct auth_request *request)
 
 		if (!is_in_domains(auth, request->user))
 			continue;
+		request->asked = auth;
 		if (!request->is_lookup) {
 			source->start(request, auth);
 			return;
@@ -214,7 +255,7 @@ begin(struct auth_request *request, bool is_lookup)
 	request->cancel = request->respond = NULL;
 	request->work = NULL;
 	request->next = 0;
-	request->stranger = NULL;
+	request->asked = request->stranger = NULL;
 	request->is_lookup = is_lookup;
 	request->is_beyond_sources = is_lookup && request->chain->count == 0;
 }
@@ -252,6 +293,19 @@ auth_answer(struct auth_request *request, const struct auth_answer *answer)
 		request->work = NULL;
 	}
 	request->on_verdict(request, answer);
+}
+
+void
+auth_refuse(struct auth_request *request, const struct auth_answer *answer)
+{
+	bool is_last = true;
+
+	for (size_t i = request->next; i < request->chain->count; i++)
+		is_last = is_last && !is_in_domains(request->chain->items[i], request->user);
+	if (is_last)
+		auth_answer(request, answer);
+	else
+		auth_pass_on(request, request->asked);
 }
 
 void
@@ -294,4 +348,17 @@ auth_refresh(const struct auth *auth, bool *changed, struct conf_problems *probl
 
 	*changed = false;
 	return source->refresh == NULL || source->refresh(auth, changed, problems);
+}
+
+void
+auth_warm(const struct conf_list *auths, struct auth_clients *clients)
+{
+	auth_clients_begin(clients);
+	for (size_t i = 0; i < auths->count; i++) {
+		const struct auth *auth = auths->items[i];
+
+		if (sources[auth->source]->warm != NULL)
+			sources[auth->source]->warm(auth, clients);
+	}
+	auth_clients_end(clients);
 }

@@ -8,7 +8,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "auth/auth.h"
+#include "auth/auth_source.h"
 #include "auth/password.h"
 #include "auth/scram.h"
 #include "auth/user_file.h"
@@ -526,7 +526,8 @@ look_up(struct auth_request *request, const struct auth *auth)
 const struct auth_source auth_file = {
 	.name = "file",
 	.knows_users = true,
-	.needs_path = true,
+	.takes = (const char *const[]){ "path", NULL },
+	.needs = 1,
 	.mechanisms = mechanisms_of_file,
 	.start = start,
 	.lookup = look_up,

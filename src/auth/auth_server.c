@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* auth_server.c: the source that asks nobody: the mail server judges the password, and knows its users. */
-#include "auth/auth.h"
+#include "auth/auth_source.h"
 
 static unsigned
 mechanisms(const struct auth *auth)

@@ -97,6 +97,8 @@ fill_snapshot(struct generation *g)
 
 	g->snapshot.pools = root->pools;
 	g->snapshot.listeners = root->listeners;
+	g->snapshot.auths = root->auths;
+	g->snapshot.nameservers = root->nameservers;
 	g->snapshot.users = root->users;
 	g->snapshot.hashing = g->assets->hashing;
 	g->snapshot.hash_unknown_users = access->unknown_user == LOG_UNKNOWN_USER_HASH;

@@ -339,12 +339,20 @@ login_begin(struct session *s)
 	secret_free(&login->user);
 	login->user = users_canonical(s->snapshot->users, claimed_user(credentials));
 	loop_timer_init(&login->delay, on_delay_over);
+	login->scene = (struct auth_scene){
+		.listener = s->settings->conf.title,
+		.protocol = s->proto->name,
+		.client = &s->front,
+		.attempt = login->tries,
+	};
 	login->auth = (struct auth_request){
 		.loop = s->worker->loop,
 		.chain = &s->settings->auth,
 		.credentials = credentials,
 		.identity = &s->identity,
 		.user = login->user,
+		.scene = &login->scene,
+		.clients = s->worker->clients,
 		.hashing = s->snapshot->hashing,
 		.on_verdict = on_verdict,
 	};

@@ -17,6 +17,7 @@ struct login {
 	struct dialogue dialogue;
 	struct offer *offer;
 	struct auth_request auth;
+	struct auth_scene scene;
 	struct loop_timer delay;		/* the auth source wants the login to wait */
 	char *user;				/* canonical name claimed, or the auth source's for it */
 	int errors, tries;			/* bad commands and wrong guesses; logins begun */

@@ -33,6 +33,8 @@ struct snapshot {
 	struct conf *conf;			/* owns what is pointed to below and by the gates' orders */
 	struct conf_list pools;			/* struct pool, for answers that name one */
 	struct conf_list listeners;		/* struct listener_settings, which no server may be */
+	struct conf_list auths;			/* struct auth, for which a worker has clients */
+	struct address_list nameservers;
 	const struct users *users;
 	struct thread_pool *hashing;		/* NULL: passwords are hashed on the loop */
 	int64_t max_connections;		/* sessions of the whole process; 0: no bound */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "auth/auth.h"
 #include "balance/endpoint.h"
 #include "base/hash.h"
 #include "base/random.h"
@@ -268,6 +269,31 @@ send_away(struct worker *worker, bool all)
 	set_times(worker, all, false, first, count);
 }
 
+static uint64_t
+hash_of(const struct address_list *servers)
+{
+	uint64_t hash = servers->count;
+
+	for (size_t i = 0; i < servers->count; i++)
+		hash = hash_bytes(&servers->items[i].addr, sizeof(servers->items[i].addr), hash);
+	return hash;
+}
+
+/* What an old one was asked is answered, but where name servers change again and again. */
+static void
+use_nameservers(struct worker *worker, const struct address_list *servers)
+{
+	uint64_t hash = hash_of(servers);
+
+	if (worker->resolver != NULL && hash == worker->nameservers)
+		return;
+	resolver_free(&worker->old_resolver);
+	worker->old_resolver = worker->resolver;
+	worker->resolver = resolver_new(worker->loop, servers);
+	worker->nameservers = hash;
+	auth_clients_use_resolver(worker->clients, worker->resolver);
+}
+
 static void
 on_change(struct loop *loop, void *arg)
 {
@@ -282,6 +308,8 @@ on_change(struct loop *loop, void *arg)
 	snapshot_get(worker->snapshot, worker->index);
 	if (before != NULL)
 		snapshot_put(before, worker->index);
+	use_nameservers(worker, &worker->snapshot->nameservers);
+	auth_warm(&worker->snapshot->auths, worker->clients);
 	list_each(node, &change->gates) {
 		list_remove(node);
 		list_append(&worker->gates, node);
@@ -348,6 +376,14 @@ on_stopped(struct loop *loop, void *arg)
 }
 
 static void
+close_clients(struct worker *worker)
+{
+	auth_clients_free(&worker->clients);
+	resolver_free(&worker->resolver);
+	resolver_free(&worker->old_resolver);
+}
+
+static void
 on_stop(struct loop *loop, void *arg)
 {
 	struct worker *worker = arg;
@@ -371,6 +407,7 @@ on_stop(struct loop *loop, void *arg)
 		snapshot_put(worker->snapshot, worker->index);
 	worker->snapshot = NULL;
 	loop_timer_stop(loop, &worker->retry);
+	close_clients(worker);
 	/* behind what is under way to waiters that are gone now: it must go back */
 	loop_post(loop, on_stopped, NULL);
 }
@@ -381,6 +418,7 @@ worker_new(int index, struct loop *control, uint64_t log_salt, void (*on_empty)(
 	struct worker *worker = xcalloc(1, sizeof(*worker));
 
 	worker->loop = loop_new(index);
+	worker->clients = auth_clients_new(worker->loop, index);
 	worker->control = control;
 	worker->index = index;
 	worker->on_empty = on_empty;
@@ -396,6 +434,7 @@ worker_new(int index, struct loop *control, uint64_t log_salt, void (*on_empty)(
 void
 worker_free(struct worker **worker)
 {
+	close_clients(*worker);
 	loop_free(&(*worker)->loop);
 	xfree(*worker);
 	*worker = NULL;

@@ -18,6 +18,8 @@
 #include "session/listener_settings.h"
 #include "session/snapshot.h"
 
+struct auth_clients;
+struct resolver;
 struct session;
 
 /* To count something more takes a row here. */
@@ -94,6 +96,10 @@ struct worker {
 	struct list gates;
 	struct list sessions;
 	struct list offers;			/* capabilities to offer, by listener: see offer.h */
+	struct auth_clients *clients;		/* of the auth sources */
+	struct resolver *resolver;		/* of names that auth sources give */
+	struct resolver *old_resolver;		/* replaced by a reload, for what it was asked; or NULL */
+	uint64_t nameservers;			/* which it asks, hashed */
 	struct loop_timer retry;		/* full: looks again whether clients may be accepted */
 	bool is_full;
 	atomic_bool is_to_look;			/* who must leave is to be told: a message is under way */

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "auth/auth.h"
+#include "auth/auth_source.h"
 #include "conf/conf.h"
 
 struct root {
