@@ -26,6 +26,8 @@ static const struct directive auth_directives[] = {
 	    "The users, in the format of Dovecot's passwd-file, user:{SCHEME}hash:extra fields, with "
 	    "Dovecot's schemes and extra fields.  Looked at every few seconds: a changed good file is used, "
 	    "a bad one is logged."),
+	CONF_DURATION(struct auth, timeout, "by source", "100ms", "10m", CONF_COMPUTED,
+	    "Time for the answer to a question; then the client hears of a temporary failure."),
 	CONF_STRINGS(struct auth, domains, NULL, 0,
 	    "Only users of these domains are asked for here.  Default: all users."),
 	CONF_STRINGS(struct auth, mechanisms, "auto", 0,
@@ -91,6 +93,16 @@ read_mechanisms(struct conf_problems *problems, struct auth *auth)
 		take_mechanism(problems, auth, i);
 }
 
+static void
+prepare_auth(struct conf_context *context, void *object)
+{
+	struct auth *auth = object;
+	const struct auth_source *source = sources[auth->source];
+
+	if (source->timeout != NULL)
+		conf_set_default(context, &auth->conf, "timeout", source->timeout);
+}
+
 static bool
 takes(const struct auth_source *source, const char *directive)
 {
@@ -134,6 +146,7 @@ const struct block auth_block = {
 	.name = "auth", .directives = auth_directives, .size = BLOCK_SIZE(struct auth),
 	.title = TITLE_NAME,
 	.flags = BLOCK_HAS_DEFAULT,
+	.prepare = prepare_auth,
 	.check = check_auth,
 	.help = "Who decides whether a login is good.  Without one it is the mail server; of several that a "
 		"listener names, the first that knows the user.",

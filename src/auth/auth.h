@@ -19,6 +19,7 @@ struct auth {				/* auth NAME { … } */
 	struct conf_block conf;
 	int source;			/* a row of AUTH_SOURCES (auth_source.h) */
 	const char *path;
+	struct duration timeout;	/* of a question */
 	struct string_list domains;	/* only users of these; empty: all */
 	struct string_list mechanisms;
 	unsigned offered;		/* the mechanisms that are written, as bits; 0: the source says */

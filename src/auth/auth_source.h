@@ -21,6 +21,7 @@ struct auth_source {
 	bool leads_exchanges;
 	const char *const *takes;	/* its directives, of those that not all sources have; NULL ends */
 	int needs;			/* the first so many must be written */
+	const char *timeout;		/* its default, where it takes one */
 	/* By which it can judge all its users; before auth_open: by which it could. */
 	unsigned (*mechanisms)(const struct auth *auth);
 	/* Ends in auth_answer or, where the source does not know the user, in auth_pass_on. */
