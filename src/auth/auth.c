@@ -31,11 +31,14 @@ static const struct directive auth_directives[] = {
 	CONF_STRINGS(struct auth, domains, NULL, 0,
 	    "Only users of these domains are asked for here.  Default: all users."),
 	CONF_STRINGS(struct auth, mechanisms, "auto", 0,
-	    "The SASL mechanisms that are offered, of those that the source can judge: PLAIN, LOGIN, "
-	    "CRAM-MD5, SCRAM-SHA-256, XOAUTH2, OAUTHBEARER, EXTERNAL.  `auto`: by which it can judge all its "
-	    "users; of a file this depends on its passwords.  Clients are offered what all `auth` of the "
-	    "listener have in common; with the pool's `login password` no proofs and no certificates, which "
-	    "no server could be shown; and EXTERNAL where their certificate was verified."),
+	    "The mechanisms that are offered, of those that the source can judge: PLAIN, LOGIN, CRAM-MD5, "
+	    "SCRAM-SHA-256, SCRAM-SHA-1, DIGEST-MD5, NTLM, GSSAPI, GSS-SPNEGO, OTP, ANONYMOUS, "
+	    "APOP, XOAUTH2, OAUTHBEARER, EXTERNAL.  `auto`: those of SASL by which it can judge all its "
+	    "users; of a file this depends on its passwords.  APOP, a command of POP3, is offered only where "
+	    "it is written, and on TLS or with `plaintext_login`.  Clients are offered what all `auth` of the listener "
+	    "have in common; with the pool's `login password` no proofs (CRAM-MD5 to APOP) and no "
+	    "certificates, which no server could be shown; and EXTERNAL where their certificate was "
+	    "verified."),
 	{ 0 }
 };
 
@@ -49,34 +52,45 @@ refuse_mechanism(struct conf_problems *problems, const struct auth *auth, size_t
 	for (int k = MECHANISM_NONE + 1; k < MECHANISM_COUNT; k++)
 		suggest_try(&suggest, mechanism_facts[k].name);
 	suggest_try(&suggest, "auto");
-	if (strcasecmp(word, "APOP") == 0)
-		conf_error_at_value(problems, &auth->conf, "mechanisms", i, "APOP is not there yet");
-	else if (strcmp(word, "auto") == 0)
+	if (strcmp(word, "auto") == 0)
 		conf_error_at_value(problems, &auth->conf, "mechanisms", i, "auto stands alone");
 	else
 		conf_error_at_value(problems, &auth->conf, "mechanisms", i, "%s is not a mechanism%s", word,
 		    suggest_phrase(&suggest, phrase));
 }
 
-/* Reads word `i`: a mechanism that the source could judge. */
+/* The source does not judge it, but perhaps others of its kind. */
 static void
-take_mechanism(struct conf_problems *problems, struct auth *auth, size_t i)
+refuse_unjudged(struct conf_problems *problems, const struct auth *auth, size_t i, enum mechanism mechanism)
 {
 	static const char *const shown[] = {
 		[CREDENTIAL_PASSWORD] = "passwords", [CREDENTIAL_PROOF] = "proofs",
 		[CREDENTIAL_TOKEN] = "tokens", [CREDENTIAL_CERTIFICATE] = "certificates",
 	};
 	const struct auth_source *source = sources[auth->source];
-	enum mechanism mechanism = mechanism_find(slice_of(auth->mechanisms.items[i]));
+	const struct mechanism_facts *facts = &mechanism_facts[mechanism];
+
+	if ((source->mechanisms(auth) & mechanisms_of_kind(facts->kind)) == 0)
+		conf_error_at_value(problems, &auth->conf, "mechanisms", i,
+		    "%s cannot be offered: source %s judges no %s", facts->name, source->name,
+		    shown[facts->kind]);
+	else
+		conf_error_at_value(problems, &auth->conf, "mechanisms", i,
+		    "%s cannot be offered: source %s does not know it", facts->name, source->name);
+}
+
+/* Reads word `i`: a mechanism that the source could judge. */
+static void
+take_mechanism(struct conf_problems *problems, struct auth *auth, size_t i)
+{
+	enum mechanism mechanism = mechanism_find_any(slice_of(auth->mechanisms.items[i]));
 
 	if (mechanism == MECHANISM_NONE) {
 		refuse_mechanism(problems, auth, i);
 		return;
 	}
-	if ((source->mechanisms(auth) & MECHANISM_BIT(mechanism)) == 0)
-		conf_error_at_value(problems, &auth->conf, "mechanisms", i,
-		    "%s cannot be offered: source %s judges no %s", mechanism_facts[mechanism].name,
-		    source->name, shown[mechanism_facts[mechanism].kind]);
+	if ((sources[auth->source]->mechanisms(auth) & MECHANISM_BIT(mechanism)) == 0)
+		refuse_unjudged(problems, auth, i, mechanism);
 	auth->offered |= MECHANISM_BIT(mechanism);
 }
 
@@ -180,7 +194,8 @@ auth_mechanisms(const struct conf_list *chain)
 	for (size_t i = 0; i < chain->count; i++) {
 		const struct auth *auth = chain->items[i];
 		const struct auth_source *source = sources[auth->source];
-		unsigned own = auth->offered != 0 ? auth->offered : source->mechanisms(auth);
+		unsigned own = auth->offered != 0 ? auth->offered :
+		    source->mechanisms(auth) & mechanisms_of_sasl();
 
 		/* its proofs are no one else's to judge */
 		if (source->leads_exchanges && chain->count > 1)
@@ -210,6 +225,15 @@ is_in_domains(const struct auth *auth, const char *user)
 		if (slice_equals_nocase(domain, auth->domains.items[i]))
 			return true;
 	return auth->domains.count == 0;
+}
+
+/* A login without a name is one that the source leads: it hears the name. */
+static bool
+is_for(const struct auth *auth, const struct auth_request *request)
+{
+	bool is_nameless = !request->is_lookup && slice_of(request->user).len == 0;
+
+	return is_nameless || is_in_domains(auth, request->user);
 }
 
 /* Every source that was asked has said that it does not know the user. */
@@ -243,7 +267,7 @@ ask_next(struct auth_request *request)
 		const struct auth *auth = request->chain->items[request->next++];
 		const struct auth_source *source = sources[auth->source];
 
-		if (!is_in_domains(auth, request->user))
+		if (!is_for(auth, request))
 			continue;
 		request->asked = auth;
 		if (!request->is_lookup) {
@@ -314,7 +338,7 @@ auth_refuse(struct auth_request *request, const struct auth_answer *answer)
 	bool is_last = true;
 
 	for (size_t i = request->next; i < request->chain->count; i++)
-		is_last = is_last && !is_in_domains(request->chain->items[i], request->user);
+		is_last = is_last && !is_for(request->chain->items[i], request);
 	if (is_last)
 		auth_answer(request, answer);
 	else
@@ -325,6 +349,12 @@ void
 auth_respond(struct auth_request *request)
 {
 	request->respond(request);
+}
+
+bool
+auth_vouches_for(const struct auth_request *request, const char *user)
+{
+	return request->asked == NULL || is_in_domains(request->asked, user);
 }
 
 void

@@ -105,6 +105,8 @@ void auth_start(struct auth_request *request);
 void auth_lookup_start(struct auth_request *request);
 /* credentials->response answers the AUTH_CHALLENGE that came last. */
 void auth_respond(struct auth_request *request);
+/* Behind a verdict on a login without a name: is this user of the domains of the source that gave it? */
+bool auth_vouches_for(const struct auth_request *request, const char *user);
 void auth_cancel(struct auth_request *request);		/* no verdict will come; fine when none is awaited */
 
 /*

@@ -3,7 +3,7 @@
  * auth_file.c: the source that has a user file.  Cheap passwords are checked
  * at once, slow ones on the hashing threads; for a user it does not know one
  * of the file's own passwords is checked, so that the time tells nothing.
- * Proofs are judged by what the file keeps: CRAM-MD5 (RFC 2195), SCRAM (RFC 7677).
+ * Proofs are judged by what the file keeps: CRAM-MD5 (RFC 2195), SCRAM (RFC 7677), APOP (RFC 1939).
  */
 #include <assert.h>
 #include <string.h>
@@ -102,8 +102,7 @@ refresh_file(const struct auth *auth, bool *changed, struct conf_problems *probl
 static unsigned
 mechanisms_of_file(const struct auth *auth)
 {
-	unsigned proofs = auth->resource != NULL ? user_file_proofs(auth->resource) :
-	    mechanisms_of_kind(CREDENTIAL_PROOF);
+	unsigned proofs = auth->resource != NULL ? user_file_proofs(auth->resource) : mechanisms_provable();
 
 	return proofs | mechanisms_of_kind(CREDENTIAL_PASSWORD) | mechanisms_of_kind(CREDENTIAL_CERTIFICATE);
 }
@@ -255,33 +254,31 @@ begin_certificate(struct check *check, const struct auth *auth)
 }
 
 static bool
-can_be_cram_md5(const struct check *check, const struct auth_fields *fields)
+can_be_proof(const struct check *check, const struct auth_fields *fields)
 {
 	(void)fields;
-	return (password_proofs(&check->password) & MECHANISM_BIT(MECHANISM_CRAM_MD5)) != 0;
+	return (password_proofs(&check->password) &
+		   MECHANISM_BIT(check->request->credentials->mechanism)) != 0;
 }
 
+/* CRAM-MD5 and APOP: a digest of the challenge and the password, in hexadecimal. */
 static void
-begin_cram_md5(struct check *check, const struct auth *auth)
+begin_digest(struct check *check, const struct auth *auth)
 {
-	struct slice challenge = buf_slice(&check->request->credentials->challenge);
+	const struct credentials *credentials = check->request->credentials;
+	struct slice challenge = buf_slice(&credentials->challenge);
 	uint8_t wanted[DIGEST_SIZE_MAX];
 	struct buf digest = { 0 };
+	bool has_digest = credentials->mechanism == MECHANISM_APOP ?
+	    password_apop(&check->password, challenge, wanted) :
+	    password_cram_md5(&check->password, challenge, wanted);
 
 	(void)auth;
-	check->matches = password_cram_md5(&check->password, challenge, wanted) &&
-	    password_decode_hex(buf_slice(&check->given), &digest) &&
+	check->matches = has_digest && password_decode_hex(buf_slice(&check->given), &digest) &&
 	    buf_len(&digest) == digest_size(DIGEST_MD5) &&
 	    secret_equals(buf_data(&digest), wanted, buf_len(&digest));
 	buf_wipe(&digest);
 	conclude(check);
-}
-
-static bool
-can_be_scram(const struct check *check, const struct auth_fields *fields)
-{
-	(void)fields;
-	return (password_proofs(&check->password) & MECHANISM_BIT(MECHANISM_SCRAM_SHA_256)) != 0;
 }
 
 static void
@@ -405,15 +402,17 @@ begin_scram(struct check *check, const struct auth *auth)
 }
 
 static const struct method by_password = { can_be_password, begin_password, user_table_typical };
+static const struct method by_digest = { can_be_proof, begin_digest, NULL };
 static const struct method by_certificate = { can_be_certificate, begin_certificate, NULL };
 
 static const struct method *const methods[MECHANISM_COUNT] = {
 	[MECHANISM_NONE] = &by_password,
 	[MECHANISM_PLAIN] = &by_password,
 	[MECHANISM_LOGIN] = &by_password,
-	[MECHANISM_CRAM_MD5] = &(const struct method){ can_be_cram_md5, begin_cram_md5, NULL },
+	[MECHANISM_CRAM_MD5] = &by_digest,
 	[MECHANISM_SCRAM_SHA_256] =
-	    &(const struct method){ can_be_scram, begin_scram, user_table_typical_scram },
+	    &(const struct method){ can_be_proof, begin_scram, user_table_typical_scram },
+	[MECHANISM_APOP] = &by_digest,
 	[MECHANISM_EXTERNAL] = &by_certificate,
 };
 

@@ -256,7 +256,7 @@ unsigned
 password_proofs(const struct password *password)
 {
 	if (password_is_clear_text(password))
-		return mechanisms_of_kind(CREDENTIAL_PROOF);
+		return mechanisms_provable();
 	if (is_cram_md5(password))
 		return MECHANISM_BIT(MECHANISM_CRAM_MD5);
 	return is_scram_sha_256(password) ? MECHANISM_BIT(MECHANISM_SCRAM_SHA_256) : 0;
@@ -278,6 +278,17 @@ password_scram_secret(const struct password *password, struct scram_secret *secr
 	ok = is_scram_sha_256(password) && decode(password, &hash) &&
 	    scram_secret_read(secret, buf_slice(&hash));
 	buf_wipe(&hash);
+	return ok;
+}
+
+bool
+password_apop(const struct password *password, struct slice timestamp, uint8_t digest[DIGEST_SIZE_MAX])
+{
+	struct buf kept = { 0 };
+	bool ok = password_clear_text(password, &kept) &&
+	    digest_both(DIGEST_MD5, timestamp, buf_slice(&kept), digest);
+
+	buf_wipe(&kept);
 	return ok;
 }
 

@@ -40,6 +40,9 @@ bool password_clear_text(const struct password *password, struct buf *out);
 /* What CRAM-MD5 answers to the challenge; false: not enough is kept. */
 bool password_cram_md5(const struct password *password, struct slice challenge,
     uint8_t digest[DIGEST_SIZE_MAX]);
+/* What APOP answers to the greeting's timestamp; likewise. */
+bool password_apop(const struct password *password, struct slice timestamp,
+    uint8_t digest[DIGEST_SIZE_MAX]);
 /* What is kept for SCRAM-SHA-256; false: something else is.  Wipe it in either case. */
 bool password_scram_secret(const struct password *password, struct scram_secret *secret);
 

@@ -252,7 +252,7 @@ user_table_read(const char *path, struct buf *text, struct buf *complaints)
 	struct user_table *table = xcalloc(1, sizeof(*table));
 	struct reader reader = {
 		.path = path, .table = table, .complaints = complaints,
-		.proofs = mechanisms_of_kind(CREDENTIAL_PROOF),
+		.proofs = mechanisms_provable(),
 	};
 
 	atomic_init(&table->references, 1);

@@ -26,6 +26,7 @@ void
 credentials_wipe(struct credentials *credentials)
 {
 	credentials->mechanism = MECHANISM_NONE;
+	credentials->has_initial = false;
 	buf_wipe(&credentials->user);
 	buf_wipe(&credentials->authzid);
 	buf_wipe(&credentials->password);

@@ -17,8 +17,9 @@ struct credentials {
 	struct buf user;	/* authentication identity, as the client wrote it */
 	struct buf authzid;	/* authorization identity; empty where none was given */
 	struct buf password;	/* or the token */
-	struct buf challenge;	/* of a proof: that of the mechanism's own making */
+	struct buf challenge;	/* of a proof: that of our own making, if the client has answered one */
 	struct buf response;	/* of a proof: the client's last message */
+	bool has_initial;	/* where others lead: its first response came at once, if an empty one */
 };
 
 static inline enum credential_kind

@@ -58,6 +58,7 @@ void
 dialogue_wipe(struct dialogue *d)
 {
 	forget(d);
+	buf_clear(&d->timestamp);
 	buf_clear(&d->out);
 }
 
@@ -112,7 +113,7 @@ unsigned
 dialogue_mechanisms(const struct dialogue *d)
 {
 	bool has_certificate = d->identity != NULL && d->identity->certificate_user != NULL;
-	unsigned mechanisms = d->secrets_allowed ? d->mechanisms : 0;
+	unsigned mechanisms = d->secrets_allowed ? d->mechanisms & mechanisms_of_sasl() : 0;
 
 	return has_certificate ? mechanisms : mechanisms & ~mechanisms_of_kind(CREDENTIAL_CERTIFICATE);
 }
@@ -481,7 +482,7 @@ command_authenticate(struct dialogue *d, struct slice name, const struct slice *
 
 	/* a name that was said before is gone with the credentials */
 	d->phase = d->phase_again;
-	d->sasl.hostname = d->hostname;
+	d->sasl = (struct sasl){ .hostname = d->hostname, .is_led = d->is_led };
 	if (initial == NULL) {
 		result = sasl_start(&d->sasl, mechanism, NULL, &d->credentials, &challenge);
 		return end_round(d, result, &challenge);
@@ -505,9 +506,9 @@ command_auth(struct dialogue *d, struct slice args)
 }
 
 enum step
-command_login(struct dialogue *d)
+command_login(struct dialogue *d, enum mechanism mechanism)
 {
-	d->credentials.mechanism = MECHANISM_NONE;
+	d->credentials.mechanism = mechanism;
 	return begin_login(d);
 }
 
@@ -533,7 +534,7 @@ command_password(struct dialogue *d, struct slice args)
 	if (!credential_is_valid(args))
 		return command_refuse(d, REPLY_SYNTAX);
 	buf_append_slice(&d->credentials.password, args);
-	return command_login(d);
+	return command_login(d, MECHANISM_NONE);
 }
 
 /* The client has answered to the error of its token, whatever it said. */

@@ -16,7 +16,7 @@ void dialogue_greet(struct dialogue *d);		/* the greeting, into d->out */
 void dialogue_begin_again(struct dialogue *d);
 /* After the handshake: forgets phase, HELO, SASL, credentials, framing; error counts are the session's. */
 void dialogue_tls_started(struct dialogue *d);
-/* What may be logged in with now; 0 before TLS. */
+/* What may be logged in with now, by SASL; 0 before TLS. */
 unsigned dialogue_mechanisms(const struct dialogue *d);
 bool dialogue_takes_passwords(const struct dialogue *d);	/* is one of them by password? */
 /* After STEP_LOGIN or STEP_RESPONSE: who judges the login wants to hear more; STEP_RESPONSE follows. */
@@ -47,8 +47,8 @@ enum step command_auth(struct dialogue *d, struct slice args);		/* "PLAIN", "PLA
 enum step command_user(struct dialogue *d, struct slice args);		/* goes to PHASE_USER */
 enum step command_password(struct dialogue *d, struct slice args);	/* all of it, with any blanks */
 
-/* For verbs: user and password of a plain login are in the credentials. */
-enum step command_login(struct dialogue *d);
+/* For verbs that log in by themselves: all that the mechanism wants is in the credentials. */
+enum step command_login(struct dialogue *d, enum mechanism mechanism);
 
 /* For verbs: words to the client, and the step given here. */
 enum step command_say(struct dialogue *d, const char *words, enum step step);

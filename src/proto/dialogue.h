@@ -104,6 +104,7 @@ struct dialogue {
 	const char *hostname;		/* ours, in greetings */
 	struct slice offer;		/* what may be said of the servers (capability.h); session's */
 	unsigned mechanisms;		/* that are offered where secrets are allowed: bits of mechanism.h */
+	bool is_led;			/* who judges logins leads exchanges for proofs (sasl.h) */
 	bool tls_offered;		/* STARTTLS may be asked for now */
 	bool secrets_allowed;		/* TLS runs, or it may do without: plaintext logins are allowed */
 	bool has_told;			/* a trusted peer, of its client: these are its own addresses */
@@ -116,6 +117,7 @@ struct dialogue {
 	struct frame frame;
 	struct sasl sasl;
 	char tag[64];			/* tagged protocols: of the command at hand, "" for none */
+	struct buf timestamp;		/* that the greeting had for APOP; empty: it is not offered */
 	struct buf scratch;		/* a protocol's own pre-login memory; wiped */
 	struct credentials credentials;
 	struct buf token_error;		/* JSON: why a server refused the token at hand; empty: not said */

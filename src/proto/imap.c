@@ -52,7 +52,7 @@ run_login(struct dialogue *d, struct slice args)
 		credentials_wipe(c);
 		return command_refuse(d, REPLY_AUTH_FAILED);
 	}
-	return command_login(d);
+	return command_login(d, MECHANISM_NONE);
 }
 
 static enum step

@@ -44,6 +44,7 @@ struct proto {
 	bool is_tagged;				/* replies repeat the command's tag */
 	bool trims_lines;			/* blanks at a command's end do not count */
 	bool is_bound;				/* one user belongs on one server: balance user by default */
+	unsigned own_mechanisms;		/* that are none of SASL's: bits of mechanism.h */
 	unsigned logins, forwards;		/* what pools may say: PROTO_WAY(LOGIN_…) | … */
 	const char *forward_none_warning;	/* what must be heeded where servers see no client; or NULL */
 	const struct proto_default *listener_defaults;	/* PROTO_DEFAULTS */

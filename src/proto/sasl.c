@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * sasl.c: the mechanisms, one row each.  A mechanism's step sees the client's
- * decoded response of each round, or NULL before the first where none came.
+ * sasl.c: the mechanisms, one row each but for those that others lead.  A
+ * mechanism's step sees the client's decoded response of each round, or NULL
+ * before the first where none came.
  */
 #include "proto/sasl.h"
 
@@ -10,6 +11,8 @@
 
 #include "base/random.h"
 #include "proto/sasl_token.h"
+
+enum { MESSAGE_MAX = SASL_LINE_MAX / 4 * 3 };	/* octets of what a line has in base64 */
 
 static enum sasl_result
 run_plain(struct sasl *sasl, const struct slice *response, struct credentials *credentials,
@@ -168,6 +171,22 @@ run_external(struct sasl *sasl, const struct slice *response, struct credentials
 	return SASL_DONE;
 }
 
+/* Whoever leads the exchange knows what it means, and who the user is. */
+static enum sasl_result
+run_led(struct sasl *sasl, const struct slice *response, struct credentials *credentials)
+{
+	bool is_first = sasl->round++ == 0;
+
+	if (response != NULL && response->len > MESSAGE_MAX)
+		return SASL_MALFORMED;
+	if (is_first)
+		credentials->has_initial = response != NULL;
+	buf_wipe(&credentials->response);
+	if (response != NULL)
+		buf_append_slice(&credentials->response, *response);
+	return is_first ? SASL_ASK : SASL_RESPONSE;
+}
+
 static enum sasl_result (*const runs[MECHANISM_COUNT])(struct sasl *sasl, const struct slice *response,
     struct credentials *credentials, struct buf *challenge) = {
 	[MECHANISM_PLAIN]         = run_plain,
@@ -179,10 +198,26 @@ static enum sasl_result (*const runs[MECHANISM_COUNT])(struct sasl *sasl, const 
 	[MECHANISM_EXTERNAL]      = run_external,
 };
 
+static bool
+is_led(const struct sasl *sasl)
+{
+	return sasl->is_led && mechanism_facts[sasl->mechanism].kind == CREDENTIAL_PROOF;
+}
+
+static enum sasl_result
+run(struct sasl *sasl, const struct slice *response, struct credentials *credentials, struct buf *challenge)
+{
+	if (is_led(sasl))
+		return run_led(sasl, response, credentials);
+	if (runs[sasl->mechanism] == NULL)
+		return SASL_UNKNOWN;
+	return runs[sasl->mechanism](sasl, response, credentials, challenge);
+}
+
 static enum sasl_result
 step(struct sasl *sasl, const struct slice *response, struct credentials *credentials, struct buf *challenge)
 {
-	enum sasl_result result = runs[sasl->mechanism](sasl, response, credentials, challenge);
+	enum sasl_result result = run(sasl, response, credentials, challenge);
 	bool goes_on = result == SASL_CHALLENGE || result == SASL_ASK || result == SASL_RESPONSE;
 
 	if (result == SASL_DONE || result == SASL_ASK)
@@ -201,8 +236,6 @@ sasl_start(struct sasl *sasl, enum mechanism mechanism, const struct slice *init
 	credentials_wipe(credentials);
 	sasl->round = 0;
 	sasl->mechanism = mechanism;
-	if (mechanism == MECHANISM_NONE)
-		return SASL_UNKNOWN;
 	return step(sasl, initial, credentials, challenge);
 }
 

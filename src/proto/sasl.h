@@ -15,19 +15,22 @@ enum { SASL_LINE_MAX = 12288 };	/* octets of a line with a response, in base64: 
 struct sasl {				/* zero: no exchange under way */
 	enum mechanism mechanism;
 	int round;
-	const char *hostname;		/* ours, in challenges; set before sasl_start */
+	/* Set before sasl_start: */
+	const char *hostname;		/* ours, in challenges */
+	bool is_led;			/* proofs are for others to read: the client's messages go to them */
 };
 
 enum sasl_result {
 	SASL_CHALLENGE,			/* `challenge` (raw, to be base64 encoded) goes to the client */
 	SASL_DONE,			/* the credentials are complete */
-	SASL_ASK,			/* so are they, but who judges them has more challenges */
+	/* So are they, but who judges them has more challenges; led: all there is lies in ->response. */
+	SASL_ASK,
 	SASL_RESPONSE,			/* credentials->response answers such a challenge */
 	SASL_MALFORMED,			/* not what the mechanism wants, or too long; the exchange is over */
 	SASL_UNKNOWN			/* no such mechanism */
 };
 
-/* `initial` NULL: no initial response; an empty one was "=". Decoded already. */
+/* `initial` NULL: no initial response; an empty one was "=".  Decoded already. */
 enum sasl_result sasl_start(struct sasl *sasl, enum mechanism mechanism, const struct slice *initial,
     struct credentials *credentials, struct buf *challenge);
 enum sasl_result sasl_step(struct sasl *sasl, struct slice response, struct credentials *credentials,

@@ -58,6 +58,7 @@ begin_dialogue(struct session *s)
 	s->login->offer = offer_get(s->worker, settings);
 	d->offer = offer_list(s->login->offer);
 	d->mechanisms = offer_mechanisms(s->login->offer) & auth_mechanisms(&settings->auth);
+	d->is_led = auth_leads_exchanges(&settings->auth);
 	d->tls_offered = !stream_has_tls(&s->front) && settings->starttls != STARTTLS_OFF;
 	/* by its own address, or that of a PROXY header; what it tells of its client comes later */
 	d->is_trusted = listener_trusts(settings, &s->identity.client);

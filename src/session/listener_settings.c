@@ -393,14 +393,15 @@ check_capabilities(struct conf_problems *problems, const struct listener_setting
 static void
 check_offer(struct conf_problems *problems, const struct listener_settings *l)
 {
-	unsigned all = auth_mechanisms(&l->auth), left = all;
+	unsigned all = auth_mechanisms(&l->auth) & (mechanisms_of_sasl() | l->proto->own_mechanisms);
+	unsigned left = all;
 
 	for (size_t i = 0; i <= l->route.count; i++)
 		if (listener_pool(l, i) != NULL)
 			left &= plan_mechanisms(listener_pool(l, i), ~0U);
 	if (l->auth.count > 0 && left == 0)
 		conf_error_at(problems, &l->conf, "auth", "nobody could log in at listener %s: %s",
-		    l->conf.title, all == 0 ? "its `auth` have no mechanism in common" :
+		    l->conf.title, all == 0 ? "its `auth` have no mechanism in common that its protocol has" :
 		    "with `login password` a server can be shown none of its `mechanisms`");
 }
 

@@ -295,16 +295,45 @@ place(struct session *s, const struct auth_answer *answer)
 		session_wake_at(s, now + answer->delay_ms + s->settings->login_timeout.ms);
 }
 
+/*
+ * Whoever leads an exchange hears who the client is, and here it is known only from the answer.  Why that
+ * is not good enough, or NULL.
+ */
+static const char *
+learn_user(struct session *s, const struct auth_answer *answer)
+{
+	struct login *login = s->login;
+
+	if (*login->user != '\0' || answer->verdict == AUTH_CHALLENGE)
+		return NULL;
+	if (answer->user != NULL) {
+		secret_free(&login->user);
+		login->user = users_canonical(s->snapshot->users, slice_of(answer->user));
+		login->auth.user = login->user;
+	}
+	if (answer->verdict != AUTH_OK || auth_vouches_for(&login->auth, login->user))
+		return NULL;
+	return "no domain of the auth source is the user's";
+}
+
 static void
 on_verdict(struct auth_request *request, const struct auth_answer *answer)
 {
 	struct session *s = loop_owner(request, struct login, auth)->session;
 	const char *why = answer->reason != NULL ? answer->reason : answer->why;
+	const char *wrong_user = learn_user(s, answer);
 
 	switch (answer->verdict) {
 	case AUTH_OK:
 	case AUTH_BY_SERVER:
-		place(s, answer);
+		if (*s->login->user == '\0') {
+			fail(s, FAILURE_UNDECIDED, "the auth source has not said who the user is", NULL);
+		} else if (wrong_user != NULL) {
+			reply_write(&s->login->dialogue, REPLY_AUTH_FAILED);
+			fail(s, FAILURE_REFUSED, wrong_user, NULL);
+		} else {
+			place(s, answer);
+		}
 		break;
 	case AUTH_REFUSED:
 		reply_write_reason(&s->login->dialogue, answer->reason);

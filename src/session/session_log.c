@@ -93,7 +93,7 @@ user_text(const struct session *s, char *out, size_t size)
 {
 	if (s->identity.user != NULL)
 		return s->identity.user;
-	if (s->login == NULL || s->login->user == NULL)
+	if (s->login == NULL || s->login->user == NULL || *s->login->user == '\0')
 		return NULL;
 	if (s->snapshot->hash_unknown_users)
 		return hash_name(s, s->login->user, out, size);

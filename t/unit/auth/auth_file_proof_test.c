@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* auth_file_proof_test.c: proofs and certificates before a user file: CRAM-MD5, SCRAM-SHA-256, EXTERNAL. */
+/* auth_file_proof_test.c: proofs and certificates before a user file: CRAM-MD5, APOP, SCRAM, EXTERNAL. */
 #include "user_file_rig.h"
 
 #include "base/base64.h"
@@ -50,6 +50,47 @@ digests_are_judged_by_the_password(void **state)
 		proof_begin(&question, rig, rows[i].user, MECHANISM_CRAM_MD5);
 		buf_append_text(&question.credentials.authzid, rows[i].authzid);
 		buf_append_text(&question.credentials.challenge, challenge);
+		buf_append_text(&question.credentials.response, rows[i].digest);
+		auth_start(&question.request);
+		assert_int_equal(question.answers, 1);
+		if (question_end(&question) != rows[i].verdict)
+			fail_msg("row %zu: %d", i, (int)question.verdict);
+	}
+}
+
+/* The exchange of RFC 1939. */
+static void
+apop_is_judged_by_passwords_in_the_clear(void **state)
+{
+	static const char timestamp[] = "<1896.697170952@dbc.mtview.ca.us>";
+	static const char right[] = "c4c9334bac560ecc979e58001b3e22fb";
+	static const struct {
+		const char *user, *timestamp, *digest;
+		enum auth_verdict verdict;
+	} rows[] = {
+		{ "mrose", timestamp, right, AUTH_OK },
+		{ "mrose", timestamp, "C4C9334BAC560ECC979E58001B3E22FB", AUTH_OK },
+		{ "mrose", timestamp, "c4c9334bac560ecc979e58001b3e22fc", AUTH_REFUSED },
+		{ "mrose", "<1896.697170953@dbc.mtview.ca.us>", right, AUTH_REFUSED },
+		{ "mrose", timestamp, "", AUTH_REFUSED },
+		{ "mrose", timestamp, "tanstaaf", AUTH_REFUSED },
+		{ "kept", timestamp, right, AUTH_REFUSED },
+		{ "other", timestamp, right, AUTH_REFUSED },
+		{ "nobody", timestamp, right, AUTH_REFUSED },
+		{ "eve", timestamp, right, AUTH_REFUSED },
+	};
+	struct rig *rig = *state;
+
+	write_users(rig, "a",
+	    "kept:{CRAM-MD5}d06d4e1b26fccaa4b0b61801132340a354b21152711fb604ca"
+	    "3e035e7015116b\nmrose:{PLAIN}tanstaaf\nother:{CLEAR}x\neve:!\n");
+	rig_configure(rig, "auth a { source file; path @/a; mechanisms APOP }");
+	assert_int_equal(auth_mechanisms(&rig->auths), MECHANISM_BIT(MECHANISM_APOP));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct question question;
+
+		proof_begin(&question, rig, rows[i].user, MECHANISM_APOP);
+		buf_append_text(&question.credentials.challenge, rows[i].timestamp);
 		buf_append_text(&question.credentials.response, rows[i].digest);
 		auth_start(&question.request);
 		assert_int_equal(question.answers, 1);
@@ -401,6 +442,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(digests_are_judged_by_the_password),
+		RIG_TEST(apop_is_judged_by_passwords_in_the_clear),
 		RIG_TEST(scram_is_judged_by_what_is_kept),
 		RIG_TEST(scram_wants_its_messages),
 		RIG_TEST(strangers_are_challenged_as_users_are),

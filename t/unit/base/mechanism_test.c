@@ -18,7 +18,9 @@ found_by_name(void **state)
 		const struct mechanism_facts *facts = &mechanism_facts[i];
 
 		assert_true(strlen(facts->name) <= MECHANISM_NAME_MAX);
-		assert_int_equal(mechanism_find(slice_of(facts->name)), i);
+		assert_int_equal(mechanism_find_any(slice_of(facts->name)), i);
+		assert_int_equal(mechanism_find(slice_of(facts->name)),
+		    (mechanisms_of_sasl() & MECHANISM_BIT(i)) != 0 ? i : MECHANISM_NONE);
 		assert_true((mechanisms_of_kind(facts->kind) & MECHANISM_BIT(i)) != 0);
 	}
 	assert_int_equal(mechanism_find(slice_of("scram-sha-256")), MECHANISM_SCRAM_SHA_256);
@@ -33,6 +35,10 @@ kinds(void **state)
 	assert_int_equal(mechanisms_of_kind(CREDENTIAL_PASSWORD),
 	    MECHANISM_BIT(MECHANISM_PLAIN) | MECHANISM_BIT(MECHANISM_LOGIN));
 	assert_int_equal(mechanisms_of_kind(CREDENTIAL_CERTIFICATE), MECHANISM_BIT(MECHANISM_EXTERNAL));
+	assert_int_equal(mechanisms_provable(), MECHANISM_BIT(MECHANISM_CRAM_MD5) |
+	    MECHANISM_BIT(MECHANISM_SCRAM_SHA_256) | MECHANISM_BIT(MECHANISM_APOP));
+	assert_int_equal(mechanism_find(slice_of("APOP")), MECHANISM_NONE);
+	assert_int_equal(mechanisms_of_sasl() & MECHANISM_BIT(MECHANISM_APOP), 0);
 }
 
 static void

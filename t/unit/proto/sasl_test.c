@@ -223,6 +223,79 @@ scram_and_external(void **state)
 	expect("bob", "", "");
 }
 
+/* What others lead goes to them as it came: they know what it means. */
+static void
+led(void **state)
+{
+	static const struct slice nothing = BYTES(""), any = BYTES("\0any\r\nthing\xff");
+	static const char *const names[] = { "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "DIGEST-MD5", "NTLM",
+		"GSSAPI", "GSS-SPNEGO", "OTP", "ANONYMOUS" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		sasl = (struct sasl){ .is_led = true };
+		assert_int_equal(start(names[i], NULL), SASL_ASK);
+		assert_int_equal(credentials.mechanism, mechanism_find(slice_of(names[i])));
+		assert_false(credentials.has_initial);
+		assert_int_equal(buf_len(&credentials.response) + buf_len(&challenge), 0);
+		assert_int_equal(start(names[i], &nothing), SASL_ASK);
+		assert_true(credentials.has_initial);
+		assert_int_equal(buf_len(&credentials.response), 0);
+		assert_int_equal(start(names[i], &any), SASL_ASK);
+		assert_int_equal(buf_len(&credentials.response), any.len);
+		assert_memory_equal(buf_data(&credentials.response), any.data, any.len);
+		expect("", "", "");
+		for (int round = 0; round < 3; round++) {
+			assert_int_equal(step(slice_of("more")), SASL_RESPONSE);
+			assert_true(slice_equals(buf_slice(&credentials.response), "more"));
+			assert_int_equal(step(nothing), SASL_RESPONSE);
+			assert_int_equal(buf_len(&credentials.response), 0);
+		}
+		assert_true(credentials.has_initial);
+	}
+}
+
+/* Servers want passwords and tokens, and nobody leads where nobody said so. */
+static void
+what_is_not_led(void **state)
+{
+	static const struct slice good = BYTES("\0alice\0wonder");
+	static const char *const names[] = { "SCRAM-SHA-1", "DIGEST-MD5", "NTLM", "GSSAPI", "GSS-SPNEGO",
+		"OTP", "ANONYMOUS", "APOP" };
+
+	(void)state;
+	sasl = (struct sasl){ .is_led = true };
+	assert_int_equal(start("PLAIN", &good), SASL_DONE);
+	expect("", "alice", "wonder");
+	assert_int_equal(sasl.mechanism, MECHANISM_NONE);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		sasl = (struct sasl){ 0 };
+		assert_int_equal(start(names[i], &good), SASL_UNKNOWN);
+		assert_int_equal(sasl.mechanism, MECHANISM_NONE);
+		expect("", "", "");
+	}
+}
+
+static void
+long_messages_are_not_passed_on(void **state)
+{
+	enum { MOST = SASL_LINE_MAX / 4 * 3 };
+	static char message[MOST + 1];
+	const struct slice most = slice_make(message, MOST), more = slice_make(message, MOST + 1);
+
+	(void)state;
+	sasl = (struct sasl){ .is_led = true };
+	assert_int_equal(start("GSSAPI", &most), SASL_ASK);
+	assert_int_equal(step(most), SASL_RESPONSE);
+	assert_int_equal(buf_len(&credentials.response), MOST);
+	assert_int_equal(step(more), SASL_MALFORMED);
+	assert_int_equal(buf_len(&credentials.response), 0);
+	assert_int_equal(sasl.mechanism, MECHANISM_NONE);
+	sasl = (struct sasl){ .is_led = true };
+	assert_int_equal(start("GSSAPI", &more), SASL_MALFORMED);
+	assert_int_equal(sasl.mechanism, MECHANISM_NONE);
+}
+
 static void
 lengths(void **state)
 {
@@ -272,6 +345,9 @@ main(void)
 		cmocka_unit_test_teardown(tokens_malformed, clear),
 		cmocka_unit_test_teardown(cram_md5, clear),
 		cmocka_unit_test_teardown(scram_and_external, clear),
+		cmocka_unit_test_teardown(led, clear),
+		cmocka_unit_test_teardown(what_is_not_led, clear),
+		cmocka_unit_test_teardown(long_messages_are_not_passed_on, clear),
 		cmocka_unit_test_teardown(lengths, clear),
 		cmocka_unit_test_teardown(list, clear),
 	};
