@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * pop3.c: POP3 as clients speak it before the login (RFC 1939, CAPA RFC 2449,
- * STLS RFC 2595, AUTH RFC 5034, UTF8 RFC 6856), and POP3's row.  After the
+ * pop3.c: POP3 as clients speak it before the login (RFC 1939 with APOP, CAPA
+ * RFC 2449, STLS RFC 2595, AUTH RFC 5034, UTF8 RFC 6856), and POP3's row.  After the
  * login the relay does not look at the bytes.
  */
 #include "proto/pop3.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "proto/capability.h"
 #include "proto/command.h"
 #include "proto/reply.h"
 #include "proto/xclient.h"
 
-enum { COMMAND_MAX = CREDENTIAL_MAX + sizeof("PASS \r\n") };	/* RFC 2449's 255 are too few for passwords */
+enum {
+	DIGEST_MAX = 32,		/* octets of APOP's, in hexadecimal */
+	COMMAND_MAX = CREDENTIAL_MAX + sizeof("PASS \r\n"),	/* RFC 2449's 255 are too few for passwords */
+	APOP_MAX = COMMAND_MAX + 1 + DIGEST_MAX
+};
 
 static void
 write_capabilities(const struct dialogue *d, struct buf *out)
@@ -44,6 +49,40 @@ run_auth(struct dialogue *d, struct slice args)
 	return slice_trim(args).len == 0 ? list_mechanisms(d) : command_auth(d, args);
 }
 
+static bool
+is_digest(struct slice text)
+{
+	static const char digits[] = "0123456789abcdefABCDEF";
+
+	for (size_t i = 0; i < text.len; i++)
+		if (memchr(digits, text.data[i], sizeof(digits) - 1) == NULL)
+			return false;
+	return text.len == DIGEST_MAX;
+}
+
+/* "name digest", where blanks may be in the name as in USER's. */
+static enum step
+run_apop(struct dialogue *d, struct slice args)
+{
+	struct slice rest = slice_trim(args), name;
+	const char *blank = rest.len > 0 ? memrchr(rest.data, ' ', rest.len) : NULL;
+
+	credentials_wipe(&d->credentials);
+	d->phase = d->phase_again;
+	if (buf_len(&d->timestamp) == 0)
+		return command_refuse(d, REPLY_UNKNOWN);
+	if (blank == NULL)
+		return command_refuse(d, REPLY_SYNTAX);
+	name = slice_trim(slice_make(rest.data, (size_t)(blank - rest.data)));
+	rest = slice_from(rest, (size_t)(blank - rest.data) + 1);
+	if (name.len == 0 || !credential_is_valid(name) || !is_digest(rest))
+		return command_refuse(d, REPLY_SYNTAX);
+	buf_append_slice(&d->credentials.user, name);
+	buf_append_slice(&d->credentials.challenge, buf_slice(&d->timestamp));
+	buf_append_slice(&d->credentials.response, rest);
+	return command_login(d, MECHANISM_APOP);
+}
+
 static const struct verb verbs[] = {
 	/* name      legal in    flags                what it does, says, and how long it may be */
 	{ "CAPA",    PHASE_ANY,  VERB_NO_ARG,         .says = "+OK Capabilities follow.\r\n%c.\r\n" },
@@ -51,6 +90,7 @@ static const struct verb verbs[] = {
 	{ "USER",    PHASE_ANY,  VERB_TAKES_PASSWORD, .run = command_user,
 	    .says = "+OK Send the password.\r\n" },
 	{ "PASS",    PHASE_USER, VERB_TAKES_PASSWORD, .run = command_password },
+	{ "APOP",    PHASE_ANY,  VERB_LOGS_IN,        .run = run_apop, .max_line = APOP_MAX },
 	{ "AUTH",    PHASE_ANY,  VERB_NEEDS_TLS,      .run = run_auth, .max_line = SASL_LINE_MAX },
 	{ "UTF8",    PHASE_ANY,  VERB_NO_ARG,         .capability = "UTF8", .wish = POP3_WISH_UTF8,
 	    .says = "+OK UTF-8 it is.\r\n" },
@@ -64,7 +104,7 @@ static const struct verb verbs[] = {
 /* Codes of RFC 3206; [AUTH] is any refusal that concerns the user, [SYS/TEMP] is worth another try. */
 static const char *const replies[] = {
 	[REPLY_NONE]            = NULL,
-	[REPLY_GREETING]        = "+OK %x%h ready.\r\n",
+	[REPLY_GREETING]        = "+OK %x%h ready.%a\r\n",
 	[REPLY_UNKNOWN]         = "-ERR Unknown command, or not before login.\r\n",
 	[REPLY_NOT_NOW]         = "-ERR Send USER first.\r\n",
 	[REPLY_SYNTAX]          = "-ERR Invalid command or arguments.\r\n",
@@ -101,6 +141,7 @@ const struct proto proto_pop3 = {
 	.help = "Mail that is fetched (RFC 1939).",
 	.trusted_help = "by XCLIENT, which is announced to them",
 	.port = 110,
+	.own_mechanisms = MECHANISM_BIT(MECHANISM_APOP),
 	.forwards = PROTO_FORWARDS | PROTO_WAY(FORWARD_XCLIENT),
 	.listener_defaults = PROTO_DEFAULTS(PROTO_MAILBOX_DEFAULTS, { "idle_timeout", "11m" }),
 	.max_line = COMMAND_MAX,

@@ -2,9 +2,12 @@
 /* reply.c: fills in the % letters of a protocol's texts. */
 #include "proto/reply.h"
 
+#include <inttypes.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/base64.h"
+#include "base/random.h"
 #include "proto/mail_string.h"
 
 void
@@ -17,6 +20,19 @@ reply_write_text(struct buf *out, struct slice text)
 	buf_added(out, text.len);
 }
 
+/* RFC 1939 section 7: made once a connection, and for those who are let use it. */
+static void
+write_timestamp(struct dialogue *d)
+{
+	if ((d->mechanisms & MECHANISM_BIT(MECHANISM_APOP)) == 0 || !d->secrets_allowed)
+		return;
+	buf_clear(&d->timestamp);
+	buf_printf(&d->timestamp, "<%016" PRIx64 ".%lld@%s>", random_number(), (long long)time(NULL),
+	    d->hostname);
+	buf_append_text(&d->out, " ");
+	buf_append_slice(&d->out, buf_slice(&d->timestamp));
+}
+
 /* `words`: of the one letter that is not known from the dialogue, %q, %r or %s. */
 static void
 write_letter(struct dialogue *d, char letter, struct slice words)
@@ -25,6 +41,7 @@ write_letter(struct dialogue *d, char letter, struct slice words)
 	case 't': buf_append_text(&d->out, d->tag[0] != '\0' ? d->tag : "*"); break;
 	case 'h': buf_append_text(&d->out, d->hostname); break;
 	case 'c': d->proto->write_capabilities(d, &d->out); break;
+	case 'a': write_timestamp(d); break;
 	case 'x': buf_append_text(&d->out, d->is_trusted ? "[XCLIENT] " : ""); break;
 	case 'q': mail_string_write_quoted(&d->out, words); break;
 	case 'r': reply_write_text(&d->out, words); break;

@@ -3,7 +3,8 @@
  * reply.h: the words of shared code in the protocol of the client.  Letters
  * in the texts: %t the tag of the command, or "*" where there is none; %h our
  * host name; %c the capabilities as they are now; %x what tells a trusted peer
- * that it may say XCLIENT; %r a reason, %q in quotes; %% a percent sign.
+ * that it may say XCLIENT; %a a blank and APOP's timestamp, where it is offered;
+ * %r a reason, %q in quotes; %% a percent sign.
  */
 #ifndef PROTO_REPLY_H
 #define PROTO_REPLY_H

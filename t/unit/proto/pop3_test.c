@@ -44,6 +44,117 @@ expect(const char *offer, unsigned flags, unsigned mechanisms, const char *wante
 	dialogue_wipe(&d);
 }
 
+/* One line of the client. */
+static enum step
+hear(struct dialogue *d, const char *line)
+{
+	const char *name;
+	size_t used;
+
+	buf_clear(&d->out);
+	return command_run(d, slice_of(line), &used, &name);
+}
+
+static void
+greet(struct dialogue *d, unsigned flags, unsigned mechanisms)
+{
+	setup(d, "", flags, mechanisms);
+	dialogue_greet(d);
+}
+
+#define DIGEST "c4c9334bac560ecc979e58001b3e22fb"
+enum { APOP = MECHANISM_BIT(MECHANISM_APOP) };
+
+static void
+apop_is_in_the_greeting(void **state)
+{
+	struct dialogue d, other;
+	struct slice text;
+
+	(void)state;
+	greet(&d, SECRETS | TLS_OFFERED, APOP | MECHANISM_BIT(MECHANISM_CRAM_MD5));
+	greet(&other, SECRETS, APOP);
+	text = buf_slice(&d.out);
+	assert_true(slice_has_prefix(text, "+OK mail.example ready. <"));
+	text = slice_make(text.data, text.len - 2);
+	assert_memory_equal(text.data + text.len - 14, "@mail.example>", 14);
+	text = slice_from(text, strlen("+OK mail.example ready. "));
+	assert_int_equal(buf_len(&d.timestamp), text.len);
+	assert_memory_equal(buf_data(&d.timestamp), text.data, text.len);
+	assert_int_not_equal(memcmp(buf_data(&other.timestamp), text.data, text.len), 0);
+	/* it is no mechanism of SASL's */
+	assert_int_equal(dialogue_mechanisms(&d), MECHANISM_BIT(MECHANISM_CRAM_MD5));
+	text = buf_slice(&d.timestamp);
+	assert_int_equal(hear(&d, "AUTH APOP\r\n"), STEP_BAD);
+
+	assert_int_equal(hear(&d, "apop  al ice " DIGEST "\r\n"), STEP_LOGIN);
+	assert_int_equal(d.credentials.mechanism, MECHANISM_APOP);
+	assert_true(slice_equals(buf_slice(&d.credentials.user), "al ice"));
+	assert_true(slice_equals(buf_slice(&d.credentials.response), DIGEST));
+	assert_int_equal(buf_len(&d.credentials.challenge), buf_len(&d.timestamp));
+	assert_memory_equal(buf_data(&d.credentials.challenge), text.data, text.len);
+	dialogue_login_over(&d, true);
+	assert_int_equal(hear(&d, "APOP alice " DIGEST "\r\n"), STEP_LOGIN);
+	dialogue_login_over(&d, true);
+
+	/* RFC 2595 has no greeting behind STLS: it is the same */
+	other.tls_offered = true;
+	assert_int_equal(hear(&other, "STLS\r\n"), STEP_STARTTLS);
+	buf_clear(&other.out);
+	dialogue_tls_started(&other);
+	assert_int_equal(buf_len(&other.out), 0);
+	assert_int_equal(hear(&other, "APOP alice " DIGEST "\r\n"), STEP_LOGIN);
+	assert_true(slice_has_prefix(buf_slice(&other.credentials.challenge), "<"));
+	dialogue_wipe(&other);
+	dialogue_wipe(&d);
+}
+
+/* Who would begin TLS first is not shown what it could answer to without. */
+static void
+apop_is_not_always_offered(void **state)
+{
+	static const struct {
+		unsigned flags, mechanisms;
+		const char *answer;
+	} rows[] = {
+		{ TLS_OFFERED, APOP, "-ERR [AUTH] Start TLS before you log in.\r\n" },
+		{ SECRETS, 0, "-ERR Unknown command, or not before login.\r\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct dialogue d;
+
+		greet(&d, rows[i].flags, rows[i].mechanisms);
+		assert_true(slice_equals(buf_slice(&d.out), "+OK mail.example ready.\r\n"));
+		assert_int_equal(hear(&d, "APOP alice " DIGEST "\r\n"), STEP_BAD);
+		assert_true(slice_equals(buf_slice(&d.out), rows[i].answer));
+		dialogue_tls_started(&d);
+		assert_int_equal(hear(&d, "APOP alice " DIGEST "\r\n"), STEP_BAD);
+		dialogue_wipe(&d);
+	}
+}
+
+static void
+apop_malformed(void **state)
+{
+	static const char *const lines[] = { "APOP\r\n", "APOP \r\n", "APOP " DIGEST "\r\n",
+		"APOP  " DIGEST "\r\n", "APOP alice\r\n", "APOP alice " DIGEST "0\r\n",
+		"APOP alice c4c9334bac560ecc979e58001b3e22f\r\n",
+		"APOP alice g4c9334bac560ecc979e58001b3e22fb\r\n", "APOP al\rice " DIGEST "\r\n" };
+	struct dialogue d;
+
+	(void)state;
+	greet(&d, SECRETS, APOP | mechanisms_of_kind(CREDENTIAL_PASSWORD));
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		assert_int_equal(hear(&d, "USER alice\r\n"), STEP_REPLIED);
+		assert_int_equal(hear(&d, lines[i]), STEP_BAD);
+		assert_true(slice_equals(buf_slice(&d.out), "-ERR Invalid command or arguments.\r\n"));
+		assert_int_equal(buf_len(&d.credentials.response) + buf_len(&d.credentials.challenge), 0);
+	}
+	dialogue_wipe(&d);
+}
+
 static void
 offered_capabilities(void **state)
 {
@@ -162,6 +273,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(apop_is_in_the_greeting),
+		cmocka_unit_test(apop_is_not_always_offered),
+		cmocka_unit_test(apop_malformed),
 		cmocka_unit_test(offered_capabilities),
 		cmocka_unit_test(words_of_our_own),
 		cmocka_unit_test(the_floor_is_a_list),
