@@ -267,22 +267,3 @@ sasl_write_offer(unsigned offered, const char *before, const char *behind, struc
 	sasl_list(offered, "", out);
 	buf_append_text(out, behind);
 }
-
-static void
-write_plain(const struct credentials *c, struct buf *out)
-{
-	buf_append_slice(out, buf_slice(&c->authzid));
-	buf_append(out, "", 1);
-	buf_append_slice(out, buf_slice(&c->user));
-	buf_append(out, "", 1);
-	buf_append_slice(out, buf_slice(&c->password));
-}
-
-void
-sasl_write_initial(const struct credentials *credentials, struct buf *out)
-{
-	if (credentials_kind(credentials) == CREDENTIAL_TOKEN)
-		sasl_write_token(credentials, out);
-	else
-		write_plain(credentials, out);
-}

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/credentials.h"
+#include "base/sasl_message.h"
 #include "base/slice.h"
 
 enum { SASL_LINE_MAX = 12288 };	/* octets of a line with a response, in base64: RFC 4954 section 4 */
@@ -39,10 +40,5 @@ enum sasl_result sasl_step(struct sasl *sasl, struct slice response, struct cred
 void sasl_list(unsigned offered, const char *prefix, struct buf *out);
 /* "SASL PLAIN LOGIN\r\n" with what goes before and behind; nothing where none is offered. */
 void sasl_write_offer(unsigned offered, const char *before, const char *behind, struct buf *out);
-
-/* As a client: the initial response for the credentials, by their mechanism: PLAIN or one with a token. */
-void sasl_write_initial(const struct credentials *credentials, struct buf *out);
-/* What a client answers to the challenge that tells why its token was refused. */
-struct slice sasl_answer_refusal(const struct credentials *credentials);
 
 #endif

@@ -9,7 +9,6 @@ enum sasl_result sasl_run_xoauth2(struct sasl *sasl, const struct slice *respons
     struct credentials *credentials, struct buf *challenge);
 enum sasl_result sasl_run_oauthbearer(struct sasl *sasl, const struct slice *response,
     struct credentials *credentials, struct buf *challenge);
-void sasl_write_token(const struct credentials *credentials, struct buf *out);
 
 /* sasl.c: what GS2 (RFC 5801) lets several mechanisms share. */
 bool sasl_take_gs2_header(struct slice *rest, struct buf *authzid);
