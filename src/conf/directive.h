@@ -95,7 +95,7 @@ enum directive_flag {
 	CONF_NO_PORT = 1 << 6,		/* ADDRESS: none may be */
 	CONF_NUMERIC = 1 << 7,		/* ADDRESS: no host name (`*` only together with CONF_ANY) */
 	CONF_ANY = 1 << 8,		/* ADDRESS: `*` is all addresses */
-	CONF_UNIX = 1 << 9,		/* ADDRESS: unix:PATH too */
+	CONF_UNIX = 1 << 9,		/* ADDRESS: unix:PATH too; not NUMERIC, inet:HOST:PORT, too */
 	CONF_ESCAPES = 1 << 10,		/* CUSTOM: quotes may hold \r \n \t \x, which the setter works out */
 };
 

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/un.h>
 
+#define INET_PREFIX "inet:"
+
 enum { HOST_NAME_MAX_LEN = 253, PORT_MAX = 65535 };
 
 /* Splits "host", "host:port", "[v6]", "[v6]:port" or a bare IPv6 address; *port is empty without one. */
@@ -92,6 +94,15 @@ check_host(unsigned flags, struct slice host, const struct address *address, str
 	return true;
 }
 
+/* "inet:auth.example.com:12345"; a host may be called inet. */
+static bool
+takes_inet(unsigned flags, struct slice text)
+{
+	return (flags & CONF_UNIX) != 0 && (flags & CONF_NUMERIC) == 0 &&
+	    slice_has_prefix(text, INET_PREFIX) &&
+	    memchr(text.data + strlen(INET_PREFIX), ':', text.len - strlen(INET_PREFIX)) != NULL;
+}
+
 static bool
 read_address(unsigned flags, struct conf_words *words, size_t i, struct address *address, struct error *error)
 {
@@ -100,6 +111,8 @@ read_address(unsigned flags, struct conf_words *words, size_t i, struct address 
 
 	if (strncmp(words->words[i], "unix:", 5) == 0)
 		return set_unix(flags, words, i, address, error);
+	if (takes_inet(flags, text))
+		text = slice_from(text, strlen(INET_PREFIX));
 	if (!split_port(text, &host, &port_text, error))
 		return false;
 	if (port_text.len != 0 && (!slice_to_number(port_text, PORT_MAX, &port) || port == 0))
