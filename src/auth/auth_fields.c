@@ -44,7 +44,7 @@ is_port(const char *value)
 static bool
 is_tls(const char *value)
 {
-	static const char *const words[] = { "", "yes", "no", "any-cert" };
+	static const char *const words[] = { "", "yes", "y", "no", "any-cert" };
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (strcmp(value, words[i]) == 0)
@@ -104,6 +104,39 @@ is_until(const char *value)
 	return read_until(value, &until, &chance);
 }
 
+/* As Dovecot reads it: seconds, or a number and its unit. */
+static bool
+read_timeout(const char *value, uint64_t *ms)
+{
+	static const struct {
+		const char *unit;
+		uint64_t ms;
+	} units[] = {
+		{ "", 1000 }, { "s", 1000 }, { "sec", 1000 }, { "secs", 1000 }, { "ms", 1 }, { "msec", 1 },
+		{ "msecs", 1 }, { "m", 60000 }, { "min", 60000 }, { "mins", 60000 },
+	};
+	size_t digits = strspn(value, "0123456789");
+	const char *unit = value + digits + strspn(value + digits, " ");
+
+	if (!slice_to_number(slice_make(value, digits), INT_MAX, ms))
+		return false;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strcmp(unit, units[i].unit) != 0)
+			continue;
+		*ms *= units[i].ms;
+		return true;
+	}
+	return false;
+}
+
+static bool
+is_timeout(const char *value)
+{
+	uint64_t ms;
+
+	return read_timeout(value, &ms);
+}
+
 #define FIELD(name, is_flag, is_good, wanted) \
 	{ #name, offsetof(struct auth_fields, name), is_flag, is_good, wanted }
 
@@ -126,6 +159,7 @@ static const struct field_row {
 	FIELD(server,          false, is_text,     "the name of a server"),
 	FIELD(starttls,        true,  is_tls,      "yes, no or any-cert"),
 	FIELD(ssl,             true,  is_tls,      "yes, no or any-cert"),
+	FIELD(proxy_timeout,   false, is_timeout,  "a time like 5, 5s or 500ms"),
 	FIELD(reason,          false, is_any,      "a text"),
 	FIELD(allow_nets,      false, is_networks, "networks like 192.0.2.0/24,2001:db8::/32"),
 	FIELD(allow_countries, false, is_text,     "countries like DE,FR"),
@@ -163,7 +197,22 @@ has_good_variables(const char *value)
 }
 
 static bool
-read_word(const char *word, struct auth_fields *fields, struct error *error)
+is_one_line(const char *value)
+{
+	return strpbrk(value, "\r\n") == NULL;
+}
+
+/* What the values of some place may hold. */
+struct manner {
+	bool (*is_good)(const char *value);
+	const char *fault;
+};
+
+static const struct manner written = { has_good_variables, "a % that is not of %u, %n, %d or %%" };
+static const struct manner said = { is_one_line, "a line break" };
+
+static bool
+read_word(const char *word, const struct manner *manner, struct auth_fields *fields, struct error *error)
 {
 	const char *equals = strchrnul(word, '=');
 	const struct field_row *row = find_row(slice_make(word, (size_t)(equals - word)));
@@ -173,8 +222,8 @@ read_word(const char *word, struct auth_fields *fields, struct error *error)
 		return true;
 	if (!row->is_good(value))
 		return error_set(error, "%s is %s", row->name, row->wanted);
-	if (!has_good_variables(value))
-		return error_set(error, "%s has a %% that is not of %%u, %%n, %%d or %%%%", row->name);
+	if (!manner->is_good(value))
+		return error_set(error, "%s has %s", row->name, manner->fault);
 	*value_of(fields, row) = value;
 	return true;
 }
@@ -227,10 +276,20 @@ auth_fields_read(const char *words, size_t size, struct auth_fields *fields, str
 		const char *word = words + i;
 		bool is_ours = strncmp(word, USERDB_PREFIX, strlen(USERDB_PREFIX)) != 0;
 
-		if (!has_its_place(word, error) || (is_ours && !read_word(word, fields, error)))
+		if (!has_its_place(word, error) || (is_ours && !read_word(word, &written, fields, error)))
 			return false;
 	}
 	return has_address(fields, error);
+}
+
+bool
+auth_fields_take(const char *words, size_t size, struct auth_fields *fields, struct error *error)
+{
+	*fields = (struct auth_fields){ 0 };
+	for (size_t i = 0; i < size; i += strlen(words + i) + 1)
+		if (!read_word(words + i, &said, fields, error))
+			return false;
+	return true;
 }
 
 static void
@@ -294,9 +353,8 @@ is_allowed(const char *networks, const struct addr *client)
 	return false;
 }
 
-/* A line of some protocol will hold it. */
-static bool
-is_safe(const char *text)
+bool
+auth_reason_is_safe(const char *text)
 {
 	for (const char *c = text; *c != '\0'; c++)
 		if (*c < ' ' || *c > '~')
@@ -329,8 +387,11 @@ static void
 tell_where(const struct auth_fields *fields, struct auth_answer *answer)
 {
 	const char *tls = is_tls_wanted(fields->ssl) ? fields->ssl : fields->starttls;
-	uint64_t port = 0;
+	uint64_t port = 0, timeout_ms = 0;
 
+	if (fields->proxy_timeout != NULL)
+		(void)read_timeout(fields->proxy_timeout, &timeout_ms);
+	answer->timeout_ms = (int64_t)timeout_ms;
 	if (fields->port != NULL)
 		(void)slice_to_number(slice_of(fields->port), UINT16_MAX, &port);
 	answer->port = (uint16_t)port;
@@ -356,7 +417,7 @@ find_objection(const struct auth_fields *fields, const struct addr *client, cons
 		return "the user's allow_countries cannot be checked: countries are not known";
 	if (fields->nologin == NULL)
 		return NULL;
-	if (fields->reason != NULL && is_safe(fields->reason))
+	if (fields->reason != NULL && auth_reason_is_safe(fields->reason))
 		*reason = fields->reason;
 	return "the user has nologin";
 }

@@ -23,6 +23,7 @@ struct auth_fields {
 	const char *host, *hostip, *port, *destuser, *pass, *master;
 	const char *pool, *server;
 	const char *starttls, *ssl;		/* "", "yes", "no" or "any-cert" */
+	const char *proxy_timeout;		/* "5", of seconds, or with a unit */
 	const char *reason, *allow_nets, *allow_countries, *delay_until;
 	const char *nologin, *nopassword;	/* said at all: true */
 };
@@ -32,11 +33,18 @@ enum { AUTH_DELAY_MAX_S = 300 };
 
 /* Is one of these in the text, name and =, or a flag alone?  Blanks and colons cut it. */
 bool auth_fields_are_in(const char *text);
+/* May a client be told this?  A line of some protocol will hold it. */
+bool auth_reason_is_safe(const char *text);
 /*
  * Reads words "key" and "key=value" with a NUL behind each; all are within `size` bytes, empty ones do not
  * count.  What is unknown, and what is for Dovecot's userdb, is left alone.  false: a value is no good.
  */
 bool auth_fields_read(const char *words, size_t size, struct auth_fields *fields, struct error *error);
+/*
+ * The same of what somebody says for this user at this moment: a word is a field, without variables and with
+ * colons as it likes, but without line breaks; a host may be a name.
+ */
+bool auth_fields_take(const char *words, size_t size, struct auth_fields *fields, struct error *error);
 /*
  * Puts in the user's canonical name for %u, what of it is before the last @ for %n, what is behind it for
  * %d; %% is a %.  Values that change are put into `texts`, the caller's to wipe.  false: one is no good then.
