@@ -21,11 +21,20 @@ static const struct auth_source *const sources[] = { AUTH_SOURCES(SOURCE_POINTER
 static const struct directive auth_directives[] = {
 	CONF_CHOICE(struct auth, source, NULL, source_words, CONF_REQUIRED,
 	    "Who judges a password.  `server`: the mail server, by accepting the login or not.  `file`: the "
-	    "file at `path`."),
+	    "file at `path`.  `dovecot`: a Dovecot's auth server, by `socket`."),
 	CONF_PATH(struct auth, path, NULL, 0,
 	    "The users, in the format of Dovecot's passwd-file, user:{SCHEME}hash:extra fields, with "
 	    "Dovecot's schemes and extra fields.  Looked at every few seconds: a changed good file is used, "
 	    "a bad one is logged."),
+	CONF_ADDRESSES(struct auth, socket, NULL, CONF_UNIX | CONF_NEEDS_PORT,
+	    "Where Dovecot's auth server is asked: `unix:/run/dovecot/auth-client`, "
+	    "`inet:127.0.0.1:12345`, or a name and a port.  Of several the first that can be.  It may be any "
+	    "listener of Dovecot's `service auth` but those for lookups.  What it says of a user counts as "
+	    "in the user file, so that the passdb of a Director routes users as before; a passdb that says "
+	    "`nopassword` vouches for any password, and for any name."),
+	CONF_ADDRESSES(struct auth, lookup_socket, NULL, CONF_UNIX | CONF_NEEDS_PORT,
+	    "The same for users who are looked up without a password: a listener whose name ends in "
+	    "`-master` (with Dovecot 2.4, of `type = master`).  Default: nobody is."),
 	CONF_DURATION(struct auth, timeout, "by source", "100ms", "10m", CONF_COMPUTED,
 	    "Time for the answer to a question; then the client hears of a temporary failure."),
 	CONF_STRINGS(struct auth, domains, NULL, 0,
@@ -274,7 +283,7 @@ ask_next(struct auth_request *request)
 			source->start(request, auth);
 			return;
 		}
-		if (source->lookup != NULL) {
+		if (source->lookup != NULL && (source->can_look_up == NULL || source->can_look_up(auth))) {
 			source->lookup(request, auth);
 			return;
 		}

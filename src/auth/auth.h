@@ -19,6 +19,7 @@ struct auth {				/* auth NAME { … } */
 	struct conf_block conf;
 	int source;			/* a row of AUTH_SOURCES (auth_source.h) */
 	const char *path;
+	struct address_list socket, lookup_socket;
 	struct duration timeout;	/* of a question */
 	struct string_list domains;	/* only users of these; empty: all */
 	struct string_list mechanisms;
@@ -54,6 +55,7 @@ struct auth_answer {
 	int64_t delay_ms;		/* to be waited before the client is served */
 	int64_t timeout_ms;		/* for the login at the server; 0: the pool's */
 	struct slice challenge;		/* of AUTH_CHALLENGE */
+	struct slice token_error;	/* JSON: why a token was refused */
 };
 
 /* What a source may tell the one it asks about a client, beside what its identity has. */
@@ -62,6 +64,7 @@ struct auth_scene {
 	const struct stream *client;	/* for facts of its TLS; or NULL */
 	const char *sni;		/* or NULL */
 	bool has_header;		/* a PROXY header told of the client */
+	bool is_trusted;		/* it is a proxy of ours: as good as TLS */
 	int attempt;			/* from 1: logins of this connection, by whatever mechanism */
 	struct slice mail, recipient;	/* of a lookup for mail: the lines MAIL and RCPT, without their end */
 };

@@ -8,7 +8,8 @@
 /* What the directive `source` may say; source `x` is auth_x. */
 #define AUTH_SOURCES(row) \
 	row(server), \
-	row(file)
+	row(file), \
+	row(dovecot)
 
 /* A kind of source: one file, one row in AUTH_SOURCES. */
 struct auth_source {
@@ -28,6 +29,7 @@ struct auth_source {
 	void (*start)(struct auth_request *request, const struct auth *auth);
 	/* The same without credentials; never AUTH_CHALLENGE.  NULL: it cannot look users up. */
 	void (*lookup)(struct auth_request *request, const struct auth *auth);
+	bool (*can_look_up)(const struct auth *auth);	/* by this block; NULL: by all, where it can */
 	/* Nobody knows the user: refuses, and takes as long as with a wrong password.  NULL: at once. */
 	void (*pretend)(struct auth_request *request, const struct auth *auth);
 	/* The rest as auth_open and what follows it; NULL: nothing is to be done. */
@@ -47,6 +49,6 @@ void auth_pass_on(struct auth_request *request, const struct auth *auth);	/* it 
 /* A refusal by a source that does not tell whom it knows: where there is a next one, that is asked. */
 void auth_refuse(struct auth_request *request, const struct auth_answer *answer);
 
-extern const struct auth_source auth_server, auth_file;
+extern const struct auth_source auth_server, auth_file, auth_dovecot;
 
 #endif

@@ -337,6 +337,7 @@ on_verdict(struct auth_request *request, const struct auth_answer *answer)
 		break;
 	case AUTH_REFUSED:
 		reply_write_reason(&s->login->dialogue, answer->reason);
+		buf_append_slice(&s->login->dialogue.token_error, answer->token_error);
 		fail(s, FAILURE_REFUSED, why != NULL ? why : "refused by the auth source", NULL);
 		break;
 	case AUTH_LATER:
@@ -372,6 +373,7 @@ login_begin(struct session *s)
 		.listener = s->settings->conf.title,
 		.protocol = s->proto->name,
 		.client = &s->front,
+		.is_trusted = login->dialogue.is_trusted,
 		.attempt = login->tries,
 	};
 	login->auth = (struct auth_request){
