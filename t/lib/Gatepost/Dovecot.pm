@@ -17,8 +17,9 @@ $ENV{PATH} .= ':/usr/sbin';	# where dovecot is, and others than root do not look
 # name, and perhaps address, port, users => count, trusted => networks, cert => PEM (adds STARTTLS and
 # imaps), pop3 => 1 (adds it, and with cert pop3s), sieve_port => ManageSieve's, relay_port => that of the
 # mail server here which gets what users send (adds submission), masters => file of those who may log in
-# for others, any_user => "password=…": whom it lets in under any name, settings => text added to the
-# configuration.
+# for others, any_user => "password=…": whom it lets in under any name, user_lines => more lines of its file of
+# users, auth => 1 (adds sockets where others ask: auth_socket, master_socket, auth_port), settings => text added
+# to the configuration.
 sub new ($class, %option) {
 	my $name = $option{name} // croak 'a Dovecot needs a name';
 	my $dir = test_dir() . "/$name";
@@ -35,11 +36,13 @@ sub new ($class, %option) {
 	$self->{pop3_port} //= free_port() if $self->{pop3};
 	$self->{pop3s_port} //= free_port() if $self->{pop3} && $self->{cert};
 	$self->{submission_port} //= free_port() if $self->{relay_port};
+	$self->{auth_port} //= free_port() if $self->{auth};
 	if ($> == 0) {
 		my ($uid, $gid) = (getpwnam 'mail')[2, 3];
 		chown $uid, $gid, "$dir/mail";
 	}
-	write_file("$dir/users", join '', map { "user$_:{PLAIN}pass-$_\n" } 1 .. $self->{users});
+	write_file("$dir/users", join '', map({ "user$_:{PLAIN}pass-$_\n" } 1 .. $self->{users}),
+	    $self->{user_lines} // '');
 	write_file("$dir/dovecot.conf", $self->config);
 	return $self;
 }
@@ -49,6 +52,9 @@ sub tls_port ($self) { return $self->{tls_port} }
 sub pop3_port ($self) { return $self->{pop3_port} }
 sub submission_port ($self) { return $self->{submission_port} }
 sub address ($self) { return $self->{address} }
+sub auth_port ($self) { return $self->{auth_port} }
+sub auth_socket ($self) { return "$self->{dir}/run/gatepost-client" }
+sub master_socket ($self) { return "$self->{dir}/run/gatepost-master" }
 
 # Root's Dovecot drops to the users of its package; another's does everything as that one.
 sub config_users ($self) {
@@ -169,6 +175,24 @@ sub config_submission ($self) {
 		END
 }
 
+sub config_auth ($self) {
+	return '' unless $self->{auth};
+	return <<~"END";
+		service auth {
+		  unix_listener gatepost-client {
+		    mode = 0666
+		  }
+		  unix_listener gatepost-master {
+		    mode = 0666
+		  }
+		  inet_listener gatepost-inet {
+		    address = 127.0.0.1
+		    port = $self->{auth_port}
+		  }
+		}
+		END
+}
+
 sub config ($self) {
 	my $dir = $self->{dir};
 	my $tls_port = $self->{tls_port} // 0;
@@ -227,7 +251,7 @@ sub config ($self) {
 		}
 		END
 	return $text . $self->config_users . $self->config_tls . $self->config_pop3 . $self->config_sieve .
-	    $self->config_submission . $self->config_masters . $self->{settings} . "\n";
+	    $self->config_submission . $self->config_auth . $self->config_masters . $self->{settings} . "\n";
 }
 
 sub start ($self) {
