@@ -32,5 +32,4 @@ credentials_wipe(struct credentials *credentials)
 	buf_wipe(&credentials->password);
 	buf_wipe(&credentials->challenge);
 	buf_wipe(&credentials->response);
-	credentials->has_initial = false;
 }
