@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "conf/directive.h"
 
@@ -105,6 +106,18 @@ void tls_facts_read(const struct stream *stream, struct tls_facts *facts);
  * it names nobody, or the name is longer than 256 octets, holds control characters or is no UTF-8.
  */
 bool tls_facts_user(const struct stream *stream, char out[TLS_USER_MAX]);
+
+/* What a client's certificate says, for those who judge it by themselves. */
+struct tls_peer {
+	bool is_shown;
+	const char *problem;		/* why nobody vouches for it; NULL: somebody does, or none is shown */
+	struct buf subject, issuer;	/* as RFC 2253 writes them, in printable ASCII */
+	struct buf serial, fingerprint;	/* in hex: capitals, and SHA-1 in small letters */
+	struct buf pem;
+};
+/* false: no certificate was asked for; tls_peer_clear is fine all the same. */
+bool tls_peer_read(const struct stream *stream, bool with_pem, struct tls_peer *peer);
+void tls_peer_clear(struct tls_peer *peer);
 
 /* A new key for tickets; the one before still decrypts.  Control's, each 12 hours; not for the first key. */
 void tls_tickets_rotate(void);
