@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "auth/auth_http_message.h"
 #include "auth/auth_source.h"
 #include "auth/users.h"
 #include "conf/conf.h"
@@ -21,7 +22,8 @@ static const struct auth_source *const sources[] = { AUTH_SOURCES(SOURCE_POINTER
 static const struct directive auth_directives[] = {
 	CONF_CHOICE(struct auth, source, NULL, source_words, CONF_REQUIRED,
 	    "Who judges a password.  `server`: the mail server, by accepting the login or not.  `file`: the "
-	    "file at `path`.  `dovecot`: a Dovecot's auth server, by `socket`."),
+	    "file at `path`.  `http`: who answers at `url`, in the way of nginx's auth_http.  `dovecot`: a "
+	    "Dovecot's auth server, at `socket`."),
 	CONF_PATH(struct auth, path, NULL, 0,
 	    "The users, in the format of Dovecot's passwd-file, user:{SCHEME}hash:extra fields, with "
 	    "Dovecot's schemes and extra fields.  Looked at every few seconds: a changed good file is used, "
@@ -35,6 +37,20 @@ static const struct directive auth_directives[] = {
 	CONF_ADDRESSES(struct auth, lookup_socket, NULL, CONF_UNIX | CONF_NEEDS_PORT,
 	    "The same for users who are looked up without a password: a listener whose name ends in "
 	    "`-master` (with Dovecot 2.4, of `type = master`).  Default: nobody is."),
+	CONF_STRINGS(struct auth, url, NULL, 0,
+	    "Whom `source http` asks: `http://`, `https://`, or `unix:/path:/uri`.  Of several the one that "
+	    "worked last is asked first, and another one where it cannot be reached, does not answer in its "
+	    "share of `timeout`, or fails (5xx without Auth-Status).  The request and its reply are those of "
+	    "nginx's auth_http; without Auth-Status nobody gets in.  Auth-Server may be a name; without it "
+	    "the pool decides, or the one that Auth-Pool names."),
+	CONF_BLOCKS(struct auth, header, &auth_http_header_block, 0),
+	CONF_PATH(struct auth, ca, NULL, 0,
+	    "Certificates of those who vouch for the server at an https `url`.  Default: the system's."),
+	CONF_CHOICE(struct auth, escape, "nginx", auth_http_escapes, 0,
+	    "What of names and passwords is written as %XX in headers.  `nginx`: blanks, control characters "
+	    "and %; `strict`: all but letters, digits and `-_.~`."),
+	CONF_BOOL(struct auth, pass_client_cert, "no", 0,
+	    "Send the client's certificate, too, as Auth-SSL-Cert."),
 	CONF_DURATION(struct auth, timeout, "by source", "100ms", "10m", CONF_COMPUTED,
 	    "Time for the answer to a question; then the client hears of a temporary failure."),
 	CONF_STRINGS(struct auth, domains, NULL, 0,

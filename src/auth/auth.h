@@ -20,6 +20,11 @@ struct auth {				/* auth NAME { … } */
 	int source;			/* a row of AUTH_SOURCES (auth_source.h) */
 	const char *path;
 	struct address_list socket, lookup_socket;
+	struct string_list url;		/* whom the source http asks, in turn, … */
+	struct conf_list header;	/* … and how: of struct auth_http_header */
+	const char *ca;
+	int escape;			/* enum auth_http_escape */
+	bool pass_client_cert;
 	struct duration timeout;	/* of a question */
 	struct string_list domains;	/* only users of these; empty: all */
 	struct string_list mechanisms;
@@ -62,6 +67,7 @@ struct auth_answer {
 struct auth_scene {
 	const char *listener, *protocol;	/* their names */
 	const struct stream *client;	/* for facts of its TLS; or NULL */
+	const char *mail_name;		/* nginx's for the protocol, where mail is taken; or NULL */
 	const char *sni;		/* or NULL */
 	bool has_header;		/* a PROXY header told of the client */
 	bool is_trusted;		/* it is a proxy of ours: as good as TLS */

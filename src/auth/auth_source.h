@@ -9,6 +9,7 @@
 #define AUTH_SOURCES(row) \
 	row(server), \
 	row(file), \
+	row(http), \
 	row(dovecot)
 
 /* A kind of source: one file, one row in AUTH_SOURCES. */
@@ -49,6 +50,6 @@ void auth_pass_on(struct auth_request *request, const struct auth *auth);	/* it 
 /* A refusal by a source that does not tell whom it knows: where there is a next one, that is asked. */
 void auth_refuse(struct auth_request *request, const struct auth_answer *answer);
 
-extern const struct auth_source auth_server, auth_file, auth_dovecot;
+extern const struct auth_source auth_server, auth_file, auth_http, auth_dovecot;
 
 #endif

@@ -37,6 +37,7 @@ struct proto_default {
 
 struct proto {
 	const char *name, *alpn;		/* alpn NULL: none */
+	const char *mail_name;			/* what nginx calls it, where mail is taken; or NULL */
 	const char *help;			/* sentences for the manual */
 	const char *trusted_help;		/* how trusted peers tell of their clients: "by XCLIENT" */
 	uint16_t port;				/* 0: none of its own */

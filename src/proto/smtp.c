@@ -215,6 +215,7 @@ write_login_ok(struct dialogue *d, const struct dial *dial)
 	.read_login = smtp_read_login, \
 	.refuses_plain = smtp_refuses_plain, \
 	.dial_farewell = "QUIT\r\n", \
+	.mail_name = "smtp", \
 	.mediator = &smtp_mediator
 
 const struct proto proto_smtp = {
