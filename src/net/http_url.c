@@ -62,11 +62,11 @@ take_host(struct slice host, struct http_url *url, struct error *error)
 
 	if (is_address && (addr.sa.sa_family == AF_INET6) != is_bracketed)
 		return error_set(error, "an IPv6 address stands in brackets");
-	if (is_bracketed)
+	if (is_address && is_bracketed)
 		host = slice_make(host.data + 1, host.len - 2);
 	url->host = xstrndup(host.data, host.len);
 	url->has_name = !is_address;
-	if (!is_address && (is_bracketed || !dns_is_name(url->host)))
+	if (!is_address && !dns_is_name(url->host))
 		return error_set(error, "there is no host");
 	return true;
 }
