@@ -85,6 +85,11 @@
 	    .argument = (argument_), .flags = (flags_), .help = (help_) }
 #define CONF_CUSTOM(type, field, default_, setter_, argument_, flags_, help_) \
 	CONF_CUSTOM_AS(#field, type, field, default_, setter_, argument_, flags_, help_)
+/* The setter is given these words, too: `none` else is the default. */
+#define CONF_CUSTOM_OR(type, field, default_, words_, setter_, argument_, flags_, help_) \
+	{ .name = #field, .kind = CONF_KIND_CUSTOM, .offset = offsetof(type, field), \
+	    .size = sizeof(CONF_FIELD(type, field)), .value = (default_), .choices = (words_), \
+	    .set = (setter_), .argument = (argument_), .flags = (flags_), .help = (help_) }
 
 /*
  * Nested blocks, named as their block: any number (conf_list) or at most one (a pointer to its struct,

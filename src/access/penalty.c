@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* penalty.c: how failed logins are counted, and what comes of it. */
+#include "access/penalty.h"
+
+#include <string.h>
+
+#include "base/digest.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "base/xalloc.h"
+
+enum {
+	KEY_SIZE = 32,
+	TAG_SIZE = 8,			/* of a password: told from others, and too little to find it by */
+	/*
+	 * How long a failure counts after the last one: longer than a guesser of little patience pauses, and
+	 * short enough for somebody who has had it wrong to come back after a coffee.
+	 */
+	FAILURE_MS = 10 * 60 * 1000,
+	ASK_MS = 1000			/* who cannot say by then keeps nobody out */
+};
+
+/* About 100 octets each.  Marks of those who have logged in are not to be thrown out by those who guess. */
+enum space { SPACE_FAILURES, SPACE_PASSWORDS, SPACE_KNOWN, SPACE_COUNT };
+static const size_t space_limits[SPACE_COUNT] = {
+	[SPACE_FAILURES] = 1 << 18,
+	[SPACE_PASSWORDS] = 1 << 18,
+	[SPACE_KNOWN] = 1 << 20,
+};
+
+/* What a counter is of; the first octet of its name. */
+enum subject {
+	OF_CLIENT = 'c',		/* failures */
+	OF_USER = 'u',			/* failures */
+	OF_PAIR = 'p',			/* failures, and the mark that it has logged in */
+	OF_BAN = 'b',			/* a mark */
+	OF_BAN_COUNT = 'n'		/* failures up to a ban; the length of its time is in the name, too */
+};
+
+struct penalty {
+	struct counters *counters;
+	char key[KEY_SIZE];
+};
+
+struct penalty *
+penalty_new(const struct counter_engine *engine)
+{
+	struct penalty *penalty = xcalloc(1, sizeof(*penalty));
+
+	penalty->counters = counters_new(engine, space_limits, SPACE_COUNT);
+	random_bytes(penalty->key, sizeof(penalty->key));
+	return penalty;
+}
+
+void
+penalty_free(struct penalty **penalty)
+{
+	struct penalty *p = *penalty;
+
+	*penalty = NULL;
+	if (p == NULL)
+		return;
+	counters_free(&p->counters);
+	secret_wipe(p->key, sizeof(p->key));
+	xfree(p);
+}
+
+static struct slice
+write_name(char *name, enum subject subject, const struct penalty_pair *pair)
+{
+	size_t len = 0;
+
+	name[len++] = (char)subject;
+	if (subject != OF_USER) {
+		memcpy(name + len, pair->client.bytes, pair->client.len);
+		len += pair->client.len;
+	}
+	if (subject == OF_USER || subject == OF_PAIR) {
+		memcpy(name + len, pair->user, PENALTY_USER_SIZE);
+		len += PENALTY_USER_SIZE;
+	}
+	return slice_make(name, len);
+}
+
+static struct slice
+write_ban_count_name(char *name, const struct limits_client *client, int64_t within_ms)
+{
+	struct penalty_pair pair = { .client = *client };
+	struct slice of = write_name(name, OF_BAN_COUNT, &pair);
+
+	memcpy(name + of.len, &within_ms, sizeof(within_ms));
+	return slice_make(name, of.len + sizeof(within_ms));
+}
+
+static struct counter_wish *
+wish(struct penalty_wishes *wishes, enum counter_act act, enum space space, enum subject subject,
+    const struct penalty_pair *pair)
+{
+	struct counter_wish *item = &wishes->items[wishes->count];
+
+	*item = (struct counter_wish){ .act = act, .space = space };
+	item->name = write_name(wishes->names[wishes->count++], subject, pair);
+	if (space == SPACE_FAILURES)
+		item->window_ms = FAILURE_MS;
+	return item;
+}
+
+static struct counter_wish *
+wish_ban_count(struct penalty_wishes *wishes, enum counter_act act, const struct penalty_pair *pair,
+    const struct failure_ban *ban)
+{
+	struct counter_wish *item = wish(wishes, act, SPACE_FAILURES, OF_BAN_COUNT, pair);
+
+	item->name = write_ban_count_name(wishes->names[wishes->count - 1], &pair->client, ban->within_ms);
+	item->window_ms = ban->within_ms;
+	item->keeps_time = true;
+	return item;
+}
+
+static void
+fill_request(struct counter_request *request, struct loop *loop, struct penalty_wishes *wishes, int64_t now)
+{
+	*request = (struct counter_request){
+		.loop = loop,
+		.wishes = wishes->items,
+		.count = wishes->count,
+		.now = now,
+		.deadline = now + ASK_MS,
+		.on_answer = request->on_answer,
+	};
+}
+
+void
+penalty_open(struct penalty_case *opened, const struct addr *client, struct slice user)
+{
+	struct slice key = slice_make(opened->penalty->key, KEY_SIZE);
+	uint8_t digest[DIGEST_SIZE_MAX];
+
+	opened->pair = (struct penalty_pair){ .client = limits_client(opened->limits, client) };
+	opened->pair.has_user = user.len > 0 && digest_hmac(DIGEST_SHA256, key, user, digest);
+	if (opened->pair.has_user)
+		memcpy(opened->pair.user, digest, PENALTY_USER_SIZE);
+}
+
+static int64_t
+delay_after(const struct failure_delay *delay, int64_t failures)
+{
+	int64_t ms = delay->first_ms;
+
+	if (failures == 0)
+		return 0;
+	while (--failures > 0 && ms < delay->longest_ms)
+		ms *= 2;
+	return ms < delay->longest_ms ? ms : delay->longest_ms;
+}
+
+static int64_t
+larger(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+enum { ASKED_PAIR, ASKED_CLIENT, ASKED_USER, ASKED_KNOWN };
+
+static void
+on_looked(struct counter_request *request, bool is_known)
+{
+	struct penalty_case *opened = loop_owner(request, struct penalty_case, request);
+	const struct counter_wish *asked = opened->wishes.items;
+	int64_t failures = asked[ASKED_PAIR].value;
+
+	(void)is_known;			/* without an answer all are 0 */
+	if (asked[ASKED_KNOWN].value == 0)
+		failures = larger(failures, larger(asked[ASKED_CLIENT].value, asked[ASKED_USER].value));
+	opened->on_answer(opened, delay_after(&opened->limits->auth_failure_delay, failures));
+}
+
+void
+penalty_ask(struct penalty_case *opened, int64_t now)
+{
+	struct penalty_wishes *wishes = &opened->wishes;
+
+	wishes->count = 0;
+	wish(wishes, COUNTER_LOOK, SPACE_FAILURES, OF_PAIR, &opened->pair);
+	wish(wishes, COUNTER_LOOK, SPACE_FAILURES, OF_CLIENT, &opened->pair);
+	wish(wishes, COUNTER_LOOK, SPACE_FAILURES, OF_USER, &opened->pair);
+	wish(wishes, COUNTER_LOOK, SPACE_KNOWN, OF_PAIR, &opened->pair);
+	opened->request.on_answer = on_looked;
+	fill_request(&opened->request, opened->loop, wishes, now);
+	counter_ask(opened->penalty->counters, &opened->request);
+}
+
+void
+penalty_cancel(struct penalty_case *opened)
+{
+	counter_cancel(&opened->request);
+}
+
+/* What becomes of an outcome, which the session need not live to see; frees itself. */
+struct report {
+	struct penalty *penalty;
+	struct loop *loop;
+	struct penalty_pair pair;
+	struct failure_ban ban;
+	int64_t now;			/* of the outcome */
+	struct penalty_wishes wishes;
+	struct counter_request request;
+};
+
+static struct report *
+report_new(const struct penalty_case *judged, int64_t now)
+{
+	struct report *report = xcalloc(1, sizeof(*report));
+
+	report->penalty = judged->penalty;
+	report->loop = judged->loop;
+	report->pair = judged->pair;
+	report->ban = judged->limits->auth_ban;
+	report->now = now;
+	return report;
+}
+
+/* Asks for what the report wishes, and begins anew. */
+static void
+report_send(struct report *report, void (*on_answer)(struct counter_request *request, bool is_known))
+{
+	report->request.on_answer = on_answer;
+	fill_request(&report->request, report->loop, &report->wishes, report->now);
+	report->wishes.count = 0;
+	counter_ask(report->penalty->counters, &report->request);
+}
+
+static void
+on_done(struct counter_request *request, bool is_known)
+{
+	(void)is_known;
+	xfree(loop_owner(request, struct report, request));
+}
+
+static void
+on_banned(struct counter_request *request, bool is_known)
+{
+	struct report *report = loop_owner(request, struct report, request);
+	char text[LIMITS_CLIENT_TEXT_MAX];
+
+	/* others may have come to the same end at the same time */
+	if (is_known && request->wishes[0].value == 0)
+		log_write(LOG_NOTICE, "%s is banned for %lld s, after %lld failed logins within %lld s",
+		    limits_client_text(&report->pair.client, text), (long long)(report->ban.for_ms / 1000),
+		    (long long)report->ban.count, (long long)(report->ban.within_ms / 1000));
+	xfree(report);
+}
+
+static void
+on_counted(struct counter_request *request, bool is_known)
+{
+	struct report *report = loop_owner(request, struct report, request);
+	const struct counter_wish *last = &request->wishes[request->count - 1];
+	struct counter_wish *mark;
+
+	if (!is_known || report->ban.count == 0 || report->pair.client.len == 0 ||
+	    last->value < report->ban.count) {
+		xfree(report);
+		return;
+	}
+	mark = wish(&report->wishes, COUNTER_SET, SPACE_FAILURES, OF_BAN, &report->pair);
+	mark->value = 1;
+	mark->window_ms = report->ban.for_ms;
+	wish_ban_count(&report->wishes, COUNTER_SET, &report->pair, &report->ban);
+	report_send(report, on_banned);
+}
+
+static void
+count_failure(struct report *report)
+{
+	struct penalty_wishes *wishes = &report->wishes;
+
+	wish(wishes, COUNTER_ADD, SPACE_FAILURES, OF_PAIR, &report->pair);
+	if (report->pair.has_user)
+		wish(wishes, COUNTER_ADD, SPACE_FAILURES, OF_USER, &report->pair);
+	if (report->pair.client.len > 0)
+		wish(wishes, COUNTER_ADD, SPACE_FAILURES, OF_CLIENT, &report->pair);
+	if (report->pair.client.len > 0 && report->ban.count > 0)
+		wish_ban_count(wishes, COUNTER_ADD, &report->pair, &report->ban);
+	report_send(report, on_counted);
+}
+
+static void
+on_password_told(struct counter_request *request, bool is_known)
+{
+	struct report *report = loop_owner(request, struct report, request);
+	bool is_repeated = is_known && request->wishes[0].value > 1;
+
+	if (is_repeated)
+		xfree(report);
+	else
+		count_failure(report);
+}
+
+/* Under which a wrong password of the pair is known again; false: it cannot be. */
+static bool
+write_tag(const struct report *report, struct slice secret, char tag[TAG_SIZE])
+{
+	char name[PENALTY_NAME_MAX];
+	uint8_t key[DIGEST_SIZE_MAX], digest[DIGEST_SIZE_MAX];
+	struct slice pair = write_name(name, OF_PAIR, &report->pair);
+	bool ok = digest_hmac(DIGEST_SHA256, slice_make(report->penalty->key, KEY_SIZE), pair, key) &&
+	    digest_hmac(DIGEST_SHA256, slice_make((const char *)key, DIGEST_SHA256_SIZE), secret, digest);
+
+	if (ok)
+		memcpy(tag, digest, TAG_SIZE);
+	secret_wipe(key, sizeof(key));
+	secret_wipe(digest, sizeof(digest));
+	return ok;
+}
+
+void
+penalty_failed(const struct penalty_case *judged, struct slice secret, int64_t now)
+{
+	struct report *report;
+	struct counter_wish *seen;
+	char *tag;
+
+	if (!judged->pair.has_user && judged->pair.client.len == 0)
+		return;
+	report = report_new(judged, now);
+	seen = &report->wishes.items[0];
+	tag = report->wishes.names[0];
+	if (secret.len == 0 || !write_tag(report, secret, tag)) {
+		count_failure(report);
+		return;
+	}
+	*seen = (struct counter_wish){
+		.act = COUNTER_ADD,
+		.space = SPACE_PASSWORDS,
+		.name = slice_make(tag, TAG_SIZE),
+		.window_ms = judged->limits->auth_known_ttl.ms,
+	};
+	report->wishes.count = 1;
+	report_send(report, on_password_told);
+}
+
+void
+penalty_succeeded(const struct penalty_case *judged, int64_t now)
+{
+	struct report *report;
+	struct counter_wish *known;
+
+	if (!judged->pair.has_user)
+		return;
+	report = report_new(judged, now);
+	known = wish(&report->wishes, COUNTER_SET, SPACE_KNOWN, OF_PAIR, &report->pair);
+	known->value = 1;
+	known->window_ms = judged->limits->auth_known_ttl.ms;
+	wish(&report->wishes, COUNTER_SET, SPACE_FAILURES, OF_PAIR, &report->pair);
+	report_send(report, on_done);
+}
+
+bool
+penalty_bans(struct penalty *penalty, const struct limits *limits, const struct addr *client, int64_t now)
+{
+	struct penalty_pair pair = { .client = limits_client(limits, client) };
+	char name[PENALTY_NAME_MAX];
+
+	if (limits->auth_ban.count == 0 || pair.client.len == 0)
+		return false;
+	return counter_look(penalty->counters, SPACE_FAILURES, write_name(name, OF_BAN, &pair), now) != 0;
+}

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* penalty_test.c: who waits how long for whose failed logins, by a clock that the test moves. */
+#include "limits.h"
+
+#include "access/penalty.h"
+#include "base/log.h"
+#include "base/log_sink.h"
+#include "state/counter_engine.h"
+
+enum { SECOND = 1000, MINUTE = 60 * SECOND };
+
+static struct penalty *penalty;
+static const struct limits *limits;
+static struct loop *loop;
+static int64_t now;
+
+static void
+begin(const char *rows)
+{
+	limits = load(rows);
+	penalty = penalty_new(&counter_memory);
+	loop = loop_new(0);
+	now = 1;
+}
+
+static void
+end(void)
+{
+	penalty_free(&penalty);
+	loop_free(&loop);
+	conf_free(&conf);
+}
+
+struct login {
+	struct penalty_case pending;
+	int64_t wait_ms;
+	int answers;
+};
+
+static void
+on_answer(struct penalty_case *pending, int64_t wait_ms)
+{
+	struct login *login = loop_owner(pending, struct login, pending);
+
+	login->wait_ms = wait_ms;
+	login->answers++;
+}
+
+static void
+open_login(struct login *login, const char *address, const char *user)
+{
+	struct addr addr = addr_of(address);
+
+	*login = (struct login){
+		.pending = {
+			.penalty = penalty, .limits = limits, .loop = loop, .on_answer = on_answer,
+		},
+	};
+	penalty_open(&login->pending, &addr, slice_of(user));
+}
+
+/* How long it would wait. */
+static int64_t
+wait_of(const char *address, const char *user)
+{
+	struct login login;
+
+	open_login(&login, address, user);
+	penalty_ask(&login.pending, now);
+	assert_int_equal(login.answers, 1);
+	return login.wait_ms;
+}
+
+static void
+fail_with(const char *address, const char *user, const char *password)
+{
+	struct login login;
+
+	open_login(&login, address, user);
+	penalty_failed(&login.pending, slice_of(password), now);
+}
+
+static void
+succeed(const char *address, const char *user)
+{
+	struct login login;
+
+	open_login(&login, address, user);
+	penalty_succeeded(&login.pending, now);
+}
+
+static bool
+is_banned(const char *address)
+{
+	struct addr addr = addr_of(address);
+
+	return penalty_bans(penalty, limits, &addr, now);
+}
+
+static void
+the_wait_doubles_up_to_the_longest(void **state)
+{
+	static const int64_t waits[] = { 0, 2, 4, 8, 15, 15 };
+	char password[8];
+
+	(void)state;
+	begin("");
+	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
+		assert_int_equal(wait_of("192.0.2.1", "bob"), waits[i] * SECOND);
+		snprintf(password, sizeof(password), "p%zu", i);
+		fail_with("192.0.2.1", "bob", password);
+	}
+	end();
+	begin("auth_failure_delay none");
+	fail_with("192.0.2.1", "bob", "a");
+	assert_int_equal(wait_of("192.0.2.1", "bob"), 0);
+	end();
+}
+
+/* Of many users from one address, and of many addresses for one user. */
+static void
+address_and_user_count_each(void **state)
+{
+	(void)state;
+	begin("");
+	fail_with("192.0.2.1", "ann", "x");
+	fail_with("192.0.2.1", "nobody", "x");
+	assert_int_equal(wait_of("192.0.2.1", "bob"), 4 * SECOND);
+	assert_int_equal(wait_of("192.0.2.2", "bob"), 0);
+	assert_int_equal(wait_of("192.0.2.2", "ann"), 2 * SECOND);
+	fail_with("192.0.2.3", "ann", "x");
+	fail_with("192.0.2.4", "ann", "x");
+	assert_int_equal(wait_of("192.0.2.2", "ann"), 8 * SECOND);
+	/* one network of IPv6 is one client */
+	fail_with("2001:db8::1", "cid", "x");
+	assert_int_equal(wait_of("2001:db8::ffff:1", "dan"), 2 * SECOND);
+	assert_int_equal(wait_of("2001:db8:0:1::1", "dan"), 0);
+	end();
+}
+
+static void
+nobody_waits_for_others_once_known(void **state)
+{
+	(void)state;
+	begin("");
+	succeed("192.0.2.1", "bob");
+	fail_with("192.0.2.1", "ann", "x");
+	fail_with("192.0.2.9", "bob", "x");
+	assert_int_equal(wait_of("192.0.2.1", "bob"), 0);
+	/* elsewhere, and others there */
+	assert_int_equal(wait_of("192.0.2.2", "bob"), 2 * SECOND);
+	assert_int_equal(wait_of("192.0.2.1", "cid"), 2 * SECOND);
+	/* but for what the pair itself does */
+	fail_with("192.0.2.1", "bob", "x");
+	assert_int_equal(wait_of("192.0.2.1", "bob"), 2 * SECOND);
+	fail_with("192.0.2.1", "bob", "y");
+	assert_int_equal(wait_of("192.0.2.1", "bob"), 4 * SECOND);
+	end();
+}
+
+static void
+a_right_password_clears_the_own_count_only(void **state)
+{
+	(void)state;
+	begin("");
+	fail_with("192.0.2.1", "bob", "x");
+	fail_with("192.0.2.1", "bob", "y");
+	succeed("192.0.2.1", "bob");
+	assert_int_equal(wait_of("192.0.2.1", "bob"), 0);
+	assert_int_equal(wait_of("192.0.2.1", "ann"), 4 * SECOND);
+	assert_int_equal(wait_of("192.0.2.2", "bob"), 4 * SECOND);
+	end();
+}
+
+static void
+the_same_wrong_password_counts_once(void **state)
+{
+	(void)state;
+	begin("");
+	for (int i = 0; i < 10; i++)
+		fail_with("192.0.2.1", "bob", "old");
+	assert_int_equal(wait_of("192.0.2.1", "bob"), 2 * SECOND);
+	assert_int_equal(wait_of("192.0.2.2", "bob"), 2 * SECOND);
+	/* not of another user or from elsewhere: that is how one guesses for many */
+	fail_with("192.0.2.1", "ann", "old");
+	assert_int_equal(wait_of("192.0.2.1", "cid"), 4 * SECOND);
+	fail_with("192.0.2.2", "bob", "old");
+	assert_int_equal(wait_of("192.0.2.3", "bob"), 4 * SECOND);
+	/* what nobody has seen may be another one each time */
+	fail_with("192.0.2.4", "dan", "");
+	fail_with("192.0.2.4", "dan", "");
+	assert_int_equal(wait_of("192.0.2.4", "dan"), 4 * SECOND);
+	end();
+}
+
+/* A device that tries its old password for hours does not begin anew when its failure is forgotten. */
+static void
+a_wrong_password_stays_known(void **state)
+{
+	(void)state;
+	begin("");
+	fail_with("192.0.2.1", "bob", "old");
+	for (int i = 0; i < 100; i++) {
+		now += 20 * MINUTE;
+		fail_with("192.0.2.1", "bob", "old");
+		assert_int_equal(wait_of("192.0.2.1", "ann"), 0);
+	}
+	end();
+}
+
+static void
+failures_are_forgotten(void **state)
+{
+	(void)state;
+	begin("auth_known_ttl 1h");
+	fail_with("192.0.2.1", "bob", "x");
+	now += 9 * MINUTE;
+	assert_int_equal(wait_of("192.0.2.1", "bob"), 2 * SECOND);
+	fail_with("192.0.2.1", "bob", "y");
+	now += 9 * MINUTE;
+	assert_int_equal(wait_of("192.0.2.1", "bob"), 4 * SECOND);
+	now += 1 * MINUTE;
+	assert_int_equal(wait_of("192.0.2.1", "bob"), 0);
+	/* so are successes */
+	succeed("192.0.2.1", "bob");
+	now += 60 * MINUTE - 1;
+	fail_with("192.0.2.1", "ann", "x");
+	assert_int_equal(wait_of("192.0.2.1", "bob"), 0);
+	now++;
+	assert_int_equal(wait_of("192.0.2.1", "bob"), 2 * SECOND);
+	end();
+}
+
+/* Before a source has found out who it is. */
+static void
+without_a_name_the_address_counts(void **state)
+{
+	(void)state;
+	begin("");
+	fail_with("192.0.2.1", "", "x");
+	fail_with("192.0.2.1", "", "y");
+	succeed("192.0.2.1", "");
+	assert_int_equal(wait_of("192.0.2.1", ""), 4 * SECOND);
+	assert_int_equal(wait_of("192.0.2.1", "bob"), 4 * SECOND);
+	assert_int_equal(wait_of("192.0.2.2", ""), 0);
+	end();
+}
+
+/* All who come through a unix socket would be one client. */
+static void
+without_an_address_the_user_counts(void **state)
+{
+	struct addr local = { .sa.sa_family = AF_UNIX };
+	struct login login;
+
+	(void)state;
+	begin("auth_ban 1 10m 1h");
+	open_login(&login, "192.0.2.1", "bob");
+	penalty_open(&login.pending, &local, slice_of("bob"));
+	penalty_failed(&login.pending, slice_of("x"), now);
+	penalty_ask(&login.pending, now);
+	assert_int_equal(login.wait_ms, 2 * SECOND);
+	assert_int_equal(wait_of("192.0.2.1", "bob"), 2 * SECOND);
+	penalty_open(&login.pending, &local, slice_of("ann"));
+	penalty_ask(&login.pending, now);
+	assert_int_equal(login.wait_ms, 0);
+	penalty_open(&login.pending, &local, slice_of(""));
+	penalty_failed(&login.pending, slice_of("x"), now);
+	penalty_ask(&login.pending, now);
+	assert_int_equal(login.wait_ms, 0);
+	assert_false(penalty_bans(penalty, limits, &local, now));
+	end();
+}
+
+static void
+many_failures_ban_the_address(void **state)
+{
+	(void)state;
+	begin("auth_ban 3 10m 1h");
+	fail_with("192.0.2.1", "ann", "x");
+	fail_with("192.0.2.1", "bob", "x");
+	fail_with("192.0.2.1", "bob", "x");
+	assert_false(is_banned("192.0.2.1"));
+	fail_with("192.0.2.1", "cid", "x");
+	assert_true(is_banned("192.0.2.1"));
+	assert_false(is_banned("192.0.2.2"));
+	now += 60 * MINUTE - 1;
+	assert_true(is_banned("192.0.2.1"));
+	now++;
+	assert_false(is_banned("192.0.2.1"));
+	/* and it counts anew */
+	fail_with("192.0.2.1", "dan", "x");
+	fail_with("192.0.2.1", "eve", "x");
+	assert_false(is_banned("192.0.2.1"));
+	fail_with("192.0.2.1", "fay", "x");
+	assert_true(is_banned("192.0.2.1"));
+	end();
+}
+
+/* Never for fewer than it takes within the time. */
+static void
+few_failures_over_a_long_time_ban_nobody(void **state)
+{
+	char user[16];
+
+	(void)state;
+	begin("auth_ban 3 10m 1h");
+	for (int i = 0; i < 50; i++) {
+		snprintf(user, sizeof(user), "user%d", i);
+		fail_with("192.0.2.1", user, "x");
+		assert_false(is_banned("192.0.2.1"));
+		now += 5 * MINUTE;
+	}
+	end();
+}
+
+/* An engine that cannot say. */
+static void *
+start_mute(const size_t *space_limits, int spaces)
+{
+	(void)space_limits;
+	(void)spaces;
+	return NULL;
+}
+
+static void
+stop_mute(void *store)
+{
+	(void)store;
+}
+
+static void
+ask_mute(struct counter_request *request, void *store)
+{
+	(void)store;
+	counter_answer(request, false);
+}
+
+static int64_t
+look_mute(void *store, int space, struct slice name, int64_t at)
+{
+	(void)store;
+	(void)space;
+	(void)name;
+	(void)at;
+	return 0;
+}
+
+static const struct counter_engine mute = {
+	.name = "mute", .start = start_mute, .stop = stop_mute, .ask = ask_mute, .look = look_mute,
+};
+
+static void
+counters_that_cannot_be_had_keep_nobody_out(void **state)
+{
+	(void)state;
+	begin("auth_ban 1 10m 1h");
+	penalty_free(&penalty);
+	penalty = penalty_new(&mute);
+	fail_with("192.0.2.1", "bob", "x");
+	succeed("192.0.2.1", "bob");
+	assert_int_equal(wait_of("192.0.2.1", "bob"), 0);
+	assert_false(is_banned("192.0.2.1"));
+	end();
+}
+
+static int
+quiet_log(void **state)
+{
+	const struct log_settings settings = { .target = LOG_TARGET_FILE, .path = "/dev/null" };
+	struct error error;
+
+	(void)state;
+	log_use(LOG_STREAM_MAIN, &settings, log_sink_open(&settings, &error));
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_wait_doubles_up_to_the_longest),
+		cmocka_unit_test(address_and_user_count_each),
+		cmocka_unit_test(nobody_waits_for_others_once_known),
+		cmocka_unit_test(a_right_password_clears_the_own_count_only),
+		cmocka_unit_test(the_same_wrong_password_counts_once),
+		cmocka_unit_test(a_wrong_password_stays_known),
+		cmocka_unit_test(failures_are_forgotten),
+		cmocka_unit_test(without_a_name_the_address_counts),
+		cmocka_unit_test(without_an_address_the_user_counts),
+		cmocka_unit_test(many_failures_ban_the_address),
+		cmocka_unit_test(few_failures_over_a_long_time_ban_nobody),
+		cmocka_unit_test(counters_that_cannot_be_had_keep_nobody_out),
+	};
+
+	return cmocka_run_group_tests(tests, quiet_log, NULL);
+}
