@@ -46,6 +46,8 @@ struct auth_answer {
 	enum auth_verdict verdict;
 	/* A user who was looked up may not log in (why and reason tell); mail may come in all the same. */
 	bool refuses_login;
+	/* Refused though the credentials are right: the user may not, and has guessed nothing. */
+	bool is_right;
 	const char *user;		/* the canonical name to use instead of the one claimed */
 	const char *why;		/* of a refusal or AUTH_LATER, for the log */
 	const char *reason;		/* the same, safe to be told to the client */

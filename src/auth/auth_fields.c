@@ -438,6 +438,8 @@ auth_fields_judge(const struct auth_fields *fields, const struct auth_request *r
 	};
 	if (why != NULL && !request->is_lookup) {
 		answer->verdict = AUTH_REFUSED;
+		/* where nobody knows the password, any is refused */
+		answer->is_right = !is_password_unknown;
 		return;
 	}
 	tell_where(fields, answer);

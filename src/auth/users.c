@@ -107,6 +107,14 @@ users_has_master(const struct users *users, struct slice login)
 	return without_master(users, login).len != login.len;
 }
 
+struct slice
+users_master(const struct users *users, struct slice login)
+{
+	size_t len = without_master(users, login).len;
+
+	return slice_from(login, len < login.len ? len + 1 : len);
+}
+
 char *
 users_canonical(const struct users *users, struct slice login)
 {

@@ -23,7 +23,9 @@ extern const struct block users_block;
  * in lower case.  The caller xfrees it.
  */
 char *users_canonical(const struct users *users, struct slice login);
-bool users_has_master(const struct users *users, struct slice login);	/* who acts for another */
+/* The master user who acts for another, whose password it is then; empty: nobody does. */
+struct slice users_master(const struct users *users, struct slice login);
+bool users_has_master(const struct users *users, struct slice login);
 /* Leaves what stands before the last "@" in *name; false: there is none, and the domain is empty. */
 bool users_split(struct slice *name, struct slice *domain);
 /* The part of a canonical name that decides on the server: all of it, or the domain where it has one. */

@@ -104,6 +104,9 @@ leaves_out_the_master_user(void **state)
 	assert_login(users, "bob*master@y.org", "bob@example.com");	/* the domain is the master's */
 	assert_login(users, "bob*", "bob@example.com");
 	assert_login(users, "*master", "*master@example.com");
+	assert_true(slice_equals(users_master(users, slice_of("bob*master@y.org")), "master@y.org"));
+	assert_true(slice_equals(users_master(users, slice_of("bob*")), ""));
+	assert_true(slice_equals(users_master(users, slice_of("bob")), ""));
 	conf_free(&conf);
 }
 
