@@ -24,6 +24,7 @@ struct root {
 	struct conf_list logs;		/* struct log_block */
 	struct conf_list tls;		/* struct tls_settings */
 	struct conf_list auths;		/* struct auth */
+	struct conf_list limits;	/* struct limits */
 	struct conf_list farms;		/* struct farm */
 	struct conf_list pools;		/* struct pool */
 	struct conf_list listeners;	/* struct listener_settings */

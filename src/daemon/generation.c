@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "access/penalty.h"
 #include "auth/auth.h"
 #include "balance/discovery.h"
 #include "base/spare.h"
@@ -29,6 +30,7 @@ assets_init(struct assets *assets, int threads)
 	assets->endpoints = endpoint_table_new(threads);
 	assets->hashing = thread_pool_new(threads < HASHING_THREADS_MAX ? threads : HASHING_THREADS_MAX,
 	    HASHING_JOBS_MAX, loop_post);
+	assets->penalty = penalty_new(&counter_memory);
 	list_init(&assets->generations);
 }
 
@@ -80,6 +82,7 @@ assets_clear(struct assets *assets)
 	endpoint_table_free(&assets->endpoints);
 	socket_table_free(&assets->sockets);
 	thread_pool_free(&assets->hashing);
+	penalty_free(&assets->penalty);
 	conf_free(&assets->started);
 }
 
@@ -101,6 +104,7 @@ fill_snapshot(struct generation *g)
 	g->snapshot.nameservers = root->nameservers;
 	g->snapshot.users = root->users;
 	g->snapshot.hashing = g->assets->hashing;
+	g->snapshot.penalty = g->assets->penalty;
 	g->snapshot.hash_unknown_users = access->unknown_user == LOG_UNKNOWN_USER_HASH;
 	g->snapshot.mask_addresses = access->address == LOG_ADDRESS_MASKED;
 	g->snapshot.events = access->events;

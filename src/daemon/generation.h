@@ -22,6 +22,7 @@
 struct assets {
 	struct loop *control;		/* NULL: files are tried, nothing is to run */
 	struct thread_pool *hashing;	/* of passwords; its threads start when there is work */
+	struct penalty *penalty;	/* what failed logins were counted */
 	int threads;
 	struct endpoint_table *endpoints;
 	struct socket_table *sockets;	/* NULL: nothing is bound */

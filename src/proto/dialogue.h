@@ -53,6 +53,7 @@ enum reply {
 	REPLY_TOO_BIG,		/* a literal that is refused before it is read */
 	REPLY_TOO_LONG,		/* last words: endless line or literal */
 	REPLY_TOO_MANY_ERRORS,	/* last words */
+	REPLY_BANNED,		/* last words: too many failed logins came from its address */
 	REPLY_TIMEOUT,		/* last words: login_timeout, idle_timeout */
 	REPLY_SHUTDOWN,		/* last words: drained, told to go */
 	REPLY_UNAVAILABLE_BYE,	/* last words: REPLY_UNAVAILABLE with `unavailable bye` */

@@ -120,6 +120,7 @@ static const char *const replies[] = {
 	[REPLY_TOO_BIG]         = "-ERR Command is too long.\r\n",
 	[REPLY_TOO_LONG]        = "-ERR Command is too long.\r\n",
 	[REPLY_TOO_MANY_ERRORS] = "-ERR Too many invalid commands.\r\n",
+	[REPLY_BANNED]          = "-ERR [SYS/TEMP] Too many failed logins from your address.\r\n",
 	[REPLY_TIMEOUT]         = "-ERR [SYS/TEMP] Disconnected: time is up.\r\n",
 	[REPLY_SHUTDOWN]        = "-ERR [SYS/TEMP] Please connect again.\r\n",
 	[REPLY_UNAVAILABLE_BYE] = "-ERR [SYS/TEMP] Account is temporarily unavailable.\r\n",

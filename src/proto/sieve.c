@@ -112,6 +112,7 @@ static const char *const replies[] = {
 	[REPLY_TOO_BIG]         = "NO \"Literal is too big.\"\r\n",
 	[REPLY_TOO_LONG]        = "BYE \"Command is too long.\"\r\n",
 	[REPLY_TOO_MANY_ERRORS] = "BYE \"Too many invalid commands.\"\r\n",
+	[REPLY_BANNED]          = "BYE (TRYLATER) \"Too many failed logins from your address.\"\r\n",
 	[REPLY_TIMEOUT]         = "BYE \"Disconnected: time is up.\"\r\n",
 	[REPLY_SHUTDOWN]        = "BYE (TRYLATER) \"Please connect again.\"\r\n",
 	[REPLY_UNAVAILABLE_BYE] = "BYE (TRYLATER) \"Account is temporarily unavailable.\"\r\n",

@@ -162,6 +162,7 @@ static const struct verb submission_verbs[] = {
 	[REPLY_TOO_BIG]         = "500 5.5.2 Command is too long.\r\n", \
 	[REPLY_TOO_LONG]        = "500 5.5.2 Command is too long.\r\n", \
 	[REPLY_TOO_MANY_ERRORS] = "421 4.7.0 Too many errors.\r\n", \
+	[REPLY_BANNED]          = "421 4.7.0 Too many failed logins from your address.\r\n", \
 	[REPLY_TIMEOUT]         = "421 4.4.2 Time is up.\r\n", \
 	[REPLY_SHUTDOWN]        = "421 4.3.2 Please connect again.\r\n", \
 	[REPLY_UNAVAILABLE_BYE] = "421 4.3.2 No server is available now.\r\n", \

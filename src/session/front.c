@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "session/guard.h"
 #include "session/login.h"
 #include "session/relay.h"
 
@@ -146,6 +147,16 @@ perform(struct session *s, enum step step)
 	}
 }
 
+/* A trusted peer has told of its client. */
+static void
+heed_word(struct session *s)
+{
+	if (!guard_bans(s))
+		return;
+	front_flush(s);
+	guard_turn_away(s);
+}
+
 /* Runs whole commands off the front of `in` while their answers are taken; returns the bytes consumed. */
 static size_t
 run_commands(struct session *s, struct slice in)
@@ -156,6 +167,7 @@ run_commands(struct session *s, struct slice in)
 
 	while (s->phase == FRONT_COMMAND && total < in.len && stream_kept(&s->front) == 0) {
 		const char *verb = NULL;
+		bool had_told = d->has_told;
 
 		step = command_run(d, slice_from(in, total), &used, &verb);
 		total += used;
@@ -164,6 +176,8 @@ run_commands(struct session *s, struct slice in)
 		if (step == STEP_MORE)
 			break;
 		perform(s, step);
+		if (s->phase == FRONT_COMMAND && d->has_told && !had_told)
+			heed_word(s);
 		if (s->phase == FRONT_COMMAND && buf_len(&d->out) >= FLUSH_AT)
 			front_flush(s);
 	}

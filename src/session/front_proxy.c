@@ -100,7 +100,8 @@ front_proxy_read(struct session *s, struct slice data)
 		believe(s, &facts);
 		session_begin(s);
 		/* what is behind it is the client's, its hello perhaps */
-		stream_tell_again(&s->front);
+		if (!s->has_ended)
+			stream_tell_again(&s->front);
 		return facts.len;
 	}
 	return 0;

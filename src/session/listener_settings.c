@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "access/limits.h"
 #include "auth/auth.h"
 #include "balance/pool.h"
 #include "base/arena.h"
@@ -112,6 +113,9 @@ static const struct directive listener_directives[] = {
 	    "A user's name is never taken from them."),
 	CONF_REFERENCES(struct listener_settings, auth, NULL, &auth_block, 0,
 	    "Who decides about a login, in order. Without it the mail server does."),
+	CONF_REFERENCE(struct listener_settings, limits, NULL, &limits_block, 0,
+	    "The `limits` block with what clients may do here. Without it, guessing passwords costs nothing. "
+	    "For what `trusted` peers do nothing is counted, unless they tell of their client."),
 	CONF_REFERENCE(struct listener_settings, pool, NULL, &pool_block, CONF_REQUIRED,
 	    "The pool of servers that sessions go to, unless a `route` says otherwise."),
 	CONF_BLOCKS(struct listener_settings, route, &route_block, 0),

@@ -11,6 +11,7 @@
 #include "net/listener.h"
 #include "net/tls_context.h"
 
+struct limits;
 struct listener;
 struct pool;
 struct proto;
@@ -39,6 +40,7 @@ struct listener_settings {		/* listener NAME { … } */
 	bool plaintext_login;
 	struct network_list trusted;		/* peers whose word about their clients counts */
 	struct conf_list auth;			/* struct auth; empty: the server decides */
+	struct limits *limits;			/* or NULL */
 	struct pool *pool;
 	struct conf_list route;			/* struct route_rule */
 	struct duration login_timeout, idle_timeout, reply_timeout, tcp_user_timeout;

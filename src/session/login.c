@@ -38,13 +38,15 @@ login_free(struct login **login, struct loop *loop)
 		return;
 	dialogue_wipe(&gone->dialogue);
 	offer_put(&gone->offer);
+	guard_free(&gone->guard, loop);
 	secret_free(&gone->user);
 	loop_defer(loop, xfree, gone);
 }
 
 /* How a login fails. */
 enum failure {
-	FAILURE_REFUSED,	/* wrong credentials, or a user who may not; words lie in the dialogue */
+	FAILURE_REFUSED,	/* wrong credentials; words lie in the dialogue */
+	FAILURE_BARRED,		/* right ones, of a user who may not; likewise */
 	FAILURE_UNDECIDED,	/* the auth source cannot say now */
 	FAILURE_UNPLACED,	/* what the auth source says and what the pool does are at odds */
 	FAILURE_NO_SERVER,
@@ -54,12 +56,14 @@ enum failure {
 static const struct failure_row {
 	const char *text;	/* in the log, before why */
 	int level;
-	bool is_guess;		/* counts as one, and as a bad command: a connection is good for so many */
+	bool is_error;		/* counts as a bad command: a connection is good for so many */
+	bool is_guess;		/* counts for its address and its user */
 } failures[] = {
-	[FAILURE_REFUSED]   = { "login refused",          LOG_INFO,    true },
-	[FAILURE_UNDECIDED] = { "no verdict",             LOG_WARNING, false },
-	[FAILURE_UNPLACED]  = { "login cannot be placed", LOG_WARNING, false },
-	[FAILURE_NO_SERVER] = { "no server",              LOG_WARNING, false },
+	[FAILURE_REFUSED]   = { "login refused",          LOG_INFO,    true,  true },
+	[FAILURE_BARRED]    = { "login refused",          LOG_INFO,    true,  false },
+	[FAILURE_UNDECIDED] = { "no verdict",             LOG_WARNING, false, false },
+	[FAILURE_UNPLACED]  = { "login cannot be placed", LOG_WARNING, false, false },
+	[FAILURE_NO_SERVER] = { "no server",              LOG_WARNING, false, false },
 };
 static_assert(sizeof(failures) / sizeof(failures[0]) == FAILURE_COUNT, "one row per failure");
 
@@ -74,14 +78,20 @@ come_back(struct session *s, bool is_refused)
 }
 
 static void
-count_guess(struct session *s)
+count_refusal(struct session *s)
 {
 	tally_add(&s->listener->counters[s->worker->index].failed_logins, 1);
 	if (s->leg != NULL)
 		leg_drop_back(s->leg);
 	front_count_error(s);
-	if (!s->has_ended)
-		come_back(s, true);
+	if (s->has_ended)
+		return;
+	if (guard_bans(s)) {
+		front_flush(s);
+		guard_turn_away(s);
+		return;
+	}
+	come_back(s, true);
 }
 
 /* The client is told to come later, and may stay. */
@@ -112,7 +122,9 @@ fail(struct session *s, enum failure failure, const char *why, const char *words
 	if (s->proto->has_login)
 		session_event(s, SESSION_EVENT_LOGIN_FAILED, why);
 	if (row->is_guess)
-		count_guess(s);
+		guard_failed(s);
+	if (row->is_error)
+		count_refusal(s);
 	else
 		put_off(s);
 }
@@ -129,6 +141,7 @@ succeed(struct session *s)
 {
 	struct login *login = s->login;
 
+	guard_succeeded(s);
 	if (s->identity.user == NULL) {
 		s->identity.user = login->user;
 		login->user = NULL;
@@ -156,7 +169,9 @@ on_refused(struct session *s, const struct back *back)
 	}
 	s->proto->login_refused(&s->login->dialogue, dial);
 	buf_append_slice(&s->login->dialogue.token_error, buf_slice(&dial->token_error));
-	fail(s, FAILURE_REFUSED, "refused by the server", words);
+	/* a source has found them right before */
+	fail(s, s->leg->way->is_judged_by_server ? FAILURE_REFUSED : FAILURE_BARRED, "refused by the server",
+	    words);
 }
 
 static void
@@ -338,7 +353,8 @@ on_verdict(struct auth_request *request, const struct auth_answer *answer)
 	case AUTH_REFUSED:
 		reply_write_reason(&s->login->dialogue, answer->reason);
 		buf_append_slice(&s->login->dialogue.token_error, answer->token_error);
-		fail(s, FAILURE_REFUSED, why != NULL ? why : "refused by the auth source", NULL);
+		fail(s, answer->is_right ? FAILURE_BARRED : FAILURE_REFUSED,
+		    why != NULL ? why : "refused by the auth source", NULL);
 		break;
 	case AUTH_LATER:
 		fail(s, FAILURE_UNDECIDED, "the auth source cannot say", NULL);
@@ -355,6 +371,12 @@ static struct slice
 claimed_user(const struct credentials *credentials)
 {
 	return buf_slice(buf_len(&credentials->authzid) > 0 ? &credentials->authzid : &credentials->user);
+}
+
+static void
+ask(struct session *s)
+{
+	auth_start(&s->login->auth);
 }
 
 void
@@ -398,10 +420,10 @@ login_begin(struct session *s)
 	if (credentials_kind(credentials) == CREDENTIAL_CERTIFICATE &&
 	    users_has_master(s->snapshot->users, claimed_user(credentials))) {
 		reply_write(&login->dialogue, REPLY_AUTH_FAILED);
-		fail(s, FAILURE_REFUSED, "the certificate names a master user", NULL);
+		fail(s, FAILURE_BARRED, "the certificate names a master user", NULL);
 		return;
 	}
-	auth_start(&login->auth);
+	guard_begin(s, ask);
 }
 
 void
@@ -425,5 +447,6 @@ login_cancel(struct session *s)
 	if (s->login == NULL)
 		return;
 	auth_cancel(&s->login->auth);
+	guard_cancel(s);
 	loop_timer_stop(s->worker->loop, &s->login->delay);
 }

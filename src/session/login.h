@@ -8,6 +8,7 @@
 
 #include "auth/auth.h"
 #include "proto/command.h"
+#include "session/guard.h"
 #include "session/offer.h"
 #include "session/session.h"
 
@@ -18,6 +19,7 @@ struct login {
 	struct offer *offer;
 	struct auth_request auth;
 	struct auth_scene scene;
+	struct guard *guard;			/* of `limits`; NULL: no login was watched yet */
 	struct loop_timer delay;		/* the auth source wants the login to wait */
 	char *user;				/* canonical name claimed, or the auth source's for it */
 	int errors, tries;			/* bad commands and wrong guesses; logins begun */

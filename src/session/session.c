@@ -14,6 +14,7 @@
 #include "base/spare.h"
 #include "base/xalloc.h"
 #include "proto/reply.h"
+#include "session/guard.h"
 #include "session/login.h"
 #include "session/relay.h"
 
@@ -45,6 +46,7 @@ static const struct end_row {
 	[END_IDLE_TIMEOUT]    = { "idle timeout",       LOG_INFO,    REPLY_TIMEOUT,         false, SOUND },
 	[END_REPLY_TIMEOUT]   = { "reply timeout",      LOG_WARNING, REPLY_UNAVAILABLE_BYE, true,  SOUND },
 	[END_TOO_MANY_ERRORS] = { "too many errors",    LOG_INFO,    REPLY_TOO_MANY_ERRORS, true,  SOUND },
+	[END_BANNED]          = { "banned",             LOG_INFO,    REPLY_BANNED,          true,  SOUND },
 	[END_PROTOCOL]        = { "protocol error",     LOG_INFO,    REPLY_NONE,            true,  SOUND },
 	[END_INJECTION]       = { "starttls injection", LOG_WARNING, REPLY_NONE,            true,  SOUND },
 	[END_FORBIDDEN]       = { "forbidden command",  LOG_WARNING, REPLY_FORBIDDEN,       true,  SOUND },
@@ -196,9 +198,21 @@ begin_tls(struct session *s)
 	stream_accept_tls(&s->front, &s->settings->front_tls);
 }
 
+/* Without TLS it can be told so. */
+static void
+turn_away(struct session *s)
+{
+	session_enter(s, s->is_tls ? FRONT_TLS : FRONT_NEW);
+	guard_turn_away(s);
+}
+
 void
 session_begin(struct session *s)
 {
+	if (guard_bans(s)) {
+		turn_away(s);
+		return;
+	}
 	if (s->settings->login_timeout.ms > 0)
 		session_wake_at(s, s->accepted_at + s->settings->login_timeout.ms);
 	else if (s->is_tls)
@@ -284,6 +298,8 @@ doing(const struct session *s)
 {
 	bool is_routing = s->phase == FRONT_ROUTE || s->relay != NULL;
 
+	if (s->phase == FRONT_AUTH && guard_delays(s))
+		return "waiting behind failed logins";
 	if (is_routing && s->leg != NULL && s->leg->way != NULL)
 		return leg_doing(s->leg);
 	if (s->phase == FRONT_COMMAND && s->login->dialogue.doing != NULL)

@@ -14,6 +14,7 @@
 #include "net/loop.h"
 
 struct conf;
+struct penalty;
 struct thread_pool;
 
 /* One worker's references: on a cache line of its own, touched by that worker only. */
@@ -37,6 +38,7 @@ struct snapshot {
 	struct address_list nameservers;
 	const struct users *users;
 	struct thread_pool *hashing;		/* NULL: passwords are hashed on the loop */
+	struct penalty *penalty;		/* of failed logins; NULL: they cost nothing */
 	int64_t max_connections;		/* sessions of the whole process; 0: no bound */
 	bool hash_unknown_users;		/* names that did not log in are hashed in the log */
 	bool mask_addresses;			/* clients' in events: the first 24 or 48 bits only */

@@ -28,6 +28,8 @@ struct session;
 	row(refused, "Clients turned away for lack of memory.") \
 	row(logins, "Logins that succeeded.") \
 	row(failed_logins, "Logins refused.") \
+	row(delayed_logins, "Logins that waited because of failed ones before them.") \
+	row(banned, "Clients turned away because of their address' failed logins.") \
 	row(bytes_up, "Octets relayed from clients, counted when their session ends.") \
 	row(bytes_down, "Octets relayed to clients, counted when their session ends.")
 

@@ -83,6 +83,7 @@ static const char *const replies[] = {
 	[REPLY_TOO_BIG]         = "NO Too much.\r\n",
 	[REPLY_TOO_LONG]        = "NO Too long.\r\n",
 	[REPLY_TOO_MANY_ERRORS] = "NO Too many errors.\r\n",
+	[REPLY_BANNED]          = "NO Too many failed logins.\r\n",
 	[REPLY_TIMEOUT]         = "LATER Time is up.\r\n",
 	[REPLY_SHUTDOWN]        = "LATER Please come again.\r\n",
 	[REPLY_UNAVAILABLE_BYE] = "LATER No server is to be had.\r\n",

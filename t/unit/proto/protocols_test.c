@@ -108,8 +108,8 @@ a_text_for_each_reply(void **state)
 static void
 last_words_need_no_dialogue(void **state)
 {
-	static const enum reply last_words[] = { REPLY_TOO_LONG, REPLY_TOO_MANY_ERRORS, REPLY_TIMEOUT,
-		REPLY_SHUTDOWN, REPLY_UNAVAILABLE_BYE, REPLY_INJECTION, REPLY_FOREIGN };
+	static const enum reply last_words[] = { REPLY_TOO_LONG, REPLY_TOO_MANY_ERRORS, REPLY_BANNED,
+		REPLY_TIMEOUT, REPLY_SHUTDOWN, REPLY_UNAVAILABLE_BYE, REPLY_INJECTION, REPLY_FOREIGN };
 
 	(void)state;
 	for (int i = 0; protocols[i] != NULL; i++)

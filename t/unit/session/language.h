@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "access/limits.h"
 #include "auth/auth.h"
 #include "auth/users.h"
 #include "balance/pool.h"
@@ -24,7 +25,7 @@ struct language {
 	struct conf_block conf;
 	const char *hostname;
 	struct users *users;
-	struct conf_list tls, auths, farms, pools, listeners;
+	struct conf_list tls, auths, limits, farms, pools, listeners;
 };
 
 static const struct directive language_directives[] = {
@@ -32,6 +33,7 @@ static const struct directive language_directives[] = {
 	CONF_BLOCK(struct language, users, &users_block, "", 0),
 	CONF_BLOCKS(struct language, tls, &tls_block, 0),
 	CONF_BLOCKS(struct language, auths, &auth_block, 0),
+	CONF_BLOCKS(struct language, limits, &limits_block, 0),
 	CONF_BLOCKS(struct language, farms, &farm_block, 0),
 	CONF_BLOCKS(struct language, pools, &pool_block, 0),
 	CONF_BLOCKS(struct language, listeners, &listener_block, 0),
