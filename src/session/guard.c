@@ -86,7 +86,9 @@ wait(struct session *s, int64_t ms)
 	session_log(s, LOG_DEBUG, "the login waits for %lld ms", (long long)ms);
 	guard->waited_ms += ms;
 	loop_timer_set(s->worker->loop, &guard->timer, now + ms);
-	if (s->settings->login_timeout.ms > 0)
+	if (session_has_left(s))
+		session_end(s, END_CLIENT_LEFT);
+	else if (s->settings->login_timeout.ms > 0)
 		session_wake_at(s, s->accepted_at + s->settings->login_timeout.ms + guard->waited_ms);
 }
 
