@@ -79,23 +79,13 @@ is_asked_likewise(const struct entry *entry, const struct server *server)
 /* --- what was found --- */
 
 static int
-compare_addrs(const struct addr *a, const struct addr *b)
-{
-	if (a->sa.sa_family != b->sa.sa_family)
-		return a->sa.sa_family == AF_INET ? -1 : 1;
-	if (a->sa.sa_family == AF_INET)
-		return memcmp(&a->in.sin_addr, &b->in.sin_addr, sizeof(a->in.sin_addr));
-	return memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr, sizeof(a->in6.sin6_addr));
-}
-
-static int
 compare_found(const void *left, const void *right)
 {
 	const struct found *a = left, *b = right;
 	int order = (int)a->priority - (int)b->priority;
 
 	if (order == 0)
-		order = compare_addrs(&a->addr, &b->addr);
+		order = addr_compare(&a->addr, &b->addr);
 	return order != 0 ? order : (int)addr_port(&a->addr) - (int)addr_port(&b->addr);
 }
 

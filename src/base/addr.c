@@ -6,11 +6,12 @@
 #include "base/addr.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
 
-enum { IPV4_BITS = 32, IPV6_BITS = 128, MAPPED_BITS = IPV6_BITS - IPV4_BITS };
+enum { IPV4_BITS = 32, IPV6_BITS = 128, MAPPED_BITS = IPV6_BITS - IPV4_BITS, NAME_OCTETS_MAX = 253 };
 
 static struct addr
 unmap(struct addr addr)
@@ -178,6 +179,33 @@ addr_equals(const struct addr *a, const struct addr *b)
 	default:
 		return true;
 	}
+}
+
+bool
+addr_is_name(struct slice text)
+{
+	bool has_letter = false;
+
+	if (text.len == 0 || text.len > NAME_OCTETS_MAX || *text.data == '-' || *text.data == '.')
+		return false;
+	for (size_t i = 0; i < text.len; i++) {
+		bool is_digit = isdigit((unsigned char)text.data[i]) || text.data[i] == '.';
+
+		if (!isalnum((unsigned char)text.data[i]) && strchr("-._", text.data[i]) == NULL)
+			return false;
+		has_letter = has_letter || !is_digit;
+	}
+	return has_letter;
+}
+
+int
+addr_compare(const struct addr *a, const struct addr *b)
+{
+	if (a->sa.sa_family != b->sa.sa_family)
+		return a->sa.sa_family == AF_INET ? -1 : 1;
+	if (a->sa.sa_family == AF_INET)
+		return memcmp(&a->in.sin_addr, &b->in.sin_addr, sizeof(a->in.sin_addr));
+	return memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr, sizeof(a->in6.sin6_addr));
 }
 
 bool

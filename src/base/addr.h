@@ -31,6 +31,7 @@ struct network {			/* an address and the number of its leading bits that count *
 
 /* "192.0.2.1", "2001:db8::1" or "[2001:db8::1]", without a port.  false: not an address. */
 bool addr_parse(struct slice text, uint16_t port, struct addr *addr);
+bool addr_is_name(struct slice text);	/* a host's, as far as one can see; "10.0.0.300" is a mistake */
 bool network_parse(struct slice text, struct network *network);	/* "10.0.0.0/8", "::1"; host bits must be 0 */
 /* ::ffff:a.b.c.d counts as IPv4, here and in what follows. */
 bool network_has(const struct network *network, const struct addr *addr);
@@ -39,6 +40,8 @@ struct addr addr_from_sockaddr(const struct sockaddr *sa, socklen_t len);
 /* The length of what was filled in; 0: no address, or a path too long for a socket. */
 socklen_t addr_to_sockaddr(const struct addr *addr, struct sockaddr_storage *out);
 bool addr_equals(const struct addr *a, const struct addr *b);		/* address and port */
+/* Like memcmp, without the ports: IPv4 before IPv6, then the lower first. */
+int addr_compare(const struct addr *a, const struct addr *b);
 bool addr_is_any(const struct addr *addr);				/* 0.0.0.0 or :: */
 uint16_t addr_port(const struct addr *addr);				/* 0 for a unix socket */
 void addr_set_port(struct addr *addr, uint16_t port);

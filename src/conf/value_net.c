@@ -2,13 +2,12 @@
 /* value_net.c: addresses with their ports, and networks, as directives write them. */
 #include "conf/load.h"
 
-#include <ctype.h>
 #include <string.h>
 #include <sys/un.h>
 
 #define INET_PREFIX "inet:"
 
-enum { HOST_NAME_MAX_LEN = 253, PORT_MAX = 65535 };
+enum { PORT_MAX = 65535 };
 
 /* Splits "host", "host:port", "[v6]", "[v6]:port" or a bare IPv6 address; *port is empty without one. */
 static bool
@@ -36,26 +35,6 @@ split_port(struct slice text, struct slice *host, struct slice *port, struct err
 	*port = slice_make(colon + 1, (size_t)(end - colon) - 1);
 	if (port->len == 0)
 		return error_set(error, "%.*s has a colon without a port", SLICE_ARGS(text));
-	return true;
-}
-
-static bool
-is_host_name(struct slice host)
-{
-	if (host.len == 0 || host.len > HOST_NAME_MAX_LEN || *host.data == '-' || *host.data == '.')
-		return false;
-	for (size_t i = 0; i < host.len; i++)
-		if (!isalnum((unsigned char)host.data[i]) && strchr("-._", host.data[i]) == NULL)
-			return false;
-	return true;
-}
-
-static bool
-looks_like_ipv4(struct slice host)	/* such a name would never be found, and is a mistake */
-{
-	for (size_t i = 0; i < host.len; i++)
-		if (!isdigit((unsigned char)host.data[i]) && host.data[i] != '.')
-			return false;
 	return true;
 }
 
@@ -88,7 +67,7 @@ check_host(unsigned flags, struct slice host, const struct address *address, str
 		return (flags & CONF_ANY) || error_set(error, "* is not possible here");
 	if (address->addr.sa.sa_family != AF_UNSPEC)
 		return true;
-	if (looks_like_ipv4(host) || !is_host_name(host) || (flags & CONF_NUMERIC))
+	if (!addr_is_name(host) || (flags & CONF_NUMERIC))
 		return error_set(error, "%.*s is not an address%s", SLICE_ARGS(host),
 		    flags & CONF_NUMERIC ? "" : " or a host name");
 	return true;

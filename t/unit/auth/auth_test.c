@@ -152,9 +152,8 @@ the_manual_lists_all_mechanisms(void **state)
 	for (int i = MECHANISM_NONE + 1; i < MECHANISM_COUNT; i++)
 		buf_printf(&list, "%s %s", i > MECHANISM_NONE + 1 ? "," : ":", mechanism_facts[i].name);
 	buf_append(&list, ".", sizeof("."));
-	while (row->name != NULL && strcmp(row->name, "mechanisms") != 0)
+	while (row->name == NULL || strcmp(row->name, "mechanisms") != 0)
 		row++;
-	assert_non_null(row->name);
 	assert_non_null(strstr(row->help, buf_data(&list)));
 	buf_clear(&list);
 }

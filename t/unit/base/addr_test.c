@@ -167,6 +167,35 @@ unix_sockets(void **state)
 	assert_true(addr_to_sockaddr(&addr, &ss) > 0);
 }
 
+static void
+names_are_no_mistaken_addresses(void **state)
+{
+	static const char *const good[] = { "a", "d1.example.org", "3com.example", "x_y-z" };
+	static const char *const bad[] = { "", "10.0.0.300", "1", "-a", ".a", "a b", "a:1", "a/b", "::1" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_true(addr_is_name(slice_of(good[i])));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(addr_is_name(slice_of(bad[i])));
+}
+
+static void
+the_lowest_comes_first(void **state)
+{
+	static const char *const texts[] = { "9.0.0.1", "10.0.0.1", "192.0.2.1", "::1", "2001:db8::1" };
+	enum { COUNT = sizeof(texts) / sizeof(texts[0]) };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT; i++)
+		for (size_t k = 0; k < COUNT; k++) {
+			struct addr a = parse(texts[i], 2), b = parse(texts[k], 1);
+			int order = addr_compare(&a, &b);
+
+			assert_int_equal((order > 0) - (order < 0), (i > k) - (i < k));
+		}
+}
+
 int
 main(void)
 {
@@ -178,6 +207,8 @@ main(void)
 		cmocka_unit_test(mapped_addresses_become_ipv4),
 		cmocka_unit_test(sockaddrs_both_ways),
 		cmocka_unit_test(unix_sockets),
+		cmocka_unit_test(names_are_no_mistaken_addresses),
+		cmocka_unit_test(the_lowest_comes_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
