@@ -55,6 +55,9 @@ static const struct directive auth_directives[] = {
 	    "Time for the answer to a question; then the client hears of a temporary failure."),
 	CONF_STRINGS(struct auth, domains, NULL, 0,
 	    "Only users of these domains are asked for here.  Default: all users."),
+	CONF_NETWORKS(struct auth, allow_hosts, NULL, 0,
+	    "Where an answer may send a session, besides the servers of its pool: it names hosts by their "
+	    "addresses, or by names, which are looked up then.  Default: anywhere."),
 	CONF_STRINGS(struct auth, mechanisms, "auto", 0,
 	    "The mechanisms that are offered, of those that the source can judge: PLAIN, LOGIN, CRAM-MD5, "
 	    "SCRAM-SHA-256, SCRAM-SHA-1, DIGEST-MD5, NTLM, GSSAPI, GSS-SPNEGO, OTP, ANONYMOUS, "
@@ -238,6 +241,17 @@ auth_written(const struct conf_list *chain)
 	for (size_t i = 0; i < chain->count; i++)
 		all &= ((const struct auth *)chain->items[i])->offered;
 	return all;
+}
+
+bool
+auth_allows_host(const struct auth *auth, const struct addr *host)
+{
+	const struct network_list *allowed = auth != NULL ? &auth->allow_hosts : NULL;
+
+	for (size_t i = 0; allowed != NULL && i < allowed->count; i++)
+		if (network_has(&allowed->items[i], host))
+			return true;
+	return allowed == NULL || allowed->count == 0;
 }
 
 static bool

@@ -27,6 +27,7 @@ struct auth {				/* auth NAME { … } */
 	bool pass_client_cert;
 	struct duration timeout;	/* of a question */
 	struct string_list domains;	/* only users of these; empty: all */
+	struct network_list allow_hosts;	/* where it may send sessions; empty: anywhere */
 	struct string_list mechanisms;
 	unsigned offered;		/* the mechanisms that are written, as bits; 0: the source says */
 	void *resource;			/* the source's own, from auth_open to auth_close */
@@ -107,6 +108,8 @@ unsigned auth_mechanisms(const struct conf_list *chain);
 unsigned auth_written(const struct conf_list *chain);
 /* Does its one source lead the exchanges with clients by itself? */
 bool auth_leads_exchanges(const struct conf_list *chain);
+/* May its answers send sessions to this address?  NULL: nobody's answer, which sends them nowhere. */
+bool auth_allows_host(const struct auth *auth, const struct addr *host);
 void auth_start(struct auth_request *request);
 /*
  * Asks without a password who a user is: a recipient, or one whom a trusted peer names.  The first source

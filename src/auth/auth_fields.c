@@ -33,6 +33,13 @@ is_address(const char *value)
 	return addr_parse(slice_of(value), 0, &addr);
 }
 
+/* What %d will make of it is seen at the login. */
+static bool
+is_host(const char *value)
+{
+	return is_address(value) || addr_is_name(slice_of(value)) || strchr(value, '%') != NULL;
+}
+
 static bool
 is_port(const char *value)
 {
@@ -149,7 +156,7 @@ static const struct field_row {
 } rows[] = {
 	/*    name             flag   good         what it is */
 	FIELD(user,            false, is_text,     "a name"),
-	FIELD(host,            false, is_text,     "a name or an address"),
+	FIELD(host,            false, is_host,     "a name or an address"),
 	FIELD(hostip,          false, is_address,  "an address"),
 	FIELD(port,            false, is_port,     "a number from 1 to 65535"),
 	FIELD(destuser,        false, is_text,     "a name"),
@@ -258,16 +265,6 @@ has_its_place(const char *word, struct error *error)
 	return true;
 }
 
-/* What %d will make of it is seen at the login. */
-static bool
-has_address(const struct auth_fields *fields, struct error *error)
-{
-	const char *host = fields->host;
-
-	return host == NULL || fields->hostip != NULL || strchr(host, '%') != NULL || is_address(host) ||
-	    error_set(error, "host is a name, which is not looked up: it needs a hostip beside it");
-}
-
 bool
 auth_fields_read(const char *words, size_t size, struct auth_fields *fields, struct error *error)
 {
@@ -279,7 +276,7 @@ auth_fields_read(const char *words, size_t size, struct auth_fields *fields, str
 		if (!has_its_place(word, error) || (is_ours && !read_word(word, &written, fields, error)))
 			return false;
 	}
-	return has_address(fields, error);
+	return true;
 }
 
 bool

@@ -5,6 +5,7 @@
 #include "balance/endpoint.h"
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "session/host.h"
 #include "session/offer.h"
 #include "session/placement.h"
 #include "session/plan.h"
@@ -28,6 +29,7 @@ leg_new(struct session *s, struct snapshot *snapshot, struct pool *pool, leg_cal
 	leg->session = s;
 	leg->on_event = on_event;
 	leg->way = xcalloc(1, sizeof(*leg->way));
+	leg->way->leg = leg;
 	leg->way->snapshot = snapshot;
 	snapshot_get(snapshot, s->worker->index);
 	leg->way->pool = pool;
@@ -59,6 +61,7 @@ free_way(struct leg *leg)
 	leg->way = NULL;
 	if (way == NULL)
 		return;
+	host_cancel(leg, way);
 	affinity_cancel(&way->binding);
 	endpoint_put(&way->wanted);
 	route_cancel(&way->route);
@@ -66,6 +69,7 @@ free_way(struct leg *leg)
 	credentials_wipe(&way->credentials);
 	xfree(way->mailbox);
 	xfree(way->server);
+	xfree(way->host_name);
 	snapshot_put(way->snapshot, leg->session->worker->index);
 	loop_defer(loop_of(leg), xfree, way);
 }
@@ -249,6 +253,7 @@ prepare_route(struct leg *leg, struct endpoint *fixed)
 		.fixed = fixed,
 		.keeps_promise = way->offer != NULL ? keeps_promise : NULL,
 		.promise = way,
+		.timeout_ms = way->timeout_ms,
 		.deadline = way->route.deadline,
 		.queue_until = way->route.queue_until,
 		.on_routed = on_routed,
@@ -283,6 +288,8 @@ leg_doing(const struct leg *leg)
 {
 	if (leg->back != NULL)
 		return back_doing(leg->back);
+	if (leg->way->question.lookup != NULL)
+		return "looking up the server's name";
 	if (leg_is_queued(leg))
 		return "waiting in the queue";
 	if (loop_timer_is_set(&leg->way->route.timer))

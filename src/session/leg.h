@@ -12,12 +12,14 @@
 #include <stdint.h>
 
 #include "base/credentials.h"
+#include "net/resolve.h"
 #include "session/back.h"
 #include "session/back_plan.h"
 #include "session/route.h"
 #include "session/snapshot.h"
 #include "state/affinity.h"
 
+struct auth;
 struct leg;
 struct offer;
 struct session;
@@ -43,14 +45,22 @@ struct leg_way {
 	char *mailbox;				/* canonical: whose mail it is; NULL: nobody logged in */
 	struct slice key;			/* what of it decides on the server */
 	struct credentials credentials;		/* what the server is shown */
-	struct addr host;			/* where the auth source sends it, with has_host */
+	const struct auth *source;		/* whose word it is where it goes; the snapshot's; or NULL */
+	struct addr host;			/* where that sends it, with has_host; without family: */
+	char *host_name;			/* what it is called; or NULL */
+	uint16_t host_port;			/* 0: the pool's */
 	char *server;				/* a server's name that it gave; or NULL */
+	int64_t timeout_ms;			/* for its login; 0: the pool's */
 	bool has_host;
 	bool is_judged_by_server;		/* until its OK nobody knows that it is the user */
 	bool wants_capabilities;		/* the client is to be told anew what the server can do */
 	unsigned wishes;			/* of dial_order */
 	struct offer *offer;			/* what the client was told: one reference; or NULL */
 
+	struct leg *leg;
+	struct resolve_question question;	/* about host_name */
+	void (*on_located)(struct leg *leg);	/* behind it */
+	struct loop_timer patience;		/* with its answer */
 	struct affinity_request binding;
 	struct endpoint *wanted;		/* what it asks for; one reference, or NULL */
 	uint64_t replaces;			/* generation of a binding whose server is gone; 0: none */

@@ -211,7 +211,7 @@ find_pool(const struct session *s, const char *name)
 
 /* Where the answer sends the session, or why that cannot be. */
 static const char *
-find_target(const struct session *s, const struct auth_answer *answer, struct pool **pool, struct addr *host)
+find_target(const struct session *s, const struct auth_answer *answer, struct pool **pool)
 {
 	const struct login *login = s->login;
 	const char *user = answer->user != NULL ? answer->user : login->user;
@@ -223,8 +223,6 @@ find_target(const struct session *s, const struct auth_answer *answer, struct po
 		return "there is no pool of the name that the auth source gave";
 	if (answer->tls != AUTH_TLS_POOL && (*pool)->tls_client == NULL)
 		return "the auth source wants TLS with the server, and the pool has no server_tls";
-	if (answer->host != NULL && !addr_parse(slice_of(answer->host), answer->port, host))
-		return "the host that the auth source gave is not an address";
 	return plan_refusal(*pool, answer, &login->dialogue.credentials);
 }
 
@@ -268,15 +266,13 @@ is_repeatable(const struct session *s, const struct auth_answer *answer)
 }
 
 static void
-make_leg(struct session *s, const struct auth_answer *answer, struct pool *pool, const struct addr *host)
+make_leg(struct session *s, const struct auth_answer *answer, struct pool *pool)
 {
 	struct login *login = s->login;
 	struct leg_way *way = leg_new(s, s->snapshot, pool, on_leg)->way;
 
 	way->hostname = s->settings->hostname;
-	way->host = *host;
-	way->has_host = answer->host != NULL;
-	way->server = answer->server != NULL ? xstrdup(answer->server) : NULL;
+	plan_take_place(way, answer, login->auth.asked);
 	way->is_judged_by_server = answer->verdict == AUTH_BY_SERVER;
 	way->wishes = login->dialogue.wishes;
 	way->offer = offer_hold(login->offer);
@@ -290,15 +286,14 @@ static void
 place(struct session *s, const struct auth_answer *answer)
 {
 	int64_t now = loop_now(s->worker->loop);
-	struct addr host = { 0 };
 	struct pool *pool;
-	const char *why = find_target(s, answer, &pool, &host);
+	const char *why = find_target(s, answer, &pool);
 
 	if (why != NULL) {
 		fail(s, FAILURE_UNPLACED, why, NULL);
 		return;
 	}
-	make_leg(s, answer, pool, &host);
+	make_leg(s, answer, pool);
 	if (answer->delay_ms == 0) {
 		session_enter(s, FRONT_ROUTE);
 		leg_start(s->leg);

@@ -4,9 +4,9 @@
 
 #include <string.h>
 
+#include "auth/auth.h"
 #include "balance/endpoint.h"
-#include "balance/roster.h"
-#include "base/xalloc.h"
+#include "session/host.h"
 #include "session/session.h"
 
 static struct affinity *
@@ -35,31 +35,6 @@ is_there(const struct leg_way *way, const struct endpoint *endpoint)
 	    (!way->pool->options.vital && !endpoint_is_in_maintenance(endpoint));
 }
 
-/* A host that an endpoint has is that endpoint: its server is what the auth source wants. */
-static void
-find_host(struct leg_way *way)
-{
-	const struct pool *pool = way->pool;
-	bool has_port = addr_port(&way->host) != 0;
-	struct roster *roster;
-
-	if (!has_port)
-		addr_set_port(&way->host, (uint16_t)pool->port);
-	roster = service_roster(pool->service);
-	for (size_t i = 0; i < roster->count && way->has_host; i++) {
-		struct addr known = endpoint_addr(roster->endpoints[i]);
-
-		if (!has_port)	/* its server may have a port of its own */
-			addr_set_port(&known, (uint16_t)pool->port);
-		if (!addr_equals(&known, &way->host))
-			continue;
-		xfree(way->server);
-		way->server = xstrdup(roster->endpoints[i]->server);
-		way->has_host = false;
-	}
-	roster_put(&roster);
-}
-
 static void
 on_kick(void *owner)
 {
@@ -79,8 +54,10 @@ login_deadline(const struct leg *leg)
 {
 	const struct leg_way *way = leg->way;
 
-	return way->route.deadline != 0 ? way->route.deadline :
-	    loop_now(leg->session->worker->loop) + way->pool->options.login_timeout.ms;
+	if (way->route.deadline != 0)
+		return way->route.deadline;
+	return loop_now(leg->session->worker->loop) +
+	    (way->timeout_ms > 0 ? way->timeout_ms : way->pool->options.login_timeout.ms);
 }
 
 /* About the bindings of the farm. */
@@ -238,25 +215,36 @@ on_peeked(struct affinity_request *request, enum affinity_answer answer)
 		ask(leg, wanted);
 }
 
-void
-placement_start(struct leg *leg)
+/* Why the host cannot be where the session goes; NULL: it can. */
+static const char *
+find_objection(const struct leg_way *way)
+{
+	if (listeners_are_at(&way->snapshot->listeners, &way->host))
+		return "the host that the auth source gave is this proxy itself";
+	if (!auth_allows_host(way->source, &way->host))
+		return "the host that the auth source gave is not among its allow_hosts";
+	return NULL;
+}
+
+static void
+place_at_host(struct leg *leg)
+{
+	const struct leg_way *way = leg->way;
+	const char *why = find_objection(way);
+
+	if (why != NULL)
+		leg_give_up(leg, why);
+	else
+		leg_route(leg, pool_adhoc(way->pool, &way->host));
+}
+
+static void
+place_in_pool(struct leg *leg)
 {
 	struct leg_way *way = leg->way;
 	struct endpoint *endpoint;
 
-	if (leg->session->identity.hops <= 1) {
-		leg_give_up(leg, "the session has come through too many proxies: they loop");
-		return;
-	}
-	way->is_redirected = false;
-	way->changes = service_changes(way->pool->service);
-	if (way->has_host)
-		find_host(way);
-	if (way->has_host && listeners_are_at(&way->snapshot->listeners, &way->host)) {
-		leg_give_up(leg, "the host that the auth source gave is this proxy itself");
-	} else if (way->has_host) {
-		leg_route(leg, pool_adhoc(way->pool, &way->host));
-	} else if (bindings_of(leg) != NULL) {
+	if (bindings_of(leg) != NULL) {
 		peek(leg);
 	} else if (way->server == NULL) {
 		leg_route(leg, NULL);
@@ -267,6 +255,32 @@ placement_start(struct leg *leg)
 		else
 			leg_route(leg, endpoint);
 	}
+}
+
+static void
+place(struct leg *leg)
+{
+	if (leg->way->has_host)
+		place_at_host(leg);
+	else
+		place_in_pool(leg);
+}
+
+void
+placement_start(struct leg *leg)
+{
+	struct leg_way *way = leg->way;
+
+	if (leg->session->identity.hops <= 1) {
+		leg_give_up(leg, "the session has come through too many proxies: they loop");
+		return;
+	}
+	way->is_redirected = false;
+	way->changes = service_changes(way->pool->service);
+	if (way->has_host)
+		host_locate(leg, login_deadline(leg), place);
+	else
+		place(leg);
 }
 
 static void

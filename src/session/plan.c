@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "balance/endpoint.h"
+#include "base/hash.h"
+#include "base/xalloc.h"
 #include "session/session.h"
 
 /* What a server is told where it takes any password from us: it must not be empty. */
@@ -90,6 +92,19 @@ act_for(struct credentials *back, const char *user, const char *master)
 }
 
 void
+plan_take_place(struct leg_way *way, const struct auth_answer *answer, const struct auth *source)
+{
+	way->source = source;
+	way->has_host = answer->host != NULL;
+	way->host_port = answer->port;
+	way->timeout_ms = answer->timeout_ms;
+	if (answer->host != NULL && !addr_parse(slice_of(answer->host), 0, &way->host))
+		way->host_name = xstrdup(answer->host);
+	if (answer->server != NULL)
+		way->server = xstrdup(answer->server);
+}
+
+void
 plan_take_credentials(struct leg_way *way, const struct auth_answer *answer, const char *user,
     const struct credentials *client)
 {
@@ -141,6 +156,19 @@ fill_proxy(struct session *s, struct back_proxy *proxy)
 	tls_facts_read(&s->front, &proxy->tls);
 }
 
+/* The certificate is to bear the name that the auth source gave, as one of a resumed session has. */
+static void
+fill_name(struct leg_way *way)
+{
+	const struct server_tls *settings = way->pool->options.server_tls;
+	const char *name = way->host_name;
+
+	if (name == NULL || way->plan.tls == NULL || settings->name != NULL)
+		return;
+	way->tls.back.name = name;
+	way->tls.back.server = hash_bytes(name, strlen(name), way->tls.back.server);
+}
+
 void
 plan_fill(struct leg *leg, struct endpoint *endpoint)
 {
@@ -156,5 +184,7 @@ plan_fill(struct leg *leg, struct endpoint *endpoint)
 	    (s->proto->dial != NULL && way->plan.order.forward != FORWARD_NONE))
 		front_learn_local(s);
 	fill_proxy(s, &way->plan.proxy);
+	if (endpoint->is_adhoc)
+		fill_name(way);
 	way->plan.deadline = way->route.deadline;
 }

@@ -13,6 +13,8 @@ unsigned plan_mechanisms(const struct pool *pool, unsigned announced);
 /* Why its servers cannot be shown what the answer and the pool want; NULL: they can. */
 const char *plan_refusal(const struct pool *pool, const struct auth_answer *answer,
     const struct credentials *client);
+/* Where the answer of this source (NULL: of none) sends the session, and how long its login may take. */
+void plan_take_place(struct leg_way *way, const struct auth_answer *answer, const struct auth *source);
 /*
  * What the server is shown of `user` (canonical), before leg_start: by the answer, the pool's `login` and the
  * client's own words, which are NULL where they are gone and only others could do.

@@ -21,7 +21,8 @@ answer(struct route *route, struct endpoint *endpoint)
 	if (endpoint != NULL)
 		route->queue_until = 0;
 	if (endpoint != NULL && route->deadline == 0)
-		route->deadline = loop_now(route->loop) + route->pool->options.login_timeout.ms;
+		route->deadline = loop_now(route->loop) +
+		    (route->timeout_ms > 0 ? route->timeout_ms : route->pool->options.login_timeout.ms);
 	route->on_routed(route, endpoint, route->owner);
 }
 

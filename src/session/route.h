@@ -40,11 +40,12 @@ struct route {
 	struct endpoint *fixed;			/* no other will do, or NULL; the route takes the reference */
 	route_promise *keeps_promise;		/* asked where the pool is not bound; or NULL */
 	void *promise;
+	int64_t timeout_ms;			/* for the login, from the first try; 0: the pool's */
 	route_callback *on_routed;
 	route_queued_callback *on_queued, *on_anew;
 	void *owner;
 
-	int64_t deadline;			/* of the pool's login_timeout; 0 before the first try */
+	int64_t deadline;			/* of the login; 0 before the first try */
 	int64_t queue_until;			/* over all queues since the last try; 0: it was in none */
 	struct endpoint *endpoint;		/* taken, or waited for; NULL in the service's queues */
 	struct waiter *waiter;

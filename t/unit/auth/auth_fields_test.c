@@ -326,7 +326,8 @@ static void
 bad_values_are_told(void **state)
 {
 	static const char *const texts[] = {
-		"port=0", "port=65536", "port", "port=x", "host=", "host", "hostip=", "host=d1.example.org",
+		"port=0", "port=65536", "port", "port=x", "host=", "host", "hostip=",
+		"host=10.0.0.300", "host=d1:143",
 		"hostip=d1.example.org", "user=", "destuser=", "pool=",
 		"server=", "ssl=maybe", "starttls=1", "allow_nets=", "allow_nets=10.0.0.0/33",
 		"allow_nets=10.0.0.1,,10.0.0.2", "allow_nets=example.com",

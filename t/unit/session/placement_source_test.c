@@ -564,7 +564,6 @@ what_cannot_be_is_unavailable(void **state)
 	static const char *const lines[] = {
 		"bob:{PLAIN}secret:server=d77\n",
 		"bob:{PLAIN}secret:pool=none\n",
-		"bob:{PLAIN}secret:host=%n.example.com\n",
 		/* the proxy's own address */
 		"bob:{PLAIN}secret:host=127.0.0.1 port=1\n",
 		"bob:{PLAIN}secret:host=::1 port=1\n",
