@@ -49,6 +49,8 @@ enum reply {
 	REPLY_SASL_CANCELLED,
 	REPLY_AUTH_FAILED,
 	REPLY_REFUSED,		/* no login now, whatever the password: the auth source says why */
+	REPLY_LATER,		/* no login now, and later perhaps: the auth source says why */
+	REPLY_CODED,		/* either, with a code of the auth source's */
 	REPLY_UNAVAILABLE,	/* no server can be had now; the client may stay and try again */
 	REPLY_TOO_BIG,		/* a literal that is refused before it is read */
 	REPLY_TOO_LONG,		/* last words: endless line or literal */
@@ -57,6 +59,7 @@ enum reply {
 	REPLY_TIMEOUT,		/* last words: login_timeout, idle_timeout */
 	REPLY_SHUTDOWN,		/* last words: drained, told to go */
 	REPLY_UNAVAILABLE_BYE,	/* last words: REPLY_UNAVAILABLE with `unavailable bye` */
+	REPLY_REFUSED_BYE,	/* last words: behind the refusal of a login that is to be the only one */
 	REPLY_INJECTION,	/* last words: input behind STARTTLS */
 	REPLY_FORBIDDEN,	/* last words: what the relay's filter does not let pass */
 	REPLY_FOREIGN,		/* last words: a client of another protocol, HTTP or TLS by its first bytes */

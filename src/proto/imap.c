@@ -7,6 +7,7 @@
 
 #include <assert.h>
 
+#include "proto/answer_code.h"
 #include "proto/capability.h"
 #include "proto/command.h"
 #include "proto/dial.h"
@@ -103,6 +104,8 @@ static const char *const replies[] = {
 	[REPLY_SASL_CANCELLED]  = "%t BAD Authentication cancelled.\r\n",
 	[REPLY_AUTH_FAILED]     = "%t NO [AUTHENTICATIONFAILED] Authentication failed.\r\n",
 	[REPLY_REFUSED]         = "%t NO [CONTACTADMIN] %r\r\n",
+	[REPLY_LATER]           = "%t NO [UNAVAILABLE] %r\r\n",
+	[REPLY_CODED]           = "%t NO [%k] %r\r\n",
 	[REPLY_UNAVAILABLE]     = "%t NO [UNAVAILABLE] Account is temporarily unavailable.\r\n",
 	[REPLY_TOO_BIG]         = "%t NO [TOOBIG] Literal is too big.\r\n",
 	[REPLY_TOO_LONG]        = "* BYE Command is too long.\r\n",
@@ -111,6 +114,7 @@ static const char *const replies[] = {
 	[REPLY_TIMEOUT]         = "* BYE Disconnected: time is up.\r\n",
 	[REPLY_SHUTDOWN]        = "* BYE [UNAVAILABLE] Please connect again.\r\n",
 	[REPLY_UNAVAILABLE_BYE] = "* BYE [UNAVAILABLE] Account is temporarily unavailable.\r\n",
+	[REPLY_REFUSED_BYE]     = "* BYE Login was refused.\r\n",
 	[REPLY_INJECTION]       = "* BYE Nothing may follow STARTTLS.\r\n",
 	[REPLY_FORBIDDEN]       = "* BYE This command does not pass here.\r\n",
 	[REPLY_FOREIGN]         = "* BYE This is an IMAP server.\r\n",
@@ -159,6 +163,7 @@ const struct proto proto_imap = {
 	.capability_own = capability_own,
 	.write_capabilities = write_capabilities,
 	.replies = replies,
+	.take_code = code_take_imap,
 	.verbs = verbs,
 	.dial = imap_dial,
 	.sasl_command = "AUTHENTICATE",

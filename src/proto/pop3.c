@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "proto/answer_code.h"
 #include "proto/capability.h"
 #include "proto/command.h"
 #include "proto/reply.h"
@@ -116,6 +117,8 @@ static const char *const replies[] = {
 	[REPLY_SASL_CANCELLED]  = "-ERR Authentication cancelled.\r\n",
 	[REPLY_AUTH_FAILED]     = "-ERR [AUTH] Authentication failed.\r\n",
 	[REPLY_REFUSED]         = "-ERR [AUTH] %r\r\n",
+	[REPLY_LATER]           = "-ERR [SYS/TEMP] %r\r\n",
+	[REPLY_CODED]           = "-ERR [%k] %r\r\n",
 	[REPLY_UNAVAILABLE]     = "-ERR [SYS/TEMP] Account is temporarily unavailable.\r\n",
 	[REPLY_TOO_BIG]         = "-ERR Command is too long.\r\n",
 	[REPLY_TOO_LONG]        = "-ERR Command is too long.\r\n",
@@ -124,6 +127,7 @@ static const char *const replies[] = {
 	[REPLY_TIMEOUT]         = "-ERR [SYS/TEMP] Disconnected: time is up.\r\n",
 	[REPLY_SHUTDOWN]        = "-ERR [SYS/TEMP] Please connect again.\r\n",
 	[REPLY_UNAVAILABLE_BYE] = "-ERR [SYS/TEMP] Account is temporarily unavailable.\r\n",
+	[REPLY_REFUSED_BYE]     = "-ERR Login was refused.\r\n",
 	[REPLY_INJECTION]       = "-ERR Nothing may follow STLS.\r\n",
 	[REPLY_FORBIDDEN]       = "-ERR This command does not pass here.\r\n",
 	[REPLY_FOREIGN]         = "-ERR This is a POP3 server.\r\n",
@@ -153,6 +157,7 @@ const struct proto proto_pop3 = {
 	.capability_own = capability_own,
 	.write_capabilities = write_capabilities,
 	.replies = replies,
+	.take_code = code_take_pop3,
 	.verbs = verbs,
 	.dial = pop3_dial,
 	.starttls_command = "STLS",

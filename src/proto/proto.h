@@ -69,6 +69,11 @@ struct proto {
 	/* The list as the client sees it now. */
 	void (*write_capabilities)(const struct dialogue *d, struct buf *out);
 	const char *const *replies;		/* one text per enum reply; see reply.h for the % letters */
+	/*
+	 * What of an auth source's code can stand in REPLY_CODED, and whether that is of a temporary failure.
+	 * Empty: nothing, it is another protocol's.
+	 */
+	struct slice (*take_code)(struct slice code, bool *is_temporary);
 	const struct verb *verbs;		/* ends with a zero row; NULL: routed right after accept */
 	const struct dial_step *dial;		/* ends with a zero row; NULL: connected is ready */
 	const char *starttls_command;		/* to a server, and what it announces; NULL: "STARTTLS" */

@@ -33,9 +33,9 @@ write_timestamp(struct dialogue *d)
 	buf_append_slice(&d->out, buf_slice(&d->timestamp));
 }
 
-/* `words`: of the one letter that is not known from the dialogue, %q, %r or %s. */
+/* `words`: of the one letter that is not known from the dialogue, %q, %r or %s; `code`: of %k. */
 static void
-write_letter(struct dialogue *d, char letter, struct slice words)
+write_letter(struct dialogue *d, char letter, struct slice words, struct slice code)
 {
 	switch (letter) {
 	case 't': buf_append_text(&d->out, d->tag[0] != '\0' ? d->tag : "*"); break;
@@ -43,6 +43,7 @@ write_letter(struct dialogue *d, char letter, struct slice words)
 	case 'c': d->proto->write_capabilities(d, &d->out); break;
 	case 'a': write_timestamp(d); break;
 	case 'x': buf_append_text(&d->out, d->is_trusted ? "[XCLIENT] " : ""); break;
+	case 'k': buf_append_slice(&d->out, code); break;
 	case 'q': mail_string_write_quoted(&d->out, words); break;
 	case 'r': reply_write_text(&d->out, words); break;
 	case 's': base64_encode(words, &d->out); break;
@@ -50,8 +51,8 @@ write_letter(struct dialogue *d, char letter, struct slice words)
 	}
 }
 
-void
-reply_write_words(struct dialogue *d, const char *text, struct slice words)
+static void
+write_text(struct dialogue *d, const char *text, struct slice words, struct slice code)
 {
 	for (;;) {
 		const char *percent = strchr(text, '%');
@@ -59,10 +60,16 @@ reply_write_words(struct dialogue *d, const char *text, struct slice words)
 		if (percent == NULL || percent[1] == '\0')
 			break;
 		buf_append(&d->out, text, (size_t)(percent - text));
-		write_letter(d, percent[1], words);
+		write_letter(d, percent[1], words, code);
 		text = percent + 2;
 	}
 	buf_append_text(&d->out, text);
+}
+
+void
+reply_write_words(struct dialogue *d, const char *text, struct slice words)
+{
+	write_text(d, text, words, slice_of(NULL));
 }
 
 void
@@ -72,13 +79,27 @@ reply_write(struct dialogue *d, enum reply reply)
 		reply_write_words(d, d->proto->replies[reply], slice_of(NULL));
 }
 
-void
-reply_write_reason(struct dialogue *d, const char *reason)
+bool
+reply_write_judgement(struct dialogue *d, bool is_temporary, const char *code, const char *reason)
 {
-	if (reason == NULL || *reason == '\0')
-		reply_write(d, REPLY_AUTH_FAILED);
+	bool is_passing = false, has_reason = reason != NULL && *reason != '\0';
+	struct slice own = slice_of(NULL);
+
+	if (code != NULL && d->proto->take_code != NULL)
+		own = d->proto->take_code(slice_of(code), &is_passing);
+	/* what may pass is never told in the words for what does not */
+	if (is_temporary && !is_passing)
+		own = slice_of(NULL);
+	is_temporary = is_temporary || (own.len > 0 && is_passing);
+	if (own.len > 0)
+		write_text(d, d->proto->replies[REPLY_CODED], slice_of(has_reason ? reason :
+		    is_temporary ? "Try again later." : "Authentication failed."), own);
+	else if (has_reason)
+		reply_write_words(d, d->proto->replies[is_temporary ? REPLY_LATER : REPLY_REFUSED],
+		    slice_of(reason));
 	else
-		reply_write_words(d, d->proto->replies[REPLY_REFUSED], slice_of(reason));
+		reply_write(d, is_temporary ? REPLY_UNAVAILABLE : REPLY_AUTH_FAILED);
+	return is_temporary;
 }
 
 void

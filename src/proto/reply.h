@@ -4,7 +4,7 @@
  * in the texts: %t the tag of the command, or "*" where there is none; %h our
  * host name; %c the capabilities as they are now; %x what tells a trusted peer
  * that it may say XCLIENT; %a a blank and APOP's timestamp, where it is offered;
- * %r a reason, %q in quotes; %% a percent sign.
+ * %r a reason, %q in quotes; %k a code; %% a percent sign.
  */
 #ifndef PROTO_REPLY_H
 #define PROTO_REPLY_H
@@ -16,8 +16,12 @@ void reply_write(struct dialogue *d, enum reply reply);		/* appends to d->out */
 void reply_write_words(struct dialogue *d, const char *text, struct slice words);
 void reply_write_challenge(struct dialogue *d, struct slice challenge);	/* with proto->sasl_prompt */
 
-/* REPLY_REFUSED with these words, made one printable line; REPLY_AUTH_FAILED where there are none. */
-void reply_write_reason(struct dialogue *d, const char *reason);
+/*
+ * What an auth source says of a login that it refuses, or (is_temporary) cannot judge: its code, where that
+ * is one of the protocol's, and its words, made one printable line; NULL: it does not say, and the words are
+ * ours.  True: it was told as a temporary failure, of which the code may tell, too.
+ */
+bool reply_write_judgement(struct dialogue *d, bool is_temporary, const char *code, const char *reason);
 
 /* A login_refused: nothing of what the server says, which would tell names that it knows from others. */
 void reply_write_refusal(struct dialogue *d, const struct dial *dial);

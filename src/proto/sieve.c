@@ -4,6 +4,7 @@
 
 #include <assert.h>
 
+#include "proto/answer_code.h"
 #include "proto/capability.h"
 #include "proto/command.h"
 #include "proto/mail_string.h"
@@ -108,6 +109,8 @@ static const char *const replies[] = {
 	[REPLY_SASL_CANCELLED]  = "NO \"Authentication cancelled.\"\r\n",
 	[REPLY_AUTH_FAILED]     = "NO \"Authentication failed.\"\r\n",
 	[REPLY_REFUSED]         = "NO %q\r\n",
+	[REPLY_LATER]           = "NO (TRYLATER) %q\r\n",
+	[REPLY_CODED]           = "NO (%k) %q\r\n",
 	[REPLY_UNAVAILABLE]     = "NO (TRYLATER) \"Account is temporarily unavailable.\"\r\n",
 	[REPLY_TOO_BIG]         = "NO \"Literal is too big.\"\r\n",
 	[REPLY_TOO_LONG]        = "BYE \"Command is too long.\"\r\n",
@@ -116,6 +119,7 @@ static const char *const replies[] = {
 	[REPLY_TIMEOUT]         = "BYE \"Disconnected: time is up.\"\r\n",
 	[REPLY_SHUTDOWN]        = "BYE (TRYLATER) \"Please connect again.\"\r\n",
 	[REPLY_UNAVAILABLE_BYE] = "BYE (TRYLATER) \"Account is temporarily unavailable.\"\r\n",
+	[REPLY_REFUSED_BYE]     = "BYE \"Login was refused.\"\r\n",
 	[REPLY_INJECTION]       = "BYE \"Nothing may follow STARTTLS.\"\r\n",
 	[REPLY_FORBIDDEN]       = "BYE \"This command does not pass here.\"\r\n",
 	[REPLY_FOREIGN]         = "BYE \"This is a ManageSieve server.\"\r\n",
@@ -193,6 +197,7 @@ const struct proto proto_sieve = {
 	.capability_own = capability_own,
 	.write_capabilities = write_capabilities,
 	.replies = replies,
+	.take_code = code_take_sieve,
 	.verbs = verbs,
 	.dial = sieve_dial,
 	.take_challenge = sieve_take_challenge,

@@ -9,6 +9,7 @@
 #include <assert.h>
 
 #include "base/xalloc.h"
+#include "proto/answer_code.h"
 #include "proto/capability.h"
 #include "proto/command.h"
 #include "proto/reply.h"
@@ -159,6 +160,7 @@ static const struct verb submission_verbs[] = {
 	[REPLY_SASL_CANCELLED]  = "501 5.7.0 Authentication cancelled.\r\n", \
 	[REPLY_AUTH_FAILED]     = "535 5.7.8 Authentication failed.\r\n", \
 	[REPLY_REFUSED]         = "535 5.7.0 %r\r\n", \
+	[REPLY_CODED]           = "%k %r\r\n", \
 	[REPLY_TOO_BIG]         = "500 5.5.2 Command is too long.\r\n", \
 	[REPLY_TOO_LONG]        = "500 5.5.2 Command is too long.\r\n", \
 	[REPLY_TOO_MANY_ERRORS] = "421 4.7.0 Too many errors.\r\n", \
@@ -166,18 +168,21 @@ static const struct verb submission_verbs[] = {
 	[REPLY_TIMEOUT]         = "421 4.4.2 Time is up.\r\n", \
 	[REPLY_SHUTDOWN]        = "421 4.3.2 Please connect again.\r\n", \
 	[REPLY_UNAVAILABLE_BYE] = "421 4.3.2 No server is available now.\r\n", \
+	[REPLY_REFUSED_BYE]     = "421 4.7.0 Login was refused.\r\n", \
 	[REPLY_INJECTION]       = "554 5.5.0 Nothing may follow STARTTLS.\r\n", \
 	[REPLY_FORBIDDEN]       = "554 5.7.0 This command does not pass here.\r\n", \
 	[REPLY_FOREIGN]         = "221 2.7.0 This is a mail server.\r\n"
 
 static const char *const smtp_replies[] = {
 	SHARED_REPLIES,
+	[REPLY_LATER]           = "451 4.3.0 %r\r\n",
 	[REPLY_UNAVAILABLE]     = "451 4.3.0 No server is available now.\r\n",
 };
 static_assert(sizeof(smtp_replies) / sizeof(smtp_replies[0]) == REPLY_COUNT, "a text for each reply");
 
 static const char *const submission_replies[] = {
 	SHARED_REPLIES,
+	[REPLY_LATER]           = "454 4.7.0 %r\r\n",
 	[REPLY_UNAVAILABLE]     = "454 4.7.0 Temporary authentication failure.\r\n",
 };
 static_assert(sizeof(submission_replies) / sizeof(submission_replies[0]) == REPLY_COUNT,
@@ -217,6 +222,7 @@ write_login_ok(struct dialogue *d, const struct dial *dial)
 	.refuses_plain = smtp_refuses_plain, \
 	.dial_farewell = "QUIT\r\n", \
 	.mail_name = "smtp", \
+	.take_code = code_take_smtp, \
 	.mediator = &smtp_mediator
 
 const struct proto proto_smtp = {

@@ -83,6 +83,11 @@ count_refusal(struct session *s)
 	tally_add(&s->listener->counters[s->worker->index].failed_logins, 1);
 	if (s->leg != NULL)
 		leg_drop_back(s->leg);
+	if (s->login->ends_session) {
+		front_flush(s);
+		session_end(s, END_REFUSED);
+		return;
+	}
 	front_count_error(s);
 	if (s->has_ended)
 		return;
@@ -98,12 +103,12 @@ count_refusal(struct session *s)
 static void
 put_off(struct session *s)
 {
-	if (!s->proto->has_login || s->settings->unavailable == UNAVAILABLE_BYE) {
-		session_end(s, END_NO_SERVER);
-		return;
-	}
-	reply_write(&s->login->dialogue, REPLY_UNAVAILABLE);
-	if (s->login->tries < TRIES_MAX) {
+	struct login *login = s->login;
+	bool is_bye = !s->proto->has_login || s->settings->unavailable == UNAVAILABLE_BYE;
+
+	if (!is_bye && !login->has_words)
+		reply_write(&login->dialogue, REPLY_UNAVAILABLE);
+	if (!is_bye && !login->ends_session && login->tries < TRIES_MAX) {
 		come_back(s, false);
 		return;
 	}
@@ -111,19 +116,26 @@ put_off(struct session *s)
 	session_end(s, END_NO_SERVER);
 }
 
-/* `words`: more about it, for the log alone; or NULL. */
 static void
-fail(struct session *s, enum failure failure, const char *why, const char *words)
+note(struct session *s, enum failure failure, const char *why, const char *words)
 {
 	const struct failure_row *row = &failures[failure];
 
+	s->login->is_noted = true;
 	session_log(s, row->level, "%s: %s%s%s", row->text, why, words != NULL ? ": " : "",
 	    words != NULL ? words : "");
 	if (s->proto->has_login)
 		session_event(s, SESSION_EVENT_LOGIN_FAILED, why);
 	if (row->is_guess)
 		guard_failed(s);
-	if (row->is_error)
+}
+
+/* `words`: more about it, for the log alone; or NULL. */
+static void
+fail(struct session *s, enum failure failure, const char *why, const char *words)
+{
+	note(s, failure, why, words);
+	if (failures[failure].is_error)
 		count_refusal(s);
 	else
 		put_off(s);
@@ -132,7 +144,7 @@ fail(struct session *s, enum failure failure, const char *why, const char *words
 void
 login_late(struct session *s)
 {
-	if (s->proto->has_login)
+	if (s->proto->has_login && !s->login->is_noted)
 		session_event(s, SESSION_EVENT_LOGIN_FAILED, "it took too long");
 }
 
@@ -327,10 +339,64 @@ learn_user(struct session *s, const struct auth_answer *answer)
 }
 
 static void
+tell_failure(struct session *s)
+{
+	if (s->login->is_refused)
+		count_refusal(s);
+	else
+		put_off(s);
+}
+
+static void
+on_wait_over(struct loop_timer *timer)
+{
+	tell_failure(loop_owner(timer, struct login, delay)->session);
+}
+
+/* Why, for the log. */
+static const char *
+find_why(const struct auth_answer *answer)
+{
+	if (answer->verdict == AUTH_REFUSED && answer->reason != NULL)
+		return answer->reason;
+	if (answer->why != NULL)
+		return answer->why;
+	if (answer->verdict == AUTH_REFUSED)
+		return "refused by the auth source";
+	return answer->reason != NULL ? answer->reason : "the auth source cannot say";
+}
+
+/* In the words of the auth source, when and as it wants it. */
+static void
+turn_down(struct session *s, const struct auth_answer *answer)
+{
+	struct login *login = s->login;
+	enum failure failure = answer->is_right ? FAILURE_BARRED : FAILURE_REFUSED;
+	bool is_temporary = answer->verdict == AUTH_LATER;
+
+	login->has_words = answer->code != NULL || answer->reason != NULL;
+	if (!is_temporary || login->has_words)
+		is_temporary = reply_write_judgement(&login->dialogue, is_temporary, answer->code,
+		    answer->reason);
+	if (is_temporary)
+		failure = FAILURE_UNDECIDED;
+	login->is_refused = !is_temporary;
+	login->ends_session = answer->ends_session;
+	if (!is_temporary)
+		buf_append_slice(&login->dialogue.token_error, answer->token_error);
+	note(s, failure, find_why(answer), NULL);
+	if (answer->wait_ms <= 0) {
+		tell_failure(s);
+		return;
+	}
+	loop_timer_init(&login->delay, on_wait_over);
+	loop_timer_set(s->worker->loop, &login->delay, loop_now(s->worker->loop) + answer->wait_ms);
+}
+
+static void
 on_verdict(struct auth_request *request, const struct auth_answer *answer)
 {
 	struct session *s = loop_owner(request, struct login, auth)->session;
-	const char *why = answer->reason != NULL ? answer->reason : answer->why;
 	const char *wrong_user = learn_user(s, answer);
 
 	switch (answer->verdict) {
@@ -346,13 +412,8 @@ on_verdict(struct auth_request *request, const struct auth_answer *answer)
 		}
 		break;
 	case AUTH_REFUSED:
-		reply_write_reason(&s->login->dialogue, answer->reason);
-		buf_append_slice(&s->login->dialogue.token_error, answer->token_error);
-		fail(s, answer->is_right ? FAILURE_BARRED : FAILURE_REFUSED,
-		    why != NULL ? why : "refused by the auth source", NULL);
-		break;
 	case AUTH_LATER:
-		fail(s, FAILURE_UNDECIDED, "the auth source cannot say", NULL);
+		turn_down(s, answer);
 		break;
 	case AUTH_CHALLENGE:
 		dialogue_challenge(&s->login->dialogue, answer->challenge);
@@ -384,6 +445,7 @@ login_begin(struct session *s)
 	auth_cancel(&login->auth);
 	session_enter(s, FRONT_AUTH);
 	login->tries++;
+	login->is_noted = login->has_words = login->ends_session = false;
 	secret_free(&login->user);
 	login->user = users_canonical(s->snapshot->users, claimed_user(credentials));
 	loop_timer_init(&login->delay, on_delay_over);

@@ -20,9 +20,13 @@ struct login {
 	struct auth_request auth;
 	struct auth_scene scene;
 	struct guard *guard;			/* of `limits`; NULL: no login was watched yet */
-	struct loop_timer delay;		/* the auth source wants the login to wait */
+	struct loop_timer delay;		/* the auth source wants the login to wait, or its refusal */
 	char *user;				/* canonical name claimed, or the auth source's for it */
 	int errors, tries;			/* bad commands and wrong guesses; logins begun */
+	bool is_refused;			/* the refusal that waits is one, and no temporary failure */
+	bool is_noted;				/* that it failed, in the log */
+	bool has_words;				/* to a temporary failure, of the auth source's */
+	bool ends_session;			/* the auth source's failure */
 	bool is_repeatable;			/* another server would take it without the client */
 };
 

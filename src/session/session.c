@@ -47,6 +47,7 @@ static const struct end_row {
 	[END_REPLY_TIMEOUT]   = { "reply timeout",      LOG_WARNING, REPLY_UNAVAILABLE_BYE, true,  SOUND },
 	[END_TOO_MANY_ERRORS] = { "too many errors",    LOG_INFO,    REPLY_TOO_MANY_ERRORS, true,  SOUND },
 	[END_BANNED]          = { "banned",             LOG_INFO,    REPLY_BANNED,          true,  SOUND },
+	[END_REFUSED]         = { "login refused",      LOG_INFO,    REPLY_REFUSED_BYE,     true,  SOUND },
 	[END_PROTOCOL]        = { "protocol error",     LOG_INFO,    REPLY_NONE,            true,  SOUND },
 	[END_INJECTION]       = { "starttls injection", LOG_WARNING, REPLY_NONE,            true,  SOUND },
 	[END_FORBIDDEN]       = { "forbidden command",  LOG_WARNING, REPLY_FORBIDDEN,       true,  SOUND },

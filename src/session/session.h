@@ -48,6 +48,7 @@ enum end_reason {
 	END_REPLY_TIMEOUT,	/* the server owed a reply for too long */
 	END_TOO_MANY_ERRORS,
 	END_BANNED,		/* too many failed logins came from its address */
+	END_REFUSED,		/* the login, and the auth source wants no other in this session */
 	END_PROTOCOL,		/* the client's input could not be trusted any further; it was told */
 	END_INJECTION,		/* plaintext behind STARTTLS */
 	END_FORBIDDEN,		/* it asked for what may not pass a proxy */

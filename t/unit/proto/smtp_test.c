@@ -257,7 +257,7 @@ login_outcomes(void **state)
 	expect_said("535 5.7.8 Authentication failed.\r\n");
 	proto_submission.login_ok(&dialogue, &dial);
 	expect_said("235 2.7.0 Authentication succeeded.\r\n");
-	reply_write_reason(&dialogue, "Not from there");
+	reply_write_judgement(&dialogue, false, NULL, "Not from there");
 	expect_said("535 5.7.0 Not from there\r\n");
 	reply_write(&dialogue, REPLY_UNAVAILABLE);
 	expect_said("454 4.7.0 Temporary authentication failure.\r\n");
@@ -275,6 +275,8 @@ enhanced_codes(void **state)
 		for (int reply = REPLY_GREETING + 1; reply < REPLY_COUNT; reply++) {
 			const char *text = both[i]->replies[reply];
 
+			if (reply == REPLY_CODED)	/* the code is not ours */
+				continue;
 			assert_true(text[0] == text[4]);
 			assert_true(text[3] == ' ' && text[5] == '.' && text[7] == '.');
 		}

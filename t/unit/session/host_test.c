@@ -113,7 +113,7 @@ who_leaves_meanwhile_leaves_nothing(void **state)
 		turn_a_little(rig.loop);
 	assert_int_equal(s->phase, FRONT_ROUTE);
 	assert_string_equal(leg_doing(s->leg), "looking up the server's name");
-	stream_reset(&client.stream);
+	session_end(s, END_CLIENT_LOST);
 	expect_all_gone(&rig);
 	peer_close(&client);
 	names_close(&rig, &names);
