@@ -6,5 +6,6 @@
 #include <stdint.h>
 
 int64_t clock_ms(void);			/* monotonic milliseconds */
+int64_t clock_us(void);			/* likewise microseconds: for what is measured */
 
 #endif
