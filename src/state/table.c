@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/list.h"
 #include "base/random.h"
 #include "base/xalloc.h"
 
@@ -22,6 +23,7 @@ enum {
 
 struct table_entry {
 	struct table_entry *next;
+	struct list used;		/* in the shard's list, where the table keeps one */
 	uint64_t hash;
 	int64_t expires;
 	size_t name_len;
@@ -33,12 +35,14 @@ struct shard {
 	struct table_entry **buckets;
 	size_t bucket_count, count;
 	size_t sweep;			/* the bucket to look at next */
+	struct list used;		/* entries that may make room, who was used longest ago first */
 };
 
 struct table {
 	struct shard shards[SHARDS];
 	size_t value_size;
 	void (*clear)(void *value);
+	bool is_lru;
 	atomic_size_t shard_limit;	/* 0: none */
 	uint64_t seed;			/* names come from outside: nobody may choose colliding ones */
 };
@@ -56,15 +60,26 @@ table_new(size_t value_size, void (*clear)(void *value))
 		struct shard *shard = &table->shards[i];
 
 		pthread_mutex_init(&shard->lock, NULL);
+		list_init(&shard->used);
 		shard->bucket_count = BUCKETS_FIRST;
 		shard->buckets = xcalloc(BUCKETS_FIRST, sizeof(struct table_entry *));
 	}
 	return table;
 }
 
+struct table *
+table_new_lru(size_t value_size, void (*clear)(void *value))
+{
+	struct table *table = table_new(value_size, clear);
+
+	table->is_lru = true;
+	return table;
+}
+
 static void
 entry_free(struct table *table, struct table_entry *entry)
 {
+	list_remove(&entry->used);
 	if (table->clear != NULL)
 		table->clear(entry->data);
 	xfree(entry);
@@ -132,11 +147,11 @@ sweep(struct table *table, struct shard *shard, struct table_entry **bucket, int
 	}
 }
 
-/* Removes the entry of a few that would expire first.  They are met where the sweep goes on: in no order. */
-static void
-make_room(struct table *table, struct shard *shard)
+/* The entry of a few that would expire first.  They are met where the sweep goes on: in no order. */
+static struct table_entry **
+find_soonest(struct shard *shard)
 {
-	struct table_entry **chosen = NULL, *gone;
+	struct table_entry **chosen = NULL;
 	int candidates = 0;
 
 	for (int i = 0; i < WALK_BUCKETS && candidates < CANDIDATES; i++) {
@@ -150,6 +165,27 @@ make_room(struct table *table, struct shard *shard)
 				chosen = bucket;
 		}
 	}
+	return chosen;
+}
+
+static struct table_entry **
+find_least_used(struct shard *shard)
+{
+	struct table_entry *entry, **bucket;
+
+	if (list_is_empty(&shard->used))
+		return NULL;
+	entry = list_entry(shard->used.next, struct table_entry, used);
+	for (bucket = bucket_of(shard, entry->hash); *bucket != entry;)
+		bucket = &(*bucket)->next;
+	return bucket;
+}
+
+static void
+make_room(struct table *table, struct shard *shard)
+{
+	struct table_entry **chosen = table->is_lru ? find_least_used(shard) : find_soonest(shard), *gone;
+
 	if (chosen == NULL)
 		return;
 	gone = *chosen;
@@ -254,8 +290,15 @@ table_expires(const struct table_entry *entry)
 void
 table_unlock(struct table *table, struct table_entry *entry, int64_t expires)
 {
+	struct shard *shard = shard_of(table, entry->hash);
+
 	entry->expires = expires;
-	pthread_mutex_unlock(&shard_of(table, entry->hash)->lock);
+	if (table->is_lru) {
+		list_remove(&entry->used);
+		if (expires != TABLE_FOREVER)
+			list_append(expires == 0 ? shard->used.next : &shard->used, &entry->used);
+	}
+	pthread_mutex_unlock(&shard->lock);
 }
 
 size_t

@@ -21,10 +21,13 @@ struct table_entry;
 
 /* clear (or NULL) releases what a value holds, when its entry vanishes; it runs with the shard locked. */
 struct table *table_new(size_t value_size, void (*clear)(void *value));
+/* The same; whose room a new entry takes is told below. */
+struct table *table_new_lru(size_t value_size, void (*clear)(void *value));
 void table_free(struct table **table);			/* nobody uses it any more */
 /*
  * About so many entries at most; 0, as at first: any number.  Beyond it a new one takes the place of one that
- * would soon expire, but never of one that lives TABLE_FOREVER.  From any thread.
+ * would soon expire, with table_new_lru of the one of its shard that was unlocked longest ago, or until 0;
+ * but never of one that lives TABLE_FOREVER.  From any thread.
  */
 void table_set_limit(struct table *table, size_t limit);
 

@@ -221,6 +221,61 @@ what_lives_for_ever_stays(void **state)
 	table_free(&table);
 }
 
+/* With one name a shard at a time there would be nothing to choose from: these fill all of them. */
+static void
+who_is_used_stays(void **state)
+{
+	enum { LIMIT = 6400, USED = 64, OTHERS = 20 * LIMIT };
+	struct table *table = table_new_lru(sizeof(struct value), clear);
+	char name[NAME_MAX_LEN];
+
+	(void)state;
+	atomic_store(&cleared, 0);
+	table_set_limit(table, LIMIT);
+	for (int i = 0; i < USED; i++)
+		put(table, name_of(i, name).data, i + 1, 1, 1000);
+	/* they would all expire later than those who are used */
+	for (int i = 0; i < OTHERS; i++) {
+		put(table, name_of(USED + i, name).data, 1, 1, 2000);
+		look(table, name_of(i % USED, name).data, 1);
+		assert_true(i % 1000 != 0 || table_count(table) <= LIMIT);
+	}
+	for (int i = 0; i < USED; i++)
+		assert_int_equal(look(table, name_of(i, name).data, 1), i + 1);
+	/* the youngest of the others are there, the oldest are not */
+	for (int i = 1; i <= LIMIT / 4; i++) {
+		assert_int_equal(look(table, name_of(USED + OTHERS - i, name).data, 1), 1);
+		assert_int_equal(look(table, name_of(USED + i, name).data, 1), 0);
+	}
+	table_free(&table);
+	assert_int_equal(atomic_load(&cleared), USED + OTHERS);
+}
+
+/* What was given up at once takes nobody's place, and what is held makes no room. */
+static void
+what_is_of_no_use_makes_room_first(void **state)
+{
+	enum { LIMIT = 6400, KEPT = LIMIT / 2, HELD = 100, GUESSES = 20 * LIMIT };
+	struct table *table = table_new_lru(sizeof(struct value), clear);
+	char name[NAME_MAX_LEN];
+
+	(void)state;
+	table_set_limit(table, LIMIT);
+	for (int i = 0; i < KEPT; i++)
+		put(table, name_of(i, name).data, i + 1, 1, i < HELD ? TABLE_FOREVER : 1000);
+	/* at this time none of them has expired yet: nothing sweeps them */
+	for (int i = 0; i < GUESSES; i++)
+		put(table, name_of(KEPT + i, name).data, 1, -1, 0);
+	assert_true(table_count(table) <= LIMIT);
+	for (int i = 0; i < KEPT; i++)
+		assert_int_equal(look(table, name_of(i, name).data, 1), i + 1);
+	for (int i = 0; i < GUESSES; i++)
+		put(table, name_of(KEPT + i, name).data, 1, 1, 1000);
+	for (int i = 0; i < HELD; i++)
+		assert_int_equal(look(table, name_of(i, name).data, 1), i + 1);
+	table_free(&table);
+}
+
 struct walk {
 	struct table *table;
 	int seen[4000];
@@ -363,6 +418,8 @@ main(void)
 		cmocka_unit_test(growth_loses_nothing),
 		cmocka_unit_test(a_limit_holds),
 		cmocka_unit_test(what_lives_for_ever_stays),
+		cmocka_unit_test(who_is_used_stays),
+		cmocka_unit_test(what_is_of_no_use_makes_room_first),
 		cmocka_unit_test(a_walk_meets_all_that_live),
 		cmocka_unit_test(threads_share_it),
 	};
