@@ -209,3 +209,16 @@ conf_each_restart(const struct conf *old, const struct conf *now,
 {
 	compare(old->root, now->root, each, arg);
 }
+
+bool
+conf_is_same(const struct conf_block *a, const struct conf_block *b)
+{
+	struct row_walk walk = row_walk_start(a->kind);
+	struct row row;
+
+	while (row_next(&walk, &row))
+		if (row.directive->kind != CONF_KIND_BLOCK &&
+		    !is_same_value(&a->values[row.index], &b->values[row.index]))
+			return false;
+	return true;
+}
