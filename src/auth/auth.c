@@ -8,6 +8,7 @@
 #include "auth/auth_http_message.h"
 #include "auth/auth_source.h"
 #include "auth/users.h"
+#include "base/random.h"
 #include "conf/conf.h"
 #include "conf/suggest.h"
 
@@ -58,6 +59,17 @@ static const struct directive auth_directives[] = {
 	CONF_NETWORKS(struct auth, allow_hosts, NULL, 0,
 	    "Where an answer may send a session, besides the servers of its pool: it names hosts by their "
 	    "addresses, or by names, which are looked up then.  Default: anywhere."),
+	CONF_DURATION(struct auth, cache_ttl, "0s", "0s", "7d", 0,
+	    "How long a good answer serves the same user with the same password too, of the same protocol "
+	    "and listener.  `0s`: all are asked for.  Neither passwords nor anything that shows one are "
+	    "kept; a wrong password is asked for.  Challenges and certificates are asked for each time."),
+	CONF_DURATION(struct auth, cache_negative_ttl, "0s", "0s", "1d", 0,
+	    "The same of wrong passwords and of users who are not known."),
+	CONF_NUMBER(struct auth, cache_size, "100000", "1000", "100000000", 0,
+	    "Answers that are kept at most; beyond it the one goes that was not used for the longest time."),
+	CONF_BOOL(struct auth, cache_by_address, "by source", CONF_COMPUTED,
+	    "Is an answer good for the client's address only?  Where it is not said, source `file` has it so "
+	    "for users with `allow_nets`, and sources that are told the address for all."),
 	CONF_STRINGS(struct auth, mechanisms, "auto", 0,
 	    "The mechanisms that are offered, of those that the source can judge: PLAIN, LOGIN, CRAM-MD5, "
 	    "SCRAM-SHA-256, SCRAM-SHA-1, DIGEST-MD5, NTLM, GSSAPI, GSS-SPNEGO, OTP, ANONYMOUS, "
@@ -143,6 +155,7 @@ prepare_auth(struct conf_context *context, void *object)
 
 	if (source->timeout != NULL)
 		conf_set_default(context, &auth->conf, "timeout", source->timeout);
+	conf_set_default(context, &auth->conf, "cache_by_address", source->ignores_client ? "no" : "yes");
 }
 
 static bool
@@ -166,6 +179,20 @@ refuse_foreign(struct conf_problems *problems, const struct auth *auth, const st
 			    *name);
 }
 
+/* There is nothing to be kept where the mail server says it. */
+static void
+refuse_cache(struct conf_problems *problems, const struct auth *auth)
+{
+	static const char *const names[] = {
+		"cache_ttl", "cache_negative_ttl", "cache_size", "cache_by_address",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (conf_origin(&auth->conf, names[i]) == CONF_ORIGIN_WRITTEN)
+			conf_error_at(problems, &auth->conf, names[i], "source %s has no %s",
+			    sources[auth->source]->name, names[i]);
+}
+
 static void
 check_auth(struct conf_context *context, void *object)
 {
@@ -182,6 +209,8 @@ check_auth(struct conf_context *context, void *object)
 	}
 	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
 		refuse_foreign(context->problems, auth, sources[i]);
+	if (!source->knows_users)
+		refuse_cache(context->problems, auth);
 }
 
 const struct block auth_block = {
@@ -299,24 +328,57 @@ tell_unknown(struct auth_request *request)
 	auth_answer(request, &answer);
 }
 
+/* Is any source left that would be asked? */
+static bool
+is_last(const struct auth_request *request)
+{
+	for (size_t i = request->next; i < request->chain->count; i++)
+		if (is_for(request->chain->items[i], request))
+			return false;
+	return true;
+}
+
+void
+auth_put(struct auth_request *request, const struct auth *auth)
+{
+	const struct auth_source *source = sources[auth->source];
+
+	auth_kept_asked(request);
+	if (request->is_lookup)
+		source->lookup(request, auth);
+	else
+		source->start(request, auth);
+}
+
+void
+auth_ask(struct auth_request *request, const struct auth *auth)
+{
+	request->asked = auth;
+	if (!auth_cache_ask(request, sources[auth->source]))
+		auth_put(request, auth);
+}
+
+static bool
+can_look_up(const struct auth *auth)
+{
+	const struct auth_source *source = sources[auth->source];
+
+	return source->lookup != NULL && (source->can_look_up == NULL || source->can_look_up(auth));
+}
+
 static void
 ask_next(struct auth_request *request)
 {
 	while (request->next < request->chain->count) {
 		const struct auth *auth = request->chain->items[request->next++];
-		const struct auth_source *source = sources[auth->source];
 
 		if (!is_for(auth, request))
 			continue;
+		if (!request->is_lookup || can_look_up(auth)) {
+			auth_ask(request, auth);
+			return;
+		}
 		request->asked = auth;
-		if (!request->is_lookup) {
-			source->start(request, auth);
-			return;
-		}
-		if (source->lookup != NULL && (source->can_look_up == NULL || source->can_look_up(auth))) {
-			source->lookup(request, auth);
-			return;
-		}
 		request->is_beyond_sources = true;
 	}
 	if (request->is_lookup)
@@ -332,6 +394,7 @@ begin(struct auth_request *request, bool is_lookup)
 	request->work = NULL;
 	request->next = 0;
 	request->asked = request->stranger = NULL;
+	request->turn = (struct auth_turn){ 0 };
 	request->is_lookup = is_lookup;
 	request->is_beyond_sources = is_lookup && request->chain->count == 0;
 }
@@ -353,16 +416,43 @@ auth_lookup_start(struct auth_request *request)
 	ask_next(request);
 }
 
-void
-auth_pass_on(struct auth_request *request, const struct auth *auth)
+/* The source that has the question, if any, has said this. */
+static void
+settle(struct auth_request *request, enum auth_outcome outcome, const struct auth_answer *answer)
+{
+	auth_kept_told(request, answer);
+	if (request->asked != NULL)
+		auth_cache_settle(request, sources[request->asked->source], outcome, answer);
+}
+
+static void
+pass_on(struct auth_request *request, const struct auth *auth)
 {
 	if (request->stranger == NULL)
 		request->stranger = auth;
 	ask_next(request);
 }
 
+/*
+ * Where it now pretends to judge, those who asked the same are told behind that: as long as a wrong password
+ * takes.
+ */
 void
-auth_answer(struct auth_request *request, const struct auth_answer *answer)
+auth_pass_on(struct auth_request *request, const struct auth *auth)
+{
+	bool pretends = !request->is_lookup && request->stranger == NULL &&
+	    sources[auth->source]->pretend != NULL && is_last(request);
+
+	request->turn.is_unknown = pretends;
+	if (pretends)
+		auth_kept_told(request, NULL);
+	else
+		settle(request, AUTH_OUTCOME_UNKNOWN, NULL);
+	pass_on(request, auth);
+}
+
+static void
+deliver(struct auth_request *request, const struct auth_answer *answer)
 {
 	if (answer->verdict != AUTH_CHALLENGE) {
 		request->cancel = request->respond = NULL;
@@ -372,21 +462,36 @@ auth_answer(struct auth_request *request, const struct auth_answer *answer)
 }
 
 void
+auth_answer(struct auth_request *request, const struct auth_answer *answer)
+{
+	settle(request, AUTH_OUTCOME_ANSWER, answer);
+	deliver(request, answer);
+}
+
+void
 auth_refuse(struct auth_request *request, const struct auth_answer *answer)
 {
-	bool is_last = true;
-
-	for (size_t i = request->next; i < request->chain->count; i++)
-		is_last = is_last && !is_for(request->chain->items[i], request);
-	if (is_last)
-		auth_answer(request, answer);
+	settle(request, AUTH_OUTCOME_REFUSAL, answer);
+	if (is_last(request))
+		deliver(request, answer);
 	else
-		auth_pass_on(request, request->asked);
+		pass_on(request, request->asked);
+}
+
+/* Nobody who was told so is a stranger: nothing is left to pretend. */
+void
+auth_tell(struct auth_request *request, enum auth_outcome outcome, const struct auth_answer *answer)
+{
+	if (outcome == AUTH_OUTCOME_ANSWER || (outcome == AUTH_OUTCOME_REFUSAL && is_last(request)))
+		deliver(request, answer);
+	else
+		ask_next(request);
 }
 
 void
 auth_respond(struct auth_request *request)
 {
+	auth_kept_asked(request);
 	request->respond(request);
 }
 
@@ -404,6 +509,37 @@ auth_cancel(struct auth_request *request)
 	request->cancel = request->respond = NULL;
 	if (cancel != NULL)
 		cancel(request);
+	auth_cache_leave(request);
+}
+
+static const struct auth *
+find_before(const struct conf_list *before, const struct auth *auth)
+{
+	for (size_t i = 0; before != NULL && i < before->count; i++) {
+		const struct auth *other = before->items[i];
+
+		if (other->source == auth->source && strcmp(other->conf.title, auth->conf.title) == 0)
+			return other;
+	}
+	return NULL;
+}
+
+void
+auth_keep(struct auth *auth, const struct conf_list *before, int threads)
+{
+	const struct auth *old = find_before(before, auth);
+
+	auth->kept = old != NULL && old->kept != NULL ? auth_kept_get(old->kept) :
+	    auth_kept_new(auth->conf.title, threads);
+	auth->epoch = old != NULL && conf_is_same(&old->conf, &auth->conf) ? old->epoch : random_number();
+	if (auth->cache_ttl.ms == 0 && auth->cache_negative_ttl.ms == 0)
+		return;
+	if (old != NULL && old->cache != NULL) {
+		auth->cache = auth_cache_get(old->cache);
+	} else {
+		auth->cache = auth_cache_new();
+		auth_cache_set_size(auth->cache, auth->cache_size);
+	}
 }
 
 bool
@@ -421,6 +557,8 @@ auth_close(struct auth *auth)
 
 	if (source->close != NULL)
 		source->close(auth);
+	auth_cache_put(&auth->cache);
+	auth_kept_put(&auth->kept);
 }
 
 bool
@@ -439,6 +577,8 @@ auth_warm(const struct conf_list *auths, struct auth_clients *clients)
 	for (size_t i = 0; i < auths->count; i++) {
 		const struct auth *auth = auths->items[i];
 
+		if (auth->cache != NULL)
+			auth_cache_set_size(auth->cache, auth->cache_size);
 		if (sources[auth->source]->warm != NULL)
 			sources[auth->source]->warm(auth, clients);
 	}

@@ -6,8 +6,10 @@
 #ifndef AUTH_AUTH_H
 #define AUTH_AUTH_H
 
+#include "auth/auth_cache.h"
 #include "auth/auth_clients.h"
 #include "auth/auth_fields.h"
+#include "auth/auth_kept.h"
 #include "base/buf.h"
 #include "base/credentials.h"
 #include "base/identity.h"
@@ -30,7 +32,14 @@ struct auth {				/* auth NAME { … } */
 	struct network_list allow_hosts;	/* where it may send sessions; empty: anywhere */
 	struct string_list mechanisms;
 	unsigned offered;		/* the mechanisms that are written, as bits; 0: the source says */
+	struct duration cache_ttl, cache_negative_ttl;
+	int64_t cache_size;
+	bool cache_by_address;
 	void *resource;			/* the source's own, from auth_open to auth_close */
+
+	struct auth_kept *kept;		/* from auth_keep to auth_close */
+	struct auth_cache *cache;	/* likewise; NULL: it has none */
+	uint64_t epoch;			/* the same as long as the block says the same */
 };
 extern const struct block auth_block;
 
@@ -49,6 +58,7 @@ struct auth_answer {
 	bool refuses_login;
 	/* Refused though the credentials are right: the user may not, and has guessed nothing. */
 	bool is_right;
+	bool depends_on_client;		/* from another address the same could be answered otherwise */
 	const char *user;		/* the canonical name to use instead of the one claimed */
 	const char *why;		/* of a refusal or AUTH_LATER, for the log */
 	const char *reason;		/* the same, safe to be told to the client */
@@ -99,6 +109,7 @@ struct auth_request {
 	const struct auth *stranger;	/* the first source that was asked and did not know the user */
 	bool is_lookup;
 	bool is_beyond_sources;		/* a source that cannot look up was passed over */
+	struct auth_turn turn;		/* with the source that has the question */
 };
 
 bool auth_knows_users(const struct conf_list *chain);	/* false: it leaves some logins to the server */
@@ -127,6 +138,11 @@ void auth_cancel(struct auth_request *request);		/* no verdict will come; fine w
  * Control's.  auth_open reads what the block names, or shares it with a block of `before` (or NULL) that
  * names the same.  false: the problems tell why; auth_close is fine all the same.
  */
+/*
+ * Before auth_open: what outlives reloads is that of the block of `before` (or NULL) with the same name.
+ * Without it nothing is counted, nor cached.
+ */
+void auth_keep(struct auth *auth, const struct conf_list *before, int threads);
 bool auth_open(struct auth *auth, const struct conf_list *before, struct conf_problems *problems);
 void auth_close(struct auth *auth);
 /* Takes what changed; false: it is bad, what was before serves on, and that is said once a change. */

@@ -430,6 +430,7 @@ auth_fields_judge(const struct auth_fields *fields, const struct auth_request *r
 		.verdict = is_password_unknown ? AUTH_BY_SERVER : AUTH_OK,
 		.user = fields->user,
 		.refuses_login = why != NULL && request->is_lookup,
+		.depends_on_client = fields->allow_nets != NULL || fields->allow_countries != NULL,
 		.why = why,
 		.reason = reason,
 	};

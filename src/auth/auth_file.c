@@ -42,6 +42,12 @@ open_file(struct auth *auth, const struct conf_list *before, struct conf_problem
 	return auth->resource != NULL;
 }
 
+static unsigned
+version_of_file(const struct auth *auth)
+{
+	return user_file_version(auth->resource);
+}
+
 static void
 close_file(struct auth *auth)
 {
@@ -154,6 +160,8 @@ const struct auth_source auth_file = {
 	.knows_users = true,
 	.takes = (const char *const[]){ "path", NULL },
 	.needs = 1,
+	.ignores_client = true,
+	.version = version_of_file,
 	.mechanisms = mechanisms_of_file,
 	.start = start,
 	.lookup = look_up,

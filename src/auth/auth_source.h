@@ -24,6 +24,10 @@ struct auth_source {
 	const char *const *takes;	/* its directives, of those that not all sources have; NULL ends */
 	int needs;			/* the first so many must be written */
 	const char *timeout;		/* its default, where it takes one */
+	/* Nothing of the client decides on its answers, unless they say so (depends_on_client). */
+	bool ignores_client;
+	/* Another one when it knows other users: answers of before are not used then.  NULL: never. */
+	unsigned (*version)(const struct auth *auth);
 	/* By which it can judge all its users; before auth_open: by which it could. */
 	unsigned (*mechanisms)(const struct auth *auth);
 	/* Ends in auth_answer or, where the source does not know the user, in auth_pass_on. */
@@ -49,6 +53,12 @@ void auth_answer(struct auth_request *request, const struct auth_answer *answer)
 void auth_pass_on(struct auth_request *request, const struct auth *auth);	/* it knows no such user */
 /* A refusal by a source that does not tell whom it knows: where there is a next one, that is asked. */
 void auth_refuse(struct auth_request *request, const struct auth_answer *answer);
+
+/* For the cache: asks the source, if the cache has no answer now; asks it whatever the cache has. */
+void auth_ask(struct auth_request *request, const struct auth *auth);
+void auth_put(struct auth_request *request, const struct auth *auth);
+/* Tells what the source has told to an equal question, in the same way. */
+void auth_tell(struct auth_request *request, enum auth_outcome outcome, const struct auth_answer *answer);
 
 extern const struct auth_source auth_server, auth_file, auth_http, auth_dovecot;
 

@@ -37,6 +37,7 @@ struct user_file {
 	pthread_mutex_t lock;		/* of users, for a few instructions */
 	struct user_table *users;
 	atomic_uint proofs;		/* of these users: each client's greeting asks */
+	atomic_uint version;
 	struct stamp stamp;		/* when last read, well or not */
 	bool is_bad;			/* what was last read was bad */
 	uint8_t salt_key[DIGEST_SHA256_SIZE];
@@ -194,6 +195,7 @@ user_file_refresh(struct user_file *file, bool now, bool *changed, struct buf *c
 	file->users = users;
 	pthread_mutex_unlock(&file->lock);
 	atomic_store_explicit(&file->proofs, user_table_proofs(users), memory_order_relaxed);
+	atomic_fetch_add(&file->version, 1);
 	user_table_put(&old);
 	*changed = true;
 	return true;
@@ -214,6 +216,12 @@ unsigned
 user_file_proofs(const struct user_file *file)
 {
 	return atomic_load_explicit(&file->proofs, memory_order_relaxed);
+}
+
+unsigned
+user_file_version(const struct user_file *file)
+{
+	return atomic_load(&file->version);
 }
 
 void

@@ -45,6 +45,7 @@ bool user_file_refresh(struct user_file *file, bool now, bool *changed, struct b
 /* The users of now, which stay as they are; put after use.  Any thread. */
 struct user_table *user_file_users(struct user_file *file);
 unsigned user_file_proofs(const struct user_file *file);	/* user_table_proofs of them; any thread */
+unsigned user_file_version(const struct user_file *file);	/* each change makes another; any thread */
 /*
  * The salt that SCRAM shows for a name for which none is kept: the same each time, and another for each name,
  * which nobody can work out.  Any thread.

@@ -141,6 +141,7 @@ open_auths(struct generation *g, const struct generation *before, struct conf_pr
 
 		if (auth->conf.broken)
 			continue;
+		auth_keep(auth, before != NULL ? &before->root->auths : NULL, g->assets->threads);
 		ok &= auth_open(auth, before != NULL ? &before->root->auths : NULL, problems);
 		ok &= conf_has_memory(problems, &auth->conf);
 	}
