@@ -73,7 +73,7 @@ struct auth_answer {
 	int64_t delay_ms;		/* to be waited before the client is served */
 	int64_t timeout_ms;		/* for the login at the server; 0: the pool's */
 	struct slice challenge;		/* of AUTH_CHALLENGE */
-	struct slice token_error;	/* JSON: why a token was refused */
+	const char *token_error;	/* JSON: why a token was refused */
 };
 
 /* What a source may tell the one it asks about a client, beside what its identity has. */

@@ -115,7 +115,7 @@ refuse(struct question *question, const struct buf *words)
 	struct auth_answer answer = {
 		.verdict = AUTH_REFUSED,
 		.reason = reason != NULL && auth_reason_is_safe(reason) ? reason : NULL,
-		.token_error = buf_slice(&question->token_error),
+		.token_error = buf_len(&question->token_error) > 0 ? buf_data(&question->token_error) : NULL,
 	};
 
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
@@ -187,6 +187,7 @@ answer_message(struct question *question, const struct buf *message)
 		    buf_slice(count == 1 ? &credentials->user : &credentials->password));
 	} else if (is_token && count == 1) {
 		buf_append_slice(&question->token_error, buf_slice(message));
+		buf_append(&question->token_error, "", 1);
 		dovecot_continue(&question->dovecot, sasl_answer_refusal(credentials));
 	} else {
 		put_off(question, "it asks for more than the mechanism has");

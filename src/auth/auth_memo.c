@@ -12,7 +12,7 @@ static const size_t texts[] = {
 	offsetof(struct auth_answer, reason), offsetof(struct auth_answer, code),
 	offsetof(struct auth_answer, host), offsetof(struct auth_answer, pool),
 	offsetof(struct auth_answer, server), offsetof(struct auth_answer, destuser),
-	offsetof(struct auth_answer, master),
+	offsetof(struct auth_answer, master), offsetof(struct auth_answer, token_error),
 };
 enum { TEXTS = sizeof(texts) / sizeof(texts[0]) };
 

@@ -382,8 +382,8 @@ turn_down(struct session *s, const struct auth_answer *answer)
 		failure = FAILURE_UNDECIDED;
 	login->is_refused = !is_temporary;
 	login->ends_session = answer->ends_session;
-	if (!is_temporary)
-		buf_append_slice(&login->dialogue.token_error, answer->token_error);
+	if (!is_temporary && answer->token_error != NULL)
+		buf_append_text(&login->dialogue.token_error, answer->token_error);
 	note(s, failure, find_why(answer), NULL);
 	if (answer->wait_ms <= 0) {
 		tell_failure(s);
