@@ -98,7 +98,7 @@ wish(struct penalty_wishes *wishes, enum counter_act act, enum space space, enum
 {
 	struct counter_wish *item = &wishes->items[wishes->count];
 
-	*item = (struct counter_wish){ .act = act, .space = space };
+	*item = (struct counter_wish){ .act = act, .space = (int)space };
 	item->name = write_name(wishes->names[wishes->count++], subject, pair);
 	if (space == SPACE_FAILURES)
 		item->window_ms = FAILURE_MS;
