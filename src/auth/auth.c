@@ -236,6 +236,15 @@ auth_knows_users(const struct conf_list *chain)
 }
 
 bool
+auth_looks_up(const struct conf_list *chain)
+{
+	for (size_t i = 0; i < chain->count; i++)
+		if (sources[((const struct auth *)chain->items[i])->source]->lookup != NULL)
+			return true;
+	return false;
+}
+
+bool
 auth_leads_exchanges(const struct conf_list *chain)
 {
 	const struct auth *only = chain->count == 1 ? chain->items[0] : NULL;

@@ -117,6 +117,7 @@ bool auth_knows_users(const struct conf_list *chain);	/* false: it leaves some l
 unsigned auth_mechanisms(const struct conf_list *chain);
 /* What all of it names in `mechanisms`; one that says `auto` names none. */
 unsigned auth_written(const struct conf_list *chain);
+bool auth_looks_up(const struct conf_list *chain);	/* can any of it? */
 /* Does its one source lead the exchanges with clients by itself? */
 bool auth_leads_exchanges(const struct conf_list *chain);
 /* May its answers send sessions to this address?  NULL: nobody's answer, which sends them nowhere. */

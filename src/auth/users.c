@@ -121,6 +121,12 @@ users_canonical(const struct users *users, struct slice login)
 	return canonical_name(users, without_master(users, login));
 }
 
+char *
+users_recipient(const struct users *users, struct slice address)
+{
+	return canonical_name(users, address);
+}
+
 struct slice
 users_key(const struct users *users, const char *canonical)
 {

@@ -23,6 +23,7 @@ extern const struct block users_block;
  * in lower case.  The caller xfrees it.
  */
 char *users_canonical(const struct users *users, struct slice login);
+char *users_recipient(const struct users *users, struct slice address);	/* likewise, and no master user's */
 /* The master user who acts for another, whose password it is then; empty: nobody does. */
 struct slice users_master(const struct users *users, struct slice login);
 bool users_has_master(const struct users *users, struct slice login);

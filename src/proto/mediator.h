@@ -33,6 +33,7 @@ struct mediator_order {
 	/* With asks_recipients: does this one belong elsewhere than to the server at hand? */
 	bool (*is_elsewhere)(const void *owner, struct slice recipient);
 	const void *owner;
+	bool looks_up;				/* instead: each recipient is asked about, WISH_JUDGEMENT */
 	enum bare_newline bare_newline;
 	int errors, errors_max;			/* refused commands: so far, and how many end the session */
 };
@@ -42,10 +43,20 @@ enum wish {
 	WISH_MORE,		/* what is left is no whole command or reply: call again once there is more */
 	WISH_WAIT,		/* by client() only: what is left waits for the server's next words */
 	WISH_SERVER,		/* a server is wanted, this or another: then server_came or server_gone */
+	WISH_JUDGEMENT,		/* by client() only: of a recipient; then judged */
 	WISH_NO_SERVER,		/* the server is of no use any more: close it, without server_gone */
 	WISH_DONE,		/* the client took its leave: to_client is the last it hears */
 	WISH_TOO_MANY,		/* the client has had too many commands refused: likewise */
 	WISH_FATAL		/* the client cannot be talked to any further: likewise */
+};
+
+/* Of a recipient; where it is the first, of the server that it wants, too. */
+enum judgement {
+	JUDGED_NOT,
+	JUDGED_GOOD,
+	JUDGED_ELSEWHERE,	/* it belongs to another server than those before it */
+	JUDGED_REFUSED,		/* with a code and words, where there are any */
+	JUDGED_LATER		/* likewise; nobody can say now */
 };
 
 /* One message, for the log. */
@@ -66,7 +77,9 @@ struct mediation {
 	struct buf to_client, to_server;	/* to be written first; the caller's, empty before the call */
 	struct slice pass;		/* then this part of the input, as it is; empty without a server */
 	enum wish wish;
-	struct slice recipient;		/* of WISH_SERVER, where it decides; part of the input */
+	struct slice recipient;		/* of WISH_SERVER, where it decides, and WISH_JUDGEMENT */
+	struct slice mail, command;	/* of the latter: the lines MAIL and RCPT, without their end */
+	bool is_first;			/* likewise: no server has the MAIL, and with JUDGED_GOOD one comes */
 	bool has_message;		/* a transaction is over */
 	struct mediated_message message;	/* its slices last until the next call */
 	const char *why;		/* something for the log: "bare LF in data"; or NULL */
@@ -96,6 +109,8 @@ struct mediator {
 	void (*server_gone)(void *state, struct mediation *m);
 	/* Before server_gone: a server would not have this client, in these words (a line without end). */
 	void (*refused)(void *state, struct slice words);
+	/* What was wished for.  Where it is the first: then server_came or server_gone, if it is good. */
+	void (*judged)(void *state, enum judgement judgement, const char *code, const char *reason);
 	/* Neither is called with an empty input. */
 	void (*client)(void *state, struct slice in, struct mediation *m);
 	void (*server)(void *state, struct slice in, struct mediation *m);

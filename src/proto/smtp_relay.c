@@ -128,6 +128,8 @@ hold_mail(struct smtp_state *s, struct slice line, struct slice from, struct med
 {
 	begin_transaction(s, from);
 	buf_append_slice(&s->mail, slice_make(line.data, line.len - (ends_in_crlf(line) ? 2 : 1)));
+	if (s->looks_up)
+		buf_append_slice(&s->mail_line, buf_slice(&s->mail));
 	buf_append_text(&s->mail, "\r\n");
 	answer(s, line, WORDS_MAIL_OK, m);
 }
@@ -189,7 +191,7 @@ begin_late(struct smtp_state *s, struct slice line, struct slice to, struct medi
 	} else if (s->no_server) {
 		smtp_relay_refused(s, to);
 		answer_no_server(s, line, m);
-	} else if (!s->is_chosen || s->is_elsewhere(s->owner, to)) {
+	} else if (!s->looks_up && (!s->is_chosen || s->is_elsewhere(s->owner, to))) {
 		s->wants_server = true;
 		m->recipient = to;
 		m->wish = WISH_SERVER;
@@ -203,7 +205,7 @@ begin_late(struct smtp_state *s, struct slice line, struct slice to, struct medi
 static bool
 is_put_off(struct smtp_state *s, struct slice line, struct slice to, struct mediation *m)
 {
-	if (!s->asks_recipients || !s->is_elsewhere(s->owner, to))
+	if (!s->asks_recipients || s->looks_up || !s->is_elsewhere(s->owner, to))
 		return false;
 	smtp_relay_refused(s, to);
 	answer(s, line, WORDS_ELSEWHERE, m);
@@ -211,15 +213,43 @@ is_put_off(struct smtp_state *s, struct slice line, struct slice to, struct medi
 }
 
 static void
-run_rcpt(struct smtp_state *s, struct slice line, struct slice args, struct mediation *m)
+ask_about(struct smtp_state *s, struct slice line, struct slice to, struct mediation *m)
 {
-	struct slice to;
+	s->judged = JUDGED_NOT;
+	m->is_first = s->wants_server = buf_len(&s->mail) > 0;
+	m->recipient = to;
+	m->mail = buf_slice(&s->mail_line);
+	m->command = slice_make(line.data, line.len - (ends_in_crlf(line) ? 2 : 1));
+	m->wish = WISH_JUDGEMENT;
+}
 
-	if (!smtp_take_path(&args, "TO", &to)) {
-		refuse(s, line, WORDS_SYNTAX, m);
-		return;
+/* Whether the recipient may go on; if not, it was answered, or waits. */
+static bool
+is_judged_good(struct smtp_state *s, struct slice line, struct slice to, struct mediation *m)
+{
+	bool is_first = buf_len(&s->mail) > 0;
+
+	if (is_first && (s->no_server || s->is_answered))
+		return true;		/* that is its answer */
+	if (s->judged != JUDGED_GOOD && s->owed_count > 0 && (is_first || s->judged != JUDGED_NOT)) {
+		m->wish = WISH_WAIT;
+		return false;
 	}
-	if (!is_within(s, line, m))
+	/* a server that was chosen for it may be gone again */
+	if (s->judged == JUDGED_NOT || (s->judged == JUDGED_GOOD && is_first && !s->is_chosen)) {
+		ask_about(s, line, to, m);
+	} else if (s->judged != JUDGED_GOOD) {
+		smtp_relay_refused(s, to);
+		consume(line, m);
+		buf_append_slice(&m->to_client, buf_slice(&s->judgement));
+	}
+	return s->judged == JUDGED_GOOD;
+}
+
+static void
+take_recipient(struct smtp_state *s, struct slice line, struct slice to, struct mediation *m)
+{
+	if (s->looks_up && !is_judged_good(s, line, to, m))
 		return;
 	if (buf_len(&s->mail) > 0) {
 		begin_late(s, line, to, m);
@@ -229,6 +259,20 @@ run_rcpt(struct smtp_state *s, struct slice line, struct slice args, struct medi
 		buf_append(&s->transaction->asked, "", 1);
 		forward(s, line, OWED_RCPT, m);
 	}
+}
+
+static void
+run_rcpt(struct smtp_state *s, struct slice line, struct slice args, struct mediation *m)
+{
+	size_t used = m->used;
+	struct slice to;
+
+	if (!smtp_take_path(&args, "TO", &to))
+		refuse(s, line, WORDS_SYNTAX, m);
+	else if (is_within(s, line, m))
+		take_recipient(s, line, to, m);
+	if (m->used > used)
+		s->judged = JUDGED_NOT;
 }
 
 static void
@@ -625,6 +669,7 @@ init(void *state, const struct mediator_order *order)
 		.offers_chunking = capability_has(order->offer, "CHUNKING"),
 		.chooses_anew = order->chooses_anew,
 		.asks_recipients = order->asks_recipients,
+		.looks_up = order->looks_up,
 		.is_elsewhere = order->is_elsewhere,
 		.owner = order->owner,
 	};
@@ -642,6 +687,7 @@ clear(void *state)
 	smtp_relay_forget(s);
 	smtp_relay_begin_call(s);
 	buf_clear(&s->refusal);
+	buf_clear(&s->judgement);
 	xfree(s->ehlo);
 	xfree(s->helo);
 	s->ehlo = s->helo = NULL;
@@ -703,6 +749,7 @@ const struct mediator smtp_mediator = {
 	.server_came = on_server_came,
 	.server_gone = smtp_relay_server_gone,
 	.refused = on_refused,
+	.judged = smtp_relay_judged,
 	.client = on_client,
 	.server = smtp_relay_server,
 	.end = on_end,

@@ -94,10 +94,13 @@ struct smtp_state {
 	struct smtp_data data;
 	uint64_t chunk_left, size;
 	struct buf mail;		/* the MAIL that no server has had yet, with its line end */
+	struct buf mail_line;		/* with looks_up: the MAIL as the client wrote it */
+	enum judgement judged;		/* of the RCPT at hand */
+	struct buf judgement;		/* what is said of it, unless it is good */
 	bool (*is_elsewhere)(const void *owner, struct slice recipient);
 	const void *owner;
 	int errors, errors_max;
-	bool chooses_anew, asks_recipients;
+	bool chooses_anew, asks_recipients, looks_up;
 	bool is_answered;		/* the RCPT at hand: by the server's reply to MAIL */
 	bool has_server, is_chosen;	/* and it is this transaction's */
 	bool has_pipelining, has_chunking;
@@ -120,6 +123,7 @@ void smtp_relay_server(void *state, struct slice in, struct mediation *m);
 void smtp_relay_server_gone(void *state, struct mediation *m);
 void smtp_relay_refused(struct smtp_state *s, struct slice recipient);	/* by us or by the server */
 void smtp_relay_give_up(struct smtp_state *s, struct mediation *m);	/* the client ends the transaction */
+void smtp_relay_judged(void *state, enum judgement judgement, const char *code, const char *reason);
 /* A transaction is over in our words. */
 void smtp_relay_tell_message(
     struct smtp_state *s, enum owed_kind kind, enum words words, struct mediation *m);

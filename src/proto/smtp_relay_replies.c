@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "proto/answer_code.h"
+#include "proto/reply.h"
 
 enum {
 	REPLY_MAX = 16 * 1024,		/* octets of a reply with all its lines */
@@ -167,6 +169,7 @@ smtp_relay_forget(struct smtp_state *s)
 {
 	free_transaction(&s->transaction);
 	buf_clear(&s->mail);
+	buf_clear(&s->mail_line);
 	s->is_answered = false;
 	s->transaction_state = TRANSACTION_NONE;
 	s->is_chosen = s->has_server && !s->chooses_anew;
@@ -232,6 +235,41 @@ smtp_relay_refused(struct smtp_state *s, struct slice recipient)
 {
 	s->transaction->refused++;
 	list_recipient(&s->transaction->refused_recipients, recipient);
+}
+
+static void
+write_refusal(struct buf *out, enum judgement judgement, const char *code, const char *reason)
+{
+	bool is_temporary;
+	struct slice own = code_take_smtp(slice_of(code), &is_temporary);
+
+	/* whom nobody knows now may be known tomorrow: only who is asked can say that it is for good */
+	if (own.len == 0 || (judgement == JUDGED_LATER && !is_temporary))
+		own = slice_of("451 4.3.0");
+	buf_append_slice(out, own);
+	buf_append_text(out, " ");
+	if (reason != NULL && *reason != '\0')
+		reply_write_text(out, slice_of(reason));
+	else
+		buf_append_text(out, own.data[0] == '5' ? "Recipient is refused" :
+		    "Nobody can say now where this recipient belongs");
+	buf_append_text(out, "\r\n");
+}
+
+void
+smtp_relay_judged(void *state, enum judgement judgement, const char *code, const char *reason)
+{
+	struct smtp_state *s = state;
+
+	s->judged = judgement;
+	if (judgement == JUDGED_GOOD)
+		return;
+	s->wants_server = false;
+	buf_clear(&s->judgement);
+	if (judgement == JUDGED_ELSEWHERE)
+		buf_append_text(&s->judgement, texts[WORDS_ELSEWHERE]);
+	else
+		write_refusal(&s->judgement, judgement, code, reason);
 }
 
 /* The first recipient whose reply was to come. */

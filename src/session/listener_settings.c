@@ -116,6 +116,12 @@ static const struct directive listener_directives[] = {
 	CONF_REFERENCE(struct listener_settings, limits, NULL, &limits_block, 0,
 	    "The `limits` block with what clients may do here. Without it, guessing passwords costs nothing. "
 	    "For what `trusted` peers do nothing is counted, unless they tell of their client."),
+	CONF_REFERENCES(struct listener_settings, lookup, NULL, &auth_block, 0,
+	    "Who is asked about each recipient, in order and without a password, where users do not log in "
+	    "to send: the answer to the first of a mail says where it goes, as that to a login does; where "
+	    "it does not, `route` and `pool` do.  Later ones who belong elsewhere are put off with a 451. "
+	    "Whom nobody knows is put off, too, unless the source has a 5xx code for that. "
+	    "Default: nobody."),
 	CONF_REFERENCE(struct listener_settings, pool, NULL, &pool_block, CONF_REQUIRED,
 	    "The pool of servers that sessions go to, unless a `route` says otherwise."),
 	CONF_BLOCKS(struct listener_settings, route, &route_block, 0),
@@ -258,12 +264,19 @@ reads_data(const struct listener_settings *l)
 	return l->proto->mediator != NULL;
 }
 
+static bool
+goes_by_recipients(const struct listener_settings *l)
+{
+	return l->proto->mediator != NULL && !l->proto->has_login;
+}
+
 /* What has no meaning for some protocols: said in a `default` block it is for the other listeners. */
 static const struct {
 	const char *directive;
 	bool (*fits)(const struct listener_settings *l);
 } by_protocol[] = {
 	{ "auth", has_login },
+	{ "lookup", goes_by_recipients },
 	{ "starttls", has_starttls },
 	{ "trusted", hears_client },
 	{ "bare_newline", reads_data },
@@ -379,7 +392,7 @@ check_routes(struct conf_problems *problems, const struct listener_settings *l)
 		if (rule->domain.count > 0 && !l->proto->has_login)
 			conf_error_at(problems, &rule->conf, "domain", "domain: %s knows no users",
 			    l->protocol);
-		if (rule->recipient_domain.count > 0 && (l->proto->has_login || l->proto->mediator == NULL))
+		if (rule->recipient_domain.count > 0 && !goes_by_recipients(l))
 			conf_error_at(problems, &rule->conf, "recipient_domain",
 			    "recipient_domain: %s does not go by recipients", l->protocol);
 	}
@@ -460,6 +473,9 @@ check_listener(struct conf_problems *problems, const struct listener_settings *l
 	check_protocol_knows(problems, l);
 	if (l->proto->has_login)
 		check_offer(problems, l);
+	if (l->lookup.count > 0 && !auth_looks_up(&l->lookup))
+		conf_error_at(problems, &l->conf, "lookup", "nobody would be asked: %s cannot look users up",
+		    ((const struct auth *)l->lookup.items[0])->conf.title);
 	check_capabilities(problems, l);
 	if (l->pool != NULL)
 		check_pool_of(problems, l, l->pool, &l->conf);

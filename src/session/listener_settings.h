@@ -41,6 +41,7 @@ struct listener_settings {		/* listener NAME { … } */
 	struct network_list trusted;		/* peers whose word about their clients counts */
 	struct conf_list auth;			/* struct auth; empty: the server decides */
 	struct limits *limits;			/* or NULL */
+	struct conf_list lookup;		/* struct auth; empty: nobody is asked about recipients */
 	struct pool *pool;
 	struct conf_list route;			/* struct route_rule */
 	struct duration login_timeout, idle_timeout, reply_timeout, tcp_user_timeout;

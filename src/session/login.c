@@ -209,18 +209,6 @@ on_leg(struct leg *leg, enum leg_event event)
 	}
 }
 
-static struct pool *
-find_pool(const struct session *s, const char *name)
-{
-	for (size_t i = 0; i < s->snapshot->pools.count; i++) {
-		struct pool *pool = s->snapshot->pools.items[i];
-
-		if (strcmp(pool->conf.title, name) == 0 && strcmp(pool->protocol, s->proto->name) == 0)
-			return pool;
-	}
-	return NULL;
-}
-
 /* Where the answer sends the session, or why that cannot be. */
 static const char *
 find_target(const struct session *s, const struct auth_answer *answer, struct pool **pool)
@@ -229,7 +217,7 @@ find_target(const struct session *s, const struct auth_answer *answer, struct po
 	const char *user = answer->user != NULL ? answer->user : login->user;
 	const struct route_subject subject = { .user = slice_of(user) };
 
-	*pool = answer->pool != NULL ? find_pool(s, answer->pool) :
+	*pool = answer->pool != NULL ? snapshot_find_pool(s->snapshot, answer->pool, s->proto->name) :
 	    route_rule_find(&s->settings->route, &subject, s->settings->pool);
 	if (*pool == NULL)
 		return "there is no pool of the name that the auth source gave";

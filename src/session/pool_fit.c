@@ -314,7 +314,7 @@ check_servers(struct conf_problems *problems, const struct pool *pool, const str
 	for (size_t i = 0; i < listeners->count; i++) {
 		const struct listener_settings *l = listeners->items[i];
 
-		if (l->pool != pool || auth_knows_users(&l->auth))
+		if (l->pool != pool || auth_knows_users(&l->auth) || auth_knows_users(&l->lookup))
 			continue;
 		conf_error_at(problems, &pool->conf, NULL,
 		    "pool %s needs a farm or a server: no `auth` of listener %s names hosts",

@@ -47,6 +47,9 @@ struct relay {
 	bool client_spoke_last;			/* as far as one can tell without a filter, a reply is due */
 	/* Of mediated sessions: */
 	struct offer *offer;			/* what the client was told; one reference, or NULL */
+	struct recipient *recipient;		/* who is asked about; or NULL */
+	char *host_name;			/* of the server at hand, where an auth source called it so */
+	uint16_t host_port;			/* and the port that it gave */
 	bool can_replace;			/* another server takes it, without a word of the client */
 	bool waits;				/* the client's input waits for the server's next words */
 	int64_t message_since;			/* when the transaction at hand began */

@@ -18,6 +18,7 @@
 #include "proto/proto.h"
 #include "session/login.h"
 #include "session/plan.h"
+#include "session/recipient.h"
 #include "session/route_rule.h"
 
 enum {
@@ -37,10 +38,11 @@ mediator_of(const struct session *s)
 	return s->proto->mediator;
 }
 
+/* A server is dialled, or asked for. */
 static bool
 is_dialling(const struct session *s)
 {
-	return s->leg != NULL && s->leg->way != NULL;
+	return (s->leg != NULL && s->leg->way != NULL) || s->relay->recipient != NULL;
 }
 
 /* NULL: there is none, or it does not know of the session yet. */
@@ -83,6 +85,8 @@ drop_server(struct session *s)
 {
 	session_drop_legs(s);
 	s->relay->down.from = NULL;
+	xfree(s->relay->host_name);
+	s->relay->host_name = NULL;
 }
 
 /* Who does not read its replies is not asked for more commands. */
@@ -146,23 +150,24 @@ is_elsewhere(const void *owner, struct slice recipient)
 	const struct listener_settings *settings = find_settings(s);
 
 	const struct endpoint *endpoint = s->leg != NULL ? s->leg->endpoint : NULL;
-	struct endpoint *there;
-	bool is_there;
 
 	if (settings == NULL || endpoint == NULL)
 		return endpoint == NULL;
-	there = pool_find(find_pool(s, settings, recipient), endpoint->server);
-	is_there = there == endpoint;
-	endpoint_put(&there);
-	return !is_there;
+	return !recipient_is_of_pool(endpoint, find_pool(s, settings, recipient));
 }
 
-/* May the next mail go to the server at hand? */
+/* May the next mail go to the server at hand, as far as it goes by that? */
+static bool
+is_fit(const struct session *s)
+{
+	return server_of(s) != NULL && !endpoint_is_down(s->leg->endpoint) &&
+	    endpoint_weight(s->leg->endpoint) > 0 && !relay_is_outdated(s);
+}
+
 static bool
 is_good(const struct session *s, struct slice recipient)
 {
-	return server_of(s) != NULL && !endpoint_is_down(s->leg->endpoint) &&
-	    endpoint_weight(s->leg->endpoint) > 0 && !relay_is_outdated(s) && !is_elsewhere(s, recipient);
+	return is_fit(s) && !is_elsewhere(s, recipient);
 }
 
 /* Not without what only the client knows, nor while we drain, or where nobody listens any more. */
@@ -179,6 +184,7 @@ tell_server_gone(struct session *s)
 {
 	struct mediation m = { 0 };
 
+	recipient_cancel(s);
 	mediator_of(s)->server_gone(s->relay->filter, &m);
 	deliver(s, &m, &s->relay->down);
 	drop_server(s);
@@ -237,6 +243,92 @@ start_server(struct session *s, struct slice recipient)
 	return !s->relay->waits;
 }
 
+static void go_on(struct session *s);
+
+/* Under the configuration that the recipient was asked about under. */
+static void
+dial_place(struct recipient *r, struct pool *pool, const struct auth_answer *answer)
+{
+	struct session *s = r->session;
+	struct leg *leg;
+
+	drop_server(s);
+	leg = leg_new(s, r->snapshot, pool, on_leg);
+	leg->way->hostname = r->settings->hostname;
+	leg->way->offer = offer_hold(s->relay->offer);
+	plan_take_place(leg->way, answer, r->request.asked);
+	s->relay->host_name = leg->way->host_name != NULL ? xstrdup(leg->way->host_name) : NULL;
+	s->relay->host_port = answer->port;
+	leg_start(leg);
+}
+
+static void
+judge(struct session *s, enum judgement judgement, const struct auth_answer *answer, const char *why)
+{
+	if (judgement == JUDGED_REFUSED || judgement == JUDGED_LATER)
+		session_log(s, judgement == JUDGED_LATER ? LOG_WARNING : LOG_INFO, "recipient is %s: %s",
+		    judgement == JUDGED_LATER ? "put off" : "refused", why);
+	mediator_of(s)->judged(s->relay->filter, judgement, answer->code, answer->reason);
+}
+
+static void
+place_recipient(struct recipient *r, const struct auth_answer *answer)
+{
+	struct session *s = r->session;
+	struct pool *pool;
+	const char *why = recipient_find_pool(r, answer, &pool);
+	bool is_there;
+
+	if (why != NULL) {
+		judge(s, JUDGED_LATER, &(struct auth_answer){ 0 }, why);
+	} else if (!r->is_first) {
+		is_there = recipient_is_at_hand(s, pool, answer);
+		judge(s, is_there ? JUDGED_GOOD : JUDGED_ELSEWHERE, answer, NULL);
+	} else {
+		judge(s, JUDGED_GOOD, answer, NULL);
+		if (is_fit(s) && recipient_is_at_hand(s, pool, answer))
+			mediator_of(s)->server_came(s->relay->filter, NULL);
+		else if (s->phase == FRONT_DRAIN)
+			tell_server_gone(s);
+		else
+			dial_place(r, pool, answer);
+	}
+}
+
+static void
+on_recipient(struct recipient *r, const struct auth_answer *answer)
+{
+	struct session *s = r->session;
+	const char *why = answer->why != NULL ? answer->why : answer->reason;
+
+	if (answer->verdict == AUTH_OK || answer->verdict == AUTH_BY_SERVER)
+		place_recipient(r, answer);
+	else if (answer->verdict == AUTH_REFUSED)
+		judge(s, JUDGED_REFUSED, answer, why != NULL ? why : "by the auth source");
+	else
+		judge(s, JUDGED_LATER, answer, why != NULL ? why : "the auth source cannot say");
+	if (is_relaying(s) && !is_dialling(s))
+		go_on(s);
+}
+
+/* True: it is known now, and the session goes on. */
+static bool
+ask_about(struct session *s, const struct mediation *m)
+{
+	const struct listener_settings *settings = find_settings(s);
+
+	if (settings == NULL) {
+		judge(s, JUDGED_LATER, &(struct auth_answer){ 0 }, "the listener is no more");
+		return true;
+	}
+	loop_timer_stop(s->worker->loop, &s->timer);
+	recipient_ask(s, settings, m, on_recipient);
+	if (!is_relaying(s))
+		return false;
+	s->relay->waits = is_dialling(s);
+	return !s->relay->waits;
+}
+
 /* May the same input go on? */
 static bool
 fulfil(struct session *s, const struct mediation *m)
@@ -251,6 +343,8 @@ fulfil(struct session *s, const struct mediation *m)
 		return false;
 	case WISH_SERVER:
 		return start_server(s, m->recipient);
+	case WISH_JUDGEMENT:
+		return ask_about(s, m);
 	case WISH_NO_SERVER:
 		if (!s->relay->can_replace && mediator_of(s)->at_boundary(s->relay->filter))
 			session_end(s, END_SERVER_LEFT);
@@ -477,7 +571,9 @@ open_relay(struct session *s)
 		.offer = login->dialogue.offer,
 		.identity = &s->identity,
 		.chooses_anew = !s->proto->has_login,
-		.asks_recipients = route_rules_ask_recipients(&s->settings->route),
+		.asks_recipients = s->settings->lookup.count > 0 ||
+		    route_rules_ask_recipients(&s->settings->route),
+		.looks_up = s->settings->lookup.count > 0,
 		.is_elsewhere = is_elsewhere,
 		.owner = s,
 		.bare_newline = (enum bare_newline)listener_bare_newline(s->settings, &s->identity.client),
@@ -629,6 +725,7 @@ end(struct session *s)
 {
 	struct mediation m = { 0 };
 
+	recipient_cancel(s);
 	mediator_of(s)->end(s->relay->filter, &m);
 	deliver(s, &m, &s->relay->down);
 }
@@ -637,6 +734,7 @@ static void
 clear(struct session *s)
 {
 	mediator_of(s)->clear(s->relay->filter);
+	xfree(s->relay->host_name);
 }
 
 const struct relay_kind relay_mediate = {

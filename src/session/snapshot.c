@@ -1,8 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* snapshot.c: who still uses a snapshot. */
+/* snapshot.c: what is in a snapshot, and who still uses it. */
 #include "session/snapshot.h"
 
 #include <assert.h>
+#include <string.h>
+
+#include "balance/pool.h"
+
+struct pool *
+snapshot_find_pool(const struct snapshot *snapshot, const char *name, const char *protocol)
+{
+	for (size_t i = 0; i < snapshot->pools.count; i++) {
+		struct pool *pool = snapshot->pools.items[i];
+
+		if (strcmp(pool->conf.title, name) == 0 && strcmp(pool->protocol, protocol) == 0)
+			return pool;
+	}
+	return NULL;
+}
 
 static void
 on_worker_done(struct loop *control, void *arg)

@@ -50,6 +50,9 @@ struct snapshot {
 	struct snapshot_share *shares;		/* one a worker, by xcalloc_aligned */
 };
 
+struct pool;
+
+struct pool *snapshot_find_pool(const struct snapshot *snapshot, const char *name, const char *protocol);
 /* On the worker's own thread. */
 void snapshot_get(struct snapshot *snapshot, int worker);
 void snapshot_put(struct snapshot *snapshot, int worker);

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,9 @@ struct talk {
 	struct buf client_in, server_in;	/* what waits */
 	struct buf messages;		/* a line for each */
 	int asked;			/* for servers */
+	int judged;			/* recipients */
+	bool is_first;			/* that of the last judgement; and: */
+	char about[128], lines[256];
 	bool is_home;			/* the server at hand is that of home.example */
 	bool wants_other;		/* it is not the one that was asked for last */
 	int backs;			/* servers that came */
@@ -41,6 +45,7 @@ struct talk_order {
 	enum bare_newline bare_newline;
 	bool chooses_anew;
 	bool asks_recipients;		/* those at home.example are of one server, the others of another */
+	bool looks_up;
 	int errors_max;			/* 0: 20 */
 	const char *capabilities;
 };
@@ -78,6 +83,7 @@ talk_open(struct talk *t, const struct talk_order *order)
 		.identity = &t->identity,
 		.chooses_anew = order->chooses_anew,
 		.asks_recipients = order->asks_recipients,
+		.looks_up = order->looks_up,
 		.is_elsewhere = talk_is_elsewhere,
 		.owner = t,
 		.bare_newline = order->bare_newline,
@@ -151,6 +157,41 @@ talk_no_server(struct talk *t)
 	talk_server_gone(t);
 }
 
+/*
+ * By whom the recipient is: "good" at home or away, "elsewhere" (and then always), "refused", "coded" or
+ * "later"; where it is the first and good, a server comes for it.
+ */
+static inline void
+talk_judge(struct talk *t)
+{
+	const char *code = NULL, *reason = NULL;
+	enum judgement judgement = JUDGED_GOOD;
+
+	t->judged++;
+	if (t->about[0] == 'r')
+		judgement = JUDGED_REFUSED;
+	if (t->about[0] == 'c') {
+		judgement = JUDGED_REFUSED;
+		code = "550 5.1.1";
+		reason = "Not here\r\n";
+	}
+	if (t->about[0] == 'l') {
+		judgement = JUDGED_LATER;
+		code = "550 5.1.1";
+	}
+	if (t->about[0] == 'e')
+		judgement = JUDGED_ELSEWHERE;
+	smtp_mediator.judged(t->state, judgement, code, reason);
+	if (judgement != JUDGED_GOOD || !t->is_first)
+		return;
+	if (t->has_back)
+		smtp_mediator.server_came(t->state, NULL);
+	else if (t->capabilities != NULL)
+		talk_server_came(t);
+	else
+		talk_no_server(t);
+}
+
 /* May the same input go on? */
 static inline bool
 talk_fulfil(struct talk *t, enum wish wish)
@@ -171,6 +212,9 @@ talk_fulfil(struct talk *t, enum wish wish)
 			talk_server_came(t);
 		else
 			talk_no_server(t);
+		return true;
+	case WISH_JUDGEMENT:
+		talk_judge(t);
 		return true;
 	case WISH_NO_SERVER:
 		t->has_back = false;
@@ -203,6 +247,11 @@ talk_call(struct talk *t, struct slice in, bool from_client, enum wish *wish)
 	if (m.wish == WISH_SERVER && m.recipient.len > 0) {
 		t->wants_other = talk_is_elsewhere(t, m.recipient);
 		t->is_home = talk_is_home(m.recipient);
+	}
+	if (m.wish == WISH_JUDGEMENT) {
+		t->is_first = m.is_first;
+		snprintf(t->about, sizeof(t->about), "%.*s", SLICE_ARGS(m.recipient));
+		snprintf(t->lines, sizeof(t->lines), "%.*s|%.*s", SLICE_ARGS(m.mail), SLICE_ARGS(m.command));
 	}
 	xfree(copy);
 	return m.used;

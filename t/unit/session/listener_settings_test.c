@@ -367,6 +367,36 @@ a_pool_needs_servers_or_an_auth_that_names_hosts(void **state)
 }
 
 static void
+recipients_are_looked_up_by_who_can(void **state)
+{
+	static const char format[] =
+	    TLS "auth staff { source file; path /u }\nauth farm { source server }\n"
+		"pool %s { protocol %s%s }\n"
+		"listener %s { bind *:125; tls main; plaintext_login yes; pool %s; lookup %s }";
+	static const struct {
+		const char *protocol, *server, *lookup, *problem;
+	} rows[] = {
+		{ "smtp", "; " SERVER, "staff", NULL },
+		{ "smtp", "; " SERVER, "farm staff", NULL },
+		{ "smtp", "", "staff", NULL },
+		{ "smtp", "", "farm staff", "pool smtp needs a farm or a server" },
+		{ "smtp", "; " SERVER, "farm", "nobody would be asked: farm cannot look users up" },
+		{ "submission", "; " SERVER, "staff", "lookup has no meaning with protocol submission" },
+		{ "imap", "; " SERVER, "staff", "lookup has no meaning with protocol imap" },
+	};
+	char text[1024];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *protocol = rows[i].protocol;
+
+		snprintf(text, sizeof(text), format, protocol, protocol, rows[i].server, protocol, protocol,
+		    rows[i].lookup);
+		expect_problem(text, rows[i].problem);
+	}
+}
+
+static void
 a_protocol_has_its_ways(void **state)
 {
 	(void)state;
@@ -502,6 +532,7 @@ main(void)
 		cmocka_unit_test(somebody_must_check_the_password),
 		cmocka_unit_test(a_mechanism_must_be_left_to_offer),
 		cmocka_unit_test(a_pool_needs_servers_or_an_auth_that_names_hosts),
+		cmocka_unit_test(recipients_are_looked_up_by_who_can),
 		cmocka_unit_test(a_protocol_has_its_ways),
 		cmocka_unit_test(shared_ways_are_for_those_that_have_them),
 		cmocka_unit_test(peers_are_trusted_by_their_networks),
