@@ -297,6 +297,24 @@ many_failures_ban_the_address(void **state)
 	end();
 }
 
+/* Failures before a ban do not count for the next one, though their time is not over. */
+static void
+a_short_ban_begins_the_count_anew(void **state)
+{
+	(void)state;
+	begin("auth_ban 2 1h 1m");
+	fail_with("192.0.2.1", "ann", "x");
+	fail_with("192.0.2.1", "bob", "x");
+	assert_true(is_banned("192.0.2.1"));
+	now += MINUTE;
+	assert_false(is_banned("192.0.2.1"));
+	fail_with("192.0.2.1", "cid", "x");
+	assert_false(is_banned("192.0.2.1"));
+	fail_with("192.0.2.1", "dan", "x");
+	assert_true(is_banned("192.0.2.1"));
+	end();
+}
+
 /* Never for fewer than it takes within the time. */
 static void
 few_failures_over_a_long_time_ban_nobody(void **state)
@@ -389,6 +407,7 @@ main(void)
 		cmocka_unit_test(without_a_name_the_address_counts),
 		cmocka_unit_test(without_an_address_the_user_counts),
 		cmocka_unit_test(many_failures_ban_the_address),
+		cmocka_unit_test(a_short_ban_begins_the_count_anew),
 		cmocka_unit_test(few_failures_over_a_long_time_ban_nobody),
 		cmocka_unit_test(counters_that_cannot_be_had_keep_nobody_out),
 	};

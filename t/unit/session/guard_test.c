@@ -55,8 +55,13 @@ delayed(const struct rig *rig)
 static void
 await_delayed(struct rig *rig, uint64_t wanted)
 {
+	struct loop_timer watchdog;
+
+	loop_timer_init(&watchdog, on_impatience);
+	loop_timer_set(rig->loop, &watchdog, loop_now(rig->loop) + TAPE_PATIENCE_MS);
 	while (delayed(rig) < wanted)
 		turn_a_little(rig->loop);
+	loop_timer_stop(rig->loop, &watchdog);
 	assert_int_equal(delayed(rig), wanted);
 }
 
