@@ -74,11 +74,11 @@ static const struct directive auth_directives[] = {
 	    "The mechanisms that are offered, of those that the source can judge: PLAIN, LOGIN, CRAM-MD5, "
 	    "SCRAM-SHA-256, SCRAM-SHA-1, DIGEST-MD5, NTLM, GSSAPI, GSS-SPNEGO, OTP, ANONYMOUS, "
 	    "APOP, XOAUTH2, OAUTHBEARER, EXTERNAL.  `auto`: those of SASL by which it can judge all its "
-	    "users; of a file this depends on its passwords.  APOP, a command of POP3, is offered only where "
-	    "it is written, and on TLS or with `plaintext_login`.  Clients are offered what all `auth` of "
-	    "the listener have in common; with the pool's `login password` no proofs (CRAM-MD5 to APOP) and "
-	    "no certificates, which no server could be shown; and EXTERNAL where their certificate was "
-	    "verified."),
+	    "users; of a file this depends on its passwords.  APOP, a command of POP3, is offered only "
+	    "where it is written, and on TLS or with `plaintext_login`.  Clients are offered what all "
+	    "`auth` of the listener have in common; with the pool's `login password` no proofs (CRAM-MD5 to "
+	    "APOP) and no certificates, which no server could be shown; and EXTERNAL where their certificate "
+	    "was verified."),
 	{ 0 }
 };
 

@@ -319,7 +319,6 @@ learn_user(struct session *s, const struct auth_answer *answer)
 	if (answer->user != NULL) {
 		secret_free(&login->user);
 		login->user = users_canonical(s->snapshot->users, slice_of(answer->user));
-		login->auth.user = login->user;
 	}
 	if (answer->verdict != AUTH_OK || auth_vouches_for(&login->auth, login->user))
 		return NULL;

@@ -318,17 +318,20 @@ a_mechanism_must_be_left_to_offer(void **state)
 		const char *login, *auth, *problem;
 	} rows[] = {
 		{ "password", "proofs",
-		    "conf:6:50: nobody could log in at listener imap: with `login password`" },
+		    "conf:7:50: nobody could log in at listener imap: with `login password`" },
 		{ "password", "both", NULL },
 		{ "trusted; master_password_file /p", "proofs", NULL },
 		{ "trusted; master_password_file /p", "proofs words",
 		    "its `auth` have no mechanism in common" },
 		{ "trusted; master_password_file /p", "both proofs", NULL },
+		{ "trusted; master_password_file /p", "apop",
+		    "its `auth` have no mechanism in common that its protocol has" },
 	};
 	static const char format[] =
 	    TLS "pool imap { " SERVER "; login %s }\n"
 		"auth proofs { source file; path /u; mechanisms CRAM-MD5 EXTERNAL }\n"
 		"auth words { source file; path /u; mechanisms PLAIN }\n"
+		"auth apop { source file; path /u; mechanisms APOP }\n"
 		"auth both { source file; path /u; mechanisms PLAIN CRAM-MD5 }\n"
 		"listener imap { bind *:143; tls main; pool imap; auth %s }";
 	char text[1024];
