@@ -3,12 +3,14 @@
  * front_fuzz.c: a whole session on a real loop: a client and a server who
  * say and do what the script tells, and at the end nothing may be counted,
  * referred to or left over (the rig looks).  By an option there are two
- * servers that users are bound to, and a file of users decides; or the client
- * must send a PROXY header first.
+ * servers that users are bound to, and a file of users decides; or the auth
+ * source leads exchanges, and says what the script tells; or the client must
+ * send a PROXY header first.
  */
 #include "fuzz.h"
 
 #include "../unit/session/bound.h"
+#include "../unit/session/leader.h"
 
 enum { ACTIONS_MAX = 40, OPTION_BOUND = 2, OPTION_DECIDED = 3, OPTION_MAIL = 4, OPTION_POP3 = 5,
 	OPTION_PROXY = 7 };
@@ -83,6 +85,31 @@ act_on_binding(struct rig *rig, char letter)
 	}
 }
 
+/* The source answers, or what comes next will be answered so. */
+static void
+act_on_leader(struct slice text)
+{
+	static char words[64];
+	const char letter = text.len > 0 ? text.data[0] : ' ';
+	struct slice rest = slice_from(text, text.len > 0 ? 1 : 0);
+	struct auth_answer answer = { .verdict = AUTH_LATER };
+
+	snprintf(words, sizeof(words), "%.*s", (int)(rest.len < sizeof(words) ? rest.len : sizeof(words) - 1),
+	    rest.len > 0 ? rest.data : "");
+	if (letter == 'c')
+		answer = leader_challenge(words);
+	else if (letter == 'o')
+		answer = (struct auth_answer){ .verdict = AUTH_OK, .user = words };
+	else if (letter == 'n')
+		answer.verdict = AUTH_OK;
+	else if (letter == 'r')
+		answer = (struct auth_answer){ .verdict = AUTH_REFUSED, .user = words, .reason = words };
+	if (leader.waiting != NULL)
+		leader_say(leader.waiting, &answer);
+	else
+		leader_prepare(&answer, 1);
+}
+
 static void
 act_on_server(struct peer *server, char letter, struct slice text)
 {
@@ -128,6 +155,9 @@ act(struct rig *rig, struct peer *client, char letter, struct slice text)
 		list_each(node, &rig->worker->sessions)
 			session_finish(list_entry(node, struct session, node));
 		break;
+	case 'A':
+		act_on_leader(text);
+		break;
 	case 'D':			/* nobody listens any more */
 		door_refuse(&rig->doors[0]);
 		break;
@@ -146,6 +176,19 @@ limit_servers(struct door *door)
 {
 	if (door->count >= PEERS_MAX - 2)
 		door_refuse(door);
+}
+
+/* A source that leads decides. */
+static void
+open_led_rig(struct rig *rig, const char *protocol, const char *listener)
+{
+	char with_auth[64];
+	struct rig_text text = { .protocol = protocol, .top = "auth lead { source server }",
+		.pool = "login trusted", .listener = with_auth };
+
+	snprintf(with_auth, sizeof(with_auth), "auth lead; %s", listener);
+	rig_open_doors(rig, 1);
+	rig_open_text(rig, &text);
 }
 
 static void
@@ -168,6 +211,11 @@ open_rig(struct rig *rig, const struct input *input)
 	if (has_option(input, OPTION_PROXY)) {
 		snprintf(with_header, sizeof(with_header), "accept_proxy 0.0.0.0/0; %s", listener);
 		rig_open(rig, 1, protocol, "", with_header);
+		return;
+	}
+	if (!has_option(input, OPTION_BOUND) && has_option(input, OPTION_DECIDED) &&
+	    strcmp(protocol, "tcp") != 0) {
+		open_led_rig(rig, protocol, listener);
 		return;
 	}
 	if (!has_option(input, OPTION_BOUND) || strcmp(protocol, "tcp") == 0) {
@@ -202,6 +250,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!input_read(data, size, &input))
 		return 0;
+	leader_prepare(NULL, 0);
 	open_rig(&rig, &input);
 	rig_client(&rig, &client);
 	turn_a_little(rig.loop);

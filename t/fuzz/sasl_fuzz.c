@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sasl_fuzz.c: base64 there and back, and mechanisms with any responses. */
+/* sasl_fuzz.c: base64 there and back, and mechanisms with any responses, led by others or not. */
 #include "fuzz.h"
 
 #include "base/base64.h"
 #include "proto/sasl.h"
+
+enum { OPTION_LED = 7 };
 
 static void
 code(struct slice data)
@@ -39,12 +41,22 @@ look_at(const struct credentials *c, enum mechanism mechanism)
 		must(credential_is_valid(buf_slice(&c->password)), "passwords are valid");
 }
 
-/* The options but 0 are the mechanism, or one that there is not. */
+/* As the client has said it: who it is the source will tell. */
+static void
+look_at_led(const struct credentials *c, enum mechanism mechanism, struct slice said)
+{
+	must(c->mechanism == mechanism, "the source knows what is spoken");
+	must(buf_len(&c->user) + buf_len(&c->authzid) + buf_len(&c->password) == 0, "nobody has a name");
+	must_equal(buf_slice(&c->response), said, "and hears all of it");
+}
+
+/* The options but 0 are the mechanism, or one that there is not; by the last, a source leads. */
 static void
 authenticate(const struct input *input)
 {
 	enum mechanism mechanism = (enum mechanism)(((input->options >> 1) + 1) % MECHANISM_COUNT);
-	struct sasl sasl = { .hostname = "mail.example" };
+	bool is_led = has_option(input, OPTION_LED) && mechanism_facts[mechanism].kind == CREDENTIAL_PROOF;
+	struct sasl sasl = { .hostname = "mail.example", .is_led = has_option(input, OPTION_LED) };
 	struct credentials credentials = { 0 };
 	struct buf challenge = { 0 };
 	struct slice script = input->body, text;
@@ -57,7 +69,9 @@ authenticate(const struct input *input)
 		buf_clear(&challenge);
 		result = sasl_step(&sasl, slice_make(copy, text.len), &credentials, &challenge);
 		xfree(copy);
-		if (result == SASL_DONE || result == SASL_ASK)
+		if (is_led && result != SASL_MALFORMED)
+			look_at_led(&credentials, mechanism, text);
+		else if (result == SASL_DONE || result == SASL_ASK)
 			look_at(&credentials, mechanism);
 	}
 	must(sasl.mechanism == MECHANISM_NONE || (result != SASL_DONE && result != SASL_MALFORMED),
