@@ -89,7 +89,7 @@ static const struct auth_client_kind asker_kind = {
 	.open = open_asker, .close = close_asker, .is_idle = is_idle
 };
 
-/* The block's resource is the key: its URLs. */
+/* The block's resource is the key: its URLs, and who vouches for them. */
 static struct asker *
 find_asker(const struct auth *auth, struct auth_clients *clients)
 {
@@ -453,6 +453,7 @@ open_http(struct auth *auth, const struct conf_list *before, struct conf_problem
 		return false;
 	for (size_t i = 0; i < auth->url.count; i++)
 		buf_printf(&key, "%s ", auth->url.items[i]);
+	buf_append_text(&key, auth->ca != NULL ? auth->ca : "");
 	auth->resource = xstrndup(buf_data(&key), buf_len(&key));
 	buf_clear(&key);
 	return true;
