@@ -348,6 +348,43 @@ bad_values_are_told(void **state)
 	}
 }
 
+static void
+proxy_timeout_has_units(void **state)
+{
+	static const struct {
+		const char *word;
+		int64_t ms;
+	} rows[] = {
+		{ "proxy_timeout=5", 5000 }, { "proxy_timeout=5s", 5000 }, { "proxy_timeout=30secs", 30000 },
+		{ "proxy_timeout=500ms", 500 }, { "proxy_timeout=500msecs", 500 },
+		{ "proxy_timeout=2min", 120000 },
+		{ "proxy_timeout=0", 0 }, { "destuser=x", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(judge(rows[i].word, NULL).timeout_ms, rows[i].ms);
+}
+
+static void
+what_is_said_for_one_user_is_taken_as_it_is(void **state)
+{
+	static const char good[] = "pass=a%b:nologin\0host=mail.example.com\0starttls=y\0odd:name=x\0";
+	static const char *const bad[] = {
+		"user=", "pass=a\nb", "destuser=x\r", "proxy_timeout=5 fortnights",
+	};
+	struct auth_fields fields;
+	struct error error;
+
+	(void)state;
+	assert_true(auth_fields_take(good, sizeof(good) - 1, &fields, &error));
+	assert_string_equal(fields.pass, "a%b:nologin");
+	assert_string_equal(fields.host, "mail.example.com");
+	assert_null(fields.nologin);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(auth_fields_take(bad[i], strlen(bad[i]) + 1, &fields, &error));
+}
+
 int
 main(void)
 {
@@ -364,6 +401,8 @@ main(void)
 		cmocka_unit_test(fields_are_seen_in_other_texts),
 		cmocka_unit_test(a_field_has_its_place),
 		cmocka_unit_test(bad_values_are_told),
+		cmocka_unit_test(proxy_timeout_has_units),
+		cmocka_unit_test(what_is_said_for_one_user_is_taken_as_it_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
