@@ -112,10 +112,7 @@ read_lines(struct dovecot_link *link, struct slice data)
 		struct slice line = slice_make(rest.data, (size_t)(end - rest.data));
 
 		rest = slice_from(rest, line.len + 1);
-		if (line.len < DOVECOT_LINE_MAX)
-			read_line(link, line);
-		else
-			lose(link, "its line is too long");
+		read_line(link, line);
 	}
 	if (!link->is_closed && rest.len >= DOVECOT_LINE_MAX)
 		lose(link, "its line is too long");
