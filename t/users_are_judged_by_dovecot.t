@@ -17,6 +17,7 @@ use Gatepost::Port qw(free_port own_address);
 use Gatepost::Postfix;
 use Gatepost::Process qw(read_file test_dir wait_for write_file);
 use Gatepost::Token qw(dovecot_takes_tokens token);
+use IO::Socket::UNIX;
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -27,6 +28,9 @@ my ($imap_port, $pop3_port, $sieve_port) = map { free_port() } 1 .. 3;
 write_file("$dir/masters", "gp:{PLAIN}master-secret\n");
 write_file("$dir/master-password", "master-secret\n");
 write_file("$dir/users-here", "user1:{PLAIN}pass-1\n");
+my $authority = make_cert(name => 'our authority');
+my $certificate = make_cert(name => 'user2', by => $authority);
+rename "$authority.crt", "$dir/clients.pem" or die "rename: $!";
 sub server ($name, $number) {
 	return Gatepost::Dovecot->new(name => $name, address => own_address($number), port => $imap_port,
 	    pop3 => 1, pop3_port => $pop3_port, sieve_port => $sieve_port, users => 9,
@@ -38,7 +42,14 @@ my $postfix = Gatepost::Postfix->new(name => 'told', xclient => '127.0.0.1', sas
 
 # Who judges: its users have no mail there.
 my $there = 'proxy=y host=' . $second->address . " port=$imap_port";
-my $settings = dovecot_takes_tokens() =~ s/^(auth_mechanisms = .*)/$1 scram-sha-256/mr;
+my $settings = dovecot_takes_tokens() =~ s/^(auth_mechanisms = .*)/$1 scram-sha-256 external/mr . <<'END';
+auth_ssl_username_from_cert = yes
+passdb {
+  driver = static
+  mechanisms = external
+  args = nopassword
+}
+END
 my $judge = Gatepost::Dovecot->new(name => 'judge', auth => 1, users => 300, masters => "$dir/masters",
     settings => $settings, user_lines => <<"END")->start;
 there:{PLAIN}gate:::::: $there destuser=user3 pass=pass-3 director_tag=t1 userdb_x=1
@@ -54,7 +65,7 @@ my $gatepost = Gatepost::Gatepost->new(values => { SERVER_PORT => $imap_port, PO
     SIEVE => $sieve_port, D1 => $first->address, D2 => $second->address, TOLD => $postfix->port,
     CERT => make_cert(), SOCKET => $judge->auth_socket, AUTH_PORT => $judge->auth_port },
     config => <<'END')->start;
-tls main { certificate @CERT@ }
+tls main { certificate @CERT@; client_ca @DIR@/clients.pem; verify_client optional }
 default auth { source dovecot }
 auth judge { socket unix:@SOCKET@ }
 auth inet { socket unix:@DIR@/nobody-there inet:127.0.0.1:@AUTH_PORT@ }
@@ -117,6 +128,11 @@ for my $listener (qw(imap pop3 sieve submission inet)) {
 	}
 	is_in($listener, 'SCRAM-SHA-256', 'user2', 'pass-2', "$listener: in turns", in_turns => 1);
 }
+for my $listener (qw(imap pop3 sieve submission)) {
+	is_in($listener, 'EXTERNAL', '', '', "$listener: EXTERNAL",
+	    handshake => { SSL_cert_file => $certificate, SSL_key_file => $certificate });
+}
+$first->wait_for_log(qr/imap-login: Info: Login: user=<user2>/);
 like(try_login('imap', 'PLAIN', 'stranger', 'x'), qr/NO \[AUTHENTICATIONFAILED\]/, 'an unknown user');
 is_in('shown', 'PLAIN', 'user2', 'pass-2', 'a server is shown the password');
 is_in('both', 'PLAIN', 'user2', 'pass-2', 'whom the file does not know');
@@ -146,6 +162,38 @@ like($c->cmd('LOGIN user9 wrong'), qr/ NO /, 'a client from elsewhere');
 $c->close;
 $judge->wait_for_log(qr/user9,127\.0\.0\.77,<\w+>\).*Password mismatch/);
 pass('its address and session are told');
+
+# One who sends garbage hurts nobody who shares the connection.
+my $careful = Gatepost::Imap->new(port => $gatepost->port('imap'), tls => 1);
+my $hostile = Gatepost::Imap->new(port => $gatepost->port('imap'), tls => 1);
+$careful->send_bytes("a AUTHENTICATE SCRAM-SHA-256 biwsbj11c2VyMSxyPWFiYw==\r\n");
+like($careful->line, qr/^\+ \w+/, 'an exchange is under way');
+for my $garbage ('PLAIN AAA', 'PLAIN ====', 'PLAIN ' . 'A' x 12_000, 'SCRAM-SHA-256 !', 'NTLM', "PLAIN a\tb",
+    'PLAIN AGEAYgBj', 'XOAUTH2 dXNlcj11c2VyMQE=', 'SCRAM-SHA-256 ' . 'QUFB' x 2_900) {
+	$hostile->send_bytes("h AUTHENTICATE $garbage\r\n");
+	like($hostile->line, qr/^h (?:BAD|NO)/, substr "garbage: $garbage", 0, 40);
+}
+like($hostile->cmd('AUTHENTICATE PLAIN AGEJYgFjAGQJZQE='), qr/ NO /, 'a name and a password with odd bytes');
+$hostile->close;
+$careful->send_bytes("*\r\n");
+like($careful->line, qr/^a BAD/, 'the exchange is there yet, and broken off');
+$careful->login('user1', 'pass-1');
+$careful->close;
+is(scalar($gatepost->log_lines(qr/auth \w+: .*(?:closed|reset)/)), 0, 'and the server has closed nothing');
+
+# Lookups: what the unit tests have a server say, this one says.
+my $master = IO::Socket::UNIX->new(Peer => $judge->master_socket) or die "connect: $!";
+my $facts = join "\t", qw(service=smtp lip=127.0.0.1 lport=25 rip=127.0.0.9 rport=4711 session=0123456789abcdef);
+syswrite $master, "VERSION\t1\t2\nPASS\t1\tthere\t$facts\nPASS\t2\tstranger\t$facts\n";
+my %said;
+while (keys %said < 3 && defined(my $line = <$master>)) {
+	$said{$1} = $line if $line =~ /^(VERSION|PASS\t1|NOTFOUND\t2)\t?/;
+}
+close $master;
+like($said{VERSION}, qr/^VERSION\t1\t\d+$/, 'the master socket: its version');
+like($said{"PASS\t1"}, qr/^PASS\t1\tuser=there\t.*\bproxy=y\thost=[\d.]+\tport=\d+\tdestuser=user3\t/,
+    'who is known, with all fields');
+is($said{"NOTFOUND\t2"}, "NOTFOUND\t2\n", 'who is not');
 
 # 300 at once, on few connections.
 my @clients = map { Gatepost::Imap->new(port => $gatepost->port('imap'), tls => 1) } 1 .. 300;
