@@ -68,7 +68,7 @@ my $gatepost = Gatepost::Gatepost->new(values => { SERVER_PORT => $imap_port, PO
 tls main { certificate @CERT@; client_ca @DIR@/clients.pem; verify_client optional }
 default auth { source dovecot }
 auth judge { socket unix:@SOCKET@ }
-auth inet { socket unix:@DIR@/nobody-there inet:127.0.0.1:@AUTH_PORT@ }
+auth inet { socket unix:@DIR@/nobody-there inet:localhost:@AUTH_PORT@ }
 auth hasty { socket unix:@SOCKET@; timeout 1s }
 auth here { source file; path @DIR@/users-here }
 default pool { check { kind none }; login master; master_user gp; master_password_file @DIR@/master-password }

@@ -376,10 +376,12 @@ can_look_up(const struct auth *auth)
 static unsigned
 mechanisms_of_dovecot(const struct auth *auth)
 {
+	const unsigned at_first = MECHANISM_BIT(MECHANISM_PLAIN) | MECHANISM_BIT(MECHANISM_LOGIN);
+	const unsigned all = (MECHANISM_BIT(MECHANISM_COUNT) - 1) & ~MECHANISM_BIT(MECHANISM_NONE);
 	const struct resource *resource = auth->resource;
-	unsigned all = resource != NULL ? dovecot_sockets_mechanisms(resource->logins) : ~0U;
+	unsigned listed = resource != NULL ? dovecot_sockets_mechanisms(resource->logins) : all;
 
-	return all != 0 ? all : MECHANISM_BIT(MECHANISM_PLAIN) | MECHANISM_BIT(MECHANISM_LOGIN);
+	return listed != 0 ? listed : at_first;
 }
 
 static const struct resource *
