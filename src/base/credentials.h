@@ -19,7 +19,7 @@ struct credentials {
 	struct buf password;	/* or the token */
 	struct buf challenge;	/* of a proof: that of our own making, if the client has answered one */
 	struct buf response;	/* of a proof: the client's last message */
-	bool has_initial;	/* an exchange began with a response, an empty one maybe */
+	bool has_initial;	/* where others lead: its first response came at once, if an empty one */
 };
 
 static inline enum credential_kind
