@@ -2,12 +2,15 @@
 /* digest.c: the adapter to OpenSSL's digests. */
 #include "base/digest.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/random.h"
 #include "base/xalloc.h"
 
 static void *
@@ -102,6 +105,56 @@ digest_pbkdf2(enum digest_kind kind, struct slice password, struct slice salt, i
 
 	return PKCS5_PBKDF2_HMAC(password.data, (int)password.len, bytes, (int)salt.len, rounds, md,
 		   (int)digest_size(kind), out) == 1;
+}
+
+/* A context that is ready to be copied: looking the algorithm up costs more than the digest. */
+struct digest_marker {
+	EVP_MAC *mac;
+	EVP_MAC_CTX *ready;
+};
+
+struct digest_marker *
+digest_marker_new(void)
+{
+	struct digest_marker *marker = xcalloc(1, sizeof(*marker));
+	unsigned size = DIGEST_MARK_SIZE;
+	const OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_uint(OSSL_MAC_PARAM_SIZE, &size), OSSL_PARAM_construct_end(),
+	};
+	unsigned char key[16];
+
+	random_bytes(key, sizeof(key));
+	marker->mac = EVP_MAC_fetch(NULL, "SIPHASH", NULL);
+	marker->ready = EVP_MAC_CTX_new(marker->mac);
+	if (marker->ready == NULL || EVP_MAC_init(marker->ready, key, sizeof(key), params) != 1)
+		abort();
+	secret_wipe(key, sizeof(key));
+	return marker;
+}
+
+void
+digest_marker_free(struct digest_marker **marker)
+{
+	struct digest_marker *m = *marker;
+
+	*marker = NULL;
+	if (m == NULL)
+		return;
+	EVP_MAC_CTX_free(m->ready);
+	EVP_MAC_free(m->mac);
+	xfree(m);
+}
+
+void
+digest_mark(const struct digest_marker *marker, struct slice text, uint8_t mark[DIGEST_MARK_SIZE])
+{
+	EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(marker->ready);
+	size_t size;
+
+	if (ctx == NULL || EVP_MAC_update(ctx, (const unsigned char *)text.data, text.len) != 1 ||
+	    EVP_MAC_final(ctx, mark, &size, DIGEST_MARK_SIZE) != 1)
+		abort();
+	EVP_MAC_CTX_free(ctx);
 }
 
 bool

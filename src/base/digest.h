@@ -27,6 +27,17 @@ enum { DIGEST_ROUNDS_MAX = 100 * 1000 * 1000 };
 bool digest_pbkdf2(enum digest_kind kind, struct slice password, struct slice salt, int rounds,
     uint8_t out[DIGEST_SIZE_MAX]);
 
+/*
+ * SipHash with 128 bits, for what is to be told apart though others choose it, and quickly: nobody who lacks
+ * the secret finds two texts that are alike.
+ */
+enum { DIGEST_MARK_SIZE = 16 };
+struct digest_marker;
+struct digest_marker *digest_marker_new(void);		/* its secret is random, and in its memory only */
+void digest_marker_free(struct digest_marker **marker);
+/* From any thread. */
+void digest_mark(const struct digest_marker *marker, struct slice text, uint8_t mark[DIGEST_MARK_SIZE]);
+
 bool secret_equals(const void *a, const void *b, size_t n);	/* in a time that tells nothing of them */
 void secret_wipe(void *data, size_t n);		/* overwritten in a way no compiler removes */
 void secret_free(char **text);			/* wipes a C string, frees it and sets NULL */

@@ -105,6 +105,34 @@ wiping(void **state)
 	secret_free(&copy);
 }
 
+static void
+marks_tell_texts_and_makers_apart(void **state)
+{
+	struct digest_marker *marker = digest_marker_new(), *other = digest_marker_new();
+	uint8_t first[DIGEST_MARK_SIZE], again[DIGEST_MARK_SIZE], changed[DIGEST_MARK_SIZE];
+	char text[200] = "a text";
+
+	(void)state;
+	digest_mark(marker, slice_make(text, sizeof(text)), first);
+	digest_mark(marker, slice_make(text, sizeof(text)), again);
+	assert_memory_equal(first, again, sizeof(first));
+	digest_mark(other, slice_make(text, sizeof(text)), again);
+	assert_memory_not_equal(first, again, sizeof(first));
+	digest_mark(marker, slice_make(text, sizeof(text) - 1), changed);
+	assert_memory_not_equal(first, changed, sizeof(first));
+	for (size_t i = 0; i < sizeof(text); i++) {
+		text[i] ^= 1;
+		digest_mark(marker, slice_make(text, sizeof(text)), changed);
+		assert_memory_not_equal(first, changed, sizeof(first));
+		text[i] ^= 1;
+	}
+	digest_mark(marker, slice_make("", 0), changed);
+	assert_memory_not_equal(first, changed, sizeof(first));
+	digest_marker_free(&marker);
+	digest_marker_free(&other);
+	digest_marker_free(&other);
+}
+
 int
 main(void)
 {
@@ -115,6 +143,7 @@ main(void)
 		cmocka_unit_test(pbkdf2_example),
 		cmocka_unit_test(comparing),
 		cmocka_unit_test(wiping),
+		cmocka_unit_test(marks_tell_texts_and_makers_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
