@@ -27,7 +27,7 @@ enum { ERAS = 1024, NAME_MAX_FOLDED = 64 };
 struct auth_cache {
 	atomic_int references;
 	struct table *table;		/* of struct place, by keys */
-	uint8_t secret[AUTH_SECRET_SIZE];
+	struct digest_marker *marker;
 	uint64_t seed;
 	atomic_uint flushes;		/* begun */
 	atomic_uint whole_era;
@@ -50,7 +50,7 @@ struct place {
 struct auth_flight {
 	atomic_int references;
 	struct auth_cache *cache;
-	uint8_t key[DIGEST_SHA256_SIZE];
+	uint8_t key[DIGEST_MARK_SIZE];
 	bool is_by_address;		/* the key has it */
 	unsigned flushes;		/* when it was first asked */
 	struct waiter_list others;
@@ -74,7 +74,7 @@ auth_cache_new(void)
 
 	atomic_init(&cache->references, 1);
 	cache->table = table_new_lru(sizeof(struct place), clear_place);
-	random_bytes(cache->secret, sizeof(cache->secret));
+	cache->marker = digest_marker_new();
 	cache->seed = random_number();
 	return cache;
 }
@@ -95,7 +95,7 @@ auth_cache_put(struct auth_cache **cache)
 	if (c == NULL || atomic_fetch_sub_explicit(&c->references, 1, memory_order_acq_rel) > 1)
 		return;
 	table_free(&c->table);
-	secret_wipe(c->secret, sizeof(c->secret));
+	digest_marker_free(&c->marker);
 	xfree(c);
 }
 
@@ -167,7 +167,7 @@ on_unclaimed(void *owner, void *gift)
 }
 
 static struct auth_flight *
-flight_new(struct auth_cache *cache, const uint8_t key[DIGEST_SHA256_SIZE], bool by_address)
+flight_new(struct auth_cache *cache, const uint8_t key[DIGEST_MARK_SIZE], bool by_address)
 {
 	struct auth_flight *flight = xcalloc(1, sizeof(*flight));
 
@@ -199,9 +199,9 @@ flight_put(struct auth_flight *flight)
 }
 
 static struct slice
-name_of(const uint8_t key[DIGEST_SHA256_SIZE])
+name_of(const uint8_t key[DIGEST_MARK_SIZE])
 {
-	return slice_make((const char *)key, DIGEST_SHA256_SIZE);
+	return slice_make((const char *)key, DIGEST_MARK_SIZE);
 }
 
 /*
@@ -239,11 +239,11 @@ static void
 tell(struct auth_request *request, struct auth_cache *cache, const struct auth_memo *memo)
 {
 	struct auth_answer answer = memo->answer;
-	uint8_t key[DIGEST_SHA256_SIZE];
+	uint8_t key[SEAL_KEY_SIZE];
 	struct buf pass = { 0 };
 
 	if (buf_len(&memo->pass) > 0) {
-		auth_key_seal(request, cache->secret, key);
+		auth_key_seal(request, cache->marker, key);
 		if (!seal_open(key, buf_slice(&memo->pass), &pass))
 			answer = (struct auth_answer){ .verdict = AUTH_LATER };
 		buf_append(&pass, "", 1);
@@ -320,12 +320,12 @@ static enum found
 look(struct auth_request *request, const struct auth_source *source, bool by_address, struct auth_memo **memo)
 {
 	struct auth_cache *cache = request->asked->cache;
-	uint8_t key[DIGEST_SHA256_SIZE];
+	uint8_t key[DIGEST_MARK_SIZE];
 	struct table_entry *entry;
 	struct place *place;
 	enum found found = FOUND_NOTHING;
 
-	auth_key_make(request, source, by_address, cache->secret, key);
+	auth_key_make(request, source, by_address, cache->marker, key);
 	entry = table_lock(cache->table, name_of(key), loop_now(request->loop), true);
 	place = table_value(entry);
 	tidy(cache, place);
@@ -398,7 +398,7 @@ static struct auth_memo *
 make_memo(const struct auth_request *request, enum auth_outcome outcome, const struct auth_answer *answer)
 {
 	const struct auth_flight *flight = request->turn.flight;
-	uint8_t key[DIGEST_SHA256_SIZE];
+	uint8_t key[SEAL_KEY_SIZE];
 	struct auth_memo *memo;
 
 	if (outcome != AUTH_OUTCOME_UNKNOWN &&
@@ -406,7 +406,7 @@ make_memo(const struct auth_request *request, enum auth_outcome outcome, const s
 		return NULL;
 	if (outcome == AUTH_OUTCOME_UNKNOWN || answer->pass == NULL)
 		return auth_memo_new(outcome, answer, NULL);
-	auth_key_seal(request, flight->cache->secret, key);
+	auth_key_seal(request, flight->cache->marker, key);
 	memo = auth_memo_new(outcome, answer, key);
 	secret_wipe(key, sizeof(key));
 	return memo;
@@ -456,11 +456,11 @@ keep_by_address(const struct auth_request *request, const struct auth_source *so
 {
 	struct auth_cache *cache = request->turn.flight->cache;
 	int64_t now = loop_now(request->loop);
-	uint8_t key[DIGEST_SHA256_SIZE];
+	uint8_t key[DIGEST_MARK_SIZE];
 	struct table_entry *entry;
 	struct place *place;
 
-	auth_key_make(request, source, true, cache->secret, key);
+	auth_key_make(request, source, true, cache->marker, key);
 	entry = table_lock(cache->table, name_of(key), now, true);
 	place = table_value(entry);
 	if (place->flight == NULL)

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * auth_key.c: HMAC-SHA256 over fields that each have their length before
- * them, so that no two questions read alike.
+ * auth_key.c: digests of fields that each have their length before them, so
+ * that no two questions read alike.
  */
 #include "auth/auth_key.h"
-
-#include <stdlib.h>
 
 #include "auth/auth_source.h"
 #include "net/stream.h"
@@ -94,28 +92,16 @@ add_client(struct buf *text, const struct auth_request *request)
 		add_mail(text, request);
 }
 
-static void
-digest(struct buf *text, const uint8_t secret[AUTH_SECRET_SIZE], uint8_t key[DIGEST_SHA256_SIZE])
-{
-	struct slice by = slice_make((const char *)secret, AUTH_SECRET_SIZE);
-	uint8_t out[DIGEST_SIZE_MAX];
-
-	if (!digest_hmac(DIGEST_SHA256, by, buf_slice(text), out))
-		abort();
-	memcpy(key, out, DIGEST_SHA256_SIZE);
-	buf_wipe(text);
-}
-
 void
 auth_key_make(const struct auth_request *request, const struct auth_source *source, bool by_address,
-    const uint8_t secret[AUTH_SECRET_SIZE], uint8_t key[DIGEST_SHA256_SIZE])
+    const struct digest_marker *marker, uint8_t key[DIGEST_MARK_SIZE])
 {
 	const struct auth_scene *scene = request->scene;
 	const struct auth *auth = request->asked;
 	char client[ADDR_TEXT_MAX];
 	struct buf text = { 0 };
 
-	buf_reserve(&text, TYPICAL_SIZE);
+	(void)buf_reserve(&text, TYPICAL_SIZE);
 	add_number(&text, request->is_lookup ? PURPOSE_LOOKUP : PURPOSE_LOGIN);
 	add_number(&text, auth->epoch);
 	add_number(&text, source->version != NULL ? source->version(auth) : 0);
@@ -128,16 +114,20 @@ auth_key_make(const struct auth_request *request, const struct auth_source *sour
 		add_credentials(&text, request->credentials);
 	if (!source->ignores_client)
 		add_client(&text, request);
-	digest(&text, secret, key);
+	digest_mark(marker, buf_slice(&text), key);
+	buf_wipe(&text);
 }
 
 void
-auth_key_seal(const struct auth_request *request, const uint8_t secret[AUTH_SECRET_SIZE],
-    uint8_t key[DIGEST_SHA256_SIZE])
+auth_key_seal(const struct auth_request *request, const struct digest_marker *marker,
+    uint8_t key[SEAL_KEY_SIZE])
 {
-	struct buf text = { 0 };
+	for (int i = 0; i < SEAL_KEY_SIZE / DIGEST_MARK_SIZE; i++) {
+		struct buf text = { 0 };
 
-	add_number(&text, PURPOSE_SEAL);
-	add_credentials(&text, request->credentials);
-	digest(&text, secret, key);
+		add_number(&text, PURPOSE_SEAL + (unsigned)i);
+		add_credentials(&text, request->credentials);
+		digest_mark(marker, buf_slice(&text), key + (size_t)i * DIGEST_MARK_SIZE);
+		buf_wipe(&text);
+	}
 }

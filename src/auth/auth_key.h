@@ -7,12 +7,11 @@
 #include <stdint.h>
 
 #include "base/digest.h"
+#include "base/seal.h"
 
 struct auth;
 struct auth_request;
 struct auth_source;
-
-enum { AUTH_SECRET_SIZE = 32 };
 
 /*
  * false: it is to be asked each time: what a mechanism of challenges proves, and what a certificate does, has
@@ -21,9 +20,9 @@ enum { AUTH_SECRET_SIZE = 32 };
 bool auth_key_exists(const struct auth_request *request, const struct auth_source *source);
 /* by_address: the client's address is part of it. */
 void auth_key_make(const struct auth_request *request, const struct auth_source *source, bool by_address,
-    const uint8_t secret[AUTH_SECRET_SIZE], uint8_t key[DIGEST_SHA256_SIZE]);
-/* Another one, which only who shows the client's password can make. */
-void auth_key_seal(const struct auth_request *request, const uint8_t secret[AUTH_SECRET_SIZE],
-    uint8_t key[DIGEST_SHA256_SIZE]);
+    const struct digest_marker *marker, uint8_t key[DIGEST_MARK_SIZE]);
+/* A key for sealing, which only who shows the client's password can make. */
+void auth_key_seal(const struct auth_request *request, const struct digest_marker *marker,
+    uint8_t key[SEAL_KEY_SIZE]);
 
 #endif
