@@ -179,18 +179,13 @@ refuse_foreign(struct conf_problems *problems, const struct auth *auth, const st
 			    *name);
 }
 
-/* There is nothing to be kept where the mail server says it. */
+/* There is nothing to be kept where the mail server says it; what a `default` block has is for the others. */
 static void
-refuse_cache(struct conf_problems *problems, const struct auth *auth)
+refuse_cache(struct conf_problems *problems, const struct auth *auth, const char *name, struct duration ttl)
 {
-	static const char *const names[] = {
-		"cache_ttl", "cache_negative_ttl", "cache_size", "cache_by_address",
-	};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (conf_origin(&auth->conf, names[i]) == CONF_ORIGIN_WRITTEN)
-			conf_error_at(problems, &auth->conf, names[i], "source %s has no %s",
-			    sources[auth->source]->name, names[i]);
+	if (ttl.ms > 0 && conf_origin(&auth->conf, name) == CONF_ORIGIN_WRITTEN)
+		conf_error_at(problems, &auth->conf, name, "source %s has no %s", sources[auth->source]->name,
+		    name);
 }
 
 static void
@@ -209,8 +204,10 @@ check_auth(struct conf_context *context, void *object)
 	}
 	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
 		refuse_foreign(context->problems, auth, sources[i]);
-	if (!source->knows_users)
-		refuse_cache(context->problems, auth);
+	if (source->knows_users)
+		return;
+	refuse_cache(context->problems, auth, "cache_ttl", auth->cache_ttl);
+	refuse_cache(context->problems, auth, "cache_negative_ttl", auth->cache_negative_ttl);
 }
 
 const struct block auth_block = {
@@ -541,7 +538,8 @@ auth_keep(struct auth *auth, const struct conf_list *before, int threads)
 	auth->kept = old != NULL && old->kept != NULL ? auth_kept_get(old->kept) :
 	    auth_kept_new(auth->conf.title, threads);
 	auth->epoch = old != NULL && conf_is_same(&old->conf, &auth->conf) ? old->epoch : random_number();
-	if (auth->cache_ttl.ms == 0 && auth->cache_negative_ttl.ms == 0)
+	if (!sources[auth->source]->knows_users ||
+	    (auth->cache_ttl.ms == 0 && auth->cache_negative_ttl.ms == 0))
 		return;
 	if (old != NULL && old->cache != NULL) {
 		auth->cache = auth_cache_get(old->cache);
