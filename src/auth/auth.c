@@ -24,7 +24,9 @@ static const struct directive auth_directives[] = {
 	CONF_CHOICE(struct auth, source, NULL, source_words, CONF_REQUIRED,
 	    "Who judges a password.  `server`: the mail server, by accepting the login or not.  `file`: the "
 	    "file at `path`.  `http`: who answers at `url`, in the way of nginx's auth_http.  `dovecot`: a "
-	    "Dovecot's auth server, at `socket`."),
+	    "Dovecot's auth server, at `socket`.  `redis`: the hash at `key` in the Redis at `redis`, where "
+	    "the field `password` is {SCHEME}hash with Dovecot's schemes, and the others are Dovecot's extra "
+	    "fields."),
 	CONF_PATH(struct auth, path, NULL, 0,
 	    "The users, in the format of Dovecot's passwd-file, user:{SCHEME}hash:extra fields, with "
 	    "Dovecot's schemes and extra fields.  Looked at every few seconds: a changed good file is used, "
@@ -52,6 +54,17 @@ static const struct directive auth_directives[] = {
 	    "and %; `strict`: all but letters, digits and `-_.~`."),
 	CONF_BOOL(struct auth, pass_client_cert, "no", 0,
 	    "Send the client's certificate, too, as Auth-SSL-Cert."),
+	CONF_CUSTOM(struct auth, redis, NULL, redis_url_set, "url", CONF_SECRET,
+	    "The Redis that has the users: redis://host:port/database, "
+	    "redis://user:password@host:port/database (%40 is an @ in a password) or unix:/path.  No TLS: "
+	    "rediss:// is not possible."),
+	CONF_STRING(struct auth, key, NULL, 0,
+	    "The key of a user's hash, as in \"user:$user\": $user is the canonical name, $name what of it "
+	    "is before the last @, $domain what is behind it; $$ is a $."),
+	CONF_STRING(struct auth, redis_user, NULL, 0,
+	    "Whom Redis' ACL knows us as.  Default: the user of the URL, or Redis' default user."),
+	CONF_PATH(struct auth, redis_password_file, NULL, 0,
+	    "A file whose first line is the password for Redis; read at the start and at each reload."),
 	CONF_DURATION(struct auth, timeout, "by source", "100ms", "10m", CONF_COMPUTED,
 	    "Time for the answer to a question; then the client hears of a temporary failure."),
 	CONF_STRINGS(struct auth, domains, NULL, 0,

@@ -16,6 +16,7 @@
 #include "base/thread_pool.h"
 #include "conf/conf.h"
 #include "net/loop.h"
+#include "net/redis_url.h"
 
 struct auth {				/* auth NAME { … } */
 	struct conf_block conf;
@@ -27,6 +28,9 @@ struct auth {				/* auth NAME { … } */
 	const char *ca;
 	int escape;			/* enum auth_http_escape */
 	bool pass_client_cert;
+	struct redis_url redis;
+	const char *key;		/* of a user's hash in it: a template */
+	const char *redis_user, *redis_password_file;
 	struct duration timeout;	/* of a question */
 	struct string_list domains;	/* only users of these; empty: all */
 	struct network_list allow_hosts;	/* where it may send sessions; empty: anywhere */

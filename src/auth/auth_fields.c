@@ -289,6 +289,26 @@ auth_fields_take(const char *words, size_t size, struct auth_fields *fields, str
 	return true;
 }
 
+bool
+auth_fields_add(struct buf *words, struct slice name, struct slice value, struct error *error)
+{
+	const struct field_row *row = find_row(name);
+	bool is_only_flag = row != NULL && row->is_flag && row->is_good == is_any;
+
+	if (row == NULL || (is_only_flag && slice_equals(value, "no")))
+		return true;
+	for (size_t i = 0; i < value.len; i++)
+		if ((unsigned char)value.data[i] < ' ' || value.data[i] == '\x7f')
+			return error_set(error, "%s has a control character", row->name);
+	if (is_only_flag && value.len > 0 && !slice_equals(value, "yes"))
+		return error_set(error, "%s is a flag: yes, no or empty", row->name);
+	buf_append_text(words, row->name);
+	buf_append_text(words, "=");
+	buf_append_slice(words, value);
+	buf_append(words, "", 1);
+	return true;
+}
+
 static void
 expand(const char *value, const char *user, struct buf *out)
 {

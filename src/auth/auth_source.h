@@ -10,7 +10,8 @@
 	row(server), \
 	row(file), \
 	row(http), \
-	row(dovecot)
+	row(dovecot), \
+	row(redis)
 
 /* A kind of source: one file, one row in AUTH_SOURCES. */
 struct auth_source {
@@ -60,6 +61,6 @@ void auth_put(struct auth_request *request, const struct auth *auth);
 /* Tells what the source has told to an equal question, in the same way. */
 void auth_tell(struct auth_request *request, enum auth_outcome outcome, const struct auth_answer *answer);
 
-extern const struct auth_source auth_server, auth_file, auth_http, auth_dovecot;
+extern const struct auth_source auth_server, auth_file, auth_http, auth_dovecot, auth_redis;
 
 #endif
