@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Redis.pm: a real Redis of the test's own, in memory only: on a port of
+# loopback and on a unix socket, with a password; and a client of it.
+package Gatepost::Redis;
+use v5.36;
+use parent -norequire, 'Gatepost::Process';
+use Carp qw(croak);
+use Gatepost::Port qw(free_port);
+use Gatepost::Process qw(test_dir wait_for);
+use IO::Socket::INET;
+
+# name, and perhaps password (which is not empty), settings => [words of its command line].
+sub new ($class, %option) {
+	my $name = $option{name} // croak 'a Redis needs a name';
+	my $self = $class->SUPER::new(port => free_port(), password => 'redis-secret', settings => [],
+	    path => test_dir() . "/$name.socket", %option);
+
+	$self->{command} = ['redis-server', '--bind', '127.0.0.1', '--port', $self->{port},
+	    '--unixsocket', $self->{path}, '--unixsocketperm', '777', '--dir', test_dir(), '--save', '',
+	    '--requirepass', $self->{password}, @{ $self->{settings} }];
+	return $self;
+}
+
+sub port ($self) { return $self->{port} }
+sub path ($self) { return $self->{path} }
+sub password ($self) { return $self->{password} }
+
+sub start ($self) {
+	delete $self->{socket};
+	$self->SUPER::start;
+	$self->{socket} = wait_for(sub {
+		croak "$self->{name} ended at its start:\n" . $self->log_text unless $self->is_running;
+		IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port});
+	}, 20, "$self->{name} to listen");
+	$self->ask('AUTH', $self->{password});
+	return $self;
+}
+
+# What Redis answers to a command: text, undef, or a reference to a list.  Dies of an error.
+sub ask ($self, @words) {
+	print { $self->{socket} } join '', '*' . @words . "\r\n", map { '$' . length($_) . "\r\n$_\r\n" } @words;
+	$self->{socket}->flush;
+	return $self->read_reply;
+}
+
+sub read_reply ($self) {
+	my $line = readline($self->{socket}) // croak "$self->{name} is gone";
+	my ($type, $rest) = $line =~ /^(.)(.*)\r\n\z/s or croak "$self->{name} says $line";
+
+	croak "$self->{name}: $rest" if $type eq '-';
+	return $rest if $type eq '+' || $type eq ':';
+	return undef if $rest < 0;
+	return [map { $self->read_reply } 1 .. $rest] if $type eq '*';
+	my $length = $rest + 2;
+	read($self->{socket}, my $text, $length) == $length or croak "$self->{name} is gone";
+	return substr $text, 0, $rest;
+}
+
+1;
