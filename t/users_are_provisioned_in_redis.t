@@ -165,7 +165,8 @@ is(place('imap', 'user2', 'gate-2'), 'd2', 'is what it takes');
 
 my ($status, $shown) = run_command('T', [$ENV{GATEPOST}, '-T', '-c', $gatepost->{conf}]);
 like($shown, qr/^\s*redis \S+/m, 'the effective configuration shows the row');
-unlike($shown . $gatepost->log_text . read_file($gatepost->{access_log}), qr/gate-%40|gate-\@|(?:redis|other)-secret|2b\$05/,
+unlike($shown . $gatepost->log_text . read_file($gatepost->{access_log}),
+    qr/gate-%40|gate-\@|(?:redis|other)-secret|2b\$05/,
     'no password of Redis, and none from it, is shown or logged');
 $_->close for $open, @waiting;
 $gatepost->stop;

@@ -19,6 +19,7 @@
 #include "daemon/log_block.h"
 #include "daemon/notify.h"
 #include "daemon/pid_file.h"
+#include "daemon/privileges.h"
 #include "daemon/reload.h"
 #include "daemon/upkeep.h"
 
@@ -105,10 +106,12 @@ open_first(struct control *control, bool in_background, struct conf_problems *pr
 	root = conf_root(conf);
 	/* here already, since root may raise more than the service user */
 	descriptors_reserve(root->max_connections, root_threads(root), root_binds(root));
+	privileges_hide_memory();
 	if (!root_become_user(root, control->config_path, problems)) {
 		conf_free(&conf);
 		return false;
 	}
+	privileges_hide_memory();
 	control->loop = loop_new(LOOP_CONTROL);
 	assets_init(&control->assets, root_threads(root));
 	control->assets.control = control->loop;

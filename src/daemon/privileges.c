@@ -3,6 +3,7 @@
 #include "daemon/privileges.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <grp.h>
 #include <pwd.h>
@@ -71,6 +72,20 @@ can_bind_low_ports(void)
 static const char low_port_hint[] =
     "; built without libcap-ng, gatepost has no right to ports below 1024 once it is another user than root";
 #endif
+
+void
+privileges_hide_memory(void)
+{
+	/* for who lets himself be dumped all the same, or is by root: no kind of mapping is written */
+	int fd = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		/* it may not be ours any more: then it was written before */
+		(void)!write(fd, "0", 1);
+		close(fd);
+	}
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
 
 bool
 privileges_drop(const char *user, struct error *error)

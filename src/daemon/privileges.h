@@ -9,6 +9,12 @@
 #include "base/error.h"
 
 /*
+ * What is in memory, passwords too, stays out of core dumps and of others' sight.  Before privileges_drop, as
+ * far as that user could not do it; and after it, as the kernel begins anew with each change of user.
+ */
+void privileges_hide_memory(void);
+
+/*
  * Becomes `user` (NULL: stays) for good, before any thread runs; nothing that
  * is executed later gains rights.  A process that is not root's can only stay
  * who it is.

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/pages.h"
 #include "base/xalloc.h"
 
 _Static_assert(sizeof(ev_io) <= sizeof(((struct loop_io *)0)->watcher), "room for ev_io");
@@ -115,7 +116,7 @@ loop_new(int index)
 	ev_set_userdata(loop->ev, loop);
 	loop->index = index;
 	loop->now = clock_ms();
-	loop->scratch = xmalloc(LOOP_SCRATCH_SIZE);
+	loop->scratch = pages_new(LOOP_SCRATCH_SIZE);
 	list_init(&loop->again);
 	pthread_mutex_init(&loop->lock, NULL);
 	ev_async_init(&loop->posted, on_posted);
@@ -152,7 +153,7 @@ loop_free(struct loop **loop)
 	pthread_mutex_destroy(&l->lock);
 	xfree(l->messages.all);
 	xfree(l->deferred.all);
-	xfree(l->scratch);
+	pages_free(l->scratch, LOOP_SCRATCH_SIZE);
 	xfree(l);
 	*loop = NULL;
 }

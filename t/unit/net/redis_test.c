@@ -427,6 +427,9 @@ silence_is_given_up(void **state)
 	struct asked first, second, third;
 
 	start_fake(rig);
+	rig->fake.reply = "+zero\r\n";
+	expect(rig, "GET x", "zero");
+	rig->fake.reply = NULL;
 	ask(rig, &first, "GET a", SHORT_MS);
 	ask(rig, &second, "GET b", PATIENCE_MS);
 	await(rig->loop, &first.answers, 1);
