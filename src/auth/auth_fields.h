@@ -45,6 +45,7 @@ bool auth_fields_read(const char *words, size_t size, struct auth_fields *fields
  * colons as it likes, but without line breaks; a host may be a name.
  */
 bool auth_fields_take(const char *words, size_t size, struct auth_fields *fields, struct error *error);
+/*
  * Appends "name=value" and a NUL for auth_fields_read, of whatever bytes they are; nothing where the name is
  * unknown.  The value of a flag alone is "", "yes" or "no".  false: a control character, or a flag that is
  * something else.

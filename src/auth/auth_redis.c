@@ -417,6 +417,7 @@ start(struct auth_request *request, const struct auth *auth)
 const struct auth_source auth_redis = {
 	.name = "redis",
 	.knows_users = true,
+	.ignores_client = true,
 	.takes =
 	    (const char *const[]){ "redis", "key", "redis_user", "redis_password_file", "timeout", NULL },
 	.needs = 2,
