@@ -145,6 +145,18 @@ refuses_what_makes_no_sense(void **state)
 	}
 }
 
+static void
+a_recipient_is_no_master_user(void **state)
+{
+	const struct users *users = load("users { master_separator \"*\"; default_domain example.com }");
+	char *found = users_recipient(users, slice_of("Bob*x+y"));
+
+	(void)state;
+	assert_string_equal(found, "bob*x+y@example.com");
+	xfree(found);
+	conf_free(&conf);
+}
+
 int
 main(void)
 {
@@ -153,6 +165,7 @@ main(void)
 		cmocka_unit_test(keeps_the_case_where_told),
 		cmocka_unit_test(adds_the_default_domain),
 		cmocka_unit_test(leaves_out_the_master_user),
+		cmocka_unit_test(a_recipient_is_no_master_user),
 		cmocka_unit_test(key_is_the_user_or_the_domain),
 		cmocka_unit_test(refuses_what_makes_no_sense),
 	};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* login_test.c: whole sessions up to the login: what both sides hear, and what is left when it fails. */
+#include "../balance/pick.h"
 #include "client.h"
 
 static void
@@ -108,6 +109,41 @@ a_refused_login_may_be_tried_again(void **state)
 	assert_int_equal(rig.settings->listener->counters[0].failed_logins, 1);
 	peer_close(server);
 	server = rig_log_in(&rig, &client);
+	peer_close(&client);
+	peer_close(server);
+	rig_close(&rig);
+}
+
+/* The claimed name decides on the server, and another one on another. */
+static void
+and_the_choice_is_made_anew(void **state)
+{
+	struct rig rig;
+	struct peer client, *server;
+	char name[2][16], line[64];
+
+	(void)state;
+	rig_open(&rig, 2, "imap", "balance user", "");
+	for (int wanted = 0; wanted < 2; wanted++)
+		for (int i = 0; i == 0 || pick_of(rig.pool, 0, &(struct balance_key){
+		    .user = slice_of(name[wanted]) }) != endpoint_at(&rig, (size_t)wanted); i++)
+			snprintf(name[wanted], sizeof(name[0]), "user%d", i);
+	rig_client(&rig, &client);
+	peer_expect(&client, client_greeting);
+	for (int i = 0; i < 4; i++) {
+		snprintf(line, sizeof(line), "a LOGIN %s wrong\r\n", name[i % 2]);
+		peer_say(&client, line);
+		server = door_accept(&rig.doors[i % 2]);
+		peer_say(server, server_greeting);
+		peer_expect(server, "L AUTHENTICATE PLAIN ");
+		if (i == 3)
+			break;
+		peer_say(server, "L NO no\r\n");
+		peer_expect(&client, "a NO [AUTHENTICATIONFAILED] Authentication failed.\r\n");
+		assert_int_equal(rig.doors[0].count + rig.doors[1].count, i + 1);
+	}
+	peer_say(server, "L OK done\r\n");
+	peer_expect(&client, "a OK");
 	peer_close(&client);
 	peer_close(server);
 	rig_close(&rig);
@@ -389,6 +425,7 @@ main(void)
 		cmocka_unit_test(passes_what_came_with_the_login),
 		cmocka_unit_test(serves_a_client_that_has_said_all),
 		cmocka_unit_test(a_refused_login_may_be_tried_again),
+		cmocka_unit_test(and_the_choice_is_made_anew),
 		cmocka_unit_test(no_server_leaves_the_client_where_it_is),
 		cmocka_unit_test(no_server_ends_the_session_where_so_configured),
 		cmocka_unit_test(the_last_of_many_logins_has_its_answer_too),
