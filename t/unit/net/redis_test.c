@@ -315,6 +315,7 @@ it_logs_in_and_chooses_the_database(void **state)
 	connect_with(rig, "bob", "pw", 0);
 	expect(rig, "GET k", "nil");
 	expect(rig, "ACL WHOAMI", "bob");
+	assert_null(memmem(loop_scratch(rig->loop), LOOP_SCRATCH_SIZE, "bob", 3));
 	connect_with(rig, "bob", "pw", 3);
 	expect(rig, "GET k", "three");
 	connect_with(rig, "bob", "wrong", 0);
