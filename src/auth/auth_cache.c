@@ -401,10 +401,9 @@ make_memo(const struct auth_request *request, enum auth_outcome outcome, const s
 	uint8_t key[SEAL_KEY_SIZE];
 	struct auth_memo *memo;
 
-	if (outcome != AUTH_OUTCOME_UNKNOWN &&
-	    (answer->verdict == AUTH_CHALLENGE || (answer->pass != NULL && request->is_lookup)))
+	if (answer->verdict == AUTH_CHALLENGE || (answer->pass != NULL && request->is_lookup))
 		return NULL;
-	if (outcome == AUTH_OUTCOME_UNKNOWN || answer->pass == NULL)
+	if (answer->pass == NULL)
 		return auth_memo_new(outcome, answer, NULL);
 	auth_key_seal(request, flight->cache->marker, key);
 	memo = auth_memo_new(outcome, answer, key);
@@ -504,12 +503,15 @@ void
 auth_cache_settle(struct auth_request *request, const struct auth_source *source, enum auth_outcome outcome,
     const struct auth_answer *answer)
 {
+	const struct auth_answer unknown = { .verdict = AUTH_REFUSED };
 	struct auth_flight *flight = request->turn.flight;
 	struct keep keep;
 
 	if (flight == NULL)
 		return;
-	if (request->turn.is_unknown && answer != NULL && answer->verdict == AUTH_REFUSED)
+	if (answer == NULL)
+		answer = &unknown;
+	else if (request->turn.is_unknown && answer->verdict == AUTH_REFUSED)
 		outcome = AUTH_OUTCOME_UNKNOWN;
 	keep.memo = make_memo(request, outcome, answer);
 	share(request, source, &keep, keep.memo != NULL ? time_to_live(request->asked, outcome, answer) : 0);

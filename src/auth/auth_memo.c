@@ -28,12 +28,12 @@ text_of(const struct auth_answer *answer, size_t offset)
 static void
 copy_texts(struct auth_memo *memo, const struct auth_answer *answer)
 {
-	size_t size = 0;
+	size_t size = 1;
 	char *room;
 
 	for (size_t i = 0; i < TEXTS; i++)
 		size += text_of(answer, texts[i]) != NULL ? strlen(text_of(answer, texts[i])) + 1 : 0;
-	room = memo->texts = size > 0 ? xmalloc(size) : NULL;
+	room = memo->texts = xmalloc(size);
 	for (size_t i = 0; i < TEXTS; i++) {
 		const char *text = text_of(answer, texts[i]);
 		size_t n = text != NULL ? strlen(text) + 1 : 0;
@@ -53,8 +53,6 @@ auth_memo_new(enum auth_outcome outcome, const struct auth_answer *answer, const
 
 	atomic_init(&memo->references, 1);
 	memo->outcome = outcome;
-	if (outcome == AUTH_OUTCOME_UNKNOWN)
-		return memo;
 	memo->answer = (struct auth_answer){
 		.verdict = answer->verdict,
 		.refuses_login = answer->refuses_login,

@@ -16,7 +16,7 @@ struct auth_memo {
 	struct buf pass;		/* sealed; empty: the answer has none */
 };
 
-/* `answer` is not read with AUTH_OUTCOME_UNKNOWN; `key` only where it has a `pass`. */
+/* `key` is only read where the answer has a `pass`. */
 struct auth_memo *auth_memo_new(enum auth_outcome outcome, const struct auth_answer *answer,
     const uint8_t key[SEAL_KEY_SIZE]);
 struct auth_memo *auth_memo_get(struct auth_memo *memo);
