@@ -245,11 +245,19 @@ auth_knows_users(const struct conf_list *chain)
 	return chain->count > 0;
 }
 
+static bool
+can_look_up(const struct auth *auth)
+{
+	const struct auth_source *source = sources[auth->source];
+
+	return source->lookup != NULL && (source->can_look_up == NULL || source->can_look_up(auth));
+}
+
 bool
 auth_looks_up(const struct conf_list *chain)
 {
 	for (size_t i = 0; i < chain->count; i++)
-		if (sources[((const struct auth *)chain->items[i])->source]->lookup != NULL)
+		if (can_look_up(chain->items[i]))
 			return true;
 	return false;
 }
@@ -375,14 +383,6 @@ auth_ask(struct auth_request *request, const struct auth *auth)
 	request->asked = auth;
 	if (!auth_cache_ask(request, sources[auth->source]))
 		auth_put(request, auth);
-}
-
-static bool
-can_look_up(const struct auth *auth)
-{
-	const struct auth_source *source = sources[auth->source];
-
-	return source->lookup != NULL && (source->can_look_up == NULL || source->can_look_up(auth));
 }
 
 static void

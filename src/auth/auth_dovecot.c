@@ -373,24 +373,15 @@ can_look_up(const struct auth *auth)
 	return auth->lookup_socket.count > 0;
 }
 
-/* What a server may list. */
-static unsigned
-all_mechanisms(void)
-{
-	unsigned all = 0;
-
-	for (int i = 0; i < MECHANISM_COUNT; i++)
-		all |= MECHANISM_BIT(mechanism_find(slice_of(mechanism_facts[i].name)));
-	return all & ~MECHANISM_BIT(MECHANISM_NONE);
-}
-
 static unsigned
 mechanisms_of_dovecot(const struct auth *auth)
 {
 	const unsigned at_first = MECHANISM_BIT(MECHANISM_PLAIN) | MECHANISM_BIT(MECHANISM_LOGIN);
 	const struct resource *resource = auth->resource;
-	unsigned listed = resource != NULL ? dovecot_sockets_mechanisms(resource->logins) : all_mechanisms();
+	unsigned listed = mechanisms_of_sasl();
 
+	if (resource != NULL)
+		listed = dovecot_sockets_mechanisms(resource->logins);
 	return listed != 0 ? listed : at_first;
 }
 

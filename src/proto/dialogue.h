@@ -49,6 +49,7 @@ enum reply {
 	REPLY_SASL_CANCELLED,
 	REPLY_AUTH_FAILED,
 	REPLY_REFUSED,		/* no login now, whatever the password: the auth source says why */
+	REPLY_WRONG,		/* REPLY_AUTH_FAILED in the auth source's words */
 	REPLY_LATER,		/* no login now, and later perhaps: the auth source says why */
 	REPLY_CODED,		/* either, with a code of the auth source's */
 	REPLY_UNAVAILABLE,	/* no server can be had now; the client may stay and try again */

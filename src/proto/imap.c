@@ -104,6 +104,7 @@ static const char *const replies[] = {
 	[REPLY_SASL_CANCELLED]  = "%t BAD Authentication cancelled.\r\n",
 	[REPLY_AUTH_FAILED]     = "%t NO [AUTHENTICATIONFAILED] Authentication failed.\r\n",
 	[REPLY_REFUSED]         = "%t NO [CONTACTADMIN] %r\r\n",
+	[REPLY_WRONG]           = "%t NO [AUTHENTICATIONFAILED] %r\r\n",
 	[REPLY_LATER]           = "%t NO [UNAVAILABLE] %r\r\n",
 	[REPLY_CODED]           = "%t NO [%k] %r\r\n",
 	[REPLY_UNAVAILABLE]     = "%t NO [UNAVAILABLE] Account is temporarily unavailable.\r\n",

@@ -117,6 +117,7 @@ static const char *const replies[] = {
 	[REPLY_SASL_CANCELLED]  = "-ERR Authentication cancelled.\r\n",
 	[REPLY_AUTH_FAILED]     = "-ERR [AUTH] Authentication failed.\r\n",
 	[REPLY_REFUSED]         = "-ERR [AUTH] %r\r\n",
+	[REPLY_WRONG]           = "-ERR [AUTH] %r\r\n",
 	[REPLY_LATER]           = "-ERR [SYS/TEMP] %r\r\n",
 	[REPLY_CODED]           = "-ERR [%k] %r\r\n",
 	[REPLY_UNAVAILABLE]     = "-ERR [SYS/TEMP] Account is temporarily unavailable.\r\n",

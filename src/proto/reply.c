@@ -80,8 +80,9 @@ reply_write(struct dialogue *d, enum reply reply)
 }
 
 bool
-reply_write_judgement(struct dialogue *d, bool is_temporary, const char *code, const char *reason)
+reply_write_judgement(struct dialogue *d, enum reply reply, const char *code, const char *reason)
 {
+	bool is_temporary = reply == REPLY_LATER;
 	bool is_passing = false, has_reason = reason != NULL && *reason != '\0';
 	struct slice own = slice_of(NULL);
 
@@ -95,8 +96,7 @@ reply_write_judgement(struct dialogue *d, bool is_temporary, const char *code, c
 		write_text(d, d->proto->replies[REPLY_CODED], slice_of(has_reason ? reason :
 		    is_temporary ? "Try again later." : "Authentication failed."), own);
 	else if (has_reason)
-		reply_write_words(d, d->proto->replies[is_temporary ? REPLY_LATER : REPLY_REFUSED],
-		    slice_of(reason));
+		reply_write_words(d, d->proto->replies[reply], slice_of(reason));
 	else
 		reply_write(d, is_temporary ? REPLY_UNAVAILABLE : REPLY_AUTH_FAILED);
 	return is_temporary;

@@ -17,11 +17,11 @@ void reply_write_words(struct dialogue *d, const char *text, struct slice words)
 void reply_write_challenge(struct dialogue *d, struct slice challenge);	/* with proto->sasl_prompt */
 
 /*
- * What an auth source says of a login that it refuses, or (is_temporary) cannot judge: its code, where that
- * is one of the protocol's, and its words, made one printable line; NULL: it does not say, and the words are
- * ours.  True: it was told as a temporary failure, of which the code may tell, too.
+ * What an auth source says of a login that it refuses (REPLY_REFUSED, _WRONG) or cannot judge (_LATER): its
+ * code, where that is one of the protocol's, and its words, made one printable line; NULL: it does not say,
+ * and the words are ours.  True: it was told as a temporary failure, of which the code may tell, too.
  */
-bool reply_write_judgement(struct dialogue *d, bool is_temporary, const char *code, const char *reason);
+bool reply_write_judgement(struct dialogue *d, enum reply reply, const char *code, const char *reason);
 
 /* A login_refused: nothing of what the server says, which would tell names that it knows from others. */
 void reply_write_refusal(struct dialogue *d, const struct dial *dial);

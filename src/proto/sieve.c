@@ -109,6 +109,7 @@ static const char *const replies[] = {
 	[REPLY_SASL_CANCELLED]  = "NO \"Authentication cancelled.\"\r\n",
 	[REPLY_AUTH_FAILED]     = "NO \"Authentication failed.\"\r\n",
 	[REPLY_REFUSED]         = "NO %q\r\n",
+	[REPLY_WRONG]           = "NO %q\r\n",
 	[REPLY_LATER]           = "NO (TRYLATER) %q\r\n",
 	[REPLY_CODED]           = "NO (%k) %q\r\n",
 	[REPLY_UNAVAILABLE]     = "NO (TRYLATER) \"Account is temporarily unavailable.\"\r\n",

@@ -160,6 +160,7 @@ static const struct verb submission_verbs[] = {
 	[REPLY_SASL_CANCELLED]  = "501 5.7.0 Authentication cancelled.\r\n", \
 	[REPLY_AUTH_FAILED]     = "535 5.7.8 Authentication failed.\r\n", \
 	[REPLY_REFUSED]         = "535 5.7.0 %r\r\n", \
+	[REPLY_WRONG]           = "535 5.7.0 %r\r\n", \
 	[REPLY_CODED]           = "%k %r\r\n", \
 	[REPLY_TOO_BIG]         = "500 5.5.2 Command is too long.\r\n", \
 	[REPLY_TOO_LONG]        = "500 5.5.2 Command is too long.\r\n", \

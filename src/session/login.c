@@ -359,12 +359,13 @@ turn_down(struct session *s, const struct auth_answer *answer)
 {
 	struct login *login = s->login;
 	enum failure failure = answer->is_right ? FAILURE_BARRED : FAILURE_REFUSED;
+	enum reply reply = answer->is_right ? REPLY_REFUSED : REPLY_WRONG;
 	bool is_temporary = answer->verdict == AUTH_LATER;
 
 	login->has_words = answer->code != NULL || answer->reason != NULL;
 	if (!is_temporary || login->has_words)
-		is_temporary = reply_write_judgement(&login->dialogue, is_temporary, answer->code,
-		    answer->reason);
+		is_temporary = reply_write_judgement(&login->dialogue, is_temporary ? REPLY_LATER : reply,
+		    answer->code, answer->reason);
 	if (is_temporary)
 		failure = FAILURE_UNDECIDED;
 	login->is_refused = !is_temporary;

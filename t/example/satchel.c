@@ -79,6 +79,7 @@ static const char *const replies[] = {
 	[REPLY_SASL_CANCELLED]  = "NO As you like.\r\n",
 	[REPLY_AUTH_FAILED]     = "NO Wrong name or word.\r\n",
 	[REPLY_REFUSED]         = "NO %r\r\n",
+	[REPLY_WRONG]           = "NO %r\r\n",
 	[REPLY_LATER]           = "LATER %r\r\n",
 	[REPLY_CODED]           = "NO %k %r\r\n",
 	[REPLY_UNAVAILABLE]     = "LATER No server is to be had.\r\n",

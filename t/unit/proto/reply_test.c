@@ -60,7 +60,7 @@ reasons(void **state)
 
 	(void)state;
 	dialogue_init(&d, &fake, NULL, "mail.example");
-	reply_write_judgement(&d, false, NULL, "a \"b\" \\\r\n%t\x80");
+	reply_write_judgement(&d, REPLY_REFUSED, NULL, "a \"b\" \\\r\n%t\x80");
 	assert_true(slice_equals(buf_slice(&d.out),
 	    "NO \"a \\\"b\\\" \\\\%t\x80\", a \"b\" \\??%t?\r\n"));
 	dialogue_wipe(&d);

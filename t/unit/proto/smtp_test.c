@@ -257,7 +257,7 @@ login_outcomes(void **state)
 	expect_said("535 5.7.8 Authentication failed.\r\n");
 	proto_submission.login_ok(&dialogue, &dial);
 	expect_said("235 2.7.0 Authentication succeeded.\r\n");
-	reply_write_judgement(&dialogue, false, NULL, "Not from there");
+	reply_write_judgement(&dialogue, REPLY_REFUSED, NULL, "Not from there");
 	expect_said("535 5.7.0 Not from there\r\n");
 	reply_write(&dialogue, REPLY_UNAVAILABLE);
 	expect_said("454 4.7.0 Temporary authentication failure.\r\n");
