@@ -49,10 +49,10 @@ static const struct directive auth_directives[] = {
 	CONF_BLOCKS(struct auth, header, &auth_http_header_block, 0),
 	CONF_PATH(struct auth, ca, NULL, 0,
 	    "Certificates of those who vouch for the server at an https `url`.  Default: the system's."),
-	CONF_CHOICE(struct auth, escape, "nginx", auth_http_escapes, 0,
+	CONF_CHOICE(struct auth, escape, "nginx", auth_http_escapes, CONF_COMPUTED,
 	    "What of names and passwords is written as %XX in headers.  `nginx`: blanks, control characters "
 	    "and %; `strict`: all but letters, digits and `-_.~`."),
-	CONF_BOOL(struct auth, pass_client_cert, "no", 0,
+	CONF_BOOL(struct auth, pass_client_cert, "no", CONF_COMPUTED,
 	    "Send the client's certificate, too, as Auth-SSL-Cert."),
 	CONF_CUSTOM(struct auth, redis, NULL, redis_url_set, "url", CONF_SECRET,
 	    "The Redis that has the users: redis://host:port/database, "
@@ -160,17 +160,6 @@ read_mechanisms(struct conf_problems *problems, struct auth *auth)
 		take_mechanism(problems, auth, i);
 }
 
-static void
-prepare_auth(struct conf_context *context, void *object)
-{
-	struct auth *auth = object;
-	const struct auth_source *source = sources[auth->source];
-
-	if (source->timeout != NULL)
-		conf_set_default(context, &auth->conf, "timeout", source->timeout);
-	conf_set_default(context, &auth->conf, "cache_by_address", source->ignores_client ? "no" : "yes");
-}
-
 static bool
 takes(const struct auth_source *source, const char *directive)
 {
@@ -180,7 +169,16 @@ takes(const struct auth_source *source, const char *directive)
 	return false;
 }
 
-/* What other sources have. */
+/* What other sources have: said in a `default` block it is for those. */
+static void
+forget_foreign(struct conf_context *context, struct auth *auth, const struct auth_source *other)
+{
+	for (const char *const *name = other->takes; name != NULL && *name != NULL; name++)
+		if (!takes(sources[auth->source], *name) &&
+		    conf_origin(&auth->conf, *name) == CONF_ORIGIN_DEFAULT_BLOCK)
+			conf_unset(context, &auth->conf, *name);
+}
+
 static void
 refuse_foreign(struct conf_problems *problems, const struct auth *auth, const struct auth_source *other)
 {
@@ -190,6 +188,23 @@ refuse_foreign(struct conf_problems *problems, const struct auth *auth, const st
 		if (!takes(source, *name) && conf_is_set(&auth->conf, *name))
 			conf_error_at(problems, &auth->conf, *name, "source %s has no %s", source->name,
 			    *name);
+}
+
+static void
+prepare_auth(struct conf_context *context, void *object)
+{
+	struct auth *auth = object;
+	const struct auth_source *source = sources[auth->source];
+
+	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
+		forget_foreign(context, auth, sources[i]);
+	if (source->timeout != NULL)
+		conf_set_default(context, &auth->conf, "timeout", source->timeout);
+	if (takes(source, "escape"))
+		conf_set_default(context, &auth->conf, "escape", "nginx");
+	if (takes(source, "pass_client_cert"))
+		conf_set_default(context, &auth->conf, "pass_client_cert", "no");
+	conf_set_default(context, &auth->conf, "cache_by_address", source->ignores_client ? "no" : "yes");
 }
 
 /* There is nothing to be kept where the mail server says it; what a `default` block has is for the others. */

@@ -83,7 +83,7 @@ void conf_print(const struct conf *conf, FILE *out);
 void conf_each_restart(const struct conf *old, const struct conf *now,
     void (*each)(const char *name, void *arg), void *arg);
 
-/* Do two blocks of one kind, in whatever configurations, say the same?  Not for those that nest others. */
+/* Do two blocks, in whatever configurations, say the same?  The names of the blocks do not count. */
 bool conf_is_same(const struct conf_block *a, const struct conf_block *b);
 
 #endif

@@ -210,15 +210,29 @@ conf_each_restart(const struct conf *old, const struct conf *now,
 	compare(old->root, now->root, each, arg);
 }
 
+static bool
+are_same_blocks(const struct row *row, const struct conf_block *a, const struct conf_block *b)
+{
+	const struct conf_list *x = row_field(row, a), *y = row_field(row, b);
+	struct conf_block *const *one = row_field(row, a), *const *other = row_field(row, b);
+
+	if (!row->directive->list)
+		return *one == NULL || *other == NULL ? *one == *other : conf_is_same(*one, *other);
+	for (size_t i = 0; i < x->count && i < y->count; i++)
+		if (!conf_is_same(x->items[i], y->items[i]))
+			return false;
+	return x->count == y->count;
+}
+
 bool
 conf_is_same(const struct conf_block *a, const struct conf_block *b)
 {
 	struct row_walk walk = row_walk_start(a->kind);
 	struct row row;
+	bool is_same = a->kind == b->kind;
 
-	while (row_next(&walk, &row))
-		if (row.directive->kind != CONF_KIND_BLOCK &&
-		    !is_same_value(&a->values[row.index], &b->values[row.index]))
-			return false;
-	return true;
+	while (is_same && row_next(&walk, &row))
+		is_same = row.directive->kind == CONF_KIND_BLOCK ? are_same_blocks(&row, a, b) :
+		    is_same_value(&a->values[row.index], &b->values[row.index]);
+	return is_same;
 }
