@@ -265,6 +265,35 @@ answers_may_be_late(void **state)
 	close_led(&rig, &client);
 }
 
+/* A source should wait for its client; one that does not harms only this login. */
+static void
+answers_that_nobody_awaits_end_the_exchange(void **state)
+{
+	const struct auth_answer first = leader_challenge(challenge), no = { .verdict = AUTH_REFUSED };
+	struct rig rig;
+	struct peer client;
+	struct session *s;
+
+	(void)state;
+	open_led(&rig, "imap", "");
+	s = rig_client(&rig, &client);
+	hear_line(&client, "* OK ");
+	leader_prepare(&first, 1);
+	peer_say(&client, ways[0].first);
+	peer_expect(&client, ways[0].prompt);
+	leader_say(&s->login->auth, &no);
+	peer_expect(&client, refused);
+	peer_say(&client, FINAL "\r\n");
+	hear_line(&client, FINAL " BAD ");
+	assert_int_equal(leader.responses, 0);
+	leader_prepare(&first, 1);
+	peer_say(&client, ways[0].first);
+	peer_expect(&client, ways[0].prompt);
+	leader_say(&s->login->auth, &ok);
+	serve_way(&rig, &client, &ways[0]);
+	close_led(&rig, &client);
+}
+
 static void
 the_answer_says_who_it_is(void **state)
 {
@@ -355,6 +384,7 @@ main(void)
 		cmocka_unit_test(what_breaks_off_is_cancelled),
 		cmocka_unit_test(a_client_may_leave_at_any_time),
 		cmocka_unit_test(answers_may_be_late),
+		cmocka_unit_test(answers_that_nobody_awaits_end_the_exchange),
 		cmocka_unit_test(the_answer_says_who_it_is),
 		cmocka_unit_test(a_name_is_not_kept_for_the_next_try),
 		cmocka_unit_test(servers_that_want_passwords_leave_no_proofs),
