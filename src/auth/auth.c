@@ -90,8 +90,9 @@ static const struct directive auth_directives[] = {
 	    "users; of a file this depends on its passwords.  APOP, a command of POP3, is offered only "
 	    "where it is written, and on TLS or with `plaintext_login`.  Clients are offered what all "
 	    "`auth` of the listener have in common; with the pool's `login password` no proofs (CRAM-MD5 to "
-	    "APOP) and no certificates, which no server could be shown; and EXTERNAL where their certificate "
-	    "was verified."),
+	    "APOP) and no certificates, which no server could be shown, unless they are written and the "
+	    "source is `http` or `dovecot`, whose answers may have the password for the server; and EXTERNAL "
+	    "where their certificate was verified."),
 	{ 0 }
 };
 
@@ -323,6 +324,18 @@ auth_allows_host(const struct auth *auth, const struct addr *host)
 		if (network_has(&allowed->items[i], host))
 			return true;
 	return allowed == NULL || allowed->count == 0;
+}
+
+unsigned
+auth_answered(const struct conf_list *chain)
+{
+	unsigned shown_nowhere = mechanisms_of_kind(CREDENTIAL_PROOF) |
+	    mechanisms_of_kind(CREDENTIAL_CERTIFICATE);
+
+	for (size_t i = 0; i < chain->count; i++)
+		if (!sources[((const struct auth *)chain->items[i])->source]->gives_passwords)
+			return 0;
+	return auth_written(chain) & shown_nowhere;
 }
 
 static bool

@@ -121,6 +121,8 @@ bool auth_knows_users(const struct conf_list *chain);	/* false: it leaves some l
 unsigned auth_mechanisms(const struct conf_list *chain);
 /* What all of it names in `mechanisms`; one that says `auto` names none. */
 unsigned auth_written(const struct conf_list *chain);
+/* Of these, proofs and certificates where its answers may have the passwords that servers are shown then. */
+unsigned auth_answered(const struct conf_list *chain);
 bool auth_looks_up(const struct conf_list *chain);	/* can any of it? */
 /* Does its one source lead the exchanges with clients by itself? */
 bool auth_leads_exchanges(const struct conf_list *chain);

@@ -97,13 +97,14 @@ let_in(struct question *question, const struct buf *words)
 static const struct {
 	const char *code, *flag;
 	enum auth_verdict verdict;
+	bool is_right;			/* as auth_answer has it */
 	const char *why;
 } codes[] = {
-	{ "temp_fail",      "temp",          AUTH_LATER,   "it cannot say now" },
-	{ "user_disabled",  "user_disabled", AUTH_REFUSED, "the user is disabled" },
-	{ "pass_expired",   "pass_expired",  AUTH_REFUSED, "the password has expired" },
-	{ "authz_fail",     "authz",         AUTH_REFUSED, "may not act as that user" },
-	{ "invalid_base64", "",              AUTH_LATER,   "it takes our base64 for none" },
+	{ "temp_fail",      "temp",          AUTH_LATER,   false, "it cannot say now" },
+	{ "user_disabled",  "user_disabled", AUTH_REFUSED, true,  "the user is disabled" },
+	{ "pass_expired",   "pass_expired",  AUTH_REFUSED, true,  "the password has expired" },
+	{ "authz_fail",     "authz",         AUTH_REFUSED, true,  "may not act as that user" },
+	{ "invalid_base64", "",              AUTH_LATER,   false, "it takes our base64 for none" },
 };
 
 static void
@@ -114,6 +115,7 @@ refuse(struct question *question, const struct buf *words)
 	const char *code = dovecot_word(words, "code"), *reason = dovecot_word(words, "reason");
 	struct auth_answer answer = {
 		.verdict = AUTH_REFUSED,
+		.user = dovecot_word(words, "user"),
 		.reason = reason != NULL && auth_reason_is_safe(reason) ? reason : NULL,
 		.token_error = buf_len(&question->token_error) > 0 ? buf_data(&question->token_error) : NULL,
 	};
@@ -123,6 +125,7 @@ refuse(struct question *question, const struct buf *words)
 		    dovecot_word(words, codes[i].flag) == NULL)
 			continue;
 		answer.verdict = codes[i].verdict;
+		answer.is_right = codes[i].is_right;
 		answer.why = codes[i].why;
 		conclude(question, &answer);
 		return;
@@ -449,6 +452,7 @@ const struct auth_source auth_dovecot = {
 	.name = "dovecot",
 	.knows_users = true,
 	.leads_exchanges = true,
+	.gives_passwords = true,
 	.takes = (const char *const[]){ "socket", "lookup_socket", "timeout", NULL },
 	.needs = 1,
 	.timeout = "30s",

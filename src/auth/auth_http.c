@@ -395,8 +395,9 @@ mechanisms(const struct auth *auth)
 
 	if (auth->mechanisms.count == 1 && strcmp(auth->mechanisms.items[0], "auto") == 0)
 		return known;
-	return known | MECHANISM_BIT(MECHANISM_CRAM_MD5) | MECHANISM_BIT(MECHANISM_EXTERNAL) |
-	    MECHANISM_BIT(MECHANISM_XOAUTH2) | MECHANISM_BIT(MECHANISM_OAUTHBEARER);
+	return known | MECHANISM_BIT(MECHANISM_CRAM_MD5) | MECHANISM_BIT(MECHANISM_APOP) |
+	    MECHANISM_BIT(MECHANISM_EXTERNAL) | MECHANISM_BIT(MECHANISM_XOAUTH2) |
+	    MECHANISM_BIT(MECHANISM_OAUTHBEARER);
 }
 
 static bool
@@ -469,6 +470,7 @@ close_http(struct auth *auth)
 const struct auth_source auth_http = {
 	.name = "http",
 	.knows_users = true,
+	.gives_passwords = true,
 	.takes = (const char *const[]){
 		"url", "header", "ca", "escape", "pass_client_cert", "timeout", NULL,
 	},

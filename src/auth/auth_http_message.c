@@ -339,7 +339,7 @@ static void
 put_credentials(const struct writer *writer)
 {
 	static const char *const methods[MECHANISM_COUNT] = {
-		[MECHANISM_CRAM_MD5] = "cram-md5", [MECHANISM_XOAUTH2] = "xoauth2",
+		[MECHANISM_APOP] = "apop", [MECHANISM_CRAM_MD5] = "cram-md5", [MECHANISM_XOAUTH2] = "xoauth2",
 		[MECHANISM_OAUTHBEARER] = "oauthbearer", [MECHANISM_EXTERNAL] = "external",
 	};
 	const struct auth_request *request = writer->request;

@@ -181,7 +181,7 @@ close_redis(struct auth *auth)
 static unsigned
 mechanisms_of_redis(const struct auth *auth)
 {
-	unsigned proofs = auth->resource == NULL ? mechanisms_of_kind(CREDENTIAL_PROOF) : 0;
+	unsigned proofs = auth->resource == NULL ? mechanisms_provable() : 0;
 
 	return proofs | mechanisms_of_kind(CREDENTIAL_PASSWORD) | mechanisms_of_kind(CREDENTIAL_CERTIFICATE);
 }

@@ -22,6 +22,7 @@ struct auth_source {
 	 * messages as they come (sasl.h).
 	 */
 	bool leads_exchanges;
+	bool gives_passwords;		/* an answer may have the user's password for the servers */
 	const char *const *takes;	/* its directives, of those that not all sources have; NULL ends */
 	int needs;			/* the first so many must be written */
 	const char *timeout;		/* its default, where it takes one */

@@ -415,7 +415,7 @@ check_offer(struct conf_problems *problems, const struct listener_settings *l)
 
 	for (size_t i = 0; i <= l->route.count; i++)
 		if (listener_pool(l, i) != NULL)
-			left &= plan_mechanisms(listener_pool(l, i), ~0U);
+			left &= plan_mechanisms(listener_pool(l, i), ~0U) | auth_answered(&l->auth);
 	if (l->auth.count > 0 && left == 0)
 		conf_error_at(problems, &l->conf, "auth", "nobody could log in at listener %s: %s",
 		    l->conf.title, all == 0 ? "its `auth` have no mechanism in common that its protocol has" :

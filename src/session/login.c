@@ -394,7 +394,7 @@ on_verdict(struct auth_request *request, const struct auth_answer *answer)
 			fail(s, FAILURE_UNDECIDED, "the auth source has not said who the user is", NULL);
 		} else if (wrong_user != NULL) {
 			reply_write(&s->login->dialogue, REPLY_AUTH_FAILED);
-			fail(s, FAILURE_REFUSED, wrong_user, NULL);
+			fail(s, FAILURE_BARRED, wrong_user, NULL);
 		} else {
 			place(s, answer);
 		}

@@ -102,14 +102,15 @@ promise(struct offer *offer)
 	buf_append_slice(&offer->promise, buf_slice(&passed));
 	capability_intersect(&offer->promise, buf_slice(&passed));
 	buf_clear(&passed);
-	offer->promised_mechanisms = offer->mechanisms & auth_mechanisms(&offer->settings->auth);
+	offer->promised_mechanisms = offer->mechanisms & auth_mechanisms(&offer->settings->auth) &
+	    ~auth_answered(&offer->settings->auth);
 }
 
 static struct offer *
 offer_new(const struct listener_settings *settings, uint64_t hash)
 {
 	struct offer *offer = xcalloc(1, sizeof(*offer));
-	unsigned written = auth_written(&settings->auth);
+	unsigned written = auth_written(&settings->auth), answered = auth_answered(&settings->auth);
 	bool learned = false;
 
 	offer->settings = settings;
@@ -122,7 +123,7 @@ offer_new(const struct listener_settings *settings, uint64_t hash)
 
 		if (settings->announced == NULL)
 			announced = take_learned(pool, &learned, &offer->list, written);
-		offer->mechanisms &= plan_mechanisms(pool, announced);
+		offer->mechanisms &= plan_mechanisms(pool, announced) | answered;
 	}
 	if (!learned)
 		buf_append_text(&offer->list,
