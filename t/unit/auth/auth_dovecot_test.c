@@ -43,7 +43,8 @@ on_verdict(struct auth_request *request, const struct auth_answer *answer)
 	question->answer.host = copy(answer->host, question->host);
 	question->answer.pass = copy(answer->pass, question->pass);
 	snprintf(question->challenge, CODE_SIZE, "%.*s", SLICE_ARGS(answer->challenge));
-	snprintf(question->token_error, CODE_SIZE, "%.*s", SLICE_ARGS(answer->token_error));
+	snprintf(question->token_error, CODE_SIZE, "%s",
+	    answer->token_error != NULL ? answer->token_error : "");
 	loop_stop(loop);
 }
 
