@@ -142,6 +142,8 @@ take_http_line(struct session *session, struct slice line)
 	struct slice rest = line, name = slice_take(&rest, ':');
 
 	if (line.len > 0) {
+		if (slice_has_prefix(line, "GET "))
+			session->stays = memmem(line.data, line.len, "HTTP/1.1", strlen("HTTP/1.1")) != NULL;
 		if (slice_equals_nocase(name, "Auth-Protocol"))
 			session->asked = role_find(slice_trim(rest));
 		return;
@@ -149,11 +151,12 @@ take_http_line(struct session *session, struct slice line)
 	if (session->asked != NULL) {
 		size_t i = (size_t)(session->asked - roles);
 
-		wire_send(&session->wire, "HTTP/1.0 200 OK\r\nAuth-Status: OK\r\n");
+		wire_send(&session->wire, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nAuth-Status: OK\r\n");
 		wire_send(&session->wire, "Auth-Server: %s\r\n", ports[i].host);
 		wire_send(&session->wire, "Auth-Port: %u\r\n\r\n", ports[i].port);
 	}
-	wire_close(&session->wire);
+	if (!session->stays || session->asked == NULL)
+		wire_close(&session->wire);
 }
 
 static const struct answer imap_answers[] = {
