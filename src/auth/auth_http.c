@@ -59,7 +59,7 @@ open_asker(struct auth_clients *clients, const char *key, const void *settings)
 	(void)key;
 	asker->clients = clients;
 	asker->loop = auth_clients_loop(clients);
-	asker->http = http_client_new(asker->loop);
+	asker->http = http_client_new(asker->loop, auth->ca);
 	asker->targets = xcalloc(auth->url.count, sizeof(asker->targets[0]));
 	for (size_t i = 0; i < auth->url.count; i++)
 		if (http_url_parse(auth->url.items[i], &asker->targets[asker->count].url, &error))
@@ -192,7 +192,7 @@ send_question(struct question *question)
 	question->tried |= 1U << question->target;
 	question->http = (struct http_request){
 		.url = &target->url,
-		.ca = question->auth->ca,
+		.secret = "Auth-Pass:",
 		.headers = buf_slice(&headers),
 		.timeout_ms = left > 0 ? left : 1,
 		.resolver = auth_clients_resolver(asker->clients),

@@ -16,6 +16,7 @@
 
 #include <curl/curl.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include "base/digest.h"
 
@@ -30,12 +31,18 @@ struct http_client {
 	CURLM *multi;
 	struct loop_timer patience;	/* curl's */
 	struct list origins;
+	struct socket_watch **watches;	/* by descriptor */
+	size_t watch_count;
+	char *ca;
+	CURL *spare[HTTP_IDLE_MAX];	/* handles to be used again */
+	int spare_count;
 };
 
 struct socket_watch {
 	struct loop_io io;
 	struct http_client *client;
 	int fd;
+	bool is_awaited;		/* by curl */
 };
 
 /* A host by name. */
@@ -71,6 +78,7 @@ struct http_exchange {
 	int status;			/* 0: none yet */
 	bool is_whole;			/* the empty line behind the final headers has come */
 	bool is_framed;			/* they say where the body ends */
+	bool has_secret;		/* the reply */
 	const char *excess;		/* what there was too much of; or NULL */
 	const char *why;		/* it fails when the timer comes; NULL: that is the timeout's */
 	char error[CURL_ERROR_SIZE];
@@ -150,13 +158,27 @@ init_global(void)
 		abort();
 }
 
+/* curl keeps a reply's headers with a handle: not all are used again. */
+static void
+keep_easy(struct http_client *client, CURL *easy, bool is_good)
+{
+	if (!is_good || client->spare_count == HTTP_IDLE_MAX) {
+		curl_easy_cleanup(easy);
+		return;
+	}
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
+	curl_easy_setopt(easy, CURLOPT_CONNECT_TO, NULL);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
+	client->spare[client->spare_count++] = easy;
+}
+
 static void
 drop_easy(struct http_exchange *exchange)
 {
 	if (exchange->easy == NULL)
 		return;
 	curl_multi_remove_handle(exchange->client->multi, exchange->easy);
-	curl_easy_cleanup(exchange->easy);
+	keep_easy(exchange->client, exchange->easy, exchange->is_whole && !exchange->has_secret);
 	exchange->easy = NULL;
 }
 
@@ -265,6 +287,8 @@ on_header(char *data, size_t size, size_t count, void *arg)
 		/* where only the connection's end would end the body, nobody waits for that */
 		return exchange->is_whole && !exchange->is_framed ? 0 : line.len;
 	} else {
+		exchange->has_secret = exchange->has_secret || (exchange->request->secret != NULL &&
+		    slice_has_prefix_nocase(line, exchange->request->secret));
 		exchange->is_framed = exchange->is_framed ||
 		    slice_has_prefix_nocase(line, "Content-Length:") ||
 		    slice_has_prefix_nocase(line, "Transfer-Encoding:");
@@ -286,8 +310,37 @@ on_body(char *data, size_t size, size_t count, void *arg)
 	return 0;
 }
 
+static int on_close(void *arg, curl_socket_t fd);
+
+/* With all that is the same for each question; NULL: there is no memory. */
+static CURL *
+new_easy(struct http_client *client)
+{
+	CURL *easy = curl_easy_init();
+
+	if (easy == NULL)
+		return NULL;
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, client);
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 1L);
+	curl_easy_setopt(easy, CURLOPT_PROXY, "");
+	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 4096L);
+	if (client->ca != NULL) {
+		curl_easy_setopt(easy, CURLOPT_CAINFO, client->ca);
+		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+		curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, (long)CA_SECONDS);
+	}
+	return easy;
+}
+
 static void
-set_options(struct http_exchange *exchange, long connect_ms)
+set_question(struct http_exchange *exchange, long connect_ms)
 {
 	const struct http_request *request = exchange->request;
 	CURL *easy = exchange->easy;
@@ -295,28 +348,12 @@ set_options(struct http_exchange *exchange, long connect_ms)
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, exchange);
 	curl_easy_setopt(easy, CURLOPT_URL, request->url->plain);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, exchange->headers);
-	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, exchange);
-	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, exchange);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, exchange->error);
-	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 1L);
-	curl_easy_setopt(easy, CURLOPT_PROXY, "");
-	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
-	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 4096L);
-	if (exchange->origin != NULL)
-		curl_easy_setopt(easy, CURLOPT_CONNECT_TO, &exchange->route);
-	if (request->url->unix_path != NULL)
-		curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request->url->unix_path);
-	if (request->ca != NULL) {
-		curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca);
-		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-		curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, (long)CA_SECONDS);
-	}
+	curl_easy_setopt(easy, CURLOPT_CONNECT_TO, exchange->origin != NULL ? &exchange->route : NULL);
+	curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request->url->unix_path);
 }
 
 /* To the next address, where there are several. */
@@ -338,12 +375,12 @@ dial(struct http_exchange *exchange)
 			left /= (int64_t)(origin->count - exchange->tries);
 		exchange->tries++;
 	}
-	exchange->easy = curl_easy_init();
+	exchange->easy = client->spare_count > 0 ? client->spare[--client->spare_count] : new_easy(client);
 	if (exchange->easy == NULL) {
 		fail_later(exchange, "there is no memory");
 		return;
 	}
-	set_options(exchange, (long)(left > 0 ? left : 1));
+	set_question(exchange, (long)(left > 0 ? left : 1));
 	if (curl_multi_add_handle(client->multi, exchange->easy) != CURLM_OK)
 		fail_later(exchange, "there is no memory");
 }
@@ -442,6 +479,10 @@ on_ready(struct loop_io *io, int events)
 	struct http_client *client = watch->client;
 	int running;
 
+	if (!watch->is_awaited) {	/* a connection that is kept: curl sees when it is used again */
+		loop_io_watch(client->loop, io, 0);
+		return;
+	}
 	curl_multi_socket_action(client->multi, watch->fd, (events & LOOP_READ ? CURL_CSELECT_IN : 0) |
 	    (events & LOOP_WRITE ? CURL_CSELECT_OUT : 0), &running);
 	take_results(client);
@@ -470,31 +511,58 @@ set_patience(CURLM *multi, long ms, void *arg)
 	return 0;
 }
 
-/* curl says what it awaits of a socket; nothing, before it closes it. */
+static struct socket_watch *
+find_watch(struct http_client *client, int fd)
+{
+	struct socket_watch *watch = (size_t)fd < client->watch_count ? client->watches[fd] : NULL;
+
+	if (watch != NULL)
+		return watch;
+	if ((size_t)fd >= client->watch_count) {
+		size_t count = (size_t)fd * 2 + 16;
+
+		client->watches = xrealloc(client->watches, count * sizeof(client->watches[0]));
+		memset(client->watches + client->watch_count, 0,
+		    (count - client->watch_count) * sizeof(client->watches[0]));
+		client->watch_count = count;
+	}
+	watch = client->watches[fd] = xcalloc(1, sizeof(*watch));
+	watch->client = client;
+	watch->fd = fd;
+	loop_io_init(&watch->io, fd, on_ready);
+	return watch;
+}
+
+/*
+ * curl says what it awaits of a socket; nothing, when a connection is kept: it is watched on then, which
+ * spares the kernel a change before and behind each question.
+ */
 static int
 on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
 {
 	struct http_client *client = arg;
-	struct socket_watch *watch = socket_arg;
+	struct socket_watch *watch = find_watch(client, fd);
 
 	(void)easy;
-	if (what == CURL_POLL_REMOVE) {
-		if (watch != NULL) {
-			loop_io_stop(client->loop, &watch->io);
-			loop_defer(client->loop, xfree, watch);
-		}
-		return 0;
-	}
-	if (watch == NULL) {
-		watch = xcalloc(1, sizeof(*watch));
-		watch->client = client;
-		watch->fd = fd;
-		loop_io_init(&watch->io, fd, on_ready);
-		curl_multi_assign(client->multi, fd, watch);
-	}
-	loop_io_watch(client->loop, &watch->io, (what & CURL_POLL_IN ? LOOP_READ : 0) |
-	    (what & CURL_POLL_OUT ? LOOP_WRITE : 0));
+	(void)socket_arg;
+	watch->is_awaited = what != CURL_POLL_REMOVE;
+	if (watch->is_awaited)
+		loop_io_watch(client->loop, &watch->io, (what & CURL_POLL_IN ? LOOP_READ : 0) |
+		    (what & CURL_POLL_OUT ? LOOP_WRITE : 0));
 	return 0;
+}
+
+static int
+on_close(void *arg, curl_socket_t fd)
+{
+	struct http_client *client = arg;
+
+	if ((size_t)fd < client->watch_count && client->watches[fd] != NULL) {
+		loop_io_stop(client->loop, &client->watches[fd]->io);
+		loop_defer(client->loop, xfree, client->watches[fd]);
+		client->watches[fd] = NULL;
+	}
+	return close(fd);
 }
 
 static void
@@ -629,12 +697,13 @@ http_is_there(void)
 }
 
 struct http_client *
-http_client_new(struct loop *loop)
+http_client_new(struct loop *loop, const char *ca)
 {
 	struct http_client *client = xcalloc(1, sizeof(*client));
 
 	pthread_once(&global_once, init_global);
 	client->loop = loop;
+	client->ca = ca != NULL ? xstrdup(ca) : NULL;
 	client->multi = curl_multi_init();
 	if (client->multi == NULL)
 		abort();
@@ -657,6 +726,8 @@ http_client_free(struct http_client **client)
 	*client = NULL;
 	if (gone == NULL)
 		return;
+	for (int i = 0; i < gone->spare_count; i++)
+		curl_easy_cleanup(gone->spare[i]);
 	curl_multi_cleanup(gone->multi);
 	loop_timer_stop(gone->loop, &gone->patience);
 	list_each(node, &gone->origins) {
@@ -667,6 +738,8 @@ http_client_free(struct http_client **client)
 		xfree(origin->host);
 		xfree(origin);
 	}
+	xfree(gone->watches);
+	xfree(gone->ca);
 	xfree(gone);
 }
 
@@ -697,75 +770,6 @@ http_cancel(struct http_request *request)
 		return;
 	stop(exchange);
 	exchange_free(exchange);
-}
-
-#else
-
-struct http_client {
-	struct loop *loop;
-};
-
-struct http_exchange {
-	struct http_client *client;
-	struct http_request *request;
-	struct loop_timer timer;
-};
-
-bool
-http_is_there(void)
-{
-	return false;
-}
-
-struct http_client *
-http_client_new(struct loop *loop)
-{
-	struct http_client *client = xcalloc(1, sizeof(*client));
-
-	client->loop = loop;
-	return client;
-}
-
-void
-http_client_free(struct http_client **client)
-{
-	xfree(*client);
-	*client = NULL;
-}
-
-static void
-on_time(struct loop_timer *timer)
-{
-	struct http_exchange *exchange = loop_owner(timer, struct http_exchange, timer);
-	struct http_request *request = exchange->request;
-
-	request->exchange = NULL;
-	xfree(exchange);
-	request->on_reply(request, &(struct http_reply){ .failure = "built without libcurl" });
-}
-
-void
-http_start(struct http_client *client, struct http_request *request)
-{
-	struct http_exchange *exchange = xcalloc(1, sizeof(*exchange));
-
-	exchange->client = client;
-	exchange->request = request;
-	request->exchange = exchange;
-	loop_timer_init(&exchange->timer, on_time);
-	loop_timer_set(client->loop, &exchange->timer, loop_now(client->loop));
-}
-
-void
-http_cancel(struct http_request *request)
-{
-	struct http_exchange *exchange = request->exchange;
-
-	if (exchange == NULL)
-		return;
-	request->exchange = NULL;
-	loop_timer_stop(exchange->client->loop, &exchange->timer);
-	xfree(exchange);
 }
 
 #endif

@@ -31,8 +31,8 @@ struct http_exchange;
 
 /* Embedded in its owner; zero but for what the owner sets. */
 struct http_request {
-	const struct http_url *url;	/* this and `ca` outlive it */
-	const char *ca;			/* who vouches for the server, a file; NULL: the system's */
+	const struct http_url *url;	/* outlives it */
+	const char *secret;		/* a reply's header, of which nothing may stay in memory; or NULL */
 	struct slice headers;		/* "Name: value\r\n" each, Host among them; copied */
 	int64_t timeout_ms;		/* for all of it */
 	struct resolver *resolver;	/* asked before http_start returns; NULL: names are not looked up */
@@ -41,7 +41,8 @@ struct http_request {
 };
 
 bool http_is_there(void);		/* false: built without libcurl, and every question fails */
-struct http_client *http_client_new(struct loop *loop);
+/* ca: of those who vouch for servers, a file; NULL: the system's. */
+struct http_client *http_client_new(struct loop *loop, const char *ca);
 void http_client_free(struct http_client **client);	/* nothing is asked any more */
 
 /*

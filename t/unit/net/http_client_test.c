@@ -188,7 +188,7 @@ requests_are_as_written(void **state)
 	(void)state;
 	setenv("http_proxy", "http://127.0.0.1:1/", 1);
 	server_open(&server, OK_REPLY, NULL, NULL);
-	client = http_client_new(server.loop);
+	client = http_client_new(server.loop, NULL);
 	ask_now(&ask, client, &server);
 	assert_string_equal(ask.failure, "");
 	assert_int_equal(ask.status, 200);
@@ -208,7 +208,7 @@ connections_are_kept(void **state)
 
 	(void)state;
 	server_open(&server, OK_REPLY, "HTTP/1.1 204 Fine\r\nAuth-Status: OK\r\n\r\n", OK_REPLY);
-	client = http_client_new(server.loop);
+	client = http_client_new(server.loop, NULL);
 	for (int i = 0; i < 3; i++) {
 		ask_now(&ask, client, &server);
 		assert_string_equal(ask.failure, "");
@@ -230,7 +230,7 @@ a_dead_connection_is_replaced(void **state)
 	(void)state;
 	for (int is_late = 0; is_late <= 1; is_late++) {
 		server_open(&server, OK_REPLY, NULL, NULL);
-		client = http_client_new(server.loop);
+		client = http_client_new(server.loop, NULL);
 		ask_now(&ask, client, &server);
 		if (is_late) {
 			ask = (struct ask){ 0 };
@@ -284,7 +284,7 @@ replies_end_where_they_say(void **state)
 		struct ask ask;
 
 		server_open(&server, cases[i].reply, NULL, NULL);
-		client = http_client_new(server.loop);
+		client = http_client_new(server.loop, NULL);
 		ask_now(&ask, client, &server);
 		assert_string_equal(ask.failure, cases[i].failure);
 		assert_int_equal(ask.status, cases[i].status);
@@ -305,7 +305,7 @@ what_breaks_off_is_no_reply(void **state)
 
 		server_open(&server, broken[i].reply, NULL, NULL);
 		server.closes = true;
-		client = http_client_new(server.loop);
+		client = http_client_new(server.loop, NULL);
 		ask_now(&ask, client, &server);
 		assert_string_equal(ask.failure, broken[i].failure);
 		http_client_free(&client);
@@ -345,7 +345,7 @@ what_is_too_long_is_no_reply(void **state)
 		struct ask ask;
 
 		server_open(&server, reply, NULL, NULL);
-		client = http_client_new(server.loop);
+		client = http_client_new(server.loop, NULL);
 		ask_now(&ask, client, &server);
 		assert_string_equal(ask.failure, longs[i].failure);
 		http_client_free(&client);
@@ -363,7 +363,7 @@ silence_is_a_failure_in_time(void **state)
 
 	(void)state;
 	server_open(&server, NULL, NULL, NULL);
-	client = http_client_new(server.loop);
+	client = http_client_new(server.loop, NULL);
 	ask_start(&ask, client, &server, "127.0.0.1");
 	await(server.loop, &ask.told, 1);
 	assert_string_equal(ask.failure, "no whole reply in time");
@@ -381,7 +381,7 @@ what_cannot_be_reached_says_why(void **state)
 
 	(void)state;
 	server_open(&server, NULL, NULL, NULL);
-	client = http_client_new(server.loop);
+	client = http_client_new(server.loop, NULL);
 	/* bound, and nobody listens */
 	loop_io_stop(server.loop, &server.listening);
 	shutdown(server.fd, SHUT_RDWR);
@@ -407,7 +407,7 @@ names_are_looked_up_by_the_resolver(void **state)
 
 	(void)state;
 	server_open(&server, OK_REPLY, OK_REPLY, NULL);
-	client = http_client_new(server.loop);
+	client = http_client_new(server.loop, NULL);
 	resolver = resolver_new(server.loop, NULL);
 	for (int i = 0; i < 2; i++) {
 		ask = (struct ask){ .request.resolver = resolver };
@@ -440,7 +440,7 @@ others_can_be_cancelled_when_one_is_told(void **state)
 
 	(void)state;
 	server_open(&server, OK_REPLY, OK_REPLY, OK_REPLY);
-	client = http_client_new(server.loop);
+	client = http_client_new(server.loop, NULL);
 	a.cancels = &b;
 	b.cancels = &a;
 	ask_start(&a, client, &server, "127.0.0.1");
@@ -470,7 +470,7 @@ it_can_be_cancelled_at_any_time_and_asked_again(void **state)
 
 	(void)state;
 	server_open(&server, OK_REPLY, OK_REPLY, NULL);
-	client = http_client_new(server.loop);
+	client = http_client_new(server.loop, NULL);
 	ask_start(&ask, client, &server, "127.0.0.1");
 	http_cancel(&ask.request);			/* nothing was done yet */
 	http_cancel(&ask.request);
