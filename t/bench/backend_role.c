@@ -135,27 +135,30 @@ send_bulk(struct session *session, struct slice arguments)
 	};
 }
 
-/* nginx's question for a login is answered with the port that serves its protocol. */
+/*
+ * A question for a login is answered with the port that serves its protocol.  nginx asks by HTTP/1.0, once a
+ * connection.
+ */
 static void
 take_http_line(struct session *session, struct slice line)
 {
 	struct slice rest = line, name = slice_take(&rest, ':');
 
 	if (line.len > 0) {
-		if (slice_has_prefix(line, "GET "))
-			session->stays = memmem(line.data, line.len, "HTTP/1.1", strlen("HTTP/1.1")) != NULL;
 		if (slice_equals_nocase(name, "Auth-Protocol"))
 			session->asked = role_find(slice_trim(rest));
+		else if (slice_has_prefix(line, "GET "))
+			session->keeps = memmem(line.data, line.len, "HTTP/1.1", strlen("HTTP/1.1")) != NULL;
 		return;
 	}
 	if (session->asked != NULL) {
 		size_t i = (size_t)(session->asked - roles);
 
-		wire_send(&session->wire, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nAuth-Status: OK\r\n");
+		wire_send(&session->wire, "HTTP/1.1 200 OK\r\nAuth-Status: OK\r\nContent-Length: 0\r\n");
 		wire_send(&session->wire, "Auth-Server: %s\r\n", ports[i].host);
 		wire_send(&session->wire, "Auth-Port: %u\r\n\r\n", ports[i].port);
 	}
-	if (!session->stays || session->asked == NULL)
+	if (session->asked == NULL || !session->keeps)
 		wire_close(&session->wire);
 }
 

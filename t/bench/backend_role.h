@@ -28,8 +28,8 @@ struct session {
 	const struct role *role;
 	enum session_state state;
 	bool is_greeted;
-	const struct role *asked;	/* http: the protocol of the login … */
-	bool stays;			/* … and whether another question may come */
+	const struct role *asked;	/* http: the protocol of the login */
+	bool keeps;			/* http: the connection is for more than one */
 	char tag[32];
 	struct buf command;		/* lines that end in a literal, until the last */
 };
