@@ -46,7 +46,6 @@ static const struct directive auth_directives[] = {
 	    "share of `timeout`, or fails (5xx without Auth-Status).  The request and its reply are those of "
 	    "nginx's auth_http; without Auth-Status nobody gets in.  Auth-Server may be a name; without it "
 	    "the pool decides, or the one that Auth-Pool names."),
-	CONF_BLOCKS(struct auth, header, &auth_http_header_block, 0),
 	CONF_PATH(struct auth, ca, NULL, 0,
 	    "Certificates of those who vouch for the server at an https `url`.  Default: the system's."),
 	CONF_CHOICE(struct auth, escape, "nginx", auth_http_escapes, CONF_COMPUTED,
@@ -93,6 +92,7 @@ static const struct directive auth_directives[] = {
 	    "APOP) and no certificates, which no server could be shown, unless they are written and the "
 	    "source is `http` or `dovecot`, whose answers may have the password for the server; and EXTERNAL "
 	    "where their certificate was verified."),
+	CONF_BLOCKS(struct auth, header, &auth_http_header_block, 0),
 	{ 0 }
 };
 
@@ -170,6 +170,13 @@ takes(const struct auth_source *source, const char *directive)
 	return false;
 }
 
+/* Defaults of what only some sources have: others print none. */
+static const struct {
+	const char *directive, *text;
+} own_defaults[] = {
+	{ "escape", "nginx" }, { "pass_client_cert", "no" },
+};
+
 /* What other sources have: said in a `default` block it is for those. */
 static void
 forget_foreign(struct conf_context *context, struct auth *auth, const struct auth_source *other)
@@ -201,10 +208,10 @@ prepare_auth(struct conf_context *context, void *object)
 		forget_foreign(context, auth, sources[i]);
 	if (source->timeout != NULL)
 		conf_set_default(context, &auth->conf, "timeout", source->timeout);
-	if (takes(source, "escape"))
-		conf_set_default(context, &auth->conf, "escape", "nginx");
-	if (takes(source, "pass_client_cert"))
-		conf_set_default(context, &auth->conf, "pass_client_cert", "no");
+	for (size_t i = 0; i < sizeof(own_defaults) / sizeof(own_defaults[0]); i++)
+		if (takes(source, own_defaults[i].directive))
+			conf_set_default(context, &auth->conf, own_defaults[i].directive,
+			    own_defaults[i].text);
 	conf_set_default(context, &auth->conf, "cache_by_address", source->ignores_client ? "no" : "yes");
 }
 

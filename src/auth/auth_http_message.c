@@ -261,8 +261,8 @@ set_header(struct conf_words *words, void *field, struct error *error)
 }
 
 static const struct directive header_directives[] = {
-	CONF_CUSTOM(struct auth_http_header, line, NULL, set_header, "name value", CONF_REQUIRED,
-	    "The header."),
+	CONF_CUSTOM(struct auth_http_header, line, NULL, set_header, "name value",
+	    CONF_REQUIRED | CONF_SECRET, "The header."),
 	{ 0 }
 };
 
