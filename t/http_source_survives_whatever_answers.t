@@ -167,6 +167,7 @@ $crowd[$_]->send_bytes("a001 LOGIN crowd$_ x\r\n") for 0 .. $#crowd;
 $source->wait_for_requests(CROWD + grep { $_->{uri} ne '/patient' } $source->requests);
 like(log_in('staff', 'local', 'x'), $in, 'users of another source get in');
 is(scalar(grep { is_silent($_) } @crowd), CROWD, 'while a crowd waits for a source that hangs');
+ok($gatepost->reload, 'and the configuration is read anew');
 $crowd[$_]->close for 1 .. CROWD / 2;
 $source->kill_now;
 like($crowd[$_]->line, $later, "client $_ hears that it is gone") for 0, CROWD / 2 + 1 .. CROWD - 1;
