@@ -18,6 +18,8 @@ $example =~ s/^log .*\n//m;
 
 my $all = $example =~ s/^(\s*)#(?=\w+(?: \w+)? \{|server_tls)/$1/mgr;
 $all =~ s{/var/log/gatepost}{test_dir()}e;
+my $users = write_file(test_dir() . '/users', "bob:{PLAIN}secret\n");
+ok($all =~ s{/etc/gatepost/users}{$users}, 'they name a user file');
 isnt($all, $example, 'there are directives in comments');
 
 for my $text ($example, $all) {
