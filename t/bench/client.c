@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "base/base64.h"
+#include "base/histogram.h"
 #include "base/xalloc.h"
-#include "histogram.h"
 #include "wire.h"
 
 enum {
@@ -266,6 +266,8 @@ serve_until_done(void)
 void
 clients_run(double seconds, struct run_result *result)
 {
+	struct histogram_sum times = { 0 };
+
 	run.deadline = wire_now() + (uint64_t)(seconds * 1e9);
 	run.next = run.active = 0;
 	run.units = run.bytes = 0;
@@ -273,8 +275,9 @@ clients_run(double seconds, struct run_result *result)
 	while (run.next < run.count && run.active < AT_ONCE)
 		start_next();
 	serve_until_done();
+	histogram_read(&run.times, &times);
 	*result = (struct run_result){
 		.units = run.units, .bytes = run.bytes,
-		.p50_ns = histogram_at(&run.times, 500), .p99_ns = histogram_at(&run.times, 990)
+		.p50_ns = histogram_at(&times, 500), .p99_ns = histogram_at(&times, 990)
 	};
 }
