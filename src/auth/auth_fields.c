@@ -172,6 +172,8 @@ static const struct field_row {
 	FIELD(allow_countries, false, is_text,     "countries like DE,FR"),
 	FIELD(delay_until,     false, is_until,    "a time in seconds since 1970, or that, + and seconds"),
 	FIELD(nologin,         true,  is_any,      "a flag"),
+	FIELD(proxy,           true,  is_any,      "a flag"),
+	FIELD(proxy_maybe,     true,  is_any,      "a flag"),
 	FIELD(nopassword,      true,  is_any,      "a flag"),
 };
 
@@ -432,7 +434,8 @@ find_objection(const struct auth_fields *fields, const struct addr *client, cons
 	/* a restriction that cannot be checked lets nobody in */
 	if (fields->allow_countries != NULL)
 		return "the user's allow_countries cannot be checked: countries are not known";
-	if (fields->nologin == NULL)
+	/* as with Dovecot, whose proxies pass on users who may not log in there */
+	if (fields->nologin == NULL || fields->proxy != NULL || fields->proxy_maybe != NULL)
 		return NULL;
 	if (fields->reason != NULL && auth_reason_is_safe(fields->reason))
 		*reason = fields->reason;

@@ -25,7 +25,7 @@ struct auth_fields {
 	const char *starttls, *ssl;		/* "", "yes", "no" or "any-cert" */
 	const char *proxy_timeout;		/* "5", of seconds, or with a unit */
 	const char *reason, *allow_nets, *allow_countries, *delay_until;
-	const char *nologin, *nopassword;	/* said at all: true */
+	const char *nologin, *nopassword, *proxy, *proxy_maybe;	/* said at all: true */
 };
 
 /* The longest wait that delay_until may ask for, as Dovecot's: beyond it the login fails. */

@@ -269,6 +269,7 @@ refuse_user(struct question *question, const struct auth_http_reply *reply)
 		.why = reply->text,
 		.reason = reply->text,
 		.code = *reply->code != '\0' ? reply->code : NULL,
+		.token_error = reply->token_error,
 		.wait_ms = wait_s > 0 ? wait_s * 1000 : 0,
 		.ends_session = wait_s <= 0,
 	};

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/base64.h"
 #include "base/digest.h"
 #include "base/xalloc.h"
 #include "conf/conf.h"
@@ -550,6 +551,17 @@ read_pool(struct slice value, struct auth_http_reply *reply)
 	set_text(value, &reply->pool);
 }
 
+/* What is no base64 of text is not said. */
+static void
+read_token_error(struct slice value, struct auth_http_reply *reply)
+{
+	struct buf text = { 0 };
+
+	if (base64_decode(value, &text) && is_text(buf_slice(&text)))
+		set_text(buf_slice(&text), &reply->token_error);
+	buf_clear(&text);
+}
+
 static const struct reply_row {
 	const char *name;
 	void (*read)(struct slice value, struct auth_http_reply *reply);
@@ -557,6 +569,7 @@ static const struct reply_row {
 	{ "Auth-Status", read_status }, { "Auth-Server", read_server }, { "Auth-Port", read_port },
 	{ "Auth-User", read_user }, { "Auth-Pass", read_pass }, { "Auth-Wait", read_wait },
 	{ "Auth-Error-Code", read_code }, { "Auth-Pool", read_pool },
+	{ "Auth-Error-SASL", read_token_error },
 };
 
 static void
@@ -603,4 +616,5 @@ auth_http_reply_clear(struct auth_http_reply *reply)
 	secret_free(&reply->user);
 	secret_free(&reply->pass);
 	secret_free(&reply->pool);
+	secret_free(&reply->token_error);
 }

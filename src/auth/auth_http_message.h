@@ -39,6 +39,7 @@ struct auth_http_reply {
 	char text[AUTH_HTTP_TEXT_MAX];	/* of an error, for the client: printable ASCII */
 	char code[AUTH_HTTP_TEXT_MAX];	/* Auth-Error-Code likewise, "" where there is none */
 	char *server, *user, *pass, *pool;
+	char *token_error;		/* Auth-Error-SASL: JSON, why a token was refused */
 	uint16_t port;			/* 0: none */
 	bool has_bad_port;
 	int64_t wait_s;			/* AUTH_HTTP_NO_WAIT: none */

@@ -61,7 +61,10 @@ add_number(struct buf *text, uint64_t number)
 static void
 add_credentials(struct buf *text, const struct credentials *credentials)
 {
-	add_number(text, credentials_kind(credentials));
+	bool is_password = credentials_kind(credentials) == CREDENTIAL_PASSWORD;
+
+	/* however a password comes, it is the same */
+	add_number(text, is_password ? MECHANISM_NONE : (unsigned)credentials->mechanism);
 	add(text, buf_slice(&credentials->user));
 	add(text, buf_slice(&credentials->authzid));
 	add(text, buf_slice(&credentials->password));
@@ -86,6 +89,8 @@ add_client(struct buf *text, const struct auth_request *request)
 	read_tls(request, &tls);
 	add(text, slice_of(tls.version));
 	add(text, slice_of(request->identity->tls_version));
+	add(text, slice_of(request->identity->tls_cipher));
+	add_number(text, scene != NULL && scene->is_trusted);
 	add(text, slice_of(scene != NULL ? scene->sni : NULL));
 	add(text, slice_of(addr_format(&request->identity->local, local)));
 	if (request->is_lookup)

@@ -153,9 +153,9 @@ open_redis(struct auth *auth, const struct conf_list *before, struct conf_proble
 	size_t count = problems->count;
 
 	auth->resource = source;
-	if (!REDIS_BUILT)
+	if (!redis_is_there())
 		conf_error_at_value(problems, &auth->conf, "source", 0,
-		    "this gatepost was built without hiredis, which source redis needs");
+		    "this gatepost was built without hiredis: it has no source redis");
 	check_key(auth, problems);
 	read_password(auth, source, problems);
 	source->client = client_key(auth, source);
@@ -225,7 +225,6 @@ pretend(struct auth_request *request, const struct auth *auth)
 	password_check(request, auth, &keeper, xcalloc(1, sizeof(struct kept)), NULL);
 }
 
-#ifdef HAVE_HIREDIS
 struct redis_client {
 	struct auth_client client;
 	struct redis *redis;
@@ -412,7 +411,6 @@ start(struct auth_request *request, const struct auth *auth)
 	redis_send(find_redis(request->clients, auth), &question->command, words, 2, auth->timeout.ms);
 	buf_clear(&key);
 }
-#endif
 
 const struct auth_source auth_redis = {
 	.name = "redis",
@@ -426,9 +424,7 @@ const struct auth_source auth_redis = {
 	.pretend = pretend,
 	.open = open_redis,
 	.close = close_redis,
-#ifdef HAVE_HIREDIS
 	.start = start,
 	.lookup = start,
 	.warm = warm,
-#endif
 };

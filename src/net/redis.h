@@ -51,11 +51,7 @@ struct redis_command {
 	struct redis_call *call;	/* the connection's; NULL while nothing is awaited */
 };
 
-#ifdef HAVE_HIREDIS
-enum { REDIS_BUILT = true };
-#else
-enum { REDIS_BUILT = false };		/* what follows does not exist */
-#endif
+bool redis_is_there(void);		/* false: built without hiredis, and nothing else of this is called */
 
 /* Connects at once. */
 struct redis *redis_new(struct loop *loop, const struct redis_settings *settings);

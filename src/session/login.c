@@ -16,6 +16,7 @@
 #include "session/plan.h"
 #include "session/relay.h"
 #include "session/route_rule.h"
+#include "session/scene.h"
 
 enum { TRIES_MAX = 20 };	/* logins of one connection, also where no server can be had */
 
@@ -428,7 +429,6 @@ login_begin(struct session *s)
 {
 	struct login *login = s->login;
 	const struct credentials *credentials = &login->dialogue.credentials;
-	struct tls_facts facts;
 
 	auth_cancel(&login->auth);
 	session_enter(s, FRONT_AUTH);
@@ -437,19 +437,8 @@ login_begin(struct session *s)
 	secret_free(&login->user);
 	login->user = users_canonical(s->snapshot->users, claimed_user(credentials));
 	loop_timer_init(&login->delay, on_delay_over);
-	tls_facts_read(&s->front, &facts);
 	if (s->settings->auth.count > 0)
-		front_learn_local(s);
-	login->scene = (struct auth_scene){
-		.listener = s->settings->conf.title,
-		.protocol = s->proto->name,
-		.mail_name = s->proto->mail_name,
-		.client = &s->front,
-		.is_trusted = login->dialogue.is_trusted,
-		.sni = facts.sni,
-		.has_header = s->via != NULL,
-		.attempt = login->tries,
-	};
+		scene_fill(s, s->settings, login->tries, &login->scene);
 	login->auth = (struct auth_request){
 		.loop = s->worker->loop,
 		.chain = &s->settings->auth,

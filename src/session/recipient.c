@@ -12,6 +12,7 @@
 #include "proto/proto.h"
 #include "session/relay.h"
 #include "session/route_rule.h"
+#include "session/scene.h"
 
 static void
 recipient_free(void *object)
@@ -90,13 +91,9 @@ prepare(struct recipient *r, const struct mediation *m)
 	r->user = users_recipient(r->snapshot->users, m->recipient);
 	r->mail = xstrndup(m->mail.data, m->mail.len);
 	r->command = xstrndup(m->command.data, m->command.len);
-	r->scene = (struct auth_scene){
-		.listener = r->settings->conf.title,
-		.protocol = s->proto->name,
-		.client = &s->front,
-		.mail = slice_of(r->mail),
-		.recipient = slice_of(r->command),
-	};
+	scene_fill(s, r->settings, ++s->relay->lookups, &r->scene);
+	r->scene.mail = slice_of(r->mail);
+	r->scene.recipient = slice_of(r->command);
 	r->request = (struct auth_request){
 		.loop = s->worker->loop,
 		.chain = &r->settings->lookup,

@@ -48,6 +48,7 @@ struct relay {
 	/* Of mediated sessions: */
 	struct offer *offer;			/* what the client was told; one reference, or NULL */
 	struct recipient *recipient;		/* who is asked about; or NULL */
+	int lookups;			/* such questions of the session */
 	char *host_name;			/* of the server at hand, where an auth source called it so */
 	uint16_t host_port;			/* and the port that it gave */
 	bool can_replace;			/* another server takes it, without a word of the client */

@@ -266,8 +266,8 @@ static void
 judge(struct session *s, enum judgement judgement, const struct auth_answer *answer, const char *why)
 {
 	if (judgement == JUDGED_REFUSED || judgement == JUDGED_LATER)
-		session_log(s, judgement == JUDGED_LATER ? LOG_WARNING : LOG_INFO, "recipient is %s: %s",
-		    judgement == JUDGED_LATER ? "put off" : "refused", why);
+		session_log(s, judgement == JUDGED_LATER ? LOG_WARNING : LOG_INFO,
+		    "recipient is not taken%s: %s", judgement == JUDGED_LATER ? " now" : "", why);
 	mediator_of(s)->judged(s->relay->filter, judgement, answer->code, answer->reason);
 }
 

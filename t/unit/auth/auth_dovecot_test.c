@@ -340,6 +340,7 @@ replies_make_verdicts(void **state)
 		{ "OK\t%u\tuser=alice\n", AUTH_OK, NULL },
 		{ "OK\t%u\n", AUTH_OK, NULL },
 		{ "OK\t%u\tuser=alice\tnologin\treason=Gone: host=x\n", AUTH_REFUSED, "Gone: host=x" },
+		{ "OK\t%u\tuser=alice\tnologin\tproxy\thost=10.0.0.7\n", AUTH_OK, NULL },
 		{ "OK\t%u\tuser=alice\tallow_nets=10.0.0.0/8\n", AUTH_REFUSED, NULL },
 		{ "OK\t%u\tuser=alice\tallow_nets=192.0.2.0/24\n", AUTH_OK, NULL },
 		{ "OK\t%u\tuser=alice\tproxy\thost=b.example.com\n", AUTH_OK, NULL },
@@ -427,7 +428,7 @@ users_are_looked_up_by_the_master_socket(void **state)
 	fake_say(&master, 0, "PASS\t1\tuser=bob\tproxy=y\thost=10.0.0.7\tnologin\n");
 	expect(&questions[0], 1, AUTH_OK);
 	assert_string_equal(questions[0].answer.host, "10.0.0.7");
-	assert_true(questions[0].answer.refuses_login);
+	assert_false(questions[0].answer.refuses_login);	/* it is passed on */
 	expect(&questions[1], 1, AUTH_REFUSED);
 	expect(&questions[2], 1, AUTH_LATER);
 	assert_false(fake_has_heard(&fake, 0, "PASS"));
