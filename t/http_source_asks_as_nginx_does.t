@@ -46,6 +46,7 @@ mail {
     server { listen 127.0.0.1:@PORT{pop3s}@ ssl; protocol pop3; }
     server { listen 127.0.0.1:@PORT{smtp}@; protocol smtp; starttls on; }
     server { listen 127.0.0.1:@PORT{smtps}@ ssl; protocol smtp; }
+    server { listen 127.0.0.1:@PORT{mx}@; protocol smtp; smtp_auth none; }
 }
 END
 # A listener that wants a header is not looked at before.
@@ -61,19 +62,20 @@ mail {
     server { listen 127.0.0.1:@PORT{ready}@; protocol imap; }
 }
 END
-my $gatepost = Gatepost::Gatepost->new(values => \%values, wait => [qw(imap imaps pop3 pop3s smtp smtps)],
+my $gatepost = Gatepost::Gatepost->new(values => \%values, wait => [qw(imap imaps pop3 pop3s smtp smtps mx)],
     config => <<'END')->start;
 hostname mail.example.com
 tls main { certificate @CERT@; client_ca @KNOWN@; verify_client any }
 auth web {
     source http; url http://127.0.0.1:@SOURCE@/auth?who=1
     header X-Own "a literal"; pass_client_cert yes
-    mechanisms PLAIN LOGIN CRAM-MD5 EXTERNAL
+    mechanisms PLAIN LOGIN CRAM-MD5 APOP EXTERNAL
 }
 default pool { login trusted; check { kind none } }
 pool imap { }
 pool pop3 { }
 pool smtp { protocol submission }
+pool mx { protocol smtp; login none; forward xclient }
 default listener { tls main; starttls optional; plaintext_login yes; max_errors 50; auth web }
 listener imap { bind 127.0.0.1:@PORT{imap}@; bind_tls 127.0.0.1:@PORT{imaps}@; pool imap }
 listener pop3 { bind 127.0.0.1:@PORT{pop3}@; bind_tls 127.0.0.1:@PORT{pop3s}@; pool pop3 }
@@ -81,6 +83,7 @@ listener smtp {
     protocol submission; pool smtp
     bind 127.0.0.1:@PORT{smtp}@; bind_tls 127.0.0.1:@PORT{smtps}@
 }
+listener mx { protocol smtp; bind 127.0.0.1:@PORT{mx}@; lookup web; pool mx; auth none }
 listener proxied { protocol imap; pool imap; bind 127.0.0.1:@PORT{proxied}@; accept_proxy 127.0.0.0/8 }
 END
 
@@ -103,6 +106,11 @@ my %cases = (
 	'IMAP on TLS' => ['imaps', qr/^\* OK.*\n/m => "a LOGIN user1 pass1\r\n", qr/^a NO.*\n/m => ''],
 	'POP3 USER' => ['pop3', qr/^\+OK.*\n/m => "USER user1\r\n", qr/^\+OK.*\n/m => "PASS p a%ss\r\n",
 	    qr/^-ERR.*\n/m => "QUIT\r\n"],
+	'POP3 APOP' => ['pop3', qr/^\+OK.*(<\S+>)\r\n/m => "APOP user1 @{['0123456789abcdef' x 2]}\r\n",
+	    qr/^-ERR.*\n/m => "QUIT\r\n"],
+	'SMTP without a login' => ['mx', qr/^220 .*\n/m => "EHLO client.example.org\r\n",
+	    qr/^250 .*\n/m => "MAIL FROM:<a\@b.example> SIZE=10\r\n", qr/^250 .*\n/m => "RCPT TO:<c\@d.example>\r\n",
+	    qr/^[45]\d\d .*\n/m => "RCPT TO:<e\@d.example>\r\n", qr/^[45]\d\d .*\n/m => "QUIT\r\n"],
 	'POP3 PLAIN on TLS' => ['pop3s', qr/^\+OK.*\n/m => "AUTH PLAIN\r\n", qr/^\+ ?\r\n/m => "$plain\r\n",
 	    qr/^-ERR.*\n/m => ''],
 	'POP3 CRAM-MD5' => ['pop3', qr/^\+OK.*\n/m => "AUTH CRAM-MD5\r\n",
@@ -160,7 +168,7 @@ sub asked ($count) {
 	    map { s/\s+$//r =~ s/^(Auth-Salt: <).*\@(\S+>)$/$1\@$2/r } @{ $_->{lines} }] } @new];
 }
 
-my %extra = ('IMAP PLAIN, and again' => 2);
+my %extra = ('IMAP PLAIN, and again' => 2, 'SMTP without a login' => 2);
 for my $name (sort keys %cases) {
 	my $case = $cases{$name};
 	my ($way) = $case->[0] =~ /^(\w+)/;

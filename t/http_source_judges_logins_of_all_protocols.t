@@ -17,6 +17,7 @@ use Gatepost::Login qw(log_in);
 use Gatepost::Nginx;
 use Gatepost::Port qw(free_port);
 use Gatepost::Process qw(test_dir);
+use Gatepost::Smtp;
 use Test::More;
 
 my $dir = test_dir();
@@ -30,7 +31,11 @@ my $relay = Gatepost::Fake->new(name => 'relay', script => [
     [expect => qr/^XCLIENT [^\r\n]*\r\n/m], [send => "220 relay.example.com ESMTP\r\n"],
     [expect => qr/^EHLO [^\r\n]*\r\n/m], [send => "250-relay.example.com\r\n250 XCLIENT NAME ADDR LOGIN\r\n"],
     ['hold']])->start;
-my %server = (imap => $dovecot->port, pop3 => $dovecot->pop3_port, sieve => $dovecot->{sieve_port},
+my $mx = Gatepost::Fake->new(name => 'mx', script => [
+    [send => "220 mx.example.com ESMTP\r\n"], [expect => qr/^EHLO [^\r\n]*\r\n/m], [send => "250 mx.example.com\r\n"],
+    [expect => qr/^MAIL [^\r\n]*\r\n/m], [send => "250 2.1.0 Ok\r\n"],
+    [expect => qr/^RCPT [^\r\n]*\r\n/m], [send => "250 2.1.5 Taken by mx\r\n"], ['hold']])->start;
+my %server = (smtp => $mx->port, imap => $dovecot->port, pop3 => $dovecot->pop3_port, sieve => $dovecot->{sieve_port},
     submission => $relay->port);
 
 # Mailu: what it wants is missing (400), or the login is judged by unquoted names and passwords.
@@ -45,10 +50,12 @@ my $mailu = Gatepost::HttpAuth->new(name => 'mailu', answer => sub ($request) {
 	my $protocol = $h{'auth-protocol'};
 
 	return { status => '400 Bad Request' } if grep { ($h{$_} // '') !~ /^\d+$/ } qw(auth-port client-port);
-	return { status => '400 Bad Request' } if ($h{'client-ip'} // '') eq '' || !$codes{$protocol};
+	return { status => '400 Bad Request' } if ($h{'client-ip'} // '') eq ''
+	    || !($codes{$protocol} || $h{'auth-method'} eq 'none' && $protocol eq 'smtp');
 	return { status => '500 Internal' } if $h{'auth-method'} !~ /^(?:none|plain|login)?$/;
 	return { headers => { 'Auth-Status' => 'OK', 'Auth-Server' => '127.0.0.1', 'Auth-User' => $user,
-	    'Auth-Port' => $server{$protocol}, 'Auth-User-Exists' => 'True' } } if $pass eq 'p%ss 1';
+	    'Auth-Port' => $server{$protocol}, 'Auth-User-Exists' => 'True' } }
+	    if $pass eq 'p%ss 1' || $h{'auth-method'} eq 'none';
 	my $is_limited = $pass eq 'again';
 	return { headers => { 'Auth-Error-Code' => $codes{$protocol}[$is_limited], 'Auth-Wait' => 0,
 	    'Auth-Status' => $is_limited ? 'Temporary authentication failure (rate-limit)'
@@ -130,6 +137,8 @@ hostname mail.example.com
 tls main { certificate \@CERT\@ }
 default listener { tls main; starttls off; max_errors 50 }
 ${auths}${pools}pool submission { login xclient }
+pool smtp { forward none }
+listener mailu_mx { protocol smtp; bind 127.0.0.1:\@PORT{mailu_mx}\@; auth none; lookup mailu; pool smtp }
 $text
 END
 
@@ -174,5 +183,14 @@ my ($first) = $mailu->requests;
 is($first->{uri}, '/internal/auth/email', 'it is asked at its path');
 is($first->{headers}{'auth-user'}, 'user1%40example.com', 'with all escaped that could be');
 like($relay->received($_), qr/^XCLIENT .*LOGIN=/m, "submission $_: the relay is told who it is") for 1 .. 2;
+# Port 25, where nobody logs in: it is asked about each recipient.
+my $smtp = Gatepost::Smtp->new(port => $gatepost->port('mailu_mx'));
+$smtp->cmd('EHLO client.example.org');
+like($smtp->cmd('MAIL FROM:<a@example.org>'), qr/^250 /, 'mailu, port 25: a mail begins');
+is($smtp->cmd('RCPT TO:<b@example.com>'), '250 2.1.5 Taken by mx', 'its recipient is taken where Mailu says');
+my %asked = %{ ($mailu->requests)[-1]{headers} };
+is_deeply([@asked{qw(auth-method auth-protocol auth-port auth-smtp-to)}],
+    ['none', 'smtp', $gatepost->port('mailu_mx'), 'RCPT TO:<b@example.com>'], 'who was asked as nginx asks');
+$smtp->close;
 $gatepost->stop;
 done_testing;
