@@ -10,14 +10,15 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Gatepost::Cert qw(make_cert);
 use Gatepost::Dovecot;
+use Gatepost::Fake;
 use Gatepost::Gatepost;
 use Gatepost::Imap;
 use Gatepost::Login qw(log_in offer);
 use Gatepost::Port qw(free_port own_address);
 use Gatepost::Postfix;
 use Gatepost::Process qw(read_file test_dir wait_for write_file);
+use Gatepost::Smtp;
 use Gatepost::Token qw(dovecot_takes_tokens token);
-use IO::Socket::UNIX;
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -40,6 +41,12 @@ my ($first, $second) = (server('d1', 1), server('d2', 2));
 my $postfix = Gatepost::Postfix->new(name => 'told', xclient => '127.0.0.1', sasl => {})->start;
 
 
+# Whom mail for some users goes to.
+my %mx = map { ($_ => Gatepost::Fake->new(name => $_, script => [
+    [send => "220 $_.example.com ESMTP\r\n"], [expect => qr/^EHLO [^\r\n]*\r\n/m], [send => "250 $_.example.com\r\n"],
+    [expect => qr/^MAIL [^\r\n]*\r\n/m], [send => "250 2.1.0 Ok\r\n"],
+    [expect => qr/^RCPT [^\r\n]*\r\n/m], [send => "250 2.1.5 Taken by $_\r\n"], ['hold']])->start) } qw(here there);
+
 # Who judges: its users have no mail there.
 my $there = 'proxy=y host=' . $second->address . " port=$imap_port";
 my $settings = dovecot_takes_tokens() =~ s/^(auth_mechanisms = .*)/$1 scram-sha-256 external/mr . <<'END';
@@ -58,16 +65,18 @@ acted:{PLAIN}gate:::::: $there destuser=user5 master=gp pass=master-secret proxy
 pooled:{PLAIN}gate:::::: pool=second destuser=user6 pass=pass-6
 named:{PLAIN}gate:::::: user=user7
 closed:{PLAIN}gate:::::: nologin=y reason=Moved_away
+mailed:{PLAIN}gate:::::: proxy=y nologin=y host=127.0.0.1 port=@{[ $mx{there}->port ]}
 odd:{PLAIN}gate:::::: proxy=y host=127.0.0.1 port=99999
 END
 
 my $gatepost = Gatepost::Gatepost->new(values => { SERVER_PORT => $imap_port, POP3 => $pop3_port,
     SIEVE => $sieve_port, D1 => $first->address, D2 => $second->address, TOLD => $postfix->port,
-    CERT => make_cert(), SOCKET => $judge->auth_socket, AUTH_PORT => $judge->auth_port },
+    MX => $mx{here}->port, MASTER => $judge->master_socket, CERT => make_cert(), SOCKET => $judge->auth_socket, AUTH_PORT => $judge->auth_port },
     config => <<'END')->start;
 tls main { certificate @CERT@; client_ca @DIR@/clients.pem; verify_client optional }
 default auth { source dovecot }
 auth judge { socket unix:@SOCKET@ }
+auth master { socket inet:localhost:@AUTH_PORT@; lookup_socket unix:@MASTER@ }
 auth inet { socket unix:@DIR@/nobody-there inet:localhost:@AUTH_PORT@ }
 auth hasty { socket unix:@SOCKET@; timeout 1s }
 auth here { source file; path @DIR@/users-here }
@@ -78,7 +87,9 @@ pool imap { server d1 { address @D1@:@SERVER_PORT@ } }
 pool pop3 { server d1 { address @D1@:@POP3@ } }
 pool sieve { server d1 { address @D1@:@SIEVE@ } }
 pool submission { login xclient; server told { address 127.0.0.1:@TOLD@ } }
+pool smtp { login none; forward none; server here { address 127.0.0.1:@MX@ } }
 default listener { tls main; auth judge; max_errors 50 }
+listener mx { protocol smtp; bind 127.0.0.1:@PORT{mx}@; pool smtp; lookup master }
 listener imap { bind_tls 127.0.0.1:@PORT{imap}@; pool imap }
 listener pop3 { bind_tls 127.0.0.1:@PORT{pop3}@; pool pop3 }
 listener sieve { bind 127.0.0.1:@PORT{sieve}@; pool sieve }
@@ -181,19 +192,19 @@ $careful->login('user1', 'pass-1');
 $careful->close;
 is(scalar($gatepost->log_lines(qr/auth \w+: .*(?:closed|reset)/)), 0, 'and the server has closed nothing');
 
-# Lookups: what the unit tests have a server say, this one says.
-my $master = IO::Socket::UNIX->new(Peer => $judge->master_socket) or die "connect: $!";
-my $facts = join "\t", qw(service=smtp lip=127.0.0.1 lport=25 rip=127.0.0.9 rport=4711 session=0123456789abcdef);
-syswrite $master, "VERSION\t1\t2\nPASS\t1\tthere\t$facts\nPASS\t2\tstranger\t$facts\n";
-my %said;
-while (keys %said < 3 && defined(my $line = <$master>)) {
-	$said{$1} = $line if $line =~ /^(VERSION|PASS\t1|NOTFOUND\t2)\t?/;
+# Who is not there to show a password: the master socket tells of recipients.
+sub recipient ($user) {
+	my $smtp = Gatepost::Smtp->new(port => $gatepost->port('mx'));
+
+	$smtp->cmd('EHLO client.example.org');
+	$smtp->cmd('MAIL FROM:<a@example.org>');
+	my $reply = $smtp->cmd("RCPT TO:<$user>");
+	$smtp->close;
+	return $reply;
 }
-close $master;
-like($said{VERSION}, qr/^VERSION\t1\t\d+$/, 'the master socket: its version');
-like($said{"PASS\t1"}, qr/^PASS\t1\tuser=there\t.*\bproxy=y\thost=[\d.]+\tport=\d+\tdestuser=user3\t/,
-    'who is known, with all fields');
-is($said{"NOTFOUND\t2"}, "NOTFOUND\t2\n", 'who is not');
+is(recipient('user1'), '250 2.1.5 Taken by here', 'a recipient without a place of its own');
+is(recipient('mailed'), '250 2.1.5 Taken by there', 'one that Dovecot sends elsewhere');
+like(recipient('stranger'), qr/^451 4\.3\.0 /, 'one that it does not know');
 
 # 300 at once, on few connections.
 my @clients = map { Gatepost::Imap->new(port => $gatepost->port('imap'), tls => 1) } 1 .. 300;
