@@ -45,6 +45,7 @@ struct dovecot_client {
 	int64_t age_ms, age_chance_ms;
 	uint32_t last_id;
 	struct list waiting;		/* requests */
+	size_t pending;			/* requests, until they are over: also those in no list */
 	size_t count;
 	struct site sites[];
 };
@@ -55,12 +56,23 @@ request_of(struct list *node)
 	return list_entry(node, struct dovecot_request, node);
 }
 
+/* The client need not outlive it any more. */
+static void
+end(struct dovecot_request *request)
+{
+	struct dovecot_client *client = request->client;
+
+	loop_timer_stop(client->loop, &request->timer);
+	list_remove(&request->node);
+	request->link = NULL;
+	request->client = NULL;
+	client->pending--;
+}
+
 static void
 fail(struct dovecot_request *request)
 {
-	request->link = NULL;
-	list_remove(&request->node);
-	loop_timer_stop(request->client->loop, &request->timer);
+	end(request);
 	request->kind->on_line(request, NULL);
 }
 
@@ -274,12 +286,11 @@ on_line(struct dovecot_link *link, struct list *question, const struct dovecot_l
 	struct dovecot_request *request = request_of(question);
 	struct site *site = link->site;
 
-	loop_timer_stop(site->client->loop, &request->timer);
 	site->pause_ms = PAUSE_MIN_MS;
-	if (line->command != DOVECOT_CONT) {
-		request->link = NULL;
-		list_remove(&request->node);
-	}
+	if (line->command == DOVECOT_CONT)
+		loop_timer_stop(site->client->loop, &request->timer);
+	else
+		end(request);
 	request->kind->on_line(request, line);
 	drop_when_idle(link);
 }
@@ -404,7 +415,8 @@ static bool
 is_idle(const struct auth_client *base)
 {
 	const struct dovecot_client *client = (const struct dovecot_client *)base;
-	bool idle = list_is_empty(&client->waiting);
+	/* an exchange whose link is lost is in no list, and comes back yet */
+	bool idle = client->pending == 0;
 
 	for (size_t i = 0; i < client->count; i++) {
 		const struct site *site = &client->sites[i];
@@ -500,6 +512,7 @@ dovecot_ask(struct dovecot_client *client, struct dovecot_request *request)
 	bool may_wait;
 
 	request->client = client;
+	client->pending++;
 	request->link = NULL;
 	list_init(&request->node);
 	loop_timer_init(&request->timer, on_request_time);
@@ -523,9 +536,7 @@ dovecot_cancel(struct dovecot_request *request)
 
 	if (request->client == NULL)
 		return;
-	loop_timer_stop(request->client->loop, &request->timer);
-	list_remove(&request->node);
-	request->link = NULL;
+	end(request);
 	if (link == NULL)
 		return;
 	dovecot_link_forget(link, request->id);
@@ -546,7 +557,7 @@ dovecot_continue(struct dovecot_request *request, struct slice message)
 	if (!dovecot_write_cont(request->id, message, &line)) {
 		snprintf(request->why, sizeof(request->why), "%s", "the client's message is too long");
 		dovecot_cancel(request);
-		fail(request);
+		request->kind->on_line(request, NULL);
 		return;
 	}
 	request->sent_at = loop_now(loop);

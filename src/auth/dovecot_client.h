@@ -39,7 +39,7 @@ struct dovecot_request {
 	uint32_t id;
 	char why[DOVECOT_WHY_MAX];
 	/* the client's */
-	struct dovecot_client *client;
+	struct dovecot_client *client;		/* NULL: it is over */
 	struct dovecot_link *link;		/* where it is asked; NULL: nowhere yet, or no more */
 	struct list node;			/* of those that wait to be asked, or of the link's */
 	struct loop_timer timer;		/* set while a reply is awaited */

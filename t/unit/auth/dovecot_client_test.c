@@ -240,6 +240,41 @@ a_connection_that_ends_in_a_reply_decides_nothing(void **state)
 	fake_await(&fakes[0], 1, "CPID");
 }
 
+/* Whom the configuration has no more; frees it as soon as it is idle. */
+static void
+drop_clients(void)
+{
+	auth_clients_begin(clients);
+	auth_clients_end(clients);
+	turn_a_little(loop);
+}
+
+static void
+a_client_stays_while_an_exchange_waits_for_its_client(void **state)
+{
+	struct dovecot_client *client = make_client(1, LONG_MS);
+	struct ask answers = ask_of(LONG_MS), leaves = ask_of(LONG_MS);
+
+	(void)state;
+	dovecot_ask(client, &answers.request);
+	dovecot_ask(client, &leaves.request);
+	fake_await(&fakes[0], 0, "AUTH\t2\t");
+	fake_say(&fakes[0], 0, "CONT\t1\t\nCONT\t2\t\n");
+	expect(&answers, 1, DOVECOT_CONT);
+	expect(&leaves, 1, DOVECOT_CONT);
+	stream_shut(&fakes[0].peers[0].stream);
+	fake_await(&fakes[0], 1, "CPID");
+	drop_clients();
+	dovecot_continue(&answers.request, slice_of("x"));
+	expect(&answers, 2, DOVECOT_OTHER);
+	drop_clients();
+	assert_int_equal(fakes[0].peers[1].counts[STREAM_CLOSED], 0);
+	dovecot_cancel(&leaves.request);
+	drop_clients();
+	fake_await_end(&fakes[0], 1);
+	assert_int_equal(leaves.replies, 1);
+}
+
 static void
 silence_ends_in_time_and_is_left(void **state)
 {
@@ -374,6 +409,7 @@ main(void)
 		TEST(a_bad_handshake_leads_nowhere),
 		TEST(a_wrong_id_hurts_nobody),
 		TEST(a_connection_that_ends_in_a_reply_decides_nothing),
+		TEST(a_client_stays_while_an_exchange_waits_for_its_client),
 		TEST(silence_ends_in_time_and_is_left),
 		TEST(a_handshake_that_never_ends_is_waited_for_in_time),
 		TEST(an_old_connection_is_renewed_and_answers_what_it_was_asked),
