@@ -280,6 +280,19 @@ on_lost(struct dovecot_link *link, const char *why)
 	}
 }
 
+/* Who was asked for more hears of it when that is there, as of a lost link. */
+static void
+break_off(struct dovecot_request *request, const char *why)
+{
+	struct dovecot_link *link = request->link;
+
+	tell_why(link->site, why, request->why);
+	list_remove(&request->node);
+	request->link = NULL;
+	dovecot_link_forget(link, request->id);
+	drop_when_idle(link);
+}
+
 static void
 on_line(struct dovecot_link *link, struct list *question, const struct dovecot_line *line)
 {
@@ -287,6 +300,11 @@ on_line(struct dovecot_link *link, struct list *question, const struct dovecot_l
 	struct site *site = link->site;
 
 	site->pause_ms = PAUSE_MIN_MS;
+	/* it cannot have judged what it has not heard yet; but give up it may */
+	if (!loop_timer_is_set(&request->timer) && line->command != DOVECOT_FAIL) {
+		break_off(request, "it goes on before its client has answered");
+		return;
+	}
 	if (line->command == DOVECOT_CONT)
 		loop_timer_stop(site->client->loop, &request->timer);
 	else

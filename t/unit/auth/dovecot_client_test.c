@@ -276,6 +276,42 @@ a_client_stays_while_an_exchange_waits_for_its_client(void **state)
 }
 
 static void
+who_does_not_wait_for_its_client_is_not_believed(void **state)
+{
+	static const char *const early[] = { "OK\t%d\tuser=mallory\n", "CONT\t%d\t\n" };
+	struct dovecot_client *client = make_client(1, LONG_MS);
+	struct ask given_up = ask_of(LONG_MS);
+	char text[64];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct ask ask = ask_of(LONG_MS);
+
+		dovecot_ask(client, &ask.request);
+		snprintf(text, sizeof(text), "AUTH\t%d\t", i + 1);
+		fake_await(&fakes[0], 0, text);
+		snprintf(text, sizeof(text), "CONT\t%d\t\n", i + 1);
+		fake_say(&fakes[0], 0, text);
+		expect(&ask, 1, DOVECOT_CONT);
+		snprintf(text, sizeof(text), early[i], i + 1);
+		fake_say(&fakes[0], 0, text);
+		turn_a_little(loop);
+		assert_int_equal(ask.replies, 1);
+		dovecot_continue(&ask.request, slice_of("x"));
+		expect(&ask, 2, DOVECOT_OTHER);
+		assert_non_null(strstr(ask.request.why, "before its client"));
+	}
+	/* an exchange may be given up */
+	dovecot_ask(client, &given_up.request);
+	fake_await(&fakes[0], 0, "AUTH\t3\t");
+	fake_say(&fakes[0], 0, "CONT\t3\t\n");
+	expect(&given_up, 1, DOVECOT_CONT);
+	fake_say(&fakes[0], 0, "FAIL\t3\n");
+	expect(&given_up, 2, DOVECOT_FAIL);
+	assert_int_equal(fakes[0].count, 1);
+}
+
+static void
 silence_ends_in_time_and_is_left(void **state)
 {
 	struct dovecot_client *client;
@@ -410,6 +446,7 @@ main(void)
 		TEST(a_wrong_id_hurts_nobody),
 		TEST(a_connection_that_ends_in_a_reply_decides_nothing),
 		TEST(a_client_stays_while_an_exchange_waits_for_its_client),
+		TEST(who_does_not_wait_for_its_client_is_not_believed),
 		TEST(silence_ends_in_time_and_is_left),
 		TEST(a_handshake_that_never_ends_is_waited_for_in_time),
 		TEST(an_old_connection_is_renewed_and_answers_what_it_was_asked),
