@@ -95,7 +95,7 @@ let_in(struct question *question, const struct buf *words)
 
 /* Codes of FAIL, beside the old flags; a FAIL without any is a wrong password or an unknown user. */
 static const struct {
-	const char *code, *flag;
+	const char *code, *flag;	/* NULL: there was none */
 	enum auth_verdict verdict;
 	bool is_right;			/* as auth_answer has it */
 	const char *why;
@@ -104,7 +104,7 @@ static const struct {
 	{ "user_disabled",  "user_disabled", AUTH_REFUSED, true,  "the user is disabled" },
 	{ "pass_expired",   "pass_expired",  AUTH_REFUSED, true,  "the password has expired" },
 	{ "authz_fail",     "authz",         AUTH_REFUSED, true,  "may not act as that user" },
-	{ "invalid_base64", "",              AUTH_LATER,   false, "it takes our base64 for none" },
+	{ "invalid_base64", NULL,            AUTH_LATER,   false, "it takes our base64 for none" },
 };
 
 static void
@@ -122,7 +122,7 @@ refuse(struct question *question, const struct buf *words)
 
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
 		if ((code == NULL || strcmp(code, codes[i].code) != 0) &&
-		    dovecot_word(words, codes[i].flag) == NULL)
+		    (codes[i].flag == NULL || dovecot_word(words, codes[i].flag) == NULL))
 			continue;
 		answer.verdict = codes[i].verdict;
 		answer.is_right = codes[i].is_right;

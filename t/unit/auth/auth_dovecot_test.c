@@ -356,6 +356,8 @@ replies_make_verdicts(void **state)
 		{ "FAIL\t%u\tuser=alice\tcode=pass_expired\treason=Old\n", AUTH_REFUSED, "Old" },
 		{ "FAIL\t%u\tuser=alice\tcode=authz_fail\n", AUTH_REFUSED, NULL },
 		{ "FAIL\t%u\tuser=alice\tcode=new_code\n", AUTH_REFUSED, NULL },
+		{ "FAIL\t%u\tuser=alice\tcode=invalid_base64\n", AUTH_LATER, NULL },
+		{ "FAIL\t%u\tuser=alice\t\tcode=new_code\n", AUTH_REFUSED, NULL },
 		{ "PASS\t%u\tuser=alice\n", AUTH_LATER, NULL },
 		{ "CONT\t%u\tYQ==\n", AUTH_LATER, NULL },
 	};
