@@ -10,6 +10,7 @@
 #include "auth/auth_http_message.h"
 #include "auth/auth_source.h"
 #include "base/log.h"
+#include "base/passing_code.h"
 #include "base/xalloc.h"
 #include "net/http_client.h"
 
@@ -253,11 +254,19 @@ accept_user(struct question *question, const struct auth_http_reply *reply)
 	conclude(question, &answer);
 }
 
-/* "451", "421 4.7.0": in a mail protocol's words it is a matter of time. */
+/* "451", "421 4.7.0", "LIMIT", "-ERR [LOGIN-DELAY] ...": in a mail protocol's words it passes. */
 static bool
 is_for_now(const char *code)
 {
-	return code[0] == '4' && strspn(code, "0123456789") == 3 && (code[3] == ' ' || code[3] == '\0');
+	static const char reply[] = "-ERR [";
+	struct slice word = slice_of(code), rest;
+
+	if (slice_has_prefix_nocase(word, reply)) {
+		rest = slice_from(word, sizeof(reply) - 1);
+		word = slice_take(&rest, ']');
+	}
+	return passing_code_is(word) ||
+	    (code[0] == '4' && strspn(code, "0123456789") == 3 && (code[3] == ' ' || code[3] == '\0'));
 }
 
 static void
@@ -375,6 +384,16 @@ wants_another(const struct credentials *credentials)
 	    (other.len != user.len || memcmp(other.data, user.data, user.len) != 0);
 }
 
+/* Behind some services an empty password counts as good: to LDAP it is a bind without any. */
+static bool
+shows_nothing(const struct credentials *credentials)
+{
+	enum credential_kind kind = credentials_kind(credentials);
+
+	return (kind == CREDENTIAL_PASSWORD || kind == CREDENTIAL_TOKEN) &&
+	    buf_len(&credentials->password) == 0;
+}
+
 static void
 start(struct auth_request *request, const struct auth *auth)
 {
@@ -384,6 +403,8 @@ start(struct auth_request *request, const struct auth *auth)
 
 	if (wants_another(request->credentials))
 		auth_refuse(request, &refusal);
+	else if (shows_nothing(request->credentials))
+		auth_refuse(request, &(struct auth_answer){ .verdict = AUTH_REFUSED });
 	else
 		begin(request, auth);
 }

@@ -11,7 +11,7 @@
 #include "base/xalloc.h"
 #include "conf/conf.h"
 
-enum { NAME_MAX_LEN = 100, WAIT_MAX_S = 24 * 60 * 60 };
+enum { NAME_MAX_LEN = 100, WAIT_MAX_S = 24 * 60 * 60, VALUE_MAX = 1024 };
 
 const struct choice auth_http_escapes[] = {
 	{ "nginx", AUTH_HTTP_NGINX }, { "strict", AUTH_HTTP_STRICT }, { 0 }
@@ -583,7 +583,9 @@ read_line(struct slice line, struct auth_http_reply *reply)
 		if (!slice_equals_nocase(name, reply_rows[i].name))
 			continue;
 		value = slice_trim(value);
-		if (is_text(value))
+		if (value.len > VALUE_MAX)
+			reply->garbage = "a header that is too long";
+		else if (is_text(value))
 			reply_rows[i].read(value, reply);
 		else
 			reply->garbage = "a header with control characters";

@@ -331,11 +331,11 @@ new_easy(struct http_client *client)
 	curl_easy_setopt(easy, CURLOPT_PROXY, "");
 	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 4096L);
-	if (client->ca != NULL) {
+	if (client->ca != NULL)
 		curl_easy_setopt(easy, CURLOPT_CAINFO, client->ca);
-		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-		curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, (long)CA_SECONDS);
-	}
+	/* with a folder curl would read all certificates for each connection anew, here on the loop */
+	curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+	curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, (long)CA_SECONDS);
 	return easy;
 }
 

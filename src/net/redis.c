@@ -340,6 +340,21 @@ become_ready(struct redis *redis)
 		pass_on(redis, list_entry(node, struct redis_call, node));
 }
 
+/* Only the kind of the error: its text may quote what it was sent, and so the password. */
+static void
+refuse_hello(struct redis *redis, struct slice text)
+{
+	enum { KIND_MAX = 32 };
+	char why[2 * KIND_MAX];
+	struct slice kind = slice_take(&text, ' ');
+
+	if (kind.len > KIND_MAX)
+		kind.len = KIND_MAX;
+	snprintf(why, sizeof(why), "refuses us: %.*s", SLICE_ARGS(kind));
+	/* it will take us once it has read its data */
+	lose(redis, why, !slice_equals(kind, "LOADING"));
+}
+
 static void
 on_hello(struct redis_command *command, const struct redis_reply *reply, const char *failure)
 {
@@ -348,8 +363,7 @@ on_hello(struct redis_command *command, const struct redis_reply *reply, const c
 	if (failure != NULL)
 		return;
 	if (reply->type == REDIS_ERROR)
-		/* it will take us once it has read its data */
-		lose(redis, reply->text.data, !slice_has_prefix(reply->text, "LOADING"));
+		refuse_hello(redis, reply->text);
 	else if (--redis->hello_count == 0)
 		become_ready(redis);
 }

@@ -5,6 +5,8 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "base/passing_code.h"
+
 enum { CODE_MAX = 64, SUBJECT_DIGITS_MAX = 3, SMTP_DIGITS = 3 };
 
 static const struct slice no_code = { 0 };
@@ -18,38 +20,28 @@ is_atom(struct slice text)
 	return text.len > 0 && text.len <= CODE_MAX && isalpha((unsigned char)text.data[0]);
 }
 
-/* `passing` are those of failures that pass; NULL ends. */
 static struct slice
-take_atom(struct slice code, const char *const *passing, bool *is_temporary)
+take_atom(struct slice code, bool *is_temporary)
 {
-	*is_temporary = false;
-	if (!is_atom(code))
-		return no_code;
-	for (; *passing != NULL; passing++)
-		*is_temporary = *is_temporary || slice_equals_nocase(code, *passing);
-	return code;
+	*is_temporary = is_atom(code) && passing_code_is(code);
+	return is_atom(code) ? code : no_code;
 }
 
 struct slice
 code_take_imap(struct slice code, bool *is_temporary)
 {
-	static const char *const passing[] = { "UNAVAILABLE", "LIMIT", "INUSE", "SERVERBUG", NULL };
-
-	return take_atom(code, passing, is_temporary);
+	return take_atom(code, is_temporary);
 }
 
 struct slice
 code_take_sieve(struct slice code, bool *is_temporary)
 {
-	static const char *const passing[] = { "TRYLATER", NULL };
-
-	return take_atom(code, passing, is_temporary);
+	return take_atom(code, is_temporary);
 }
 
 struct slice
 code_take_pop3(struct slice code, bool *is_temporary)
 {
-	static const char *const passing[] = { "SYS/TEMP", "LOGIN-DELAY", "IN-USE", NULL };
 	static const char reply[] = "-ERR [";
 	struct slice rest = code;
 
@@ -57,7 +49,7 @@ code_take_pop3(struct slice code, bool *is_temporary)
 		rest = slice_from(code, sizeof(reply) - 1);
 		code = slice_take(&rest, ']');
 	}
-	return take_atom(code, passing, is_temporary);
+	return take_atom(code, is_temporary);
 }
 
 /* Takes "7.8" off what stands behind a class: a dot and 1 to 3 digits. */

@@ -324,7 +324,7 @@ it_logs_in_and_chooses_the_database(void **state)
 	connect_with(rig, NULL, NULL, 0);
 	expect(rig, "GET k", "!NOAUTH");
 	connect_with(rig, "bob", "pw", 99);
-	expect(rig, "GET k", "!out of range");
+	expect(rig, "GET k", "!refuses us: ERR");
 }
 
 static void
