@@ -33,6 +33,9 @@ static const struct directive users_directives[] = {
 	CONF_STRING(struct users, master_separator, NULL, 0,
 	    "The character between a user and the master user who logs in for them: with `*`, bob*admin is "
 	    "bob.  Default: none."),
+	CONF_STRING(struct users, recipient_delimiter, "+", 0,
+	    "The characters behind which a recipient's address says more than whose it is: with `+`, mail to "
+	    "bob+lists@example.com is bob's.  `\"\"`: there are none."),
 	CONF_CHOICE(struct users, key, "user", keys, 0,
 	    "What `balance user` keeps together on one server: each `user`, or all users of a `domain`."),
 	{ 0 }
@@ -121,10 +124,58 @@ users_canonical(const struct users *users, struct slice login)
 	return canonical_name(users, without_master(users, login));
 }
 
+/* Less a route ("@relay:bob@example.com", RFC 5321 appendix C). */
+static struct slice
+without_route(struct slice address)
+{
+	const char *colon = NULL;
+
+	if (address.len > 0 && *address.data == '@')
+		colon = memchr(address.data, ':', address.len);
+	return colon != NULL ? slice_from(address, (size_t)(colon - address.data) + 1) : address;
+}
+
+struct slice
+users_detail(const struct users *users, struct slice address)
+{
+	struct slice local = without_route(address), domain;
+
+	users_split(&local, &domain);
+	for (size_t i = 1; users->recipient_delimiter != NULL && i < local.len; i++)
+		if (strchr(users->recipient_delimiter, local.data[i]) != NULL)
+			return slice_from(local, i);
+	return slice_of(NULL);
+}
+
+/* A local part as it is meant: "bob smith" in quotes is the same as without. */
+static void
+append_local(struct slice local, struct buf *out)
+{
+	bool is_quoted = local.len > 1 && local.data[0] == '"' && local.data[local.len - 1] == '"';
+
+	if (is_quoted)
+		local = slice_make(local.data + 1, local.len - 2);
+	for (size_t i = 0; i < local.len; i++) {
+		if (is_quoted && local.data[i] == '\\' && i + 1 < local.len)
+			i++;
+		buf_append(out, local.data + i, 1);
+	}
+}
+
 char *
 users_recipient(const struct users *users, struct slice address)
 {
-	return canonical_name(users, address);
+	struct slice local = without_route(address), domain, detail = users_detail(users, address);
+	bool has_domain = users_split(&local, &domain);
+	struct buf name = { 0 };
+	char *user;
+
+	append_local(slice_make(local.data, local.len - detail.len), &name);
+	if (has_domain)
+		buf_printf(&name, "@%.*s", SLICE_ARGS(domain));
+	user = canonical_name(users, buf_slice(&name));
+	buf_clear(&name);
+	return user;
 }
 
 struct slice

@@ -14,6 +14,7 @@ struct users {
 	int letter_case;		/* enum users_case; the directive is `case` */
 	const char *default_domain;	/* NULL: none is added */
 	const char *master_separator;	/* one character; NULL: none */
+	const char *recipient_delimiter;	/* any of these characters; NULL: none */
 	int key;			/* enum users_key */
 };
 extern const struct block users_block;
@@ -23,7 +24,10 @@ extern const struct block users_block;
  * in lower case.  The caller xfrees it.
  */
 char *users_canonical(const struct users *users, struct slice login);
-char *users_recipient(const struct users *users, struct slice address);	/* likewise, and no master user's */
+/* The canonical name of whose mail comes to this address, as SMTP has it.  The caller xfrees it. */
+char *users_recipient(const struct users *users, struct slice address);
+/* What stands behind the user's name in its local part, with the delimiter: "+lists"; or empty. */
+struct slice users_detail(const struct users *users, struct slice address);
 /* The master user who acts for another, whose password it is then; empty: nobody does. */
 struct slice users_master(const struct users *users, struct slice login);
 bool users_has_master(const struct users *users, struct slice login);

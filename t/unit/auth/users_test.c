@@ -146,14 +146,48 @@ refuses_what_makes_no_sense(void **state)
 }
 
 static void
-a_recipient_is_no_master_user(void **state)
+assert_recipient(const struct users *users, const char *address, const char *canonical, const char *detail)
 {
-	const struct users *users = load("users { master_separator \"*\"; default_domain example.com }");
-	char *found = users_recipient(users, slice_of("Bob*x+y"));
+	char *found = users_recipient(users, slice_of(address));
+	struct slice behind = users_detail(users, slice_of(address));
+
+	assert_string_equal(found, canonical);
+	if (!slice_equals(behind, detail))
+		fail_msg("%s has \"%.*s\" behind its user", address, SLICE_ARGS(behind));
+	xfree(found);
+}
+
+static void
+knows_whose_mail_it_is(void **state)
+{
+	const struct users *users = load("users { default_domain example.com }");
 
 	(void)state;
-	assert_string_equal(found, "bob*x+y@example.com");
-	xfree(found);
+	assert_recipient(users, "Bob@X.org", "bob@x.org", "");
+	assert_recipient(users, "bob+Lists@x.org", "bob@x.org", "+Lists");
+	assert_recipient(users, "bob+a+b", "bob@example.com", "+a+b");
+	assert_recipient(users, "+bob@x.org", "+bob@x.org", "");
+	assert_recipient(users, "bob@x+y.org", "bob@x+y.org", "");
+	assert_recipient(users, "\"bob smith\"@x.org", "bob smith@x.org", "");
+	assert_recipient(users, "\"bob\\\"s\"@x.org", "bob\"s@x.org", "");
+	assert_recipient(users, "\"a@b\"@x.org", "a@b@x.org", "");
+	assert_recipient(users, "@relay.org,@r2.org:bob+x@x.org", "bob@x.org", "+x");
+	assert_recipient(users, "postmaster", "postmaster@example.com", "");
+	assert_recipient(users, "", "", "");
+	conf_free(&conf);
+}
+
+static void
+delimits_as_is_told(void **state)
+{
+	const struct users *users = load("users { recipient_delimiter \"-+\"; master_separator \"*\" }");
+
+	(void)state;
+	assert_recipient(users, "bob-x+y@x.org", "bob@x.org", "-x+y");
+	assert_recipient(users, "bob*admin@x.org", "bob*admin@x.org", "");	/* nobody logs in */
+	conf_free(&conf);
+	users = load("users { recipient_delimiter \"\" }");
+	assert_recipient(users, "bob+x@x.org", "bob+x@x.org", "");
 	conf_free(&conf);
 }
 
@@ -165,8 +199,9 @@ main(void)
 		cmocka_unit_test(keeps_the_case_where_told),
 		cmocka_unit_test(adds_the_default_domain),
 		cmocka_unit_test(leaves_out_the_master_user),
-		cmocka_unit_test(a_recipient_is_no_master_user),
 		cmocka_unit_test(key_is_the_user_or_the_domain),
+		cmocka_unit_test(knows_whose_mail_it_is),
+		cmocka_unit_test(delimits_as_is_told),
 		cmocka_unit_test(refuses_what_makes_no_sense),
 	};
 

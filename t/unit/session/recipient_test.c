@@ -62,7 +62,7 @@ the_answer_says_where(void **state)
 	peer_expect(&client, MAIL_OK);
 	assert_true(fake_request->is_lookup);
 	assert_null(fake_request->credentials);
-	assert_string_equal(fake_request->user, "bob+x@example.org");
+	assert_string_equal(fake_request->user, "bob@example.org");
 	assert_string_equal(fake_request->identity->helo, "c.example.org");
 	assert_true(slice_equals(fake_request->scene->mail, "MAIL FROM:<a@x>"));
 	assert_true(slice_equals(fake_request->scene->recipient, "RCPT TO:<Bob+x@Example.org>"));
