@@ -12,3 +12,12 @@ proto_find(const char *name)
 			return protocols[i];
 	return NULL;
 }
+
+bool
+proto_is_served_by(const struct proto *proto, const char *servers)
+{
+	for (const char *const *name = proto->also_served_by; name != NULL && *name != NULL; name++)
+		if (slice_equals(slice_of(servers), *name))
+			return true;
+	return slice_equals(slice_of(servers), proto->name);
+}

@@ -20,6 +20,7 @@
 #include "proto/frame.h"
 
 struct dial;
+struct fanout;
 struct mediator;
 struct relay_filter;
 
@@ -47,6 +48,9 @@ struct proto {
 	bool is_bound;				/* one user belongs on one server: balance user by default */
 	unsigned own_mechanisms;		/* that are none of SASL's: bits of mechanism.h */
 	unsigned logins, forwards;		/* what pools may say: PROTO_WAY(LOGIN_…) | … */
+	/* Besides its own, that servers of its listeners may speak: ends with NULL; or NULL. */
+	const char *const *also_served_by;
+	bool tells_if_asked;		/* `forward auto` is none where a server offers no way */
 	const char *forward_none_warning;	/* what must be heeded where servers see no client; or NULL */
 	const struct proto_default *listener_defaults;	/* PROTO_DEFAULTS */
 	const char *default_queue_timeout;	/* of pools */
@@ -76,6 +80,7 @@ struct proto {
 	struct slice (*take_code)(struct slice code, bool *is_temporary);
 	const struct verb *verbs;		/* ends with a zero row; NULL: routed right after accept */
 	const struct dial_step *dial;		/* ends with a zero row; NULL: connected is ready */
+	const char *hello_command;		/* to a server, with our name behind it; or NULL */
 	const char *starttls_command;		/* to a server, and what it announces; NULL: "STARTTLS" */
 	const char *sasl_command;		/* to a server: "AUTH" */
 	const char *sasl_initial;		/* announced if it may be "AUTH PLAIN AGFs"; NULL: it may */
@@ -91,6 +96,7 @@ struct proto {
 	void (*login_refused)(struct dialogue *d, const struct dial *dial);
 	const struct relay_filter *filter;	/* NULL: blind, unless there is a mediator */
 	const struct mediator *mediator;	/* or NULL */
+	const struct fanout *fanout;	/* where sessions have several servers at once; or NULL */
 };
 
 /* Columns that the protocols of mailboxes have in common: each user logs in, and belongs on one server. */
@@ -110,6 +116,7 @@ struct proto {
 /* All of them, as protocols.c lists them; protocol `x` is proto_x. */
 #define PROTOCOLS(row) \
 	row(imap) \
+	row(lmtp) \
 	row(pop3) \
 	row(sieve) \
 	row(smtp) \
@@ -122,5 +129,7 @@ PROTOCOLS(PROTO_DECLARE)
 
 extern const struct proto *const protocols[];		/* the last is NULL */
 const struct proto *proto_find(const char *name);	/* NULL: no such protocol */
+/* May a pool whose servers speak this protocol, a name, serve the listeners of the other one? */
+bool proto_is_served_by(const struct proto *proto, const char *servers);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * smtp.c: SMTP (RFC 5321) and submission (RFC 6409) as clients speak them
- * until a server is wanted: STARTTLS (RFC 3207), AUTH (RFC 4954), and the two
- * rows.  From MAIL on, or from the login on, the mediator is spoken to.
+ * smtp.c: SMTP (RFC 5321), submission (RFC 6409) and LMTP (RFC 2033) as
+ * clients speak them until a server is wanted: STARTTLS (RFC 3207), AUTH (RFC
+ * 4954), and the three rows.  From MAIL on, or from the login on, the mediator
+ * is spoken to, or the fan-out.
  */
 #include "proto/smtp.h"
 
@@ -110,9 +111,11 @@ static const char log_in_first[] = "530 5.7.0 Log in first.\r\n";
 static const char not_served[] = "502 5.5.1 This command is not served here.\r\n";
 static const char done[] = "250 2.0.0 OK\r\n";
 
-#define SHARED_VERBS \
+#define SMTP_GREETINGS \
 	{ "EHLO",     PHASE_ANY,     VERB_NEEDS_ARG,  .run = run_ehlo }, \
-	{ "HELO",     PHASE_ANY,     VERB_NEEDS_ARG,  .run = run_helo, .says = "250 %h\r\n" }, \
+	{ "HELO",     PHASE_ANY,     VERB_NEEDS_ARG,  .run = run_helo, .says = "250 %h\r\n" }
+
+#define SHARED_VERBS \
 	{ "STARTTLS", PHASE_EHLO,    VERB_STARTS_TLS, .run = command_starttls }, \
 	{ "RCPT",     PHASE_ANY,     0,               .says = no_mail, .step = STEP_BAD }, \
 	{ "DATA",     PHASE_ANY,     0,               .says = no_mail, .step = STEP_BAD }, \
@@ -133,24 +136,35 @@ enum { BEGINS_MAIL = VERB_NEEDS_ARG | VERB_NEEDS_TLS };
 
 static const struct verb smtp_verbs[] = {
 	/* name       legal in       flags            what it does, says, and how long it may be */
+	SMTP_GREETINGS,
 	SHARED_VERBS,
 	{ "MAIL",     PHASE_GREETED, BEGINS_MAIL,     .step = STEP_MEDIATE },
 	{ "AUTH",     PHASE_ANY,     0,               .says = not_served, .step = STEP_BAD },
 	{ 0 }
 };
 
+/* EHLO and HELO are no commands of it (RFC 2033 section 4.1). */
+static const struct verb lmtp_verbs[] = {
+	{ "LHLO",     PHASE_ANY,     VERB_NEEDS_ARG,  .run = run_ehlo },
+	SHARED_VERBS,
+	{ "MAIL",     PHASE_EHLO,    BEGINS_MAIL,     .step = STEP_MEDIATE },
+	{ "AUTH",     PHASE_ANY,     0,               .says = not_served, .step = STEP_BAD },
+	{ 0 }
+};
+
 static const struct verb submission_verbs[] = {
+	SMTP_GREETINGS,
 	SHARED_VERBS,
 	{ "MAIL",     PHASE_GREETED, BEGINS_MAIL,     .says = log_in_first, .step = STEP_BAD },
 	{ "AUTH",     PHASE_EHLO,    VERB_LOGS_IN,    .run = command_auth, .max_line = SASL_LINE_MAX },
 	{ 0 }
 };
 
-#define SHARED_REPLIES \
+#define SHARED_REPLIES(name, hello) \
 	[REPLY_NONE]            = NULL, \
-	[REPLY_GREETING]        = "220 %h ESMTP ready\r\n", \
+	[REPLY_GREETING]        = "220 %h " name " ready\r\n", \
 	[REPLY_UNKNOWN]         = "500 5.5.1 Unknown command.\r\n", \
-	[REPLY_NOT_NOW]         = "503 5.5.1 Send EHLO first.\r\n", \
+	[REPLY_NOT_NOW]         = "503 5.5.1 Send " hello " first.\r\n", \
 	[REPLY_SYNTAX]          = "501 5.5.4 Invalid arguments.\r\n", \
 	[REPLY_NEED_TLS]        = "530 5.7.0 Send STARTTLS first.\r\n", \
 	[REPLY_NO_TLS]          = "503 5.5.1 TLS is not available, or runs already.\r\n", \
@@ -175,14 +189,21 @@ static const struct verb submission_verbs[] = {
 	[REPLY_FOREIGN]         = "221 2.7.0 This is a mail server.\r\n"
 
 static const char *const smtp_replies[] = {
-	SHARED_REPLIES,
+	SHARED_REPLIES("ESMTP", "EHLO"),
 	[REPLY_LATER]           = "451 4.3.0 %r\r\n",
 	[REPLY_UNAVAILABLE]     = "451 4.3.0 No server is available now.\r\n",
 };
 static_assert(sizeof(smtp_replies) / sizeof(smtp_replies[0]) == REPLY_COUNT, "a text for each reply");
 
+static const char *const lmtp_replies[] = {
+	SHARED_REPLIES("LMTP", "LHLO"),
+	[REPLY_LATER]           = "451 4.3.0 %r\r\n",
+	[REPLY_UNAVAILABLE]     = "451 4.3.0 No server is available now.\r\n",
+};
+static_assert(sizeof(lmtp_replies) / sizeof(lmtp_replies[0]) == REPLY_COUNT, "a text for each reply");
+
 static const char *const submission_replies[] = {
-	SHARED_REPLIES,
+	SHARED_REPLIES("ESMTP", "EHLO"),
 	[REPLY_LATER]           = "454 4.7.0 %r\r\n",
 	[REPLY_UNAVAILABLE]     = "454 4.7.0 Temporary authentication failure.\r\n",
 };
@@ -199,13 +220,10 @@ write_login_ok(struct dialogue *d, const struct dial *dial)
 	buf_append_text(&d->out, "235 2.7.0 Authentication succeeded.\r\n");
 }
 
-#define SHARED_DEFAULTS { "idle_timeout", "6m" }, { "reply_timeout", "5m" }, { "max_errors", "20" }
+#define SHARED_DEFAULTS { "idle_timeout", "6m" }, { "max_errors", "20" }
 #define SHARED_FIELDS \
-	.alpn = "smtp", \
 	.trusted_help = "by XCLIENT, which is announced to them", \
 	.forwards = PROTO_FORWARDS | PROTO_WAY(FORWARD_XCLIENT), \
-	.forward_none_warning = "the servers see this proxy in place of the clients: " \
-	    "keep it out of their mynetworks, or they relay for everybody", \
 	.max_line = COMMAND_MAX, \
 	.max_response = SASL_LINE_MAX, \
 	.trims_lines = true, \
@@ -222,25 +240,57 @@ write_login_ok(struct dialogue *d, const struct dial *dial)
 	.read_login = smtp_read_login, \
 	.refuses_plain = smtp_refuses_plain, \
 	.dial_farewell = "QUIT\r\n", \
+	.take_code = code_take_smtp
+
+#define SMTP_FIELDS \
+	SHARED_FIELDS, \
+	.alpn = "smtp", \
 	.mail_name = "smtp", \
-	.take_code = code_take_smtp, \
+	.hello_command = "EHLO", \
+	.forward_none_warning = "the servers see this proxy in place of the clients: " \
+	    "keep it out of their mynetworks, or they relay for everybody", \
 	.mediator = &smtp_mediator
 
 const struct proto proto_smtp = {
-	SHARED_FIELDS,
+	SMTP_FIELDS,
 	.name = "smtp",
 	.help = "Mail that comes in (RFC 5321), without logins.",
 	.port = 25,
 	.logins = PROTO_WAY(LOGIN_NONE),
 	.listener_defaults = PROTO_DEFAULTS(SHARED_DEFAULTS, { "starttls", "optional" },
-	    { "login_timeout", "5m" }, { "bare_newline", "normalize" }),
+	    { "login_timeout", "5m" }, { "reply_timeout", "5m" }, { "bare_newline", "normalize" }),
 	.default_queue_timeout = "0s",
 	.replies = smtp_replies,
 	.verbs = smtp_verbs,
 };
 
-const struct proto proto_submission = {
+/* Servers that have no LMTP take the mail of all their recipients at once, or not at all. */
+static const char *const lmtp_also_served_by[] = { "smtp", NULL };
+
+/*
+ * What an MTA hands over was accepted long ago: it is mended, since a refusal makes a bounce.  An MTA waits
+ * two minutes for the go-ahead to send data: it has to hear by then that a server is lost.
+ */
+const struct proto proto_lmtp = {
 	SHARED_FIELDS,
+	.name = "lmtp",
+	.help = "Mail to mailboxes (RFC 2033), as MTAs deliver it: each recipient goes to its user's server.",
+	.port = 24,
+	.is_bound = true,
+	.hello_command = "LHLO",
+	.tells_if_asked = true,
+	.also_served_by = lmtp_also_served_by,
+	.logins = PROTO_WAY(LOGIN_NONE),
+	.listener_defaults = PROTO_DEFAULTS(SHARED_DEFAULTS, { "starttls", "off" },
+	    { "login_timeout", "5m" }, { "reply_timeout", "100s" }, { "bare_newline", "normalize" }),
+	.default_queue_timeout = "0s",
+	.replies = lmtp_replies,
+	.verbs = lmtp_verbs,
+	.fanout = &lmtp_fanout,
+};
+
+const struct proto proto_submission = {
+	SMTP_FIELDS,
 	.name = "submission",
 	.help = "Mail of users, who log in (RFC 6409).",
 	.port = 587,
@@ -248,7 +298,7 @@ const struct proto proto_submission = {
 	.logins = PROTO_WAY(LOGIN_PASSWORD) | PROTO_WAY(LOGIN_MASTER) | PROTO_WAY(LOGIN_TRUSTED) |
 	    PROTO_WAY(LOGIN_XCLIENT) | PROTO_WAY(LOGIN_NONE),
 	.listener_defaults = PROTO_DEFAULTS(SHARED_DEFAULTS, { "starttls", "required" },
-	    { "login_timeout", "60s" }, { "bare_newline", "reject" }),
+	    { "login_timeout", "60s" }, { "reply_timeout", "5m" }, { "bare_newline", "reject" }),
 	.default_queue_timeout = "10s",
 	.replies = submission_replies,
 	.verbs = submission_verbs,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* smtp.h: what the parts of SMTP (RFC 5321) share. */
+/* smtp.h: what the parts of SMTP (RFC 5321) and LMTP (RFC 2033) share. */
 #ifndef PROTO_SMTP_H
 #define PROTO_SMTP_H
 
@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/slice.h"
 #include "proto/dial.h"
+#include "proto/fanout.h"
 #include "proto/mediator.h"
 #include "proto/proto.h"
 
@@ -19,6 +20,12 @@ struct smtp_reply {
 	struct slice text;		/* behind the separator, with an enhanced status code; may be empty */
 };
 bool smtp_take_reply(struct slice line, struct smtp_reply *reply);	/* false: it is none */
+/*
+ * All lines of a reply, with their ends, at the front of `in`; *last without its end.  It is passed on as a
+ * whole or not at all: a server may be lost in its middle.
+ */
+enum smtp_found { SMTP_FOUND_WHOLE, SMTP_FOUND_PART, SMTP_FOUND_GARBAGE };
+enum smtp_found smtp_find_reply(struct slice in, struct slice *whole, struct slice *last, int *code);
 
 /* smtp_arguments.c: what stands behind a verb. */
 /*
@@ -35,6 +42,10 @@ void smtp_write_xtext(struct buf *out, struct slice value);		/* RFC 3461 section
 bool smtp_read_xtext(struct slice text, struct buf *out);		/* appends; false: it is none */
 /* "Subject: x", "Host: y": a header line, and no command: from a browser, or a client out of step. */
 bool smtp_is_header(struct slice line);
+/* By its first word too: one of HTTP's. */
+bool smtp_is_foreign(struct slice line, struct slice word);
+/* No control characters: they have no place in a command, as no two servers agree about them. */
+bool smtp_is_clean(struct slice text);
 
 /* smtp.c: the reply to EHLO, "250-host\r\n250 …\r\n", as the offer and the state want it. */
 enum { SMTP_OFFERS_STARTTLS = 1, SMTP_TAKES_XCLIENT = 2 };
@@ -48,5 +59,6 @@ enum answer smtp_read_login(struct dial *dial, struct slice line);
 const char *smtp_refuses_plain(const struct dial *dial);
 
 extern const struct mediator smtp_mediator;		/* smtp_relay.c */
+extern const struct fanout lmtp_fanout;			/* lmtp_relay.c */
 
 #endif

@@ -15,13 +15,13 @@ is_visible(char c)
 	return c > ' ' && c <= '~';
 }
 
-static bool
-has_ctl(struct slice text)
+bool
+smtp_is_clean(struct slice text)
 {
 	for (size_t i = 0; i < text.len; i++)
 		if ((unsigned char)text.data[i] < ' ' || text.data[i] == 0x7f)
-			return true;
-	return false;
+			return false;
+	return true;
 }
 
 static struct slice
@@ -64,7 +64,7 @@ smtp_take_path(struct slice *args, const char *keyword, struct slice *path)
 	size_t colon = strlen(keyword), len;
 	bool is_bracketed;
 
-	if (has_ctl(rest) || !slice_has_prefix_nocase(rest, keyword))
+	if (!smtp_is_clean(rest) || !slice_has_prefix_nocase(rest, keyword))
 		return false;
 	if (rest.len == colon || rest.data[colon] != ':')
 		return false;
@@ -89,7 +89,7 @@ smtp_take_chunk(struct slice args, uint64_t *octets, bool *is_last)
 {
 	struct slice count, last;
 
-	if (has_ctl(args))
+	if (!smtp_is_clean(args))
 		return false;
 	count = slice_word(&args);
 	last = slice_word(&args);
@@ -166,4 +166,16 @@ smtp_is_header(struct slice line)
 	while (name < line.len && is_visible(line.data[name]) && line.data[name] != ':')
 		name++;
 	return name > 0 && name < line.len && line.data[name] == ':';
+}
+
+bool
+smtp_is_foreign(struct slice line, struct slice word)
+{
+	static const char *const words[] = { "GET", "POST", "PUT", "HEAD", "CONNECT", "OPTIONS", "DELETE",
+		NULL };
+
+	for (int i = 0; words[i] != NULL; i++)
+		if (slice_equals_nocase(word, words[i]))
+			return true;
+	return smtp_is_header(line);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * smtp_dial.c: SMTP as a server is spoken to: EHLO, STARTTLS, the client's
+ * smtp_dial.c: SMTP and LMTP as a server is spoken to: EHLO or LHLO, STARTTLS, the client's
  * address and name by XCLIENT (Postfix's XCLIENT_README), the login by AUTH
  * (RFC 4954).  After XCLIENT the server is spoken to as the client would,
  * and what it announced before does not count any more.
@@ -135,7 +135,7 @@ write_hello(struct dial *dial, const char *verb, bool is_client)
 static void
 send_ehlo(struct dial *dial)
 {
-	write_hello(dial, "EHLO", is_proxied(dial));
+	write_hello(dial, dial->order.proto->hello_command, is_proxied(dial));
 }
 
 /* What the server announces behind XCLIENT; false: it does not. */
@@ -195,7 +195,8 @@ static const char no_way[] = "server offers no way to pass the client's address"
 static bool
 offers_no_way(const struct dial *dial)
 {
-	return dial->order.identity == NULL && is_automatic(dial) && !announces(dial, "ADDR");
+	return dial->order.identity == NULL && is_automatic(dial) && !announces(dial, "ADDR") &&
+	    !dial->order.proto->tells_if_asked;
 }
 
 static void
@@ -207,7 +208,11 @@ refuse_no_way(struct dial *dial)
 static bool
 wants_xclient(const struct dial *dial)
 {
-	return dial->order.identity != NULL && (tells_address(dial) || tells_user(dial));
+	bool may_be_silent = is_automatic(dial) && dial->order.proto->tells_if_asked;
+
+	if (dial->order.identity == NULL || (may_be_silent && !announces(dial, "ADDR")))
+		return false;
+	return tells_address(dial) || tells_user(dial);
 }
 
 /* Nothing, where it is empty or too long for any server. */
@@ -332,7 +337,7 @@ wants_helo_as_client(const struct dial *dial)
 static void
 send_ehlo_as_client(struct dial *dial)
 {
-	write_hello(dial, "EHLO", true);
+	write_hello(dial, dial->order.proto->hello_command, true);
 }
 
 static void

@@ -462,34 +462,12 @@ static const struct relay_verb verbs[] = {
 	{ 0 }
 };
 
-static const char *const foreign_words[] = { "GET", "POST", "PUT", "HEAD", "CONNECT", "OPTIONS", "DELETE",
-	NULL };
-
-static bool
-is_foreign(struct slice line, struct slice word)
-{
-	for (int i = 0; foreign_words[i] != NULL; i++)
-		if (slice_equals_nocase(word, foreign_words[i]))
-			return true;
-	return smtp_is_header(line);
-}
-
-/* Control characters have no place in a command: no two servers agree about them. */
-static bool
-is_clean(struct slice text)
-{
-	for (size_t i = 0; i < text.len; i++)
-		if ((unsigned char)text.data[i] < ' ' || text.data[i] == 0x7f)
-			return false;
-	return true;
-}
-
 static void
 run_unknown(struct smtp_state *s, struct slice line, struct slice word, struct mediation *m)
 {
 	bool is_private = slice_has_prefix_nocase(word, "X");
 
-	if (is_foreign(slice_make(line.data, line.len - 1), word)) {
+	if (smtp_is_foreign(slice_make(line.data, line.len - 1), word)) {
 		consume(line, m);
 		end(s, OWED_OURS_FATAL, WORDS_FOREIGN, m);
 	} else {
@@ -517,7 +495,7 @@ run_line(struct smtp_state *s, struct slice line, struct mediation *m)
 	struct slice rest = text, word;
 	bool is_bare = s->bare_newline == BARE_NEWLINE_REJECT && !ends_in_crlf(line);
 
-	if (is_bare || !is_clean(text) || slice_has_prefix_nocase(text, " ")) {
+	if (is_bare || !smtp_is_clean(text) || slice_has_prefix_nocase(text, " ")) {
 		refuse_line(s, line, is_bare ? WORDS_BARE_NEWLINE : WORDS_SYNTAX, m);
 		return;
 	}
@@ -649,7 +627,7 @@ on_refused(void *state, struct slice words)
 	struct smtp_reply reply;
 
 	buf_clear(&s->refusal);
-	if (!smtp_take_reply(words, &reply) || !reply.is_last || reply.code < 500 || !is_clean(words))
+	if (!smtp_take_reply(words, &reply) || !reply.is_last || reply.code < 500 || !smtp_is_clean(words))
 		return;
 	buf_append_slice(&s->refusal, words);
 	buf_append_text(&s->refusal, "\r\n");

@@ -14,7 +14,6 @@
 #include "proto/reply.h"
 
 enum {
-	REPLY_MAX = 16 * 1024,		/* octets of a reply with all its lines */
 	RECIPIENTS_MAX = 4096,		/* octets of recipients that are logged */
 	ANSWER_MAX = 512		/* and of a refusal */
 };
@@ -385,34 +384,6 @@ run_reply(struct smtp_state *s, struct slice whole, struct slice last, int code,
 	}
 }
 
-enum found { FOUND_WHOLE, FOUND_PART, FOUND_GARBAGE };
-
-/* A reply is passed as a whole or not at all: a server may be lost in its middle. */
-static enum found
-find_reply(struct slice in, struct slice *whole, struct slice *last, int *code)
-{
-	struct smtp_reply reply = { 0 };
-	size_t at = 0;
-
-	while (!reply.is_last) {
-		struct slice rest = slice_from(in, at);
-		const char *newline = rest.len > 0 ? memchr(rest.data, '\n', rest.len) : NULL;
-		int before = reply.code;
-		bool is_reply;
-
-		if (newline == NULL)
-			return in.len > REPLY_MAX ? FOUND_GARBAGE : FOUND_PART;
-		at += (size_t)(newline - rest.data) + 1;
-		*last = slice_trim(slice_make(rest.data, (size_t)(newline - rest.data)));
-		is_reply = smtp_take_reply(*last, &reply) && (before == 0 || reply.code == before);
-		if (at > REPLY_MAX || !is_reply)
-			return FOUND_GARBAGE;
-	}
-	*whole = slice_make(in.data, at);
-	*code = reply.code;
-	return memchr(in.data, '\0', at) == NULL ? FOUND_WHOLE : FOUND_GARBAGE;
-}
-
 void
 smtp_relay_server(void *state, struct slice in, struct mediation *m)
 {
@@ -423,14 +394,14 @@ smtp_relay_server(void *state, struct slice in, struct mediation *m)
 		struct slice whole, last;
 		int code;
 
-		switch (find_reply(slice_from(in, m->used), &whole, &last, &code)) {
-		case FOUND_PART:
+		switch (smtp_find_reply(slice_from(in, m->used), &whole, &last, &code)) {
+		case SMTP_FOUND_PART:
 			m->wish = WISH_MORE;
 			break;
-		case FOUND_GARBAGE:
+		case SMTP_FOUND_GARBAGE:
 			lose_server(s, "garbled reply", slice_of(NULL), m);
 			break;
-		case FOUND_WHOLE:
+		case SMTP_FOUND_WHOLE:
 			m->used += whole.len;
 			run_reply(s, whole, last, code, m);
 			break;

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* smtp_reply.c: reads a line of a server's reply, and nothing into its text. */
+/* smtp_reply.c: reads a server's reply, line by line or as a whole, and nothing into its text. */
 #include "proto/smtp.h"
 
-enum { CODE_DIGITS = 3, CODE_MIN = 200, CODE_MAX = 599 };	/* 1yz is in no command's reply */
+#include <string.h>
+
+enum {
+	CODE_DIGITS = 3, CODE_MIN = 200, CODE_MAX = 599,	/* 1yz is in no command's reply */
+	REPLY_MAX = 16 * 1024		/* octets of a reply with all its lines */
+};
 
 bool
 smtp_take_reply(struct slice line, struct smtp_reply *reply)
@@ -20,4 +25,29 @@ smtp_take_reply(struct slice line, struct smtp_reply *reply)
 		.text = slice_from(line, CODE_DIGITS + 1),
 	};
 	return true;
+}
+
+enum smtp_found
+smtp_find_reply(struct slice in, struct slice *whole, struct slice *last, int *code)
+{
+	struct smtp_reply reply = { 0 };
+	size_t at = 0;
+
+	while (!reply.is_last) {
+		struct slice rest = slice_from(in, at);
+		const char *newline = rest.len > 0 ? memchr(rest.data, '\n', rest.len) : NULL;
+		int before = reply.code;
+		bool is_reply;
+
+		if (newline == NULL)
+			return in.len > REPLY_MAX ? SMTP_FOUND_GARBAGE : SMTP_FOUND_PART;
+		at += (size_t)(newline - rest.data) + 1;
+		*last = slice_trim(slice_make(rest.data, (size_t)(newline - rest.data)));
+		is_reply = smtp_take_reply(*last, &reply) && (before == 0 || reply.code == before);
+		if (at > REPLY_MAX || !is_reply)
+			return SMTP_FOUND_GARBAGE;
+	}
+	*whole = slice_make(in.data, at);
+	*code = reply.code;
+	return memchr(in.data, '\0', at) == NULL ? SMTP_FOUND_WHOLE : SMTP_FOUND_GARBAGE;
 }

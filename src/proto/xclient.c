@@ -80,7 +80,7 @@ static bool
 set_proto(struct xclient *told, struct slice value)
 {
 	told->has_proto = true;
-	told->is_extended = slice_equals_nocase(value, "ESMTP");
+	told->is_extended = slice_equals_nocase(value, "ESMTP") || slice_equals_nocase(value, "LMTP");
 	return told->is_extended || slice_equals_nocase(value, "SMTP");
 }
 

@@ -90,6 +90,8 @@ postfix_and_its_like(void **state)
 	    "[2001:db8::7]:1 to 10.0.0.1:143 as 0123456789abcdef, HELO nobody, 5 hops");
 	told("ADDR=2001:db8::7", XCLIENT_POSTFIX,
 	    "[2001:db8::7]:0 to 10.0.0.1:143 as 0123456789abcdef, HELO nobody, 5 hops");
+	told("PROTO=LMTP HELO=a", XCLIENT_POSTFIX,
+	    "10.0.0.9:999 to 10.0.0.1:143 as 0123456789abcdef, EHLO a, 5 hops");
 	told("ADDR=[UNAVAILABLE] PORT=[unavailable] HELO=[TEMPUNAVAIL] DESTADDR=[UNAVAILABLE] "
 	     "SESSION=[UNAVAILABLE]", XCLIENT_POSTFIX, UNTOLD);
 	/* a port of nobody */
@@ -102,7 +104,7 @@ what_postfix_would_refuse(void **state)
 	static const char *const bad[] = {
 		"", "  ", "ADDR", "ADDR=", "=x", "ADDR=1.2.3", "ADDR=IPV6:", "ADDR=IPV6:1.2.3.4x",
 		"ADDR=192.0.2.7+00", "ADDR=192.0.2.7 PORT=65536", "ADDR=192.0.2.7 PORT=x",
-		"ADDR=192.0.2.7 LOGIN=alice", "LOGIN=alice", "FORWARD=YQ", "PROTO=LMTP", "HELO=a+20b",
+		"ADDR=192.0.2.7 LOGIN=alice", "LOGIN=alice", "FORWARD=YQ", "PROTO=UUCP", "HELO=a+20b",
 		"HELO=a+2", "HELO=a=b", "HELO=\xc3\xb6", "TTL=-1", "TTL=256", "TTL=",
 		"ADDR=192.0.2.7 WHAT=x", NULL,
 	};
