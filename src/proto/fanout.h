@@ -48,6 +48,12 @@ struct fanout_recipient {			/* lasts until it is released */
 	struct slice mail, line;		/* the commands of sender and recipient, without end */
 };
 
+/* What an auth source says of a recipient. */
+struct fanout_refusal {
+	bool may_be_final;			/* there is no such user, as far as it knows */
+	const char *code, *reason;		/* for the client; or NULL */
+};
+
 struct fanout {
 	size_t size;						/* of the state */
 	void (*init)(void *state, const struct fanout_order *order);
@@ -65,11 +71,8 @@ struct fanout {
 	void (*server_gone)(void *state, unsigned server);	/* it was lost; fine where it was left */
 	/* It belongs to this server, which came; `address` is what it is called there, or empty. */
 	void (*placed)(void *state, unsigned recipient, unsigned server, struct slice address);
-	/*
-	 * Nowhere now.  `code` ("550 5.1.1") and `reason` are those that somebody else has for it; NULL, or
-	 * no such thing: ours.
-	 */
-	void (*unplaced)(void *state, unsigned recipient, const char *code, const char *reason);
+	/* Nowhere now; NULL: for no reason that somebody else has given. */
+	void (*unplaced)(void *state, unsigned recipient, const struct fanout_refusal *refusal);
 	/* Its user is to be moved: it must not be delivered where it was to, if that can be helped. */
 	void (*displaced)(void *state, unsigned recipient);
 	struct fanout_recipient (*recipient)(const void *state, unsigned recipient);

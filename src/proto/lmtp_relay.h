@@ -129,7 +129,7 @@ void lmtp_server_came(void *state, unsigned server, struct slice capabilities, b
 size_t lmtp_server(void *state, unsigned server, struct slice in);
 void lmtp_server_gone(void *state, unsigned server);
 void lmtp_placed(void *state, unsigned recipient, unsigned server, struct slice address);
-void lmtp_unplaced(void *state, unsigned recipient, const char *code, const char *reason);
+void lmtp_unplaced(void *state, unsigned recipient, const struct fanout_refusal *refusal);
 void lmtp_displaced(void *state, unsigned recipient);
 bool lmtp_server_owes(const void *state, unsigned server);
 bool lmtp_server_is_needed(const void *state, unsigned server);

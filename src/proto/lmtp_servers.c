@@ -218,34 +218,17 @@ lmtp_placed(void *state, unsigned recipient, unsigned server, struct slice addre
 	pump(s, server);
 }
 
-/* False: it would be no such reply. */
-static bool
-write_refusal(const char *code, const char *reason, struct buf *out)
-{
-	struct smtp_reply reply;
-	struct slice line;
-
-	buf_printf(out, "%s %s", code != NULL ? code : "451 4.3.0",
-	    reason != NULL ? reason : "Try again later");
-	line = buf_slice(out);
-	if (!smtp_take_reply(line, &reply) || !reply.is_last || reply.code < 400 || !smtp_is_clean(line) ||
-	    line.len > LAST_MAX)
-		return false;
-	buf_append_text(out, "\r\n");
-	return true;
-}
-
 void
-lmtp_unplaced(void *state, unsigned recipient, const char *code, const char *reason)
+lmtp_unplaced(void *state, unsigned recipient, const struct fanout_refusal *refusal)
 {
 	struct lmtp_state *s = state;
 
 	assert(s->recipients[recipient].state == RECIPIENT_PLACING);
 	buf_clear(&s->unplaced);
-	if ((code == NULL && reason == NULL) || !write_refusal(code, reason, &s->unplaced)) {
-		buf_clear(&s->unplaced);
+	if (refusal != NULL)
+		smtp_write_refusal(&s->unplaced, refusal->may_be_final, refusal->code, refusal->reason);
+	else
 		buf_append_text(&s->unplaced, no_server);
-	}
 	lmtp_answer(s, recipient, buf_slice(&s->unplaced));
 }
 

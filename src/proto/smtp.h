@@ -58,6 +58,12 @@ bool smtp_take_challenge(struct dial *dial, struct slice line, struct slice *bas
 enum answer smtp_read_login(struct dial *dial, struct slice line);
 const char *smtp_refuses_plain(const struct dial *dial);
 
+/*
+ * The answer to a recipient whom an auth source does not let in, in its own words where it has some (or
+ * NULL); for good only where it may and wants to be: 451 otherwise.
+ */
+void smtp_write_refusal(struct buf *out, bool may_be_final, const char *code, const char *reason);
+
 extern const struct mediator smtp_mediator;		/* smtp_relay.c */
 extern const struct fanout lmtp_fanout;			/* lmtp_relay.c */
 

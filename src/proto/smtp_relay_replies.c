@@ -236,14 +236,14 @@ smtp_relay_refused(struct smtp_state *s, struct slice recipient)
 	list_recipient(&s->transaction->refused_recipients, recipient);
 }
 
-static void
-write_refusal(struct buf *out, enum judgement judgement, const char *code, const char *reason)
+void
+smtp_write_refusal(struct buf *out, bool may_be_final, const char *code, const char *reason)
 {
 	bool is_temporary;
 	struct slice own = code_take_smtp(slice_of(code), &is_temporary);
 
 	/* whom nobody knows now may be known tomorrow: only who is asked can say that it is for good */
-	if (own.len == 0 || (judgement == JUDGED_LATER && !is_temporary))
+	if (own.len == 0 || (!may_be_final && !is_temporary))
 		own = slice_of("451 4.3.0");
 	buf_append_slice(out, own);
 	buf_append_text(out, " ");
@@ -268,7 +268,7 @@ smtp_relay_judged(void *state, enum judgement judgement, const char *code, const
 	if (judgement == JUDGED_ELSEWHERE)
 		buf_append_text(&s->judgement, texts[WORDS_ELSEWHERE]);
 	else
-		write_refusal(&s->judgement, judgement, code, reason);
+		smtp_write_refusal(&s->judgement, judgement != JUDGED_LATER, code, reason);
 }
 
 /* The first recipient whose reply was to come. */

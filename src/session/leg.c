@@ -43,6 +43,13 @@ leg_start(struct leg *leg)
 }
 
 void
+leg_start_at(struct leg *leg, struct endpoint *endpoint)
+{
+	leg->way->is_pinned = true;
+	leg_route(leg, endpoint_get(endpoint));
+}
+
+void
 leg_drop_back(struct leg *leg)
 {
 	if (leg->back == NULL)
@@ -64,6 +71,7 @@ free_way(struct leg *leg)
 	host_cancel(leg, way);
 	affinity_cancel(&way->binding);
 	endpoint_put(&way->wanted);
+	endpoint_put(&way->choice);
 	route_cancel(&way->route);
 	offer_put(&way->offer);
 	credentials_wipe(&way->credentials);
@@ -77,7 +85,8 @@ free_way(struct leg *leg)
 void
 leg_settle(struct leg *leg)
 {
-	back_forget_dial(leg->back);
+	if (leg->back != NULL)
+		back_forget_dial(leg->back);
 	free_way(leg);
 }
 
@@ -266,6 +275,11 @@ prepare_route(struct leg *leg, struct endpoint *fixed)
 void
 leg_route(struct leg *leg, struct endpoint *fixed)
 {
+	if (leg->way->is_only_placed) {
+		leg->way->choice = fixed;
+		leg->on_event(leg, LEG_PLACED);
+		return;
+	}
 	prepare_route(leg, fixed);
 	route_start(&leg->way->route);
 }

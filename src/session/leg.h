@@ -26,6 +26,7 @@ struct session;
 
 enum leg_event {
 	LEG_QUEUED,		/* waits for room at its server, perhaps once more; another one follows */
+	LEG_PLACED,		/* with is_only_placed: way->choice is where, and nothing is dialled */
 	LEG_READY,		/* logged in, and the user is bound there: the stream is the owner's */
 	LEG_REFUSED,		/* login or client, in words that the back's dial has; nobody else is asked */
 	LEG_UNAVAILABLE,	/* no server can be had: way->why */
@@ -70,6 +71,9 @@ struct leg_way {
 	const char *why;			/* of LEG_UNAVAILABLE */
 	unsigned changes;			/* of the service, before a server was looked for */
 	bool is_redirected, is_placed_anew;
+	bool is_only_placed;			/* the owner's too: another leg goes there */
+	bool is_pinned;				/* by leg_start_at */
+	struct endpoint *choice;		/* one reference; NULL: any of the pool's */
 };
 
 struct leg {
@@ -81,13 +85,15 @@ struct leg {
 	unsigned era;				/* of the endpoint, when it was taken */
 	struct affinity_lease *lease;		/* of a user who is bound; or NULL */
 	leg_callback *on_event;
+	void *owner;			/* for on_event, the owner's to set */
 };
 
 /* The last of the session's, with its way to be filled in; under the session's proto. */
 struct leg *leg_new(struct session *s, struct snapshot *snapshot, struct pool *pool,
     leg_callback *on_event);
 void leg_start(struct leg *leg);
-void leg_settle(struct leg *leg);	/* after LEG_READY: way and dial were of use and are wiped */
+void leg_start_at(struct leg *leg, struct endpoint *endpoint);	/* there and nowhere else */
+void leg_settle(struct leg *leg);	/* after LEG_READY or LEG_PLACED: what it took is wiped */
 void leg_drop(struct leg **gone);	/* in any state: closes, gives back, and no event comes */
 
 /* One that is dialled and has gone down is given up, as if it had failed.  The leg may be gone behind it. */

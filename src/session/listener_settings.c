@@ -118,8 +118,9 @@ static const struct directive listener_directives[] = {
 	    "For what `trusted` peers do nothing is counted, unless they tell of their client."),
 	CONF_REFERENCES(struct listener_settings, lookup, NULL, &auth_block, 0,
 	    "Who is asked about each recipient, in order and without a password, where users do not log in "
-	    "to send: the answer to the first of a mail says where it goes, as that to a login does; where "
-	    "it does not, `route` and `pool` do.  Later ones who belong elsewhere are put off with a 451. "
+	    "to send: the answer says where its mail goes, as that to a login does; where it does not, "
+	    "`route` and `pool` do.  With smtp the first of a mail decides, and later ones who belong "
+	    "elsewhere are put off with a 451.  "
 	    "Whom nobody knows is put off, too, unless the source has a 5xx code for that. "
 	    "Default: nobody."),
 	CONF_REFERENCE(struct listener_settings, pool, NULL, &pool_block, CONF_REQUIRED,
@@ -261,13 +262,13 @@ hears_client(const struct listener_settings *l)
 static bool
 reads_data(const struct listener_settings *l)
 {
-	return l->proto->mediator != NULL;
+	return l->proto->mediator != NULL || l->proto->fanout != NULL;
 }
 
 static bool
 goes_by_recipients(const struct listener_settings *l)
 {
-	return l->proto->mediator != NULL && !l->proto->has_login;
+	return reads_data(l) && !l->proto->has_login;
 }
 
 /* What has no meaning for some protocols: said in a `default` block it is for the other listeners. */
@@ -370,7 +371,7 @@ static void
 check_pool_of(struct conf_problems *problems, const struct listener_settings *l, const struct pool *pool,
     const struct conf_block *where)
 {
-	if (pool->protocol != NULL && strcmp(pool->protocol, l->protocol) != 0)
+	if (pool->protocol != NULL && !proto_is_served_by(l->proto, pool->protocol))
 		conf_error_at(problems, where, "pool", "pool %s speaks %s, and listener %s speaks %s",
 		    pool->conf.title, pool->protocol, l->conf.title, l->protocol);
 	else if (l->proto->has_login && !plan_shows_client(pool) && !auth_knows_users(&l->auth))

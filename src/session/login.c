@@ -193,6 +193,8 @@ on_leg(struct leg *leg, enum leg_event event)
 	struct session *s = leg->session;
 
 	switch (event) {
+	case LEG_PLACED:
+		break;
 	case LEG_QUEUED:
 		session_queued(s);
 		break;
@@ -218,7 +220,7 @@ find_target(const struct session *s, const struct auth_answer *answer, struct po
 	const char *user = answer->user != NULL ? answer->user : login->user;
 	const struct route_subject subject = { .user = slice_of(user) };
 
-	*pool = answer->pool != NULL ? snapshot_find_pool(s->snapshot, answer->pool, s->proto->name) :
+	*pool = answer->pool != NULL ? snapshot_find_pool(s->snapshot, answer->pool, s->proto) :
 	    route_rule_find(&s->settings->route, &subject, s->settings->pool);
 	if (*pool == NULL)
 		return "there is no pool of the name that the auth source gave";

@@ -306,7 +306,7 @@ placement_anew(struct leg *leg)
 	const char *why = way->route.why;
 	bool is_replaced;
 
-	if (fixed == NULL || pool_may_use(way->pool, fixed))
+	if (fixed == NULL || way->is_pinned || pool_may_use(way->pool, fixed))
 		return false;
 	is_replaced = bindings_of(leg) != NULL && !is_there(way, fixed) && !way->is_placed_anew;
 	let_go(leg);

@@ -169,6 +169,14 @@ fill_name(struct leg_way *way)
 	way->tls.back.server = hash_bytes(name, strlen(name), way->tls.back.server);
 }
 
+const struct proto *
+plan_proto(const struct session *s, const struct pool *pool)
+{
+	bool is_own = pool->protocol == NULL || strcmp(pool->protocol, s->proto->name) == 0;
+
+	return is_own ? s->proto : proto_find(pool->protocol);
+}
+
 void
 plan_fill(struct leg *leg, struct endpoint *endpoint)
 {
@@ -176,7 +184,7 @@ plan_fill(struct leg *leg, struct endpoint *endpoint)
 	struct leg_way *way = leg->way;
 
 	memset(&way->plan, 0, sizeof(way->plan));
-	way->plan.order.proto = s->proto;
+	way->plan.order.proto = plan_proto(s, way->pool);
 	back_plan_server(&way->plan, &way->tls, way->pool, endpoint, &s->worker->next_source);
 	fill_order(leg, &way->plan.order);
 	/* only servers that are told of clients are told where they came to; without a dial, by a header */

@@ -21,6 +21,8 @@ void plan_take_place(struct leg_way *way, const struct auth_answer *answer, cons
  */
 void plan_take_credentials(struct leg_way *way, const struct auth_answer *answer, const char *user,
     const struct credentials *client);
+/* What the session speaks with servers of this pool: mostly its own protocol. */
+const struct proto *plan_proto(const struct session *s, const struct pool *pool);
 /* way->plan for this endpoint, at the time it is dialled. */
 void plan_fill(struct leg *leg, struct endpoint *endpoint);
 

@@ -181,9 +181,8 @@ const char *
 recipient_find_pool(const struct recipient *r, const struct auth_answer *answer, struct pool **pool)
 {
 	const struct route_subject subject = { .recipient = slice_of(r->address) };
-	const char *protocol = r->session->proto->name;
 
-	*pool = answer->pool != NULL ? snapshot_find_pool(r->snapshot, answer->pool, protocol) :
+	*pool = answer->pool != NULL ? snapshot_find_pool(r->snapshot, answer->pool, r->session->proto) :
 	    route_rule_find(&r->settings->route, &subject, r->settings->pool);
 	if (*pool == NULL)
 		return "there is no pool of the name that the auth source gave";

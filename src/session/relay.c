@@ -12,12 +12,15 @@
 
 enum {
 	SETTLE_MS = 30000,	/* sessions that last this long are worth keepalive probes */
-	BUSY_MS = 1000		/* how soon to look again at one that is to leave and is busy */
+	BUSY_MS = 1000,		/* how soon to look again at one that is to leave and is busy */
+	MS_PER_BYTE = 2		/* of payload: at fewer than 500 octets a second time runs out */
 };
 
 static const struct relay_kind *
 kind_of(const struct session *s)
 {
+	if (s->proto->fanout != NULL)
+		return &relay_fanout;
 	return s->proto->mediator != NULL ? &relay_mediate : &relay_pass;
 }
 
@@ -65,6 +68,27 @@ relay_start(struct session *s)
 	s->settings = NULL;
 }
 
+const struct listener_settings *
+relay_settings(const struct session *s)
+{
+	list_each(node, &s->worker->gates) {
+		const struct gate *gate = list_entry(node, struct gate, node);
+
+		if (gate->held == NULL && gate->settings != NULL && gate->settings->listener == s->listener)
+			return gate->settings;
+	}
+	return NULL;
+}
+
+void
+relay_note_input(struct session *s, size_t used, bool is_payload)
+{
+	int64_t now = loop_now(s->worker->loop), earned = s->last_data + (int64_t)used * MS_PER_BYTE;
+
+	if (used > 0)
+		s->last_data = is_payload && earned < now ? earned : now;
+}
+
 /* The shorter of the two timeouts; 0: there is none. */
 static int
 shortest_timeout(const struct relay *relay)
@@ -94,11 +118,11 @@ look_by(struct session *s, int64_t at_ms)
 		session_wake_at(s, at_ms);
 }
 
-/* Its server's; NULL: it has none, or not yet. */
+/* Its server's; NULL: it has none, not yet, or more than one, of which none is all it came for. */
 static const struct endpoint *
 taken_endpoint(const struct session *s)
 {
-	return s->leg != NULL ? s->leg->endpoint : NULL;
+	return s->leg != NULL && s->proto->fanout == NULL ? s->leg->endpoint : NULL;
 }
 
 bool
@@ -135,7 +159,7 @@ relay_leave_at(struct session *s, int64_t at_ms)
 
 	s->relay->leave_at = at_ms;
 	/* while a server is dialled no time runs for the client: relay_watch comes behind it */
-	if (s->leg != NULL && s->leg->way != NULL)
+	if (s->leg != NULL && s->leg->way != NULL && s->proto->fanout == NULL)
 		return;
 	look_by(s, shortest > 0 ? s->last_data + shortest : 0);
 }

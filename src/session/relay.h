@@ -3,7 +3,8 @@
  * relay.h: a session from its login on: the clock that looks at who was
  * silent for too long, and the ways to leave without cutting a word short.
  * How the bytes go is a relay_kind's: passed on, with a filter that looks at
- * them (relay_pass.c), or read by the protocol's mediator (relay_mediate.c).
+ * them (relay_pass.c), read by the protocol's mediator (relay_mediate.c), or
+ * taken to several servers (relay_fanout.c).
  */
 #ifndef SESSION_RELAY_H
 #define SESSION_RELAY_H
@@ -33,7 +34,7 @@ struct relay_kind {
 	void (*clear)(struct session *s);	/* frees the filter's state.  NULL: it holds nothing */
 };
 
-extern const struct relay_kind relay_pass, relay_mediate;
+extern const struct relay_kind relay_pass, relay_mediate, relay_fanout;
 
 /* What relaying needs: no more than this stays of an idle session. */
 struct relay {
@@ -79,5 +80,9 @@ void relay_free(struct session *s);	/* adds up its counts */
 struct relay *relay_new(const struct session *s, size_t state_size);	/* with copies of s->settings */
 void relay_start(struct session *s);	/* in s->relay: enters FRONT_RELAY, settings and login are left */
 void relay_watch(struct session *s);	/* starts the clock for the idle and the silent */
+/* The session's listener as the current configuration has it; NULL: it is no more. */
+const struct listener_settings *relay_settings(const struct session *s);
+/* The client has sent this much of use.  Payload earns time by its octets: dripping is no way to stay. */
+void relay_note_input(struct session *s, size_t used, bool is_payload);
 
 #endif

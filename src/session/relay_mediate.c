@@ -21,10 +21,7 @@
 #include "session/recipient.h"
 #include "session/route_rule.h"
 
-enum {
-	FINAL_REPLY_MS = 600 * 1000,	/* for a whole message (RFC 5321 section 4.5.3.2.6) */
-	MS_PER_BYTE = 2			/* of payload: at fewer than 500 octets a second time runs out */
-};
+enum { FINAL_REPLY_MS = 600 * 1000 };	/* for a whole message (RFC 5321 section 4.5.3.2.6) */
 
 static bool
 is_relaying(const struct session *s)
@@ -77,7 +74,8 @@ deliver(struct session *s, struct mediation *m, struct pipe *pipe)
 		session_log(s, m->is_fault ? LOG_WARNING : LOG_INFO, "%s%s%.*s", m->why,
 		    m->words.len > 0 ? ": " : "", SLICE_ARGS(m->words));
 	if (m->has_message)
-		session_message(s, &m->message, loop_now(s->worker->loop) - s->relay->message_since);
+		session_message(s, &m->message, session_endpoint(s),
+		    loop_now(s->worker->loop) - s->relay->message_since);
 }
 
 static void
@@ -121,19 +119,6 @@ adjust(struct session *s)
 		stream_resume(&s->front);
 }
 
-/* The listener as the current configuration has it; NULL: it is no more. */
-static const struct listener_settings *
-find_settings(const struct session *s)
-{
-	list_each(node, &s->worker->gates) {
-		const struct gate *gate = list_entry(node, struct gate, node);
-
-		if (gate->held == NULL && gate->settings != NULL && gate->settings->listener == s->listener)
-			return gate->settings;
-	}
-	return NULL;
-}
-
 static struct pool *
 find_pool(const struct session *s, const struct listener_settings *settings, struct slice recipient)
 {
@@ -147,7 +132,7 @@ static bool
 is_elsewhere(const void *owner, struct slice recipient)
 {
 	const struct session *s = owner;
-	const struct listener_settings *settings = find_settings(s);
+	const struct listener_settings *settings = relay_settings(s);
 
 	const struct endpoint *endpoint = s->leg != NULL ? s->leg->endpoint : NULL;
 
@@ -231,7 +216,7 @@ start_server(struct session *s, struct slice recipient)
 		mediator_of(s)->server_came(s->relay->filter, NULL);
 		return true;
 	}
-	settings = find_settings(s);
+	settings = relay_settings(s);
 	if (!can_replace(s, settings, recipient))
 		return give_up(s);
 	drop_server(s);
@@ -315,7 +300,7 @@ on_recipient(struct recipient *r, const struct auth_answer *answer)
 static bool
 ask_about(struct session *s, const struct mediation *m)
 {
-	const struct listener_settings *settings = find_settings(s);
+	const struct listener_settings *settings = relay_settings(s);
 
 	if (settings == NULL) {
 		judge(s, JUDGED_LATER, &(struct auth_answer){ 0 }, "the listener is no more");
@@ -364,18 +349,6 @@ fulfil(struct session *s, const struct mediation *m)
 	return false;
 }
 
-/* Payload earns time by its octets, so that dripping is no way to stay. */
-static void
-note_input(struct session *s, size_t used, bool was_payload)
-{
-	int64_t now = loop_now(s->worker->loop), earned = s->last_data + (int64_t)used * MS_PER_BYTE;
-
-	if (!was_payload || earned > now || !mediator_of(s)->takes_payload(s->relay->filter))
-		earned = now;
-	if (used > 0)
-		s->last_data = earned;
-}
-
 /* Returns what was used of the client's input. */
 static size_t
 feed_client(struct session *s, struct slice in)
@@ -393,7 +366,7 @@ feed_client(struct session *s, struct slice in)
 
 		mediator->client(state, slice_from(in, used), &m);
 		used += m.used;
-		note_input(s, m.used, was_payload);
+		relay_note_input(s, m.used, was_payload && mediator->takes_payload(state));
 		if (was_boundary && !mediator->at_boundary(state))
 			s->relay->message_since = loop_now(s->worker->loop);
 		deliver(s, &m, &s->relay->up);
@@ -651,6 +624,8 @@ on_leg(struct leg *leg, enum leg_event event)
 	struct session *s = leg->session;
 
 	switch (event) {
+	case LEG_PLACED:
+		break;
 	case LEG_QUEUED:
 		session_queued(s);
 		break;

@@ -421,5 +421,5 @@ session_has_left(const struct session *s)
 const struct endpoint *
 session_endpoint(const struct session *s)
 {
-	return s->leg != NULL ? leg_endpoint(s->leg) : NULL;
+	return s->leg != NULL && s->proto->fanout == NULL ? leg_endpoint(s->leg) : NULL;
 }

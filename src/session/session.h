@@ -89,7 +89,7 @@ void session_drop_legs(struct session *s);
 bool session_has_left(const struct session *s);	/* and has not left words for a server to hear */
 void session_dequeue(struct session *s);	/* we stop: one that waits for a server waits no more */
 void session_queued(struct session *s);		/* a leg waits for room: not for a client that has closed */
-/* The endpoint its first leg has or is about to have; NULL: none yet. */
+/* The endpoint its first leg has or is about to have; NULL: none yet, or it is one of several. */
 const struct endpoint *session_endpoint(const struct session *s);
 /*
  * The one way out: says the reason's last words, logs, gives everything
@@ -104,7 +104,9 @@ void session_log(const struct session *s, int level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void session_event(const struct session *s, enum session_events kind, const char *reason);
 struct mediated_message;
-void session_message(const struct session *s, const struct mediated_message *message, int64_t took_ms);
+/* `endpoint`: whose words it ended by; or NULL. */
+void session_message(const struct session *s, const struct mediated_message *message,
+    const struct endpoint *endpoint, int64_t took_ms);
 
 /* front_proxy.c: peers that must say first who their client is. */
 void front_proxy_begin(struct session *s);

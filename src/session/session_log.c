@@ -233,9 +233,9 @@ add_list(struct event *event, const char *name, struct slice list)
 }
 
 static void
-write_message(const struct session *s, const struct mediated_message *message, int64_t took_ms)
+write_message(const struct session *s, const struct mediated_message *message,
+    const struct endpoint *endpoint, int64_t took_ms)
 {
-	const struct endpoint *endpoint = session_endpoint(s);
 	const char *status = message->is_accepted ? "accepted" : message->is_ours ? "failed" : "refused";
 	struct event event;
 
@@ -255,8 +255,9 @@ write_message(const struct session *s, const struct mediated_message *message, i
 }
 
 void
-session_message(const struct session *s, const struct mediated_message *message, int64_t took_ms)
+session_message(const struct session *s, const struct mediated_message *message,
+    const struct endpoint *endpoint, int64_t took_ms)
 {
 	if ((s->worker->snapshot->events & SESSION_EVENT_MESSAGE) != 0 && log_wants_access())
-		write_message(s, message, took_ms);
+		write_message(s, message, endpoint, took_ms);
 }

@@ -6,14 +6,15 @@
 #include <string.h>
 
 #include "balance/pool.h"
+#include "proto/proto.h"
 
 struct pool *
-snapshot_find_pool(const struct snapshot *snapshot, const char *name, const char *protocol)
+snapshot_find_pool(const struct snapshot *snapshot, const char *name, const struct proto *proto)
 {
 	for (size_t i = 0; i < snapshot->pools.count; i++) {
 		struct pool *pool = snapshot->pools.items[i];
 
-		if (strcmp(pool->conf.title, name) == 0 && strcmp(pool->protocol, protocol) == 0)
+		if (strcmp(pool->conf.title, name) == 0 && proto_is_served_by(proto, pool->protocol))
 			return pool;
 	}
 	return NULL;

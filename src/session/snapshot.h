@@ -51,8 +51,10 @@ struct snapshot {
 };
 
 struct pool;
+struct proto;
 
-struct pool *snapshot_find_pool(const struct snapshot *snapshot, const char *name, const char *protocol);
+/* By its name, where its servers may serve this protocol's listeners; NULL: there is none such. */
+struct pool *snapshot_find_pool(const struct snapshot *snapshot, const char *name, const struct proto *proto);
 /* On the worker's own thread. */
 void snapshot_get(struct snapshot *snapshot, int worker);
 void snapshot_put(struct snapshot *snapshot, int worker);

@@ -168,7 +168,7 @@ tells_what_does_not_fit(void **state)
 	expect_problem(TLS POOL "listener door { bind *:143; tls main; pool imap }",
 	    "conf:3:10: `protocol` is missing: the name door is not one");
 	expect_problem(TLS POOL "listener imap { protocol gopher; bind *:143; tls main; pool imap }",
-	    "conf:3:17: there is no protocol gopher: imap, pop3, sieve, smtp, submission or tcp");
+	    "conf:3:17: there is no protocol gopher: imap, lmtp, pop3, sieve, smtp, submission or tcp");
 	expect_problem(POOL "listener raw { protocol tcp; bind *:143; pool imap }",
 	    "conf:2:42: pool imap speaks imap, and listener raw speaks tcp");
 	expect_problem(
