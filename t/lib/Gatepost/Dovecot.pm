@@ -7,7 +7,7 @@ use v5.36;
 use parent -norequire, 'Gatepost::Process';
 use Carp qw(croak);
 use Gatepost::Port qw(free_port);
-use Gatepost::Process qw(test_dir wait_for write_file);
+use Gatepost::Process qw(read_file test_dir wait_for write_file);
 use IO::Socket::INET;
 
 my $delivered = 0;
@@ -16,7 +16,8 @@ $ENV{PATH} .= ':/usr/sbin';	# where dovecot is, and others than root do not look
 
 # name, and perhaps address, port, users => count, trusted => networks, cert => PEM (adds STARTTLS and
 # imaps), pop3 => 1 (adds it, and with cert pop3s), sieve_port => ManageSieve's, relay_port => that of the
-# mail server here which gets what users send (adds submission), masters => file of those who may log in
+# mail server here which gets what users send (adds submission), lmtp => 1 (adds it, whatever the domain
+# behind user1), masters => file of those who may log in
 # for others, any_user => "password=…": whom it lets in under any name, user_lines => more lines of its file of
 # users, auth => 1 (adds sockets where others ask: auth_socket, master_socket, auth_port), settings => text added
 # to the configuration.
@@ -35,6 +36,7 @@ sub new ($class, %option) {
 	$self->{tls_port} //= free_port() if $self->{cert};
 	$self->{pop3_port} //= free_port() if $self->{pop3};
 	$self->{pop3s_port} //= free_port() if $self->{pop3} && $self->{cert};
+	$self->{lmtp_port} //= free_port() if $self->{lmtp};
 	$self->{submission_port} //= free_port() if $self->{relay_port};
 	$self->{auth_port} //= free_port() if $self->{auth};
 	if ($> == 0) {
@@ -50,6 +52,7 @@ sub new ($class, %option) {
 sub port ($self) { return $self->{port} }
 sub tls_port ($self) { return $self->{tls_port} }
 sub pop3_port ($self) { return $self->{pop3_port} }
+sub lmtp_port ($self) { return $self->{lmtp_port} }
 sub submission_port ($self) { return $self->{submission_port} }
 sub address ($self) { return $self->{address} }
 sub auth_port ($self) { return $self->{auth_port} }
@@ -193,6 +196,21 @@ sub config_auth ($self) {
 		END
 }
 
+sub config_lmtp ($self) {
+	return '' unless $self->{lmtp};
+	return <<~"END";
+		protocols = \$protocols lmtp
+		auth_username_format = %Ln
+		postmaster_address = postmaster\@example.com
+		service lmtp {
+		  process_limit = 50
+		  inet_listener lmtp {
+		    port = $self->{lmtp_port}
+		  }
+		}
+		END
+}
+
 sub config ($self) {
 	my $dir = $self->{dir};
 	my $tls_port = $self->{tls_port} // 0;
@@ -251,7 +269,8 @@ sub config ($self) {
 		}
 		END
 	return $text . $self->config_users . $self->config_tls . $self->config_pop3 . $self->config_sieve .
-	    $self->config_submission . $self->config_auth . $self->config_masters . $self->{settings} . "\n";
+	    $self->config_submission . $self->config_lmtp . $self->config_auth . $self->config_masters .
+	    $self->{settings} . "\n";
 }
 
 sub start ($self) {
@@ -272,6 +291,11 @@ sub stop_quietly ($self) {
 # Holds or resumes the master and all its processes.
 sub freeze ($self) { return kill 'STOP', -$self->{pid} }
 sub thaw ($self) { return kill 'CONT', -$self->{pid} }
+
+# What is in the user's INBOX, in no order.
+sub messages ($self, $user) {
+	return map { read_file($_) } glob "$self->{dir}/mail/$user/{new,cur}/*";
+}
 
 # Adds a message to the user's INBOX, as a mail delivery agent does: written in tmp, renamed into new.
 sub deliver ($self, $user, $message) {

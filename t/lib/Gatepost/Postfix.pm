@@ -96,6 +96,7 @@ sub services ($self) {
 		retry unix - - n - - error
 		discard unix - - n - - discard
 		virtual unix - n n - - virtual
+		lmtp unix - - n - - lmtp
 		anvil unix - - n - 1 anvil
 		postlog unix-dgram n - n - 1 postlogd
 		END
