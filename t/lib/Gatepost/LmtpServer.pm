@@ -13,8 +13,9 @@ use IO::Socket::INET;
 use POSIX qw(_exit);
 
 # name, and perhaps address, port, smtp => 1 (one reply to each message), chunking => 1, pipelining => 0,
-# xclient => 1 (is announced), receive_buffer => octets, hook => CODE: called with the server, the word that
-# came ("MAIL", "DATA", "dot") and its line; what it returns is said in place of the reply, with '' nothing.
+# xclient => 1 (is announced), receive_buffer => octets, keeps => 0 (messages are counted, not kept), hook =>
+# CODE: called with the server, the word that came ("MAIL", "DATA", "text" for each line, "dot") and its line;
+# what it returns is said in place of the reply, with '' nothing.
 # Recipients: no-… is refused with 550, later-… with 451, and bad-…, full-… the same at the end of data.
 sub new ($class, %option) {
 	my $self = $class->SUPER::new(address => '127.0.0.1', pipelining => 1, hook => sub { undef }, %option);
@@ -93,7 +94,7 @@ sub other ($self, $verb) {
 }
 
 sub run_mail ($self, $line) {
-	@$self{qw(mail recipients text)} = ($line, [], '');
+	@$self{qw(recipients text octets subject)} = ([], '', 0, undef);
 	return $self->answer('MAIL', $line, $line =~ /FROM:<no-/ ? '550 5.7.1 not from you' : '250 2.1.0 ok');
 }
 
@@ -109,13 +110,13 @@ sub run_rcpt ($self, $line) {
 # What becomes of the message; what is accepted is written down before the client hears so.
 sub deliver ($self) {
 	my @to = @{ $self->{recipients} };
-	my ($id) = $self->{text} =~ /^Subject: (.*?)\r?$/m;
+	my $id = $self->{subject};
 	my @replies;
 
 	for my $to (@to) {
 		push @replies, $to =~ /^bad-/ ? "550 5.6.0 $self->{name} bad $to" :
 		    $to =~ /^full-/ ? "452 4.2.2 $self->{name} full $to" : "250 2.0.0 $self->{name} has $to";
-		$self->write_down('delivered', join ' ', $to, $id // '-', length $self->{text})
+		$self->write_down('delivered', join ' ', $to, $id // '-', $self->{octets})
 		    if $replies[-1] =~ /^2/;
 	}
 	if ($self->{smtp}) {
@@ -123,6 +124,13 @@ sub deliver ($self) {
 	}
 	$self->{recipients} = [];
 	return $self->answer('dot', '', @replies);
+}
+
+sub take_text ($self, $text) {
+	$self->{octets} += length $text;
+	$self->{subject} //= $1 if $text =~ /^Subject: (.*?)\r?$/m;
+	$self->{text} .= $text if $self->{keeps} // 1;
+	return;
 }
 
 sub run_data ($self, $line) {
@@ -134,7 +142,7 @@ sub run_data ($self, $line) {
 	while (defined(my $text = <$socket>)) {
 		return $self->deliver if $text eq ".\r\n";
 		$text =~ s/^\.//;
-		$self->{text} .= $text;
+		$self->take_text($text);
 		$self->{hook}->($self, 'text', $text);
 	}
 	return;
@@ -147,7 +155,7 @@ sub run_bdat ($self, $line) {
 	while (length $chunk < $size) {
 		read($self->{socket}, $chunk, $size - length $chunk, length $chunk) or return;
 	}
-	$self->{text} .= $chunk;
+	$self->take_text($chunk);
 	return $last ? $self->deliver : $self->answer('BDAT', $line, '250 2.0.0 chunk');
 }
 
