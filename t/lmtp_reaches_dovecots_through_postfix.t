@@ -75,8 +75,12 @@ sub send_one {
 	return $name;
 }
 
+# Postfix may forget to look at a mail that it tried a moment ago.
 sub wait_until_sent {
+	my $flushed = time;
+
 	wait_for(sub {
+		$postfix->flush and $flushed = time if time > $flushed + 5;
 		!grep { -f } map { glob "$postfix->{dir}/queue/$_/*" }
 		    qw(incoming active maildrop deferred deferred/*)
 	}, 120, 'all to be delivered');

@@ -44,7 +44,7 @@ is($c->cmd('RCPT TO:<a1@example.com>'), '250 2.1.5 d1 takes a1@example.com', 'th
 is($c->cmd('RCPT TO:<a2+x@example.com>'), '250 2.1.5 d2 takes a2+x@example.com',
     'the second, of an address with an extension');
 is($c->cmd('RCPT TO:<no-1@example.com>'), '550 5.1.1 d1 has no no-1@example.com', 'a refusal passes');
-is($c->cmd('RCPT TO:<unknown@example.com>'), '451 4.3.0 No mail server is available, try again later',
+is($c->cmd('RCPT TO:<unknown@example.com>'), '451 4.3.0 Nobody can say now where this recipient belongs',
     'whom nobody knows is put off');
 is($c->cmd('RCPT TO:<alias+y@example.com> NOTIFY=NEVER'), '250 2.1.5 d2 takes box+y@example.com',
     'another name there');

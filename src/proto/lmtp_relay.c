@@ -313,11 +313,13 @@ take_command(struct lmtp_state *s, struct slice in, size_t *used)
 static enum wish
 end_data(struct lmtp_state *s)
 {
+	bool is_rejected = s->is_rejected;	/* the message may be forgotten soon */
+
 	s->size = s->data.size;
 	if (s->data.policy == BARE_NEWLINE_NORMALIZE && (s->data.has_bare_cr || s->data.has_bare_lf))
 		s->host->note(s->owner, "bare CR or LF in data was made CRLF");
 	lmtp_end_message(s);
-	if (!s->is_rejected)
+	if (!is_rejected)
 		return WISH_GO_ON;
 	/* what comes behind may be data to somebody else: it must not be taken for commands */
 	s->mode = MODE_OVER;

@@ -595,7 +595,6 @@ lmtp_server(void *state, unsigned server, struct slice in)
 
 		switch (smtp_find_reply(slice_from(in, used), &reply.whole, &reply.last, &reply.code)) {
 		case SMTP_FOUND_PART:
-			lmtp_advance(s);
 			return used;
 		case SMTP_FOUND_GARBAGE:
 			leave(s, server, lost, "garbled reply", slice_of(NULL));
@@ -605,7 +604,7 @@ lmtp_server(void *state, unsigned server, struct slice in)
 			run_reply(s, server, &reply);
 			break;
 		}
+		lmtp_advance(s);
 	}
-	lmtp_advance(s);
 	return used;
 }
