@@ -77,11 +77,11 @@ my %satchel = (
 	noop => ["PING\r\n", '^YES '],
 );
 my %spoken = (imap => \%imap, pop3 => \%pop3, sieve => \%sieve, submission => \%submission,
-    smtp => { noop => $submission{noop} }, satchel => \%satchel);
+    smtp => { noop => $submission{noop} }, lmtp => { noop => $submission{noop} }, satchel => \%satchel);
 # A server that is asked what it announces would count that visit: this is what its clients are offered.
 my %fixed = (imap => 'capabilities IDLE', pop3 => 'capabilities TOP UIDL', sieve => 'capabilities "SIEVE fileinto"',
     satchel => 'capabilities BAGS LONG',
-    submission => 'capabilities 8BITMIME', smtp => 'capabilities 8BITMIME');
+    submission => 'capabilities 8BITMIME', smtp => 'capabilities 8BITMIME', lmtp => 'capabilities 8BITMIME');
 my @visited = ([send => "421 4.3.2 Come again\r\n"]);
 
 # \xHH, \\ and \*N{text}
@@ -113,7 +113,7 @@ sub read_transcript ($path) {
 # Each transcript has its server and its listener; without TLS and without passwords there can be none
 # where users log in.
 my @transcripts = grep { $_->{tls} ne 'no' || $_->{plaintext_login} eq 'yes' || $_->{trusted} eq 'yes' ||
-    $_->{proto} eq 'smtp' }
+    $_->{proto} =~ /^(?:smtp|lmtp)$/ }
     map { read_transcript($_) } glob "$FindBin::Bin/{,example/}dialogue/*.txt";
 my %values = (CERT => make_cert(), NOBODY => refusing_port());
 my $begin = "hostname mail.example\ntls main { certificate \@CERT\@ }\n";
@@ -130,6 +130,8 @@ for my $transcript (@transcripts) {
 	$transcript->{server} = Gatepost::Fake->new(name => $name, scripts => \@scripts)->start if @scripts;
 	$values{"SERVER_$name"} = $transcript->{server} ? $transcript->{server}->port : $values{NOBODY};
 	my $trusted = $transcript->{trusted} eq 'yes' ? 'trusted 127.0.0.1;' : '';
+	my $starttls = $transcript->{proto} eq 'lmtp' && $transcript->{tls} eq 'offered' ?
+	    'starttls optional;' : '';
 	my $offer = $transcript->{mechanisms} ? "auth $name;" : '';
 	$config{$which} .= "auth $name { source server; mechanisms $transcript->{mechanisms} }\n" if $offer;
 	$config{$which} .= <<~"END";
@@ -139,7 +141,7 @@ for my $transcript (@transcripts) {
 		}
 		listener $name {
 		    protocol $transcript->{proto}; tls main; pool $name; max_errors 100
-		    plaintext_login $transcript->{plaintext_login}; $trusted $offer $fixed{ $transcript->{proto} }
+		    plaintext_login $transcript->{plaintext_login}; $starttls $trusted $offer $fixed{ $transcript->{proto} }
 		    $place{ $transcript->{tls} } 127.0.0.1:\@PORT{$name}\@
 		}
 		END
