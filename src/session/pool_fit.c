@@ -96,6 +96,24 @@ proto_of_users(const struct pool *pool, const struct conf_list *listeners)
 	return NULL;
 }
 
+/* Whatever its servers speak, its listeners' mail goes by its recipients, and those are users. */
+static bool
+is_for_recipients(const struct pool *pool, const struct conf_list *listeners)
+{
+	bool is_named = false;
+
+	for (size_t i = 0; i < listeners->count; i++) {
+		const struct listener_settings *l = listeners->items[i];
+
+		if (l->proto == NULL || !names_pool(l, pool))
+			continue;
+		if (l->proto->fanout == NULL)
+			return false;
+		is_named = true;
+	}
+	return is_named;
+}
+
 /* NULL: there is no such protocol, or nobody says which. */
 static const struct proto *
 find_protocol(struct conf_context *context, struct pool *pool, const struct conf_list *listeners)
@@ -119,7 +137,7 @@ may_overflow(const struct pool *pool)
 }
 
 static void
-prepare_pool(struct conf_context *context, struct pool *pool, const struct proto *proto)
+prepare_pool(struct conf_context *context, struct pool *pool, const struct proto *proto, bool has_recipients)
 {
 	struct pool_defaults defaults;
 	struct way ways[WAYS];
@@ -128,11 +146,13 @@ prepare_pool(struct conf_context *context, struct pool *pool, const struct proto
 	for (size_t i = 0; i < WAYS; i++)
 		if (!has_way(ways[i].known, ways[i].value))
 			pool_fit_forget(context, &pool->conf, ways[i].directive);
-	if (!knows_users(proto) && pool->options.balance == BALANCER_user)
+	if (!knows_users(proto) && !has_recipients && pool->options.balance == BALANCER_user)
 		pool_fit_forget(context, &pool->conf, "balance");
 	pool_fit_defaults(proto, pool->farm, &defaults);
 	for (const struct proto_default *d = defaults.rows; d->directive != NULL; d++)
 		conf_set_default(context, &pool->conf, d->directive, d->text);
+	if (has_recipients)
+		conf_set_default(context, &pool->conf, "balance", "user");
 	if (!may_overflow(pool))
 		pool_fit_forget(context, &pool->conf, "hash_balance_factor");
 }
@@ -145,7 +165,8 @@ pool_fit_prepare(struct conf_context *context, const struct conf_list *pools,
 		const struct proto *proto = find_protocol(context, pools->items[i], listeners);
 
 		if (proto != NULL)
-			prepare_pool(context, pools->items[i], proto);
+			prepare_pool(context, pools->items[i], proto,
+			    is_for_recipients(pools->items[i], listeners));
 	}
 }
 
@@ -192,14 +213,15 @@ check_way(struct conf_problems *problems, const struct pool *pool, const struct 
 }
 
 static void
-check_users(struct conf_problems *problems, const struct pool *pool, const struct proto *proto)
+check_users(struct conf_problems *problems, const struct pool *pool, const struct proto *proto,
+    bool has_recipients)
 {
 	struct way ways[WAYS];
 
 	list_ways(pool, proto, ways);
 	for (size_t i = 0; i < WAYS; i++)
 		check_way(problems, pool, &ways[i]);
-	if (!knows_users(proto) && pool->options.balance == BALANCER_user)
+	if (!knows_users(proto) && !has_recipients && pool->options.balance == BALANCER_user)
 		conf_error_at(problems, &pool->conf, "balance",
 		    "balance user has no meaning with %s, which knows no users", proto->name);
 }
@@ -389,7 +411,7 @@ check_pool(struct conf_problems *problems, const struct pool *pool, const struct
 	check_loops(problems, pool, listeners);
 	if (proto == NULL)
 		return;
-	check_users(problems, pool, proto);
+	check_users(problems, pool, proto, is_for_recipients(pool, listeners));
 	check_affinity(problems, pool, proto);
 	check_factor(problems, pool);
 	check_server_tls(problems, pool, proto);

@@ -197,7 +197,7 @@ sub freeze ($self) { return kill 'STOP', -$self->{pid} }
 sub thaw ($self) { return kill 'CONT', -$self->{pid} }
 
 # All that waits is tried now.
-sub flush ($self) { return system('/usr/sbin/postqueue', '-c', "$self->{dir}/conf", '-f') == 0 }
+sub flush ($self) { return system('/usr/sbin/postkick', '-c', "$self->{dir}/conf", qw(public qmgr IDAF)) == 0 }
 
 sub maillog ($self) { return read_file("$self->{dir}/maillog") }
 sub maillog_lines ($self, $pattern) { return grep { $_ =~ $pattern } split /\n/, $self->maillog }

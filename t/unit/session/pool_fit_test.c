@@ -182,6 +182,25 @@ affinity_needs_the_balancer_of_users(void **state)
 	expect_problem(text, "conf:2:20: balance user has no meaning with tcp");
 }
 
+/* Whatever a server speaks: mail that comes by LMTP is a user's. */
+static void
+mail_for_recipients_is_balanced_by_user(void **state)
+{
+	static const char pool[] = "pool mx { " SERVERS "; protocol smtp; balance user }\n";
+	static const char lmtp[] = "listener lmtp { bind 127.0.0.1:2024; pool mx }\n";
+	static const char smtp[] = "listener smtp { bind 127.0.0.1:2025; pool mx; starttls off }\n";
+	static const char imap[] = "listener imap { bind 127.0.0.1:2143; pool mx; starttls off }\n";
+	char text[512];
+
+	(void)state;
+	snprintf(text, sizeof(text), "%s%s", pool, lmtp);
+	expect_problem(text, NULL);
+	snprintf(text, sizeof(text), "%s%s%s", pool, lmtp, smtp);
+	expect_problem(text, "balance user has no meaning with smtp");
+	snprintf(text, sizeof(text), "%s%s", pool, imap);
+	expect_problem(text, "pool mx speaks smtp, and listener imap speaks imap");
+}
+
 /* A farm's and a default's factor are for those of its pools that may overflow. */
 static void
 a_hash_balance_factor_is_for_unbound_hashes(void **state)
@@ -229,6 +248,7 @@ main(void)
 		cmocka_unit_test(what_is_said_for_others_is_read_over),
 		cmocka_unit_test(affinity_needs_the_balancer_of_users),
 		cmocka_unit_test(checks_fit_pool_and_protocol),
+		cmocka_unit_test(mail_for_recipients_is_balanced_by_user),
 		cmocka_unit_test(a_hash_balance_factor_is_for_unbound_hashes),
 	};
 
