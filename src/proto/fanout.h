@@ -26,8 +26,11 @@ struct fanout_host {
 	void (*place)(void *owner, unsigned recipient);
 	/* It has its last word, perhaps before it was placed: nothing is held for it any more. */
 	void (*release)(void *owner, unsigned recipient);
-	/* Close it; server_gone is not to be called.  `words` are its own, or empty. */
-	void (*leave)(void *owner, unsigned server, const char *why, struct slice words);
+	/*
+	 * Close it; server_gone is not to be called.  `words` are its own, or empty.  `is_idle`: it had
+	 * nothing to do, and no mail suffers.
+	 */
+	void (*leave)(void *owner, unsigned server, const char *why, struct slice words, bool is_idle);
 	/* A message is over, as far as this server goes; FANOUT_SERVERS_MAX: recipients that had none. */
 	void (*tell)(void *owner, unsigned server, const struct mediated_message *message);
 	void (*note)(void *owner, const char *why);		/* for the log */

@@ -436,10 +436,7 @@ clear(void *state)
 static void
 on_end(void *state)
 {
-	struct lmtp_state *s = state;
-
-	lmtp_abandon(s);
-	s->mode = MODE_OVER;
+	lmtp_abandon(state);
 }
 
 static bool

@@ -151,8 +151,10 @@ drop(struct lmtp_state *s, unsigned server, const char *words)
 static void
 leave(struct lmtp_state *s, unsigned server, const char *words, const char *why, struct slice last)
 {
+	bool is_idle = !lmtp_server_is_needed(s, server);
+
 	drop(s, server, words);
-	s->host->leave(s->owner, server, why, last);
+	s->host->leave(s->owner, server, why, last, is_idle);
 }
 
 void

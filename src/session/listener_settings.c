@@ -137,7 +137,8 @@ static const struct directive listener_directives[] = {
 	    CONF_COMPUTED,
 	    "Silence after which a session ends, while the server is the one to speak. Where mail is sent "
 	    "the client hears a temporary failure in place of the reply, and a reply to a whole message "
-	    "has 10 minutes at least. Without it `idle_timeout` counts then, too."),
+	    "has 10 minutes at least; but with lmtp it is each server's time, for that reply too, and costs "
+	    "its recipients a temporary failure. Without it `idle_timeout` counts then, too."),
 	CONF_CUSTOM(struct listener_settings, tcp_keepalive, "2m 30s 4", set_keepalive,
 	    "idle interval count", 0,
 	    "Both sides of a silent session are probed after this time, this often, so many times."),

@@ -88,13 +88,13 @@ on_release(void *owner, unsigned recipient)
 }
 
 static void
-on_leave(void *owner, unsigned server, const char *why, struct slice words)
+on_leave(void *owner, unsigned server, const char *why, struct slice words, bool is_idle)
 {
 	struct fan *fan = owner;
 	struct slot *slot = fan->slots[server];
 
-	leg_log(slot->leg, LOG_WARNING, "server left: %s%s%.*s", why, words.len > 0 ? ": " : "",
-	    SLICE_ARGS(words));
+	leg_log(slot->leg, is_idle ? LOG_DEBUG : LOG_WARNING, "server left: %s%s%.*s", why,
+	    words.len > 0 ? ": " : "", SLICE_ARGS(words));
 	slot_close(slot, false);
 }
 

@@ -259,6 +259,21 @@ servers_are_lost_at_each_stage(void **state)
 }
 
 static void
+an_idle_server_may_leave(void **state)
+{
+	static const struct turn turns[] = {
+		{ '0', "421 idle for too long\r\n",
+		    "leave 0 idle: the server takes its leave: 421 idle for too long\n" },
+		{ 'X', "1", "" },
+		{ 'C', "NOOP\r\n", "C: 250 2.0.0 Ok\n" },
+		{ 0 }
+	};
+
+	(void)state;
+	play(turns, BARE_NEWLINE_NORMALIZE, WISH_GO_ON);
+}
+
+static void
 data_may_be_refused(void **state)
 {
 	static const struct turn by_one[] = {
@@ -462,6 +477,7 @@ main(void)
 		cmocka_unit_test(a_refused_sender_is_the_recipients_answer),
 		cmocka_unit_test(a_lost_server_costs_its_own),
 		cmocka_unit_test(servers_are_lost_at_each_stage),
+		cmocka_unit_test(an_idle_server_may_leave),
 		cmocka_unit_test(data_may_be_refused),
 		cmocka_unit_test(a_moved_user_gets_nothing_at_the_old_server),
 		cmocka_unit_test(servers_of_smtp_have_one_reply),

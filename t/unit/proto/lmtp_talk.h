@@ -84,7 +84,7 @@ talk_release(void *owner, unsigned recipient)
 }
 
 static void
-talk_leave(void *owner, unsigned server, const char *why, struct slice words)
+talk_leave(void *owner, unsigned server, const char *why, struct slice words, bool is_idle)
 {
 	struct lmtp_talk *t = owner;
 
@@ -92,8 +92,8 @@ talk_leave(void *owner, unsigned server, const char *why, struct slice words)
 		abort();
 	t->is_there[server] = false;
 	buf_clear(&t->from[server]);
-	buf_printf(&t->transcript, "leave %u: %s%s%.*s\n", server, why, words.len > 0 ? ": " : "",
-	    SLICE_ARGS(words));
+	buf_printf(&t->transcript, "leave %u%s: %s%s%.*s\n", server, is_idle ? " idle" : "", why,
+	    words.len > 0 ? ": " : "", SLICE_ARGS(words));
 }
 
 static void
