@@ -274,7 +274,9 @@ static const char *const lmtp_also_served_by[] = { "smtp", NULL };
 const struct proto proto_lmtp = {
 	SHARED_FIELDS,
 	.name = "lmtp",
-	.help = "Mail to mailboxes (RFC 2033), as MTAs deliver it: each recipient goes to its user's server.",
+	.help = "Mail to mailboxes (RFC 2033), as MTAs deliver it: each recipient goes to its user's server. "
+		"Its pools may speak smtp too, whose servers have one reply for all recipients. "
+		"By forward auto only a server that announces XCLIENT is told of the client.",
 	.port = 24,
 	.is_bound = true,
 	.hello_command = "LHLO",
