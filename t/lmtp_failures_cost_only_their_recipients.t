@@ -66,6 +66,7 @@ pool mx { protocol smtp; forward none; server d3 { address 127.0.0.1:@D3@ } }
 listener lmtp {
     bind 127.0.0.1:@PORT{lmtp}@; pool lmtp; reply_timeout 3s; lookup users
 }
+listener idle { protocol lmtp; bind 127.0.0.1:@PORT{idle}@; pool lmtp; reply_timeout 1s; idle_timeout 2s }
 listener mixed {
     protocol lmtp; bind 127.0.0.1:@PORT{mixed}@; pool lmtp; reply_timeout 3s
     route world { recipient_domain example.net; pool mx }
@@ -148,6 +149,11 @@ is_deeply([deliver($mixed, "Subject: two\n\n", 'x@example.net', 'full-y@example.
     [('452 4.2.2 d3 full full-y@example.net') x 2], 'what it refuses it refuses for all');
 like(join(' ', deliver($mixed, "Subject: three\n\n", 'x@example.net', 'a2', 'y@example.net')),
     qr/^250 2\.0\.0 d3 has it 250 2\.0\.0 d[12] has a2 250 2\.0\.0 d3 has it$/, 'it stands beside others');
+
+# Time runs for a client that is the one to speak, though servers are kept for it.
+my $idle = connect_client('idle');
+like((deliver($idle, "Subject: idle\n\n", 'a2'))[0], qr/^250 /, 'a client that says no more');
+is($idle->reply, '421 4.4.2 Time is up.', 'is sent away');
 $_->quit for $c, $first, $second, $mixed;
 $gatepost->stop;
 done_testing;

@@ -39,6 +39,7 @@ on_say(void *owner, struct slice words)
 	struct fan *fan = owner;
 
 	fan->has_progress = true;
+	fan->session->last_data = loop_now(fan_loop(fan));	/* the client may be the one to speak now */
 	fan->session->relay->down.bytes += words.len;
 	if (!fan->is_client_lost)
 		buf_append_slice(&fan->said, words);
@@ -269,14 +270,19 @@ patience(const struct fan *fan)
 	return timeout > 0 && timeout < SLOT_IDLE_MS ? timeout : SLOT_IDLE_MS;
 }
 
+static bool
+has_slots(const struct fan *fan)
+{
+	for (unsigned k = 0; k < FANOUT_SERVERS_MAX; k++)
+		if (fan->slots[k] != NULL)
+			return true;
+	return false;
+}
+
 static void
 arm_clock(struct fan *fan)
 {
-	bool has_slots = false;
-
-	for (unsigned k = 0; k < FANOUT_SERVERS_MAX; k++)
-		has_slots = has_slots || fan->slots[k] != NULL;
-	if (has_slots && !loop_timer_is_set(&fan->clock))
+	if (has_slots(fan) && !loop_timer_is_set(&fan->clock))
 		loop_timer_set(fan_loop(fan), &fan->clock, loop_now(fan_loop(fan)) + patience(fan));
 }
 
@@ -291,7 +297,6 @@ fan_settle(struct fan *fan)
 	start_deliveries(fan);
 	fan->is_busy = false;
 	flush(fan);
-	s->last_data = loop_now(fan_loop(fan));
 	arm_clock(fan);
 	s->relay->waits = false;
 	if (stream_unread(&s->front) == 0)
@@ -452,7 +457,8 @@ on_clock(struct loop_timer *timer)
 		}
 	}
 	fan->is_busy = false;
-	loop_timer_set(fan_loop(fan), &fan->clock, next);
+	if (has_slots(fan))
+		loop_timer_set(fan_loop(fan), &fan->clock, next);
 	fan_settle(fan);
 }
 
