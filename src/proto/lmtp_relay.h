@@ -121,8 +121,8 @@ void lmtp_end_message(struct lmtp_state *s);		/* its last octet was sent */
 void lmtp_reject_data(struct lmtp_state *s);	/* servers that have some of it must never have the end */
 void lmtp_abandon(struct lmtp_state *s);	/* the message ends here: tells of it, and forgets it */
 void lmtp_forget(struct lmtp_state *s);			/* it is over, or never was */
-void lmtp_leave_message(struct lmtp_server *server);	/* the one at hand */
-void lmtp_clear_server(struct lmtp_server *server);	/* frees what it holds */
+void lmtp_leave_message(struct lmtp_server *sv);	/* the one at hand */
+void lmtp_clear_server(struct lmtp_server *sv);	/* frees what it holds */
 
 /* Of struct fanout. */
 void lmtp_server_came(void *state, unsigned server, struct slice capabilities, bool is_single);

@@ -6,6 +6,7 @@
  */
 #include "proto/lmtp_relay.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -181,6 +182,7 @@ refuse_data(struct lmtp_state *s)
 		if (r->was_accepted && (chosen == NULL || (*chosen->reply == '5' && *r->reply == '4')))
 			chosen = r;
 	}
+	assert(chosen != NULL);		/* or else nobody would have been asked */
 	say_reply(s, chosen);
 	finish(s);
 }

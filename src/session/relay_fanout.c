@@ -68,7 +68,7 @@ on_place(void *owner, unsigned recipient)
 
 	while (fan->delivery_size <= recipient) {
 		fan->delivery_size = fan->delivery_size > 0 ? fan->delivery_size * 2 : 8;
-		fan->deliveries = xrealloc(fan->deliveries, fan->delivery_size * sizeof(*fan->deliveries));
+		fan->deliveries = xrealloc(fan->deliveries, fan->delivery_size * sizeof(struct delivery *));
 	}
 	/* those between were refused at once; with a first one, a message begins */
 	if (recipient < fan->delivery_count)
