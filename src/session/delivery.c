@@ -13,6 +13,7 @@
 #include "proto/proto.h"
 #include "session/plan.h"
 #include "session/route_rule.h"
+#include "session/scene.h"
 
 /* What is needed until it is placed. */
 struct delivery_way {
@@ -203,14 +204,9 @@ delivery_start(struct delivery *d, const struct listener_settings *settings,
 	way->settings = settings;
 	way->recipient = *recipient;
 	way->user = users_recipient(d->snapshot->users, recipient->address);
-	way->scene = (struct auth_scene){
-		.listener = settings->conf.title,
-		.protocol = s->proto->name,
-		.client = &s->front,
-		.attempt = 1,
-		.mail = recipient->mail,
-		.recipient = recipient->line,
-	};
+	scene_fill(s, settings, 1, &way->scene);
+	way->scene.mail = recipient->mail;
+	way->scene.recipient = recipient->line;
 	way->auth = (struct auth_request){
 		.loop = s->worker->loop,
 		.chain = &settings->lookup,
