@@ -92,12 +92,12 @@ run_rcpt(struct lmtp_state *s, struct slice line, struct slice args)
 		return refuse(s, "503 5.5.1 MAIL comes first\r\n");
 	if (s->is_chunk_begun)
 		return refuse(s, "503 5.5.1 It is too late for recipients\r\n");
+	if (s->count >= RECIPIENTS_MAX)
+		return answer(s, "452 4.5.3 Too many recipients\r\n");
 	if (!smtp_take_path(&args, "TO", &to) || to.len == 0) {
 		s->errors++;
 		return refuse_recipient(s, "501 5.5.4 Command or argument is malformed\r\n");
 	}
-	if (s->count >= RECIPIENTS_MAX)
-		return refuse_recipient(s, "452 4.5.3 Too many recipients\r\n");
 	r = add_recipient(s);
 	r->line = xstrndup(line.data, line.len);
 	r->address = (unsigned)(to.data - line.data);
@@ -275,11 +275,12 @@ run_line(struct lmtp_state *s, struct slice line, bool is_bare)
 	return run_unknown(s, line, word);
 }
 
+/* Recipients beyond the last are not kept: their refusal waits until all others have their answers. */
 static bool
 may_run(const struct lmtp_state *s, struct slice line)
 {
 	bool is_recipient = slice_has_prefix_nocase(line, "RCPT") && s->mail != NULL &&
-	    s->errors < s->errors_max;
+	    s->count < RECIPIENTS_MAX && s->errors < s->errors_max;
 
 	return lmtp_is_settled(s) || (is_recipient && s->count - s->told < PLACING_MAX);
 }

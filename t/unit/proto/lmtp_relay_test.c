@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "lmtp_talk.h"
+#include "proto/lmtp_relay.h"
 
 struct turn {
 	char who;			/* see play_turn */
@@ -467,6 +468,31 @@ errors_end_the_session(void **state)
 	play(foreign, BARE_NEWLINE_NORMALIZE, WISH_FATAL);
 }
 
+static void
+recipients_beyond_the_last_are_not_kept(void **state)
+{
+	enum { MOST = 2000, MORE = 5000 };
+	const struct lmtp_state *s;
+	unsigned refused = 0;
+
+	(void)state;
+	talk_open(&talk, BARE_NEWLINE_NORMALIZE);
+	s = talk.state;
+	talk_client(&talk, slice_of(MAIL));
+	for (unsigned i = 0; i < MOST + MORE; i++) {
+		buf_clear(&talk.transcript);
+		talk_client(&talk, slice_of(RCPT("a")));
+		if (slice_equals(buf_slice(&talk.transcript), "C: 452 4.5.3 Too many recipients\n"))
+			refused++;
+		if (i < MOST)
+			talk_unplaced(&talk, i, NULL);
+	}
+	assert_int_equal(refused, MORE);
+	assert_int_equal(s->count, MOST);
+	assert_in_range(s->recipient_size, MOST, 2 * MOST);
+	talk_close(&talk);
+}
+
 int
 main(void)
 {
@@ -485,6 +511,7 @@ main(void)
 		cmocka_unit_test(a_message_may_be_given_up),
 		cmocka_unit_test(bare_newlines_are_mended_or_rejected),
 		cmocka_unit_test(errors_end_the_session),
+		cmocka_unit_test(recipients_beyond_the_last_are_not_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

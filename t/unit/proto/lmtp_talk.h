@@ -16,7 +16,7 @@
 #include "proto/fanout.h"
 #include "proto/smtp.h"
 
-enum { TALK_SERVERS = 4, TALK_RECIPIENTS = 200 };
+enum { TALK_SERVERS = 4, TALK_RECIPIENTS = 2000 };
 
 struct lmtp_talk {
 	void *state;
