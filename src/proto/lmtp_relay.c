@@ -109,6 +109,7 @@ run_rcpt(struct lmtp_state *s, struct slice line, struct slice args)
 /* RFC 2033 section 4.2: DATA without an accepted recipient is 503. */
 static const char no_recipient[] = "503 5.5.1 There is no recipient\r\n";
 static const char no_mail[] = "503 5.5.1 MAIL comes first\r\n";
+static const char not_available[] = "502 5.5.1 Command is not available\r\n";
 
 static enum wish
 run_data(struct lmtp_state *s, struct slice line, struct slice args)
@@ -134,7 +135,7 @@ discard_chunk(struct lmtp_state *s, const char *words)
 	if (s->chunk_left > 0)
 		s->mode = MODE_CHUNK;
 	s->is_discarding = s->chunk_left > 0;
-	return refuse(s, words);
+	return answer(s, words);
 }
 
 static enum wish
@@ -144,10 +145,11 @@ run_bdat(struct lmtp_state *s, struct slice line, struct slice args)
 	if (!smtp_take_chunk(args, &s->chunk_size, &s->is_last_chunk))
 		return end_by(s, "501 5.5.4 Chunk size is malformed\r\n", WISH_FATAL);
 	s->chunk_left = s->chunk_size;
-	if (!s->offers_chunking)
-		return discard_chunk(s, "502 5.5.1 Command is not available\r\n");
-	if (s->mail == NULL)
-		return discard_chunk(s, no_mail);
+	if (!s->offers_chunking || s->mail == NULL) {
+		s->errors++;
+		return discard_chunk(s, s->offers_chunking ? no_mail : not_available);
+	}
+	/* no error of the client's, as with DATA: it may have sent the chunk before it heard of refusals */
 	if (lmtp_count_accepted(s) == 0)
 		return discard_chunk(s, no_recipient);
 	s->size += s->chunk_size;
@@ -220,7 +222,7 @@ run_refused(struct lmtp_state *s, struct slice line, struct slice args)
 {
 	(void)line;
 	(void)args;
-	return refuse(s, "502 5.5.1 Command is not available\r\n");
+	return refuse(s, not_available);
 }
 
 static const struct lmtp_verb verbs[] = {

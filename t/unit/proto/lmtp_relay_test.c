@@ -468,6 +468,28 @@ errors_end_the_session(void **state)
 	play(foreign, BARE_NEWLINE_NORMALIZE, WISH_FATAL);
 }
 
+/* A client that sends its chunk along with the recipients cannot know. */
+static void
+chunks_behind_refused_recipients_are_no_errors(void **state)
+{
+	static const char wanted[] =
+	    "release 0\nC: 451 4.3.0 No mail server is available, try again later\n"
+	    "C: 503 5.5.1 There is no recipient\n"
+	    "tell -1: <s@x> 0 +0 () -1 (a@x) failed 451 4.3.0 No mail server is available, try again later\n"
+	    "C: 250 2.0.0 Ok\n";
+
+	(void)state;
+	talk_open(&talk, BARE_NEWLINE_NORMALIZE);
+	for (unsigned i = 0; i < 10; i++) {
+		talk_client(&talk, slice_of(MAIL RCPT("a") "BDAT 6 LAST\r\nabcd\r\nRSET\r\n"));
+		buf_clear(&talk.transcript);
+		talk_unplaced(&talk, 0, NULL);
+	}
+	assert_int_equal(talk.end, WISH_GO_ON);
+	assert_true(slice_equals(buf_slice(&talk.transcript), wanted));
+	talk_close(&talk);
+}
+
 static void
 recipients_beyond_the_last_are_not_kept(void **state)
 {
@@ -511,6 +533,7 @@ main(void)
 		cmocka_unit_test(a_message_may_be_given_up),
 		cmocka_unit_test(bare_newlines_are_mended_or_rejected),
 		cmocka_unit_test(errors_end_the_session),
+		cmocka_unit_test(chunks_behind_refused_recipients_are_no_errors),
 		cmocka_unit_test(recipients_beyond_the_last_are_not_kept),
 	};
 
