@@ -435,6 +435,15 @@ is_useless(const struct slot *slot, int64_t now)
 	return !slot_is_needed(slot) && (now >= slot->since + SLOT_IDLE_MS || slot_is_outdated(slot));
 }
 
+/* When it is to be looked at: whether it is silent, or useless. */
+static int64_t
+look_at(const struct fan *fan, const struct slot *slot)
+{
+	int timeout = fan->session->relay->reply_timeout_ms;
+
+	return slot->since + (slot_is_needed(slot) && timeout > 0 ? timeout : SLOT_IDLE_MS);
+}
+
 static void
 on_clock(struct loop_timer *timer)
 {
@@ -452,8 +461,8 @@ on_clock(struct loop_timer *timer)
 		} else if (is_useless(slot, now)) {
 			fan_fanout(fan)->server_gone(fan->state, k);
 			slot_close(slot, true);
-		} else if (slot->since + patience(fan) > now && slot->since + patience(fan) < next) {
-			next = slot->since + patience(fan);
+		} else if (look_at(fan, slot) > now && look_at(fan, slot) < next) {
+			next = look_at(fan, slot);
 		}
 	}
 	fan->is_busy = false;
