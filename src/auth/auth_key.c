@@ -70,12 +70,17 @@ add_credentials(struct buf *text, const struct credentials *credentials)
 	add(text, buf_slice(&credentials->password));
 }
 
+/* Where sources are told of it; elsewhere they only hear whose mailbox it is for. */
 static void
 add_mail(struct buf *text, const struct auth_request *request)
 {
+	const struct auth_scene *scene = request->scene;
+
+	if (scene == NULL || scene->mail_name == NULL)
+		return;
 	add(text, slice_of(request->identity->helo));
-	add(text, request->scene != NULL ? request->scene->mail : slice_of(NULL));
-	add(text, request->scene != NULL ? request->scene->recipient : slice_of(NULL));
+	add(text, scene->mail);
+	add(text, scene->recipient);
 }
 
 /* What a source may look at, but for the client's address. */

@@ -48,7 +48,6 @@ struct fanout_order {
 
 struct fanout_recipient {			/* lasts until it is released */
 	struct slice address;			/* as the client wrote it, without <> */
-	struct slice mail, line;		/* the commands of sender and recipient, without end */
 };
 
 /* What an auth source says of a recipient. */

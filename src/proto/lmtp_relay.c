@@ -398,8 +398,6 @@ on_recipient(const void *state, unsigned recipient)
 
 	return (struct fanout_recipient){
 		.address = slice_make(r->line + r->address, r->address_len),
-		.mail = slice_of(s->mail),
-		.line = slice_of(r->line),
 	};
 }
 

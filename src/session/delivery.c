@@ -205,8 +205,6 @@ delivery_start(struct delivery *d, const struct listener_settings *settings,
 	way->recipient = *recipient;
 	way->user = users_recipient(d->snapshot->users, recipient->address);
 	scene_fill(s, settings, 1, &way->scene);
-	way->scene.mail = recipient->mail;
-	way->scene.recipient = recipient->line;
 	way->auth = (struct auth_request){
 		.loop = s->worker->loop,
 		.chain = &settings->lookup,

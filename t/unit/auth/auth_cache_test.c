@@ -296,13 +296,14 @@ proofs_and_certificates_are_asked_for(void **state)
 }
 
 static int
-lookups(const struct rig *rig, const char *user, const char *recipient)
+lookups(const struct rig *rig, const char *mail_name, const char *user, const char *recipient)
 {
 	int before = atomic_load(&asked);
 	struct ask ask;
 
 	ask_init(&ask, rig, user, "");
 	ask.request.credentials = NULL;
+	ask.scene.mail_name = mail_name;
 	ask.scene.recipient = slice_of(recipient);
 	auth_lookup_start(&ask.request);
 	assert_int_equal(ask.answer.verdict, strcmp(user, "nobody") == 0 ? AUTH_REFUSED : AUTH_OK);
@@ -317,20 +318,23 @@ lookups_are_kept_apart(void **state)
 
 	(void)state;
 	rig_open(&rig, "auth a { source file; path /u; cache_ttl 1h; cache_negative_ttl 1h }", 1);
-	assert_int_equal(lookups(&rig, "bob", "RCPT TO:<bob>"), 1);
-	assert_int_equal(lookups(&rig, "bob", "RCPT TO:<BOB>"), 0);
-	assert_int_equal(lookups(&rig, "eve", "RCPT TO:<bob>"), 1);
-	assert_int_equal(lookups(&rig, "nobody", ""), 1);
-	assert_int_equal(lookups(&rig, "nobody", ""), 0);
+	assert_int_equal(lookups(&rig, "smtp", "bob", "RCPT TO:<bob>"), 1);
+	assert_int_equal(lookups(&rig, "smtp", "bob", "RCPT TO:<BOB>"), 0);
+	assert_int_equal(lookups(&rig, "smtp", "eve", "RCPT TO:<bob>"), 1);
+	assert_int_equal(lookups(&rig, "smtp", "nobody", ""), 1);
+	assert_int_equal(lookups(&rig, "smtp", "nobody", ""), 0);
 	/* nobody logs in by it */
 	assert_int_equal(questions(&rig, "bob", "", AUTH_REFUSED), 1);
 	assert_int_equal(questions(&rig, "bob", "secret", AUTH_OK), 1);
 	assert_int_equal(questions(&rig, "nobody", "secret", AUTH_REFUSED), 1);
 	rig_close(&rig);
 	rig_open(&rig, CACHED_SERVER, 1);
-	assert_int_equal(lookups(&rig, "bob", "RCPT TO:<bob>"), 1);
-	assert_int_equal(lookups(&rig, "bob", "RCPT TO:<bob>"), 0);
-	assert_int_equal(lookups(&rig, "bob", "RCPT TO:<BOB>"), 1);
+	assert_int_equal(lookups(&rig, "smtp", "bob", "RCPT TO:<bob>"), 1);
+	assert_int_equal(lookups(&rig, "smtp", "bob", "RCPT TO:<bob>"), 0);
+	assert_int_equal(lookups(&rig, "smtp", "bob", "RCPT TO:<BOB>"), 1);
+	/* where they are not told of the mail, it is the same question */
+	assert_int_equal(lookups(&rig, NULL, "bob", "RCPT TO:<bob>"), 1);
+	assert_int_equal(lookups(&rig, NULL, "bob", "RCPT TO:<BOB>"), 0);
 	rig_close(&rig);
 }
 
