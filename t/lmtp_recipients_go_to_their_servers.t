@@ -78,5 +78,18 @@ is($event->{to}, 'a2@example.com, b2@example.com', 'an event for each server: wh
 is($event->{refused_to}, 'full-2@example.com, bad-2@example.com, later-2@example.com', 'and who was not');
 is($event->{status}, 'accepted', 'its status');
 is((grep { !$_->{server} } @events)[0]{refused_to}, 'unknown@example.com', 'an event of who has no server');
+
+# The log is not as long as the list of recipients.
+my $strangers = connect_client();
+$strangers->pipeline('MAIL FROM:<s@example.org>', map { "RCPT TO:<stranger$_\@example.com>" } 1 .. 300);
+$strangers->expect('250', 'RSET');
+$gatepost->wait_for_log(qr/: 295 more recipients of the message cannot be placed$/);
+is(scalar($gatepost->log_lines(qr/recipient stranger\d+\S+ cannot be placed: /)), 5,
+    'of 300 who have no server some are named in the log, the others summed up');
+$strangers->expect('250', 'MAIL FROM:<s@example.org>');
+$strangers->expect('451', 'RCPT TO:<stranger@example.com>');
+$strangers->quit;
+$gatepost->wait_for_log(qr/recipient stranger\@\S+ cannot be placed: no auth source knows the user$/);
+is(scalar($gatepost->log_lines(qr/ more recipients /)), 1, 'the next message begins anew');
 $gatepost->stop;
 done_testing;

@@ -81,8 +81,7 @@ delivery_drop(struct delivery **delivery)
 static void
 fail(struct delivery *d, const char *why)
 {
-	session_log(d->session, LOG_WARNING, "recipient %.*s cannot be placed: %s",
-	    SLICE_ARGS(d->way->recipient.address), why);
+	d->why = why;
 	d->on_event(d, DELIVERY_UNPLACED);
 }
 

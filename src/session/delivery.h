@@ -18,7 +18,7 @@ struct slot;
 
 enum delivery_event {
 	DELIVERY_PLACED,	/* delivery->pool, ->endpoint and ->there tell where, until delivery_settle */
-	DELIVERY_UNPLACED,	/* ->refusal tells why, as long as this runs */
+	DELIVERY_UNPLACED,	/* ->refusal and ->why tell why, as long as this runs */
 	DELIVERY_MOVED		/* only once placed: the user is to be moved to another server */
 };
 
@@ -39,6 +39,7 @@ struct delivery {
 	char *there;				/* what the mailbox is called there; NULL: the same */
 	struct fanout_refusal refusal;		/* an auth source's, with has_refusal */
 	bool has_refusal;
+	const char *why;			/* it is unplaced, for the log */
 };
 
 /* What the recipient points to outlives the delivery. */

@@ -18,6 +18,7 @@
 
 enum {
 	SLOT_IDLE_MS = 30000,		/* a server that no message needs is left */
+	UNPLACED_LOGGED_MAX = 5,	/* recipients of a message, by their names: the rest is summed up */
 	SMALL_WRITE = 4096		/* octets to a server that are written together with others */
 };
 
@@ -100,12 +101,33 @@ on_leave(void *owner, unsigned server, const char *why, struct slice words, bool
 }
 
 static void
+log_unplaced(struct fan *fan, const struct delivery *d, const char *why)
+{
+	struct slice address = fan_fanout(fan)->recipient(fan->state, d->recipient).address;
+
+	if (fan->unplaced++ < UNPLACED_LOGGED_MAX)
+		session_log(fan->session, LOG_WARNING, "recipient %.*s cannot be placed: %s",
+		    SLICE_ARGS(address), why);
+}
+
+static void
+sum_up_unplaced(struct fan *fan)
+{
+	if (fan->unplaced > UNPLACED_LOGGED_MAX)
+		session_log(fan->session, LOG_WARNING, "%u more recipients of the message cannot be placed",
+		    fan->unplaced - UNPLACED_LOGGED_MAX);
+	fan->unplaced = 0;
+}
+
+static void
 on_tell(void *owner, unsigned server, const struct mediated_message *message)
 {
 	struct fan *fan = owner;
 	struct session *s = fan->session;
 	const struct slot *slot = server < FANOUT_SERVERS_MAX ? fan->slots[server] : NULL;
 
+	if (server == FANOUT_SERVERS_MAX)
+		sum_up_unplaced(fan);
 	session_message(s, message, slot != NULL ? leg_endpoint(slot->leg) : NULL,
 	    loop_now(fan_loop(fan)) - s->relay->message_since);
 }
@@ -129,9 +151,11 @@ static const struct fanout_host host = {
 };
 
 void
-fan_unplace(struct fan *fan, const struct delivery *d)
+fan_unplace(struct fan *fan, const struct delivery *d, const char *why)
 {
 	fan->has_progress = true;
+	if (why != NULL)
+		log_unplaced(fan, d, why);
 	fan_fanout(fan)->unplaced(fan->state, d->recipient, d->has_refusal ? &d->refusal : NULL);
 }
 
@@ -146,7 +170,7 @@ on_delivery(struct delivery *d, enum delivery_event event)
 		slot_take(fan, d);
 		break;
 	case DELIVERY_UNPLACED:
-		fan_unplace(fan, d);
+		fan_unplace(fan, d, d->why);
 		break;
 	case DELIVERY_MOVED:
 		leg_log(d->leg, LOG_NOTICE, "the user of a recipient is being moved");
@@ -165,7 +189,7 @@ start_delivery(struct fan *fan, struct delivery *d)
 	if (settings != NULL)
 		delivery_start(d, settings, &recipient);
 	else
-		fan_unplace(fan, d);
+		fan_unplace(fan, d, "its listener is gone");
 }
 
 static void

@@ -195,9 +195,8 @@ slot_take(struct fan *fan, struct delivery *d)
 		slot = begin(fan, d, endpoint);
 	d->slot = slot;
 	if (slot == NULL) {
-		session_log(fan->session, LOG_WARNING, "no server: %s", endpoint == NULL ?
-		    "no server is usable" : "the message would go to too many servers");
-		fan_unplace(fan, d);
+		fan_unplace(fan, d, endpoint == NULL ? "no server is usable" :
+		    "the message would go to too many servers");
 	} else if (slot->is_there) {
 		hand_over(fan, d);
 	} else if (is_new && endpoint != NULL) {
@@ -283,7 +282,7 @@ give_up(struct slot *slot)
 
 	for (unsigned i = 0; i < fan->delivery_count; i++)
 		if (fan->deliveries[i] != NULL && fan->deliveries[i]->slot == slot)
-			fan_unplace(fan, fan->deliveries[i]);
+			fan_unplace(fan, fan->deliveries[i], NULL);
 	slot_close(slot, false);
 }
 

@@ -19,6 +19,7 @@ struct fan {
 	struct delivery **deliveries;		/* by the number of their recipient; NULL: done */
 	unsigned delivery_size, delivery_count;
 	unsigned placed;			/* the first so many were started */
+	unsigned unplaced;			/* of the message at hand, for which there was no place */
 	struct buf said;			/* to the client, to be written at once */
 	struct loop_timer clock;		/* looks at slots that were silent */
 	bool is_client_lost;			/* only servers' last replies are awaited */
@@ -54,7 +55,8 @@ fan_loop(const struct fan *fan)
 /* relay_fanout.c: behind all but the client's words, which may go on then.  May end the session. */
 void fan_settle(struct fan *fan);
 void fan_adjust(struct fan *fan);		/* is the client to be read? */
-void fan_unplace(struct fan *fan, const struct delivery *delivery);	/* no server for it */
+/* No server for it; `why` for the log, or NULL: that has it already. */
+void fan_unplace(struct fan *fan, const struct delivery *delivery, const char *why);
 
 /* One that was placed comes to its server: now, or later, or it has none. */
 void slot_take(struct fan *fan, struct delivery *delivery);
