@@ -125,7 +125,7 @@ $gatepost->wait_for_event('session', { reason => 'client lost' });
 
 # A user who is moved while a message is sent.
 my $first = connect_client();
-$first->pipeline('MAIL FROM:<s@example.org>', 'RCPT TO:<mover>', 'RCPT TO:<a2>', 'DATA');
+$first->pipeline('MAIL FROM:<s@example.org>', 'RCPT TO:<mover>', 'RCPT TO:<a2>', 'RCPT TO:<a1>', 'DATA');
 $first->send_bytes("Subject: moving\r\n\r\n");
 write_users('d2');
 my $second = connect_client();
@@ -135,9 +135,10 @@ wait_for(sub {
 	$second->cmd('RCPT TO:<mover>') eq '250 2.1.5 d2 takes mover';
 }, 30, 'the new server to take mail for the user');
 $first->send_bytes(".\r\n");
-is_deeply([map { $first->reply } 1, 2], ['451 4.3.0 The user is being moved, try again later',
-    '250 2.0.0 d2 has a2'], 'mail that was on its way is put off');
-is(scalar(grep { /^mover/ } $servers{d1}->delivered), 0, 'the old server has none');
+is_deeply([map { $first->reply } 1 .. 3], ['451 4.3.0 The user is being moved, try again later',
+    '250 2.0.0 d2 has a2', $lost], 'mail that was on its way is put off, with all of it for that server');
+is(scalar(grep { /^mover| moving / } $servers{d1}->delivered), 0, 'the old server has none');
+like((deliver($first, "Subject: next\n\n", 'a1'))[0], qr/^250 2\.0\.0 d1 has a1$/, 'and the session goes on');
 $second->expect('354', 'DATA');
 is($second->cmd("Subject: moved\r\n\r\n."), '250 2.0.0 d2 has mover', 'the new one has');
 

@@ -16,6 +16,7 @@ use Test::More;
 my %servers = map { $_ => Gatepost::LmtpServer->new(name => $_)->start } qw(d1 d2 d3);
 my $users = join '', map { my $n = $_; map { "$_$n\@example.com:::::::server=d$n\n" }
     qw(a b no- later- bad- full-) } 1 .. 3;
+$users .= join '', map { "many$_\@example.com:::::::server=d" . ($_ % 3 + 1) . "\n" } 1 .. 1000;
 write_file(test_dir() . '/users', $users . "alias\@example.com:::::::server=d2 destuser=box\@example.com\n");
 my $gatepost = Gatepost::Gatepost->new(values => { map { uc $_ => $servers{$_}->port } keys %servers },
     config => <<'END')->start;
@@ -78,6 +79,21 @@ is($event->{to}, 'a2@example.com, b2@example.com', 'an event for each server: wh
 is($event->{refused_to}, 'full-2@example.com, bad-2@example.com, later-2@example.com', 'and who was not');
 is($event->{status}, 'accepted', 'its status');
 is((grep { !$_->{server} } @events)[0]{refused_to}, 'unknown@example.com', 'an event of who has no server');
+
+# A thousand on three servers, one of them twice.
+my $many = connect_client();
+my @to = map { "many$_\@example.com" } 1 .. 1000, 7;
+@replies = $many->send_pipelined(from => 's@example.org', to => \@to, text => "Subject: many\n\n");
+push @replies, map { $many->reply } 2 .. @to;
+is_deeply([splice @replies, @to + 2], [map { my ($n) = /(\d+)/; "250 2.0.0 d" . ($n % 3 + 1) . " has $_" } @to],
+    'a thousand recipients hear each of their own');
+my %times;
+for my $name (sort keys %servers) {
+	$times{$_}++ for map { /^(many\d+)\S+ many / ? "$1 $name" : () } $servers{$name}->delivered;
+}
+is_deeply([sort keys %times], [sort map { "many$_ d" . ($_ % 3 + 1) } 1 .. 1000], 'each is at its server alone');
+is_deeply([grep { $times{$_} > 1 } sort keys %times], ['many7 d2'], 'and once, but who was named twice');
+$many->quit;
 
 # The log is not as long as the list of recipients.
 my $strangers = connect_client();
