@@ -45,7 +45,8 @@ const struct directive root_directives[] = {
 	    "here has time to notice."),
 	CONF_DURATION(struct root, shutdown_timeout, "60s", "0s", "7d", 0,
 	    "For how long sessions may go on by themselves, once no client is accepted any more. Then they "
-	    "are told to go, in the words of their protocol."),
+	    "are told to go, in the words of their protocol; ten seconds later they are cut off, within a "
+	    "message too."),
 	CONF_ADDRESSES(struct root, nameservers, "those of /etc/resolv.conf", CONF_COMPUTED | CONF_NUMERIC,
 	    "The name servers that are asked for servers' addresses, in this order; their port is 53 where "
 	    "none is written. The hosts file comes before them. No search domain is tried."),
