@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* main.c: gatepost, with the blocks that it has. */
+/* main.c: gatepost, with the blocks that it has and the cockpit. */
+#include "admin/admin_block.h"
+#include "admin/cockpit.h"
 #include "daemon/command_line.h"
-#include "daemon/config.h"
 
 int
 main(int argc, char **argv)
 {
-	return command_line_run(argc, argv, &root_block);
+	static const struct program program = { .root = &admin_root_block, .extension = &cockpit_extension };
+
+	return command_line_run(argc, argv, &program);
 }

@@ -43,6 +43,7 @@ bool addr_equals(const struct addr *a, const struct addr *b);		/* address and po
 /* Like memcmp, without the ports: IPv4 before IPv6, then the lower first. */
 int addr_compare(const struct addr *a, const struct addr *b);
 bool addr_is_any(const struct addr *addr);				/* 0.0.0.0 or :: */
+bool addr_is_loopback(const struct addr *addr);				/* 127.0.0.0/8 or ::1 */
 uint16_t addr_port(const struct addr *addr);				/* 0 for a unix socket */
 void addr_set_port(struct addr *addr, uint16_t port);
 

@@ -86,8 +86,8 @@ log_line_quote(struct slice value, struct buf *out)
 		buf_append(out, "\"", 1);
 }
 
-static void
-append_json_string(struct buf *out, struct slice s)
+void
+log_line_append_json(struct slice s, struct buf *out)
 {
 	buf_append(out, "\"", 1);
 	append_escaped(out, s, LOG_FORMAT_JSON, true);
@@ -147,7 +147,7 @@ log_line_set_message(struct log_line *line, struct slice message)
 	}
 	append_json_time(out, line->time_ms);
 	buf_printf(out, ",\"level\":\"%s\",\"message\":", level_names[line->level]);
-	append_json_string(out, message);
+	log_line_append_json(message, out);
 	buf_append(out, "}", 1);
 }
 
@@ -169,7 +169,7 @@ append_field(struct log_line *line, const struct log_field *field)
 	else if (field->text.data == NULL)
 		buf_printf(out, "%lld", (long long)field->number);
 	else if (json)
-		append_json_string(out, field->text);
+		log_line_append_json(field->text, out);
 	else
 		log_line_quote(field->text, out);
 }

@@ -35,6 +35,9 @@ void log_line_set_event(struct log_line *line, const char *event, const struct l
 /* Appends a value as events have it in text: in quotes where it holds blanks or quotes, or nothing. */
 void log_line_quote(struct slice value, struct buf *out);
 
+/* Appends a JSON string with its quotes, of at most LOG_TEXT_MAX bytes of the value. */
+void log_line_append_json(struct slice value, struct buf *out);
+
 /* Appends the line as a file holds it, with its newline. */
 void log_line_render(const struct log_line *line, struct buf *out);
 

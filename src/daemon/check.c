@@ -8,6 +8,7 @@
 
 #include "base/spare.h"
 #include "daemon/config.h"
+#include "daemon/extension.h"
 #include "daemon/generation.h"
 #include "daemon/pid_file.h"
 #include "daemon/privileges.h"
@@ -49,7 +50,8 @@ check_places(const struct root *root, struct trial *trial)
 
 /* Takes the configuration; what is whole of one with errors is opened too, so that one run tells all. */
 static void
-open_files(const char *config_path, struct conf *conf, struct conf_problems *problems)
+open_files(const char *config_path, struct conf *conf, const struct extension *extension,
+    struct conf_problems *problems)
 {
 	const struct root *root = conf_root(conf);
 	struct trial trial = { problems, geteuid() == 0 };
@@ -58,6 +60,8 @@ open_files(const char *config_path, struct conf *conf, struct conf_problems *pro
 
 	root_become_user(root, config_path, problems);
 	check_places(root, &trial);
+	if (extension != NULL)
+		extension->check(root, problems);
 	assets_init(&assets, root_threads(root));
 	generation = generation_prepare(&assets, conf, NULL, problems);
 	if (generation != NULL)
@@ -78,15 +82,15 @@ finish(struct conf_problems *problems)
 }
 
 int
-check_configuration(const char *config_path, const struct block *root)
+check_configuration(const char *config_path, const struct program *program)
 {
 	struct conf_problems problems = { 0 };
 	struct conf *conf;
 
 	spare_begin();
-	conf = conf_load_whole(config_path, root, &problems);
+	conf = conf_load_whole(config_path, program->root, &problems);
 	if (conf != NULL)
-		open_files(config_path, conf, &problems);
+		open_files(config_path, conf, program->extension, &problems);
 	if (problems.count == 0)
 		puts("configuration is good");
 	return finish(&problems);

@@ -107,7 +107,7 @@ print_document(const char *name, const struct block *root)
 
 /* The background works in /, and reads the configuration again at a reload. */
 static int
-run(const struct options *options, const struct block *root)
+run(const struct options *options, const struct program *program)
 {
 	const char *config_path = options->config_path;
 	char *folder = NULL, *path;
@@ -117,13 +117,13 @@ run(const struct options *options, const struct block *root)
 		folder = getcwd(NULL, 0);
 	path = folder != NULL ? xasprintf("%s/%s", folder, config_path) : xstrdup(config_path);
 	xfree(folder);
-	status = control_run(path, root, !options->in_foreground);
+	status = control_run(path, program, !options->in_foreground);
 	xfree(path);
 	return status;
 }
 
 int
-command_line_run(int argc, char **argv, const struct block *root)
+command_line_run(int argc, char **argv, const struct program *program)
 {
 	struct options options;
 
@@ -134,11 +134,11 @@ command_line_run(int argc, char **argv, const struct block *root)
 	}
 	switch (options.action) {
 	case ACTION_CHECK:
-		return check_configuration(options.config_path, root);
+		return check_configuration(options.config_path, program);
 	case ACTION_PRINT:
-		return check_print(options.config_path, root);
+		return check_print(options.config_path, program->root);
 	case ACTION_DOCUMENT:
-		return print_document(options.document, root);
+		return print_document(options.document, program->root);
 	case ACTION_VERSION:
 		puts("gatepost " GATEPOST_VERSION);
 		return EXIT_SUCCESS;
@@ -148,5 +148,5 @@ command_line_run(int argc, char **argv, const struct block *root)
 	case ACTION_RUN:
 		break;
 	}
-	return run(&options, root);
+	return run(&options, program);
 }

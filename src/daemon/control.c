@@ -92,11 +92,32 @@ on_discovered(void *owner)
 	generation_follow(control->current);
 }
 
+struct generation *
+control_prepare(struct control *control, struct conf *conf, struct conf_problems *problems)
+{
+	const struct extension *extension = control->program->extension;
+	const struct root *root = conf_root(conf);
+	struct generation *next = generation_prepare(&control->assets, conf, control->current, problems);
+
+	if (next != NULL && extension != NULL && !extension->prepare(control, root, problems))
+		generation_undo(&next);
+	return next;
+}
+
+/* Of the first configuration. */
+static void
+undo(struct control *control)
+{
+	if (control->current != NULL && control->program->extension != NULL)
+		control->program->extension->undo(control);
+	generation_undo(&control->current);
+}
+
 /* Everything that may fail at the place of a directive, up to the bound sockets; the problems tell. */
 static bool
 open_first(struct control *control, bool in_background, struct conf_problems *problems)
 {
-	struct conf *conf = conf_load(control->config_path, control->root, problems);
+	struct conf *conf = conf_load(control->config_path, control->program->root, problems);
 	const struct root *root;
 	struct error error;
 	bool has_pid_file;
@@ -119,14 +140,14 @@ open_first(struct control *control, bool in_background, struct conf_problems *pr
 	control->assets.started = conf;
 	control->assets.sockets = socket_table_new(control->assets.threads);
 	control->assets.in_background = in_background;
-	control->current = generation_prepare(&control->assets, conf, NULL, problems);
+	control->current = control_prepare(control, conf, problems);
 	if (control->current != NULL)
 		has_pid_file = pid_file_write(root->pid_file, &control->pid_fd, &error);
 	else
 		has_pid_file = pid_file_check(root->pid_file, &error);
 	if (!has_pid_file) {
 		conf_error_at_value(problems, &root->conf, "pid_file", 0, "%s", error.text);
-		generation_undo(&control->current);
+		undo(control);
 	}
 	return control->current != NULL;
 }
@@ -208,6 +229,8 @@ serve(struct control *control)
 	upkeep_start(control);
 	discovery_start(discovery, control->loop, on_discovered, control);
 	generation_commit(control->current, NULL);
+	if (control->program->extension != NULL)
+		control->program->extension->commit(control);
 	control->is_starting = true;
 	discovery_settle(discovery, on_addresses, control);
 	loop_run(control->loop);
@@ -224,6 +247,8 @@ close_all(struct control *control)
 	if (root != NULL)
 		pid_file_remove(root->pid_file, &control->pid_fd);
 	endpoint_observe_away(NULL);
+	if (control->program->extension != NULL)
+		control->program->extension->close(control);
 	/* before the loops that its threads post to */
 	thread_pool_free(&control->assets.hashing);
 	for (int i = 0; control->workers != NULL && i < control->assets.threads; i++)
@@ -260,9 +285,9 @@ open_or_tell(struct control *control, bool in_background)
 }
 
 int
-control_run(const char *config_path, const struct block *root, bool in_background)
+control_run(const char *config_path, const struct program *program, bool in_background)
 {
-	struct control control = { .config_path = config_path, .root = root, .pid_fd = -1 };
+	struct control control = { .config_path = config_path, .program = program, .pid_fd = -1 };
 	struct error error;
 	int status = EXIT_FAILURE;
 
@@ -271,7 +296,7 @@ control_run(const char *config_path, const struct block *root, bool in_backgroun
 	if (in_background && !background_enter(&error))
 		return fail(error.text);
 	if (open_or_tell(&control, in_background) && !start_threads(&control, &error)) {
-		generation_undo(&control.current);
+		undo(&control);
 		fail(error.text);
 	} else if (control.current != NULL) {
 		serve(&control);

@@ -7,7 +7,9 @@
 #define DAEMON_CONTROL_H
 
 #include "balance/endpoint_state.h"
+#include "daemon/extension.h"
 #include "daemon/generation.h"
+#include "daemon/program.h"
 #include "daemon/signals.h"
 #include "daemon/threads.h"
 #include "health/observe.h"
@@ -22,7 +24,8 @@ enum drain_phase {
 
 struct control {
 	const char *config_path;
-	const struct block *root;
+	const struct program *program;
+	void *extended;				/* the extension's own */
 	struct loop *loop;
 	struct assets assets;
 	struct generation *current;
@@ -43,7 +46,11 @@ struct control {
 };
 
 /* Runs until a signal ends it; the exit status.  Errors of the start are on standard error. */
-int control_run(const char *config_path, const struct block *root, bool in_background);
+int control_run(const char *config_path, const struct program *program, bool in_background);
+
+/* The generation and what the extension opens for it: as generation_prepare. */
+struct generation *control_prepare(struct control *control, struct conf *conf,
+    struct conf_problems *problems);
 
 /* For all of a configuration's problems, as lines of the log. */
 void control_log_problems(const struct conf_problems *problems);

@@ -83,6 +83,8 @@ commit(struct control *control, struct generation *next)
 	log_blocks_use(&next->root->logs, control->assets.in_background, next->sinks);
 	control->current = next;
 	generation_commit(next, before);
+	if (control->program->extension != NULL)
+		control->program->extension->commit(control);
 	generation_serve(next, control->workers);
 	/* no worker can have let go of `before` yet: that is told to this thread, in a later turn */
 	log_summary(before->root, next->root);
@@ -102,9 +104,9 @@ reload_run(struct control *control)
 	}
 	notify_reloading();
 	spare_begin();
-	conf = conf_load(control->config_path, control->root, &problems);
+	conf = conf_load(control->config_path, control->program->root, &problems);
 	if (conf != NULL)
-		next = generation_prepare(&control->assets, conf, control->current, &problems);
+		next = control_prepare(control, conf, &problems);
 	if (next != NULL) {
 		commit(control, next);
 	} else {

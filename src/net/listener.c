@@ -122,6 +122,14 @@ choose_addr(const struct listen_spec *spec)
 }
 
 static bool
+let_in(const struct listen_spec *spec, const char *path)
+{
+	if (spec->has_group && chown(path, (uid_t)-1, spec->group) != 0)
+		return false;
+	return chmod(path, spec->mode != 0 ? (mode_t)spec->mode : UNIX_MODE) == 0;
+}
+
+static bool
 open_next(const struct listen_spec *spec, struct addr *addr, const struct tcp_settings *tcp, int *fds, int i)
 {
 	struct sockaddr_storage sa;
@@ -135,7 +143,7 @@ open_next(const struct listen_spec *spec, struct addr *addr, const struct tcp_se
 	if (fds[i] < 0)
 		return false;
 	/* before it listens: until then nobody can connect, whatever the umask made of its mode */
-	if (addr->sa.sa_family == AF_UNIX && chmod(addr->path, UNIX_MODE) != 0)
+	if (addr->sa.sa_family == AF_UNIX && !let_in(spec, addr->path))
 		return false;
 	if (addr->sa.sa_family != AF_UNIX)
 		connect_set_options(fds[i], tcp);

@@ -7,6 +7,7 @@
 #define NET_LISTENER_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "base/addr.h"
 #include "base/error.h"
@@ -21,6 +22,9 @@ struct listen_spec {
 	int backlog;
 	const char *interface;		/* SO_BINDTODEVICE, or NULL */
 	bool has_port;			/* this process listens at the port already, at another address */
+	int mode;			/* of a unix socket; 0: whom its folder lets in may connect */
+	bool has_group;
+	gid_t group;			/* that a unix socket belongs to */
 };
 
 /*

@@ -16,14 +16,6 @@ struct question {
 	uint8_t to[HOST_MAX];
 };
 
-static bool
-is_loopback(const struct addr *addr)
-{
-	if (addr->sa.sa_family == AF_INET)
-		return ntohl(addr->in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-	return addr->sa.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&addr->in6.sin6_addr);
-}
-
 static struct question
 question_for(const struct addr *addr)
 {
@@ -64,7 +56,7 @@ local_has(const struct addr *addr)
 	bool found;
 	int fd;
 
-	if (is_loopback(addr) || addr_is_any(addr))
+	if (addr_is_loopback(addr) || addr_is_any(addr))
 		return true;
 	if (addr->sa.sa_family == AF_UNIX)
 		return false;

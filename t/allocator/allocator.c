@@ -184,13 +184,13 @@ __wrap_reload_run(struct control *control)
 
 /* As a process of its own each time: it drops to the service user. */
 int
-__wrap_check_configuration(const char *config_path, const struct block *root)
+__wrap_check_configuration(const char *config_path, const struct program *program)
 {
 	long count = 0;
 	int status = 0;
 
 	if (dense_count() == 0)
-		return __real_check_configuration(config_path, root);
+		return __real_check_configuration(config_path, program);
 	do {
 		pid_t child;
 
@@ -198,7 +198,7 @@ __wrap_check_configuration(const char *config_path, const struct block *root)
 		child = fork();
 		if (child == 0) {
 			grant(count);
-			status = __real_check_configuration(config_path, root);
+			status = __real_check_configuration(config_path, program);
 			exit(grant_all() ? GRANTED_ALL + status : status);
 		}
 		count = next_count(count);
@@ -211,11 +211,11 @@ __wrap_check_configuration(const char *config_path, const struct block *root)
 }
 
 int
-__wrap_control_run(const char *config_path, const struct block *root, bool in_background)
+__wrap_control_run(const char *config_path, const struct program *program, bool in_background)
 {
 	const char *count = getenv("GRANTED_ALLOCATIONS");
 
 	if (count != NULL)
 		grant(strtol(count, NULL, 10));
-	return __real_control_run(config_path, root, in_background);
+	return __real_control_run(config_path, program, in_background);
 }

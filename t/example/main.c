@@ -45,6 +45,7 @@ int
 main(int argc, char **argv)
 {
 	static const struct block root = ROOT_BLOCK(struct example_root, rows);
+	static const struct program example = { .root = &root };
 
-	return command_line_run(argc, argv, &root);
+	return command_line_run(argc, argv, &example);
 }

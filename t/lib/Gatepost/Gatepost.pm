@@ -12,6 +12,7 @@ use File::Basename qw(dirname);
 use Gatepost::Port qw(free_port);
 use Gatepost::Process qw(test_dir wait_for read_file write_file);
 use IO::Socket::INET;
+use IO::Socket::UNIX;
 use JSON::PP qw(decode_json);
 
 our @EXPORT_OK = qw(example_program);
@@ -39,7 +40,7 @@ sub example_program () {
 
 # Writes the configuration anew; reload makes it true.
 sub configure ($self, $config) {
-	my $own = '';
+	my ($own, $dir) = ('', test_dir());
 
 	$own .= "pid_file $self->{pid_file}\n" unless $config =~ /^\s*pid_file\b/m;
 	$own .= "threads 2\n" unless $config =~ /^\s*threads\b/m;
@@ -48,6 +49,7 @@ sub configure ($self, $config) {
 	$own .= "shutdown_timeout 5s\n" unless $config =~ /^\s*shutdown_timeout\b/m;
 	$own .= "log access { target $self->{access_log}; format json }\n"
 	    unless $config =~ /^\s*log\s+access\b/m;
+	$own .= "admin { socket $dir/$self->{name}.sock { level admin } }\n" unless $config =~ /^\s*admin\b/m;
 	write_file("$self->{conf}.new", $own . $self->fill_in($config));
 	rename "$self->{conf}.new", $self->{conf} or croak "$self->{conf}: $!";
 	return $self;
@@ -124,6 +126,25 @@ sub wait_for_events ($self, $kind, $count, $seconds = 10) {
 sub matches ($value, $wanted) {
 	return 0 unless defined $value;
 	return ref $wanted ? $value =~ $wanted : $value eq $wanted;
+}
+
+# What an operator's line is answered, at the socket @DIR@/NAME.sock, which a configuration without
+# an admin block gets; several commands stand between semicolons.
+sub ask ($self, $line, $seconds = 20) {
+	my $path = test_dir() . "/$self->{name}.sock";
+	my $socket = IO::Socket::UNIX->new(Peer => $path) // croak "$path: $!";
+	my $answer = '';
+
+	print {$socket} "$line\n";
+	local $SIG{ALRM} = sub { croak "no answer to `$line` in $seconds s" };
+	alarm $seconds;
+	while (sysread $socket, $answer, 65536, length $answer) { }
+	alarm 0;
+	return $answer =~ s/\n\z//r;
+}
+
+sub ask_json ($self, $line, $seconds = 20) {
+	return decode_json($self->ask("$line json", $seconds));
 }
 
 sub fd_count ($self) {

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* admin_block.h: the block `admin` and the root of a configuration that may have one. */
+#ifndef ADMIN_ADMIN_BLOCK_H
+#define ADMIN_ADMIN_BLOCK_H
+
+#include "admin/level.h"
+#include "daemon/config.h"
+#include "net/listener.h"
+
+struct admin_socket {			/* socket PLACE { … } */
+	struct conf_block conf;
+	struct address place;
+	int mode;			/* of the file; 0: as `level` has it */
+	const char *group;		/* NULL: the process's */
+	int level;			/* enum admin_level */
+};
+
+struct admin_settings {			/* admin { … } */
+	struct conf_block conf;
+	struct conf_list sockets;	/* struct admin_socket */
+};
+
+struct admin_root {
+	struct root root;
+	struct admin_settings *admin;	/* NULL: nobody operates it */
+};
+
+extern const struct block admin_root_block;
+
+/* Where it listens.  False and an error: its group is not known. */
+bool admin_socket_spec(const struct admin_socket *socket, struct listen_spec *spec, struct error *error);
+
+#endif

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* call.c: words, the row they mean, and who may use it. */
+#include "admin/call.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "admin/command_tables.h"
+#include "base/log_line.h"
+#include "base/xalloc.h"
+
+static const struct admin_command *const TABLES[] = { COMMAND_TABLES };
+
+const struct admin_command *
+admin_command_row(size_t i)
+{
+	for (size_t t = 0; t < sizeof(TABLES) / sizeof(TABLES[0]); t++)
+		for (const struct admin_command *row = TABLES[t]; row->name != NULL; row++)
+			if (i-- == 0)
+				return row;
+	return NULL;
+}
+
+bool
+call_split(struct slice *line, struct slice *text)
+{
+	bool is_quoted = false;
+
+	for (size_t i = 0; i < line->len; i++) {
+		if (line->data[i] == '\\' && i + 1 < line->len) {
+			i++;
+		} else if (line->data[i] == '"') {
+			is_quoted = !is_quoted;
+		} else if (line->data[i] == ';' && !is_quoted) {
+			*text = slice_make(line->data, i);
+			*line = slice_from(*line, i + 1);
+			return true;
+		}
+	}
+	*text = *line;
+	*line = slice_from(*line, line->len);
+	return false;
+}
+
+/* The next word, put in place without quotes and escapes, with a NUL; NULL: there is none. */
+static char *
+next_word(char **rest)
+{
+	char *in = *rest + strspn(*rest, " \t"), *word = in, *out = in;
+	bool is_quoted = false;
+
+	if (*in == '\0')
+		return NULL;
+	for (; *in != '\0' && (is_quoted || strchr(" \t", *in) == NULL); in++) {
+		if (*in == '"') {
+			is_quoted = !is_quoted;
+			continue;
+		}
+		if (*in == '\\' && in[1] != '\0')
+			in++;
+		*out++ = *in;
+	}
+	*rest = *in != '\0' ? in + 1 : in;
+	*out = '\0';
+	return word;
+}
+
+/* False: more words than any command has. */
+static bool
+split_words(struct admin_call *call, struct slice text)
+{
+	char *rest, *word;
+
+	call->text = rest = xstrndup(text.data, text.len);
+	while ((word = next_word(&rest)) != NULL) {
+		if (call->count == CALL_WORDS_MAX - 1)
+			return false;
+		call->words[call->count++] = word;
+	}
+	return true;
+}
+
+/* How many of its name's words begin the call's: all, or else 0 unless `partly`. */
+static int
+matching_words(const struct admin_command *command, const struct admin_call *call, bool partly)
+{
+	struct slice name = slice_of(command->name), word;
+	int count = 0;
+
+	while ((word = slice_word(&name)).len > 0) {
+		if (count == call->count || !slice_equals(word, call->words[count]))
+			return partly ? count : 0;
+		count++;
+	}
+	return count;
+}
+
+static const struct admin_command *
+find_command(const struct admin_call *call, int *words)
+{
+	const struct admin_command *best = NULL, *row;
+
+	*words = 0;
+	for (size_t i = 0; (row = admin_command_row(i)) != NULL; i++) {
+		int count = matching_words(row, call, false);
+
+		if (count > *words) {
+			*words = count;
+			best = row;
+		}
+	}
+	return best;
+}
+
+static void
+take_words(struct admin_call *call, int count)
+{
+	call->count -= count;
+	memmove(call->words, call->words + count, (size_t)call->count * sizeof(call->words[0]));
+	call->words[call->count] = NULL;
+	if (call->command->has_json && call->count > 0 && strcmp(call->words[call->count - 1], "json") == 0) {
+		call->wants_json = true;
+		call->words[--call->count] = NULL;
+	}
+}
+
+static void
+tell_unknown(struct admin_call *call)
+{
+	const struct admin_command *row;
+	bool is_near = false;
+
+	for (size_t i = 0; call->count > 0 && (row = admin_command_row(i)) != NULL; i++)
+		is_near |= matching_words(row, call, true) > 0;
+	if (!is_near) {
+		call_fail(call, "Unknown command: '%s'. `help` lists those there are.",
+		    call->count > 0 ? call->words[0] : "");
+		return;
+	}
+	buf_append_text(&call->out,
+	    "Unknown command, but maybe one of the following ones is a better match:\n");
+	for (size_t i = 0; (row = admin_command_row(i)) != NULL; i++)
+		if (matching_words(row, call, true) > 0)
+			admin_command_usage(row, &call->out);
+	call->has_failed = true;
+	call_done(call);
+}
+
+void
+call_run(struct admin_call *call, struct slice text)
+{
+	int words;
+
+	if (!split_words(call, text)) {
+		call_fail(call, "Too many words.");
+		return;
+	}
+	call->command = find_command(call, &words);
+	if (call->command == NULL) {
+		tell_unknown(call);
+		return;
+	}
+	take_words(call, words);
+	if (call->level < call->command->level)
+		call_fail(call, "Permission denied");
+	else
+		call->command->run(call);
+}
+
+void
+call_done(struct admin_call *call)
+{
+	call->work = NULL;
+	call->on_cancel = NULL;
+	call->on_done(call);
+}
+
+void
+call_fail(struct admin_call *call, const char *format, ...)
+{
+	struct buf text = { 0 };
+	va_list args;
+
+	va_start(args, format);
+	buf_vprintf(&text, format, args);
+	va_end(args);
+	buf_clear(&call->out);
+	call->has_failed = true;
+	if (call->wants_json) {
+		buf_append_text(&call->out, "{\"error\":");
+		log_line_append_json(buf_slice(&text), &call->out);
+		buf_append_text(&call->out, "}");
+	} else {
+		buf_append_slice(&call->out, buf_slice(&text));
+	}
+	buf_append_text(&call->out, "\n");
+	buf_clear(&text);
+	call_done(call);
+}
+
+void
+call_cancel(struct admin_call *call)
+{
+	if (call->on_cancel != NULL)
+		call->on_cancel(call);
+	call->on_cancel = NULL;
+	call->work = NULL;
+}
+
+void
+call_clear(struct admin_call *call)
+{
+	buf_clear(&call->out);
+	xfree(call->text);
+	call->text = NULL;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* cockpit.c: opens the sockets that the block `admin` names, and keeps those that are kept. */
+#include "admin/cockpit.h"
+
+#include "admin/console.h"
+#include "base/xalloc.h"
+#include "daemon/sockets.h"
+
+static const struct conf_list no_sockets = { 0 };
+
+static const struct conf_list *
+sockets_of(const struct root *root)
+{
+	const struct admin_root *admin_root = (const struct admin_root *)(const void *)root;
+
+	return admin_root->admin != NULL ? &admin_root->admin->sockets : &no_sockets;
+}
+
+const struct root *
+cockpit_root(const struct cockpit *cockpit)
+{
+	return cockpit->control->current->root;
+}
+
+static void
+on_operator(struct acceptor *acceptor, int fd, const struct addr *peer)
+{
+	console_open(acceptor->owner, fd, peer);
+}
+
+static struct door *
+find_door(struct cockpit *cockpit, int number)
+{
+	list_each(node, &cockpit->doors) {
+		struct door *door = list_entry(node, struct door, node);
+
+		if (door->number == number)
+			return door;
+	}
+	return NULL;
+}
+
+static void
+close_door(struct door *door)
+{
+	acceptor_close(&door->acceptor);
+	list_remove(&door->node);
+	loop_defer(door->cockpit->control->loop, xfree, door);
+}
+
+static bool
+claim(struct socket_table *sockets, const struct admin_socket *settings, struct conf_problems *problems,
+    int *number)
+{
+	static const struct tcp_settings tcp = { 0 };
+	struct listen_spec spec;
+	struct error error;
+
+	if (admin_socket_spec(settings, &spec, &error)) {
+		*number = socket_claim(sockets, &spec, &tcp, &error);
+		if (*number >= 0)
+			return true;
+	}
+	conf_error_at(problems, &settings->conf, NULL, "%s", error.text);
+	return false;
+}
+
+static void
+check(const struct root *root, struct conf_problems *problems)
+{
+	const struct conf_list *list = sockets_of(root);
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct admin_socket *settings = list->items[i];
+		struct listen_spec spec;
+		struct error error;
+
+		if (!settings->conf.broken &&
+		    (!admin_socket_spec(settings, &spec, &error) || !socket_check(&spec, &error)))
+			conf_error_at(problems, &settings->conf, NULL, "%s", error.text);
+	}
+}
+
+static bool
+prepare(struct control *control, const struct root *root, struct conf_problems *problems)
+{
+	const struct conf_list *list = sockets_of(root);
+	struct cockpit *cockpit = control->extended;
+	bool ok = true;
+	int number;
+
+	if (cockpit == NULL) {
+		cockpit = control->extended = xcalloc(1, sizeof(*cockpit));
+		cockpit->control = control;
+		cockpit->sockets = socket_table_new(1);
+		list_init(&cockpit->doors);
+		list_init(&cockpit->consoles);
+	}
+	for (size_t i = 0; i < list->count; i++)
+		ok &= claim(cockpit->sockets, list->items[i], problems, &number);
+	if (!ok)
+		sockets_undo(cockpit->sockets);
+	return ok;
+}
+
+static void
+undo(struct control *control)
+{
+	struct cockpit *cockpit = control->extended;
+
+	sockets_undo(cockpit->sockets);
+}
+
+static void
+open_door(struct cockpit *cockpit, const struct admin_socket *settings)
+{
+	struct conf_problems none = { 0 };
+	struct door *door;
+	int number;
+
+	/* what prepare has claimed is there */
+	if (!claim(cockpit->sockets, settings, &none, &number))
+		return;
+	door = find_door(cockpit, number);
+	if (door == NULL) {
+		door = xcalloc(1, sizeof(*door));
+		door->cockpit = cockpit;
+		door->number = number;
+		door->acceptor.on_client = on_operator;
+		door->acceptor.owner = door;
+		list_append(&cockpit->doors, &door->node);
+		acceptor_start(&door->acceptor, cockpit->control->loop,
+		    socket_take(cockpit->sockets, number, 0));
+	}
+	door->level = settings->level;
+	door->is_kept = true;
+}
+
+static void
+commit(struct control *control)
+{
+	struct cockpit *cockpit = control->extended;
+	const struct conf_list *list = sockets_of(cockpit_root(cockpit));
+
+	for (size_t i = 0; i < list->count; i++)
+		open_door(cockpit, list->items[i]);
+	sockets_commit(cockpit->sockets);
+	list_each(node, &cockpit->doors) {
+		struct door *door = list_entry(node, struct door, node);
+
+		if (!door->is_kept)
+			close_door(door);
+		door->is_kept = false;
+	}
+}
+
+static void
+close_all(struct control *control)
+{
+	struct cockpit *cockpit = control->extended;
+
+	if (cockpit == NULL)
+		return;
+	consoles_close(cockpit);
+	list_each(node, &cockpit->doors)
+		close_door(list_entry(node, struct door, node));
+	socket_table_free(&cockpit->sockets);
+	xfree(cockpit);
+	control->extended = NULL;
+}
+
+const struct extension cockpit_extension = {
+	.check = check, .prepare = prepare, .undo = undo, .commit = commit, .close = close_all,
+};

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * cockpit.h: how gatepost is watched and operated: its sockets over all reloads, and what commands look at.
+ * On control's loop alone.
+ */
+#ifndef ADMIN_COCKPIT_H
+#define ADMIN_COCKPIT_H
+
+#include "admin/admin_block.h"
+#include "base/list.h"
+#include "daemon/control.h"
+
+struct socket_table;
+
+struct cockpit {
+	struct control *control;
+	struct socket_table *sockets;	/* of the block `admin`; one socket a place */
+	struct list doors;		/* struct door: where operators come in */
+	struct list consoles;		/* struct console: who is in */
+};
+
+/* A socket that operators connect to. */
+struct door {
+	struct list node;
+	struct cockpit *cockpit;
+	struct acceptor acceptor;
+	int number;			/* in the socket table */
+	enum admin_level level;
+	bool is_kept;			/* by the configuration that is being committed */
+};
+
+extern const struct extension cockpit_extension;
+
+/* The configuration at hand. */
+const struct root *cockpit_root(const struct cockpit *cockpit);
+
+#endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* command_tables.h: the tables of commands, each in the file that has their functions.  for call.c alone. */
+#ifndef ADMIN_COMMAND_TABLES_H
+#define ADMIN_COMMAND_TABLES_H
+
+#include "admin/call.h"
+
+extern const struct admin_command help_commands[];
+
+#define COMMAND_TABLES \
+	help_commands
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * extension.h: what a layer above daemon/ has control do, named by the program's main: the cockpit opens its
+ * sockets so.  All of it on control's thread; a program may have none.
+ */
+#ifndef DAEMON_EXTENSION_H
+#define DAEMON_EXTENSION_H
+
+#include <stdbool.h>
+
+struct conf_problems;
+struct control;
+struct root;
+
+struct extension {
+	/*
+	 * A configuration is tried: may what it names be had, as far as one can tell without having it?
+	 * Without a control: by `gatepost -t`.
+	 */
+	void (*check)(const struct root *root, struct conf_problems *problems);
+	/* Opens what it names; false: the problems tell, and all is as before. */
+	bool (*prepare)(struct control *control, const struct root *root, struct conf_problems *problems);
+	void (*undo)(struct control *control);		/* instead of a commit */
+	void (*commit)(struct control *control);	/* control->current is in force; cannot fail */
+	void (*close)(struct control *control);		/* the workers' threads have ended; loops are there */
+};
+
+#endif
