@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "session/entrance.h"
 #include "session/guard.h"
 #include "session/login.h"
 #include "session/relay.h"
@@ -151,10 +152,8 @@ perform(struct session *s, enum step step)
 static void
 heed_word(struct session *s)
 {
-	if (!guard_bans(s))
-		return;
 	front_flush(s);
-	guard_turn_away(s);
+	entrance_retold(s);
 }
 
 /* Runs whole commands off the front of `in` while their answers are taken; returns the bytes consumed. */

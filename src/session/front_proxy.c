@@ -10,6 +10,7 @@
 #include "base/log_line.h"
 #include "base/xalloc.h"
 #include "net/proxy_reader.h"
+#include "session/entrance.h"
 #include "session/login.h"
 
 enum { HEADER_MS = 5000 };	/* a peer sends it at once: as long as Postfix waits for it */
@@ -98,7 +99,7 @@ front_proxy_read(struct session *s, struct slice data)
 		return 0;
 	case PROXY_DONE:
 		believe(s, &facts);
-		session_begin(s);
+		entrance_begin(s);
 		/* what is behind it is the client's, its hello perhaps */
 		if (!s->has_ended)
 			stream_tell_again(&s->front);

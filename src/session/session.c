@@ -14,6 +14,7 @@
 #include "base/spare.h"
 #include "base/xalloc.h"
 #include "proto/reply.h"
+#include "session/entrance.h"
 #include "session/guard.h"
 #include "session/login.h"
 #include "session/relay.h"
@@ -168,7 +169,7 @@ begin_new(struct gate *gate, int fd, const struct addr *peer)
 	if (listener_wants_header(s->settings, peer))
 		front_proxy_begin(s);
 	else
-		session_begin(s);
+		entrance_begin(s);
 	return s;
 }
 
@@ -199,21 +200,9 @@ begin_tls(struct session *s)
 	stream_accept_tls(&s->front, &s->settings->front_tls);
 }
 
-/* Without TLS it can be told so. */
-static void
-turn_away(struct session *s)
-{
-	session_enter(s, s->is_tls ? FRONT_TLS : FRONT_NEW);
-	guard_turn_away(s);
-}
-
 void
 session_begin(struct session *s)
 {
-	if (guard_bans(s)) {
-		turn_away(s);
-		return;
-	}
 	if (s->settings->login_timeout.ms > 0)
 		session_wake_at(s, s->accepted_at + s->settings->login_timeout.ms);
 	else if (s->is_tls)

@@ -75,6 +75,7 @@ struct session {
 	int64_t accepted_at, last_data;		/* loop_now */
 	struct identity identity;
 	struct addr *via;			/* who told identity.client; owned; NULL: itself came */
+	uint8_t entrance_step;			/* entrance.c's: the next check */
 	uint8_t phase;				/* enum front_phase; session_enter sets it */
 	bool is_tls;				/* from the client's first byte */
 	bool has_ended;
@@ -82,7 +83,7 @@ struct session {
 
 /* A client of a gate; owns fd from now on.  No memory: the client is turned away. */
 void session_open(struct gate *gate, int fd, const struct addr *peer);
-void session_begin(struct session *s);		/* its client is known: TLS, or the greeting */
+void session_begin(struct session *s);		/* its client has passed: TLS, or the greeting */
 void session_enter(struct session *s, enum front_phase phase);
 void session_wake_at(struct session *s, int64_t at_ms);	/* for the phase's on_time; only the last counts */
 void session_drop_legs(struct session *s);

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* entrance.c: the order of the checks. */
+#include "session/entrance.h"
+
+#include "session/guard.h"
+
+static enum entrance_verdict
+check_ban(struct session *s)
+{
+	if (!guard_bans(s))
+		return ENTRANCE_PASS;
+	guard_turn_away(s);
+	return ENTRANCE_GONE;
+}
+
+static const struct entrance_check {
+	enum entrance_verdict (*begin)(struct session *s);
+	/* Of a client that a trusted peer tells of: never WAIT.  NULL: it is not asked then. */
+	enum entrance_verdict (*retold)(struct session *s);
+} checks[] = {
+	{ check_ban, check_ban },
+};
+enum { CHECK_COUNT = sizeof(checks) / sizeof(checks[0]) };
+
+void
+entrance_go_on(struct session *s)
+{
+	while (s->entrance_step < CHECK_COUNT) {
+		enum entrance_verdict verdict = checks[s->entrance_step++].begin(s);
+
+		if (verdict != ENTRANCE_PASS)
+			return;
+	}
+	session_begin(s);
+}
+
+void
+entrance_begin(struct session *s)
+{
+	/* as one who is turned away before TLS is up hears nothing, so does one on TLS */
+	session_enter(s, s->is_tls ? FRONT_TLS : FRONT_NEW);
+	s->entrance_step = 0;
+	entrance_go_on(s);
+}
+
+void
+entrance_retold(struct session *s)
+{
+	for (size_t i = 0; i < CHECK_COUNT; i++)
+		if (checks[i].retold != NULL && checks[i].retold(s) == ENTRANCE_GONE)
+			return;
+}
