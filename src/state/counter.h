@@ -31,6 +31,7 @@ void counters_free(struct counters **counters);		/* nobody asks any more */
 enum counter_act {
 	COUNTER_LOOK,
 	COUNTER_ADD,		/* one */
+	COUNTER_TAKE,		/* one; the last one: it is gone, and its time is as it was otherwise */
 	COUNTER_SET		/* to the value; 0: it is gone */
 };
 

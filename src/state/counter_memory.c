@@ -59,6 +59,19 @@ add(struct table *table, const struct counter_wish *wish, int64_t now)
 }
 
 static int64_t
+take(struct table *table, const struct counter_wish *wish, int64_t now)
+{
+	struct table_entry *entry = table_lock(table, wish->name, now, false);
+	int64_t left;
+
+	if (entry == NULL)
+		return 0;
+	left = --*(int64_t *)table_value(entry);
+	table_unlock(table, entry, left > 0 ? table_expires(entry) : now);
+	return left;
+}
+
+static int64_t
 set(struct table *table, const struct counter_wish *wish, int64_t now)
 {
 	struct table_entry *entry = table_lock(table, wish->name, now, wish->value != 0);
@@ -85,6 +98,8 @@ ask(struct counter_request *request, void *store)
 			wish->value = look(store, wish->space, wish->name, request->now);
 		else if (wish->act == COUNTER_ADD)
 			wish->value = add(memory->tables[wish->space], wish, request->now);
+		else if (wish->act == COUNTER_TAKE)
+			wish->value = take(memory->tables[wish->space], wish, request->now);
 		else
 			wish->value = set(memory->tables[wish->space], wish, request->now);
 	}

@@ -124,6 +124,29 @@ setting_tells_what_was_there(void **state)
 }
 
 static void
+what_is_taken_is_gone_with_the_last_one(void **state)
+{
+	const struct counter_wish one = { .act = COUNTER_TAKE, .name = SLICE_LITERAL("a") };
+	struct counters *counters = new_in_memory(1000, 1000);
+	struct loop *loop = loop_new(0);
+
+	(void)state;
+	assert_int_equal(once(counters, loop, one, 1), 0);
+	once(counters, loop, add_to("a"), 1);
+	once(counters, loop, add_to("a"), 1);
+	assert_int_equal(once(counters, loop, one, 2), 1);
+	/* its time is as it was */
+	assert_int_equal(counter_look(counters, 0, slice_of("a"), MINUTE), 1);
+	assert_int_equal(counter_look(counters, 0, slice_of("a"), MINUTE + 1), 0);
+	once(counters, loop, add_to("a"), 1);
+	assert_int_equal(once(counters, loop, one, 2), 0);
+	assert_int_equal(once(counters, loop, one, 2), 0);
+	assert_int_equal(once(counters, loop, add_to("a"), 3), 1);
+	counters_free(&counters);
+	loop_free(&loop);
+}
+
+static void
 wishes_are_answered_in_their_order(void **state)
 {
 	struct counters *counters = new_in_memory(1000, 1000);
@@ -302,6 +325,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counters_count_until_their_time_is_up),
 		cmocka_unit_test(setting_tells_what_was_there),
+		cmocka_unit_test(what_is_taken_is_gone_with_the_last_one),
 		cmocka_unit_test(wishes_are_answered_in_their_order),
 		cmocka_unit_test(each_space_has_its_bound),
 		cmocka_unit_test(answers_may_come_later_or_not_at_all),
