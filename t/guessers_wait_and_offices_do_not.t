@@ -68,6 +68,13 @@ for my $protocol (@protocols) {
 	$config .= "listener $protocol-$_ { protocol $protocol; bind 127.0.0.1:\@PORT{${protocol}_$_}\@; "
 	    . "pool $protocol; limits $_ }\n" for qw(slow quick hard brief);
 }
+# a server that judges logins, and never comes to an end with it
+my $judge = Gatepost::Fake->new(name => 'judge', script => [
+	[send => "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] here\r\n"], [expect => qr/AUTHENTICATE.*\r\n/], ['hold'],
+])->start;
+$config .= "auth judged { source server }\npool judged { protocol imap; "
+    . 'server s { address 127.0.0.1:' . $judge->port . " } }\n"
+    . "listener judged { protocol imap; bind 127.0.0.1:\@PORT{judged_slow}\@; pool judged; auth judged; limits slow }\n";
 # failures for a user count at all listeners
 write_file(test_dir() . '/users', join '', map { "$_:{PLAIN}right\n" } 'zoe', map { ("bob-$_", "ann-$_") } @protocols);
 my $gatepost = Gatepost::Gatepost->new(config => $config)->start;
@@ -146,6 +153,14 @@ $from = new_address();
 my $device = greeted('imap', 'quick', $from);
 like(try('imap', $device, 'dora', 'old'), qr/^a NO/, "the old password, $_") for 1 .. 4;
 is_deeply([waits_of($from, 3)], [200, 200, 200], 'the same wrong password counts once');
+
+# Guesses that come at the same time do not get around that.
+my @places = map { new_address } 1 .. 2;
+ask('imap', my $first = hear_hello('imap', come('judged', 'slow', $places[0])), 'fay', 'guess-1');
+wait_for(sub { grep { $judge->received($_) =~ /AUTHENTICATE/ } 1 .. $judge->connections }, 20, 'the first guess');
+ask('imap', my $second = hear_hello('imap', come('judged', 'slow', $places[1])), 'fay', 'guess-2');
+is_deeply([waits_of($places[1], 1)], [120_000], 'who comes while a login of the user is under way waits');
+$_->{socket}->close for $first, $second;
 
 # Bans: each protocol's words, and the end.
 for my $protocol (@protocols) {

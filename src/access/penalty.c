@@ -17,22 +17,26 @@ enum {
 	 * short enough for somebody who has had it wrong to come back after a coffee.
 	 */
 	FAILURE_MS = 10 * 60 * 1000,
+	/* Longer than the longest delay and a slow server's answer.  For bookings that nobody ended only. */
+	BOOKING_MS = 10 * 60 * 1000,
 	ASK_MS = 1000			/* who cannot say by then keeps nobody out */
 };
 
 /* About 100 octets each.  Marks of those who have logged in are not to be thrown out by those who guess. */
-enum space { SPACE_FAILURES, SPACE_PASSWORDS, SPACE_KNOWN, SPACE_COUNT };
+enum space { SPACE_FAILURES, SPACE_PASSWORDS, SPACE_KNOWN, SPACE_BOOKED, SPACE_COUNT };
 static const size_t space_limits[SPACE_COUNT] = {
 	[SPACE_FAILURES] = 1 << 18,
 	[SPACE_PASSWORDS] = 1 << 18,
 	[SPACE_KNOWN] = 1 << 20,
+	[SPACE_BOOKED] = 1 << 18,
 };
 
 /* What a counter is of; the first octet of its name. */
 enum subject {
-	OF_CLIENT = 'c',		/* failures */
-	OF_USER = 'u',			/* failures */
-	OF_PAIR = 'p',			/* failures, and the mark that it has logged in */
+	OF_CLIENT = 'c',		/* failures, logins under way */
+	OF_USER = 'u',			/* failures, logins under way */
+	OF_PAIR = 'p',			/* likewise, and the mark that it has logged in */
+	OF_PASSWORD = 'w',		/* a pair's: logins under way that show it */
 	OF_BAN = 'b',			/* a mark */
 	OF_BAN_COUNT = 'n'		/* failures up to a ban; the length of its time is in the name, too */
 };
@@ -102,6 +106,8 @@ wish(struct penalty_wishes *wishes, enum counter_act act, enum space space, enum
 	item->name = write_name(wishes->names[wishes->count++], subject, pair);
 	if (space == SPACE_FAILURES)
 		item->window_ms = FAILURE_MS;
+	else if (space == SPACE_BOOKED)
+		item->window_ms = BOOKING_MS;
 	return item;
 }
 
@@ -133,13 +139,39 @@ fill_request(struct counter_request *request, struct loop *loop, struct penalty_
 void
 penalty_open(struct penalty_case *opened, const struct addr *client, struct slice user)
 {
-	struct slice key = slice_make(opened->penalty->key, KEY_SIZE);
+	opened->pair = (struct penalty_pair){ .client = limits_client(opened->limits, client) };
+	opened->booking = PENALTY_NOT_BOOKED;
+	penalty_name(opened, user);
+}
+
+void
+penalty_name(struct penalty_case *named, struct slice user)
+{
+	struct slice key = slice_make(named->penalty->key, KEY_SIZE);
+	struct penalty_pair *pair = &named->pair;
 	uint8_t digest[DIGEST_SIZE_MAX];
 
-	opened->pair = (struct penalty_pair){ .client = limits_client(opened->limits, client) };
-	opened->pair.has_user = user.len > 0 && digest_hmac(DIGEST_SHA256, key, user, digest);
-	if (opened->pair.has_user)
-		memcpy(opened->pair.user, digest, PENALTY_USER_SIZE);
+	pair->has_user = user.len > 0 && digest_hmac(DIGEST_SHA256, key, user, digest);
+	if (pair->has_user)
+		memcpy(pair->user, digest, PENALTY_USER_SIZE);
+}
+
+/* Under which a password of the pair is known again; false: it cannot be. */
+static bool
+write_tag(const struct penalty *penalty, const struct penalty_pair *of, struct slice secret, char *tag)
+{
+	char name[PENALTY_NAME_MAX];
+	uint8_t key[DIGEST_SIZE_MAX], digest[DIGEST_SIZE_MAX];
+	struct slice pair = write_name(name, OF_PAIR, of);
+	bool ok = secret.len > 0 &&
+	    digest_hmac(DIGEST_SHA256, slice_make(penalty->key, KEY_SIZE), pair, key) &&
+	    digest_hmac(DIGEST_SHA256, slice_make((const char *)key, DIGEST_SHA256_SIZE), secret, digest);
+
+	if (ok)
+		memcpy(tag, digest, TAG_SIZE);
+	secret_wipe(key, sizeof(key));
+	secret_wipe(digest, sizeof(digest));
+	return ok;
 }
 
 static int64_t
@@ -160,23 +192,82 @@ larger(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
-enum { ASKED_PAIR, ASKED_CLIENT, ASKED_USER, ASKED_KNOWN };
+static int64_t
+smaller(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+enum {
+	ASKED_PAIR, ASKED_CLIENT, ASKED_USER, ASKED_KNOWN,
+	ASKED_BOOKED_PAIR, ASKED_BOOKED_CLIENT, ASKED_BOOKED_USER
+};
+
+/* Without an answer all values are 0. */
+static int64_t
+failures_of(const struct counter_wish *asked)
+{
+	int64_t pair = asked[ASKED_PAIR].value;
+
+	if (asked[ASKED_KNOWN].value != 0)
+		return pair;
+	return larger(pair, larger(asked[ASKED_CLIENT].value, asked[ASKED_USER].value));
+}
+
+/* But for the login itself. */
+static int64_t
+under_way(const struct counter_wish *booked)
+{
+	return larger(booked->value - 1, 0);
+}
+
+static int64_t
+failures_to_come(const struct counter_wish *asked)
+{
+	int64_t pair = asked[ASKED_PAIR].value + under_way(&asked[ASKED_BOOKED_PAIR]) / PENALTY_CROWD;
+	int64_t client = asked[ASKED_CLIENT].value + under_way(&asked[ASKED_BOOKED_CLIENT]) / PENALTY_CROWD;
+	int64_t user = asked[ASKED_USER].value + under_way(&asked[ASKED_BOOKED_USER]);
+
+	return asked[ASKED_KNOWN].value != 0 ? pair : larger(pair, larger(client, user));
+}
 
 static void
 on_looked(struct counter_request *request, bool is_known)
 {
 	struct penalty_case *opened = loop_owner(request, struct penalty_case, request);
-	const struct counter_wish *asked = opened->wishes.items;
-	int64_t failures = asked[ASKED_PAIR].value;
 
-	(void)is_known;			/* without an answer all are 0 */
-	if (asked[ASKED_KNOWN].value == 0)
-		failures = larger(failures, larger(asked[ASKED_CLIENT].value, asked[ASKED_USER].value));
-	opened->on_answer(opened, delay_after(&opened->limits->auth_failure_delay, failures));
+	(void)is_known;
+	opened->failures = failures_to_come(opened->wishes.items);
+	opened->on_answer(opened, delay_after(&opened->limits->auth_failure_delay, opened->failures));
 }
 
-void
-penalty_ask(struct penalty_case *opened, int64_t now)
+/* Those that came after it do not count as long as they are under way. */
+static void
+on_looked_again(struct counter_request *request, bool is_known)
+{
+	struct penalty_case *waited = loop_owner(request, struct penalty_case, request);
+	const struct counter_wish *asked = waited->wishes.items;
+	int64_t failures = larger(failures_of(asked), smaller(failures_to_come(asked), waited->failures));
+	int64_t delay = delay_after(&waited->limits->auth_failure_delay, failures);
+
+	(void)is_known;
+	waited->on_answer(waited, larger(waited->asked_at + delay - request->now, 0));
+}
+
+/* `act` for what is booked of the pair that has such a thing. */
+static void
+wish_bookings(struct penalty_wishes *wishes, enum counter_act act, const struct penalty_pair *pair)
+{
+	bool has_client = pair->client.len > 0;
+
+	wish(wishes, has_client || pair->has_user ? act : COUNTER_LOOK, SPACE_BOOKED, OF_PAIR, pair);
+	wish(wishes, has_client ? act : COUNTER_LOOK, SPACE_BOOKED, OF_CLIENT, pair);
+	wish(wishes, pair->has_user ? act : COUNTER_LOOK, SPACE_BOOKED, OF_USER, pair);
+}
+
+static void
+look(struct penalty_case *opened, enum counter_act act, int64_t now,
+    void (*on_answer)(struct counter_request *request, bool is_known))
 {
 	struct penalty_wishes *wishes = &opened->wishes;
 
@@ -185,9 +276,60 @@ penalty_ask(struct penalty_case *opened, int64_t now)
 	wish(wishes, COUNTER_LOOK, SPACE_FAILURES, OF_CLIENT, &opened->pair);
 	wish(wishes, COUNTER_LOOK, SPACE_FAILURES, OF_USER, &opened->pair);
 	wish(wishes, COUNTER_LOOK, SPACE_KNOWN, OF_PAIR, &opened->pair);
-	opened->request.on_answer = on_looked;
+	wish_bookings(wishes, act, &opened->pair);
+	opened->request.on_answer = on_answer;
 	fill_request(&opened->request, opened->loop, wishes, now);
 	counter_ask(opened->penalty->counters, &opened->request);
+}
+
+/* The first one with a password books for all that show it meanwhile, and the last one ends that. */
+static void
+on_password_booked(struct counter_request *request, bool is_known)
+{
+	struct penalty_case *opened = loop_owner(request, struct penalty_case, request);
+	bool is_first = is_known && request->wishes[0].value == 1;
+
+	look(opened, is_first ? COUNTER_ADD : COUNTER_LOOK, opened->asked_at, on_looked);
+}
+
+static void
+wish_password(struct penalty_wishes *wishes, enum counter_act act, const char *tag)
+{
+	struct counter_wish *item = &wishes->items[wishes->count];
+	char *name = wishes->names[wishes->count++];
+
+	name[0] = OF_PASSWORD;
+	memcpy(name + 1, tag, TAG_SIZE);
+	*item = (struct counter_wish){
+		.act = act,
+		.space = SPACE_BOOKED,
+		.name = slice_make(name, 1 + TAG_SIZE),
+		.window_ms = BOOKING_MS,
+	};
+}
+
+void
+penalty_ask(struct penalty_case *opened, struct slice secret, int64_t now)
+{
+	opened->asked_at = now;
+	opened->booked = opened->pair;
+	if (!write_tag(opened->penalty, &opened->pair, secret, opened->password)) {
+		opened->booking = PENALTY_BOOKED;
+		look(opened, COUNTER_ADD, now, on_looked);
+		return;
+	}
+	opened->booking = PENALTY_BOOKED_BY_PASSWORD;
+	opened->wishes.count = 0;
+	wish_password(&opened->wishes, COUNTER_ADD, opened->password);
+	opened->request.on_answer = on_password_booked;
+	fill_request(&opened->request, opened->loop, &opened->wishes, now);
+	counter_ask(opened->penalty->counters, &opened->request);
+}
+
+void
+penalty_ask_again(struct penalty_case *waited, int64_t now)
+{
+	look(waited, COUNTER_LOOK, now, on_looked_again);
 }
 
 void
@@ -297,25 +439,41 @@ on_password_told(struct counter_request *request, bool is_known)
 		count_failure(report);
 }
 
-/* Under which a wrong password of the pair is known again; false: it cannot be. */
-static bool
-write_tag(const struct report *report, struct slice secret, char tag[TAG_SIZE])
+static void
+on_password_left(struct counter_request *request, bool is_known)
 {
-	char name[PENALTY_NAME_MAX];
-	uint8_t key[DIGEST_SIZE_MAX], digest[DIGEST_SIZE_MAX];
-	struct slice pair = write_name(name, OF_PAIR, &report->pair);
-	bool ok = digest_hmac(DIGEST_SHA256, slice_make(report->penalty->key, KEY_SIZE), pair, key) &&
-	    digest_hmac(DIGEST_SHA256, slice_make((const char *)key, DIGEST_SHA256_SIZE), secret, digest);
+	struct report *report = loop_owner(request, struct report, request);
 
-	if (ok)
-		memcpy(tag, digest, TAG_SIZE);
-	secret_wipe(key, sizeof(key));
-	secret_wipe(digest, sizeof(digest));
-	return ok;
+	if (!is_known || request->wishes[0].value > 0) {
+		xfree(report);
+		return;
+	}
+	wish_bookings(&report->wishes, COUNTER_TAKE, &report->pair);
+	report_send(report, on_done);
 }
 
 void
-penalty_failed(const struct penalty_case *judged, struct slice secret, int64_t now)
+penalty_undecided(struct penalty_case *judged, int64_t now)
+{
+	enum penalty_booking booking = judged->booking;
+	struct report *report;
+
+	judged->booking = PENALTY_NOT_BOOKED;
+	if (booking == PENALTY_NOT_BOOKED)
+		return;
+	report = report_new(judged, now);
+	report->pair = judged->booked;
+	if (booking == PENALTY_BOOKED) {
+		wish_bookings(&report->wishes, COUNTER_TAKE, &report->pair);
+		report_send(report, on_done);
+		return;
+	}
+	wish_password(&report->wishes, COUNTER_TAKE, judged->password);
+	report_send(report, on_password_left);
+}
+
+static void
+report_failure(const struct penalty_case *judged, struct slice secret, int64_t now)
 {
 	struct report *report;
 	struct counter_wish *seen;
@@ -326,7 +484,7 @@ penalty_failed(const struct penalty_case *judged, struct slice secret, int64_t n
 	report = report_new(judged, now);
 	seen = &report->wishes.items[0];
 	tag = report->wishes.names[0];
-	if (secret.len == 0 || !write_tag(report, secret, tag)) {
+	if (!write_tag(report->penalty, &report->pair, secret, tag)) {
 		count_failure(report);
 		return;
 	}
@@ -340,8 +498,16 @@ penalty_failed(const struct penalty_case *judged, struct slice secret, int64_t n
 	report_send(report, on_password_told);
 }
 
+/* It counts before it is no longer under way: nobody looks between. */
 void
-penalty_succeeded(const struct penalty_case *judged, int64_t now)
+penalty_failed(struct penalty_case *judged, struct slice secret, int64_t now)
+{
+	report_failure(judged, secret, now);
+	penalty_undecided(judged, now);
+}
+
+static void
+report_success(const struct penalty_case *judged, int64_t now)
 {
 	struct report *report;
 	struct counter_wish *known;
@@ -354,6 +520,13 @@ penalty_succeeded(const struct penalty_case *judged, int64_t now)
 	known->window_ms = judged->limits->auth_known_ttl.ms;
 	wish(&report->wishes, COUNTER_SET, SPACE_FAILURES, OF_PAIR, &report->pair);
 	report_send(report, on_done);
+}
+
+void
+penalty_succeeded(struct penalty_case *judged, int64_t now)
+{
+	report_success(judged, now);
+	penalty_undecided(judged, now);
 }
 
 bool

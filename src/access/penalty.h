@@ -6,6 +6,15 @@
  * once waits for its own failures only, so that one device with an old
  * password does not slow its office.  Names and passwords are kept as keyed
  * hashes, with a key that ends with the process.
+ *
+ * So that guesses do not get around that by coming at the same time, a login
+ * is booked when it asks, until its outcome is known.  One under way counts
+ * like a failure for those of the same user that come after it; of an
+ * address, where an office with a hundred telephones may come back at once,
+ * and for a pair that has logged in, only every PENALTY_CROWD count as one.
+ * What one client shows for one user counts once, however many of its
+ * connections show the same password.  Whoever has waited is looked at again,
+ * and never waits longer in all than the longest delay.
  */
 #ifndef ACCESS_PENALTY_H
 #define ACCESS_PENALTY_H
@@ -18,6 +27,8 @@ struct penalty;				/* what all listeners have counted, over all reloads */
 struct penalty *penalty_new(const struct counter_engine *engine);
 void penalty_free(struct penalty **penalty);
 
+enum { PENALTY_CROWD = 20 };		/* logins under way at the same time */
+
 enum { PENALTY_USER_SIZE = 16, PENALTY_NAME_MAX = 1 + LIMITS_CLIENT_MAX + PENALTY_USER_SIZE };
 
 /* Whose login it is. */
@@ -28,7 +39,7 @@ struct penalty_pair {
 };
 
 /* What is asked of the counters at one time. */
-enum { PENALTY_WISHES_MAX = 5 };
+enum { PENALTY_WISHES_MAX = 7 };
 struct penalty_wishes {
 	struct counter_wish items[PENALTY_WISHES_MAX];
 	char names[PENALTY_WISHES_MAX][PENALTY_NAME_MAX];
@@ -40,22 +51,36 @@ struct penalty_case {
 	struct penalty *penalty;
 	const struct limits *limits;
 	struct loop *loop;
-	/* Of penalty_ask, once, perhaps before that returns; may end the case. */
+	/* Of penalty_ask, and _ask_again, once each, perhaps before that returns; may end the case. */
 	void (*on_answer)(struct penalty_case *pending, int64_t wait_ms);
 
 	struct penalty_pair pair;
+	struct penalty_pair booked;	/* the same when it asked; a name may come later */
+	enum penalty_booking {
+		PENALTY_NOT_BOOKED, PENALTY_BOOKED, PENALTY_BOOKED_BY_PASSWORD
+	} booking;
+	char password[PENALTY_NAME_MAX];	/* a hash, of the last kind of booking */
+	int64_t asked_at, failures;	/* … and how many it found, with those under way */
 	struct penalty_wishes wishes;
 	struct counter_request request;
 };
 
 /* The fields above the blank line are filled in.  user: whose password it is, canonical; "": nobody knows. */
 void penalty_open(struct penalty_case *opened, const struct addr *client, struct slice user);
-/* How long the login is to wait before it is judged.  now: as loop_now, in what follows too. */
-void penalty_ask(struct penalty_case *opened, int64_t now);
+/* Behind penalty_open with nobody's name, before the outcome is told: it is known now. */
+void penalty_name(struct penalty_case *named, struct slice user);
+/*
+ * How long the login is to wait before it is judged, and books it.  secret: the password, or token; empty:
+ * the client did not show it.  now: as loop_now, in what follows too.
+ */
+void penalty_ask(struct penalty_case *opened, struct slice secret, int64_t now);
+/* That time is over: how much longer, by what has happened meanwhile. */
+void penalty_ask_again(struct penalty_case *waited, int64_t now);
 void penalty_cancel(struct penalty_case *opened);	/* no answer will come; fine when none is awaited */
-/* The outcome.  secret: the wrong password, or token; empty: the client did not show it. */
-void penalty_failed(const struct penalty_case *judged, struct slice secret, int64_t now);
-void penalty_succeeded(const struct penalty_case *judged, int64_t now);
+/* The outcome, each ends what is booked.  secret: the wrong one, as above. */
+void penalty_failed(struct penalty_case *judged, struct slice secret, int64_t now);
+void penalty_succeeded(struct penalty_case *judged, int64_t now);
+void penalty_undecided(struct penalty_case *judged, int64_t now);	/* fine when nothing is booked */
 
 /* At once, by what this process knows. */
 bool penalty_bans(struct penalty *penalty, const struct limits *limits, const struct addr *client,

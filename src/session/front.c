@@ -113,8 +113,11 @@ end_with_words(struct session *s, enum end_reason reason)
 static void
 perform(struct session *s, enum step step)
 {
-	if (step != STEP_RESPONSE)
-		auth_cancel(&s->login->auth);	/* its challenge will not be answered any more */
+	if (step != STEP_RESPONSE) {
+		/* its challenge will not be answered any more */
+		auth_cancel(&s->login->auth);
+		guard_undecided(s);
+	}
 	switch (step) {
 	case STEP_MORE:
 	case STEP_REPLIED:

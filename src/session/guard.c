@@ -15,6 +15,7 @@ struct guard {
 	bool is_counted;			/* by what comes of it */
 	void (*on_time)(struct session *s);
 	struct loop_timer timer;
+	bool has_waited;			/* the last login, already */
 	int64_t waited_ms;			/* by all logins of the session */
 };
 
@@ -69,10 +70,13 @@ go_on(struct session *s)
 		s->login->guard->on_time(s);
 }
 
+/* Others may have failed meanwhile. */
 static void
 on_timer(struct loop_timer *timer)
 {
-	go_on(loop_owner(timer, struct guard, timer)->session);
+	struct guard *guard = loop_owner(timer, struct guard, timer);
+
+	penalty_ask_again(&guard->login, loop_now(guard->session->worker->loop));
 }
 
 /* The time is not the client's: its login_timeout is as much longer. */
@@ -82,7 +86,9 @@ wait(struct session *s, int64_t ms)
 	struct guard *guard = s->login->guard;
 	int64_t now = loop_now(s->worker->loop);
 
-	tally_add(&counters_of(s)->delayed_logins, 1);
+	if (!guard->has_waited)
+		tally_add(&counters_of(s)->delayed_logins, 1);
+	guard->has_waited = true;
 	session_log(s, LOG_DEBUG, "the login waits for %lld ms", (long long)ms);
 	guard->waited_ms += ms;
 	loop_timer_set(s->worker->loop, &guard->timer, now + ms);
@@ -136,9 +142,9 @@ guard_begin(struct session *s, void (*on_time)(struct session *s))
 	struct guard *guard = s->login->guard;
 	char *owner;
 
+	/* one that the client has broken off */
+	guard_undecided(s);
 	if (!is_watched(s) || !can_be_guessed(s)) {
-		if (guard != NULL)
-			guard->is_counted = false;
 		on_time(s);
 		return;
 	}
@@ -146,6 +152,7 @@ guard_begin(struct session *s, void (*on_time)(struct session *s))
 		guard = s->login->guard = guard_new(s);
 	guard->on_time = on_time;
 	guard->is_counted = true;
+	guard->has_waited = false;
 	guard->login.penalty = s->snapshot->penalty;
 	guard->login.limits = s->settings->limits;
 	guard->login.loop = s->worker->loop;
@@ -153,13 +160,24 @@ guard_begin(struct session *s, void (*on_time)(struct session *s))
 	owner = name_owner(s);
 	penalty_open(&guard->login, &s->identity.client, slice_of(owner));
 	secret_free(&owner);
-	penalty_ask(&guard->login, loop_now(s->worker->loop));
+	penalty_ask(&guard->login, buf_slice(&s->login->dialogue.credentials.password),
+	    loop_now(s->worker->loop));
 }
 
 bool
 guard_delays(const struct session *s)
 {
 	return s->login != NULL && s->login->guard != NULL && loop_timer_is_set(&s->login->guard->timer);
+}
+
+/* Of an exchange that its source has led the name is known with the outcome only. */
+static void
+learn_name(struct session *s)
+{
+	struct guard *guard = s->login->guard;
+
+	if (!guard->login.pair.has_user && s->login->user != NULL)
+		penalty_name(&guard->login, slice_of(s->login->user));
 }
 
 void
@@ -170,6 +188,7 @@ guard_failed(struct session *s)
 	if (guard == NULL || !guard->is_counted)
 		return;
 	guard->is_counted = false;
+	learn_name(s);
 	penalty_failed(&guard->login, buf_slice(&s->login->dialogue.credentials.password),
 	    loop_now(s->worker->loop));
 }
@@ -182,7 +201,19 @@ guard_succeeded(struct session *s)
 	if (guard == NULL || !guard->is_counted)
 		return;
 	guard->is_counted = false;
+	learn_name(s);
 	penalty_succeeded(&guard->login, loop_now(s->worker->loop));
+}
+
+void
+guard_undecided(struct session *s)
+{
+	struct guard *guard = s->login->guard;
+
+	if (guard == NULL || !guard->is_counted)
+		return;
+	guard->is_counted = false;
+	penalty_undecided(&guard->login, loop_now(s->worker->loop));
 }
 
 void
@@ -194,6 +225,7 @@ guard_cancel(struct session *s)
 		return;
 	penalty_cancel(&guard->login);
 	loop_timer_stop(s->worker->loop, &guard->timer);
+	guard_undecided(s);
 }
 
 void

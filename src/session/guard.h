@@ -24,9 +24,10 @@ void guard_turn_away(struct session *s);
  */
 void guard_begin(struct session *s, void (*on_time)(struct session *s));
 bool guard_delays(const struct session *s);	/* a login is waiting */
-/* Once, the outcome: the client has guessed, or was right.  Other outcomes are not told. */
+/* The outcome, of which the first one counts: the client has guessed, or was right; or nobody has said. */
 void guard_failed(struct session *s);
 void guard_succeeded(struct session *s);
+void guard_undecided(struct session *s);
 void guard_cancel(struct session *s);
 void guard_free(struct guard **guard, struct loop *loop);	/* behind guard_cancel */
 

@@ -129,6 +129,8 @@ note(struct session *s, enum failure failure, const char *why, const char *words
 		session_event(s, SESSION_EVENT_LOGIN_FAILED, why);
 	if (row->is_guess)
 		guard_failed(s);
+	else
+		guard_undecided(s);
 }
 
 /* `words`: more about it, for the log alone; or NULL. */

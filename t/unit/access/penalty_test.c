@@ -66,9 +66,29 @@ wait_of(const char *address, const char *user)
 	struct login login;
 
 	open_login(&login, address, user);
-	penalty_ask(&login.pending, now);
+	penalty_ask(&login.pending, slice_of(""), now);
 	assert_int_equal(login.answers, 1);
+	penalty_undecided(&login.pending, now);
 	return login.wait_ms;
+}
+
+/* One that stays under way; how long it waits. */
+static int64_t
+set_out(struct login *login, const char *address, const char *user, const char *password)
+{
+	open_login(login, address, user);
+	penalty_ask(&login->pending, slice_of(password), now);
+	assert_int_equal(login->answers, 1);
+	return login->wait_ms;
+}
+
+static int64_t
+wait_again(struct login *login)
+{
+	penalty_ask_again(&login->pending, now);
+	assert_int_equal(login->answers, 2);
+	login->answers = 1;
+	return login->wait_ms;
 }
 
 static void
@@ -258,15 +278,18 @@ without_an_address_the_user_counts(void **state)
 	open_login(&login, "192.0.2.1", "bob");
 	penalty_open(&login.pending, &local, slice_of("bob"));
 	penalty_failed(&login.pending, slice_of("x"), now);
-	penalty_ask(&login.pending, now);
+	penalty_ask(&login.pending, slice_of(""), now);
+	penalty_undecided(&login.pending, now);
 	assert_int_equal(login.wait_ms, 2 * SECOND);
 	assert_int_equal(wait_of("192.0.2.1", "bob"), 2 * SECOND);
 	penalty_open(&login.pending, &local, slice_of("ann"));
-	penalty_ask(&login.pending, now);
+	penalty_ask(&login.pending, slice_of(""), now);
+	penalty_undecided(&login.pending, now);
 	assert_int_equal(login.wait_ms, 0);
 	penalty_open(&login.pending, &local, slice_of(""));
 	penalty_failed(&login.pending, slice_of("x"), now);
-	penalty_ask(&login.pending, now);
+	penalty_ask(&login.pending, slice_of(""), now);
+	penalty_undecided(&login.pending, now);
 	assert_int_equal(login.wait_ms, 0);
 	assert_false(penalty_bans(penalty, limits, &local, now));
 	end();
@@ -329,6 +352,168 @@ few_failures_over_a_long_time_ban_nobody(void **state)
 		assert_false(is_banned("192.0.2.1"));
 		now += 5 * MINUTE;
 	}
+	end();
+}
+
+/* Whoever guesses at the same time waits as one who guesses in turn. */
+static void
+logins_under_way_delay_those_of_the_same_user(void **state)
+{
+	static const int64_t waits[] = { 0, 2, 4, 8, 15, 15 };
+	enum { COUNT = sizeof(waits) / sizeof(waits[0]) };
+	struct login logins[COUNT];
+	char address[16], password[8];
+
+	(void)state;
+	begin("");
+	for (int i = 0; i < COUNT; i++) {
+		snprintf(address, sizeof(address), "192.0.2.%d", i % 3);
+		snprintf(password, sizeof(password), "p%d", i);
+		assert_int_equal(set_out(&logins[i], address, "bob", password), waits[i] * SECOND);
+	}
+	assert_int_equal(wait_of("192.0.2.1", "ann"), 0);
+	/* a failure stays, once; what else comes of it does not */
+	penalty_failed(&logins[0].pending, slice_of("p0"), now);
+	for (int i = 3; i < COUNT; i++)
+		penalty_undecided(&logins[i].pending, now);
+	assert_int_equal(wait_of("192.0.2.9", "bob"), 8 * SECOND);
+	penalty_succeeded(&logins[1].pending, now);
+	assert_int_equal(wait_of("192.0.2.9", "bob"), 4 * SECOND);
+	penalty_undecided(&logins[2].pending, now);
+	penalty_undecided(&logins[2].pending, now);
+	assert_int_equal(wait_of("192.0.2.9", "bob"), 2 * SECOND);
+	end();
+}
+
+/* An office that comes back at once; and one who guesses for many users from one address. */
+static void
+a_crowd_at_one_address_counts_in_steps(void **state)
+{
+	static const int64_t waits[] = { 0, 2, 4, 8, 15 };
+	struct login logins[5 * PENALTY_CROWD];
+	char user[16];
+
+	(void)state;
+	begin("");
+	for (int i = 0; i < 5 * PENALTY_CROWD; i++) {
+		snprintf(user, sizeof(user), "user%d", i);
+		assert_int_equal(set_out(&logins[i], "192.0.2.1", user, "x"),
+		    waits[i / PENALTY_CROWD] * SECOND);
+	}
+	assert_int_equal(wait_of("192.0.2.2", "bob"), 0);
+	for (int i = 0; i < 5 * PENALTY_CROWD; i++)
+		penalty_succeeded(&logins[i].pending, now);
+	assert_int_equal(wait_of("192.0.2.1", "bob"), 0);
+	end();
+}
+
+/* A program that opens five connections at once, whatever their order is at the end. */
+static void
+the_same_password_is_under_way_once(void **state)
+{
+	struct login logins[5], other;
+
+	(void)state;
+	begin("");
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(set_out(&logins[i], "192.0.2.1", "bob", "secret"), 0);
+	/* elsewhere it is another guess */
+	assert_int_equal(set_out(&other, "192.0.2.2", "bob", "secret"), 2 * SECOND);
+	penalty_undecided(&other.pending, now);
+	for (int i = 0; i < 4; i++) {
+		penalty_succeeded(&logins[i].pending, now);
+		assert_int_equal(wait_of("192.0.2.2", "bob"), 2 * SECOND);
+	}
+	penalty_succeeded(&logins[4].pending, now);
+	assert_int_equal(wait_of("192.0.2.2", "bob"), 0);
+	/* what is not shown may be another one each time */
+	assert_int_equal(set_out(&logins[0], "192.0.2.3", "ann", ""), 0);
+	assert_int_equal(set_out(&logins[1], "192.0.2.3", "ann", ""), 2 * SECOND);
+	end();
+}
+
+/* But nobody guesses without end in the shadow of a neighbour. */
+static void
+the_known_wait_for_a_crowd_of_their_own_only(void **state)
+{
+	struct login logins[3 * PENALTY_CROWD];
+	char password[16];
+
+	(void)state;
+	begin("");
+	succeed("192.0.2.1", "bob");
+	for (int i = 0; i < 3 * PENALTY_CROWD; i++) {
+		snprintf(password, sizeof(password), "p%d", i);
+		set_out(&logins[i], i < PENALTY_CROWD ? "192.0.2.2" : "192.0.2.1",
+		    i < PENALTY_CROWD ? "bob" : "ann", password);
+	}
+	assert_int_equal(wait_of("192.0.2.1", "bob"), 0);
+	for (int i = 0; i <= PENALTY_CROWD; i++) {
+		snprintf(password, sizeof(password), "q%d", i);
+		assert_int_equal(set_out(&logins[i], "192.0.2.1", "bob", password),
+		    i < PENALTY_CROWD ? 0 : 2 * SECOND);
+	}
+	end();
+}
+
+static void
+whoever_has_waited_is_looked_at_again(void **state)
+{
+	struct login first, second, third, later[5];
+	char password[8];
+
+	(void)state;
+	begin("");
+	set_out(&first, "192.0.2.1", "bob", "a");
+	assert_int_equal(set_out(&second, "192.0.2.2", "bob", "b"), 2 * SECOND);
+	assert_int_equal(set_out(&third, "192.0.2.3", "bob", "c"), 4 * SECOND);
+	for (int i = 0; i < 5; i++) {
+		snprintf(password, sizeof(password), "d%d", i);
+		set_out(&later[i], "192.0.2.4", "bob", password);
+	}
+	/* those behind it do not hold it up, and those before it count once when they have failed */
+	penalty_failed(&first.pending, slice_of("a"), now);
+	now += 2 * SECOND;
+	assert_int_equal(wait_again(&second), 0);
+	penalty_failed(&second.pending, slice_of("b"), now);
+	now += 2 * SECOND;
+	assert_int_equal(wait_again(&third), 0);
+	/* other failures do: the difference, and no more than the longest in all */
+	fail_with("192.0.2.9", "bob", "x");
+	assert_int_equal(wait_again(&third), 4 * SECOND);
+	for (int i = 0; i < 5; i++)
+		penalty_failed(&later[i].pending, slice_of("d"), now);
+	now += 4 * SECOND;
+	fail_with("192.0.2.9", "bob", "y");
+	assert_int_equal(wait_again(&third), 7 * SECOND);
+	now += 7 * SECOND;
+	fail_with("192.0.2.9", "bob", "z");
+	assert_int_equal(wait_again(&third), 0);
+	end();
+}
+
+/* Whoever leads an exchange says at its end who it was. */
+static void
+a_name_may_come_with_the_outcome(void **state)
+{
+	struct login login, other;
+
+	(void)state;
+	begin("");
+	assert_int_equal(set_out(&login, "192.0.2.1", "", ""), 0);
+	penalty_name(&login.pending, slice_of("bob"));
+	penalty_failed(&login.pending, slice_of(""), now);
+	assert_int_equal(wait_of("192.0.2.2", "bob"), 2 * SECOND);
+	set_out(&login, "192.0.2.1", "", "");
+	penalty_name(&login.pending, slice_of("bob"));
+	penalty_succeeded(&login.pending, now);
+	assert_int_equal(wait_of("192.0.2.1", "bob"), 0);
+	/* what was booked without it is ended without it */
+	set_out(&other, "192.0.2.3", "cid", "x");
+	set_out(&login, "192.0.2.1", "", "");
+	penalty_name(&login.pending, slice_of("cid"));
+	penalty_succeeded(&login.pending, now);
+	assert_int_equal(wait_of("192.0.2.4", "cid"), 2 * SECOND);
 	end();
 }
 
@@ -409,6 +594,12 @@ main(void)
 		cmocka_unit_test(many_failures_ban_the_address),
 		cmocka_unit_test(a_short_ban_begins_the_count_anew),
 		cmocka_unit_test(few_failures_over_a_long_time_ban_nobody),
+		cmocka_unit_test(logins_under_way_delay_those_of_the_same_user),
+		cmocka_unit_test(a_crowd_at_one_address_counts_in_steps),
+		cmocka_unit_test(the_same_password_is_under_way_once),
+		cmocka_unit_test(the_known_wait_for_a_crowd_of_their_own_only),
+		cmocka_unit_test(whoever_has_waited_is_looked_at_again),
+		cmocka_unit_test(a_name_may_come_with_the_outcome),
 		cmocka_unit_test(counters_that_cannot_be_had_keep_nobody_out),
 	};
 
