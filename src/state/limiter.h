@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * limiter.h: how often something may be done in a time, and by how many at once, by name.  Rates are a sliding
+ * window (the generic cell rate algorithm): exact under any concurrency, one number a name, gone by itself.
+ * From any thread; a few instructions under a shard's lock.
+ */
+#ifndef STATE_LIMITER_H
+#define STATE_LIMITER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+
+struct limiter;
+
+/* About so many rates at most are kept, about 100 octets each: beyond it those that soon would be gone go. */
+struct limiter *limiter_new(size_t rates_max);
+void limiter_free(struct limiter **limiter);		/* nobody asks any more */
+
+struct limiter_rate {
+	int64_t limit;			/* so many may come at once; 0: no limit */
+	int64_t unit_ms;		/* in which as many more may come, evenly */
+};
+
+/* One more.  now: monotonic ms.  False: one too many, which counts for nothing. */
+bool limiter_take(struct limiter *limiter, struct slice name, struct limiter_rate rate, int64_t now);
+/* Would the next one be too many? */
+bool limiter_is_spent(struct limiter *limiter, struct slice name, struct limiter_rate rate, int64_t now);
+
+/* One more is there, unless `limit` are; 0: no limit.  Who has entered leaves, once. */
+bool limiter_enter(struct limiter *limiter, struct slice name, int64_t limit);
+void limiter_leave(struct limiter *limiter, struct slice name);
+int64_t limiter_present(struct limiter *limiter, struct slice name);
+
+enum limiter_kind { LIMITER_RATES, LIMITER_PRESENT };
+/* How many names are kept. */
+size_t limiter_count(struct limiter *limiter, enum limiter_kind kind);
+
+#endif
