@@ -71,6 +71,9 @@ set_ban(struct conf_words *words, void *field, struct error *error)
 	    read_duration(words, 2, time_max_ms, &ban->for_ms, error);
 }
 
+#define LIMIT(field, help) \
+	CONF_NUMBER(struct limits, field, "0", "0", "1000000", 0, help " 0 is no limit.")
+
 static const struct directive limits_directives[] = {
 	CONF_NUMBER(struct limits, ipv4_prefix, "32", "8", "32", 0,
 	    "How many leading bits of an IPv4 address make one client."),
@@ -78,6 +81,27 @@ static const struct directive limits_directives[] = {
 	    "How many leading bits of an IPv6 address make one client."),
 	CONF_NETWORKS(struct limits, exempt, NULL, 0,
 	    "Clients of whom nothing is counted, and who are never delayed nor banned."),
+	LIMIT(client_connections,
+	    "How many connections one client may have at once. One more hears so, and goes."),
+	LIMIT(client_connection_rate,
+	    "How many connections one client may make in a `rate_unit`. All rates are sliding: so many may "
+	    "come at once, and then as many more in each unit, evenly. What is refused does not count."),
+	LIMIT(client_tls_rate,
+	    "How many new TLS sessions one client may begin in a `rate_unit`; one that is resumed is none. "
+	    "One more is told so and goes; STARTTLS is refused as long as there are too many."),
+	LIMIT(client_auth_rate,
+	    "How many logins one client may try in a `rate_unit`, right ones too. One more is refused, "
+	    "before anybody is asked; the connection stays."),
+	LIMIT(client_message_rate,
+	    "How many mails one client may begin in a `rate_unit`, refused ones too. One more MAIL is "
+	    "refused for now; the connection stays."),
+	LIMIT(client_recipient_rate,
+	    "How many recipients one client may name in a `rate_unit`, likewise."),
+	CONF_DURATION(struct limits, rate_unit, "60s", "1s", "1d", 0, "In which time rates count."),
+	LIMIT(user_connections,
+	    "How many sessions one user may have at once, at all listeners that name the block. One more "
+	    "login is refused, though its password is right."),
+	LIMIT(user_client_connections, "How many of them from one client."),
 	CONF_CUSTOM_OR(struct limits, auth_failure_delay, "2s 15s", none, set_delay, "first longest", 0,
 	    "How long a login waits before anybody is asked about it: the first time, doubled with each more "
 	    "failed login of its address or for its user, up to the longest; whichever has more. Failures "
@@ -98,8 +122,9 @@ const struct block limits_block = {
 	.name = "limits", .directives = limits_directives, .size = BLOCK_SIZE(struct limits),
 	.title = TITLE_NAME,
 	.flags = BLOCK_HAS_DEFAULT,
-	.help = "What is done against those who guess passwords, at the listeners that name the block.  All "
-		"of them count together.",
+	.help = "How much one client may do, and one user, and what is done against those who guess "
+		"passwords, at the listeners that name the block. All of them count together. Trusted peers "
+		"count by the clients they tell of.",
 };
 
 static void
@@ -156,6 +181,15 @@ limits_client_text(const struct limits_client *client, char out[LIMITS_CLIENT_TE
 	else
 		snprintf(out, LIMITS_CLIENT_TEXT_MAX, "%s/%d", addr_host(&addr, host), bits);
 	return out;
+}
+
+bool
+limits_count(const struct limits *limits)
+{
+	return limits->client_connections > 0 || limits->client_connection_rate > 0 ||
+	    limits->client_tls_rate > 0 || limits->client_auth_rate > 0 || limits->client_message_rate > 0 ||
+	    limits->client_recipient_rate > 0 || limits->user_connections > 0 ||
+	    limits->user_client_connections > 0;
 }
 
 bool

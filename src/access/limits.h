@@ -21,6 +21,11 @@ struct limits {				/* limits NAME { … } */
 	struct conf_block conf;
 	int64_t ipv4_prefix, ipv6_prefix;
 	struct network_list exempt;
+	/* 0: no limit, as in what follows; of one client: */
+	int64_t client_connections, client_connection_rate, client_tls_rate, client_auth_rate;
+	int64_t client_message_rate, client_recipient_rate;
+	struct duration rate_unit;
+	int64_t user_connections, user_client_connections;	/* of a user's sessions */
 	struct failure_delay auth_failure_delay;
 	struct duration auth_known_ttl;
 	struct failure_ban auth_ban;
@@ -39,5 +44,6 @@ struct limits_client limits_client(const struct limits *limits, const struct add
 enum { LIMITS_CLIENT_TEXT_MAX = ADDR_TEXT_MAX + 4 };
 const char *limits_client_text(const struct limits_client *client, char out[LIMITS_CLIENT_TEXT_MAX]);
 bool limits_exempt(const struct limits *limits, const struct addr *addr);
+bool limits_count(const struct limits *limits);		/* is there any limit but of failed logins? */
 
 #endif

@@ -20,8 +20,12 @@
 #include "proto/proto.h"
 #include "session/pool_fit.h"
 #include "state/affinity.h"
+#include "state/limiter.h"
 
-enum { HASHING_THREADS_MAX = 4, HASHING_JOBS_MAX = 4096 };
+enum {
+	HASHING_THREADS_MAX = 4, HASHING_JOBS_MAX = 4096,
+	RATES_MAX = 1 << 20		/* of clients, about 100 octets each */
+};
 
 void
 assets_init(struct assets *assets, int threads)
@@ -31,6 +35,7 @@ assets_init(struct assets *assets, int threads)
 	assets->hashing = thread_pool_new(threads < HASHING_THREADS_MAX ? threads : HASHING_THREADS_MAX,
 	    HASHING_JOBS_MAX, loop_post);
 	assets->penalty = penalty_new(&counter_memory);
+	assets->limiter = limiter_new(RATES_MAX);
 	list_init(&assets->generations);
 }
 
@@ -83,6 +88,7 @@ assets_clear(struct assets *assets)
 	socket_table_free(&assets->sockets);
 	thread_pool_free(&assets->hashing);
 	penalty_free(&assets->penalty);
+	limiter_free(&assets->limiter);
 	conf_free(&assets->started);
 }
 
@@ -105,6 +111,7 @@ fill_snapshot(struct generation *g)
 	g->snapshot.users = root->users;
 	g->snapshot.hashing = g->assets->hashing;
 	g->snapshot.penalty = g->assets->penalty;
+	g->snapshot.limiter = g->assets->limiter;
 	g->snapshot.hash_unknown_users = access->unknown_user == LOG_UNKNOWN_USER_HASH;
 	g->snapshot.mask_addresses = access->address == LOG_ADDRESS_MASKED;
 	g->snapshot.events = access->events;

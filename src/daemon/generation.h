@@ -23,6 +23,7 @@ struct assets {
 	struct loop *control;		/* NULL: files are tried, nothing is to run */
 	struct thread_pool *hashing;	/* of passwords; its threads start when there is work */
 	struct penalty *penalty;	/* what failed logins were counted */
+	struct limiter *limiter;	/* and what else `limits` count */
 	int threads;
 	struct endpoint_table *endpoints;
 	struct socket_table *sockets;	/* NULL: nothing is bound */

@@ -458,6 +458,8 @@ command_starttls(struct dialogue *d, struct slice args)
 	(void)args;
 	if (!d->tls_offered)
 		return command_refuse(d, REPLY_NO_TLS);
+	if (d->tls_is_spent)
+		return command_refuse(d, REPLY_TLS_SPENT);
 	reply_write(d, REPLY_START_TLS);
 	d->doing = "starting TLS";
 	return STEP_STARTTLS;

@@ -44,6 +44,7 @@ enum reply {
 	REPLY_NEED_TLS,		/* no credentials before TLS */
 	REPLY_NO_TLS,		/* STARTTLS, but there is none to be had or it runs already */
 	REPLY_START_TLS,	/* go ahead */
+	REPLY_TLS_SPENT,	/* the client has begun too many TLS sessions */
 	REPLY_NO_MECHANISM,	/* a SASL mechanism that is not offered */
 	REPLY_SASL_SYNTAX,	/* not base64, or not what the mechanism wants */
 	REPLY_SASL_CANCELLED,
@@ -53,10 +54,14 @@ enum reply {
 	REPLY_LATER,		/* no login now, and later perhaps: the auth source says why */
 	REPLY_CODED,		/* either, with a code of the auth source's */
 	REPLY_UNAVAILABLE,	/* no server can be had now; the client may stay and try again */
+	REPLY_PACED,		/* no login now: the client has tried too many */
+	REPLY_CROWDED_USER,	/* no login: the user has too many sessions */
 	REPLY_TOO_BIG,		/* a literal that is refused before it is read */
 	REPLY_TOO_LONG,		/* last words: endless line or literal */
 	REPLY_TOO_MANY_ERRORS,	/* last words */
 	REPLY_BANNED,		/* last words: too many failed logins came from its address */
+	REPLY_CROWDED,		/* last words: too many connections of its address */
+	REPLY_CROWDED_TLS,	/* last words: too many TLS sessions, likewise */
 	REPLY_TIMEOUT,		/* last words: login_timeout, idle_timeout */
 	REPLY_SHUTDOWN,		/* last words: drained, told to go */
 	REPLY_UNAVAILABLE_BYE,	/* last words: REPLY_UNAVAILABLE with `unavailable bye` */
@@ -111,6 +116,7 @@ struct dialogue {
 	unsigned mechanisms;		/* that are offered where secrets are allowed: bits of mechanism.h */
 	bool is_led;			/* who judges logins leads exchanges for proofs (sasl.h) */
 	bool tls_offered;		/* STARTTLS may be asked for now */
+	bool tls_is_spent;		/* and is refused for now */
 	bool secrets_allowed;		/* TLS runs, or it may do without: plaintext logins are allowed */
 	bool has_told;			/* a trusted peer, of its client: these are its own addresses */
 	struct addr told_from, told_at;

@@ -24,6 +24,8 @@ struct fanout_host {
 	void (*send)(void *owner, unsigned server, struct slice data);
 	/* Where does this one belong?  Behind this call: placed, or unplaced. */
 	void (*place)(void *owner, unsigned recipient);
+	/* May one more mail begin, one more recipient be named?  NULL: always. */
+	bool (*takes)(const void *owner, enum mediator_count what);
 	/* It has its last word, perhaps before it was placed: nothing is held for it any more. */
 	void (*release)(void *owner, unsigned recipient);
 	/*

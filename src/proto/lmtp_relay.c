@@ -47,6 +47,12 @@ refuse(struct lmtp_state *s, const char *words)
 	return answer(s, words);
 }
 
+static bool
+takes(const struct lmtp_state *s, enum mediator_count what)
+{
+	return s->host->takes == NULL || s->host->takes(s->owner, what);
+}
+
 static enum wish
 run_mail(struct lmtp_state *s, struct slice line, struct slice args)
 {
@@ -54,6 +60,8 @@ run_mail(struct lmtp_state *s, struct slice line, struct slice args)
 		return refuse(s, "501 5.5.4 Command or argument is malformed\r\n");
 	if (s->mail != NULL)
 		return refuse(s, "503 5.5.1 There is a MAIL already\r\n");
+	if (!takes(s, MEDIATOR_MAIL))
+		return refuse(s, "450 4.7.1 Error: too much mail from your address\r\n");
 	s->mail = xstrndup(line.data, line.len);
 	s->from.data = s->mail + (s->from.data - line.data);
 	return answer(s, "250 2.1.0 Ok\r\n");
@@ -98,6 +106,8 @@ run_rcpt(struct lmtp_state *s, struct slice line, struct slice args)
 		s->errors++;
 		return refuse_recipient(s, "501 5.5.4 Command or argument is malformed\r\n");
 	}
+	if (!takes(s, MEDIATOR_RECIPIENT))
+		return refuse_recipient(s, "450 4.7.1 Error: too many recipients from your address\r\n");
 	r = add_recipient(s);
 	r->line = xstrndup(line.data, line.len);
 	r->address = (unsigned)(to.data - line.data);

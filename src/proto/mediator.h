@@ -23,6 +23,9 @@ enum bare_newline {
 	BARE_NEWLINE_PASS
 };
 
+/* What a client may do so often only. */
+enum mediator_count { MEDIATOR_MAIL, MEDIATOR_RECIPIENT };
+
 /* What a session is for its mediator.  Pointers outlive init, that to the identity the session. */
 struct mediator_order {
 	const char *hostname;			/* ours, in replies */
@@ -32,6 +35,8 @@ struct mediator_order {
 	bool asks_recipients;			/* and which, depends on its first recipient */
 	/* With asks_recipients: does this one belong elsewhere than to the server at hand? */
 	bool (*is_elsewhere)(const void *owner, struct slice recipient);
+	/* May one more mail begin, one more recipient be named?  Each is asked once; NULL: always. */
+	bool (*takes)(const void *owner, enum mediator_count what);
 	const void *owner;
 	bool looks_up;				/* instead: each recipient is asked about, WISH_JUDGEMENT */
 	enum bare_newline bare_newline;

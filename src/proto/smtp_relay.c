@@ -134,6 +134,16 @@ hold_mail(struct smtp_state *s, struct slice line, struct slice from, struct med
 	answer(s, line, WORDS_MAIL_OK, m);
 }
 
+/* Asked once for each command, though that may have to wait, and come again. */
+static bool
+is_taken(struct smtp_state *s, enum mediator_count what)
+{
+	if (!s->is_counted && s->takes != NULL && !s->takes(s->owner, what))
+		return false;
+	s->is_counted = true;
+	return true;
+}
+
 static void
 run_mail(struct smtp_state *s, struct slice line, struct slice args, struct mediation *m)
 {
@@ -145,6 +155,8 @@ run_mail(struct smtp_state *s, struct slice line, struct slice args, struct medi
 		m->wish = WISH_WAIT;
 	} else if (s->transaction_state == TRANSACTION_OPEN) {
 		refuse(s, line, WORDS_NESTED_MAIL, m);
+	} else if (!is_taken(s, MEDIATOR_MAIL)) {
+		refuse(s, line, WORDS_TOO_MUCH_MAIL, m);
 	} else if (s->asks_recipients) {
 		hold_mail(s, line, from, m);
 	} else if (s->no_server) {
@@ -262,6 +274,17 @@ take_recipient(struct smtp_state *s, struct slice line, struct slice to, struct 
 }
 
 static void
+count_recipient(struct smtp_state *s, struct slice line, struct slice to, struct mediation *m)
+{
+	if (is_taken(s, MEDIATOR_RECIPIENT)) {
+		take_recipient(s, line, to, m);
+	} else {
+		smtp_relay_refused(s, to);
+		refuse(s, line, WORDS_TOO_MANY_RECIPIENTS, m);
+	}
+}
+
+static void
 run_rcpt(struct smtp_state *s, struct slice line, struct slice args, struct mediation *m)
 {
 	size_t used = m->used;
@@ -270,7 +293,7 @@ run_rcpt(struct smtp_state *s, struct slice line, struct slice args, struct medi
 	if (!smtp_take_path(&args, "TO", &to))
 		refuse(s, line, WORDS_SYNTAX, m);
 	else if (is_within(s, line, m))
-		take_recipient(s, line, to, m);
+		count_recipient(s, line, to, m);
 	if (m->used > used)
 		s->judged = JUDGED_NOT;
 }
@@ -493,6 +516,7 @@ run_line(struct smtp_state *s, struct slice line, struct mediation *m)
 {
 	struct slice text = slice_make(line.data, line.len - (ends_in_crlf(line) ? 2 : 1));
 	struct slice rest = text, word;
+	size_t used = m->used;
 	bool is_bare = s->bare_newline == BARE_NEWLINE_REJECT && !ends_in_crlf(line);
 
 	if (is_bare || !smtp_is_clean(text) || slice_has_prefix_nocase(text, " ")) {
@@ -503,6 +527,8 @@ run_line(struct smtp_state *s, struct slice line, struct mediation *m)
 	for (const struct relay_verb *verb = verbs; verb->name != NULL; verb++)
 		if (slice_equals_nocase(word, verb->name)) {
 			verb->run(s, line, slice_trim(rest), m);
+			if (m->used > used)
+				s->is_counted = false;
 			return;
 		}
 	run_unknown(s, line, word, m);
@@ -649,6 +675,7 @@ init(void *state, const struct mediator_order *order)
 		.asks_recipients = order->asks_recipients,
 		.looks_up = order->looks_up,
 		.is_elsewhere = order->is_elsewhere,
+		.takes = order->takes,
 		.owner = order->owner,
 	};
 	smtp_write_ehlo(&ehlo, order->hostname, order->offer, 0, 0);

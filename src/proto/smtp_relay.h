@@ -29,6 +29,8 @@ enum owed_kind {
 /* Our own words. */
 enum words {
 	WORDS_OK,
+	WORDS_TOO_MUCH_MAIL,
+	WORDS_TOO_MANY_RECIPIENTS,
 	WORDS_BYE,
 	WORDS_HELP,
 	WORDS_EHLO,			/* the whole list */
@@ -98,6 +100,8 @@ struct smtp_state {
 	enum judgement judged;		/* of the RCPT at hand */
 	struct buf judgement;		/* what is said of it, unless it is good */
 	bool (*is_elsewhere)(const void *owner, struct slice recipient);
+	bool (*takes)(const void *owner, enum mediator_count what);
+	bool is_counted;		/* the command at hand, by that */
 	const void *owner;
 	int errors, errors_max;
 	bool chooses_anew, asks_recipients, looks_up;

@@ -20,6 +20,8 @@ enum {
 
 static const char *const texts[] = {
 	[WORDS_OK]                = "250 2.0.0 Ok\r\n",
+	[WORDS_TOO_MUCH_MAIL]     = "450 4.7.1 Error: too much mail from your address\r\n",
+	[WORDS_TOO_MANY_RECIPIENTS] = "450 4.7.1 Error: too many recipients from your address\r\n",
 	[WORDS_BYE]               = "221 2.0.0 Goodbye\r\n",
 	[WORDS_HELP]              = "214 2.0.0 See RFC 5321\r\n",
 	[WORDS_EHLO]              = NULL,

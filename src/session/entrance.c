@@ -2,6 +2,7 @@
 /* entrance.c: the order of the checks. */
 #include "session/entrance.h"
 
+#include "session/admission.h"
 #include "session/guard.h"
 
 static enum entrance_verdict
@@ -19,6 +20,7 @@ static const struct entrance_check {
 	enum entrance_verdict (*retold)(struct session *s);
 } checks[] = {
 	{ check_ban, check_ban },
+	{ admission_begin, admission_retold },
 };
 enum { CHECK_COUNT = sizeof(checks) / sizeof(checks[0]) };
 

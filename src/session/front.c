@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "session/admission.h"
 #include "session/entrance.h"
 #include "session/guard.h"
 #include "session/login.h"
@@ -28,17 +29,30 @@ front_learn_local(struct session *s)
 		s->identity.local = addr_from_sockaddr((struct sockaddr *)&storage, len);
 }
 
-static void
+/* False: there are too many. */
+static bool
 learn_tls(struct session *s)
 {
 	struct tls_facts facts;
 	char user[TLS_USER_MAX];
+	bool is_admitted;
 
 	tls_facts_read(&s->front, &facts);
+	is_admitted = facts.resumed || admission_takes_tls(s);
 	s->identity.tls_version = facts.version;
 	s->identity.tls_cipher = facts.cipher;
 	if (tls_facts_user(&s->front, user))
 		s->identity.certificate_user = xstrdup(user);
+	return is_admitted;
+}
+
+/* It is heard now: a client of STARTTLS instead of what it says next, the others instead of the greeting. */
+static void
+turn_tls_away(struct session *s)
+{
+	tally_add(&s->listener->counters[s->worker->index].crowded, 1);
+	session_enter(s, s->login != NULL ? FRONT_COMMAND : FRONT_NEW);
+	session_end(s, END_CROWDED_TLS);
 }
 
 /* Where none log in there are no secrets, and `starttls required` is about the mail. */
@@ -61,6 +75,7 @@ begin_dialogue(struct session *s)
 	d->offer = offer_list(s->login->offer);
 	d->mechanisms = offer_mechanisms(s->login->offer) & auth_mechanisms(&settings->auth);
 	d->is_led = auth_leads_exchanges(&settings->auth);
+	d->tls_is_spent = admission_is_tls_spent(s);
 	d->tls_offered = !stream_has_tls(&s->front) && settings->starttls != STARTTLS_OFF;
 	/* by its own address, or that of a PROXY header; what it tells of its client comes later */
 	d->is_trusted = listener_trusts(settings, &s->identity.client);
@@ -237,7 +252,10 @@ on_tls_ready(struct session *s)
 {
 	if (s->settings->login_timeout.ms == 0)
 		loop_timer_stop(s->worker->loop, &s->timer);
-	learn_tls(s);
+	if (!learn_tls(s)) {
+		turn_tls_away(s);
+		return;
+	}
 	if (s->login == NULL) {
 		front_begin(s);
 		return;

@@ -37,13 +37,16 @@ speaks_for_itself(const struct session *s)
 	return !d->has_told || addr_equals(client, &d->told_from);
 }
 
+bool
+guard_spares(const struct session *s)
+{
+	return limits_exempt(s->settings->limits, &s->identity.client) || speaks_for_itself(s);
+}
+
 static bool
 is_watched(const struct session *s)
 {
-	const struct limits *limits = s->settings->limits;
-
-	return limits != NULL && s->snapshot->penalty != NULL &&
-	    !limits_exempt(limits, &s->identity.client) && !speaks_for_itself(s);
+	return s->settings->limits != NULL && s->snapshot->penalty != NULL && !guard_spares(s);
 }
 
 bool

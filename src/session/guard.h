@@ -13,6 +13,7 @@
 
 struct guard;
 
+bool guard_spares(const struct session *s);	/* who is exempt, or a trusted peer that speaks for itself */
 /* Does the client have to go?  Asked as soon as its address is known, or another one is told. */
 bool guard_bans(const struct session *s);
 /* Ends the session of such a client; before TLS is up, and before a PROXY header's end, without a word. */

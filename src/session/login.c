@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "proto/reply.h"
+#include "session/admission.h"
 #include "session/plan.h"
 #include "session/relay.h"
 #include "session/route_rule.h"
@@ -48,6 +49,8 @@ login_free(struct login **login, struct loop *loop)
 enum failure {
 	FAILURE_REFUSED,	/* wrong credentials; words lie in the dialogue */
 	FAILURE_BARRED,		/* right ones, of a user who may not; likewise */
+	FAILURE_PACED,		/* the client has tried too many */
+	FAILURE_CROWDED,	/* the user has too many sessions */
 	FAILURE_UNDECIDED,	/* the auth source cannot say now */
 	FAILURE_UNPLACED,	/* what the auth source says and what the pool does are at odds */
 	FAILURE_NO_SERVER,
@@ -62,6 +65,8 @@ static const struct failure_row {
 } failures[] = {
 	[FAILURE_REFUSED]   = { "login refused",          LOG_INFO,    true,  true },
 	[FAILURE_BARRED]    = { "login refused",          LOG_INFO,    true,  false },
+	[FAILURE_PACED]     = { "login not judged",       LOG_INFO,    true,  false },
+	[FAILURE_CROWDED]   = { "login refused",          LOG_INFO,    true,  false },
 	[FAILURE_UNDECIDED] = { "no verdict",             LOG_WARNING, false, false },
 	[FAILURE_UNPLACED]  = { "login cannot be placed", LOG_WARNING, false, false },
 	[FAILURE_NO_SERVER] = { "no server",              LOG_WARNING, false, false },
@@ -73,6 +78,7 @@ static void
 come_back(struct session *s, bool is_refused)
 {
 	session_drop_legs(s);
+	admission_leave_user(s);
 	dialogue_login_over(&s->login->dialogue, is_refused);
 	secret_free(&s->login->user);
 	front_resume(s);
@@ -151,11 +157,26 @@ login_late(struct session *s)
 		session_event(s, SESSION_EVENT_LOGIN_FAILED, "it took too long");
 }
 
+/* False: the user has too many sessions, and the client was told. */
+static bool
+is_admitted(struct session *s)
+{
+	if (admission_takes_user(s, s->login->user))
+		return true;
+	guard_succeeded(s);
+	tally_add(&s->listener->counters[s->worker->index].paced, 1);
+	reply_write(&s->login->dialogue, REPLY_CROWDED_USER);
+	fail(s, FAILURE_CROWDED, "the user has too many sessions", NULL);
+	return false;
+}
+
 static void
 succeed(struct session *s)
 {
 	struct login *login = s->login;
 
+	if (s->proto->has_login && s->leg->way->is_judged_by_server && !is_admitted(s))
+		return;
 	guard_succeeded(s);
 	if (s->identity.user == NULL) {
 		s->identity.user = login->user;
@@ -298,6 +319,8 @@ place(struct session *s, const struct auth_answer *answer)
 		fail(s, FAILURE_UNPLACED, why, NULL);
 		return;
 	}
+	if (answer->verdict == AUTH_OK && !is_admitted(s))
+		return;
 	make_leg(s, answer, pool);
 	if (answer->delay_ms == 0) {
 		session_enter(s, FRONT_ROUTE);
@@ -459,6 +482,12 @@ login_begin(struct session *s)
 	    users_has_master(s->snapshot->users, claimed_user(credentials))) {
 		reply_write(&login->dialogue, REPLY_AUTH_FAILED);
 		fail(s, FAILURE_BARRED, "the certificate names a master user", NULL);
+		return;
+	}
+	if (!admission_takes_login(s)) {
+		tally_add(&s->listener->counters[s->worker->index].paced, 1);
+		reply_write(&login->dialogue, REPLY_PACED);
+		fail(s, FAILURE_PACED, "its client has tried too many", NULL);
 		return;
 	}
 	guard_begin(s, ask);

@@ -8,6 +8,7 @@
 #include "balance/endpoint.h"
 #include "base/xalloc.h"
 #include "proto/proto.h"
+#include "session/admission.h"
 #include "session/login.h"
 
 enum {
@@ -78,6 +79,16 @@ relay_settings(const struct session *s)
 			return gate->settings;
 	}
 	return NULL;
+}
+
+bool
+relay_takes(const struct session *s, enum mediator_count what)
+{
+	bool is_taken = what == MEDIATOR_MAIL ? admission_takes_mail(s) : admission_takes_recipient(s);
+
+	if (!is_taken)
+		tally_add(&s->listener->counters[s->worker->index].paced, 1);
+	return is_taken;
 }
 
 void

@@ -11,6 +11,7 @@
 
 #include "net/connect.h"
 #include "net/pipe.h"
+#include "proto/mediator.h"
 #include "session/session.h"
 
 enum { RELAY_DRAIN_MS = 10000 };	/* for a boundary; then a session is cut off */
@@ -82,6 +83,8 @@ void relay_start(struct session *s);	/* in s->relay: enters FRONT_RELAY, setting
 void relay_watch(struct session *s);	/* starts the clock for the idle and the silent */
 /* The session's listener as the current configuration has it; NULL: it is no more. */
 const struct listener_settings *relay_settings(const struct session *s);
+/* May the client begin one more mail, or name one more recipient?  Counts it. */
+bool relay_takes(const struct session *s, enum mediator_count what);
 /* The client has sent this much of use.  Payload earns time by its octets: dripping is no way to stay. */
 void relay_note_input(struct session *s, size_t used, bool is_payload);
 

@@ -140,10 +140,19 @@ on_note(void *owner, const char *why)
 	session_log(fan->session, LOG_INFO, "%s", why);
 }
 
+static bool
+on_takes(const void *owner, enum mediator_count what)
+{
+	const struct fan *fan = owner;
+
+	return relay_takes(fan->session, what);
+}
+
 static const struct fanout_host host = {
 	.say = on_say,
 	.send = on_send,
 	.place = on_place,
+	.takes = on_takes,
 	.release = on_release,
 	.leave = on_leave,
 	.tell = on_tell,

@@ -535,6 +535,12 @@ on_back(struct stream *stream, enum stream_event event, struct slice data, void 
 	return data.len;
 }
 
+static bool
+takes(const void *owner, enum mediator_count what)
+{
+	return relay_takes(owner, what);
+}
+
 static void
 open_relay(struct session *s)
 {
@@ -548,6 +554,7 @@ open_relay(struct session *s)
 		    route_rules_ask_recipients(&s->settings->route),
 		.looks_up = s->settings->lookup.count > 0,
 		.is_elsewhere = is_elsewhere,
+		.takes = takes,
 		.owner = s,
 		.bare_newline = (enum bare_newline)listener_bare_newline(s->settings, &s->identity.client),
 		.errors = login->errors,

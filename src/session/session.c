@@ -14,6 +14,7 @@
 #include "base/spare.h"
 #include "base/xalloc.h"
 #include "proto/reply.h"
+#include "session/admission.h"
 #include "session/entrance.h"
 #include "session/guard.h"
 #include "session/login.h"
@@ -48,6 +49,8 @@ static const struct end_row {
 	[END_REPLY_TIMEOUT]   = { "reply timeout",      LOG_WARNING, REPLY_UNAVAILABLE_BYE, true,  SOUND },
 	[END_TOO_MANY_ERRORS] = { "too many errors",    LOG_INFO,    REPLY_TOO_MANY_ERRORS, true,  SOUND },
 	[END_BANNED]          = { "banned",             LOG_INFO,    REPLY_BANNED,          true,  SOUND },
+	[END_CROWDED]         = { "too many connections", LOG_INFO,  REPLY_CROWDED,         true,  SOUND },
+	[END_CROWDED_TLS]     = { "too many TLS sessions", LOG_INFO, REPLY_CROWDED_TLS,     true,  SOUND },
 	[END_REFUSED]         = { "login refused",      LOG_INFO,    REPLY_REFUSED_BYE,     true,  SOUND },
 	[END_PROTOCOL]        = { "protocol error",     LOG_INFO,    REPLY_NONE,            true,  SOUND },
 	[END_INJECTION]       = { "starttls injection", LOG_WARNING, REPLY_NONE,            true,  SOUND },
@@ -224,6 +227,7 @@ destroy(struct session *s)
 	atomic_fetch_sub_explicit(&s->listener->connections, 1, memory_order_relaxed);
 	session_enter(s, FRONT_ENDED);
 	listener_put(&s->listener);
+	admission_free(s);
 	worker_session_gone(s->worker, s);
 	xfree(s->identity.user);
 	s->identity.user = NULL;

@@ -16,6 +16,7 @@
 #include "session/leg.h"
 #include "session/worker.h"
 
+struct admission;
 struct login;
 struct relay;
 
@@ -48,6 +49,8 @@ enum end_reason {
 	END_REPLY_TIMEOUT,	/* the server owed a reply for too long */
 	END_TOO_MANY_ERRORS,
 	END_BANNED,		/* too many failed logins came from its address */
+	END_CROWDED,		/* too many connections */
+	END_CROWDED_TLS,	/* too many new TLS sessions */
 	END_REFUSED,		/* the login, and the auth source wants no other in this session */
 	END_PROTOCOL,		/* the client's input could not be trusted any further; it was told */
 	END_INJECTION,		/* plaintext behind STARTTLS */
@@ -74,6 +77,7 @@ struct session {
 	struct loop_timer timer;
 	int64_t accepted_at, last_data;		/* loop_now */
 	struct identity identity;
+	struct admission *admission;		/* what `limits` counts of it; or NULL */
 	struct addr *via;			/* who told identity.client; owned; NULL: itself came */
 	uint8_t entrance_step;			/* entrance.c's: the next check */
 	uint8_t phase;				/* enum front_phase; session_enter sets it */

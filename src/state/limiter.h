@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * limiter.h: how often something may be done in a time, and by how many at once, by name.  Rates are a sliding
- * window (the generic cell rate algorithm): exact under any concurrency, one number a name, gone by itself.
+ * limiter.h: how often something may be done in a time, and by how many at
+ * once, by name.  Rates are a sliding window (the generic cell rate
+ * algorithm): exact under any concurrency, one number a name, gone by itself.
  * From any thread; a few instructions under a shard's lock.
  */
 #ifndef STATE_LIMITER_H

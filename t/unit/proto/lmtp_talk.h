@@ -115,8 +115,10 @@ talk_note(void *owner, const char *why)
 	buf_printf(&t->transcript, "note: %s\n", why);
 }
 
-static const struct fanout_host talk_host = { talk_say, talk_send, talk_place, talk_release, talk_leave,
-	talk_message, talk_note };
+static const struct fanout_host talk_host = {
+	.say = talk_say, .send = talk_send, .place = talk_place, .release = talk_release,
+	.leave = talk_leave, .tell = talk_message, .note = talk_note,
+};
 
 static void
 talk_come(struct lmtp_talk *t, unsigned server, const char *capabilities, bool is_single)

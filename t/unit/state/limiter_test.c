@@ -142,7 +142,7 @@ who_leaves_makes_room_and_the_last_one_is_forgotten(void **state)
 		assert_true(limiter_enter(limiter, slice_of(other), 1));
 		limiter_leave(limiter, slice_of(other));
 	}
-	assert_in_range(limiter_count(limiter, LIMITER_PRESENT), 0, MANY / 4);
+	assert_in_range(limiter_count(limiter, LIMITER_PRESENT), 0, MANY / 2);
 	limiter_free(&limiter);
 }
 
