@@ -72,15 +72,9 @@ set_ban(struct conf_words *words, void *field, struct error *error)
 }
 
 #define LIMIT(field, help) \
-	CONF_NUMBER(struct limits, field, "0", "0", "1000000", 0, help " 0 is no limit.")
+	CONF_NUMBER(struct limits_counts, field, "0", "0", "1000000", 0, help " 0 is no limit.")
 
-static const struct directive limits_directives[] = {
-	CONF_NUMBER(struct limits, ipv4_prefix, "32", "8", "32", 0,
-	    "How many leading bits of an IPv4 address make one client."),
-	CONF_NUMBER(struct limits, ipv6_prefix, "64", "16", "128", 0,
-	    "How many leading bits of an IPv6 address make one client."),
-	CONF_NETWORKS(struct limits, exempt, NULL, 0,
-	    "Clients of whom nothing is counted, and who are never delayed nor banned."),
+static const struct directive counts_directives[] = {
 	LIMIT(client_connections,
 	    "How many connections one client may have at once. One more hears so, and goes."),
 	LIMIT(client_connection_rate,
@@ -97,11 +91,22 @@ static const struct directive limits_directives[] = {
 	    "refused for now; the connection stays."),
 	LIMIT(client_recipient_rate,
 	    "How many recipients one client may name in a `rate_unit`, likewise."),
-	CONF_DURATION(struct limits, rate_unit, "60s", "1s", "1d", 0, "In which time rates count."),
+	CONF_DURATION(struct limits_counts, rate_unit, "60s", "1s", "1d", 0, "In which time rates count."),
 	LIMIT(user_connections,
 	    "How many sessions one user may have at once, at all listeners that name the block. One more "
 	    "login is refused, though its password is right."),
 	LIMIT(user_client_connections, "How many of them from one client."),
+	{ 0 }
+};
+
+static const struct directive limits_directives[] = {
+	CONF_NUMBER(struct limits, ipv4_prefix, "32", "8", "32", 0,
+	    "How many leading bits of an IPv4 address make one client."),
+	CONF_NUMBER(struct limits, ipv6_prefix, "64", "16", "128", 0,
+	    "How many leading bits of an IPv6 address make one client."),
+	CONF_NETWORKS(struct limits, exempt, NULL, 0,
+	    "Clients of whom nothing is counted, and who are never delayed nor banned."),
+	CONF_GROUP(struct limits, counts, counts_directives),
 	CONF_CUSTOM_OR(struct limits, auth_failure_delay, "2s 15s", none, set_delay, "first longest", 0,
 	    "How long a login waits before anybody is asked about it: the first time, doubled with each more "
 	    "failed login of its address or for its user, up to the longest; whichever has more. Failures "
@@ -186,10 +191,12 @@ limits_client_text(const struct limits_client *client, char out[LIMITS_CLIENT_TE
 bool
 limits_count(const struct limits *limits)
 {
-	return limits->client_connections > 0 || limits->client_connection_rate > 0 ||
-	    limits->client_tls_rate > 0 || limits->client_auth_rate > 0 || limits->client_message_rate > 0 ||
-	    limits->client_recipient_rate > 0 || limits->user_connections > 0 ||
-	    limits->user_client_connections > 0;
+	const struct limits_counts *counts = &limits->counts;
+
+	return counts->client_connections > 0 || counts->client_connection_rate > 0 ||
+	    counts->client_tls_rate > 0 || counts->client_auth_rate > 0 || counts->client_message_rate > 0 ||
+	    counts->client_recipient_rate > 0 || counts->user_connections > 0 ||
+	    counts->user_client_connections > 0;
 }
 
 bool

@@ -17,15 +17,20 @@ struct failure_ban {			/* auth_ban COUNT WITHIN FOR; count 0: none */
 	int64_t count, within_ms, for_ms;
 };
 
-struct limits {				/* limits NAME { … } */
-	struct conf_block conf;
-	int64_t ipv4_prefix, ipv6_prefix;
-	struct network_list exempt;
-	/* 0: no limit, as in what follows; of one client: */
+/* How many at once, and how often; 0: no limit. */
+struct limits_counts {
+	/* of one client: */
 	int64_t client_connections, client_connection_rate, client_tls_rate, client_auth_rate;
 	int64_t client_message_rate, client_recipient_rate;
 	struct duration rate_unit;
 	int64_t user_connections, user_client_connections;	/* of a user's sessions */
+};
+
+struct limits {				/* limits NAME { … } */
+	struct conf_block conf;
+	int64_t ipv4_prefix, ipv6_prefix;
+	struct network_list exempt;
+	struct limits_counts counts;
 	struct failure_delay auth_failure_delay;
 	struct duration auth_known_ttl;
 	struct failure_ban auth_ban;

@@ -21,6 +21,7 @@ struct identity {
 	const char *tls_version;	/* "TLSv1.3"; a constant; NULL: no TLS, nor before a PROXY header */
 	const char *tls_cipher;
 	char *certificate_user;		/* named by the client's verified certificate; owned; or NULL */
+	char *tags;			/* of `access`, with commas; owned; or NULL */
 	char *origin;			/* the id that a trusted peer gave it; owned; or NULL */
 	char session[SESSION_ID_SIZE];	/* ours */
 	uint8_t hops;			/* proxies it may pass yet, this one counted: at first HOPS_MAX */

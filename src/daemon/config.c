@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "access/access.h"
 #include "access/limits.h"
 #include "auth/auth.h"
 #include "balance/pool.h"
@@ -56,7 +57,9 @@ const struct directive root_directives[] = {
 	CONF_BLOCKS(struct root, logs, &log_block, 0),
 	CONF_BLOCKS(struct root, tls, &tls_block, 0),
 	CONF_BLOCKS(struct root, auths, &auth_block, 0),
+	CONF_BLOCK(struct root, geo, &geo_block, NULL, 0),
 	CONF_BLOCKS(struct root, limits, &limits_block, 0),
+	CONF_BLOCKS(struct root, accesses, &access_block, 0),
 	CONF_BLOCKS(struct root, farms, &farm_block, 0),
 	CONF_BLOCKS(struct root, pools, &pool_block, 0),
 	CONF_BLOCKS(struct root, listeners, &listener_block, 0),

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "access/access.h"
 #include "access/penalty.h"
 #include "auth/auth.h"
 #include "balance/discovery.h"
@@ -50,6 +51,17 @@ close_farms(struct generation *g)
 }
 
 static void
+close_access(struct generation *g)
+{
+	if (g->root->geo != NULL)
+		geo_close(g->root->geo);
+	for (size_t i = 0; i < g->root->accesses.count; i++)
+		access_close(g->root->accesses.items[i]);
+	for (size_t i = 0; i < g->root->listeners.count; i++)
+		listener_settings_close(g->root->listeners.items[i]);
+}
+
+static void
 generation_free(struct generation *g)
 {
 	close_farms(g);
@@ -66,6 +78,7 @@ generation_free(struct generation *g)
 
 		tls_context_free(&settings->context);
 	}
+	close_access(g);
 	for (size_t i = 0; i < g->root->auths.count; i++)
 		auth_close(g->root->auths.items[i]);
 	for (int i = 0; i < LOG_STREAMS; i++)
@@ -112,6 +125,7 @@ fill_snapshot(struct generation *g)
 	g->snapshot.hashing = g->assets->hashing;
 	g->snapshot.penalty = g->assets->penalty;
 	g->snapshot.limiter = g->assets->limiter;
+	g->snapshot.geo = root->geo;
 	g->snapshot.hash_unknown_users = access->unknown_user == LOG_UNKNOWN_USER_HASH;
 	g->snapshot.mask_addresses = access->address == LOG_ADDRESS_MASKED;
 	g->snapshot.events = access->events;
@@ -135,6 +149,26 @@ load_tls(struct generation *g, struct conf_problems *problems)
 		ok &= settings->context != NULL;
 		ok &= conf_has_memory(problems, &settings->conf);
 	}
+	return ok;
+}
+
+/* Databases and files of names. */
+static bool
+open_access(struct generation *g, const struct generation *before, struct conf_problems *problems)
+{
+	bool ok = true;
+
+	if (g->root->geo != NULL && !g->root->geo->conf.broken)
+		ok = geo_open(g->root->geo, before != NULL ? before->root->geo : NULL, problems);
+	for (size_t i = 0; i < g->root->accesses.count && !spare_is_used(); i++) {
+		struct access *access = g->root->accesses.items[i];
+
+		if (!access->conf.broken)
+			ok &= access_open(access, problems);
+		ok &= conf_has_memory(problems, &access->conf);
+	}
+	for (size_t i = 0; i < g->root->listeners.count; i++)
+		ok &= listener_settings_open(g->root->listeners.items[i], problems);
 	return ok;
 }
 
@@ -314,6 +348,7 @@ generation_prepare(struct assets *assets, struct conf *conf, const struct genera
 	fill_snapshot(g);
 	/* all of it, whatever fails but memory: the operator wants to see every problem at once */
 	ok = load_tls(g, problems);
+	ok &= open_access(g, before, problems);
 	ok &= open_auths(g, before, problems);
 	ok &= open_pools(g, problems);
 	open_farms(g, before);

@@ -2,6 +2,7 @@
 /* upkeep.c: a timer of a few seconds on control's loop. */
 #include "daemon/upkeep.h"
 
+#include "access/access.h"
 #include "auth/auth.h"
 #include "base/log.h"
 #include "net/tls_context.h"
@@ -43,6 +44,17 @@ refresh_auth(const struct auth *auth)
 }
 
 static void
+refresh_access(const struct root *root)
+{
+	if (root->geo != NULL)
+		geo_refresh(root->geo);
+	for (size_t i = 0; i < root->accesses.count; i++)
+		access_refresh(root->accesses.items[i]);
+	for (size_t i = 0; i < root->listeners.count; i++)
+		listener_settings_refresh(root->listeners.items[i]);
+}
+
+static void
 on_time(struct loop_timer *timer)
 {
 	struct control *control = loop_owner(timer, struct control, upkeep);
@@ -55,6 +67,7 @@ on_time(struct loop_timer *timer)
 	if (now >= control->certificates_at) {
 		for (size_t i = 0; i < root->tls.count; i++)
 			refresh_tls(root->tls.items[i]);
+		refresh_access(root);
 		control->certificates_at = now + CERTIFICATES_MS;
 	}
 	if (now >= control->tickets_at) {

@@ -60,6 +60,8 @@ enum reply {
 	REPLY_TOO_LONG,		/* last words: endless line or literal */
 	REPLY_TOO_MANY_ERRORS,	/* last words */
 	REPLY_BANNED,		/* last words: too many failed logins came from its address */
+	REPLY_DENIED,		/* last words: it may not come, as %r or %q has it */
+	REPLY_DENIED_LOGIN,	/* to a login: likewise */
 	REPLY_CROWDED,		/* last words: too many connections of its address */
 	REPLY_CROWDED_TLS,	/* last words: too many TLS sessions, likewise */
 	REPLY_TIMEOUT,		/* last words: login_timeout, idle_timeout */

@@ -115,6 +115,19 @@ reply_write_refusal(struct dialogue *d, const struct dial *dial)
 	reply_write(d, REPLY_AUTH_FAILED);
 }
 
+void
+reply_write_last(const struct proto *proto, const char *hostname, enum reply reply, struct slice words,
+    struct buf *out)
+{
+	struct dialogue none = { .proto = proto, .hostname = hostname };
+
+	if (proto->replies == NULL || proto->replies[reply] == NULL)
+		return;
+	reply_write_words(&none, proto->replies[reply], words);
+	buf_append_slice(out, buf_slice(&none.out));
+	buf_clear(&none.out);
+}
+
 const char *
 reply_text(const struct proto *proto, enum reply reply)
 {

@@ -9,7 +9,6 @@
 #include "base/hash.h"
 #include "base/xalloc.h"
 #include "session/guard.h"
-#include "session/relay.h"
 #include "state/limiter.h"
 
 /* What a number is of; the first octet of its name. */
@@ -30,6 +29,7 @@ struct admission {
 	struct limiter *limiter;		/* of the process */
 	uint8_t name[NAME_MAX_BYTES];		/* a subject's place, the block's hash, the client */
 	uint8_t len;
+	struct limits_counts counts;		/* a copy: the session outlives its snapshot */
 	bool is_watched;
 	bool is_inside;				/* counted among its client's connections */
 	struct buf user, user_client;		/* the names that it counts under; empty: it does not */
@@ -52,32 +52,34 @@ describe(struct session *s, const struct limits *limits)
 
 	memcpy(admission->name + 1, &block, sizeof(block));
 	memcpy(admission->name + 1 + sizeof(block), client.bytes, client.len);
+	admission->counts = limits->counts;
 	admission->len = (uint8_t)(1 + sizeof(block) + client.len);
 	admission->is_watched = client.len > 0 && !guard_spares(s);
 }
 
 static bool
-takes(const struct session *s, const struct limits *limits, enum subject subject, int64_t limit)
+takes(const struct session *s, enum subject subject, int64_t limit)
 {
-	const struct limiter_rate rate = { limit, limits->rate_unit.ms };
 	struct admission *admission = s->admission;
+	const struct limiter_rate rate = { limit, admission->counts.rate_unit.ms };
 
 	return limit == 0 || limiter_take(admission->limiter, name_of(admission, subject), rate,
 	    loop_now(s->worker->loop));
 }
 
 static enum entrance_verdict
-let_in(struct session *s, const struct limits *limits)
+let_in(struct session *s)
 {
 	struct admission *admission = s->admission;
+	const struct limits_counts *counts = &admission->counts;
 
 	if (!admission->is_watched)
 		return ENTRANCE_PASS;
-	if (takes(s, limits, OF_CONNECTION_RATE, limits->client_connection_rate)) {
-		if (limits->client_connections == 0)
+	if (takes(s, OF_CONNECTION_RATE, counts->client_connection_rate)) {
+		if (counts->client_connections == 0)
 			return ENTRANCE_PASS;
 		admission->is_inside = limiter_enter(admission->limiter, name_of(admission, OF_CONNECTIONS),
-		    limits->client_connections);
+		    counts->client_connections);
 		if (admission->is_inside)
 			return ENTRANCE_PASS;
 	}
@@ -89,14 +91,14 @@ let_in(struct session *s, const struct limits *limits)
 enum entrance_verdict
 admission_begin(struct session *s)
 {
-	const struct limits *limits = s->settings->limits;
+	const struct limits *limits = s->limits;
 
 	if (limits == NULL || s->snapshot->limiter == NULL || !limits_count(limits))
 		return ENTRANCE_PASS;
 	s->admission = xcalloc(1, sizeof(*s->admission));
 	s->admission->limiter = s->snapshot->limiter;
 	describe(s, limits);
-	return let_in(s, limits);
+	return let_in(s);
 }
 
 static void
@@ -113,40 +115,34 @@ admission_retold(struct session *s)
 	if (s->admission == NULL)
 		return ENTRANCE_PASS;
 	leave(s->admission);
-	describe(s, s->settings->limits);
-	return let_in(s, s->settings->limits);
+	describe(s, s->limits);
+	return let_in(s);
 }
 
 /* NULL: nothing is counted of the session. */
-static const struct limits *
-limits_of(const struct session *s)
+static const struct limits_counts *
+counts_of(const struct session *s)
 {
-	const struct listener_settings *settings = s->settings;
-
-	if (s->admission == NULL || !s->admission->is_watched)
-		return NULL;
-	if (settings == NULL)
-		settings = relay_settings(s);
-	return settings != NULL ? settings->limits : NULL;
+	return s->admission != NULL && s->admission->is_watched ? &s->admission->counts : NULL;
 }
 
 bool
 admission_takes_tls(const struct session *s)
 {
-	const struct limits *limits = limits_of(s);
+	const struct limits_counts *counts = counts_of(s);
 
-	return limits == NULL || takes(s, limits, OF_TLS_RATE, limits->client_tls_rate);
+	return counts == NULL || takes(s, OF_TLS_RATE, counts->client_tls_rate);
 }
 
 bool
 admission_is_tls_spent(const struct session *s)
 {
-	const struct limits *limits = limits_of(s);
+	const struct limits_counts *counts = counts_of(s);
 	struct limiter_rate rate;
 
-	if (limits == NULL)
+	if (counts == NULL)
 		return false;
-	rate = (struct limiter_rate){ limits->client_tls_rate, limits->rate_unit.ms };
+	rate = (struct limiter_rate){ counts->client_tls_rate, counts->rate_unit.ms };
 	return limiter_is_spent(s->admission->limiter, name_of(s->admission, OF_TLS_RATE), rate,
 	    loop_now(s->worker->loop));
 }
@@ -154,25 +150,25 @@ admission_is_tls_spent(const struct session *s)
 bool
 admission_takes_login(const struct session *s)
 {
-	const struct limits *limits = limits_of(s);
+	const struct limits_counts *counts = counts_of(s);
 
-	return limits == NULL || takes(s, limits, OF_AUTH_RATE, limits->client_auth_rate);
+	return counts == NULL || takes(s, OF_AUTH_RATE, counts->client_auth_rate);
 }
 
 bool
 admission_takes_mail(const struct session *s)
 {
-	const struct limits *limits = limits_of(s);
+	const struct limits_counts *counts = counts_of(s);
 
-	return limits == NULL || takes(s, limits, OF_MESSAGE_RATE, limits->client_message_rate);
+	return counts == NULL || takes(s, OF_MESSAGE_RATE, counts->client_message_rate);
 }
 
 bool
 admission_takes_recipient(const struct session *s)
 {
-	const struct limits *limits = limits_of(s);
+	const struct limits_counts *counts = counts_of(s);
 
-	return limits == NULL || takes(s, limits, OF_RECIPIENT_RATE, limits->client_recipient_rate);
+	return counts == NULL || takes(s, OF_RECIPIENT_RATE, counts->client_recipient_rate);
 }
 
 /* Under `name`, which it fills in; false: it does not. */
@@ -188,24 +184,24 @@ enter(struct admission *admission, struct buf *name, int64_t limit)
 bool
 admission_takes_user(struct session *s, const char *user)
 {
-	const struct limits *limits = limits_of(s);
+	const struct limits_counts *counts = counts_of(s);
 	struct admission *admission = s->admission;
 
-	if (limits == NULL)
+	if (counts == NULL)
 		return true;
 	admission_leave_user(s);
-	if (limits->user_connections > 0) {
+	if (counts->user_connections > 0) {
 		struct slice block = name_of(admission, OF_USER);
 
 		buf_append(&admission->user, block.data, 1 + sizeof(uint64_t));
 		buf_append_text(&admission->user, user);
-		if (!enter(admission, &admission->user, limits->user_connections))
+		if (!enter(admission, &admission->user, counts->user_connections))
 			return false;
 	}
-	if (limits->user_client_connections > 0) {
+	if (counts->user_client_connections > 0) {
 		buf_append_slice(&admission->user_client, name_of(admission, OF_USER_CLIENT));
 		buf_append_text(&admission->user_client, user);
-		if (!enter(admission, &admission->user_client, limits->user_client_connections)) {
+		if (!enter(admission, &admission->user_client, counts->user_client_connections)) {
 			admission_leave_user(s);
 			return false;
 		}

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "proto/proto.h"
+#include "session/doorman.h"
 #include "session/plan.h"
 #include "session/route_rule.h"
 #include "session/scene.h"
@@ -114,10 +115,11 @@ static const char *
 find_target(struct delivery *d, const struct auth_answer *answer, const char *user)
 {
 	const struct listener_settings *settings = d->way->settings;
-	const struct route_subject subject = {
-		.user = slice_of(user), .recipient = d->way->recipient.address,
-	};
+	struct condition_subject subject;
 
+	doorman_describe(d->session, &subject);
+	subject.user = slice_of(user);
+	subject.recipient = d->way->recipient.address;
 	d->pool = answer->pool != NULL ?
 	    snapshot_find_pool(d->snapshot, answer->pool, d->session->proto) :
 	    route_rule_find(&settings->route, &subject, settings->pool);

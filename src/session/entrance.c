@@ -3,6 +3,7 @@
 #include "session/entrance.h"
 
 #include "session/admission.h"
+#include "session/doorman.h"
 #include "session/guard.h"
 
 static enum entrance_verdict
@@ -20,6 +21,7 @@ static const struct entrance_check {
 	enum entrance_verdict (*retold)(struct session *s);
 } checks[] = {
 	{ check_ban, check_ban },
+	{ doorman_begin, doorman_begin },
 	{ admission_begin, admission_retold },
 };
 enum { CHECK_COUNT = sizeof(checks) / sizeof(checks[0]) };

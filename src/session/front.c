@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "session/admission.h"
+#include "session/doorman.h"
 #include "session/entrance.h"
 #include "session/guard.h"
 #include "session/login.h"
@@ -149,7 +150,8 @@ perform(struct session *s, enum step step)
 		break;
 	case STEP_MEDIATE:
 		front_flush(s);
-		relay_begin(s);
+		if (doorman_knows_all(s))
+			relay_begin(s);
 		break;
 	case STEP_QUIT:
 		end_with_words(s, END_DONE);
@@ -256,6 +258,8 @@ on_tls_ready(struct session *s)
 		turn_tls_away(s);
 		return;
 	}
+	if (!doorman_knows_tls(s))
+		return;
 	if (s->login == NULL) {
 		front_begin(s);
 		return;

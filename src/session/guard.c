@@ -26,8 +26,8 @@ counters_of(const struct session *s)
 }
 
 /* A trusted peer that has not told of another client. */
-static bool
-speaks_for_itself(const struct session *s)
+bool
+guard_speaks_for_itself(const struct session *s)
 {
 	const struct dialogue *d = s->login != NULL ? &s->login->dialogue : NULL;
 	const struct addr *client = &s->identity.client;
@@ -40,19 +40,19 @@ speaks_for_itself(const struct session *s)
 bool
 guard_spares(const struct session *s)
 {
-	return limits_exempt(s->settings->limits, &s->identity.client) || speaks_for_itself(s);
+	return limits_exempt(s->limits, &s->identity.client) || guard_speaks_for_itself(s);
 }
 
 static bool
 is_watched(const struct session *s)
 {
-	return s->settings->limits != NULL && s->snapshot->penalty != NULL && !guard_spares(s);
+	return s->limits != NULL && s->snapshot->penalty != NULL && !guard_spares(s);
 }
 
 bool
 guard_bans(const struct session *s)
 {
-	return is_watched(s) && penalty_bans(s->snapshot->penalty, s->settings->limits, &s->identity.client,
+	return is_watched(s) && penalty_bans(s->snapshot->penalty, s->limits, &s->identity.client,
 	    loop_now(s->worker->loop));
 }
 
@@ -157,7 +157,7 @@ guard_begin(struct session *s, void (*on_time)(struct session *s))
 	guard->is_counted = true;
 	guard->has_waited = false;
 	guard->login.penalty = s->snapshot->penalty;
-	guard->login.limits = s->settings->limits;
+	guard->login.limits = s->limits;
 	guard->login.loop = s->worker->loop;
 	guard->login.on_answer = on_answer;
 	owner = name_owner(s);

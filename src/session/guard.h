@@ -13,6 +13,7 @@
 
 struct guard;
 
+bool guard_speaks_for_itself(const struct session *s);	/* a trusted peer that has told of nobody else */
 bool guard_spares(const struct session *s);	/* who is exempt, or a trusted peer that speaks for itself */
 /* Does the client have to go?  Asked as soon as its address is known, or another one is told. */
 bool guard_bans(const struct session *s);

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "access/access.h"
 #include "access/limits.h"
 #include "auth/auth.h"
 #include "balance/pool.h"
@@ -113,6 +114,8 @@ static const struct directive listener_directives[] = {
 	    "A user's name is never taken from them."),
 	CONF_REFERENCES(struct listener_settings, auth, NULL, &auth_block, 0,
 	    "Who decides about a login, in order. Without it the mail server does."),
+	CONF_REFERENCE(struct listener_settings, access, NULL, &access_block, 0,
+	    "The `access` block with who may come here. Without it everybody may."),
 	CONF_REFERENCE(struct listener_settings, limits, NULL, &limits_block, 0,
 	    "The `limits` block with what clients may do here. Without it, guessing passwords costs nothing. "
 	    "For what `trusted` peers do nothing is counted, unless they tell of their client."),
@@ -384,6 +387,56 @@ check_pool_of(struct conf_problems *problems, const struct listener_settings *l,
 }
 
 static void
+check_route_line(struct conf_problems *problems, const struct listener_settings *l,
+    const struct condition *condition)
+{
+	switch (condition->line.kind) {
+	case CONDITION_USER:
+	case CONDITION_USER_FILE:
+	case CONDITION_DOMAIN:
+		if (!l->proto->has_login && l->proto->fanout == NULL)
+			conf_error_at(problems, &condition->conf, NULL, "%s: %s knows no users",
+			    condition_word(condition->line.kind), l->protocol);
+		break;
+	case CONDITION_RECIPIENT_DOMAIN:
+		if (!goes_by_recipients(l))
+			conf_error_at(problems, &condition->conf, NULL,
+			    "recipient_domain: %s does not go by recipients", l->protocol);
+		break;
+	default:
+		break;
+	}
+}
+
+static bool
+binds_users(const struct pool *pool)
+{
+	return (pool->farm != NULL && pool->farm->affinity.ms > 0) || pool_balancer(pool)->binds;
+}
+
+/* By the client alone, a user would be on two servers. */
+static void
+check_farms(struct conf_problems *problems, const struct listener_settings *l, const struct route_rule *rule)
+{
+	const struct condition *condition = route_rule_of_client(rule);
+
+	if (condition == NULL || rule->pool == NULL || !binds_users(rule->pool))
+		return;
+	for (size_t i = 0; i <= l->route.count; i++) {
+		const struct pool *other = listener_pool(l, i);
+
+		if (other == NULL || other == rule->pool || !binds_users(other) ||
+		    (other->farm != NULL && other->farm == rule->pool->farm))
+			continue;
+		conf_error_at(problems, &condition->conf, NULL,
+		    "%s would choose between pool %s and pool %s, which bind users to servers of different "
+		    "farms: a user with two clients would be on both",
+		    condition_word(condition->line.kind), rule->pool->conf.title, other->conf.title);
+		return;
+	}
+}
+
+static void
 check_routes(struct conf_problems *problems, const struct listener_settings *l)
 {
 	for (size_t i = 0; i < l->route.count; i++) {
@@ -391,12 +444,9 @@ check_routes(struct conf_problems *problems, const struct listener_settings *l)
 
 		if (rule->pool != NULL)
 			check_pool_of(problems, l, rule->pool, &rule->conf);
-		if (rule->domain.count > 0 && !l->proto->has_login)
-			conf_error_at(problems, &rule->conf, "domain", "domain: %s knows no users",
-			    l->protocol);
-		if (rule->recipient_domain.count > 0 && !goes_by_recipients(l))
-			conf_error_at(problems, &rule->conf, "recipient_domain",
-			    "recipient_domain: %s does not go by recipients", l->protocol);
+		for (size_t j = 0; j < rule->lines.count; j++)
+			check_route_line(problems, l, rule->lines.items[j]);
+		check_farms(problems, l, rule);
 	}
 }
 
@@ -521,4 +571,28 @@ listener_settings_warn(const struct conf_list *listeners)
 		for (size_t k = 0; k < l->capabilities.count; k++)
 			warn_of_capability(l, k);
 	}
+}
+
+bool
+listener_settings_open(struct listener_settings *l, struct conf_problems *problems)
+{
+	bool ok = true;
+
+	for (size_t i = 0; i < l->route.count; i++)
+		ok &= route_rule_open(l->route.items[i], problems);
+	return ok;
+}
+
+void
+listener_settings_close(struct listener_settings *l)
+{
+	for (size_t i = 0; i < l->route.count; i++)
+		route_rule_close(l->route.items[i]);
+}
+
+void
+listener_settings_refresh(struct listener_settings *l)
+{
+	for (size_t i = 0; i < l->route.count; i++)
+		route_rule_refresh(l->route.items[i]);
 }

@@ -11,6 +11,7 @@
 #include "net/listener.h"
 #include "net/tls_context.h"
 
+struct access;
 struct limits;
 struct listener;
 struct pool;
@@ -41,6 +42,7 @@ struct listener_settings {		/* listener NAME { … } */
 	struct network_list trusted;		/* peers whose word about their clients counts */
 	struct conf_list auth;			/* struct auth; empty: the server decides */
 	struct limits *limits;			/* or NULL */
+	struct access *access;			/* or NULL */
 	struct conf_list lookup;		/* struct auth; empty: nobody is asked about recipients */
 	struct pool *pool;
 	struct conf_list route;			/* struct route_rule */
@@ -78,5 +80,10 @@ bool listeners_are_at(const struct conf_list *listeners, const struct addr *to);
 bool bind_is_tls(const struct bind_settings *bind);
 /* What to listen at. */
 struct listen_spec bind_spec(const struct bind_settings *bind);
+
+/* The files that its routes name; false: told at the conditions. */
+bool listener_settings_open(struct listener_settings *l, struct conf_problems *problems);
+void listener_settings_close(struct listener_settings *l);
+void listener_settings_refresh(struct listener_settings *l);	/* control's: takes up changed ones */
 
 #endif

@@ -14,6 +14,7 @@
 #include "base/xalloc.h"
 #include "proto/reply.h"
 #include "session/admission.h"
+#include "session/doorman.h"
 #include "session/plan.h"
 #include "session/relay.h"
 #include "session/route_rule.h"
@@ -157,10 +158,19 @@ login_late(struct session *s)
 		session_event(s, SESSION_EVENT_LOGIN_FAILED, "it took too long");
 }
 
-/* False: the user has too many sessions, and the client was told. */
+/* False: he may not come, or has too many sessions, and the client was told. */
 static bool
 is_admitted(struct session *s)
 {
+	const char *words = doorman_refuses(s, s->login->user);
+
+	if (words != NULL) {
+		guard_succeeded(s);
+		reply_write_words(&s->login->dialogue, s->proto->replies[REPLY_DENIED_LOGIN],
+		    slice_of(words));
+		fail(s, FAILURE_BARRED, "denied by access", NULL);
+		return false;
+	}
 	if (admission_takes_user(s, s->login->user))
 		return true;
 	guard_succeeded(s);
@@ -241,8 +251,10 @@ find_target(const struct session *s, const struct auth_answer *answer, struct po
 {
 	const struct login *login = s->login;
 	const char *user = answer->user != NULL ? answer->user : login->user;
-	const struct route_subject subject = { .user = slice_of(user) };
+	struct condition_subject subject;
 
+	doorman_describe(s, &subject);
+	subject.user = slice_of(user);
 	*pool = answer->pool != NULL ? snapshot_find_pool(s->snapshot, answer->pool, s->proto) :
 	    route_rule_find(&s->settings->route, &subject, s->settings->pool);
 	if (*pool == NULL)
@@ -503,6 +515,8 @@ login_respond(struct session *s)
 void
 login_skip(struct session *s)
 {
+	if (!doorman_knows_all(s))
+		return;
 	leg_new(s, s->snapshot, s->settings->pool, on_leg)->way->hostname = s->settings->hostname;
 	session_enter(s, FRONT_ROUTE);
 	leg_start(s->leg);

@@ -10,6 +10,7 @@
 #include "balance/pool.h"
 #include "base/xalloc.h"
 #include "proto/proto.h"
+#include "session/doorman.h"
 #include "session/relay.h"
 #include "session/route_rule.h"
 #include "session/scene.h"
@@ -180,8 +181,10 @@ recipient_is_at_hand(const struct session *s, const struct pool *pool, const str
 const char *
 recipient_find_pool(const struct recipient *r, const struct auth_answer *answer, struct pool **pool)
 {
-	const struct route_subject subject = { .recipient = slice_of(r->address) };
+	struct condition_subject subject;
 
+	doorman_describe(r->session, &subject);
+	subject.recipient = slice_of(r->address);
 	*pool = answer->pool != NULL ? snapshot_find_pool(r->snapshot, answer->pool, r->session->proto) :
 	    route_rule_find(&r->settings->route, &subject, r->settings->pool);
 	if (*pool == NULL)

@@ -67,6 +67,7 @@ relay_start(struct session *s)
 	snapshot_put(s->snapshot, s->worker->index);
 	s->snapshot = NULL;
 	s->settings = NULL;
+	s->limits = NULL;
 }
 
 const struct listener_settings *

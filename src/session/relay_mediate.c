@@ -5,6 +5,7 @@
  * server; a server that is lost between two transactions is replaced at the
  * next.
  */
+#include "session/doorman.h"
 #include "session/relay.h"
 
 #include <assert.h>
@@ -122,8 +123,10 @@ adjust(struct session *s)
 static struct pool *
 find_pool(const struct session *s, const struct listener_settings *settings, struct slice recipient)
 {
-	const struct route_subject subject = { .user = slice_of(s->identity.user), .recipient = recipient };
+	struct condition_subject subject;
 
+	doorman_describe(s, &subject);
+	subject.recipient = recipient;
 	return route_rule_find(&settings->route, &subject, settings->pool);
 }
 

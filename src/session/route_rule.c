@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* route_rule.c: lines of a rule are AND, values of a line OR; the first rule that matches decides. */
+/* route_rule.c: the first rule whose lines are all true decides. */
 #include "session/route_rule.h"
 
-#include "auth/users.h"
 #include "balance/pool.h"
-#include "conf/rows.h"
 
 static const struct directive route_directives[] = {
-	CONF_STRINGS(struct route_rule, domain, NULL, 0,
-	    "The user's domain is one of these."),
-	CONF_STRINGS(struct route_rule, recipient_domain, NULL, 0,
-	    "The domain of the transaction's first recipient is one of these: a server is chosen at the "
-	    "first RCPT then.  A later recipient who would go elsewhere is put off with a 451, and comes "
-	    "in a mail of its own."),
+	CONDITION_ROWS(struct route_rule, lines),
+	CONF_BLOCKS(struct route_rule, lines, &condition_blocks[CONDITION_RECIPIENT_DOMAIN], CONF_OWN),
 	CONF_REFERENCE(struct route_rule, pool, NULL, &pool_block, CONF_REQUIRED,
 	    "Where who matches goes."),
 	{ 0 }
@@ -21,29 +15,46 @@ static const struct directive route_directives[] = {
 const struct block route_block = {
 	.name = "route", .directives = route_directives, .size = BLOCK_SIZE(struct route_rule),
 	.title = TITLE_NAME,
-	.help = "An exception from `pool`: the first route whose lines all match decides.",
+	.help = "An exception from `pool`: the first route whose lines are all true decides; conditions are "
+		"those of `access`. What tells clients of one user apart must not choose between pools that "
+		"bind users, of different farms: the user would be on two servers.",
 };
 
-static bool
-is_among(const struct string_list *domains, struct slice address)
+bool
+route_rule_open(struct route_rule *rule, struct conf_problems *problems)
 {
-	struct slice domain;
+	bool ok = true;
 
-	users_split(&address, &domain);
-	for (size_t i = 0; i < domains->count; i++)
-		if (domain.len > 0 && slice_equals_nocase(domain, domains->items[i]))
-			return true;
-	return domains->count == 0;
+	for (size_t i = 0; i < rule->lines.count; i++) {
+		struct condition *condition = rule->lines.items[i];
+
+		ok &= condition->conf.broken || condition_open(&condition->line, &condition->conf, problems);
+	}
+	return ok;
+}
+
+void
+route_rule_close(struct route_rule *rule)
+{
+	for (size_t i = 0; i < rule->lines.count; i++)
+		condition_close(&((struct condition *)rule->lines.items[i])->line);
+}
+
+void
+route_rule_refresh(struct route_rule *rule)
+{
+	for (size_t i = 0; i < rule->lines.count; i++)
+		condition_refresh(&((struct condition *)rule->lines.items[i])->line);
 }
 
 struct pool *
-route_rule_find(const struct conf_list *rules, const struct route_subject *subject, struct pool *otherwise)
+route_rule_find(const struct conf_list *rules, struct condition_subject *subject, struct pool *otherwise)
 {
+	subject->known = KNOWN_TLS | KNOWN_USER | KNOWN_RECIPIENT;
 	for (size_t i = 0; i < rules->count; i++) {
 		const struct route_rule *rule = rules->items[i];
 
-		if (is_among(&rule->domain, subject->user) &&
-		    is_among(&rule->recipient_domain, subject->recipient))
+		if (conditions_judge(&rule->lines, subject) == CONDITION_YES)
 			return rule->pool;
 	}
 	return otherwise;
@@ -52,8 +63,26 @@ route_rule_find(const struct conf_list *rules, const struct route_subject *subje
 bool
 route_rules_ask_recipients(const struct conf_list *rules)
 {
-	for (size_t i = 0; i < rules->count; i++)
-		if (((const struct route_rule *)rules->items[i])->recipient_domain.count > 0)
-			return true;
+	for (size_t i = 0; i < rules->count; i++) {
+		const struct route_rule *rule = rules->items[i];
+
+		for (size_t j = 0; j < rule->lines.count; j++)
+			if (((const struct condition *)rule->lines.items[j])->line.kind ==
+			    CONDITION_RECIPIENT_DOMAIN)
+				return true;
+	}
 	return false;
+}
+
+const struct condition *
+route_rule_of_client(const struct route_rule *rule)
+{
+	for (size_t i = 0; i < rule->lines.count; i++) {
+		const struct condition *condition = rule->lines.items[i];
+		enum condition_kind kind = condition->line.kind;
+
+		if (condition_is_of_client(kind) && kind != CONDITION_LISTENER && kind != CONDITION_TIME)
+			return condition;
+	}
+	return NULL;
 }

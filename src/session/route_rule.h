@@ -3,28 +3,27 @@
 #ifndef SESSION_ROUTE_RULE_H
 #define SESSION_ROUTE_RULE_H
 
-#include "base/slice.h"
-#include "conf/conf.h"
+#include "access/condition.h"
 
 struct pool;
 
 struct route_rule {			/* route NAME { … } */
 	struct conf_block conf;
-	struct string_list domain, recipient_domain;	/* empty: any */
+	struct conf_list lines;		/* struct condition */
 	struct pool *pool;
 };
 
 extern const struct block route_block;
 
-/* What is known of who is to be routed; empty: nothing. */
-struct route_subject {
-	struct slice user;		/* canonical name */
-	struct slice recipient;		/* an address, as the client wrote it */
-};
+bool route_rule_open(struct route_rule *rule, struct conf_problems *problems);	/* the files that it names */
+void route_rule_close(struct route_rule *rule);
+void route_rule_refresh(struct route_rule *rule);	/* control's: takes up changed files */
 
-/* The pool of the first rule that matches, or `otherwise`. */
-struct pool *route_rule_find(const struct conf_list *rules, const struct route_subject *subject,
+/* The pool of the first rule that matches, or `otherwise`.  What is not set of the subject is empty. */
+struct pool *route_rule_find(const struct conf_list *rules, struct condition_subject *subject,
     struct pool *otherwise);
 bool route_rules_ask_recipients(const struct conf_list *rules);	/* does any depend on the recipient? */
+/* Its first line about the client; NULL: it goes by users and mails alone. */
+const struct condition *route_rule_of_client(const struct route_rule *rule);
 
 #endif

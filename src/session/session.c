@@ -49,6 +49,7 @@ static const struct end_row {
 	[END_REPLY_TIMEOUT]   = { "reply timeout",      LOG_WARNING, REPLY_UNAVAILABLE_BYE, true,  SOUND },
 	[END_TOO_MANY_ERRORS] = { "too many errors",    LOG_INFO,    REPLY_TOO_MANY_ERRORS, true,  SOUND },
 	[END_BANNED]          = { "banned",             LOG_INFO,    REPLY_BANNED,          true,  SOUND },
+	[END_DENIED]          = { "denied",             LOG_INFO,    REPLY_NONE,            true,  SOUND },
 	[END_CROWDED]         = { "too many connections", LOG_INFO,  REPLY_CROWDED,         true,  SOUND },
 	[END_CROWDED_TLS]     = { "too many TLS sessions", LOG_INFO, REPLY_CROWDED_TLS,     true,  SOUND },
 	[END_REFUSED]         = { "login refused",      LOG_INFO,    REPLY_REFUSED_BYE,     true,  SOUND },
@@ -150,6 +151,7 @@ session_new(struct gate *gate, const struct addr *peer)
 	snapshot_get(s->snapshot, worker->index);
 	s->settings = gate->settings;
 	s->proto = gate->settings->proto;
+	s->limits = gate->settings->limits;
 	s->listener = listener_get(gate->settings->listener);
 	s->is_tls = gate->is_tls;
 	s->identity.client = *peer;
@@ -231,6 +233,8 @@ destroy(struct session *s)
 	worker_session_gone(s->worker, s);
 	xfree(s->identity.user);
 	s->identity.user = NULL;
+	xfree(s->identity.tags);
+	s->identity.tags = NULL;
 	xfree(s->identity.helo);
 	s->identity.helo = NULL;
 	xfree(s->identity.origin);
@@ -284,6 +288,7 @@ give_back(struct session *s)
 		snapshot_put(s->snapshot, s->worker->index);
 	s->snapshot = NULL;
 	s->settings = NULL;
+	s->limits = NULL;
 }
 
 /* "… while reading greeting": the phase's and the leg's own words. */

@@ -17,6 +17,7 @@
 #include "session/worker.h"
 
 struct admission;
+struct limits;
 struct login;
 struct relay;
 
@@ -49,6 +50,7 @@ enum end_reason {
 	END_REPLY_TIMEOUT,	/* the server owed a reply for too long */
 	END_TOO_MANY_ERRORS,
 	END_BANNED,		/* too many failed logins came from its address */
+	END_DENIED,		/* by a rule of `access` */
 	END_CROWDED,		/* too many connections */
 	END_CROWDED_TLS,	/* too many new TLS sessions */
 	END_REFUSED,		/* the login, and the auth source wants no other in this session */
@@ -77,6 +79,7 @@ struct session {
 	struct loop_timer timer;
 	int64_t accepted_at, last_data;		/* loop_now */
 	struct identity identity;
+	const struct limits *limits;		/* of the snapshot: the listener's, or as `access` says */
 	struct admission *admission;		/* what `limits` counts of it; or NULL */
 	struct addr *via;			/* who told identity.client; owned; NULL: itself came */
 	uint8_t entrance_step;			/* entrance.c's: the next check */

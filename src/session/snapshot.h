@@ -14,6 +14,7 @@
 #include "net/loop.h"
 
 struct conf;
+struct geo;
 struct limiter;
 struct penalty;
 struct thread_pool;
@@ -40,6 +41,7 @@ struct snapshot {
 	const struct users *users;
 	struct thread_pool *hashing;		/* NULL: passwords are hashed on the loop */
 	struct penalty *penalty;		/* of failed logins; NULL: they cost nothing */
+	const struct geo *geo;			/* NULL: nobody knows where clients are */
 	struct limiter *limiter;		/* what `limits` count; NULL: nothing */
 	int64_t max_connections;		/* sessions of the whole process; 0: no bound */
 	bool hash_unknown_users;		/* names that did not log in are hashed in the log */

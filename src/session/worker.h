@@ -30,6 +30,7 @@ struct session;
 	row(failed_logins, "Logins refused.") \
 	row(delayed_logins, "Logins that waited because of failed ones before them.") \
 	row(banned, "Clients turned away because of their address' failed logins.") \
+	row(denied, "Clients and logins turned away by `access`.") \
 	row(crowded, "Clients turned away because of their address' many connections or TLS sessions.") \
 	row(paced, "Logins, mails and recipients refused because of their client's or user's many.") \
 	row(bytes_up, "Octets relayed from clients, counted when their session ends.") \

@@ -34,7 +34,7 @@ the_first_rule_that_matches_decides(void **state)
 	(void)state;
 	assert_true(route_rules_ask_recipients(&l->route));
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const struct route_subject subject = { .recipient = slice_of(rows[i].recipient) };
+		struct condition_subject subject = { .recipient = slice_of(rows[i].recipient) };
 
 		assert_string_equal(route_rule_find(&l->route, &subject, l->pool)->conf.title, rows[i].pool);
 	}
@@ -51,7 +51,7 @@ users_go_by_their_domain(void **state)
 				 "  route eu { domain example.de; pool eu } }\n",
 	    &language);
 	const struct listener_settings *l = language->listeners.items[0];
-	struct route_subject subject = { .user = slice_of("bob@example.de") };
+	struct condition_subject subject = { .user = slice_of("bob@example.de") };
 
 	(void)state;
 	assert_false(route_rules_ask_recipients(&l->route));

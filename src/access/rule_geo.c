@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * rule_geo.c: libmaxminddb, which maps files into memory.  A file that is
+ * written over would be cut off under those who read it, so what is mapped
+ * is a copy of our own, in memory.
+ */
+#include "access/geo.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "access/watched_file.h"
+#include "base/log.h"
+#include "base/xalloc.h"
+
+#ifdef HAVE_LIBMAXMINDDB
+#include <maxminddb.h>
+
+static bool
+copy(int from, int to)
+{
+	struct stat st;
+	off_t left;
+
+	if (fstat(from, &st) != 0)
+		return false;
+	for (left = st.st_size; left > 0;) {
+		ssize_t n = sendfile(to, from, NULL, (size_t)left);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		left -= n;
+	}
+	return true;
+}
+
+/* A copy of the file in memory, or -1. */
+static int
+open_copy(const char *path, struct error *error)
+{
+	int from = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int to = from >= 0 ? memfd_create("geoip", MFD_CLOEXEC) : -1;
+
+	if (from < 0 || to < 0 || !copy(from, to)) {
+		error_set(error, "%s: %s", path, strerror(errno));
+		if (to >= 0)
+			close(to);
+		to = -1;
+	}
+	if (from >= 0)
+		close(from);
+	return to;
+}
+
+static void *
+load(const char *path, struct error *error)
+{
+	enum { PATH_ROOM = 40 };
+	char place[PATH_ROOM];
+	MMDB_s *db;
+	int fd = open_copy(path, error), status;
+
+	if (fd < 0)
+		return NULL;
+	snprintf(place, sizeof(place), "/proc/self/fd/%d", fd);
+	db = xcalloc(1, sizeof(*db));
+	status = MMDB_open(place, MMDB_MODE_MMAP, db);
+	close(fd);
+	if (status == MMDB_SUCCESS)
+		return db;
+	xfree(db);
+	error_set(error, "%s: %s", path, MMDB_strerror(status));
+	return NULL;
+}
+
+static void
+unload(void *data)
+{
+	MMDB_close(data);
+	xfree(data);
+}
+
+static void
+take_code(MMDB_entry_s *entry, const char *const *path, char code[GEO_CODE_SIZE])
+{
+	MMDB_entry_data_s data;
+
+	if (MMDB_aget_value(entry, &data, path) == MMDB_SUCCESS && data.has_data &&
+	    data.type == MMDB_DATA_TYPE_UTF8_STRING && data.data_size < GEO_CODE_SIZE) {
+		memcpy(code, data.utf8_string, data.data_size);
+		code[data.data_size] = '\0';
+	}
+}
+
+static void
+take(MMDB_entry_s *entry, struct geo_facts *facts)
+{
+	static const char *const country[] = { "country", "iso_code", NULL };
+	static const char *const continent[] = { "continent", "code", NULL };
+	static const char *const asn[] = { "autonomous_system_number", NULL };
+	MMDB_entry_data_s data;
+
+	take_code(entry, country, facts->country);
+	take_code(entry, continent, facts->continent);
+	if (MMDB_aget_value(entry, &data, asn) == MMDB_SUCCESS && data.has_data &&
+	    data.type == MMDB_DATA_TYPE_UINT32)
+		facts->asn = data.uint32;
+}
+
+static void
+look_into(struct watched_file *file, const struct sockaddr *sa, struct geo_facts *facts)
+{
+	struct watched_content *content;
+	MMDB_lookup_result_s result;
+	int status;
+
+	if (file == NULL)
+		return;
+	content = watched_file_hold(file);
+	result = MMDB_lookup_sockaddr(watched_data(content), sa, &status);
+	if (status == MMDB_SUCCESS && result.found_entry)
+		take(&result.entry, facts);
+	watched_let_go(&content);
+}
+
+#else
+
+static void *
+load(const char *path, struct error *error)
+{
+	error_set(error, "%s: this gatepost was built without libmaxminddb", path);
+	return NULL;
+}
+
+static void
+unload(void *data)
+{
+	(void)data;
+}
+
+static void
+look_into(struct watched_file *file, const struct sockaddr *sa, struct geo_facts *facts)
+{
+	(void)file;
+	(void)sa;
+	(void)facts;
+}
+#endif
+
+static const struct watched_kind database = { load, unload };
+
+static const struct directive geo_directives[] = {
+	CONF_PATH(struct geo, country, NULL, 0,
+	    "A database of countries, in MaxMind's format (GeoLite2-Country.mmdb)."),
+	CONF_PATH(struct geo, city, NULL, 0,
+	    "A database of cities, of which the countries and continents are used."),
+	CONF_PATH(struct geo, asn, NULL, 0,
+	    "A database of autonomous systems: who operates a network."),
+	{ 0 }
+};
+
+const struct block geo_block = {
+	.name = "geoip", .directives = geo_directives, .size = BLOCK_SIZE(struct geo),
+	.help = "Databases of where clients are, for the conditions `country`, `continent`, `asn`. Each is "
+		"copied into memory, and taken up within a minute when it changes; one that is not "
+		"good leaves the old one in use. Where several know an address the last one here counts.",
+};
+
+static bool
+open_one(const struct geo *geo, const char *directive, const char *path, struct watched_file *kept,
+    struct watched_file **file, struct conf_problems *problems)
+{
+	struct error error;
+
+	if (path == NULL)
+		return true;
+	if (kept != NULL && strcmp(watched_file_path(kept), path) == 0)
+		*file = watched_file_get(kept);
+	else
+		*file = watched_file_open(path, &database, &error);
+	if (*file == NULL)
+		conf_error_at_value(problems, &geo->conf, directive, 0, "%s", error.text);
+	return *file != NULL;
+}
+
+bool
+geo_open(struct geo *geo, const struct geo *before, struct conf_problems *problems)
+{
+	static const struct geo none = { 0 };
+	bool ok;
+
+	if (before == NULL)
+		before = &none;
+	ok = open_one(geo, "country", geo->country, before->countries, &geo->countries, problems);
+	ok &= open_one(geo, "city", geo->city, before->cities, &geo->cities, problems);
+	ok &= open_one(geo, "asn", geo->asn, before->networks, &geo->networks, problems);
+	return ok;
+}
+
+void
+geo_close(struct geo *geo)
+{
+	watched_file_put(&geo->countries);
+	watched_file_put(&geo->cities);
+	watched_file_put(&geo->networks);
+}
+
+static void
+refresh_one(struct watched_file *file)
+{
+	struct error error;
+
+	if (file == NULL)
+		return;
+	switch (watched_file_refresh(file, &error)) {
+	case WATCHED_SAME:
+		break;
+	case WATCHED_NEW:
+		log_write(LOG_NOTICE, "geoip: %s is reloaded", watched_file_path(file));
+		break;
+	case WATCHED_KEPT:
+		log_write(LOG_ERR, "geoip: the old database stays in use: %s", error.text);
+	}
+}
+
+void
+geo_refresh(struct geo *geo)
+{
+	refresh_one(geo->countries);
+	refresh_one(geo->cities);
+	refresh_one(geo->networks);
+}
+
+struct geo_facts
+geo_look_up(const struct geo *geo, const struct addr *addr)
+{
+	struct geo_facts facts = { 0 };
+
+	if (geo == NULL || addr->sa.sa_family == AF_UNIX || addr->sa.sa_family == AF_UNSPEC)
+		return facts;
+	look_into(geo->countries, &addr->sa, &facts);
+	look_into(geo->cities, &addr->sa, &facts);
+	look_into(geo->networks, &addr->sa, &facts);
+	return facts;
+}
