@@ -103,6 +103,24 @@ tell_waiting(struct endpoint *e, bool is_down_now)
 	service_wake(e->service);
 }
 
+static void
+note_history(struct endpoint *e, int flags, int old_flags)
+{
+	struct endpoint_history *history = &e->history;
+	int64_t now = clock_ms();
+
+	if (flags == old_flags)
+		return;
+	history->changed_at = now;
+	if ((flags & ~old_flags & ENDPOINT_DOWN) != 0) {
+		history->downs++;
+		history->down_since = now;
+	} else if ((old_flags & ~flags & ENDPOINT_DOWN) != 0) {
+		history->down_ms += now - history->down_since;
+		history->down_since = 0;
+	}
+}
+
 /* Under the machine's lock. */
 static void
 publish(struct endpoint *e, int weight, int flags)
@@ -113,6 +131,7 @@ publish(struct endpoint *e, int weight, int flags)
 	int leave_for = ENDPOINT_MAINTENANCE | (e->stays_when_down ? 0 : ENDPOINT_DOWN);
 
 	atomic_store(&e->max_connections, max_connections_of(e));
+	note_history(e, flags, old_flags);
 	if (!e->is_adhoc && (weight != old_weight || share != old_share || flags != old_flags))
 		service_changed(e->service);
 	if ((flags & ~old_flags & leave_for) != 0)
@@ -229,6 +248,7 @@ endpoint_read(struct endpoint *e, struct endpoint_facts *out)
 		.wanted = e->wanted,
 		.admin = e->admin,
 		.slow_start_percent = slow_start_percent(e),
+		.history = e->history,
 	};
 	pthread_mutex_unlock(&e->machine->lock);
 }

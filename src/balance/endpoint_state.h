@@ -27,12 +27,21 @@ enum endpoint_flag {
 	ENDPOINT_UNRESOLVED = 4		/* not even in panic */
 };
 
+/* How often and how long it was down. */
+struct endpoint_history {
+	int64_t changed_at;		/* since it is as it is: clock_ms; 0: from the beginning */
+	int64_t down_since;		/* clock_ms; 0: it is not down */
+	int64_t down_ms;		/* all in all, but for what goes on since then */
+	int64_t downs;
+};
+
 /* As a person would be told; see machine_facts for its server's. */
 struct endpoint_facts {
 	struct standing health;		/* enum health_state */
 	int passed, wanted;		/* of the checks that another state takes; wanted 0: it is stable */
 	struct standing admin;		/* of this endpoint alone */
 	int slow_start_percent;		/* 100: has its whole share */
+	struct endpoint_history history;
 };
 
 /* False: it was so.  `why` is the check's result, say. */

@@ -36,6 +36,7 @@ struct stream {
 	struct log_sink *next_sink;	/* to be used from the next line on, where has_next */
 	bool has_next;
 	uint64_t lost;			/* lines nobody was told about yet */
+	uint64_t all_lost;
 	/* the writer's alone: */
 	struct log_sink *sink;
 	bool is_stuck;
@@ -126,6 +127,7 @@ deliver(struct log_line *line)
 	if (stream->is_stuck) {
 		pthread_mutex_lock(&state.lock);
 		stream->lost++;
+		stream->all_lost++;
 		pthread_mutex_unlock(&state.lock);
 	}
 	log_line_free(&line);
@@ -355,6 +357,18 @@ log_stop(void)
 		replace_sink(&state.streams[i], NULL);
 }
 
+uint64_t
+log_lost(void)
+{
+	uint64_t lost = 0;
+
+	pthread_mutex_lock(&state.lock);
+	for (int i = 0; i < LOG_STREAMS; i++)
+		lost += state.streams[i].all_lost;
+	pthread_mutex_unlock(&state.lock);
+	return lost;
+}
+
 void
 log_reopen(void)
 {
@@ -383,6 +397,7 @@ submit(struct log_line *line)
 		pthread_cond_signal(&state.changed);
 	} else if (is_running) {
 		state.streams[line->stream].lost++;
+		state.streams[line->stream].all_lost++;
 	}
 	pthread_mutex_unlock(&state.lock);
 	if (line == NULL)

@@ -44,6 +44,7 @@ struct log_sink;			/* log_sink.h opens it */
 void log_use(enum log_stream stream, const struct log_settings *settings, struct log_sink *sink);
 void log_start(void);			/* starts the writer thread; the default is standard error */
 void log_stop(void);			/* writes what waits, at most 2 s, and ends the writer */
+uint64_t log_lost(void);			/* lines that were dropped, since the start */
 void log_reopen(void);			/* files are opened anew (log rotation); safe from any thread */
 
 bool log_wants(int level);		/* would the main stream write it?  Ask before formatting. */

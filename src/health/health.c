@@ -218,6 +218,9 @@ on_checked(struct watch *watch, void *owner)
 	struct subject *subject = owner;
 	char why[WORDS_MAX];
 
+	tally_add(&subject->endpoint->checks, 1);
+	if (!check_code_is_good(watch->result.code))
+		tally_add(&subject->endpoint->failed_checks, 1);
 	if (watch->is_once) {
 		if (!check_code_is_good(watch->result.code))
 			log_write(LOG_NOTICE, "%s does not tell what it can do: %s", subject->endpoint->name,

@@ -46,7 +46,7 @@ waiter_add(struct waiter_list *list, struct loop *loop, const struct waiter_duty
 	*slot = waiter;
 	pthread_mutex_lock(&list->lock);
 	list_append(&list->waiters, &waiter->node);
-	atomic_fetch_add(&list->count, 1);
+	tally_raise(&list->most, (uint64_t)atomic_fetch_add(&list->count, 1) + 1);
 	pthread_mutex_unlock(&list->lock);
 }
 

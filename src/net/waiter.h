@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "base/list.h"
+#include "base/tally.h"
 #include "net/loop.h"
 
 struct waiter;
@@ -20,6 +21,7 @@ struct waiter_list {
 	pthread_mutex_t lock;			/* held for a few instructions only */
 	struct list waiters;			/* oldest first */
 	atomic_int count;
+	_Atomic uint64_t most;			/* tally_raise, under the lock */
 	void (*unclaimed)(void *owner, void *gift);	/* it found nobody; on the waiter's loop */
 	void *owner;
 };

@@ -65,6 +65,7 @@ static void
 begin_dial(struct back *back)
 {
 	back->phase = BACK_DIAL;
+	back->try->connected_at = loop_now(back->stream.loop);
 	if (back->try->plan->order.proto->dial == NULL) {
 		finish_silent(back);
 		return;
@@ -301,6 +302,14 @@ int64_t
 back_took(const struct back *back)
 {
 	return loop_now(back->stream.loop) - back->try->started_at;
+}
+
+int64_t
+back_connect_took(const struct back *back)
+{
+	const struct back_try *try = back->try;
+
+	return (try->connected_at != 0 ? try->connected_at : loop_now(back->stream.loop)) - try->started_at;
 }
 
 const char *

@@ -69,7 +69,7 @@ struct back_try {
 	back_callback *on_event;
 	void *owner;
 	struct loop_timer timer;
-	int64_t started_at;			/* loop_now */
+	int64_t started_at, connected_at;	/* loop_now; 0: it is not yet, with TLS from the first byte */
 	enum back_cause cause;
 	struct dial dial;
 };
@@ -91,6 +91,7 @@ bool back_is_own_fault(const struct back *back);	/* something is short here, not
 /* For endpoint_report: what an event says about the server, and how long it took (ms). */
 enum endpoint_result back_result(const struct back *back, enum back_event event);
 int64_t back_took(const struct back *back);
+int64_t back_connect_took(const struct back *back);	/* of it: until the dial began */
 const char *back_doing(const struct back *back);	/* "connecting", "reading greeting" */
 enum { BACK_REASON_MAX = 320 };
 const char *back_reason(const struct back *back, char out[BACK_REASON_MAX]);	/* "connection refused" */

@@ -7,6 +7,7 @@
 
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "session/admission.h"
@@ -30,6 +31,18 @@ front_learn_local(struct session *s)
 		s->identity.local = addr_from_sockaddr((struct sockaddr *)&storage, len);
 }
 
+static void
+count_tls(struct session *s, const struct tls_facts *facts)
+{
+	struct listener_counters *counters = session_counters(s);
+
+	tally_add(&counters->tls_sessions, 1);
+	if (facts->resumed)
+		tally_add(&counters->tls_resumed, 1);
+	histogram_add(&counters->handshakes, (uint64_t)(clock_us() - s->tls_began_us));
+	s->tls_began_us = 0;
+}
+
 /* False: there are too many. */
 static bool
 learn_tls(struct session *s)
@@ -42,6 +55,7 @@ learn_tls(struct session *s)
 	is_admitted = facts.resumed || admission_takes_tls(s);
 	s->identity.tls_version = facts.version;
 	s->identity.tls_cipher = facts.cipher;
+	count_tls(s, &facts);
 	if (tls_facts_user(&s->front, user))
 		s->identity.certificate_user = xstrdup(user);
 	return is_admitted;
@@ -115,7 +129,7 @@ static void
 start_tls(struct session *s)
 {
 	front_flush(s);
-	session_enter(s, FRONT_TLS);
+	session_begin_tls(s);
 	stream_accept_tls(&s->front, &s->settings->front_tls);
 }
 

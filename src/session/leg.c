@@ -3,6 +3,7 @@
 #include "session/leg.h"
 
 #include "balance/endpoint.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "session/host.h"
@@ -173,12 +174,43 @@ learn(const struct leg *leg, const struct back *back)
 		offer_learn(e, back);
 }
 
+/* A session that the server took. */
+static void
+count_session(const struct leg *leg)
+{
+	struct route *route = &leg->way->route;
+	struct endpoint_counters *at = &route->endpoint->counters[leg->session->worker->index];
+	int64_t connect_ms = back_connect_took(leg->back);
+
+	atomic_store_explicit(&at->last_session_at, (uint64_t)clock_ms(), memory_order_relaxed);
+	tally_mean_add(&at->times[ENDPOINT_TIME_QUEUE], (uint64_t)route->queued_ms);
+	tally_mean_add(&at->times[ENDPOINT_TIME_CONNECT], (uint64_t)connect_ms);
+	tally_mean_add(&at->times[ENDPOINT_TIME_LOGIN], (uint64_t)(back_took(leg->back) - connect_ms));
+}
+
+static void
+count_tls(const struct leg *leg)
+{
+	struct endpoint_counters *at = &leg->way->route.endpoint->counters[leg->session->worker->index];
+	struct tls_facts facts;
+
+	if (!stream_has_tls(&leg->back->stream))
+		return;
+	tls_facts_read(&leg->back->stream, &facts);
+	tally_add(&at->tls_sessions, 1);
+	if (facts.resumed)
+		tally_add(&at->tls_resumed, 1);
+}
+
 static void
 report(struct leg *leg, enum back_event event)
 {
 	bool has_failed = event == BACK_EVENT_LATER || event == BACK_EVENT_FAILED;
 	char reason[BACK_REASON_MAX];
 
+	count_tls(leg);
+	if (event == BACK_EVENT_READY)
+		count_session(leg);
 	route_report(&leg->way->route, back_result(leg->back, event), back_took(leg->back),
 	    has_failed ? back_reason(leg->back, reason) : "");
 }
@@ -265,6 +297,8 @@ prepare_route(struct leg *leg, struct endpoint *fixed)
 		.timeout_ms = way->timeout_ms,
 		.deadline = way->route.deadline,
 		.queue_until = way->route.queue_until,
+		.queued_at = way->route.queued_at,
+		.queued_ms = way->route.queued_ms,
 		.on_routed = on_routed,
 		.on_queued = on_queued,
 		.on_anew = on_anew,

@@ -125,10 +125,22 @@ put_off(struct session *s)
 }
 
 static void
+count_failure(struct session *s, enum failure failure)
+{
+	struct listener_counters *counters = session_counters(s);
+
+	if (failure == FAILURE_NO_SERVER)
+		tally_add(&counters->unavailable, 1);
+	else if (!failures[failure].is_error)
+		tally_add(&counters->undecided, 1);
+}
+
+static void
 note(struct session *s, enum failure failure, const char *why, const char *words)
 {
 	const struct failure_row *row = &failures[failure];
 
+	count_failure(s, failure);
 	s->login->is_noted = true;
 	session_log(s, row->level, "%s: %s%s%s", row->text, why, words != NULL ? ": " : "",
 	    words != NULL ? words : "");

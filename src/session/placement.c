@@ -116,6 +116,15 @@ redirect(struct leg *leg)
 }
 
 static void
+count_rebind(const struct leg *leg)
+{
+	const struct leg_way *way = leg->way;
+
+	if (way->binding.replaces != 0 && way->wanted != NULL)
+		tally_add(&way->wanted->counters[leg->session->worker->index].rebinds, 1);
+}
+
+static void
 on_bound(struct affinity_request *request, enum affinity_answer answer)
 {
 	struct leg *leg = request->owner;
@@ -123,6 +132,7 @@ on_bound(struct affinity_request *request, enum affinity_answer answer)
 	switch (answer) {
 	case AFFINITY_HERE:
 		leg->lease = request->lease;
+		count_rebind(leg);
 		if (leg->back != NULL)
 			leg_succeed(leg);
 		else

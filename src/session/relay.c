@@ -131,10 +131,30 @@ look_by(struct session *s, int64_t at_ms)
 }
 
 /* Its server's; NULL: it has none, not yet, or more than one, of which none is all it came for. */
-static const struct endpoint *
+static struct endpoint *
 taken_endpoint(const struct session *s)
 {
 	return s->leg != NULL && s->proto->fanout == NULL ? s->leg->endpoint : NULL;
+}
+
+void
+relay_count_up(const struct session *s, size_t n)
+{
+	struct endpoint *endpoint = taken_endpoint(s);
+
+	tally_add(&session_counters(s)->bytes_up, n);
+	if (endpoint != NULL)
+		tally_add(&endpoint->counters[s->worker->index].bytes_up, n);
+}
+
+void
+relay_count_down(const struct session *s, size_t n)
+{
+	struct endpoint *endpoint = taken_endpoint(s);
+
+	tally_add(&session_counters(s)->bytes_down, n);
+	if (endpoint != NULL)
+		tally_add(&endpoint->counters[s->worker->index].bytes_down, n);
 }
 
 bool
@@ -269,8 +289,6 @@ relay_free(struct session *s)
 	if (kind_of(s)->clear != NULL)
 		kind_of(s)->clear(s);
 	offer_put(&s->relay->offer);
-	tally_add(&s->listener->counters[s->worker->index].bytes_up, s->relay->up.bytes);
-	tally_add(&s->listener->counters[s->worker->index].bytes_down, s->relay->down.bytes);
 	loop_defer(s->worker->loop, xfree, s->relay);
 	s->relay = NULL;
 }

@@ -75,9 +75,12 @@ enum end_reason relay_leave_reason(const struct session *s);	/* of one that is t
 void relay_drain_late(struct session *s);	/* FRONT_DRAIN's */
 
 void relay_end(struct session *s);	/* the session ends; fine without a relay, as is relay_free */
-void relay_free(struct session *s);	/* adds up its counts */
+void relay_free(struct session *s);
 
 /* For the kinds. */
+/* Octets that were relayed, at the session's listener, and at its server where there is but one. */
+void relay_count_up(const struct session *s, size_t n);
+void relay_count_down(const struct session *s, size_t n);
 struct relay *relay_new(const struct session *s, size_t state_size);	/* with copies of s->settings */
 void relay_start(struct session *s);	/* in s->relay: enters FRONT_RELAY, settings and login are left */
 void relay_watch(struct session *s);	/* starts the clock for the idle and the silent */

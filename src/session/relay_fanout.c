@@ -42,6 +42,7 @@ on_say(void *owner, struct slice words)
 	fan->has_progress = true;
 	fan->session->last_data = loop_now(fan_loop(fan));	/* the client may be the one to speak now */
 	fan->session->relay->down.bytes += words.len;
+	relay_count_down(fan->session, words.len);
 	if (!fan->is_client_lost)
 		buf_append_slice(&fan->said, words);
 }
@@ -389,6 +390,7 @@ feed_client(struct fan *fan, struct slice in)
 
 		used += n;
 		s->relay->up.bytes += n;
+		relay_count_up(s, n);
 		relay_note_input(s, n, was_payload && fanout->takes_payload(fan->state));
 		if (was_boundary && !fanout->at_boundary(fan->state))
 			s->relay->message_since = loop_now(fan_loop(fan));

@@ -58,6 +58,16 @@ write_own(struct stream *stream, struct buf *words)
 	buf_clear(words);
 }
 
+static void
+pass(struct session *s, struct pipe *pipe, struct slice data)
+{
+	if (pipe == &s->relay->up)
+		relay_count_up(s, data.len);
+	else
+		relay_count_down(s, data.len);
+	pipe_data(pipe, data);
+}
+
 /* What goes out of one call; both sides' own words first. */
 static void
 deliver(struct session *s, struct mediation *m, struct pipe *pipe)
@@ -70,7 +80,7 @@ deliver(struct session *s, struct mediation *m, struct pipe *pipe)
 	buf_clear(&m->to_server);
 	assert(m->pass.len == 0 || server != NULL);
 	if (m->pass.len > 0)
-		pipe_data(pipe, m->pass);
+		pass(s, pipe, m->pass);
 	if (m->why != NULL)
 		session_log(s, m->is_fault ? LOG_WARNING : LOG_INFO, "%s%s%.*s", m->why,
 		    m->words.len > 0 ? ": " : "", SLICE_ARGS(m->words));

@@ -70,10 +70,12 @@ static void
 pass_up(struct session *s, struct slice data)
 {
 	note_who_spoke(s, true);
-	if (filter_of(s) != NULL && !filter_of(s)->client(s->relay->filter, data))
+	if (filter_of(s) != NULL && !filter_of(s)->client(s->relay->filter, data)) {
 		session_end(s, END_FORBIDDEN);
-	else
-		pipe_data(&s->relay->up, data);
+		return;
+	}
+	relay_count_up(s, data.len);
+	pipe_data(&s->relay->up, data);
 }
 
 static void
@@ -84,6 +86,7 @@ pass_down(struct session *s, struct slice data)
 	note_who_spoke(s, false);
 	if (filter != NULL && filter->server != NULL)
 		filter->server(s->relay->filter, data);
+	relay_count_down(s, data.len);
 	pipe_data(&s->relay->down, data);
 	if (s->phase == FRONT_DRAIN && (look(s) & RELAY_SPEAK) != 0)
 		session_end(s, relay_leave_reason(s));
@@ -125,6 +128,7 @@ on_front(struct session *s, enum stream_event event, struct slice data)
 		break;
 	case STREAM_MOVED:
 		note_who_spoke(s, true);
+		relay_count_up(s, data.len);
 		pipe_moved(&s->relay->up, data.len);
 		break;
 	case STREAM_DRAINED:
@@ -157,6 +161,7 @@ on_back(struct stream *stream, enum stream_event event, struct slice data, void 
 		break;
 	case STREAM_MOVED:
 		note_who_spoke(s, false);
+		relay_count_down(s, data.len);
 		pipe_moved(&s->relay->down, data.len);
 		break;
 	case STREAM_DRAINED:

@@ -13,10 +13,31 @@ static const char queue_is_over[] = "the queue took too long";
 
 static void choose(struct route *route);
 
+static struct endpoint_counters *
+counters_at(const struct route *route, struct endpoint *endpoint)
+{
+	return &endpoint->counters[loop_index(route->loop)];
+}
+
+static void
+count_try(struct route *route, struct endpoint *endpoint)
+{
+	struct endpoint_counters *counters = counters_at(route, endpoint);
+	int connections = atomic_load_explicit(&endpoint->connections, memory_order_relaxed);
+
+	tally_add(&counters->tries, 1);
+	tally_raise(&counters->most_connections, (uint64_t)connections);
+	if (route->queued_at != 0)
+		route->queued_ms += loop_now(route->loop) - route->queued_at;
+	route->queued_at = 0;
+}
+
 static void
 answer(struct route *route, struct endpoint *endpoint)
 {
 	loop_timer_stop(route->loop, &route->timer);
+	if (endpoint != NULL)
+		count_try(route, endpoint);
 	route->is_dialling = endpoint != NULL;
 	if (endpoint != NULL)
 		route->queue_until = 0;
@@ -168,6 +189,8 @@ stay(struct route *route, const char *why, const struct endpoint *endpoint, bool
 	int64_t until = queue_until(route, endpoint);
 
 	route->queue_until = until;
+	if (route->queued_at == 0)
+		route->queued_at = loop_now(route->loop);
 	route->is_queued = true;
 	route->why = why;
 	loop_timer_set(route->loop, &route->timer, is_outdated ? loop_now(route->loop) : until);
@@ -439,18 +462,21 @@ try_next(struct route *route, struct endpoint *failed)
 		give_up(route, "too many servers failed");
 		return;
 	}
+	tally_add(&counters_at(route, failed)->redispatches, 1);
 	route->tried[route->tried_count++] = endpoint_get(failed);
 	choose(route);
 }
 
 /* The same server in a second: a bound pool's user belongs there. */
 static void
-try_same(struct route *route)
+try_same(struct route *route, struct endpoint *failed)
 {
-	if (route->retries++ < route->pool->options.retries)
-		loop_timer_set(route->loop, &route->timer, loop_now(route->loop) + RETRY_DELAY_MS);
-	else
+	if (route->retries++ >= route->pool->options.retries) {
 		give_up(route, "the user's server cannot be had");
+		return;
+	}
+	tally_add(&counters_at(route, failed)->retries, 1);
+	loop_timer_set(route->loop, &route->timer, loop_now(route->loop) + RETRY_DELAY_MS);
 }
 
 static void
@@ -467,7 +493,7 @@ try_again(struct route *route, bool may_repeat)
 	else if (!route->pool->is_bound && route->fixed == NULL)
 		try_next(route, failed);
 	else if (may_repeat)
-		try_same(route);
+		try_same(route, failed);
 	else
 		give_up(route, "the user's server puts it off");
 	endpoint_put(&failed);

@@ -32,7 +32,7 @@ typedef void route_queued_callback(struct route *route, void *owner);
 typedef bool route_promise(struct endpoint *endpoint, void *promise);
 
 struct route {
-	/* The caller's to fill in; all else is zero, but for the two times of one that is routed again. */
+	/* The caller's to fill in; all else is zero, but for the times of one that is routed again. */
 	struct loop *loop;
 	const struct pool *pool;
 	struct slice user;			/* the key; outlives the route; empty: there is none */
@@ -47,6 +47,7 @@ struct route {
 
 	int64_t deadline;			/* of the login; 0 before the first try */
 	int64_t queue_until;			/* over all queues since the last try; 0: it was in none */
+	int64_t queued_at, queued_ms;		/* loop_now, or 0; and all in all before that */
 	struct endpoint *endpoint;		/* taken, or waited for; NULL in the service's queues */
 	struct waiter *waiter;
 	struct loop_timer timer;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "balance/endpoint.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/spare.h"
 #include "base/xalloc.h"
@@ -25,7 +26,7 @@ enum {
 	HANDSHAKE_MS = 60000	/* for TLS from the first byte, where there is no login_timeout */
 };
 
-enum broken { SOUND, FRONT, BACK };
+enum broken { SOUND, FRONT, BACK, SERVER };	/* SERVER: its fault, though its stream is sound */
 
 /* What each reason means: for the log and metrics, and for the client. */
 static const struct end_row {
@@ -42,11 +43,11 @@ static const struct end_row {
 	[END_PROXY_HEADER]    = { "bad PROXY header",   LOG_INFO,    REPLY_NONE,            false, SOUND },
 	[END_SERVER_CLOSED]   = { "server closed",      LOG_INFO,    REPLY_NONE,            true,  SOUND },
 	[END_SERVER_LEFT]     = { "server left",        LOG_INFO,    REPLY_UNAVAILABLE_BYE, true,  SOUND },
-	[END_SERVER_DOWN]     = { "server down",        LOG_WARNING, REPLY_UNAVAILABLE_BYE, true,  SOUND },
+	[END_SERVER_DOWN]     = { "server down",        LOG_WARNING, REPLY_UNAVAILABLE_BYE, true,  SERVER },
 	[END_SERVER_LOST]     = { "server lost",        LOG_WARNING, REPLY_UNAVAILABLE_BYE, true,  BACK },
 	[END_LOGIN_TIMEOUT]   = { "login timeout",      LOG_INFO,    REPLY_TIMEOUT,         false, SOUND },
 	[END_IDLE_TIMEOUT]    = { "idle timeout",       LOG_INFO,    REPLY_TIMEOUT,         false, SOUND },
-	[END_REPLY_TIMEOUT]   = { "reply timeout",      LOG_WARNING, REPLY_UNAVAILABLE_BYE, true,  SOUND },
+	[END_REPLY_TIMEOUT]   = { "reply timeout",      LOG_WARNING, REPLY_UNAVAILABLE_BYE, true,  SERVER },
 	[END_TOO_MANY_ERRORS] = { "too many errors",    LOG_INFO,    REPLY_TOO_MANY_ERRORS, true,  SOUND },
 	[END_BANNED]          = { "banned",             LOG_INFO,    REPLY_BANNED,          true,  SOUND },
 	[END_DENIED]          = { "denied",             LOG_INFO,    REPLY_NONE,            true,  SOUND },
@@ -63,6 +64,7 @@ static const struct end_row {
 	[END_SHUTDOWN]        = { "shutdown",           LOG_INFO,    REPLY_SHUTDOWN,        true,  SOUND },
 };
 static_assert(sizeof(ends) / sizeof(ends[0]) == END_COUNT, "one row per reason");
+static_assert((int)END_COUNT <= (int)LISTENER_ENDS_MAX, "a counter per reason");
 
 static void end_login_timeout(struct session *s);
 static void destroy(struct session *s);
@@ -140,6 +142,20 @@ write_id(struct session *s)
 		s->identity.session[i] = digits[id & 15];
 }
 
+struct listener_counters *
+session_counters(const struct session *s)
+{
+	return &s->listener->counters[s->worker->index];
+}
+
+static void
+count_in(const struct session *s)
+{
+	int before = atomic_fetch_add_explicit(&s->listener->connections, 1, memory_order_relaxed);
+
+	tally_raise(&session_counters(s)->most_connections, (uint64_t)before + 1);
+}
+
 static struct session *
 session_new(struct gate *gate, const struct addr *peer)
 {
@@ -159,7 +175,7 @@ session_new(struct gate *gate, const struct addr *peer)
 	s->accepted_at = loop_now(worker->loop);
 	write_id(s);
 	loop_timer_init(&s->timer, on_time);
-	atomic_fetch_add_explicit(&s->listener->connections, 1, memory_order_relaxed);
+	count_in(s);
 	worker_session_came(worker, s);
 	return s;
 }
@@ -198,10 +214,11 @@ session_open(struct gate *gate, int fd, const struct addr *peer)
 	spare_end();
 }
 
-static void
-begin_tls(struct session *s)
+void
+session_begin_tls(struct session *s)
 {
 	session_enter(s, FRONT_TLS);
+	s->tls_began_us = clock_us();
 	stream_accept_tls(&s->front, &s->settings->front_tls);
 }
 
@@ -215,7 +232,7 @@ session_begin(struct session *s)
 	else
 		loop_timer_stop(s->worker->loop, &s->timer);
 	if (s->is_tls)
-		begin_tls(s);
+		session_begin_tls(s);
 	else
 		front_begin(s);
 }
@@ -326,6 +343,34 @@ log_end(const struct session *s, const struct end_row *row)
 		session_log(s, row->level, "%s while %s", row->text, doing(s));
 }
 
+/* While its server is known. */
+static void
+count_end(const struct session *s, enum end_reason reason)
+{
+	bool has_one = s->relay != NULL && s->leg != NULL && s->proto->fanout == NULL;
+	struct endpoint *e = has_one ? s->leg->endpoint : NULL;
+	struct endpoint_counters *at;
+
+	tally_add(&session_counters(s)->ends[reason], 1);
+	if (s->tls_began_us != 0)
+		tally_add(&session_counters(s)->tls_failures, 1);
+	if (e == NULL)
+		return;
+	at = &e->counters[s->worker->index];
+	if (ends[reason].broken == FRONT)
+		tally_add(&at->client_aborts, 1);
+	if (ends[reason].broken == BACK || ends[reason].broken == SERVER)
+		tally_add(&at->server_aborts, 1);
+	tally_mean_add(&at->times[ENDPOINT_TIME_SESSION],
+	    (uint64_t)(loop_now(s->worker->loop) - s->accepted_at));
+}
+
+const char *
+end_reason_text(enum end_reason reason)
+{
+	return ends[reason].text;
+}
+
 static void
 end(struct session *s, enum end_reason reason, bool is_told)
 {
@@ -337,6 +382,7 @@ end(struct session *s, enum end_reason reason, bool is_told)
 	s->has_ended = true;
 	if (log_wants(row->level))
 		log_end(s, row);
+	count_end(s, reason);
 	relay_end(s);
 	session_event(s, SESSION_EVENT_SESSION, row->text);
 	lingers = say_last_words(s, row, is_told) && !is_heard(s) && !s->worker->is_stopping;
@@ -399,6 +445,7 @@ session_dequeue(struct session *s)
 void
 session_queued(struct session *s)
 {
+	tally_add(&session_counters(s)->queued, 1);
 	/* one that was not read until there is somebody to pass it to is to be noticed when it leaves */
 	if (s->proto->verbs == NULL)
 		stream_hold(&s->front);

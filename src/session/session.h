@@ -65,6 +65,8 @@ enum end_reason {
 	END_COUNT
 };
 
+const char *end_reason_text(enum end_reason reason);	/* "login timeout" */
+
 struct session {
 	struct list node;			/* in its worker's sessions */
 	struct worker *worker;
@@ -78,6 +80,7 @@ struct session {
 	struct relay *relay;			/* NULL before */
 	struct loop_timer timer;
 	int64_t accepted_at, last_data;		/* loop_now */
+	int64_t tls_began_us;			/* clock_us, while a handshake is under way; else 0 */
 	struct identity identity;
 	const struct limits *limits;		/* of the snapshot: the listener's, or as `access` says */
 	struct admission *admission;		/* what `limits` counts of it; or NULL */
@@ -105,6 +108,8 @@ const struct endpoint *session_endpoint(const struct session *s);
  */
 void session_end(struct session *s, enum end_reason reason);
 void session_end_told(struct session *s, enum end_reason reason);	/* the last words were said already */
+struct listener_counters *session_counters(const struct session *s);	/* its worker's share */
+void session_begin_tls(struct session *s);	/* enters FRONT_TLS */
 void session_finish(struct session *s);		/* told to go: ends at once or at the next boundary */
 void session_stop(struct session *s);		/* ends at once, last words unread if need be */
 

@@ -18,6 +18,12 @@ slot_stream(const struct slot *slot)
 	return &slot->leg->back->stream;
 }
 
+static struct endpoint_counters *
+counters_at(const struct slot *slot)
+{
+	return &slot->leg->endpoint->counters[slot->fan->session->worker->index];
+}
+
 bool
 slot_is_needed(const struct slot *slot)
 {
@@ -66,6 +72,7 @@ slot_write(struct slot *slot, struct slice data)
 {
 	if (stream_kept(slot_stream(slot)) == 0)
 		slot->since = loop_now(fan_loop(slot->fan));
+	tally_add(&counters_at(slot)->bytes_up, data.len);
 	slot->kept = stream_write(slot_stream(slot), data);
 }
 
@@ -225,6 +232,7 @@ on_server(struct stream *stream, enum stream_event event, struct slice data, voi
 	struct slot *slot = owner;
 	struct fan *fan = slot->fan;
 	char reason[STREAM_REASON_MAX];
+	struct endpoint_counters *at = counters_at(slot);
 	size_t used = data.len;
 
 	switch (event) {
@@ -234,6 +242,7 @@ on_server(struct stream *stream, enum stream_event event, struct slice data, voi
 		break;
 	case STREAM_DATA:
 		used = fan_fanout(fan)->server(fan->state, slot->number, data);
+		tally_add(&at->bytes_down, used);
 		/* a reply that trickles in is none */
 		if (used > 0)
 			slot->since = loop_now(fan_loop(fan));

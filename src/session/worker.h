@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/histogram.h"
 #include "base/list.h"
 #include "base/metric.h"
 #include "net/listener.h"
@@ -33,14 +34,25 @@ struct session;
 	row(denied, "Clients and logins turned away by `access`.") \
 	row(crowded, "Clients turned away because of their address' many connections or TLS sessions.") \
 	row(paced, "Logins, mails and recipients refused because of their client's or user's many.") \
-	row(bytes_up, "Octets relayed from clients, counted when their session ends.") \
-	row(bytes_down, "Octets relayed to clients, counted when their session ends.")
+	row(unavailable, "Logins, or clients without one, that no server could be had for.") \
+	row(undecided, "Logins that the auth source could not judge, or that could not be placed.") \
+	row(queued, "Waits for room at a server, or for one that is up.") \
+	row(bytes_up, "Octets relayed from clients.") \
+	row(bytes_down, "Octets relayed to clients.") \
+	row(tls_sessions, "TLS handshakes that succeeded with clients.") \
+	row(tls_resumed, "TLS handshakes of these that resumed a session.") \
+	row(tls_failures, "TLS handshakes that failed with clients.")
+
+enum { LISTENER_ENDS_MAX = 32 };	/* no fewer than there are reasons, see session.h */
 
 /* One worker's counts of a listener, see tally.h: on a cache line of its own. */
 struct listener_counters {
 	_Alignas(64) struct {
 		LISTENER_COUNTERS(METRIC_FIELD)
+		_Atomic uint64_t most_connections;	/* that it saw: tally_raise */
+		_Atomic uint64_t ends[LISTENER_ENDS_MAX];	/* by enum end_reason */
 	};
+	struct histogram handshakes;	/* microseconds that TLS with clients took, where it succeeded */
 };
 
 /* What of a listener outlives reloads: known by its name. */

@@ -26,6 +26,26 @@ adds_up(void **state)
 	assert_int_equal(tally_read(&tally), (UINT64_C(1) << 40) + 3);
 }
 
+static void
+a_mean_forgets_what_is_long_ago(void **state)
+{
+	struct tally_mean mean = { 0 };
+
+	(void)state;
+	for (int i = 0; i < TALLY_MEAN_OF; i++)
+		tally_mean_add(&mean, 100);
+	assert_int_equal(tally_read(&mean.recent), 100 * TALLY_MEAN_OF);
+	for (int i = 0; i < 10 * TALLY_MEAN_OF; i++)
+		tally_mean_add(&mean, 7);
+	assert_in_range(tally_read(&mean.recent) / TALLY_MEAN_OF, 7, 8);
+	assert_int_equal(tally_read(&mean.count), 11 * TALLY_MEAN_OF);
+	assert_int_equal(tally_read(&mean.total), 170 * TALLY_MEAN_OF);
+	assert_int_equal(tally_read(&mean.most), 100);
+	tally_reset(&mean.most);
+	tally_mean_add(&mean, 5);
+	assert_int_equal(tally_read(&mean.most), 5);
+}
+
 struct count {
 	_Atomic uint64_t tally;
 	atomic_bool is_done;
@@ -69,6 +89,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(adds_up),
+		cmocka_unit_test(a_mean_forgets_what_is_long_ago),
 		cmocka_unit_test(may_be_read_meanwhile),
 	};
 

@@ -31,6 +31,14 @@ logs_in_and_passes_both_ways(void **state)
 	assert_int_equal(rig.settings->listener->counters[0].logins, 1);
 	assert_int_equal(rig.settings->listener->counters[0].bytes_up, strlen("b NOOP\r\n"));
 	assert_int_equal(rig.settings->listener->counters[0].bytes_down, strlen("b OK\r\n"));
+	assert_int_equal(rig.settings->listener->counters[0].most_connections, 1);
+	assert_int_equal(rig.settings->listener->counters[0].ends[END_DONE], 1);
+	assert_int_equal(endpoint_at(&rig, 0)->counters[0].tries, 1);
+	assert_int_equal(endpoint_at(&rig, 0)->counters[0].most_connections, 1);
+	assert_int_equal(endpoint_at(&rig, 0)->counters[0].bytes_up, strlen("b NOOP\r\n"));
+	assert_int_equal(endpoint_at(&rig, 0)->counters[0].bytes_down, strlen("b OK\r\n"));
+	for (int i = 0; i < ENDPOINT_TIME_COUNT; i++)
+		assert_int_equal(endpoint_at(&rig, 0)->counters[0].times[i].count, 1);
 	rig_close(&rig);
 }
 
