@@ -3,6 +3,7 @@
 #include "admin/cockpit.h"
 
 #include "admin/console.h"
+#include "admin/sampler.h"
 #include "base/xalloc.h"
 #include "daemon/sockets.h"
 
@@ -142,6 +143,8 @@ commit(struct control *control)
 	struct cockpit *cockpit = control->extended;
 	const struct conf_list *list = sockets_of(cockpit_root(cockpit));
 
+	if (cockpit->sampler == NULL)
+		cockpit->sampler = sampler_new(cockpit);
 	for (size_t i = 0; i < list->count; i++)
 		open_door(cockpit, list->items[i]);
 	sockets_commit(cockpit->sockets);
@@ -162,6 +165,7 @@ close_all(struct control *control)
 	if (cockpit == NULL)
 		return;
 	consoles_close(cockpit);
+	sampler_free(&cockpit->sampler);
 	list_each(node, &cockpit->doors)
 		close_door(list_entry(node, struct door, node));
 	socket_table_free(&cockpit->sockets);

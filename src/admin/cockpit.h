@@ -10,11 +10,13 @@
 #include "base/list.h"
 #include "daemon/control.h"
 
+struct sampler;
 struct socket_table;
 
 struct cockpit {
 	struct control *control;
 	struct socket_table *sockets;	/* of the block `admin`; one socket a place */
+	struct sampler *sampler;	/* of all figures, over all reloads */
 	struct list doors;		/* struct door: where operators come in */
 	struct list consoles;		/* struct console: who is in */
 };

@@ -5,9 +5,9 @@
 
 #include "admin/call.h"
 
-extern const struct admin_command help_commands[];
+extern const struct admin_command help_commands[], metrics_commands[];
 
 #define COMMAND_TABLES \
-	help_commands
+	help_commands, metrics_commands
 
 #endif

@@ -171,6 +171,31 @@ adhoc_sweep(struct adhoc_table *table, int64_t now)
 	return sweep.count > 0;
 }
 
+struct visit {
+	void (*each)(struct endpoint *e, void *arg);
+	void *arg;
+};
+
+static void
+visit_entry(const char *name, void *value, void *arg)
+{
+	const struct entry *entry = value;
+	const struct visit *visit = arg;
+
+	(void)name;
+	visit->each(entry->endpoint, visit->arg);
+}
+
+void
+adhoc_each(struct adhoc_table *table, void (*each)(struct endpoint *e, void *arg), void *arg)
+{
+	struct visit visit = { each, arg };
+
+	pthread_mutex_lock(&table->lock);
+	map_each(table->entries, visit_entry, &visit);
+	pthread_mutex_unlock(&table->lock);
+}
+
 size_t
 adhoc_count(struct adhoc_table *table)
 {

@@ -36,6 +36,8 @@ struct endpoint *adhoc_get(struct adhoc_table *table, struct service *service, c
  * ADHOC_KEPT_MS later is forgotten; true: something was.  now: monotonic ms.
  */
 bool adhoc_sweep(struct adhoc_table *table, int64_t now);
+/* For all, under the table's lock: `each` looks at counters and no more. */
+void adhoc_each(struct adhoc_table *table, void (*each)(struct endpoint *e, void *arg), void *arg);
 size_t adhoc_count(struct adhoc_table *table);
 
 #endif

@@ -61,3 +61,13 @@ histogram_at(const struct histogram_sum *sum, unsigned per_mille)
 	}
 	return 0;
 }
+
+uint64_t
+histogram_up_to(const struct histogram_sum *sum, uint64_t number)
+{
+	uint64_t count = 0;
+
+	for (unsigned i = 0, last = index_of(number); i <= last; i++)
+		count += sum->counts[i];
+	return count;
+}

@@ -27,6 +27,8 @@ struct histogram_sum {
 
 void histogram_add(struct histogram *histogram, uint64_t number);	/* by its one writer only */
 void histogram_read(const struct histogram *histogram, struct histogram_sum *sum);
+/* How many are not above this one, or are no more than 6 % above it. */
+uint64_t histogram_up_to(const struct histogram_sum *sum, uint64_t number);
 /* The number that so many per mille are not above; 0 where there is none. */
 uint64_t histogram_at(const struct histogram_sum *sum, unsigned per_mille);
 

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <hiredis/read.h>
 #include <hiredis/sds.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -255,6 +256,15 @@ rest(struct redis *redis)
 	    loop_now(redis->loop) + longest / 2 + (int64_t)(random_number() % (uint64_t)(longest / 2 + 1)));
 }
 
+/* Global, since connections are many, and come and go. */
+static _Atomic uint64_t counts[REDIS_COUNTS];
+
+uint64_t
+redis_count(enum redis_count which)
+{
+	return atomic_load_explicit(&counts[which], memory_order_relaxed);
+}
+
 /* Gives the connection up, or the try to have one; `refuses`: Redis is there, and will not have us. */
 static void
 lose(struct redis *redis, const char *why, bool refuses)
@@ -265,6 +275,8 @@ lose(struct redis *redis, const char *why, bool refuses)
 	bool is_quiet = redis->stage == STAGE_READY && list_is_empty(&redis->sent);
 
 	snprintf(redis->why, sizeof(redis->why), "%s: %.*s", redis->name, TEXT_SHOWN_MAX, why);
+	if (!is_quiet)
+		atomic_fetch_add_explicit(&counts[REDIS_LOST], 1, memory_order_relaxed);
 	if (!redis->is_told && !is_quiet)
 		log_write(LOG_WARNING, "%s", redis->why);
 	redis->is_told = redis->is_told || !is_quiet;
@@ -333,6 +345,7 @@ become_ready(struct redis *redis)
 	redis->rest_ms = REST_MIN_MS;
 	redis->tries = 0;
 	loop_timer_stop(redis->loop, &redis->timer);
+	atomic_fetch_add_explicit(&counts[REDIS_CONNECTED], 1, memory_order_relaxed);
 	if (redis->is_told)
 		log_write(LOG_INFO, "%s: connected", redis->name);
 	redis->is_told = false;

@@ -51,6 +51,9 @@ struct redis_command {
 	struct redis_call *call;	/* the connection's; NULL while nothing is awaited */
 };
 
+/* Since the start, of all connections: how often one was made, and how often one was lost or not had. */
+enum redis_count { REDIS_CONNECTED, REDIS_LOST, REDIS_COUNTS };
+uint64_t redis_count(enum redis_count which);		/* 0 without hiredis */
 bool redis_is_there(void);		/* false: built without hiredis, and nothing else of this is called */
 
 /* Connects at once. */

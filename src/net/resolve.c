@@ -9,6 +9,7 @@
 
 #include <ares.h>
 #include <netdb.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -475,6 +476,15 @@ close_channel(struct resolver *resolver)
 	resolver->channel = NULL;
 }
 
+/* Global, since resolvers are many, and come and go. */
+static _Atomic uint64_t counts[RESOLVE_STATUS_COUNT];
+
+uint64_t
+resolve_count(enum resolve_status status)
+{
+	return atomic_load_explicit(&counts[status], memory_order_relaxed);
+}
+
 static void
 tell(struct lookup *lookup)
 {
@@ -487,6 +497,7 @@ tell(struct lookup *lookup)
 		result->status = result->ipv4 > result->ipv6 ? result->ipv4 : result->ipv6;
 	question->lookup = NULL;
 	lookup->question = NULL;
+	atomic_fetch_add_explicit(&counts[result->status], 1, memory_order_relaxed);
 	question->on_answer(question, result);
 	lookup_free(lookup);
 }

@@ -72,6 +72,7 @@ void resolver_free(struct resolver **resolver);	/* before its loop; questions ge
  */
 void resolve_start(struct resolver *resolver, struct resolve_question *question);
 void resolve_cancel(struct resolve_question *question);	/* no answer comes; fine where nothing is asked */
+uint64_t resolve_count(enum resolve_status status);	/* questions that ended so, all resolvers' */
 const char *resolve_status_text(enum resolve_status status);
 
 #endif

@@ -201,6 +201,12 @@ stamp_files(const struct tls_settings *settings)
 	return stamp;
 }
 
+int64_t
+tls_context_seconds_left(const struct tls_context *context)
+{
+	return (int64_t)context->server->expires - (int64_t)time(NULL);
+}
+
 void
 tls_context_warn(struct tls_context *context)
 {

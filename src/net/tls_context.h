@@ -50,6 +50,7 @@ bool tls_context_refresh(struct tls_context *context, bool *changed, struct conf
 
 /* Warns in the log, once a day, of certificates that expire within 14 days. */
 void tls_context_warn(struct tls_context *context);
+int64_t tls_context_seconds_left(const struct tls_context *context);	/* of the first one to expire */
 
 /* What a listener wants of a handshake.  Constant; outlives every handshake that uses it, not the streams. */
 struct tls_front {
