@@ -97,7 +97,7 @@ const struct metric_field metric_static_fields[] = {
 	{ .name = "rate_max", .of = "FBS", .tags = "MMP", .type = METRIC_U32, .read = read_most_rate,
 	    .promex = "max_session_rate", .help = "Most sessions of a second" },
 	{ .name = "check_status", .of = "S", .tags = "MOP", .type = METRIC_STR, .read = read_check_status,
-	    .help = "What came of the last check; after \"* \" while one runs" },
+	    .help = "What came of the last check; behind an asterisk while one runs" },
 	{ .name = "check_code", .of = "", .tags = "MOP", .type = METRIC_U32,
 	    .help = "Status code of the last check: it has none" },
 	{ .name = "check_duration", .of = "S", .tags = "MDP", .type = METRIC_U64,
