@@ -337,7 +337,22 @@ void
 endpoint_set_max_connections(struct endpoint *e, int max)
 {
 	pthread_mutex_lock(&e->machine->lock);
+	if (e->configured_max != max)
+		e->bounded = (struct standing){ 0 };
 	e->configured_max = max;
+	endpoint_refresh_locked(e);
+	pthread_mutex_unlock(&e->machine->lock);
+	endpoint_let_in(e);
+}
+
+void
+endpoint_bound(struct endpoint *e, int max, const char *why)
+{
+	pthread_mutex_lock(&e->machine->lock);
+	if (max == e->configured_max)
+		e->bounded = (struct standing){ 0 };
+	else
+		standing_set(&e->bounded, max, why);
 	endpoint_refresh_locked(e);
 	pthread_mutex_unlock(&e->machine->lock);
 	endpoint_let_in(e);

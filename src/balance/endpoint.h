@@ -100,15 +100,19 @@ struct endpoint {
 	_Atomic uint64_t capabilities_hash;	/* of both; 0: nothing was learned yet */
 	atomic_int certificate_days;	/* the server's is good for, as checks see it; -1: none was seen */
 	atomic_bool is_checked;		/* checks see what it can do, so that sessions need not tell */
+	atomic_bool checks_are_off;	/* an operator wants none: health's */
 	struct list machine_node;	/* under the machine's lock, as what follows: endpoint_state.c's */
 	struct standing health, admin;
 	int passed, wanted;
 	bool stays_when_down;		/* its sessions do: `on_down keep` */
 	int configured_max;		/* of max_connections: its pool's */
+	struct standing bounded;	/* by an operator: `state` is the bound; why "": as configured */
 	int slow_start_ms, ramp_ms;	/* of recoveries to come, and of the one under way (0: none) */
 	int64_t ramp_from;		/* clock_ms */
 	struct endpoint_history history;
 	_Atomic uint64_t checks, failed_checks;	/* control's to count */
+	struct standing moved;		/* control's: by an operator; why "": to where its file or DNS says */
+	struct addr configured_addr;	/* control's: where that is */
 	struct endpoint_counters counters[];	/* one a worker */
 };
 
@@ -128,6 +132,8 @@ void endpoint_put(struct endpoint **e);		/* frees the last one's */
 void endpoint_set_addr(struct endpoint *e, const struct addr *addr);	/* another: nothing is known of it */
 struct addr endpoint_addr(struct endpoint *e);
 void endpoint_set_max_connections(struct endpoint *e, int max);	/* its pool's; then endpoint_let_in */
+/* The same by an operator, until its pool has another one; why is not "". */
+void endpoint_bound(struct endpoint *e, int max, const char *why);
 void endpoint_let_in(struct endpoint *e);	/* there may be more room: it goes to those who wait first */
 enum { ENDPOINT_HOST_MAX = 256 };
 void endpoint_set_host(struct endpoint *e, const char *host);	/* NULL: it has no name */

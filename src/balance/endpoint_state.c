@@ -54,9 +54,10 @@ share_of(const struct endpoint *e, int weight)
 static int
 max_connections_of(const struct endpoint *e)
 {
-	int said = e->machine->agent_max_connections, configured = e->configured_max;
+	int said = e->machine->agent_max_connections;
+	int set = e->bounded.why[0] != '\0' ? e->bounded.state : e->configured_max;
 
-	return said > 0 && (configured == 0 || said < configured) ? said : configured;
+	return said > 0 && (set == 0 || said < set) ? said : set;
 }
 
 void
@@ -247,6 +248,7 @@ endpoint_read(struct endpoint *e, struct endpoint_facts *out)
 		.passed = e->passed,
 		.wanted = e->wanted,
 		.admin = e->admin,
+		.bounded = e->bounded,
 		.slow_start_percent = slow_start_percent(e),
 		.history = e->history,
 	};

@@ -40,6 +40,7 @@ struct endpoint_facts {
 	struct standing health;		/* enum health_state */
 	int passed, wanted;		/* of the checks that another state takes; wanted 0: it is stable */
 	struct standing admin;		/* of this endpoint alone */
+	struct standing bounded;	/* likewise: its connections, by an operator; see endpoint.h */
 	int slow_start_percent;		/* 100: has its whole share */
 	struct endpoint_history history;
 };

@@ -72,8 +72,10 @@ void
 machine_configure(struct machine *machine, int weight, enum admin_state state)
 {
 	pthread_mutex_lock(&machine->lock);
-	if (machine->configured_weight != weight)
+	if (machine->configured_weight != weight) {
 		machine->weight = weight;
+		machine->weighed = (struct standing){ 0 };
+	}
 	if (machine->configured_state != (int)state)
 		standing_set(&machine->admin, (int)state, "configured");
 	machine->configured_weight = weight;
@@ -87,6 +89,19 @@ machine_set_weight(struct machine *machine, int weight)
 {
 	pthread_mutex_lock(&machine->lock);
 	machine->weight = weight;
+	refresh_all(machine);
+	pthread_mutex_unlock(&machine->lock);
+}
+
+void
+machine_weigh(struct machine *machine, int weight, const char *why)
+{
+	pthread_mutex_lock(&machine->lock);
+	machine->weight = weight;
+	if (weight == machine->configured_weight)
+		machine->weighed = (struct standing){ 0 };
+	else
+		standing_set(&machine->weighed, weight, why);
 	refresh_all(machine);
 	pthread_mutex_unlock(&machine->lock);
 }
@@ -178,9 +193,11 @@ machine_read(struct machine *machine, struct machine_facts *out)
 	pthread_mutex_lock(&machine->lock);
 	*out = (struct machine_facts){
 		.weight = machine->weight,
+		.configured_weight = machine->configured_weight,
 		.agent_percent = machine->agent_percent,
 		.agent_weight = machine->agent_weight,
 		.agent_max_connections = machine->agent_max_connections,
+		.weighed = machine->weighed,
 		.admin = machine->admin,
 		.agent_admin = machine->agent_admin,
 		.agent_down = machine->agent_down,

@@ -50,6 +50,7 @@ struct machine {
 	pthread_mutex_t lock;		/* of all that follows, and of its endpoints' states */
 	struct list endpoints;		/* struct endpoint, by machine_node */
 	int weight;			/* 0 to MACHINE_WEIGHT_MAX */
+	struct standing weighed;	/* by an operator: `state` is the weight; why "": as configured */
 	int configured_weight;		/* -1: it never was */
 	int configured_state;
 	struct standing admin;		/* enum admin_state, an operator's */
@@ -58,12 +59,13 @@ struct machine {
 	int agent_percent;		/* 100: as set */
 	int agent_weight;		/* instead of weight and percentage; -1: it does not say */
 	int agent_max_connections;	/* 0: no bound, or it does not say */
+	atomic_bool agent_is_off;	/* an operator wants it not asked: health's */
 };
 
 /* What is known of a machine at a moment. */
 struct machine_facts {
-	int weight, agent_percent, agent_weight, agent_max_connections;
-	struct standing admin, agent_admin, agent_down;
+	int weight, configured_weight, agent_percent, agent_weight, agent_max_connections;
+	struct standing weighed, admin, agent_admin, agent_down;
 };
 
 struct machine *machine_new(const char *farm, const char *name);	/* one reference; weight 0 */
@@ -73,6 +75,8 @@ void machine_put(struct machine **machine);
 /* What the file says counts where it is new; else what was set since stays. */
 void machine_configure(struct machine *machine, int weight, enum admin_state state);
 void machine_set_weight(struct machine *machine, int weight);
+/* The same by an operator, until the file has another one; why is not "". */
+void machine_weigh(struct machine *machine, int weight, const char *why);
 /* Why: for people; "" clears it.  False: it was so already, and nothing changed. */
 bool machine_set_admin(struct machine *machine, enum admin_state state, const char *why);
 /* Hashes heed no weight of an agent's; nothing outweighs a weight of 0 that was set. */

@@ -162,23 +162,43 @@ members_roster(const struct pool *pool)
 	return roster;
 }
 
+static void
+move(struct endpoint *e, const struct addr *addr, bool is_bound)
+{
+	struct addr before = endpoint_addr(e);
+
+	if (addr_equals(&before, addr))
+		return;
+	endpoint_set_addr(e, addr);
+	/* else a user would be at two hosts under one server's name */
+	if (before.sa.sa_family != AF_UNSPEC && is_bound)
+		endpoint_send_away(e);
+	if (addr->sa.sa_family != AF_UNSPEC)
+		endpoint_set_health(e, HEALTH_UNKNOWN, "");
+}
+
 /* Nobody is sent to where there is no address, not even in between. */
 static void
 set_addr(struct endpoint *e, const struct member *member, bool is_bound)
 {
-	struct addr before = endpoint_addr(e);
-
 	endpoint_set_host(e, server_host(member->server));
+	if (e->moved.why[0] != '\0' && addr_equals(&e->configured_addr, &member->addr))
+		return;
+	e->moved = (struct standing){ 0 };
+	e->configured_addr = member->addr;
 	if (member->addr.sa.sa_family == AF_UNSPEC && server_has_name(member->server))
 		endpoint_set_health(e, HEALTH_UNRESOLVED, "no address is known");
-	if (addr_equals(&before, &member->addr))
-		return;
-	endpoint_set_addr(e, &member->addr);
-	/* else a user would be at two hosts under one server's name */
-	if (before.sa.sa_family != AF_UNSPEC && is_bound)
-		endpoint_send_away(e);
-	if (member->addr.sa.sa_family != AF_UNSPEC)
-		endpoint_set_health(e, HEALTH_UNKNOWN, "");
+	move(e, &member->addr, is_bound);
+}
+
+void
+members_move(const struct pool *pool, struct endpoint *e, const struct addr *addr, const char *why)
+{
+	if (addr_equals(&e->configured_addr, addr))
+		e->moved = (struct standing){ 0 };
+	else
+		standing_set(&e->moved, 1, why);
+	move(e, addr, pool->is_bound);
 }
 
 void

@@ -24,6 +24,8 @@ struct member {
 void members_open(struct pool *pool);
 struct roster *members_roster(const struct pool *pool);
 void members_commit(const struct pool *pool);	/* addresses, weights and bounds take effect */
+/* An operator's address for one of them, until its file or DNS has another; why is not "". */
+void members_move(const struct pool *pool, struct endpoint *e, const struct addr *addr, const char *why);
 void members_close(struct pool *pool);
 
 #endif

@@ -301,6 +301,28 @@ the_last_unclaimed_connection_frees(void **state)
 }
 
 static void
+an_operators_bound_holds_until_the_pool_has_another(void **state)
+{
+	struct endpoint *e = make(1);
+	struct endpoint_facts facts;
+
+	(void)state;
+	endpoint_set_max_connections(e, 2);
+	endpoint_bound(e, 5, "by bob");
+	endpoint_set_max_connections(e, 2);
+	assert_int_equal(atomic_load(&e->max_connections), 5);
+	endpoint_read(e, &facts);
+	assert_string_equal(facts.bounded.why, "by bob");
+	endpoint_bound(e, 0, "by bob");
+	assert_int_equal(atomic_load(&e->max_connections), 0);
+	endpoint_set_max_connections(e, 3);
+	assert_int_equal(atomic_load(&e->max_connections), 3);
+	endpoint_read(e, &facts);
+	assert_string_equal(facts.bounded.why, "");
+	endpoint_put(&e);
+}
+
+static void
 a_raised_bound_lets_in_as_many(void **state)
 {
 	struct loop *loop = loop_new(0);
@@ -703,6 +725,7 @@ main(void)
 		cmocka_unit_test(room_goes_to_the_oldest),
 		cmocka_unit_test(what_is_not_claimed_goes_on),
 		cmocka_unit_test(the_last_unclaimed_connection_frees),
+		cmocka_unit_test(an_operators_bound_holds_until_the_pool_has_another),
 		cmocka_unit_test(a_raised_bound_lets_in_as_many),
 		cmocka_unit_test(of_pool_and_agent_the_smaller_bound_counts),
 		cmocka_unit_test(an_agent_that_allows_more_lets_in_as_many),

@@ -100,6 +100,38 @@ the_files_weight_counts_where_it_is_new(void **state)
 }
 
 static void
+expect_weighed(const struct rig *rig, int weight, const char *why)
+{
+	struct machine_facts facts;
+
+	machine_read(rig->machine, &facts);
+	assert_int_equal(facts.weight, weight);
+	assert_string_equal(facts.weighed.why, why);
+}
+
+static void
+an_operators_weight_is_told_until_the_file_has_another(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_open(&rig);
+	machine_configure(rig.machine, 3, ADMIN_READY);
+	machine_weigh(rig.machine, 7, "by bob: disks");
+	expect_weighed(&rig, 7, "by bob: disks");
+	expect_weight(&rig, 7, 7 * ENDPOINT_SHARE_ONE);
+	machine_configure(rig.machine, 3, ADMIN_READY);
+	expect_weighed(&rig, 7, "by bob: disks");
+	machine_weigh(rig.machine, 3, "by bob: as it was");
+	expect_weighed(&rig, 3, "");
+	machine_weigh(rig.machine, 0, "by bob");
+	expect_weight(&rig, 0, 0);
+	machine_configure(rig.machine, 4, ADMIN_READY);
+	expect_weighed(&rig, 4, "");
+	rig_close(&rig);
+}
+
+static void
 the_files_state_counts_where_it_is_new(void **state)
 {
 	struct rig rig;
@@ -264,6 +296,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_and_hash_are_its_own),
 		cmocka_unit_test(the_files_weight_counts_where_it_is_new),
+		cmocka_unit_test(an_operators_weight_is_told_until_the_file_has_another),
 		cmocka_unit_test(the_files_state_counts_where_it_is_new),
 		cmocka_unit_test(since_and_why_are_kept),
 		cmocka_unit_test(a_long_why_is_cut),
