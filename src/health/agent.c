@@ -168,12 +168,20 @@ on_event(struct stream *stream, enum stream_event event, struct slice data, void
 	return data.len;
 }
 
+static bool
+is_off(const struct agent *agent)
+{
+	return atomic_load_explicit(&agent->machine->agent_is_off, memory_order_relaxed);
+}
+
 static void
 on_time(struct loop_timer *timer)
 {
 	struct agent *agent = loop_owner(timer, struct agent, timer);
 	const struct stream_target target = { .to = &agent->addr };
 
+	if (is_off(agent))
+		return;
 	if (agent->is_asked) {
 		end_useless(agent, "timed out");
 		return;
@@ -208,6 +216,18 @@ agent_move(struct agent *agent, const struct server *server)
 		set_due(agent, now);
 	} else if (!agent->is_asked && agent->due_at > latest) {
 		set_due(agent, latest);
+	}
+}
+
+void
+agent_follow(struct agent *agent)
+{
+	if (is_off(agent)) {
+		stream_close(&agent->stream);
+		loop_timer_stop(agent->loop, &agent->timer);
+		agent->is_asked = false;
+	} else if (!agent->is_asked) {
+		set_due(agent, loop_now(agent->loop));
 	}
 }
 

@@ -34,6 +34,7 @@ void agent_start(struct agent *agent, struct loop *loop, struct machine *machine
     int64_t at_ms);
 /* Another configuration: what was said stays.  Where the agent is another one, it is asked at once. */
 void agent_move(struct agent *agent, const struct server *server);
+void agent_follow(struct agent *agent);		/* the machine's agent_is_off, at once */
 void agent_stop(struct agent *agent);		/* what was said stays; twice is fine */
 void agent_forget(struct agent *agent);		/* stops it, and nothing that it said holds any more */
 

@@ -112,3 +112,18 @@ agents_commit(struct agents *agents, const struct conf_list *pools)
 		remove_asker(agents, asker);
 	}
 }
+
+bool
+agents_have(const struct agents *agents, struct machine *machine)
+{
+	return map_get(agents->by_machine, key_of(&machine)) != NULL;
+}
+
+void
+agents_follow(struct agents *agents, struct machine *machine)
+{
+	struct asker *asker = map_get(agents->by_machine, key_of(&machine));
+
+	if (asker != NULL)
+		agent_follow(&asker->agent);
+}

@@ -10,6 +10,7 @@
 #include "net/loop.h"
 
 struct agents;
+struct machine;
 
 struct agents *agents_new(struct loop *loop);
 void agents_free(struct agents **agents);
@@ -19,5 +20,9 @@ void agents_free(struct agents **agents);
  * never had one.  pools: struct pool, committed; they stay until the next call.
  */
 void agents_commit(struct agents *agents, const struct conf_list *pools);
+
+bool agents_have(const struct agents *agents, struct machine *machine);
+/* No question comes while the machine's agent_is_off; this follows it at once. */
+void agents_follow(struct agents *agents, struct machine *machine);
 
 #endif

@@ -540,3 +540,61 @@ health_watch(const struct health *health, const struct endpoint *e, size_t i)
 
 	return subject != NULL && i < subject->watch_count ? &subject->watches[i] : NULL;
 }
+
+static struct subject *
+subject_with_checks(const struct health *health, const struct endpoint *e)
+{
+	struct subject *subject = find_subject(health, e);
+
+	return subject != NULL && subject->watch_count > 0 && !subject->watches[0].is_once ? subject : NULL;
+}
+
+bool
+health_force(struct health *health, struct endpoint *e, enum health_state state, const char *why)
+{
+	struct subject *subject = find_subject(health, e);
+	struct endpoint_facts facts;
+
+	endpoint_read(e, &facts);
+	if (facts.health.state == HEALTH_UNRESOLVED)
+		return false;
+	for (size_t i = 0; subject != NULL && i < subject->watch_count; i++)
+		watch_force(&subject->watches[i], state);
+	endpoint_set_progress(e, 0, 0);
+	endpoint_set_health(e, state, why);
+	return true;
+}
+
+bool
+health_can_check(const struct health *health, const struct endpoint *e)
+{
+	return subject_with_checks(health, e) != NULL;
+}
+
+void
+health_set_checked(struct health *health, struct endpoint *e, bool is_on)
+{
+	struct subject *subject = find_subject(health, e);
+
+	if (atomic_exchange(&e->checks_are_off, !is_on) == !is_on)
+		return;
+	for (size_t i = 0; subject != NULL && i < subject->watch_count; i++) {
+		if (is_on)
+			watch_resume(&subject->watches[i]);
+		else
+			watch_rest(&subject->watches[i]);
+	}
+}
+
+bool
+health_has_agent(const struct health *health, struct machine *machine)
+{
+	return agents_have(health->agents, machine);
+}
+
+void
+health_set_asked(struct health *health, struct machine *machine, bool is_on)
+{
+	if (atomic_exchange(&machine->agent_is_off, !is_on) == is_on)
+		agents_follow(health->agents, machine);
+}

@@ -37,6 +37,12 @@ enum { HEALTH_SETTLE_MAX_MS = 5000 };
 void health_settle(struct health *health, void (*on_settled)(void *owner), void *owner);
 
 void health_suspect(struct health *health, struct endpoint *e);	/* sessions fail there: checks are due soon */
+/* Operators': a state until checks say otherwise; false: no address is known. */
+bool health_force(struct health *health, struct endpoint *e, enum health_state state, const char *why);
+bool health_can_check(const struct health *health, const struct endpoint *e);	/* its pool has checks */
+void health_set_checked(struct health *health, struct endpoint *e, bool is_on);
+bool health_has_agent(const struct health *health, struct machine *machine);
+void health_set_asked(struct health *health, struct machine *machine, bool is_on);	/* its agent */
 /* The check `i` of an endpoint, in the order of its pool's blocks; NULL: there is none such. */
 const struct watch *health_watch(const struct health *health, const struct endpoint *e, size_t i);
 

@@ -120,6 +120,8 @@ on_time(struct loop_timer *timer)
 {
 	struct watch *watch = loop_owner(timer, struct watch, timer);
 
+	if (atomic_load_explicit(&watch->order.endpoint->checks_are_off, memory_order_relaxed))
+		return;
 	watch->is_suspected = false;
 	if (watch->began_at == 0)
 		watch->began_at = loop_now(watch->loop);
@@ -191,4 +193,30 @@ watch_hurry(struct watch *watch)
 		at = now;
 	if (!check_is_under_way(&watch->check) && at < watch->due_at)
 		set_due(watch, at);
+}
+
+void
+watch_rest(struct watch *watch)
+{
+	loop_timer_stop(watch->loop, &watch->timer);
+	check_cancel(&watch->check);
+	watch->began_at = 0;
+}
+
+void
+watch_resume(struct watch *watch)
+{
+	if (!check_is_under_way(&watch->check) &&
+	    (!watch->is_once || !check_code_is_good(watch->result.code)))
+		set_due(watch, loop_now(watch->loop));
+}
+
+void
+watch_force(struct watch *watch, enum health_state state)
+{
+	if (watch->is_once)
+		return;
+	watch->verdict = (struct verdict){ .state = state };
+	if (!check_is_under_way(&watch->check) && loop_timer_is_set(&watch->timer))
+		set_due(watch, loop_now(watch->loop) + interval(watch));
 }

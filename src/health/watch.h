@@ -47,6 +47,11 @@ void watch_stop(struct watch *watch);		/* twice is fine */
 void watch_move(struct watch *watch, const struct check_order *order);
 /* Sessions fail there: a check is due now, or when fast_interval has passed since the last. */
 void watch_hurry(struct watch *watch);
+/* No check comes while the endpoint's checks_are_off; these follow it at once. */
+void watch_rest(struct watch *watch);
+void watch_resume(struct watch *watch);
+/* An operator's word, which checks may overrule as they would each other's. */
+void watch_force(struct watch *watch, enum health_state state);
 /* Do such checks see the capabilities that sessions see?  Not at another port, nor with other TLS. */
 bool watch_can_teach(const struct check_settings *settings);
 /* Is it a check of such a kind, port and TLS, which finds what it found? */

@@ -161,12 +161,44 @@ a_reload_keeps_what_was_said_and_an_agent_that_goes_takes_it_along(void **state)
 	rig_close(&rig);
 }
 
+static void
+who_is_not_to_be_asked_is_left_alone(void **state)
+{
+	struct rig rig;
+	struct machine *machine;
+	struct peer *peer;
+
+	(void)state;
+	rig_open(&rig);
+	configure_with_agent(&rig, "pool imap { port 1; balance leastconn\n"
+				   "  server d03 { address ::1; agent @; agent_interval 1d }\n"
+				   "  server d04 { address ::1 } }\n");
+	machine = endpoint_at(&rig, 0)->machine;
+	assert_true(agents_have(rig.agents, machine));
+	peer = door_accept(&rig.door);
+	atomic_store(&machine->agent_is_off, true);
+	agents_follow(rig.agents, machine);
+	peer_expect_end(peer);
+	turn_a_little(rig.loop);
+	assert_int_equal(rig.door.count, 1);
+	atomic_store(&machine->agent_is_off, false);
+	agents_follow(rig.agents, machine);
+	peer = door_accept(&rig.door);
+	peer_say(peer, "down\n");
+	peer_expect_end(peer);
+	assert_true(endpoint_is_down(endpoint_at(&rig, 0)));
+	machine = ((const struct pool *)pools_of(rig.conf)->items[0])->endpoints[1]->machine;
+	assert_false(agents_have(rig.agents, machine));
+	rig_close(&rig);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_server_that_pools_share_is_asked_once),
 		cmocka_unit_test(a_reload_keeps_what_was_said_and_an_agent_that_goes_takes_it_along),
+		cmocka_unit_test(who_is_not_to_be_asked_is_left_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -557,6 +557,57 @@ a_commit_during_a_check_begins_it_anew_where_the_configuration_is_another(void *
 }
 
 static void
+checks_overrule_an_operator(void **state)
+{
+	struct checked rig;
+	struct endpoint *e;
+
+	(void)state;
+	checked_open(&rig);
+	configure(&rig, POOL(ONE_CHECK D01));
+	settle(&rig);
+	e = endpoint_of(&rig, 0);
+	assert_true(health_can_check(rig.health, e));
+	assert_true(health_force(rig.health, e, HEALTH_DOWN, "by bob"));
+	assert_string_equal(facts_at(&rig, 0).health.why, "by bob");
+	assert_true(endpoint_is_down(e));
+	await_that(&rig, is_up);
+	mock_refuse(&rig.mocks[0]);
+	await_that(&rig, is_down);
+	assert_true(health_force(rig.health, e, HEALTH_UP, "by bob"));
+	assert_false(endpoint_is_down(e));
+	await_that(&rig, is_down);
+	checked_close(&rig);
+}
+
+static void
+who_is_not_to_be_checked_stays_as_he_is(void **state)
+{
+	struct checked rig;
+	struct endpoint *e;
+	int came;
+
+	(void)state;
+	checked_open(&rig);
+	configure(&rig, POOL(ONE_CHECK D01));
+	settle(&rig);
+	e = endpoint_of(&rig, 0);
+	health_set_checked(rig.health, e, false);
+	health_set_checked(rig.health, e, false);
+	assert_true(health_force(rig.health, e, HEALTH_DOWN, "by bob"));
+	turn_a_little(rig.loop);
+	came = rig.mocks[0].came;
+	configure(&rig, POOL(ONE_CHECK D01));		/* a reload changes nothing of it */
+	health_suspect(rig.health, e);
+	wait_ms(rig.loop, 250);
+	assert_int_equal(rig.mocks[0].came, came);
+	assert_true(is_down(&rig));
+	health_set_checked(rig.health, e, true);
+	await_that(&rig, is_up);
+	checked_close(&rig);
+}
+
+static void
 ends_during_a_check(void **state)
 {
 	struct checked rig;
@@ -683,6 +734,8 @@ main(void)
 		cmocka_unit_test(one_that_recovers_starts_slowly),
 		cmocka_unit_test(suspicion_is_for_all_checks_of_one_server),
 		cmocka_unit_test(a_commit_during_a_check_begins_it_anew_where_the_configuration_is_another),
+		cmocka_unit_test(checks_overrule_an_operator),
+		cmocka_unit_test(who_is_not_to_be_checked_stays_as_he_is),
 		cmocka_unit_test(ends_during_a_check),
 		cmocka_unit_test(a_certificate_that_ends_soon_is_told_once),
 	};
