@@ -11,6 +11,7 @@
 #include "access/penalty.h"
 #include "auth/auth.h"
 #include "balance/discovery.h"
+#include "balance/member.h"
 #include "base/spare.h"
 #include "base/thread_pool.h"
 #include "base/xalloc.h"
@@ -485,6 +486,14 @@ generation_follow(struct generation *g)
 		is_new |= pool_follow(g->root->pools.items[i]);
 	if (is_new)
 		commit_health(g);
+}
+
+void
+generation_move(struct generation *g, const struct pool *pool, struct endpoint *e, const struct addr *addr,
+    const char *why)
+{
+	members_move(pool, e, addr, why);
+	commit_health(g);
 }
 
 void

@@ -61,6 +61,9 @@ void generation_undo(struct generation **generation);		/* instead of a commit */
 void generation_commit(struct generation *generation, const struct generation *before);
 /* Its servers' names have other addresses; of the one that was committed last. */
 void generation_follow(struct generation *generation);
+/* An operator says that one of its servers is elsewhere: see members_move. */
+void generation_move(struct generation *generation, const struct pool *pool, struct endpoint *e,
+    const struct addr *addr, const char *why);
 void generation_serve(struct generation *generation, struct worker **workers);
 
 #endif
