@@ -9,5 +9,11 @@ extern const struct admin_command help_commands[], metrics_commands[];
 
 #define COMMAND_TABLES \
 	help_commands, metrics_commands
+extern const struct admin_command help_commands[];
+extern const struct admin_command server_commands[];
+
+#define COMMAND_TABLES \
+	help_commands, \
+	server_commands
 
 #endif
