@@ -182,7 +182,8 @@ listener_open(const struct listen_spec *spec, const struct tcp_settings *tcp, in
 static void
 update_watch(struct acceptor *acceptor)
 {
-	bool is_waiting = acceptor->is_paused || loop_timer_is_set(&acceptor->pause);
+	bool is_waiting = acceptor->is_paused || acceptor->is_refusing ||
+	    loop_timer_is_set(&acceptor->pause);
 
 	if (acceptor->fd >= 0)
 		loop_io_watch(acceptor->loop, &acceptor->io, is_waiting ? 0 : LOOP_READ);
@@ -256,6 +257,7 @@ accept_one(struct acceptor *acceptor)
 	}
 	switch (errno) {
 	case EAGAIN:
+	case EINVAL:		/* it does not listen */
 		if (acceptor->is_dropped) {
 			acceptor_close(acceptor);
 			acceptor->on_gone(acceptor);
@@ -317,7 +319,7 @@ void
 acceptor_drop(struct acceptor *acceptor)
 {
 	acceptor->is_dropped = true;
-	acceptor->is_paused = false;
+	acceptor->is_paused = acceptor->is_refusing = false;
 	update_watch(acceptor);
 	loop_io_again(acceptor->loop, &acceptor->io, LOOP_READ);
 }
@@ -347,4 +349,36 @@ acceptor_resume(struct acceptor *acceptor)
 {
 	acceptor->is_paused = false;
 	update_watch(acceptor);
+}
+
+static bool
+is_unix(int fd)
+{
+	int family = AF_UNIX;
+	socklen_t len = sizeof(family);
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) != 0 || family == AF_UNIX;
+}
+
+void
+acceptor_refuse(struct acceptor *acceptor)
+{
+	if (acceptor->is_dropped || acceptor->is_refusing)
+		return;
+	acceptor->is_refusing = true;
+	update_watch(acceptor);
+	if (!is_unix(acceptor->fd))
+		shutdown(acceptor->fd, SHUT_RD);
+}
+
+bool
+acceptor_listen(struct acceptor *acceptor, int backlog)
+{
+	if (!acceptor->is_refusing)
+		return true;
+	if (!is_unix(acceptor->fd) && listen(acceptor->fd, backlog) != 0)
+		return false;
+	acceptor->is_refusing = acceptor->is_paused = false;
+	update_watch(acceptor);
+	return true;
 }

@@ -46,6 +46,7 @@ struct acceptor {
 	int pause_ms;		/* how long the next lack of descriptors or memory pauses */
 	uint64_t turn;		/* of the loop, when clients were accepted last */
 	bool is_paused;		/* by acceptor_pause */
+	bool is_refusing;	/* by acceptor_refuse */
 	bool is_dropped;	/* closes once accept says EAGAIN */
 	/* A client; the callee owns fd.  peer is the client's address, ::ffff: mapped away. */
 	void (*on_client)(struct acceptor *acceptor, int fd, const struct addr *peer);
@@ -59,5 +60,12 @@ void acceptor_drop(struct acceptor *acceptor);	/* accepts what waits, then close
 void acceptor_close(struct acceptor *acceptor);	/* at once */
 void acceptor_pause(struct acceptor *acceptor);	/* max_connections reached: clients wait in the backlog */
 void acceptor_resume(struct acceptor *acceptor);
+/*
+ * Clients are refused, and those who wait are disconnected, as nobody listens; the address stays ours.  At a
+ * unix socket they wait, since that could not listen again.  Not where the kernel has chosen the port.
+ */
+void acceptor_refuse(struct acceptor *acceptor);
+/* Listens again; false: somebody else does, and clients are refused as before. */
+bool acceptor_listen(struct acceptor *acceptor, int backlog);
 
 #endif

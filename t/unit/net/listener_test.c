@@ -364,6 +364,56 @@ everybody_may_connect_to_a_unix_socket(void **state)
 	rmdir(folder);
 }
 
+/* Of two sockets at one port, which share its clients; false: nobody listens there. */
+static bool
+is_reachable(const struct addr *at)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = addr_to_sockaddr(at, &sa);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool is_reachable = connect(fd, (struct sockaddr *)&sa, len) == 0;
+
+	close(fd);
+	return is_reachable;
+}
+
+static void
+a_listener_refuses_and_listens_again(void **state)
+{
+	struct listen_spec spec = local();
+	struct error error;
+	struct host hosts[2];
+	struct addr at;
+	int fds[2];
+
+	(void)state;
+	/* a port that the kernel chose is its own again with the end of listening */
+	assert_true(listener_open(&spec, NULL, 1, fds, &error));
+	at = address_of(fds[0]);
+	close(fds[0]);
+	spec.addr = at;
+	assert_true(listener_open(&spec, NULL, 2, fds, &error));
+	for (int turn = 0; turn < 3; turn++) {
+		for (int i = 0; i < 2; i++) {
+			if (turn == 0)
+				start(&hosts[i], fds[i]);
+			acceptor_refuse(&hosts[i].acceptor);
+			acceptor_refuse(&hosts[i].acceptor);
+			assert_int_equal(is_reachable(&at), i == 0);
+		}
+		assert_true(acceptor_listen(&hosts[turn % 2].acceptor, CLIENTS));
+		assert_true(is_reachable(&at));
+		await(hosts[turn % 2].loop, &hosts[turn % 2].clients, hosts[turn % 2].clients + 1);
+		assert_true(acceptor_listen(&hosts[turn % 2].acceptor, CLIENTS));
+		assert_true(acceptor_listen(&hosts[1 - turn % 2].acceptor, CLIENTS));
+	}
+	acceptor_refuse(&hosts[0].acceptor);
+	acceptor_drop(&hosts[0].acceptor);
+	await(hosts[0].loop, &hosts[0].gone, 1);
+	stop(&hosts[0]);
+	stop(&hosts[1]);
+}
+
 int
 main(void)
 {
@@ -376,6 +426,7 @@ main(void)
 		cmocka_unit_test(everybody_may_connect_to_a_unix_socket),
 		cmocka_unit_test(paused_clients_wait_in_the_backlog),
 		cmocka_unit_test(a_dropped_listener_serves_who_waits_and_then_is_gone),
+		cmocka_unit_test(a_listener_refuses_and_listens_again),
 		cmocka_unit_test(running_out_of_descriptors_is_survived),
 	};
 
