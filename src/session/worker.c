@@ -2,12 +2,14 @@
 /* worker.c: the sockets and the sessions of one thread, and what control asks of it. */
 #include "session/worker.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "auth/auth.h"
 #include "balance/endpoint.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/random.h"
 #include "base/xalloc.h"
 #include "net/connect.h"
@@ -17,7 +19,7 @@
 enum { FULL_RETRY_MS = 100 };		/* how soon to look again when max_connections is reached */
 
 /* max_connections bounds the process, so that the count cannot be one worker's. */
-static struct process process;
+static struct process process = { .orders = { .max_connections = LISTENER_AS_CONFIGURED } };
 
 #define COUNTER_ROW(field, text) METRIC_COUNTER(struct listener, field, text),
 static const struct metric listener_rows[] = {
@@ -49,6 +51,7 @@ listener_new(const char *name, int threads)
 	listener->name = xstrdup(name);
 	listener->tag = hash_bytes(name, strlen(name), 0);
 	atomic_init(&listener->references, 1);
+	listener_orders_init(&listener->orders);
 	return listener;
 }
 
@@ -71,10 +74,16 @@ listener_put(struct listener **listener)
 	xfree(l);
 }
 
+struct listener_orders *
+worker_process_orders(void)
+{
+	return &process.orders;
+}
+
 static bool
 is_process_full(const struct worker *worker)
 {
-	int64_t max = worker->snapshot->max_connections;
+	int64_t max = listener_orders_max(&process.orders, worker->snapshot->max_connections);
 
 	return max > 0 && atomic_load_explicit(&process.sessions, memory_order_relaxed) >= max;
 }
@@ -82,10 +91,10 @@ is_process_full(const struct worker *worker)
 static bool
 is_listener_full(const struct gate *gate)
 {
-	int64_t max = gate->settings->max_connections;
+	struct listener *listener = gate->settings->listener;
+	int64_t max = listener_orders_max(&listener->orders, gate->settings->max_connections);
 
-	return max > 0 &&
-	    atomic_load_explicit(&gate->settings->listener->connections, memory_order_relaxed) >= max;
+	return max > 0 && atomic_load_explicit(&listener->connections, memory_order_relaxed) >= max;
 }
 
 static void
@@ -104,6 +113,24 @@ has_room(const struct gate *gate)
 	return !is_process_full(gate->worker) && !is_listener_full(gate);
 }
 
+/* False: the gate takes nobody, by an operator's word, or since somebody else listens there. */
+static bool
+follow_listener(struct gate *gate)
+{
+	bool was_refusing = gate->acceptor.is_refusing;
+
+	if (atomic_load(&gate->settings->listener->orders.is_disabled)) {
+		acceptor_refuse(&gate->acceptor);
+		return false;
+	}
+	if (acceptor_listen(&gate->acceptor, gate->backlog))
+		return true;
+	if (was_refusing)
+		log_write(LOG_ERR, "listener %s cannot listen again: %s", gate->settings->conf.title,
+		    strerror(errno));
+	return false;
+}
+
 /* Stops or goes on accepting, gate by gate; clients wait in the backlog meanwhile, one a gate beside it. */
 static void
 admit(struct worker *worker)
@@ -117,6 +144,10 @@ admit(struct worker *worker)
 			continue;
 		if (has_room(gate))
 			open_parked(gate);
+		if (!follow_listener(gate)) {
+			waits = waits || gate->parked >= 0;
+			continue;
+		}
 		if (!has_room(gate)) {
 			acceptor_pause(&gate->acceptor);
 			waits = true;
@@ -224,6 +255,7 @@ obey(struct worker *worker, const struct worker_change *change)
 			continue;
 		}
 		gate->settings = order->settings;
+		gate->backlog = order->backlog;
 		gate->is_tls = order->is_tls;
 		connect_set_options(gate->fd, &gate->settings->tcp);
 	}
@@ -453,6 +485,39 @@ worker_send_away(struct worker *worker)
 {
 	if (!atomic_exchange(&worker->is_to_look, true))
 		loop_post(worker->loop, on_send_away, worker);
+}
+
+static void
+report_followed(struct loop *control, void *arg)
+{
+	struct gates_follow *follow = arg;
+
+	(void)control;
+	follow->on_done(follow, follow->is_ok);
+}
+
+static void
+on_follow(struct loop *loop, void *arg)
+{
+	struct gates_follow *follow = arg;
+	struct worker *worker = follow->worker;
+
+	(void)loop;
+	admit(worker);
+	follow->is_ok = true;
+	list_each(node, &worker->gates) {
+		const struct gate *gate = list_entry(node, struct gate, node);
+
+		if (gate->acceptor.is_refusing && !atomic_load(&gate->settings->listener->orders.is_disabled))
+			follow->is_ok = false;
+	}
+	loop_post(worker->control, report_followed, follow);
+}
+
+void
+worker_follow(struct gates_follow *follow)
+{
+	loop_post(follow->worker->loop, on_follow, follow);
 }
 
 void

@@ -16,6 +16,7 @@
 #include "base/metric.h"
 #include "net/listener.h"
 #include "net/loop.h"
+#include "session/listener_orders.h"
 #include "session/listener_settings.h"
 #include "session/snapshot.h"
 
@@ -60,6 +61,7 @@ struct listener {
 	char *name;
 	atomic_int references;			/* snapshots and sessions */
 	atomic_int connections;
+	struct listener_orders orders;
 	uint64_t tag;				/* of its TLS tickets */
 	struct listener_counters counters[];	/* one a worker; the whole by xcalloc_aligned */
 };
@@ -67,6 +69,7 @@ struct listener {
 /* What all workers count together. */
 struct process {
 	atomic_int sessions;			/* from accept to close; max_connections bounds them */
+	struct listener_orders orders;		/* bounds them likewise */
 };
 
 extern const struct metric_table listener_metrics, process_metrics;
@@ -81,6 +84,7 @@ struct gate {
 	struct acceptor acceptor;
 	struct worker *worker;
 	int fd;					/* the acceptor closes it */
+	int backlog;
 	int socket;				/* number of the bound address, over all reloads */
 	const struct listener_settings *settings;	/* of the worker's current snapshot */
 	bool is_tls;				/* TLS from the first byte */
@@ -94,6 +98,7 @@ struct gate_order {
 	int socket;
 	const struct listener_settings *settings;
 	bool is_tls;
+	int backlog;
 };
 
 /* What a commit brings to one worker.  The worker frees it. */
@@ -141,6 +146,16 @@ void worker_send_away(struct worker *worker);	/* those whose server began an era
 void worker_drain(struct worker *worker);		/* accepts what waits, then nobody */
 void worker_finish(struct worker *worker);		/* sessions are told to go, at their next boundary */
 void worker_stop(struct worker *worker);		/* ends all at once and leaves loop_run */
+
+struct listener_orders *worker_process_orders(void);	/* control's: of all listeners together */
+/* Has a worker's gates listen, or not, as their listeners say.  Control's to fill in and to keep. */
+struct gates_follow {
+	struct worker *worker;
+	void (*on_done)(struct gates_follow *follow, bool is_ok);	/* on control's loop, once */
+	void *owner;
+	bool is_ok;				/* all that should listen do; the log tells of the others */
+};
+void worker_follow(struct gates_follow *follow);
 
 /* The worker's own thread's: counted from accept to close. */
 void worker_session_came(struct worker *worker, struct session *session);
