@@ -315,6 +315,7 @@ claim_binds(struct generation *g, const struct listener_settings *settings, cons
 		}
 		g->orders[g->order_count++] = (struct gate_order){
 			.socket = number, .settings = settings, .is_tls = bind_is_tls(bind),
+			.backlog = spec.backlog,
 		};
 	}
 	return ok;
@@ -400,6 +401,7 @@ make_gate(const struct gate_order *order, struct worker *worker, int fd)
 	gate->socket = order->socket;
 	gate->settings = order->settings;
 	gate->is_tls = order->is_tls;
+	gate->backlog = order->backlog;
 	return gate;
 }
 
@@ -457,6 +459,17 @@ commit_pools(struct generation *g, const struct generation *before)
 }
 
 static void
+commit_listeners(const struct generation *g)
+{
+	for (size_t i = 0; i < g->root->listeners.count; i++) {
+		const struct listener_settings *settings = g->root->listeners.items[i];
+
+		listener_orders_configure(&settings->listener->orders, settings->max_connections);
+	}
+	listener_orders_configure(worker_process_orders(), g->root->max_connections);
+}
+
+static void
 commit_health(struct generation *g)
 {
 	const struct health_view view = { &g->root->pools, &g->root->listeners, g->root->hostname };
@@ -470,6 +483,7 @@ generation_commit(struct generation *g, const struct generation *before)
 	generation_warn(g);
 	bound_sessions(g, before);
 	commit_pools(g, before);
+	commit_listeners(g);
 	stream_set_memory_limit(g->root->relay_memory.bytes);
 	list_append(&g->assets->generations, &g->node);
 	discovery_commit(endpoint_table_discovery(g->assets->endpoints), &g->root->pools,
