@@ -4,6 +4,8 @@
 
 #include "admin/console.h"
 #include "admin/sampler.h"
+#include "admin/gate_round.h"
+#include "base/clock.h"
 #include "base/xalloc.h"
 #include "daemon/sockets.h"
 
@@ -21,6 +23,12 @@ const struct root *
 cockpit_root(const struct cockpit *cockpit)
 {
 	return cockpit->control->current->root;
+}
+
+const struct conf_list *
+cockpit_sockets(const struct cockpit *cockpit)
+{
+	return sockets_of(cockpit_root(cockpit));
 }
 
 static void
@@ -93,9 +101,11 @@ prepare(struct control *control, const struct root *root, struct conf_problems *
 	if (cockpit == NULL) {
 		cockpit = control->extended = xcalloc(1, sizeof(*cockpit));
 		cockpit->control = control;
+		cockpit->started_at = clock_ms();
 		cockpit->sockets = socket_table_new(1);
 		list_init(&cockpit->doors);
 		list_init(&cockpit->consoles);
+		list_init(&cockpit->gate_rounds);
 	}
 	for (size_t i = 0; i < list->count; i++)
 		ok &= claim(cockpit->sockets, list->items[i], problems, &number);
@@ -166,6 +176,7 @@ close_all(struct control *control)
 		return;
 	consoles_close(cockpit);
 	sampler_free(&cockpit->sampler);
+	gate_rounds_close(cockpit);
 	list_each(node, &cockpit->doors)
 		close_door(list_entry(node, struct door, node));
 	socket_table_free(&cockpit->sockets);

@@ -19,6 +19,8 @@ struct cockpit {
 	struct sampler *sampler;	/* of all figures, over all reloads */
 	struct list doors;		/* struct door: where operators come in */
 	struct list consoles;		/* struct console: who is in */
+	struct list gate_rounds;	/* of listeners that are being opened or closed */
+	int64_t started_at;		/* clock_ms */
 };
 
 /* A socket that operators connect to. */
@@ -35,5 +37,6 @@ extern const struct extension cockpit_extension;
 
 /* The configuration at hand. */
 const struct root *cockpit_root(const struct cockpit *cockpit);
+const struct conf_list *cockpit_sockets(const struct cockpit *cockpit);	/* struct admin_socket */
 
 #endif

@@ -11,9 +11,13 @@ extern const struct admin_command help_commands[], metrics_commands[];
 	help_commands, metrics_commands
 extern const struct admin_command help_commands[];
 extern const struct admin_command server_commands[];
+extern const struct admin_command state_commands[];
+extern const struct admin_command frontend_commands[];
 
 #define COMMAND_TABLES \
 	help_commands, \
-	server_commands
+	server_commands, \
+	state_commands, \
+	frontend_commands
 
 #endif

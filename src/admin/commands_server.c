@@ -221,7 +221,7 @@ tell_move(struct buf *out, const struct addr *before, const struct addr *after, 
 		buf_printf(out, ", port changed from '%u' to '%u'", addr_port(before), addr_port(after));
 	else if (has_port)
 		buf_append_text(out, ", no need to change the port");
-	buf_printf(out, "%s\n", is_other || is_other_port ? " by 'stats socket command'" : "");
+	buf_append_text(out, " by 'stats socket command'\n");
 }
 
 static void
@@ -242,7 +242,7 @@ set_addr(const struct order *order, const char *const *words)
 		return;
 	}
 	if (!addr_parse(slice_of(words[0]), (uint16_t)port, &after)) {
-		call_fail(order->call, "Invalid addr format '%s'", words[0]);
+		call_fail(order->call, "Invalid addr '%s' by 'stats socket command'", words[0]);
 		return;
 	}
 	generation_move(generation, order->pool, order->endpoint, &after, order->why);
@@ -377,9 +377,12 @@ run_set_maxconn(struct admin_call *call)
 
 	if (!take_order(call, &order))
 		return;
-	if (call->count < 2 || !slice_to_number(slice_of(call->words[1]), CONNECTIONS_MAX, &max)) {
-		call_fail(call, "Require a number of connections from 0, which is no bound, to %d.",
-		    CONNECTIONS_MAX);
+	if (call->count < 2) {
+		call_fail(call, "Require <maxconn>.");
+		return;
+	}
+	if (!slice_to_number(slice_of(call->words[1]), CONNECTIONS_MAX, &max)) {
+		call_fail(call, "maxconn string empty or preceded by garbage");
 		return;
 	}
 	endpoint_bound(order.endpoint, (int)max, order.why);

@@ -25,7 +25,8 @@ reason_take(struct admin_call *call, char out[REASON_MAX])
 
 	for (int i = at + 1; i < call->count; i++)
 		buf_printf(&text, "%s%s", i > at + 1 ? " " : "", call->words[i]);
-	log_line_quote(buf_slice(&text), &printable);
+	if (buf_len(&text) > 0)
+		log_line_quote(buf_slice(&text), &printable);
 	snprintf(out, REASON_MAX, "by %s%s%.*s", call->who, buf_len(&text) > 0 ? ": " : "",
 	    SLICE_ARGS(buf_slice(&printable)));
 	buf_clear(&text);

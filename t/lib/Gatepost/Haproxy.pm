@@ -38,7 +38,7 @@ sub config ($self) {
 		  timeout server 60s
 		  timeout check 10s
 		END
-	$text =~ s/(?<=maxconn 100\n)/  stats socket $self->{stats_path}\n/ if $self->{stats};
+	$text =~ s/(?<=maxconn 100\n)/  stats socket $self->{stats_path} level admin\n/ if $self->{stats};
 
 	for my $name (sort keys %{ $self->{ways} }) {
 		my %way = (bind => '', send => '', from => '127.0.0.1', %{ $self->{ways}{$name} });
@@ -61,6 +61,15 @@ sub start ($self) {
 		}, 20, "$self->{name} to listen on $name");
 	}
 	return $self;
+}
+
+# What a line of commands is answered, as HAProxy's operators see it.
+sub ask ($self, $line) {
+	my $socket = IO::Socket::UNIX->new(Peer => $self->{stats_path}) or croak "$self->{stats_path}: $!";
+
+	print {$socket} "$line\n";
+	local $/;
+	return scalar <$socket>;
 }
 
 # The row of `show stat` about the server of the listener NAME: { column => value }.
