@@ -337,12 +337,13 @@ kick(struct affinity_request *request)
 }
 
 static void
-visit(struct slice name, void *value, void *arg)
+visit(struct slice name, void *value, int64_t expires, void *arg)
 {
 	struct affinity_request *request = arg;
 	const struct binding *binding = value;
 	int sessions = 0;
 
+	(void)expires;
 	list_each(node, &binding->leases)
 		sessions++;
 	tell(binding, &request->binding);

@@ -92,3 +92,9 @@ counter_count(struct counters *counters, int space)
 {
 	return counters->engine->count(counters->store, space);
 }
+
+uint64_t
+counter_walk(struct counters *counters, const struct counter_walk *walk, uint64_t cursor)
+{
+	return counters->engine->walk(counters->store, walk, cursor);
+}

@@ -65,6 +65,15 @@ void counter_cancel(struct counter_request *request);
 
 /* What this process knows of it, at once: for those who cannot wait. */
 int64_t counter_look(struct counters *counters, int space, struct slice name, int64_t now);
+/* Visits some of a space, as table_walk does; `left_ms` until it is gone.  `visit` asks for no counters. */
+typedef void counter_visit(struct slice name, int64_t value, int64_t left_ms, void *arg);
+struct counter_walk {
+	int space;
+	int64_t now;
+	counter_visit *visit;
+	void *arg;
+};
+uint64_t counter_walk(struct counters *counters, const struct counter_walk *walk, uint64_t cursor);
 size_t counter_count(struct counters *counters, int space);	/* that this process knows of */
 
 #endif

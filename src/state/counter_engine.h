@@ -18,6 +18,7 @@ struct counter_engine {
 	/* After counter_wait: it will not answer. */
 	void (*cancel)(struct counter_request *request, void *store);
 	int64_t (*look)(void *store, int space, struct slice name, int64_t now);
+	uint64_t (*walk)(void *store, const struct counter_walk *walk, uint64_t cursor);
 	size_t (*count)(void *store, int space);
 };
 

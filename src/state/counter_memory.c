@@ -114,6 +114,22 @@ cancel(struct counter_request *request, void *store)
 	(void)store;
 }
 
+static void
+visit(struct slice name, void *value, int64_t expires, void *arg)
+{
+	const struct counter_walk *wish = arg;
+
+	wish->visit(name, *(int64_t *)value, expires - wish->now, wish->arg);
+}
+
+static uint64_t
+walk(void *store, const struct counter_walk *wish, uint64_t cursor)
+{
+	struct counter_walk copy = *wish;
+
+	return table_walk(((struct memory *)store)->tables[wish->space], cursor, wish->now, visit, &copy);
+}
+
 static size_t
 count(void *store, int space)
 {
@@ -127,5 +143,6 @@ const struct counter_engine counter_memory = {
 	.ask = ask,
 	.cancel = cancel,
 	.look = look,
+	.walk = walk,
 	.count = count,
 };

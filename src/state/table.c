@@ -316,7 +316,7 @@ table_count(struct table *table)
 
 uint64_t
 table_walk(struct table *table, uint64_t cursor, int64_t now,
-    void (*visit)(struct slice name, void *value, void *arg), void *arg)
+    void (*visit)(struct slice name, void *value, int64_t expires, void *arg), void *arg)
 {
 	/* the shard, and a bucket of it: they only ever split, and the new half comes later */
 	struct shard *shard = &table->shards[cursor >> 32 & (SHARDS - 1)];
@@ -328,7 +328,8 @@ table_walk(struct table *table, uint64_t cursor, int64_t now,
 	for (; bucket < end; bucket++) {
 		sweep(table, shard, &shard->buckets[bucket], now);
 		for (struct table_entry *entry = shard->buckets[bucket]; entry != NULL; entry = entry->next)
-			visit(slice_make(entry->data + table->value_size, entry->name_len), entry->data, arg);
+			visit(slice_make(entry->data + table->value_size, entry->name_len), entry->data,
+			    entry->expires, arg);
 	}
 	is_last = end == shard->bucket_count;
 	pthread_mutex_unlock(&shard->lock);

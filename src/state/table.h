@@ -47,9 +47,10 @@ size_t table_count(struct table *table);		/* expired ones that were not met yet 
 
 /*
  * Visits some entries, each with its shard locked, and gives the cursor that goes on: from 0 until it is 0
- * again, what is there all the while is visited at least once.  `visit` calls nothing of the table.
+ * again, what is there all the while is visited at least once.  `visit` calls nothing of the table; an
+ * entry's time is up at `expires`.
  */
 uint64_t table_walk(struct table *table, uint64_t cursor, int64_t now,
-    void (*visit)(struct slice name, void *value, void *arg), void *arg);
+    void (*visit)(struct slice name, void *value, int64_t expires, void *arg), void *arg);
 
 #endif

@@ -283,11 +283,12 @@ struct walk {
 };
 
 static void
-on_visit(struct slice name, void *value, void *arg)
+on_visit(struct slice name, void *value, int64_t expires, void *arg)
 {
 	struct walk *walk = arg;
 	uint64_t number;
 
+	(void)expires;
 	name = slice_make(name.data + strlen("user"), name.len - strlen("user"));
 	assert_true(slice_to_number(name, 3999, &number));
 	assert_int_equal(((struct value *)value)->number, number + 1);
@@ -365,11 +366,12 @@ count_up(void *arg)
 }
 
 static void
-look_at(struct slice name, void *value, void *arg)
+look_at(struct slice name, void *value, int64_t expires, void *arg)
 {
 	const struct value *v = value;
 	size_t *total = arg;
 
+	(void)expires;
 	*total += name.len + (v->text != NULL ? strlen(v->text) : 0);
 }
 
