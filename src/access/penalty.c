@@ -539,3 +539,45 @@ penalty_bans(struct penalty *penalty, const struct limits *limits, const struct 
 		return false;
 	return counter_look(penalty->counters, SPACE_FAILURES, write_name(name, OF_BAN, &pair), now) != 0;
 }
+
+struct visitor {
+	penalty_visit *visit;
+	void *arg;
+};
+
+static void
+visit_failures(struct slice name, int64_t value, int64_t left_ms, void *arg)
+{
+	const struct visitor *visitor = arg;
+	struct penalty_entry entry = { .left_ms = left_ms };
+
+	if (name.len <= 1 || name.len > 1 + LIMITS_CLIENT_MAX || value == 0 ||
+	    (name.data[0] != OF_CLIENT && name.data[0] != OF_BAN))
+		return;
+	entry.is_banned = name.data[0] == OF_BAN;
+	entry.failures = entry.is_banned ? 0 : value;
+	entry.client.len = (uint8_t)(name.len - 1);
+	memcpy(entry.client.bytes, name.data + 1, entry.client.len);
+	visitor->visit(&entry, visitor->arg);
+}
+
+uint64_t
+penalty_walk(struct penalty *penalty, uint64_t cursor, int64_t now, penalty_visit *visit, void *arg)
+{
+	struct visitor visitor = { visit, arg };
+	const struct counter_walk walk = { SPACE_FAILURES, now, visit_failures, &visitor };
+
+	return counter_walk(penalty->counters, &walk, cursor);
+}
+
+size_t
+penalty_count(struct penalty *penalty)
+{
+	return counter_count(penalty->counters, SPACE_FAILURES);
+}
+
+size_t
+penalty_limit(void)
+{
+	return space_limits[SPACE_FAILURES];
+}

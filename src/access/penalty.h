@@ -86,4 +86,17 @@ void penalty_undecided(struct penalty_case *judged, int64_t now);	/* fine when n
 bool penalty_bans(struct penalty *penalty, const struct limits *limits, const struct addr *client,
     int64_t now);
 
+/* A client's failures, or that it is banned, for so long from now on. */
+struct penalty_entry {
+	struct limits_client client;
+	int64_t failures;		/* in a row, users' of one address together */
+	bool is_banned;
+	int64_t left_ms;
+};
+typedef void penalty_visit(const struct penalty_entry *entry, void *arg);
+/* What this process knows of clients: from cursor 0 until it is 0 again, as table_walk.  From any thread. */
+uint64_t penalty_walk(struct penalty *penalty, uint64_t cursor, int64_t now, penalty_visit *visit, void *arg);
+size_t penalty_count(struct penalty *penalty);	/* clients, users and pairs of both; many are over */
+size_t penalty_limit(void);			/* of these */
+
 #endif

@@ -321,6 +321,61 @@ many_failures_ban_the_address(void **state)
 }
 
 /* Failures before a ban do not count for the next one, though their time is not over. */
+struct seen {
+	int clients, bans;
+	int64_t failures, left_ms;
+	char client[LIMITS_CLIENT_TEXT_MAX];
+};
+
+static void
+on_entry(const struct penalty_entry *entry, void *arg)
+{
+	struct seen *seen = arg;
+
+	seen->clients += !entry->is_banned;
+	seen->bans += entry->is_banned;
+	seen->failures += entry->failures;
+	seen->left_ms = entry->left_ms;
+	limits_client_text(&entry->client, seen->client);
+}
+
+static struct seen
+walk(void)
+{
+	struct seen seen = { 0 };
+	uint64_t cursor = 0;
+
+	do
+		cursor = penalty_walk(penalty, cursor, now, on_entry, &seen);
+	while (cursor != 0);
+	return seen;
+}
+
+static void
+clients_with_failures_are_told(void **state)
+{
+	struct seen seen;
+
+	(void)state;
+	begin("auth_ban 2 10m 1h");
+	assert_int_equal(walk().clients, 0);
+	fail_with("192.0.2.1", "bob", "x");
+	seen = walk();
+	assert_int_equal(seen.clients, 1);
+	assert_int_equal(seen.bans, 0);
+	assert_int_equal(seen.failures, 1);
+	assert_int_equal(seen.left_ms, 10 * MINUTE);
+	assert_string_equal(seen.client, "192.0.2.1");
+	assert_true(penalty_count(penalty) >= 3 && penalty_count(penalty) <= penalty_limit());
+	fail_with("192.0.2.1", "ann", "y");
+	seen = walk();
+	assert_int_equal(seen.bans, 1);
+	assert_int_equal(seen.failures, 2);
+	now += 60 * MINUTE + 1;
+	assert_int_equal(walk().clients + walk().bans, 0);
+	end();
+}
+
 static void
 a_short_ban_begins_the_count_anew(void **state)
 {
@@ -592,6 +647,7 @@ main(void)
 		cmocka_unit_test(without_a_name_the_address_counts),
 		cmocka_unit_test(without_an_address_the_user_counts),
 		cmocka_unit_test(many_failures_ban_the_address),
+		cmocka_unit_test(clients_with_failures_are_told),
 		cmocka_unit_test(a_short_ban_begins_the_count_anew),
 		cmocka_unit_test(few_failures_over_a_long_time_ban_nobody),
 		cmocka_unit_test(logins_under_way_delay_those_of_the_same_user),
