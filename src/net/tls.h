@@ -50,6 +50,12 @@ struct tls {
 
 struct tls *tls_of(const struct ssl_st *ssl);	/* only while its stream is open */
 
+/* A certificate in use. */
+struct tls_leaf {
+	char *file;
+	struct x509_st *leaf;		/* one reference */
+};
+
 /* One set of certificates as loaded: constant, counted. */
 struct tls_server {
 	atomic_int references;
@@ -61,6 +67,8 @@ struct tls_server {
 	uint8_t authorities[DIGEST_SHA256_SIZE];	/* of clients: what they are */
 	time_t expires;			/* the first certificate to do so */
 	char *expires_file;
+	struct tls_leaf *leaves;	/* in the order of the files */
+	size_t leaf_count;
 };
 
 struct tls_server *tls_server_load(const struct tls_settings *settings, struct conf_problems *problems);

@@ -143,6 +143,18 @@ note_expiry(struct tls_server *server, const struct tls_pairs *pairs)
 	server->expires_file = xstrdup(first->file);
 }
 
+/* For tls_describe.h. */
+static void
+keep_leaves(struct tls_server *server, const struct tls_pairs *pairs)
+{
+	server->leaves = xcalloc(pairs->count, sizeof(server->leaves[0]));
+	server->leaf_count = pairs->count;
+	for (size_t i = 0; i < pairs->count; i++) {
+		X509_up_ref(pairs->all[i].leaf);
+		server->leaves[i] = (struct tls_leaf){ xstrdup(pairs->all[i].file), pairs->all[i].leaf };
+	}
+}
+
 static struct tls_server *
 make_server(const struct tls_settings *settings, const struct tls_pairs *pairs,
     const struct tls_authorities *authorities, struct conf_problems *problems)
@@ -159,6 +171,7 @@ make_server(const struct tls_settings *settings, const struct tls_pairs *pairs,
 	ok = make_all(&build);
 	if (ok)
 		note_expiry(server, pairs);
+	keep_leaves(server, pairs);
 	for (size_t i = 0; i < build.count; i++)
 		xfree(build.sets[i].name);
 	xfree(build.sets);
@@ -196,6 +209,11 @@ tls_server_put(struct tls_server *server)
 	for (size_t i = 0; i < server->count; i++)
 		SSL_CTX_free(server->contexts[i]);
 	xfree(server->contexts);
+	for (size_t i = 0; i < server->leaf_count; i++) {
+		X509_free(server->leaves[i].leaf);
+		xfree(server->leaves[i].file);
+	}
+	xfree(server->leaves);
 	map_free(&server->names);
 	xfree(server->expires_file);
 	xfree(server);
