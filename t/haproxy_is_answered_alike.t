@@ -28,6 +28,7 @@ END
 sub plain ($answer) {
 	$answer =~ s/^\d+ pair (1 s 127\.0\.0\.1 \d+ \d+ \d+ \d+) \d+/N pair $1 T/mg;
 	$answer =~ s{^pair/s \d+/1 (\S+ \d+ -).*}{pair/s N/1 $1}mg;
+	$answer =~ s/(captured on \[)[^]]+/$1/;
 	$answer =~ s/idle_per_thr\[\d+\]/idle_per_thr[n]/;
 	return $answer;
 }
@@ -49,7 +50,7 @@ for my $line ('show servers state', 'show servers state pair', 'show servers con
     'disable server pair/s; enable server pair/s', 'user; set weight pair/s 1', 'set maxconn server pair/s 5',
     'disable frontend x', 'enable frontend x', 'set maxconn frontend pair 10', 'set maxconn frontend x 1',
     'set maxconn global 50', 'enable frontend pair', 'disable frontend pair', 'disable frontend pair',
-    'enable frontend pair', 'disable frontend', 'set maxconn frontend pair',
+    'enable frontend pair', 'show errors', 'show table x', 'show ssl cert x', 'disable frontend', 'set maxconn frontend pair',
     'set maxconn global', 'set maxconn frontend', 'set maxconn server pair/s') {
 	is(plain($gatepost->ask($line) . "\n"), plain($haproxy->ask($line)), $line);
 }
@@ -57,6 +58,6 @@ is_deeply([keys %{ $gatepost->ask_json('show servers state')->[0] }] > 20, 1, 't
 is_deeply($gatepost->ask_json('show servers conn')->[0]{connections}, 0, 'connections');
 is_deeply($gatepost->ask_json('show backend'), [{ name => 'pair' }], 'pools');
 is($gatepost->ask('show backend'), "# name\npair\n", 'and as lines');
-like($gatepost->ask('show cli sockets'), qr/^# socket lvl processes\n\/\S+ admin all\n\z/, 'sockets');
+like($gatepost->ask('show cli sockets'), qr/^# socket lvl processes\nunix@\/\S+ admin all\n\z/, 'sockets');
 is($gatepost->ask_json('show cli sockets')->[0]{level}, 'admin', 'as JSON');
 done_testing;

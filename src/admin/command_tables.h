@@ -13,11 +13,15 @@ extern const struct admin_command help_commands[];
 extern const struct admin_command server_commands[];
 extern const struct admin_command state_commands[];
 extern const struct admin_command frontend_commands[];
+extern const struct admin_command table_commands[];
+extern const struct admin_command certificate_commands[];
 
 #define COMMAND_TABLES \
 	help_commands, \
 	server_commands, \
 	state_commands, \
-	frontend_commands
+	frontend_commands, \
+	table_commands, \
+	certificate_commands
 
 #endif

@@ -2,6 +2,7 @@
 /* commands_state.c: servers, pools and sockets, in the lines that HAProxy has for them. */
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 
 #include "admin/command_tables.h"
 #include "admin/report.h"
@@ -363,6 +364,19 @@ run_show_backend(struct admin_call *call)
 	call_done(call);
 }
 
+static const char *
+family_text(const struct addr *addr)
+{
+	switch (addr->sa.sa_family) {
+	case AF_UNIX:
+		return "unix";
+	case AF_INET6:
+		return "ipv6";
+	default:
+		return "ipv4";
+	}
+}
+
 static void
 run_show_cli_sockets(struct admin_call *call)
 {
@@ -382,11 +396,30 @@ run_show_cli_sockets(struct admin_call *call)
 			report_word(&report, socket->place.text);
 			report_word(&report, level);
 		} else {
-			buf_printf(&call->out, "%s %s all\n", socket->place.text, level);
+			buf_printf(&call->out, "%s@%s %s all\n", family_text(&socket->place.addr),
+			    socket->place.text, level);
 		}
 	}
 	if (call->wants_json)
 		report_end(&report);
+	call_done(call);
+}
+
+/* Bytes that peers sent are in nobody's hands but the log's, so that there is none to show. */
+static void
+run_show_errors(struct admin_call *call)
+{
+	struct timespec now;
+	struct tm tm;
+	char date[sizeof("29/Nov/2026:07:04:55")] = "";
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (call->wants_json)
+		buf_append_text(&call->out, "[]\n");
+	else if (localtime_r(&now.tv_sec, &tm) != NULL &&
+	    strftime(date, sizeof(date), "%d/%b/%Y:%H:%M:%S", &tm) > 0)
+		buf_printf(&call->out, "Total events captured on [%s.%03ld] : 0\n", date,
+		    now.tv_nsec / 1000000);
 	call_done(call);
 }
 
@@ -406,6 +439,12 @@ const struct admin_command state_commands[] = {
 	{
 		.name = "show backend", .has_json = true, .run = run_show_backend,
 		.help = "The names of the pools.",
+	},
+	{
+		.name = "show errors", .level = ADMIN_LEVEL_OPERATOR, .has_json = true,
+		.run = run_show_errors,
+		.help = "HAProxy's list of captured protocol errors, which is always empty here. What "
+		    "clients and servers did wrong is in the log.",
 	},
 	{
 		.name = "show cli sockets", .has_json = true, .run = run_show_cli_sockets,
