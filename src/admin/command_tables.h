@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* command_tables.h: the tables of commands, each in the file that has their functions.  for call.c alone. */
+/* command_tables.h: the tables of commands, each in the file that has their functions.  For call.c alone. */
 #ifndef ADMIN_COMMAND_TABLES_H
 #define ADMIN_COMMAND_TABLES_H
 
 #include "admin/call.h"
 
-extern const struct admin_command help_commands[], metrics_commands[];
-
-#define COMMAND_TABLES \
-	help_commands, metrics_commands
 extern const struct admin_command help_commands[];
+extern const struct admin_command metrics_commands[];
 extern const struct admin_command server_commands[];
 extern const struct admin_command state_commands[];
 extern const struct admin_command frontend_commands[];
@@ -18,6 +15,7 @@ extern const struct admin_command certificate_commands[];
 
 #define COMMAND_TABLES \
 	help_commands, \
+	metrics_commands, \
 	server_commands, \
 	state_commands, \
 	frontend_commands, \
