@@ -14,10 +14,11 @@
 
 enum { DAY_MINUTES = 24 * 60, HOUR_MINUTES = 60, ALL_DAYS = 0x7f };
 
-static const char unknown_word[] = "unknown";
+/* `none` is no value: it undoes what is said before it. */
+static const char unknown_word[] = "unknown", missing_word[] = "missing";
 static const char *const continents[] = { "AF", "AN", "AS", "EU", "NA", "OC", "SA", unknown_word, NULL };
 static const char *const versions[] = {
-	"none", "any", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3", NULL
+	"off", "any", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3", NULL
 };
 static const char *const day_names[] = { "sun", "mon", "tue", "wed", "thu", "fri", "sat", NULL };
 
@@ -108,7 +109,7 @@ read_tls(struct conf_words *words, size_t i, struct condition_line *line, size_t
 	(void)line;
 	(void)at;
 	return is_one_of(words->words[i], versions) ||
-	    error_set(error, "%s is not none, any, TLSv1, TLSv1.1, TLSv1.2 or TLSv1.3", words->words[i]);
+	    error_set(error, "%s is not off, any, TLSv1, TLSv1.1, TLSv1.2 or TLSv1.3", words->words[i]);
 }
 
 static bool
@@ -262,7 +263,7 @@ is_sni(const struct condition_line *line, size_t i, struct condition_subject *su
 	const char *word = line->words[i], *sni = subject->sni, *dot;
 
 	if (sni == NULL)
-		return strcmp(word, "none") == 0;
+		return strcmp(word, missing_word) == 0;
 	if (word[0] != '*')
 		return strcasecmp(word, sni) == 0;
 	dot = strchr(sni, '.');
@@ -281,7 +282,7 @@ is_tls(const struct condition_line *line, size_t i, struct condition_subject *su
 	const char *word = line->words[i], *version = subject->tls_version;
 
 	if (version == NULL)
-		return strcmp(word, "none") == 0;
+		return strcmp(word, "off") == 0;
 	return strcmp(word, "any") == 0 || strcmp(word, version) == 0;
 }
 
@@ -291,7 +292,7 @@ is_client_cert(const struct condition_line *line, size_t i, struct condition_sub
 	const char *word = line->words[i], *user = subject->certificate_user;
 
 	if (user == NULL)
-		return strcmp(word, "none") == 0;
+		return strcmp(word, missing_word) == 0;
 	return strcmp(word, "any") == 0 || strcmp(word, user) == 0;
 }
 
@@ -428,11 +429,11 @@ ROWS(recipient_domain_rows, set_recipient_domain, "domain ...",
     "The domain of the transaction's first recipient is one of these: a server is chosen at the first "
     "RCPT then.  A later recipient who would go elsewhere is put off with a 451, and comes in a mail of its "
     "own.")
-ROWS(sni_rows, set_sni, "name ...", "The name that TLS was begun for; `*.` is one label, `none` no name.")
+ROWS(sni_rows, set_sni, "name ...", "The name that TLS was begun for; `*.` is one label, `missing` no name.")
 ROWS(listener_rows, set_listener, "name ...", "The client came to one of these listeners.")
-ROWS(tls_rows, set_tls, "version ...", "The client's TLS: `none`, `any`, or a version such as TLSv1.2.")
+ROWS(tls_rows, set_tls, "version ...", "The client's TLS: `off`, `any`, or a version such as TLSv1.2.")
 ROWS(client_cert_rows, set_client_cert, "user ...",
-    "The user whom the client's verified certificate names; or `any`, or `none`.")
+    "The user whom the client's verified certificate names; or `any`, or `missing`.")
 ROWS(time_rows, set_time, "time ...", "Local time: `08:00-18:00`, `mon-fri`, `mon-fri/08:00-18:00`.")
 ROWS(not_rows, set_negated, "condition", "A line that must not be true: `not country DE`.")
 

@@ -527,9 +527,14 @@ login_respond(struct session *s)
 void
 login_skip(struct session *s)
 {
+	struct condition_subject subject;
+	struct pool *pool;
+
 	if (!doorman_knows_all(s))
 		return;
-	leg_new(s, s->snapshot, s->settings->pool, on_leg)->way->hostname = s->settings->hostname;
+	doorman_describe(s, &subject);
+	pool = route_rule_find(&s->settings->route, &subject, s->settings->pool);
+	leg_new(s, s->snapshot, pool, on_leg)->way->hostname = s->settings->hostname;
 	session_enter(s, FRONT_ROUTE);
 	leg_start(s->leg);
 }

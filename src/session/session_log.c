@@ -191,6 +191,7 @@ begin_event(struct event *event, const struct session *s)
 	event->count = 0;
 	add_text(event, "session", s->identity.session);
 	add_text(event, "origin", s->identity.origin);
+	add_text(event, "tags", s->identity.tags);
 	add_text(event, "listener", s->listener->name);
 	add_text(event, "protocol", s->proto->name);
 	add_text(event, "client", client_text(s, s->worker->snapshot->mask_addresses, event->client));
