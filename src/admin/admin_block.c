@@ -5,6 +5,8 @@
 #include <grp.h>
 #include <string.h>
 
+#include "admin/http_block.h"
+
 enum { OCTAL_DIGITS_MAX = 4, BACKLOG = 128, OWNERS_MODE = 0600 };
 
 static const struct choice levels[] = {
@@ -88,6 +90,7 @@ static const struct block socket_block = {
 
 static const struct directive admin_directives[] = {
 	CONF_BLOCKS(struct admin_settings, sockets, &socket_block, 0),
+	CONF_BLOCKS(struct admin_settings, https, &admin_http_block, 0),
 	{ 0 }
 };
 

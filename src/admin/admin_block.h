@@ -18,6 +18,7 @@ struct admin_socket {			/* socket PLACE { … } */
 struct admin_settings {			/* admin { … } */
 	struct conf_block conf;
 	struct conf_list sockets;	/* struct admin_socket */
+	struct conf_list https;		/* struct admin_http */
 };
 
 struct admin_root {

@@ -31,7 +31,7 @@ struct admin_call {
 	const struct admin_command *command;
 	const char *words[CALL_WORDS_MAX];	/* behind those of its name, without `json`; NULL ends */
 	int count;
-	bool wants_json;		/* the last word was `json` */
+	bool wants_json;		/* the last word was `json`; or the caller has set it before */
 	struct buf out;			/* what is answered: whole lines */
 	bool has_failed;
 	void *work;			/* of a command that answers later */

@@ -6,17 +6,24 @@
 #include "admin/sampler.h"
 #include "admin/gate_round.h"
 #include "base/clock.h"
+#include "admin/http_door.h"
 #include "base/xalloc.h"
 #include "daemon/sockets.h"
 
 static const struct conf_list no_sockets = { 0 };
 
+static const struct admin_settings *
+settings_of(const struct root *root)
+{
+	return ((const struct admin_root *)(const void *)root)->admin;
+}
+
 static const struct conf_list *
 sockets_of(const struct root *root)
 {
-	const struct admin_root *admin_root = (const struct admin_root *)(const void *)root;
+	const struct admin_settings *admin = settings_of(root);
 
-	return admin_root->admin != NULL ? &admin_root->admin->sockets : &no_sockets;
+	return admin != NULL ? &admin->sockets : &no_sockets;
 }
 
 const struct root *
@@ -88,6 +95,16 @@ check(const struct root *root, struct conf_problems *problems)
 		    (!admin_socket_spec(settings, &spec, &error) || !socket_check(&spec, &error)))
 			conf_error_at(problems, &settings->conf, NULL, "%s", error.text);
 	}
+	http_doors_check(settings_of(root), problems);
+}
+
+static void
+undo(struct control *control)
+{
+	struct cockpit *cockpit = control->extended;
+
+	sockets_undo(cockpit->sockets);
+	http_doors_undo(cockpit);
 }
 
 static bool
@@ -109,17 +126,10 @@ prepare(struct control *control, const struct root *root, struct conf_problems *
 	}
 	for (size_t i = 0; i < list->count; i++)
 		ok &= claim(cockpit->sockets, list->items[i], problems, &number);
+	ok &= http_doors_prepare(cockpit, settings_of(root), problems);
 	if (!ok)
-		sockets_undo(cockpit->sockets);
+		undo(control);
 	return ok;
-}
-
-static void
-undo(struct control *control)
-{
-	struct cockpit *cockpit = control->extended;
-
-	sockets_undo(cockpit->sockets);
 }
 
 static void
@@ -158,6 +168,7 @@ commit(struct control *control)
 	for (size_t i = 0; i < list->count; i++)
 		open_door(cockpit, list->items[i]);
 	sockets_commit(cockpit->sockets);
+	http_doors_commit(cockpit, settings_of(cockpit_root(cockpit)));
 	list_each(node, &cockpit->doors) {
 		struct door *door = list_entry(node, struct door, node);
 
@@ -177,6 +188,7 @@ close_all(struct control *control)
 	consoles_close(cockpit);
 	sampler_free(&cockpit->sampler);
 	gate_rounds_close(cockpit);
+	http_doors_close(cockpit);
 	list_each(node, &cockpit->doors)
 		close_door(list_entry(node, struct door, node));
 	socket_table_free(&cockpit->sockets);

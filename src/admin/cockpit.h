@@ -11,6 +11,7 @@
 #include "daemon/control.h"
 
 struct sampler;
+struct http_doors;
 struct socket_table;
 
 struct cockpit {
@@ -21,6 +22,7 @@ struct cockpit {
 	struct list consoles;		/* struct console: who is in */
 	struct list gate_rounds;	/* of listeners that are being opened or closed */
 	int64_t started_at;		/* clock_ms */
+	struct http_doors *http;	/* who comes by HTTP */
 };
 
 /* A socket that operators connect to. */

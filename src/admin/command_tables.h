@@ -21,5 +21,9 @@ extern const struct admin_command certificate_commands[];
 	frontend_commands, \
 	table_commands, \
 	certificate_commands
+extern const struct admin_command overview_commands[];
+
+#define COMMAND_TABLES \
+	help_commands, overview_commands
 
 #endif
