@@ -51,10 +51,10 @@ const struct block admin_http_block = {
 	.name = "http", .directives = directives, .size = BLOCK_SIZE(struct admin_http),
 	.title = TITLE_VALUE, .check = check,
 	.help = "An address where gatepost is watched, and perhaps operated, over HTTP: a live page at `/`, "
-	    "`/metrics` for Prometheus, `/stats;csv` as HAProxy has it, commands with their answers in JSON "
-	    "below `/api/v1/`, as in `/api/v1/show/servers`, and `/healthz` and `/readyz` for those who decide "
-	    "whether clients are sent here. What changes something is asked by POST with a header "
-	    "`X-Gatepost`."
+		"`/metrics` for Prometheus, `/stats;csv` as HAProxy has it, commands with their answers in "
+		"JSON below `/api/v1/`, as in `/api/v1/show/servers`, and `/healthz` and `/readyz` for those "
+		"who decide whether clients are sent here. What changes something is asked by POST with a "
+		"header `X-Gatepost`.",
 };
 
 struct listen_spec

@@ -163,6 +163,8 @@ ask(struct http_question *question, const struct http_gatekeeper *gatekeeper, st
 	login->memory = gatekeeper->memory;
 	login->given = xstrndup(password.data, password.len);
 	find(login, gatekeeper->users, question->user);
+	if (login->is_stranger)
+		question->user[0] = '\0';
 	login->job = (struct thread_job){
 		.loop = gatekeeper->loop, .run = run, .done = done,
 		.key = hash_bytes(addr_host(&question->from, host), strlen(host), 0),

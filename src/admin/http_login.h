@@ -38,8 +38,9 @@ enum http_verdict {
 };
 
 /*
- * `header`: what Authorization says, or NULL.  `user` is filled in, with "" where there is none.  Of LATER
- * *pending is set until on_verdict is called, or http_login_cancel.
+ * `header`: what Authorization says, or NULL.  `user` is filled in, with "" where the file has none such:
+ * what is typed there may be a password.  Of LATER `pending` is set until on_verdict is called, or
+ * http_login_cancel.
  */
 struct http_question {
 	const char *header;

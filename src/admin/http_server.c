@@ -35,6 +35,7 @@ struct http_server {
 	struct MHD_Daemon *daemon;
 	struct loop_io io;
 	struct loop_timer timer;
+	int64_t look_at;			/* the peers, as loop_now */
 	struct list peers;
 	struct http_peer *arriving;		/* within http_server_add */
 };
@@ -211,16 +212,17 @@ look_at_peers(struct http_server *server)
 	}
 }
 
+/* However busy it is, the peers are looked at in time. */
 static void
 await(struct http_server *server)
 {
-	int64_t now = loop_now(server->loop);
+	int64_t now = loop_now(server->loop), at = server->look_at;
 	MHD_UNSIGNED_LONG_LONG wait;
 
-	if (MHD_get_timeout(server->daemon, &wait) == MHD_YES && wait < LOOK_MS)
-		loop_timer_set(server->loop, &server->timer, now + (int64_t)wait);
-	else if (!list_is_empty(&server->peers))
-		loop_timer_set(server->loop, &server->timer, now + LOOK_MS);
+	if (MHD_get_timeout(server->daemon, &wait) == MHD_YES && wait < LOOK_MS && now + (int64_t)wait < at)
+		at = now + (int64_t)wait;
+	if (!list_is_empty(&server->peers))
+		loop_timer_set(server->loop, &server->timer, at);
 	else
 		loop_timer_stop(server->loop, &server->timer);
 }
@@ -244,7 +246,10 @@ on_time(struct loop_timer *timer)
 {
 	struct http_server *server = loop_owner(timer, struct http_server, timer);
 
-	look_at_peers(server);
+	if (loop_now(server->loop) >= server->look_at) {
+		look_at_peers(server);
+		server->look_at = loop_now(server->loop) + LOOK_MS;
+	}
 	run(server);
 }
 

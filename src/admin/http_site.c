@@ -269,7 +269,8 @@ on_verdict(struct http_question *question, enum http_verdict verdict)
 		break;
 	case HTTP_LOGIN_WRONG:
 		log_write(LOG_WARNING, "http %s: login of %s from %s refused",
-		    guest->door->settings->place.text, question->user[0] != '\0' ? question->user : "nobody",
+		    guest->door->settings->place.text,
+		    question->user[0] != '\0' ? question->user : "somebody unknown",
 		    addr_host(&guest->visit->from, host));
 		question->user[0] = '\0';
 		loop_timer_set(loop, &guest->timer, loop_now(loop) + REFUSAL_MS);

@@ -31,7 +31,8 @@ async function ask(path, options) {
 	const stop = new AbortController();
 	const late = setTimeout(() => stop.abort(), PATIENCE_MS);
 	try {
-		return await fetch(path, { ...options, signal: stop.signal, cache: 'no-store', credentials: 'same-origin' });
+		/* not by the page's own address, which may have a password in it */
+		return await fetch(location.origin + path, { ...options, signal: stop.signal, cache: 'no-store', credentials: 'same-origin' });
 	} finally {
 		clearTimeout(late);
 	}
@@ -141,8 +142,8 @@ function tableFor(place, id, caption, columns) {
 	return table;
 }
 
-function makeRow(table) {
-	const tr = make('tr', { role: 'row' });
+function makeRow(table, key) {
+	const tr = make('tr', { role: 'row', 'data-key': key });
 	table.columns.forEach((column, i) => tr.appendChild(i === 0 ?
 		make('th', { scope: 'row', role: 'rowheader' }) :
 		make('td', { role: 'cell', 'data-label': column.head,
@@ -156,7 +157,7 @@ function fillTable(table, rows, keyOf) {
 		const key = keyOf(row);
 		seen.add(key);
 		if (!table.rows.has(key))
-			table.rows.set(key, makeRow(table));
+			table.rows.set(key, makeRow(table, key));
 		table.columns.forEach((column, i) => {
 			const cell = table.rows.get(key).children[i];
 			const text = column.draw(cell, row, key);
