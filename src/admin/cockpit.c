@@ -153,7 +153,7 @@ open_door(struct cockpit *cockpit, const struct admin_socket *settings)
 		acceptor_start(&door->acceptor, cockpit->control->loop,
 		    socket_take(cockpit->sockets, number, 0));
 	}
-	door->level = settings->level;
+	door->level = (enum admin_level)settings->level;
 	door->is_kept = true;
 }
 

@@ -142,10 +142,10 @@ set_patience(struct console *console, struct slice text)
 static bool
 lower_level(struct console *console, struct slice text)
 {
-	for (int level = ADMIN_LEVEL_USER; level < ADMIN_LEVEL_ADMIN; level++) {
+	for (enum admin_level level = ADMIN_LEVEL_USER; level < ADMIN_LEVEL_ADMIN; level++) {
 		if (!slice_equals(text, admin_level_text(level)))
 			continue;
-		if ((int)console->level > level)
+		if (console->level > level)
 			console->level = level;
 		return true;
 	}
