@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # The live page in Chromium without a head: servers and their states are in it, nothing is complained of in the
-# console, a drain button works, on a phone nothing is wider than the screen.  Screenshots lie in the build's
-# folder screenshots/: desktop and phone, light and dark.
+# console, who may change things has buttons.  Screenshots lie in the build's folder screenshots/: desktop and
+# phone, light and dark.
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";

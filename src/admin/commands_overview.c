@@ -46,6 +46,7 @@ fold(const struct endpoint_facts *facts, const struct machine_facts *machine)
 {
 	const struct standing *admins[] = { &facts->admin, &machine->admin, &machine->agent_admin };
 	const struct standing *strictest = admins[0];
+	enum health_state health = (enum health_state)facts->health.state;
 
 	for (size_t i = 1; i < sizeof(admins) / sizeof(admins[0]); i++)
 		if (admins[i]->state > strictest->state)
@@ -54,9 +55,9 @@ fold(const struct endpoint_facts *facts, const struct machine_facts *machine)
 		return (struct verdict_of_all){ admin_state_text(ADMIN_MAINTENANCE), strictest };
 	if (machine->agent_down.state != 0)
 		return (struct verdict_of_all){ health_state_text(HEALTH_DOWN), &machine->agent_down };
-	if (strictest->state == ADMIN_DRAIN && facts->health.state != HEALTH_DOWN)
+	if (strictest->state == ADMIN_DRAIN && health != HEALTH_DOWN)
 		return (struct verdict_of_all){ admin_state_text(ADMIN_DRAIN), strictest };
-	return (struct verdict_of_all){ health_state_text(facts->health.state), &facts->health };
+	return (struct verdict_of_all){ health_state_text(health), &facts->health };
 }
 
 static const struct report_column server_columns[] = {

@@ -72,15 +72,15 @@ remember(struct http_memory *memory, const uint8_t mark[DIGEST_MARK_SIZE], int64
 	place->until = now + MARK_MS;
 }
 
-/* Of the file's users as they are, so that a change of the file makes another. */
+/* Of what is kept, too, so that it means nothing any more when that is another. */
 static void
-make_mark(const struct http_gatekeeper *gatekeeper, struct slice credentials, uint8_t mark[DIGEST_MARK_SIZE])
+make_mark(struct http_login *login, struct slice credentials)
 {
 	struct buf text = { 0 };
 
-	buf_printf(&text, "%s %u ", user_file_path(gatekeeper->users), user_file_version(gatekeeper->users));
+	buf_append(&text, login->stored, strlen(login->stored) + 1);
 	buf_append_slice(&text, credentials);
-	digest_mark(gatekeeper->memory->marker, buf_slice(&text), mark);
+	digest_mark(login->memory->marker, buf_slice(&text), login->mark);
 	buf_wipe(&text);
 }
 
@@ -155,14 +155,14 @@ ask(struct http_question *question, const struct http_gatekeeper *gatekeeper, st
 	char host[ADDR_TEXT_MAX];
 
 	slice_take(&password, ':');
-	make_mark(gatekeeper, credentials, login->mark);
-	if (remembers(gatekeeper->memory, login->mark, loop_now(gatekeeper->loop))) {
-		free_login(login);
-		return HTTP_LOGIN_RIGHT;
-	}
 	login->memory = gatekeeper->memory;
 	login->given = xstrndup(password.data, password.len);
 	find(login, gatekeeper->users, question->user);
+	make_mark(login, credentials);
+	if (!login->is_stranger && remembers(login->memory, login->mark, loop_now(gatekeeper->loop))) {
+		free_login(login);
+		return HTTP_LOGIN_RIGHT;
+	}
 	if (login->is_stranger)
 		question->user[0] = '\0';
 	login->job = (struct thread_job){

@@ -231,9 +231,9 @@ const serverColumns = [
 	{ head: 'Failed', isNumber: true, draw: (cell, row) => row.failures > 0 ? number(row.failures) : '' },
 	{ head: 'Weight', isNumber: true, draw: (cell, row) => number(row.weight) },
 	{ head: 'Check', draw: (cell, row) => row.check === null ? '' : `${row.check} in ${row.check_ms} ms` },
-	{ head: 'Why', kind: 'why', draw: (cell, row) => row.why || '' },
-	{ head: 'Do', draw: drawActions }
+	{ head: 'Why', kind: 'why', draw: (cell, row) => row.why || '' }
 ];
+const actionColumn = { head: 'Action', draw: drawActions };
 
 const listenerColumns = [
 	{ head: 'Listener', draw: (cell, row) => row.listener },
@@ -265,11 +265,11 @@ function tellNews(rows) {
 }
 
 function drawServers(rows) {
-	const seen = new Set();
+	const seen = new Set(), columns = me.may_change ? [...serverColumns, actionColumn] : serverColumns;
 	for (const pool of new Set(rows.map(row => row.pool))) {
 		const id = 'pool ' + pool;
 		seen.add(id);
-		fillTable(tableFor($('pools'), id, pool, serverColumns), rows.filter(row => row.pool === pool), serverKey);
+		fillTable(tableFor($('pools'), id, pool, columns), rows.filter(row => row.pool === pool), serverKey);
 	}
 	dropTables('pool ', seen);
 	tellNews(rows);
