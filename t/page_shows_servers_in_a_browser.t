@@ -98,7 +98,7 @@ for my $shot (['desktop-light', '1280,1000'], ['desktop-dark', '1280,1000', '--f
 # who may change things has buttons
 my $admin = 'http://alice:secret@127.0.0.1:' . $gatepost->port('admin') . '/';
 my $index = http('http://127.0.0.1:' . $gatepost->port('admin') . '/api/v1', '-u', 'alice:secret')->{json}->();
-my $can = grep { $_->{name} eq 'set server' || $_->{name} eq 'drain' } @{ $index->{commands} };
+my $can = grep { $_->{name} eq 'set server' || $_->{name} eq 'ready' } @{ $index->{commands} };
 ($dom, $console) = $browse->('admin', $admin, '--dump-dom');
 is_deeply($console, [], 'nothing is said to an admin');
 like($dom, qr/id="trouble"[^>]* hidden/, 'a page whose address has a password in it has its answers');

@@ -201,11 +201,10 @@ async function change(words, button) {
 }
 
 function drawActions(cell, row, key) {
-	const canSet = hasCommand('set server');
 	const isOut = row.state === 'drain' || row.state === 'maintenance';
-	const words = isOut ? ['set', 'server', key, 'state', 'ready'] :
-		canSet ? ['set', 'server', key, 'state', 'drain'] : ['drain', key];
-	if (!me.may_change || !(canSet || (hasCommand('drain') && !isOut))) {
+	const words = hasCommand('drain') && hasCommand('ready') ? [isOut ? 'ready' : 'drain', key] :
+		hasCommand('set server') ? ['set', 'server', key, 'state', isOut ? 'ready' : 'drain'] : null;
+	if (!me.may_change || words === null) {
 		cell.replaceChildren();
 		return '';
 	}
