@@ -96,6 +96,14 @@ conf_root(const struct conf *conf)
 	return conf->root;
 }
 
+const char *
+conf_hash(const struct conf *conf, char out[CONF_HASH_TEXT_MAX])
+{
+	for (size_t i = 0; i < sizeof(conf->hash); i++)
+		snprintf(out + 2 * i, 3, "%02x", conf->hash[i]);
+	return out;
+}
+
 static const struct conf_value *
 find(const struct conf_block *block, const char *directive)
 {

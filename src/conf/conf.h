@@ -79,6 +79,13 @@ void conf_unset(struct conf_context *context, struct conf_block *block, const ch
 /* The effective configuration: valid syntax, defaults marked, secrets masked. */
 void conf_print(const struct conf *conf, FILE *out);
 
+/*
+ * What its files said when they were read: in hexadecimal digits the SHA-256 of the file; with `include`, of
+ * the one so far, as 32 bytes, and the next file.  Returns out.
+ */
+enum { CONF_HASH_TEXT_MAX = 65 };
+const char *conf_hash(const struct conf *conf, char out[CONF_HASH_TEXT_MAX]);
+
 /* Calls each(directive's name) for what changed among the directives that need a restart. */
 void conf_each_restart(const struct conf *old, const struct conf *now,
     void (*each)(const char *name, void *arg), void *arg);

@@ -8,6 +8,7 @@
 
 #include <sys/types.h>
 
+#include "base/digest.h"
 #include "base/map.h"
 #include "conf/conf.h"
 
@@ -62,6 +63,7 @@ struct conf {
 	struct conf_object *objects, *last_object;
 	struct map *names;		/* titled blocks, by name_key */
 	int source_count;
+	uint8_t hash[DIGEST_SHA256_SIZE];	/* of all files that were read, see conf_hash */
 };
 
 /* One row of a block, those within groups too. */
