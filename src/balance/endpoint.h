@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * endpoint.h: a server as one pool reaches it ("imap/d03"): its load, its
- * queue, what it is known to do.  Endpoints live outside the snapshots, are
- * counted, and are known by pool and server name, so that a reload keeps
- * them.  Everything here may be called from any thread.
+ * endpoint.h: a server as one pool reaches it ("imap/d03"): its load, its queue, what it is known to do.
+ * Endpoints live outside the snapshots, are counted, and are known by pool and server name, so that a reload
+ * keeps them.  Everything here may be called from any thread.
  */
 #ifndef BALANCE_ENDPOINT_H
 #define BALANCE_ENDPOINT_H
@@ -14,6 +13,7 @@
 #include <stdint.h>
 
 #include "balance/endpoint_state.h"
+#include "balance/leaving.h"
 #include "balance/machine.h"
 #include "balance/service.h"
 #include "balance/window.h"
@@ -113,6 +113,7 @@ struct endpoint {
 	_Atomic uint64_t checks, failed_checks;	/* control's to count */
 	struct standing moved;		/* control's: by an operator; why "": to where its file or DNS says */
 	struct addr configured_addr;	/* control's: where that is */
+	struct leaving leaving;
 	struct endpoint_counters counters[];	/* one a worker */
 };
 

@@ -66,8 +66,8 @@ endpoint_observe_away(const struct away_observer *new_observer)
 	observer = new_observer;
 }
 
-static void
-tell_observer(struct endpoint *e)
+void
+endpoint_tell_away_locked(struct endpoint *e)
 {
 	if (observer != NULL)
 		observer->on_away(e, observer->owner);
@@ -77,7 +77,7 @@ void
 endpoint_send_away(struct endpoint *e)
 {
 	atomic_fetch_add(&e->era, 1);
-	tell_observer(e);
+	endpoint_tell_away_locked(e);
 }
 
 static int
@@ -138,7 +138,7 @@ publish(struct endpoint *e, int weight, int flags)
 	if ((flags & ~old_flags & leave_for) != 0)
 		endpoint_send_away(e);
 	else if ((flags & ~old_flags) != 0)
-		tell_observer(e);
+		endpoint_tell_away_locked(e);
 	if (!e->is_adhoc && (flags != old_flags || (weight == 0) != (old_weight == 0) ||
 	    (share == 0) != (old_share == 0)))
 		tell_waiting(e, flags != 0 && old_flags == 0);
@@ -157,6 +157,16 @@ begin_ramp(struct endpoint *e, int flags, int weight)
 		e->ramp_from = clock_ms();
 }
 
+/* Who was to leave a drained server may stay where it is ready. */
+static void
+end_leaving(struct endpoint *e, enum admin_state admin)
+{
+	int drained = LEAVING_ALL;
+
+	if (admin == ADMIN_READY && atomic_compare_exchange_strong(&e->leaving.kind, &drained, LEAVING_NOT))
+		endpoint_tell_away_locked(e);
+}
+
 void
 endpoint_refresh_locked(struct endpoint *e)
 {
@@ -165,6 +175,7 @@ endpoint_refresh_locked(struct endpoint *e)
 
 	begin_ramp(e, flags, weight);
 	publish(e, weight, flags);
+	end_leaving(e, admin);
 }
 
 void

@@ -62,6 +62,7 @@ void endpoint_read(struct endpoint *e, struct endpoint_facts *out);
 
 /* Begins an era: the sessions of those before are to go. */
 void endpoint_send_away(struct endpoint *e);
+void endpoint_tell_away_locked(struct endpoint *e);	/* leaving.c's: its order is another one */
 
 /* Who sees to it that they go, and that nobody dials where all is in vain: told of each that goes down. */
 struct away_observer {
