@@ -6,6 +6,7 @@
 
 #include "auth/auth.h"
 #include "balance/endpoint.h"
+#include "session/departure.h"
 #include "session/host.h"
 #include "session/session.h"
 
@@ -25,14 +26,20 @@ pick(const struct leg *leg)
 	return pool_pick(leg->way->pool, leg->session->worker->index, &key);
 }
 
-/* May its users stay bound there?  Where the pool is not vital its health is no reason to leave. */
-static bool
-is_there(const struct leg_way *way, const struct endpoint *endpoint)
+bool
+placement_keeps(const struct pool *pool, const struct endpoint *endpoint)
 {
 	if (endpoint == NULL)
 		return false;
-	return pool_may_use(way->pool, endpoint) ||
-	    (!way->pool->options.vital && !endpoint_is_in_maintenance(endpoint));
+	/* where the pool is not vital its health is no reason to leave */
+	return pool_may_use(pool, endpoint) ||
+	    (!pool->options.vital && !endpoint_is_in_maintenance(endpoint));
+}
+
+static bool
+is_there(const struct leg_way *way, const struct endpoint *endpoint)
+{
+	return placement_keeps(way->pool, endpoint);
 }
 
 static void
@@ -179,6 +186,26 @@ find_new(const struct leg *leg, struct refusal *refusal)
 	return endpoint;
 }
 
+/* To another server, if this one is to be left and there is one.  Takes the reference to `bound`. */
+static struct endpoint *
+stay_or_leave(struct leg *leg, struct endpoint *bound, const struct affinity_binding *binding)
+{
+	struct leg_way *way = leg->way;
+	struct endpoint *other;
+
+	if (way->server != NULL ||
+	    !departure_is_due(bound, way->key, binding, loop_now(leg->session->worker->loop)))
+		return bound;
+	other = pick(leg);
+	if (other == NULL || other == bound) {
+		endpoint_put(&other);
+		return bound;
+	}
+	endpoint_put(&bound);
+	way->replaces = binding->generation;
+	return other;
+}
+
 /*
  * Where a user who is bound belongs, one reference; NULL: nowhere that can be had.  The auth source's word
  * wins over a living binding: the sessions elsewhere are kicked first.
@@ -191,7 +218,7 @@ find_bound(struct leg *leg, const struct affinity_binding *binding, struct refus
 	bool is_gone;
 
 	if (is_there(way, endpoint) && (way->server == NULL || strcmp(way->server, binding->server) == 0))
-		return endpoint;
+		return stay_or_leave(leg, endpoint, binding);
 	is_gone = endpoint == NULL;
 	endpoint_put(&endpoint);
 	if (is_gone && way->snapshot != leg->session->worker->snapshot) {

@@ -11,6 +11,8 @@
 
 #include "session/leg.h"
 
+/* May users who are bound to it stay there?  NULL: no.  From any thread. */
+bool placement_keeps(const struct pool *pool, const struct endpoint *endpoint);
 void placement_start(struct leg *leg);	/* goes on in leg_route, or ends in leg_give_up */
 /*
  * No route was found.  True: as the server is down, once more as from placement_start; where that has been

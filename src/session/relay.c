@@ -9,6 +9,7 @@
 #include "base/xalloc.h"
 #include "proto/proto.h"
 #include "session/admission.h"
+#include "session/departure.h"
 #include "session/login.h"
 
 enum {
@@ -133,6 +134,8 @@ look_by(struct session *s, int64_t at_ms)
 /* Its server's; NULL: it has none, not yet, or more than one, of which none is all it came for. */
 static struct endpoint *
 taken_endpoint(const struct session *s)
+struct endpoint *
+relay_endpoint(const struct session *s)
 {
 	return s->leg != NULL && s->proto->fanout == NULL ? s->leg->endpoint : NULL;
 }
@@ -160,7 +163,7 @@ relay_count_down(const struct session *s, size_t n)
 bool
 relay_is_outdated(const struct session *s)
 {
-	const struct endpoint *endpoint = taken_endpoint(s);
+	const struct endpoint *endpoint = relay_endpoint(s);
 
 	/* maintenance may have come while the server was chosen, and its era with it */
 	return endpoint != NULL && (s->relay->era != service_era(endpoint->service) ||
@@ -170,7 +173,7 @@ relay_is_outdated(const struct session *s)
 int
 relay_close_spread(const struct session *s)
 {
-	const struct endpoint *endpoint = taken_endpoint(s);
+	const struct endpoint *endpoint = relay_endpoint(s);
 
 	return endpoint != NULL ? service_close_spread(endpoint->service) : s->relay->close_spread_ms;
 }
@@ -181,6 +184,8 @@ relay_watch(struct session *s)
 	/* who came to a server that was dropped, or is drained: the others were told while we dialled */
 	if (s->relay->leave_at == 0 && (relay_is_outdated(s) || s->worker->is_draining))
 		s->relay->leave_at = s->last_data + relay_close_spread(s);
+	if (s->relay->leave_at == 0)
+		departure_come(s);
 	look_by(s, s->last_data + SETTLE_MS);
 }
 
@@ -200,7 +205,7 @@ relay_leave_at(struct session *s, int64_t at_ms)
 static void
 settle(struct session *s)
 {
-	if (s->relay->is_settled || taken_endpoint(s) == NULL)
+	if (s->relay->is_settled || relay_endpoint(s) == NULL)
 		return;
 	s->relay->is_settled = true;
 	stream_set_patience(&s->leg->back->stream, &s->relay->tcp);
@@ -210,7 +215,7 @@ settle(struct session *s)
 static bool
 is_to_be_cut_off(const struct session *s, int64_t now)
 {
-	const struct endpoint *endpoint = taken_endpoint(s);
+	const struct endpoint *endpoint = relay_endpoint(s);
 	int64_t leave_at = s->relay->leave_at;
 
 	return leave_at != 0 && now >= leave_at + RELAY_DRAIN_MS && endpoint != NULL &&
@@ -247,12 +252,16 @@ relay_leave_reason(const struct session *s)
 {
 	bool is_stopping = s->worker->is_draining || s->worker->is_stopping;
 
-	return !is_stopping && relay_is_outdated(s) ? END_SENT_AWAY : END_SHUTDOWN;
+	bool is_sent = relay_is_outdated(s) || s->relay->departs != DEPARTS_NOT;
+
+	return !is_stopping && is_sent ? END_SENT_AWAY : END_SHUTDOWN;
 }
 
 void
 relay_finish(struct session *s)
 {
+	if (s->relay->departs != DEPARTS_NOT && relay_endpoint(s) != NULL)
+		endpoint_note_left(relay_endpoint(s));
 	if ((relay_look(s) & RELAY_LEAVE) != 0) {
 		session_end(s, relay_leave_reason(s));
 		return;

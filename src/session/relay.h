@@ -24,6 +24,9 @@ enum relay_look {
 	RELAY_OWED = 8		/* the server keeps the client waiting: it owes a reply, or takes nothing */
 };
 
+/* Why its server, which is up, is left: see departure.h. */
+enum relay_departure { DEPARTS_NOT, DEPARTS_DRAINED, DEPARTS_SHARED };
+
 /* One file each.  The session is in FRONT_RELAY or FRONT_DRAIN; those that are void may end it. */
 struct relay_kind {
 	void (*begin)(struct session *s);	/* takes over from s->login, with a leg or without */
@@ -45,6 +48,7 @@ struct relay {
 	int64_t leave_at;			/* in FRONT_DRAIN: cut off then; or see relay_leave_at */
 	unsigned era;				/* of its pool, when it came: see service.h, and leg.h */
 	int close_spread_ms;			/* of the pool that it came to first */
+	uint8_t departs;			/* enum relay_departure, with leave_at */
 	bool is_settled;			/* the server's socket has its keepalive */
 	bool client_spoke_last;			/* as far as one can tell without a filter, a reply is due */
 	/* Of mediated sessions: */
@@ -67,6 +71,8 @@ unsigned relay_look(const struct session *s);	/* enum relay_look */
 
 /* Ends in its first quiet moment from then on; at a server that is down, RELAY_DRAIN_MS later at last. */
 void relay_leave_at(struct session *s, int64_t at_ms);
+/* Its server's; NULL: it has none, not yet, or more than one, of which none is all it came for. */
+struct endpoint *relay_endpoint(const struct session *s);
 /* Its pool was dropped, or its bindings, or its server is left by all: see endpoint_send_away. */
 bool relay_is_outdated(const struct session *s);
 int relay_close_spread(const struct session *s);	/* ms over which its like are told to go */

@@ -601,6 +601,7 @@ attach(struct session *s)
 	/* the server that was to be left has been */
 	if (s->phase == FRONT_RELAY && !s->worker->is_draining)
 		relay->leave_at = 0;
+	relay->departs = DEPARTS_NOT;
 	relay->era = leg->way->pool->era;
 	mediator_of(s)->server_came(relay->filter, &capabilities);
 	leg_settle(leg);

@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "base/xalloc.h"
 #include "net/connect.h"
+#include "session/departure.h"
 #include "session/offer.h"
 #include "session/relay.h"
 
@@ -264,7 +265,9 @@ obey(struct worker *worker, const struct worker_change *change)
 static bool
 is_to_leave(const struct session *s, bool all)
 {
-	return s->phase == FRONT_RELAY && s->relay->leave_at == 0 && (all || relay_is_outdated(s));
+	/* who was to leave in its own time leaves with the others */
+	return s->phase == FRONT_RELAY && (s->relay->leave_at == 0 || s->relay->departs != DEPARTS_NOT) &&
+	    (all || relay_is_outdated(s));
 }
 
 /*
@@ -282,6 +285,7 @@ set_times(struct worker *worker, bool all, bool quiet, int first, int count)
 
 		if (!is_to_leave(s, all) || ((relay_look(s) & RELAY_QUIET) != 0) != quiet)
 			continue;
+		s->relay->departs = DEPARTS_NOT;
 		relay_leave_at(s, now + (int64_t)(relay_close_spread(s) * (first++ + part) / count));
 	}
 	return first;
@@ -371,6 +375,7 @@ on_send_away(struct loop *loop, void *arg)
 	(void)loop;
 	atomic_store(&worker->is_to_look, false);
 	send_away(worker, false);
+	departure_review(worker);
 	list_each(node, &worker->sessions)
 		look_at_servers(list_entry(node, struct session, node));
 }

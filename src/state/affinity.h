@@ -34,6 +34,7 @@ void affinity_set_retention(struct affinity *affinity, int64_t retention_ms);	/*
 struct affinity_binding {
 	char server[AFFINITY_SERVER_MAX];
 	uint64_t generation;
+	bool is_held;		/* by a session, or a login under way */
 };
 
 enum affinity_answer {

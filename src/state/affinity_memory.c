@@ -96,6 +96,7 @@ tell(const struct binding *binding, struct affinity_binding *out)
 {
 	snprintf(out->server, sizeof(out->server), "%s", binding->server);
 	out->generation = binding->generation;
+	out->is_held = !list_is_empty(&binding->leases);
 }
 
 bool
