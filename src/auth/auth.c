@@ -357,6 +357,15 @@ is_in_domains(const struct auth *auth, const char *user)
 	return auth->domains.count == 0;
 }
 
+const struct auth *
+auth_first_for(const struct conf_list *chain, const char *user)
+{
+	for (size_t i = 0; i < chain->count; i++)
+		if (is_in_domains(chain->items[i], user))
+			return chain->items[i];
+	return NULL;
+}
+
 /* A login without a name is one that the source leads: it hears the name. */
 static bool
 is_for(const struct auth *auth, const struct auth_request *request)

@@ -128,6 +128,7 @@ bool auth_looks_up(const struct conf_list *chain);	/* can any of it? */
 bool auth_leads_exchanges(const struct conf_list *chain);
 /* May its answers send sessions to this address?  NULL: nobody's answer, which sends them nowhere. */
 bool auth_allows_host(const struct auth *auth, const struct addr *host);
+const struct auth *auth_first_for(const struct conf_list *chain, const char *user);	/* or NULL: nobody */
 void auth_start(struct auth_request *request);
 /*
  * Asks without a password who a user is: a recipient, or one whom a trusted peer names.  The first source
