@@ -19,7 +19,7 @@ struct root {
 	int64_t max_connections;	/* 0: no bound */
 	struct duration shutdown_delay, shutdown_timeout;
 	struct address_list nameservers;	/* empty: those of the system */
-	const char *pid_file;
+	const char *pid_file, *state_file;
 	struct users *users;
 	struct conf_list logs;		/* struct log_block */
 	struct conf_list tls;		/* struct tls_settings */

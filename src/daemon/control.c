@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "balance/discovery.h"
 #include "base/log.h"
@@ -57,6 +58,16 @@ control_status(const struct control *control, char out[CONTROL_STATUS_MAX])
 	return out;
 }
 
+void
+control_note_loaded(struct control *control)
+{
+	struct control_history *history = &control->history;
+
+	history->generation++;
+	history->loaded_at = (int64_t)time(NULL);
+	conf_hash(control->current->snapshot.conf, history->hash);
+}
+
 static void
 on_signal(struct signals *signals, int number)
 {
@@ -87,9 +98,11 @@ on_signal(struct signals *signals, int number)
 static void
 on_discovered(void *owner)
 {
-	const struct control *control = owner;
+	struct control *control = owner;
 
 	generation_follow(control->current);
+	if (control->program->extension != NULL && control->program->extension->follow != NULL)
+		control->program->extension->follow(control);
 }
 
 struct generation *
@@ -229,6 +242,7 @@ serve(struct control *control)
 	upkeep_start(control);
 	discovery_start(discovery, control->loop, on_discovered, control);
 	generation_commit(control->current, NULL);
+	control_note_loaded(control);
 	if (control->program->extension != NULL)
 		control->program->extension->commit(control);
 	control->is_starting = true;
@@ -254,6 +268,7 @@ close_all(struct control *control)
 	for (int i = 0; control->workers != NULL && i < control->assets.threads; i++)
 		worker_free(&control->workers[i]);
 	xfree(control->workers);
+	xfree(control->history.result);
 	observe_free(&control->observe);
 	signals_close(&control->signals);
 	if (root != NULL)

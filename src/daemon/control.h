@@ -22,6 +22,15 @@ enum drain_phase {
 	DRAIN_STOP		/* the loops end */
 };
 
+/* What is known of the configurations so far. */
+struct control_history {
+	unsigned generation;		/* of the one in force, from 1 on */
+	int64_t loaded_at, tried_at;	/* in force since; the last reload, or 0: seconds since 1970 */
+	char hash[CONF_HASH_TEXT_MAX];	/* of its files, see conf_hash */
+	bool has_failed;		/* the last reload */
+	char *result;			/* what there was to say of that; NULL: there was none */
+};
+
 struct control {
 	const char *config_path;
 	const struct program *program;
@@ -29,6 +38,7 @@ struct control {
 	struct loop *loop;
 	struct assets assets;
 	struct generation *current;
+	struct control_history history;
 	struct worker **workers;		/* assets.threads of them */
 	struct threads *threads;
 	struct observe *observe;		/* what sessions tell of the servers */
@@ -51,6 +61,9 @@ int control_run(const char *config_path, const struct program *program, bool in_
 /* The generation and what the extension opens for it: as generation_prepare. */
 struct generation *control_prepare(struct control *control, struct conf *conf,
     struct conf_problems *problems);
+
+/* A configuration is in force from now on: for whoever asks. */
+void control_note_loaded(struct control *control);
 
 /* For all of a configuration's problems, as lines of the log. */
 void control_log_problems(const struct conf_problems *problems);

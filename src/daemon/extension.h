@@ -22,6 +22,8 @@ struct extension {
 	bool (*prepare)(struct control *control, const struct root *root, struct conf_problems *problems);
 	void (*undo)(struct control *control);		/* instead of a commit */
 	void (*commit)(struct control *control);	/* control->current is in force; cannot fail */
+	/* Names have other addresses: servers came or went.  NULL: it does not matter. */
+	void (*follow)(struct control *control);
 	void (*close)(struct control *control);		/* the workers' threads have ended; loops are there */
 };
 

@@ -3,9 +3,11 @@
 #include "daemon/reload.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "base/spare.h"
+#include "base/xalloc.h"
 #include "daemon/log_block.h"
 #include "daemon/notify.h"
 
@@ -61,17 +63,32 @@ on_restart_needed(const char *name, void *arg)
 	log_write(LOG_WARNING, "%s has changed: that needs a restart", name);
 }
 
+/* Logs a line, and keeps it for whoever asks. */
 static void
-log_summary(const struct root *before, const struct root *now)
+conclude(struct control *control, int level, struct buf *text)
 {
-	struct buf text = { 0 };
+	struct control_history *history = &control->history;
+
+	log_write(level, "%.*s", SLICE_ARGS(buf_slice(text)));
+	history->tried_at = (int64_t)time(NULL);
+	history->has_failed = level == LOG_ERR;
+	xfree(history->result);
+	history->result = xstrndup(buf_slice(text).data, buf_len(text));
+	buf_clear(text);
+}
+
+static void
+log_summary(struct control *control, const struct root *before, const struct root *now)
+{
+	struct buf text = { 0 }, line = { 0 };
 
 	reload_compare("listeners", &before->listeners, &now->listeners, &text);
 	reload_compare("pools", &before->pools, &now->pools, &text);
 	reload_compare("farms", &before->farms, &now->farms, &text);
 	reload_compare("tls", &before->tls, &now->tls, &text);
-	log_write(LOG_NOTICE, "reloaded: %.*s", SLICE_ARGS(buf_slice(&text)));
+	buf_printf(&line, "reloaded: %.*s", SLICE_ARGS(buf_slice(&text)));
 	buf_clear(&text);
+	conclude(control, LOG_NOTICE, &line);
 }
 
 static void
@@ -83,23 +100,43 @@ commit(struct control *control, struct generation *next)
 	log_blocks_use(&next->root->logs, control->assets.in_background, next->sinks);
 	control->current = next;
 	generation_commit(next, before);
+	control_note_loaded(control);
 	if (control->program->extension != NULL)
 		control->program->extension->commit(control);
 	generation_serve(next, control->workers);
 	/* no worker can have let go of `before` yet: that is told to this thread, in a later turn */
-	log_summary(before->root, next->root);
+	log_summary(control, before->root, next->root);
+}
+
+static void
+fail(struct control *control, const struct conf_problems *problems)
+{
+	struct buf line = { 0 }, whole = { 0 };
+
+	control_log_problems(problems);
+	for (size_t i = 0; i < problems->count; i++)
+		buf_append_text(&whole, conf_problems_text(problems, i));
+	buf_printf(&line, "reload failed, nothing changed: %zu error%s", problems->count,
+	    problems->count == 1 ? "" : "s");
+	buf_append_slice(&whole, buf_slice(&line));
+	conclude(control, LOG_ERR, &line);
+	xfree(control->history.result);
+	control->history.result = xstrndup(buf_slice(&whole).data, buf_len(&whole));
+	buf_clear(&whole);
 }
 
 void
 reload_run(struct control *control)
 {
+	struct buf stopping = { 0 };
 	struct conf_problems problems = { 0 };
 	struct generation *next = NULL;
 	struct conf *conf;
 	char status[CONTROL_STATUS_MAX];
 
 	if (control->phase != DRAIN_NONE) {
-		log_write(LOG_ERR, "reload failed, nothing changed: gatepost is stopping");
+		buf_append_text(&stopping, "reload failed, nothing changed: gatepost is stopping");
+		conclude(control, LOG_ERR, &stopping);
 		return;
 	}
 	notify_reloading();
@@ -110,9 +147,7 @@ reload_run(struct control *control)
 	if (next != NULL) {
 		commit(control, next);
 	} else {
-		control_log_problems(&problems);
-		log_write(LOG_ERR, "reload failed, nothing changed: %zu error%s", problems.count,
-		    problems.count == 1 ? "" : "s");
+		fail(control, &problems);
 	}
 	conf_problems_clear(&problems);
 	spare_end();

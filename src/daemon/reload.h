@@ -6,7 +6,10 @@
 #include "base/buf.h"
 #include "daemon/control.h"
 
-/* Logs one line that begins with "reloaded" or "reload failed", behind what there is to say about it. */
+/*
+ * Logs one line that begins with "reloaded" or "reload failed", behind what there is to say about it; all of
+ * it is in control->history then, too.
+ */
 void reload_run(struct control *control);
 
 /* Appends "listeners: 2 kept, late new, old dropped", known by name; nothing where there never were any. */
