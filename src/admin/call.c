@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "admin/changes.h"
 #include "admin/command_tables.h"
 #include "base/log_line.h"
 #include "base/xalloc.h"
@@ -168,9 +169,20 @@ call_run(struct admin_call *call, struct slice text)
 		call->command->run(call);
 }
 
+/* Whoever may change something is told of as who did, if anything has changed. */
+static void
+note_changes(struct admin_call *call)
+{
+	bool may_change = call->command != NULL && call->command->level == ADMIN_LEVEL_ADMIN;
+
+	if (may_change && call->cockpit != NULL && call->cockpit->changes != NULL)
+		changes_look(call->cockpit->changes, call->who);
+}
+
 void
 call_done(struct admin_call *call)
 {
+	note_changes(call);
 	call->work = NULL;
 	call->on_cancel = NULL;
 	call->on_done(call);

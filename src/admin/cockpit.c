@@ -2,6 +2,7 @@
 /* cockpit.c: opens the sockets that the block `admin` names, and keeps those that are kept. */
 #include "admin/cockpit.h"
 
+#include "admin/changes.h"
 #include "admin/console.h"
 #include "admin/sampler.h"
 #include "admin/gate_round.h"
@@ -86,6 +87,7 @@ check(const struct root *root, struct conf_problems *problems)
 {
 	const struct conf_list *list = sockets_of(root);
 
+	changes_check(root, problems);
 	for (size_t i = 0; i < list->count; i++) {
 		const struct admin_socket *settings = list->items[i];
 		struct listen_spec spec;
@@ -112,7 +114,7 @@ prepare(struct control *control, const struct root *root, struct conf_problems *
 {
 	const struct conf_list *list = sockets_of(root);
 	struct cockpit *cockpit = control->extended;
-	bool ok = true;
+	bool ok = changes_check(root, problems);
 	int number;
 
 	if (cockpit == NULL) {
@@ -123,6 +125,7 @@ prepare(struct control *control, const struct root *root, struct conf_problems *
 		list_init(&cockpit->doors);
 		list_init(&cockpit->consoles);
 		list_init(&cockpit->gate_rounds);
+		cockpit->changes = changes_new(cockpit, root);
 	}
 	for (size_t i = 0; i < list->count; i++)
 		ok &= claim(cockpit->sockets, list->items[i], problems, &number);
@@ -169,6 +172,7 @@ commit(struct control *control)
 		open_door(cockpit, list->items[i]);
 	sockets_commit(cockpit->sockets);
 	http_doors_commit(cockpit, settings_of(cockpit_root(cockpit)));
+	changes_commit(cockpit->changes);
 	list_each(node, &cockpit->doors) {
 		struct door *door = list_entry(node, struct door, node);
 
@@ -176,6 +180,14 @@ commit(struct control *control)
 			close_door(door);
 		door->is_kept = false;
 	}
+}
+
+static void
+follow(struct control *control)
+{
+	struct cockpit *cockpit = control->extended;
+
+	changes_follow(cockpit->changes);
 }
 
 static void
@@ -189,6 +201,7 @@ close_all(struct control *control)
 	sampler_free(&cockpit->sampler);
 	gate_rounds_close(cockpit);
 	http_doors_close(cockpit);
+	changes_free(&cockpit->changes);
 	list_each(node, &cockpit->doors)
 		close_door(list_entry(node, struct door, node));
 	socket_table_free(&cockpit->sockets);
@@ -197,5 +210,6 @@ close_all(struct control *control)
 }
 
 const struct extension cockpit_extension = {
-	.check = check, .prepare = prepare, .undo = undo, .commit = commit, .close = close_all,
+	.check = check, .prepare = prepare, .undo = undo, .commit = commit, .follow = follow,
+	.close = close_all,
 };

@@ -12,6 +12,7 @@
 
 struct sampler;
 struct http_doors;
+struct changes;
 struct socket_table;
 
 struct cockpit {
@@ -23,6 +24,7 @@ struct cockpit {
 	struct list gate_rounds;	/* of listeners that are being opened or closed */
 	int64_t started_at;		/* clock_ms */
 	struct http_doors *http;	/* who comes by HTTP */
+	struct changes *changes;	/* see changes.h; there from the first configuration on */
 };
 
 /* A socket that operators connect to. */

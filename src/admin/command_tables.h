@@ -25,5 +25,18 @@ extern const struct admin_command overview_commands[];
 
 #define COMMAND_TABLES \
 	help_commands, overview_commands
+extern const struct admin_command drain_commands[];
+extern const struct admin_command rebalance_commands[];
+extern const struct admin_command changes_commands[];
+extern const struct admin_command reload_commands[];
+extern const struct admin_command route_commands[];
+
+#define COMMAND_TABLES \
+	help_commands, \
+	drain_commands, \
+	rebalance_commands, \
+	changes_commands, \
+	reload_commands, \
+	route_commands
 
 #endif

@@ -5,10 +5,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/log_line.h"
 
-enum { GAP = 2, NUMBER_MAX = 24 };
+enum { GAP = 2, NUMBER_MAX = 24, PIECE_MAX = 2048, UTF8_MAX = 4, TIME_MAX = 32 };
 
 void
 report_begin(struct report *report, struct admin_call *call, enum report_shape shape,
@@ -84,6 +85,27 @@ add_plain(struct report *report, const char *text, const char *json)
 	end_cell(report);
 }
 
+/* The whole text, which log lines would cut, in pieces that end between two characters. */
+static void
+append_json(struct slice text, struct buf *out)
+{
+	struct buf piece = { 0 };
+
+	buf_append_text(out, "\"");
+	while (text.len > 0) {
+		size_t length = text.len < PIECE_MAX ? text.len : PIECE_MAX;
+
+		while (length < text.len && length > PIECE_MAX - UTF8_MAX &&
+		    ((unsigned char)text.data[length] & 0xC0) == 0x80)
+			length--;
+		log_line_append_json(slice_make(text.data, length), &piece);
+		buf_append(out, buf_data(&piece) + 1, buf_len(&piece) - 2);
+		buf_clear(&piece);
+		text = slice_from(text, length);
+	}
+	buf_append_text(out, "\"");
+}
+
 void
 report_text(struct report *report, struct slice text)
 {
@@ -92,7 +114,7 @@ report_text(struct report *report, struct slice text)
 		return;
 	}
 	begin_json_cell(report);
-	log_line_append_json(text, report->out);
+	append_json(text, report->out);
 	end_cell(report);
 }
 
@@ -118,6 +140,20 @@ void
 report_flag(struct report *report, bool flag)
 {
 	add_plain(report, flag ? "yes" : "no", flag ? "true" : "false");
+}
+
+void
+report_time(struct report *report, int64_t seconds)
+{
+	time_t when = (time_t)seconds;
+	char text[TIME_MAX];
+	struct tm tm;
+
+	if (when != 0 && gmtime_r(&when, &tm) != NULL &&
+	    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) > 0)
+		report_word(report, text);
+	else
+		report_none(report);
 }
 
 void

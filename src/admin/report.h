@@ -40,6 +40,7 @@ void report_text(struct report *report, struct slice text);	/* what is not print
 void report_word(struct report *report, const char *text);	/* NULL: report_none */
 void report_number(struct report *report, int64_t number);
 void report_flag(struct report *report, bool flag);		/* yes, no; true, false */
+void report_time(struct report *report, int64_t seconds);	/* since 1970, in UTC; 0: report_none */
 void report_none(struct report *report);			/* "-"; null */
 void report_end(struct report *report);				/* then call_done */
 

@@ -1,0 +1,731 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * changes.c: a picture of all servers, as they were at the last look; what differs is new.  A server that was
+ * not there yet gets what the state file has of it, or what all other addresses of its name have.
+ */
+#include "admin/changes.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "admin/state_file.h"
+#include "balance/endpoint.h"
+#include "balance/member.h"
+#include "balance/pool.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/thread_pool.h"
+#include "base/xalloc.h"
+#include "conf/conf.h"
+#include "daemon/folder.h"
+
+enum { LOOK_MS = 1000, OVERRULED_MAX = 100 };
+
+/* Writes on a thread of the pool; the newest text wins, whoever comes last. */
+struct writer {
+	pthread_mutex_t lock;
+	unsigned written;		/* the number of the text that was */
+	int users;			/* control's */
+};
+
+struct write_job {
+	struct thread_job job;
+	struct changes *changes;	/* NULL: it is gone */
+	struct writer *writer;
+	char *path;
+	struct buf text;
+	unsigned number;
+	bool has_failed;
+	struct error error;
+};
+
+/* Of a change that is not a server's; or of one that the configuration has won over. */
+struct note {
+	struct list node;
+	char *what, *subject, *now, *in_file, *who, *why;
+	int64_t when;
+};
+
+struct changes {
+	struct cockpit *cockpit;
+	struct list records;		/* struct server_record: the picture */
+	struct map *known;		/* the same by their keys */
+	struct list wishes;		/* struct server_record: of servers that are not there now */
+	struct list notes, overruled;	/* struct note */
+	size_t overruled_count;
+	struct loop_timer timer;
+	struct writer *writer;
+	struct write_job *job;		/* under way, or NULL */
+	unsigned texts;			/* how many there were */
+	char *path;			/* of the file that was written last; NULL: there is none */
+	bool is_dirty, is_failing, is_committed;
+	const char *who;		/* of the look under way */
+};
+
+static char *
+key_of(enum server_kind kind, const char *owner, const char *name)
+{
+	return xasprintf("%d %s %s", (int)kind, owner, name);
+}
+
+static size_t
+base_length(const char *name)
+{
+	return strcspn(name, "@");
+}
+
+/* Two addresses of a name; or the name itself, while none was known. */
+static bool
+is_sibling(const struct server_record *a, const struct server_record *b)
+{
+	size_t length = base_length(a->name);
+
+	return a != b && a->kind == b->kind && strcmp(a->owner, b->owner) == 0 &&
+	    base_length(b->name) == length && memcmp(a->name, b->name, length) == 0;
+}
+
+static struct note *
+note_new(struct list *notes, const struct change *change, const char *who)
+{
+	struct note *note = xcalloc(1, sizeof(*note));
+
+	note->what = xstrdup(change->what);
+	note->subject = xstrdup(change->subject);
+	note->now = xstrdup(change->now);
+	note->in_file = xstrdup(change->in_file);
+	note->who = xstrdup(who);
+	note->why = xstrdup(change->why);
+	note->when = (int64_t)time(NULL);
+	list_append(notes, &note->node);
+	return note;
+}
+
+static void
+note_free(struct note *note)
+{
+	list_remove(&note->node);
+	xfree(note->what);
+	xfree(note->subject);
+	xfree(note->now);
+	xfree(note->in_file);
+	xfree(note->who);
+	xfree(note->why);
+	xfree(note);
+}
+
+static void
+free_notes(struct list *notes)
+{
+	list_each(node, notes)
+		note_free(list_entry(node, struct note, node));
+}
+
+static void
+free_records(struct list *records)
+{
+	list_each(node, records) {
+		struct server_record *record = list_entry(node, struct server_record, node);
+
+		server_record_free(&record);
+	}
+}
+
+/* The configuration has another word than it had when this was said. */
+static void
+overrule(struct changes *changes, const struct server_record *said, const char *what, const char *was,
+    const char *now)
+{
+	char *subject = xasprintf("%s/%s", said->owner, said->name);
+	char *why = xasprintf("the configuration has won over %s%s%s", was, *said->why != '\0' ? ": " : "",
+	    said->why);
+
+	log_write(LOG_WARNING,
+	    "%s %s: the %s of the configuration has changed: %s holds, and no more %s%s%s%s",
+	    server_kind_text(said->kind), subject, what, now, was, *said->why != '\0' ? " (" : "", said->why,
+	    *said->why != '\0' ? ")" : "");
+	note_new(&changes->overruled,
+	    &(struct change){ .what = what, .subject = subject, .now = now, .in_file = now, .why = why },
+	    said->who);
+	if (changes->overruled_count++ == OVERRULED_MAX) {
+		note_free(list_entry(changes->overruled.next, struct note, node));
+		changes->overruled_count--;
+	}
+	xfree(subject);
+	xfree(why);
+}
+
+static void
+overrule_state(struct changes *changes, const struct server_record *said, int now)
+{
+	overrule(changes, said, "state", admin_state_text((enum admin_state)said->state),
+	    admin_state_text((enum admin_state)now));
+}
+
+static void
+overrule_weight(struct changes *changes, const struct server_record *said, int now)
+{
+	char *was_text = xasprintf("%d", said->weight), *now_text = xasprintf("%d", now);
+
+	overrule(changes, said, "weight", was_text, now_text);
+	xfree(was_text);
+	xfree(now_text);
+}
+
+/* A server as a look finds it. */
+struct sight {
+	enum server_kind kind;
+	const char *owner, *name;
+	struct machine *machine;	/* NULL: it is a service */
+	struct endpoint *endpoint;
+	int configured_state, configured_weight;
+};
+
+static void
+read_sight(const struct sight *sight, struct standing *admin, int *weight)
+{
+	struct machine_facts machine;
+	struct endpoint_facts endpoint;
+
+	*weight = -1;
+	if (sight->machine != NULL) {
+		machine_read(sight->machine, &machine);
+		*admin = machine.admin;
+		*weight = machine.weight;
+	} else {
+		endpoint_read(sight->endpoint, &endpoint);
+		*admin = endpoint.admin;
+	}
+}
+
+static void
+fill_record(struct server_record *record, const struct sight *sight)
+{
+	struct standing admin;
+
+	read_sight(sight, &admin, &record->weight);
+	record->state = admin.state;
+	record->configured_state = sight->configured_state;
+	record->configured_weight = sight->configured_weight;
+	server_record_set_text(&record->why, admin.why);
+	record->is_there = true;
+}
+
+/* What was said of it holds again, as far as the configuration is still what it was. */
+static void
+obey_wish(struct changes *changes, const struct sight *sight, const struct server_record *wish)
+{
+	bool has_state = wish->state != wish->configured_state;
+	bool has_weight = wish->weight != wish->configured_weight;
+
+	if (has_state && wish->configured_state != sight->configured_state &&
+	    wish->state != sight->configured_state)
+		overrule_state(changes, wish, sight->configured_state);
+	else if (has_state && sight->machine != NULL)
+		machine_set_admin(sight->machine, (enum admin_state)wish->state, wish->why);
+	else if (has_state)
+		endpoint_set_admin(sight->endpoint, (enum admin_state)wish->state, wish->why);
+	if (has_weight && wish->configured_weight != sight->configured_weight &&
+	    wish->weight != sight->configured_weight)
+		overrule_weight(changes, wish, sight->configured_weight);
+	else if (has_weight && sight->machine != NULL)
+		machine_set_weight(sight->machine, wish->weight);
+}
+
+/* Adds up what is said of the other addresses: true as long as all say the same, and something. */
+static bool
+agree(const struct list *records, const struct server_record *record, const struct server_record **said)
+{
+	list_each(node, records) {
+		const struct server_record *other = list_entry(node, struct server_record, node);
+
+		if (!is_sibling(record, other))
+			continue;
+		if (other->state == other->configured_state)
+			return false;
+		if (*said != NULL &&
+		    (other->state != (*said)->state || strcmp(other->why, (*said)->why) != 0))
+			return false;
+		*said = other;
+	}
+	return true;
+}
+
+static const struct server_record *
+find_wish(const struct changes *changes, const struct server_record *record)
+{
+	const struct server_record *said = NULL;
+
+	list_each(node, &changes->wishes) {
+		const struct server_record *wish = list_entry(node, struct server_record, node);
+
+		if (wish->kind == record->kind && strcmp(wish->owner, record->owner) == 0 &&
+		    strcmp(wish->name, record->name) == 0)
+			return wish;
+	}
+	if (record->name[base_length(record->name)] == '\0')
+		return NULL;
+	if (agree(&changes->records, record, &said) && agree(&changes->wishes, record, &said))
+		return said;
+	return NULL;
+}
+
+static void
+drop_wish(struct changes *changes, const struct server_record *record)
+{
+	list_each(node, &changes->wishes) {
+		struct server_record *wish = list_entry(node, struct server_record, node);
+
+		if (wish->kind == record->kind && strcmp(wish->owner, record->owner) == 0 &&
+		    strcmp(wish->name, record->name) == 0)
+			server_record_free(&wish);
+	}
+}
+
+static void
+come(struct changes *changes, const struct sight *sight, const char *key)
+{
+	struct server_record *record = server_record_new(sight->kind, sight->owner, sight->name);
+	const struct server_record *wish = find_wish(changes, record);
+
+	if (wish != NULL) {
+		obey_wish(changes, sight, wish);
+		server_record_set_text(&record->who, wish->who);
+		record->when = wish->when;
+		changes->is_dirty = true;
+	}
+	fill_record(record, sight);
+	drop_wish(changes, record);
+	list_append(&changes->records, &record->node);
+	map_set(changes->known, slice_of(key), record);
+}
+
+/* Who is overruled knew it from the record, which is what it was. */
+static void
+compare(struct changes *changes, const struct sight *sight, struct server_record *record)
+{
+	bool had_state = record->state != record->configured_state;
+	bool had_weight = record->weight != record->configured_weight;
+	bool is_reconfigured = record->configured_state != sight->configured_state ||
+	    record->configured_weight != sight->configured_weight;
+	struct standing admin;
+	int weight;
+
+	record->is_there = true;
+	read_sight(sight, &admin, &weight);
+	if (!is_reconfigured && record->state == admin.state && record->weight == weight &&
+	    strcmp(record->why, admin.why) == 0)
+		return;
+	if (had_state && record->configured_state != sight->configured_state && record->state != admin.state)
+		overrule_state(changes, record, admin.state);
+	if (had_weight && record->configured_weight != sight->configured_weight && record->weight != weight)
+		overrule_weight(changes, record, weight);
+	fill_record(record, sight);
+	record->when = (int64_t)time(NULL);
+	server_record_set_text(&record->who, changes->who != NULL ? changes->who : "");
+	changes->is_dirty = true;
+}
+
+static void
+see(struct changes *changes, const struct sight *sight)
+{
+	char *key = key_of(sight->kind, sight->owner, sight->name);
+	struct server_record *record = map_get(changes->known, slice_of(key));
+
+	if (record == NULL)
+		come(changes, sight, key);
+	else
+		compare(changes, sight, record);
+	xfree(key);
+}
+
+static void
+see_pool(struct changes *changes, const struct pool *pool)
+{
+	for (size_t i = 0; i < pool->endpoint_count; i++) {
+		struct endpoint *e = pool->endpoints[i];
+		const struct member *member = &pool->members[i];
+		const struct sight server = {
+			.kind = pool->farm != NULL ? SERVER_OF_FARM : SERVER_OF_POOL,
+			.owner = e->machine->farm, .name = e->server, .machine = e->machine,
+			.configured_state = member->server->state, .configured_weight = member->weight,
+		};
+		const struct sight service = {
+			.kind = SERVER_SERVICE, .owner = pool->conf.title, .name = e->server, .endpoint = e,
+			.configured_state = ADMIN_READY, .configured_weight = -1,
+		};
+
+		see(changes, &server);
+		see(changes, &service);
+	}
+}
+
+/* Has the configuration a server of this name, whatever its addresses are? */
+static bool
+is_configured(const struct root *root, const struct server_record *record)
+{
+	for (size_t i = 0; i < root->pools.count; i++) {
+		const struct pool *pool = root->pools.items[i];
+		const struct conf_list *servers = pool_servers(pool);
+		bool is_farms = record->kind == SERVER_OF_FARM;
+		const char *owner = pool->conf.title;
+
+		if (is_farms != (pool->farm != NULL) && record->kind != SERVER_SERVICE)
+			continue;
+		if (is_farms)
+			owner = pool->farm->conf.title;
+		for (size_t j = 0; strcmp(owner, record->owner) == 0 && j < servers->count; j++) {
+			const struct server *server = servers->items[j];
+			size_t length = base_length(record->name);
+
+			if (strlen(server->conf.title) == length &&
+			    memcmp(server->conf.title, record->name, length) == 0 &&
+			    (record->name[length] == '\0' || server_is_many(server)))
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool
+has_sibling(const struct list *records, const struct server_record *record)
+{
+	list_each(node, records)
+		if (is_sibling(list_entry(node, struct server_record, node), record))
+			return true;
+	return false;
+}
+
+/* What is said of who has no address now is kept while no other address of the name can tell. */
+static void
+prune(struct changes *changes, const struct root *root)
+{
+	list_each(node, &changes->records) {
+		struct server_record *record = list_entry(node, struct server_record, node);
+		char *key;
+
+		if (record->is_there)
+			continue;
+		key = key_of(record->kind, record->owner, record->name);
+		map_remove(changes->known, slice_of(key));
+		xfree(key);
+		list_remove(&record->node);
+		list_append(&changes->wishes, &record->node);
+	}
+	list_each(node, &changes->wishes) {
+		struct server_record *wish = list_entry(node, struct server_record, node);
+
+		if (server_record_deviates(wish) && is_configured(root, wish) &&
+		    !has_sibling(&changes->records, wish))
+			continue;
+		if (server_record_deviates(wish) && !is_configured(root, wish)) {
+			log_write(LOG_NOTICE,
+			    "%s %s/%s is not configured any more: what was said of it is forgotten",
+			    server_kind_text(wish->kind), wish->owner, wish->name);
+			changes->is_dirty = true;
+		}
+		server_record_free(&wish);
+	}
+}
+
+static void save(struct changes *changes);
+
+void
+changes_follow(struct changes *changes)
+{
+	const struct root *root = cockpit_root(changes->cockpit);
+
+	list_each(node, &changes->records)
+		list_entry(node, struct server_record, node)->is_there = false;
+	for (size_t i = 0; i < root->pools.count; i++)
+		see_pool(changes, root->pools.items[i]);
+	prune(changes, root);
+	save(changes);
+}
+
+void
+changes_look(struct changes *changes, const char *who)
+{
+	changes->who = who;
+	changes_follow(changes);
+	changes->who = NULL;
+}
+
+static void
+on_time(struct loop_timer *timer)
+{
+	struct changes *changes = loop_owner(timer, struct changes, timer);
+	struct loop *loop = changes->cockpit->control->loop;
+
+	changes_look(changes, NULL);
+	loop_timer_set(loop, timer, loop_now(loop) + LOOK_MS);
+}
+
+static void
+put_writer(struct writer *writer)
+{
+	if (--writer->users > 0)
+		return;
+	pthread_mutex_destroy(&writer->lock);
+	xfree(writer);
+}
+
+/* True: it is there, or a newer one. */
+static bool
+write_text(struct writer *writer, const char *path, const struct buf *text, unsigned number,
+    struct error *error)
+{
+	bool ok = true;
+
+	pthread_mutex_lock(&writer->lock);
+	if ((int)(number - writer->written) > 0) {
+		ok = state_write(path, buf_slice(text), error);
+		if (ok)
+			writer->written = number;
+	}
+	pthread_mutex_unlock(&writer->lock);
+	return ok;
+}
+
+static void
+run_job(struct thread_job *object)
+{
+	struct write_job *job = (struct write_job *)(void *)object;
+
+	job->has_failed = !write_text(job->writer, job->path, &job->text, job->number, &job->error);
+}
+
+/* Once a failure. */
+static void
+tell_outcome(struct changes *changes, const char *path, bool has_failed, const struct error *error)
+{
+	if (has_failed && !changes->is_failing)
+		log_write(LOG_ERR,
+		    "state_file %s cannot be written: %s; a restart would forget what was set", path,
+		    error->text);
+	else if (!has_failed && changes->is_failing)
+		log_write(LOG_NOTICE, "state_file %s is written again", path);
+	changes->is_failing = has_failed;
+}
+
+static void
+done_job(struct thread_job *object)
+{
+	struct write_job *job = (struct write_job *)(void *)object;
+	struct changes *changes = job->changes;
+
+	if (changes != NULL) {
+		changes->job = NULL;
+		/* once more with the next look */
+		changes->is_dirty |= job->has_failed;
+		tell_outcome(changes, job->path, job->has_failed, &job->error);
+		if (!job->has_failed)
+			save(changes);
+	}
+	put_writer(job->writer);
+	buf_clear(&job->text);
+	xfree(job->path);
+	xfree(job);
+}
+
+/* Soon: what comes while a text is written is in the next one. */
+static void
+save(struct changes *changes)
+{
+	const char *path = cockpit_root(changes->cockpit)->state_file;
+	struct write_job *job;
+
+	if (path == NULL || !changes->is_dirty || changes->job != NULL)
+		return;
+	job = xcalloc(1, sizeof(*job));
+	job->job.loop = changes->cockpit->control->loop;
+	job->job.run = run_job;
+	job->job.done = done_job;
+	job->changes = changes;
+	job->writer = changes->writer;
+	job->path = xstrdup(path);
+	job->number = ++changes->texts;
+	state_format(&changes->records, &changes->wishes, &job->text);
+	if (!thread_pool_submit(changes->cockpit->control->assets.hashing, &job->job)) {
+		buf_clear(&job->text);
+		xfree(job->path);
+		xfree(job);
+		return;
+	}
+	changes->writer->users++;
+	changes->job = job;
+	changes->is_dirty = false;
+}
+
+bool
+changes_check(const struct root *root, struct conf_problems *problems)
+{
+	if (root->state_file == NULL || folder_takes(root->state_file))
+		return true;
+	conf_error_at_value(problems, &root->conf, "state_file", 0, "%s: its folder: %s", root->state_file,
+	    strerror(errno));
+	return false;
+}
+
+static void
+read_wishes(struct changes *changes, const char *path)
+{
+	struct error error;
+
+	if (path == NULL || state_read(path, &changes->wishes, &error))
+		return;
+	log_write(LOG_ERR, "state_file %s: %s; states and weights are as the configuration says", path,
+	    error.text);
+}
+
+struct changes *
+changes_new(struct cockpit *cockpit, const struct root *root)
+{
+	struct changes *changes = xcalloc(1, sizeof(*changes));
+
+	changes->cockpit = cockpit;
+	changes->known = map_new();
+	list_init(&changes->records);
+	list_init(&changes->wishes);
+	list_init(&changes->notes);
+	list_init(&changes->overruled);
+	changes->writer = xcalloc(1, sizeof(*changes->writer));
+	changes->writer->users = 1;
+	pthread_mutex_init(&changes->writer->lock, NULL);
+	read_wishes(changes, root->state_file);
+	loop_timer_init(&changes->timer, on_time);
+	return changes;
+}
+
+void
+changes_commit(struct changes *changes)
+{
+	struct loop *loop = changes->cockpit->control->loop;
+	const char *path = cockpit_root(changes->cockpit)->state_file;
+
+	/* another place knows nothing yet */
+	changes->is_dirty |= changes->path != NULL && path != NULL && strcmp(path, changes->path) != 0;
+	changes->is_dirty |= changes->is_committed && changes->path == NULL && path != NULL;
+	changes->is_committed = true;
+	xfree(changes->path);
+	changes->path = path != NULL ? xstrdup(path) : NULL;
+	changes_follow(changes);
+	loop_timer_set(loop, &changes->timer, loop_now(loop) + LOOK_MS);
+}
+
+static void
+save_last(struct changes *changes)
+{
+	struct buf text = { 0 };
+	struct error error;
+	bool is_due = changes->is_dirty || changes->job != NULL;
+
+	if (changes->path == NULL || !is_due)
+		return;
+	state_format(&changes->records, &changes->wishes, &text);
+	tell_outcome(changes, changes->path,
+	    !write_text(changes->writer, changes->path, &text, ++changes->texts, &error), &error);
+	buf_clear(&text);
+}
+
+void
+changes_free(struct changes **gone)
+{
+	struct changes *changes = *gone;
+
+	*gone = NULL;
+	if (changes == NULL)
+		return;
+	if (changes->is_committed)
+		changes_look(changes, NULL);
+	save_last(changes);
+	if (changes->job != NULL)
+		changes->job->changes = NULL;
+	loop_timer_stop(changes->cockpit->control->loop, &changes->timer);
+	put_writer(changes->writer);
+	map_free(&changes->known);
+	free_records(&changes->records);
+	free_records(&changes->wishes);
+	free_notes(&changes->notes);
+	free_notes(&changes->overruled);
+	xfree(changes->path);
+	xfree(changes);
+}
+
+void
+changes_note(struct admin_call *call, const struct change *change)
+{
+	struct changes *changes = call->cockpit->changes;
+
+	list_each(node, &changes->notes) {
+		struct note *note = list_entry(node, struct note, node);
+
+		if (strcmp(note->what, change->what) == 0 && strcmp(note->subject, change->subject) == 0)
+			note_free(note);
+	}
+	if (strcmp(change->now, change->in_file) != 0)
+		note_new(&changes->notes, change, call->who);
+}
+
+struct telling {
+	void (*each)(const struct told_change *change, void *arg);
+	void *arg;
+};
+
+static void
+tell_record(const struct server_record *r, const struct telling *telling)
+{
+	char *subject = xasprintf("%s/%s", r->owner, r->name);
+	struct told_change told = {
+		.kind = r->kind == SERVER_SERVICE ? "service" : "server", .subject = subject, .who = r->who,
+		.why = r->why, .when = r->when,
+	};
+
+	if (r->state != r->configured_state) {
+		told.what = "state";
+		told.now = admin_state_text((enum admin_state)r->state);
+		told.in_file = admin_state_text((enum admin_state)r->configured_state);
+		telling->each(&told, telling->arg);
+	}
+	if (r->weight != r->configured_weight) {
+		char *now = xasprintf("%d", r->weight), *in_file = xasprintf("%d", r->configured_weight);
+
+		told.what = "weight";
+		told.now = now;
+		told.in_file = in_file;
+		/* why is the state's */
+		told.why = r->state != r->configured_state ? "" : r->why;
+		telling->each(&told, telling->arg);
+		xfree(now);
+		xfree(in_file);
+	}
+	xfree(subject);
+}
+
+static void
+tell_notes(const struct list *notes, const char *kind, const struct telling *telling)
+{
+	list_each(node, notes) {
+		const struct note *note = list_entry(node, struct note, node);
+
+		const struct told_change told = {
+			.kind = kind, .subject = note->subject, .what = note->what, .now = note->now,
+			.in_file = note->in_file, .who = note->who, .why = note->why, .when = note->when,
+		};
+
+		telling->each(&told, telling->arg);
+	}
+}
+
+void
+changes_each(struct changes *changes, void (*each)(const struct told_change *change, void *arg), void *arg)
+{
+	const struct telling telling = { each, arg };
+
+	list_each(node, &changes->records)
+		tell_record(list_entry(node, struct server_record, node), &telling);
+	list_each(node, &changes->wishes)
+		tell_record(list_entry(node, struct server_record, node), &telling);
+	tell_notes(&changes->notes, "other", &telling);
+	tell_notes(&changes->overruled, "overruled", &telling);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* commands_changes.c: where the run time and the file differ. */
+#include "admin/changes.h"
+#include "admin/command_tables.h"
+#include "admin/report.h"
+
+static const struct report_column columns[] = {
+	{ .name = "kind" }, { .name = "subject" }, { .name = "what" }, { .name = "now" },
+	{ .name = "in_file" }, { .name = "when" }, { .name = "who" }, { .name = "why" },
+};
+
+static const char *
+or_none(const char *text)
+{
+	return *text != '\0' ? text : NULL;
+}
+
+static void
+report_change(const struct told_change *change, void *arg)
+{
+	struct report *report = arg;
+
+	report_word(report, change->kind);
+	report_word(report, change->subject);
+	report_word(report, change->what);
+	report_word(report, change->now);
+	report_word(report, change->in_file);
+	report_time(report, change->when);
+	report_word(report, or_none(change->who));
+	report_word(report, or_none(change->why));
+}
+
+static void
+run_show_changes(struct admin_call *call)
+{
+	struct report report;
+
+	changes_look(call->cockpit->changes, NULL);
+	report_begin(&report, call, REPORT_TABLE, columns, REPORT_COUNT(columns));
+	changes_each(call->cockpit->changes, report_change, &report);
+	report_end(&report);
+	call_done(call);
+}
+
+const struct admin_command changes_commands[] = {
+	{
+		.name = "show "
+		    "changes", .level = ADMIN_LEVEL_OPERATOR, .has_json = true, .run = run_show_changes,
+		.help = "Where the process is not as its configuration says: since when, by whom and why. "
+		    "`overruled`: what was set and holds no more, as the configuration has changed there.",
+	},
+	{ 0 }
+};

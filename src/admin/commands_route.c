@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * commands_route.c: where a client would go, and why, by the very functions that sessions are routed by;
+ * nothing is taken, bound or counted.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "access/limits.h"
+#include "access/penalty.h"
+#include "admin/command_tables.h"
+#include "admin/report.h"
+#include "admin/target.h"
+#include "auth/auth.h"
+#include "auth/users.h"
+#include "balance/balance.h"
+#include "balance/member.h"
+#include "base/xalloc.h"
+#include "proto/proto.h"
+#include "session/departure.h"
+#include "session/listener_settings.h"
+#include "session/placement.h"
+#include "session/route_rule.h"
+#include "state/affinity.h"
+
+enum { PEEK_MS = 2000, VALUE_MAX = 512 };
+
+/* Who is to be routed, and what is found of it step by step. */
+struct inquiry {
+	struct admin_call *call;
+	struct report report;
+	const struct listener_settings *listener;
+	const char *user_word, *client_word, *sni, *recipient;	/* NULL: not said */
+	struct addr client;
+	char *user;				/* canonical; NULL: nobody logs in */
+	const struct pool *pool;
+	char *pool_name;			/* a reload may come before the answer about the binding */
+	struct affinity_request request;
+	bool is_bound;				/* `request` has the binding */
+};
+
+static const struct report_column columns[] = { { .name = "step" }, { .name = "value" }, { .name = "why" } };
+
+static void
+tell(struct inquiry *inquiry, const char *step, const char *value, const char *why)
+{
+	report_word(&inquiry->report, step);
+	report_word(&inquiry->report, value);
+	report_word(&inquiry->report, why);
+}
+
+static void
+free_inquiry(struct inquiry *inquiry)
+{
+	buf_clear(&inquiry->report.cells);
+	xfree(inquiry->user);
+	xfree(inquiry->pool_name);
+	xfree(inquiry);
+}
+
+static const struct root *
+root_of(const struct inquiry *inquiry)
+{
+	return cockpit_root(inquiry->call->cockpit);
+}
+
+static struct slice
+key_of(const struct inquiry *inquiry)
+{
+	return inquiry->user != NULL ? users_key(root_of(inquiry)->users, inquiry->user) : slice_make("", 0);
+}
+
+static void
+tell_listener(struct inquiry *inquiry)
+{
+	const struct listener_settings *l = inquiry->listener;
+	const char *why = NULL;
+
+	tell(inquiry, "listener", l->conf.title, l->proto->name);
+	if (inquiry->client_word == NULL)
+		return;
+	if (listener_wants_header(l, &inquiry->client))
+		why = "must send a PROXY header: what follows is of itself";
+	else if (listener_trusts(l, &inquiry->client))
+		why = "is trusted: no limits, and its word of its clients counts";
+	tell(inquiry, "client", inquiry->client_word, why);
+}
+
+static void
+tell_limits(struct inquiry *inquiry)
+{
+	const struct listener_settings *l = inquiry->listener;
+	struct control *control = inquiry->call->cockpit->control;
+	const struct addr *client = &inquiry->client;
+
+	if (l->limits == NULL || inquiry->client_word == NULL)
+		tell(inquiry, "limits", l->limits != NULL ? l->limits->conf.title : NULL, NULL);
+	else if (limits_exempt(l->limits, client) || listener_trusts(l, client))
+		tell(inquiry, "limits", l->limits->conf.title, "the client is exempt");
+	else if (penalty_bans(control->assets.penalty, l->limits, client, loop_now(control->loop)))
+		tell(inquiry, "limits", l->limits->conf.title, "the client is banned now: it is turned away");
+	else
+		tell(inquiry, "limits", l->limits->conf.title, "the client is not banned");
+}
+
+static void
+tell_auth(struct inquiry *inquiry)
+{
+	const struct listener_settings *l = inquiry->listener;
+	const struct auth *auth;
+
+	if (!l->proto->has_login)
+		return;
+	if (inquiry->user == NULL) {
+		tell(inquiry, "auth", NULL, "no user was named");
+		return;
+	}
+	tell(inquiry, "user", inquiry->user, "the canonical name");
+	auth = auth_first_for(&l->auth, inquiry->user);
+	if (auth != NULL)
+		tell(inquiry, "auth", auth->conf.title, auth->domains.count > 0 ?
+		    "its domains match; its answer may name another pool or host" :
+		    "the first that takes all users; its answer may name another pool or host");
+	else if (l->auth.count > 0)
+		tell(inquiry, "auth", NULL, "no source takes users of this domain: the login is refused");
+	else
+		tell(inquiry, "auth", "server", "the listener has no `auth`: the mail server judges");
+}
+
+static void
+choose_pool(struct inquiry *inquiry)
+{
+	const struct listener_settings *l = inquiry->listener;
+	const struct route_subject subject = {
+		.user = slice_of(inquiry->user), .recipient = slice_of(inquiry->recipient),
+	};
+	const struct route_rule *rule = route_rule_match(&l->route, &subject);
+	char why[VALUE_MAX];
+
+	inquiry->pool = route_rule_find(&l->route, &subject, l->pool);
+	if (rule != NULL)
+		snprintf(why, sizeof(why), "route %s matches", rule->conf.title);
+	else
+		snprintf(why, sizeof(why), l->route.count > 0 ? "no route matches" : "the listener's pool");
+	tell(inquiry, "pool", inquiry->pool->conf.title, why);
+	tell(inquiry, "farm", inquiry->pool->farm != NULL ? inquiry->pool->farm->conf.title : NULL,
+	    inquiry->pool->farm == NULL ? "the pool has servers of its own" : NULL);
+	tell(inquiry, "balance", inquiry->pool->balancer->name, inquiry->pool->is_bound ?
+	    "a user belongs on one server" : "a session that fails goes to the next server");
+}
+
+/* "drain by root (unix): disk swap", "down: connect refused": why it takes nobody, or that it does. */
+static void
+describe(struct endpoint *e, char out[VALUE_MAX])
+{
+	struct machine_facts machine;
+	struct endpoint_facts facts;
+	const struct standing *admin;
+
+	machine_read(e->machine, &machine);
+	endpoint_read(e, &facts);
+	admin = facts.admin.state > machine.admin.state ? &facts.admin : &machine.admin;
+	if (machine.agent_admin.state > admin->state)
+		admin = &machine.agent_admin;
+	if (admin->state != ADMIN_READY)
+		snprintf(out, VALUE_MAX, "%s: %s", admin_state_text((enum admin_state)admin->state),
+		    admin->why);
+	else if (facts.health.state == HEALTH_DOWN || facts.health.state == HEALTH_UNRESOLVED)
+		snprintf(out, VALUE_MAX, "%s: %s", health_state_text((enum health_state)facts.health.state),
+		    facts.health.why);
+	else if (machine.agent_down.state != 0)
+		snprintf(out, VALUE_MAX, "down: its agent says so: %s", machine.agent_down.why);
+	else if (endpoint_load(e).share == 0)
+		snprintf(out, VALUE_MAX, "its weight is 0");
+	else if (!endpoint_has_room(e))
+		snprintf(out, VALUE_MAX, "full: %d sessions", endpoint_load(e).connections);
+	else
+		snprintf(out, VALUE_MAX, "usable: weight %d, %d sessions", machine.weight,
+		    endpoint_load(e).connections);
+}
+
+static void
+tell_endpoints(struct inquiry *inquiry)
+{
+	char text[VALUE_MAX];
+
+	for (size_t i = 0; i < inquiry->pool->endpoint_count; i++) {
+		describe(inquiry->pool->endpoints[i], text);
+		tell(inquiry, "endpoint", inquiry->pool->endpoints[i]->name, text);
+	}
+}
+
+/* By a roster of its own: the turn of no session is taken. */
+static struct endpoint *
+pick(const struct inquiry *inquiry)
+{
+	struct roster *roster = members_roster(inquiry->pool);
+	struct balance_key key = {
+		.user = key_of(inquiry), .full_too = inquiry->pool->is_bound,
+		.client = inquiry->client_word != NULL ? &inquiry->client : NULL,
+	};
+	struct endpoint *e = roster_pick(roster, 0, &key);
+
+	key.full_too = true;
+	if (e == NULL)
+		e = roster_pick(roster, 0, &key);
+	roster_put(&roster);
+	return e;
+}
+
+static bool
+depends_on_turn(const struct inquiry *inquiry)
+{
+	return !inquiry->pool->balancer->hashes;
+}
+
+/* Where somebody who is not bound goes; "…" stands before the reason. */
+static void
+tell_choice(struct inquiry *inquiry, const char *before)
+{
+	struct endpoint *e = pick(inquiry);
+	char why[2 * VALUE_MAX];
+
+	if (e == NULL)
+		snprintf(why, sizeof(why),
+		    "%sno server takes sessions: it waits for `queue_timeout`, then hears to come later",
+		    before);
+	else if (!endpoint_has_room(e))
+		snprintf(why, sizeof(why), "%sthe choice of `balance %s`, full: it waits for room there",
+		    before, inquiry->pool->balancer->name);
+	else
+		snprintf(why, sizeof(why), "%sthe choice of `balance %s`%s", before,
+		    inquiry->pool->balancer->name,
+		    depends_on_turn(inquiry) ? "; the next session may be sent to another" : "");
+	tell(inquiry, "result", e != NULL ? e->name : NULL, why);
+	endpoint_put(&e);
+}
+
+static void
+tell_bound(struct inquiry *inquiry)
+{
+	const struct affinity_binding *binding = &inquiry->request.binding;
+	struct endpoint *e = pool_find(inquiry->pool, binding->server);
+	char text[VALUE_MAX], why[2 * VALUE_MAX];
+
+	tell(inquiry, "binding", binding->server, binding->is_held ? "has sessions" : "has no session left");
+	if (e == NULL) {
+		tell_choice(inquiry, "the server it is bound to is not of this pool: ");
+		return;
+	}
+	describe(e, text);
+	if (!placement_keeps(inquiry->pool, e)) {
+		snprintf(why, sizeof(why), "the server it is bound to is %s; bound anew: ", text);
+		tell_choice(inquiry, why);
+	} else if (departure_is_due(e, key_of(inquiry), binding, loop_now(inquiry->request.loop))) {
+		snprintf(why, sizeof(why), "the server it is bound to is to be left; bound anew: ");
+		tell_choice(inquiry, why);
+	} else {
+		snprintf(why, sizeof(why), "the user is bound there; the server is %s", text);
+		tell(inquiry, "result", e->name, why);
+	}
+	endpoint_put(&e);
+}
+
+static void
+finish(struct inquiry *inquiry)
+{
+	struct admin_call *call = inquiry->call;
+
+	tell_endpoints(inquiry);
+	if (inquiry->is_bound)
+		tell_bound(inquiry);
+	else
+		tell_choice(inquiry, "");
+	report_end(&inquiry->report);
+	free_inquiry(inquiry);
+	call_done(call);
+}
+
+static void
+on_peeked(struct affinity_request *request, enum affinity_answer answer)
+{
+	struct inquiry *inquiry = request->owner;
+	struct admin_call *call = inquiry->call;
+
+	inquiry->pool = find_pool(root_of(inquiry), slice_of(inquiry->pool_name));
+	if (inquiry->pool == NULL) {
+		free_inquiry(inquiry);
+		call_fail(call, "The configuration has changed meanwhile.");
+		return;
+	}
+	inquiry->is_bound = answer == AFFINITY_BOUND;
+	if (answer == AFFINITY_LATER)
+		tell(inquiry, "binding", NULL, "nobody can say now");
+	else if (answer != AFFINITY_BOUND)
+		tell(inquiry, "binding", NULL, "the user is not bound");
+	finish(inquiry);
+}
+
+static void
+on_cancel(struct admin_call *call)
+{
+	struct inquiry *inquiry = call->work;
+
+	affinity_cancel(&inquiry->request);
+	free_inquiry(inquiry);
+}
+
+static void
+look_at_binding(struct inquiry *inquiry)
+{
+	struct loop *loop = inquiry->call->cockpit->control->loop;
+	struct affinity *bindings = inquiry->pool->farm != NULL ? inquiry->pool->farm->bindings : NULL;
+
+	inquiry->request = (struct affinity_request){
+		.loop = loop, .user = key_of(inquiry), .deadline = loop_now(loop) + PEEK_MS,
+		.on_answer = on_peeked, .owner = inquiry,
+	};
+	if (bindings == NULL || inquiry->user == NULL) {
+		finish(inquiry);
+		return;
+	}
+	inquiry->pool_name = xstrdup(inquiry->pool->conf.title);
+	inquiry->call->work = inquiry;
+	inquiry->call->on_cancel = on_cancel;
+	affinity_peek(bindings, &inquiry->request);
+}
+
+/* False: the call has failed. */
+static bool
+read_words(struct inquiry *inquiry)
+{
+	struct admin_call *call = inquiry->call;
+	const struct {
+		const char *word;
+		const char **value;
+	} rows[] = {
+		{ "user", &inquiry->user_word }, { "client", &inquiry->client_word },
+		{ "sni", &inquiry->sni }, { "recipient", &inquiry->recipient },
+	};
+	enum { COUNT = sizeof(rows) / sizeof(rows[0]) };
+
+	for (int i = 1; i < call->count; i += 2) {
+		size_t row = 0;
+
+		while (row < COUNT && strcmp(rows[row].word, call->words[i]) != 0)
+			row++;
+		if (row == COUNT || call->words[i + 1] == NULL) {
+			call_fail(call,
+			    "'%s' is not understood: user NAME, client ADDRESS, sni NAME and recipient "
+			    "ADDRESS "
+			    "may stand there.", call->words[i]);
+			return false;
+		}
+		*rows[row].value = call->words[i + 1];
+	}
+	if (inquiry->client_word != NULL &&
+	    !addr_parse(slice_of(inquiry->client_word), 0, &inquiry->client)) {
+		call_fail(call, "'%s' is no address.", inquiry->client_word);
+		return false;
+	}
+	return true;
+}
+
+static void
+run_explain(struct admin_call *call)
+{
+	struct inquiry *inquiry;
+	const struct listener_settings *listener;
+
+	if (call->count == 0) {
+		call_fail(call, "Which listener?");
+		return;
+	}
+	listener = target_listener(call, call->words[0]);
+	if (listener == NULL)
+		return;
+	inquiry = xcalloc(1, sizeof(*inquiry));
+	inquiry->call = call;
+	inquiry->listener = listener;
+	if (!read_words(inquiry)) {
+		free_inquiry(inquiry);
+		return;
+	}
+	if (inquiry->user_word != NULL)
+		inquiry->user = users_canonical(root_of(inquiry)->users, slice_of(inquiry->user_word));
+	report_begin(&inquiry->report, call, REPORT_TABLE, columns, REPORT_COUNT(columns));
+	tell_listener(inquiry);
+	if (inquiry->sni != NULL)
+		tell(inquiry, "sni", inquiry->sni, "decides on the certificate alone");
+	tell_limits(inquiry);
+	tell_auth(inquiry);
+	choose_pool(inquiry);
+	look_at_binding(inquiry);
+}
+
+const struct admin_command route_commands[] = {
+	{
+		.name = "route explain",
+		.arguments = "LISTENER [user NAME] [client ADDRESS] [sni NAME] [recipient ADDRESS]",
+		.level = ADMIN_LEVEL_OPERATOR, .has_json = true, .run = run_explain,
+		.help = "Where such a client would go, and why: listener, limits, auth source, pool, "
+		    "binding, every "
+		    "server's state, and the result. Nothing is touched; what an auth source would answer is "
+		    "not asked.",
+	},
+	{ 0 }
+};
