@@ -32,11 +32,40 @@ has_word(const struct admin_command *row, const struct admin_call *call)
 	return i == call->count;
 }
 
+/* What gatepostctl completes from and knows commands by; "" where a command has no arguments. */
+static void
+report_help(struct admin_call *call)
+{
+	static const struct report_column columns[] = {
+		{ .name = "name" }, { .name = "arguments" }, { .name = "level" }, { .name = "has_json" },
+		{ .name = "help" },
+	};
+	const struct admin_command *row;
+	struct report report;
+
+	report_begin(&report, call, REPORT_TABLE, columns, REPORT_COUNT(columns));
+	for (size_t i = 0; (row = admin_command_row(i)) != NULL; i++) {
+		if (!has_word(row, call))
+			continue;
+		report_word(&report, row->name);
+		report_word(&report, row->arguments != NULL ? row->arguments : "");
+		report_word(&report, admin_level_text(row->level));
+		report_flag(&report, row->has_json);
+		report_word(&report, row->help);
+	}
+	report_end(&report);
+	call_done(call);
+}
+
 static void
 run_help(struct admin_call *call)
 {
 	const struct admin_command *row;
 
+	if (call->wants_json) {
+		report_help(call);
+		return;
+	}
 	if (call->count == 0)
 		buf_append_text(&call->out, "With the word json behind them, show commands answer so.\n");
 	for (size_t i = 0; (row = admin_command_row(i)) != NULL; i++)
@@ -74,7 +103,7 @@ run_show_level(struct admin_call *call)
 
 const struct admin_command help_commands[] = {
 	{
-		.name = "help", .arguments = "[WORD…]", .run = run_help,
+		.name = "help", .arguments = "[WORD…]", .has_json = true, .run = run_help,
 		.help = "Commands, or those that begin with these words.",
 	},
 	{
