@@ -45,12 +45,13 @@ static const struct document {
 static void
 print_usage(FILE *out)
 {
-	fputs("usage: gatepost [-c FILE] [-f] [-t | -T | --document=conf|mdoc | --version | -h]\n"
+	fputs("usage: gatepost [-c FILE] [-f] [-t | -T | --document=conf|mdoc|commands | --version | -h]\n"
 	    "  -c FILE     the configuration (" GATEPOST_CONFIG ")\n"
 	    "  -f          stay in the foreground\n"
 	    "  -t          check the configuration and end\n"
 	    "  -T          print the effective configuration and end\n"
-	    "  --document  print the reference of all directives: a file, or part of the manual page\n"
+	    "  --document  print the reference of all directives: a file, or part of the manual page;\n"
+	    "              or of operators' commands\n"
 	    "  --version   print the version\n", out);
 }
 
@@ -92,12 +93,16 @@ read_options(int argc, char **argv, struct options *options)
 }
 
 static int
-print_document(const char *name, const struct block *root)
+print_document(const char *name, const struct program *program)
 {
+	if (strcmp(name, "commands") == 0 && program->document_commands != NULL) {
+		program->document_commands(stdout);
+		return EXIT_SUCCESS;
+	}
 	for (size_t i = 0; i < sizeof(documents) / sizeof(documents[0]); i++) {
 		if (strcmp(documents[i].name, name) != 0)
 			continue;
-		documents[i].print(root, stdout);
+		documents[i].print(program->root, stdout);
 		documents[i].print_protocols(stdout);
 		return EXIT_SUCCESS;
 	}
@@ -138,7 +143,7 @@ command_line_run(int argc, char **argv, const struct program *program)
 	case ACTION_PRINT:
 		return check_print(options.config_path, program->root);
 	case ACTION_DOCUMENT:
-		return print_document(options.document, program->root);
+		return print_document(options.document, program);
 	case ACTION_VERSION:
 		puts("gatepost " GATEPOST_VERSION);
 		return EXIT_SUCCESS;
