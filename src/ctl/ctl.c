@@ -11,6 +11,7 @@
 #include "ctl/ask.h"
 #include "ctl/catalog.h"
 #include "ctl/complete.h"
+#include "ctl/doctor.h"
 #include "ctl/json.h"
 #include "ctl/top.h"
 #include "ctl/view.h"
@@ -20,6 +21,7 @@ static const struct local_command {
 	const char *name, *help;
 	int (*run)(const struct ctl_options *options);
 } local_commands[] = {
+	{ "doctor", "say what is wrong with gatepost, its configuration and this machine", doctor_run },
 	{ "top",    "watch pools, servers and sessions",                                   top_run },
 };
 
@@ -38,8 +40,9 @@ static const struct option long_options[] = {
 static void
 print_usage(FILE *out)
 {
-	fputs("usage: gatepostctl [-s SOCKET] [--json] [--no-color] COMMAND ...\n"
+	fputs("usage: gatepostctl [-s SOCKET] [-c FILE] [--json] [--no-color] COMMAND ...\n"
 	    "  -s SOCKET   a socket's path, or HOST:PORT (GATEPOST_SOCKET, " GATEPOST_SOCKET ")\n"
+	    "  -c FILE     the configuration that `doctor` reads (" GATEPOST_CONFIG ")\n"
 	    "  --json      print what was asked for as JSON\n"
 	    "  --no-color  no colours on a terminal (NO_COLOR)\n"
 	    "  --version   print the version\n"
@@ -199,7 +202,7 @@ int
 ctl_run(int argc, char **argv)
 {
 	const char *place = getenv("GATEPOST_SOCKET");
-	struct ctl_options options = { .place = GATEPOST_SOCKET };
+	struct ctl_options options = { .place = GATEPOST_SOCKET, .config_path = GATEPOST_CONFIG };
 	bool wants_colour = true;
 	int c;
 
@@ -209,10 +212,13 @@ ctl_run(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], "--complete") != 0)
 		argc = take_switches(argc, argv, &options, &wants_colour);
 	/* + : words behind the command are the command's, even "-1" */
-	while ((c = getopt_long(argc, argv, "+s:h", long_options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "+s:c:h", long_options, NULL)) != -1) {
 		switch (c) {
 		case 's':
 			options.place = optarg;
+			break;
+		case 'c':
+			options.config_path = optarg;
 			break;
 		case 'C':
 			return complete(&options, argv + optind, argc - optind);

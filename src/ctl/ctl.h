@@ -11,6 +11,7 @@ enum ctl_exit { CTL_FINE, CTL_FAILED, CTL_USAGE, CTL_LOST };
 
 struct ctl_options {
 	const char *place;		/* where gatepost takes commands */
+	const char *config_path;	/* for doctor */
 	bool wants_json;
 	bool is_terminal;		/* what is printed is read by a person, now */
 	struct look look;
