@@ -7,6 +7,7 @@
 # from its own package; `make distclean` leaves nothing.
 use v5.36;
 use Cwd qw(abs_path);
+use File::Basename qw(dirname);
 use File::Copy qw(copy);
 use File::Find qw(find);
 use FindBin;
@@ -57,14 +58,17 @@ succeeds("$dir/build", 'without a folder pkg-config is asked', "$source/configur
     '--with-systemdsystemunitdir');
 
 # The program is the one under test: nothing is compiled here.
-copy($ENV{GATEPOST}, "$dir/build/gatepost") or die "copy: $!";
-chmod 0755, "$dir/build/gatepost";
-my @make = ('make', '-s', '-o', 'gatepost');
+for my $program (qw(gatepost gatepostctl)) {
+	copy(dirname($ENV{GATEPOST}) . "/$program", "$dir/build/$program") or die "copy: $!";
+	chmod 0755, "$dir/build/$program";
+}
+my @make = ('make', '-s', map { ('-o', $_) } qw(gatepost gatepostctl));
 
 succeeds("$dir/build", 'install', @make, 'install', "DESTDIR=$dir/root");
-my @installed = qw(etc/gatepost/gatepost.conf sbin/gatepost sbin/gatepost-agent
-    share/doc/gatepost/LICENSE share/doc/gatepost/README.md share/doc/gatepost/gatepost-reference.conf
+my @installed = qw(etc/gatepost/gatepost.conf sbin/gatepost sbin/gatepost-agent sbin/gatepostctl
+    share/bash-completion/completions/gatepostctl share/doc/gatepost/LICENSE share/doc/gatepost/README.md share/doc/gatepost/gatepost-reference.conf
     share/man/man5/gatepost.conf.5 share/man/man8/gatepost-agent.8 share/man/man8/gatepost.8
+    share/man/man8/gatepostctl.8 share/zsh/vendor-completions/_gatepostctl
     units/gatepost-agent.socket units/gatepost-agent@.service units/gatepost.service);
 is_deeply(files_below("$dir/root/opt/gp"), \@installed, 'all is there, and nothing else');
 is_deeply([glob "$dir/root/*"], ["$dir/root/opt"], 'below the prefix');
@@ -74,8 +78,9 @@ like($text{'gatepost-agent@.service'}, qr{^ExecStart=/opt/gp/sbin/gatepost-agent
 like($text{'gatepost.conf'}, qr{ /opt/gp/etc/gatepost/mail\.pem }, 'the example is about this folder');
 like($text{'gatepost.conf'}, qr{ /opt/gp/state/log/gatepost/access\.json;}, 'and its log about this one');
 like($text{'gatepost.8'}, qr{^\.It Pa /opt/gp/share/doc/gatepost/}m, 'the manual knows its documents');
-unlike(join('', @text{qw(gatepost.service gatepost-agent@.service gatepost.conf gatepost.8 gatepost.conf.5)}),
-    qr{(?<!/opt/gp)/(?:etc/gatepost|var/log)|/usr/s}, 'no other folder is named');
+like($text{'gatepostctl.8'}, qr{^\.It Pa /opt/gp/state/run/gatepost/admin\.sock}m, 'where operators ask');
+unlike(join('', @text{qw(gatepost.service gatepost-agent@.service gatepost.conf gatepost.8 gatepost.conf.5
+    gatepostctl.8)}), qr{(?<!/opt/gp)/(?:etc/gatepost|var/log)|(?<!state)/run/gatepost|/usr/s}, 'no other folder is named');
 
 write_file("$dir/root/opt/gp/etc/gatepost/gatepost.conf", "# mine\n");
 succeeds("$dir/build", 'install once more', @make, 'install', "DESTDIR=$dir/root");
