@@ -7,6 +7,7 @@
 enum {
 	GAP = 2,
 	NARROWEST = 6,			/* a column of text, cut */
+	NARROWEST_BESIDE = 16,		/* where other columns may go instead */
 	CELLS_AT_FIRST = 64
 };
 
@@ -58,26 +59,33 @@ table_add_number(struct table *table, double number, int unit)
 	buf_clear(&text);
 }
 
+/* What is printed: the first `count` columns. */
+struct layout {
+	size_t *widths, count;
+};
+
 static size_t
-total_width(const struct table *table, const size_t *widths)
+total_width(const struct layout *layout)
 {
 	size_t total = 0;
 
-	for (size_t i = 0; i < table->column_count; i++)
-		total += widths[i] + (i > 0 ? GAP : 0);
+	for (size_t i = 0; i < layout->count; i++)
+		total += layout->widths[i] + (i > 0 ? GAP : 0);
 	return total;
 }
 
-/* The widest column that may be cut; column_count: there is none. */
+/* The widest column that may be cut; their count: there is none. */
 static size_t
-widest(const struct table *table, const size_t *widths)
+widest(const struct table *table, const struct layout *layout)
 {
-	size_t best = table->column_count;
+	size_t narrowest = table->drops_columns && layout->count > 1 ? NARROWEST_BESIDE : NARROWEST;
+	const size_t *widths = layout->widths;
+	size_t best = layout->count;
 
-	for (size_t i = 0; i < table->column_count; i++) {
-		if (table->columns[i].kind == TABLE_NUMBER || widths[i] <= NARROWEST)
+	for (size_t i = 0; i < layout->count; i++) {
+		if (table->columns[i].kind == TABLE_NUMBER || widths[i] <= narrowest)
 			continue;
-		if (best == table->column_count || widths[i] > widths[best])
+		if (best == layout->count || widths[i] > widths[best])
 			best = i;
 	}
 	return best;
@@ -85,18 +93,41 @@ widest(const struct table *table, const size_t *widths)
 
 /* False: it cannot be made to fit. */
 static bool
-fit(const struct table *table, const struct look *look, size_t *widths)
+fit(const struct table *table, const struct look *look, struct layout *layout)
 {
-	for (size_t i = 0; i < table->column_count; i++)
-		widths[i] = table->columns[i].width;
-	while (look->width > 0 && total_width(table, widths) > (size_t)look->width) {
-		size_t i = widest(table, widths);
+	for (size_t i = 0; i < layout->count; i++)
+		layout->widths[i] = table->columns[i].width;
+	while (look->width > 0 && total_width(layout) > (size_t)look->width) {
+		size_t i = widest(table, layout);
 
-		if (i == table->column_count)
+		if (i == layout->count)
 			return false;
-		widths[i]--;
+		layout->widths[i]--;
 	}
 	return true;
+}
+
+static bool
+fit_or_drop(const struct table *table, const struct look *look, struct layout *layout)
+{
+	while (!fit(table, look, layout)) {
+		if (!table->drops_columns || layout->count <= 1)
+			return false;
+		layout->count--;
+	}
+	return true;
+}
+
+/* Blanks at the end of a line would wrap where it is as wide as the terminal. */
+static void
+end_line(struct buf *out)
+{
+	struct slice text = buf_slice(out);
+
+	while (text.len > 0 && text.data[text.len - 1] == ' ')
+		text.len--;
+	buf_truncate(out, text.len);
+	buf_append_text(out, "\n");
 }
 
 static void
@@ -120,31 +151,32 @@ print_cell(const struct table *table, size_t column, const struct table_cell *ce
 	if (table->columns[column].kind == TABLE_NUMBER)
 		append_blanks(width - used, line);
 	text_append_coloured(buf_slice(&text), cell->colour, &coloured, line);
-	if (table->columns[column].kind != TABLE_NUMBER && column + 1 < table->column_count)
+	if (table->columns[column].kind != TABLE_NUMBER)
 		append_blanks(width - used, line);
 	buf_clear(&text);
 }
 
 static void
-print_rows(const struct table *table, const size_t *widths, const struct look *look, struct buf *out)
+print_rows(const struct table *table, const struct layout *layout, const struct look *look, struct buf *out)
 {
 	enum colour head = look->has_colour ? COLOUR_BOLD : COLOUR_NONE;
 
-	for (size_t i = 0; i < table->column_count; i++) {
+	for (size_t i = 0; i < layout->count; i++) {
 		struct table_cell cell = { .text = table->columns[i].name, .colour = head };
 
-		print_cell(table, i, &cell, widths[i], out);
+		print_cell(table, i, &cell, layout->widths[i], out);
 	}
-	buf_append_text(out, "\n");
+	end_line(out);
 	for (size_t i = 0; i < table->cell_count; i++) {
 		size_t column = i % table->column_count;
 		struct table_cell cell = table->cells[i];
 
 		if (!look->has_colour)
 			cell.colour = COLOUR_NONE;
-		print_cell(table, column, &cell, widths[column], out);
+		if (column < layout->count)
+			print_cell(table, column, &cell, layout->widths[column], out);
 		if (column + 1 == table->column_count)
-			buf_append_text(out, "\n");
+			end_line(out);
 	}
 }
 
@@ -167,13 +199,13 @@ print_records(const struct table *table, const struct look *look, struct buf *ou
 void
 table_print(const struct table *table, const struct look *look, struct buf *out)
 {
-	size_t *widths = xcalloc(table->column_count + 1, sizeof(*widths));
+	struct layout layout = { xcalloc(table->column_count + 1, sizeof(size_t)), table->column_count };
 
-	if (fit(table, look, widths))
-		print_rows(table, widths, look, out);
+	if (fit_or_drop(table, look, &layout))
+		print_rows(table, &layout, look, out);
 	else
 		print_records(table, look, out);
-	xfree(widths);
+	xfree(layout.widths);
 }
 
 void

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * table.h: rows and columns that fit a terminal.  Columns first, then cell after cell.  What is too wide is
- * cut, the widest text first; where even that leaves too little, each row becomes lines of `name: value`.
+ * cut, the widest text first; where even that leaves too little, each row becomes lines of `name: value`, or
+ * the last columns are left out.
  */
 #ifndef CTL_TABLE_H
 #define CTL_TABLE_H
@@ -25,6 +26,7 @@ struct table {
 	struct table_column *columns;
 	struct table_cell *cells;	/* row by row */
 	size_t column_count, cell_count, cell_room;
+	bool drops_columns;		/* those that matter least stand last */
 };
 
 void table_add_column(struct table *table, const char *name, enum table_kind kind);

@@ -188,26 +188,31 @@ add_name(struct table *table, const struct json_t *object, bool is_sorted)
 }
 
 static void
+add_figure(struct table *table, const struct json_t *object, const char *field)
+{
+	if (json_is_amount(stats_value(object, field)))
+		table_add_number(table, stats_amount(object, field), 1000);
+	else
+		table_add(table, slice_of(""));
+}
+
+static void
 add_line(struct table *table, const struct line *line, bool is_sorted)
 {
-	static const char *const figures[] = { "weight", "scur", "smax", "qcur", "rate" };
 	const struct json_t *object = line->object;
 
 	add_name(table, object, is_sorted);
 	table_add(table, slice_of(stats_text(object, "status")));
-	for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
-		bool has_figure = json_is_amount(stats_value(object, figures[i]));
-
-		if (has_figure)
-			table_add_number(table, stats_amount(object, figures[i]), 1000);
-		else
-			table_add(table, slice_of(""));
-	}
+	add_figure(table, object, "scur");
+	add_figure(table, object, "rate");
+	add_figure(table, object, "qcur");
+	table_add(table, slice_of(stats_text(object, "check_status")));
+	table_add(table, slice_of(stats_text(object, "last_chk")));
 	table_add_number(table, line->in, 1024);
 	table_add_number(table, line->out, 1024);
 	table_add_number(table, stats_amount(object, "econ") + stats_amount(object, "eresp"), 1000);
-	table_add(table, slice_of(stats_text(object, "check_status")));
-	table_add(table, slice_of(stats_text(object, "last_chk")));
+	add_figure(table, object, "weight");
+	add_figure(table, object, "smax");
 }
 
 static void
@@ -217,13 +222,13 @@ print_objects(const struct top *top, const struct look *look, struct buf *out)
 		const char *name;
 		enum table_kind kind;
 	} columns[] = {
-		{ "name", TABLE_TEXT }, { "status", TABLE_STATE }, { "weight", TABLE_NUMBER },
-		{ "sess", TABLE_NUMBER }, { "max", TABLE_NUMBER }, { "queue", TABLE_NUMBER },
-		{ "new/s", TABLE_NUMBER }, { "in/s", TABLE_NUMBER }, { "out/s", TABLE_NUMBER },
-		{ "errors", TABLE_NUMBER }, { "check", TABLE_TEXT }, { "said", TABLE_TEXT },
+		{ "name", TABLE_TEXT }, { "status", TABLE_STATE }, { "sess", TABLE_NUMBER },
+		{ "new/s", TABLE_NUMBER }, { "queue", TABLE_NUMBER }, { "check", TABLE_TEXT },
+		{ "said", TABLE_TEXT }, { "in/s", TABLE_NUMBER }, { "out/s", TABLE_NUMBER },
+		{ "errors", TABLE_NUMBER }, { "weight", TABLE_NUMBER }, { "max", TABLE_NUMBER },
 	};
 	bool is_sorted = sorts[top->sort].key != NULL;
-	struct table table = { 0 };
+	struct table table = { .drops_columns = true };
 	struct line *lines;
 	size_t count;
 

@@ -150,21 +150,21 @@ print_stats(const struct json_t *json, const struct look *look, struct buf *out)
 		{ "pxname",       "proxy",    TABLE_TEXT,   0 },
 		{ "svname",       "name",     TABLE_TEXT,   0 },
 		{ "status",       "status",   TABLE_STATE,  0 },
-		{ "weight",       "weight",   TABLE_NUMBER, 0 },
 		{ "scur",         "sessions", TABLE_NUMBER, 0 },
-		{ "smax",         "max",      TABLE_NUMBER, 0 },
-		{ "stot",         "total",    TABLE_NUMBER, 1000 },
 		{ "rate",         "rate",     TABLE_NUMBER, 0 },
 		{ "qcur",         "queue",    TABLE_NUMBER, 0 },
-		{ "bin",          "in",       TABLE_NUMBER, 1024 },
-		{ "bout",         "out",      TABLE_NUMBER, 1024 },
-		{ "econ",         "errors",   TABLE_NUMBER, 1000 },
-		{ "lastchg",      "since s",  TABLE_NUMBER, 0 },
+		{ "weight",       "weight",   TABLE_NUMBER, 0 },
 		{ "check_status", "check",    TABLE_TEXT,   0 },
 		{ "last_chk",     "said",     TABLE_TEXT,   0 },
+		{ "lastchg",      "since s",  TABLE_NUMBER, 0 },
+		{ "econ",         "errors",   TABLE_NUMBER, 1000 },
+		{ "smax",         "max",      TABLE_NUMBER, 0 },
+		{ "stot",         "total",    TABLE_NUMBER, 1000 },
+		{ "bin",          "in",       TABLE_NUMBER, 1024 },
+		{ "bout",         "out",      TABLE_NUMBER, 1024 },
 	};
 	size_t count = sizeof(columns) / sizeof(columns[0]);
-	struct table table = { 0 };
+	struct table table = { .drops_columns = true };
 
 	for (size_t c = 0; c < count; c++)
 		table_add_column(&table, columns[c].head, columns[c].kind);
