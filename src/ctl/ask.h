@@ -10,7 +10,7 @@
 
 struct json_t;
 
-enum asked { ASKED_WELL, ASKED_FAILED, ASKED_LOST };
+enum asked { ASKED_WELL, ASKED_FAILED, ASKED_LOST = 3 };	/* as exit statuses */
 
 /* Words as gatepost takes them: quoted where they must be.  A single one is a line already. */
 bool ask_line(char *const *words, int count, struct buf *line);	/* false: a line break cannot be said */

@@ -249,7 +249,8 @@ check_conntrack(struct diagnosis *d)
 static void
 check_memory(struct diagnosis *d)
 {
-	double total, need = setting_number(d->settings, "relay_memory") + sessions_max(d) * SESSION_BYTES;
+	double need = setting_number(d->settings, "relay_memory") + sessions_max(d) * SESSION_BYTES;
+	double total, fitting;
 	enum { MIB = 1024 * 1024, KIB = 1024 };
 
 	if (!diagnosis_has_settings(d))
@@ -267,8 +268,12 @@ check_memory(struct diagnosis *d)
 	diagnosis_say(d, GRADE_NOTE,
 	    "max_connections and relay_memory may take %.0f MiB, the machine has %.0f", need / MIB,
 	    total / MIB);
-	diagnosis_advise(d, "in gatepost.conf: what fits, or more memory", "max_connections %.0f",
-	    (total * FULL_PERCENT / 100 - setting_number(d->settings, "relay_memory")) / SESSION_BYTES);
+	fitting = (total * FULL_PERCENT / 100 - setting_number(d->settings, "relay_memory")) / SESSION_BYTES;
+	if (fitting >= 1)
+		diagnosis_advise(d, "in gatepost.conf: what fits, or more memory", "max_connections %d",
+		    (int)fitting);
+	else
+		diagnosis_advise(d, "in gatepost.conf: it alone is too much", "relay_memory 64m");
 }
 
 static void

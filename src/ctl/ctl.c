@@ -163,6 +163,7 @@ ask_gatepost(const struct ctl_options *options, char *const *words, int count)
 		status = CTL_LOST;
 	} else if (options->wants_json) {
 		fputs("gatepostctl: this does not answer in JSON\n", stderr);
+		status = CTL_FAILED;
 	} else {
 		read_payload(words, count, &payload);
 		how = ask_print(options->place, buf_slice(&line), buf_slice(&payload));
@@ -170,7 +171,7 @@ ask_gatepost(const struct ctl_options *options, char *const *words, int count)
 	}
 	buf_clear(&line);
 	buf_wipe(&payload);
-	return status == ASKED_LOST ? CTL_LOST : status;
+	return status;
 }
 
 static int
