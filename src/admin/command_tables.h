@@ -12,19 +12,7 @@ extern const struct admin_command state_commands[];
 extern const struct admin_command frontend_commands[];
 extern const struct admin_command table_commands[];
 extern const struct admin_command certificate_commands[];
-
-#define COMMAND_TABLES \
-	help_commands, \
-	metrics_commands, \
-	server_commands, \
-	state_commands, \
-	frontend_commands, \
-	table_commands, \
-	certificate_commands
 extern const struct admin_command overview_commands[];
-
-#define COMMAND_TABLES \
-	help_commands, overview_commands
 extern const struct admin_command drain_commands[];
 extern const struct admin_command rebalance_commands[];
 extern const struct admin_command changes_commands[];
@@ -33,6 +21,13 @@ extern const struct admin_command route_commands[];
 
 #define COMMAND_TABLES \
 	help_commands, \
+	metrics_commands, \
+	server_commands, \
+	state_commands, \
+	frontend_commands, \
+	table_commands, \
+	certificate_commands, \
+	overview_commands, \
 	drain_commands, \
 	rebalance_commands, \
 	changes_commands, \

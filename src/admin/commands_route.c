@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "access/limits.h"
 #include "access/penalty.h"
@@ -131,8 +132,15 @@ static void
 choose_pool(struct inquiry *inquiry)
 {
 	const struct listener_settings *l = inquiry->listener;
-	const struct route_subject subject = {
-		.user = slice_of(inquiry->user), .recipient = slice_of(inquiry->recipient),
+	struct addr nobody = { .sa.sa_family = AF_UNSPEC };
+	struct condition_subject subject = {
+		.client = inquiry->client_word != NULL ? &inquiry->client : &nobody,
+		.listener = l->conf.title,
+		.sni = inquiry->sni,
+		.user = slice_of(inquiry->user),
+		.recipient = slice_of(inquiry->recipient),
+		.geo = cockpit_root(inquiry->call->cockpit)->geo,
+		.now = time(NULL),
 	};
 	const struct route_rule *rule = route_rule_match(&l->route, &subject);
 	char why[VALUE_MAX];

@@ -131,9 +131,6 @@ look_by(struct session *s, int64_t at_ms)
 		session_wake_at(s, at_ms);
 }
 
-/* Its server's; NULL: it has none, not yet, or more than one, of which none is all it came for. */
-static struct endpoint *
-taken_endpoint(const struct session *s)
 struct endpoint *
 relay_endpoint(const struct session *s)
 {
@@ -143,7 +140,7 @@ relay_endpoint(const struct session *s)
 void
 relay_count_up(const struct session *s, size_t n)
 {
-	struct endpoint *endpoint = taken_endpoint(s);
+	struct endpoint *endpoint = relay_endpoint(s);
 
 	tally_add(&session_counters(s)->bytes_up, n);
 	if (endpoint != NULL)
@@ -153,7 +150,7 @@ relay_count_up(const struct session *s, size_t n)
 void
 relay_count_down(const struct session *s, size_t n)
 {
-	struct endpoint *endpoint = taken_endpoint(s);
+	struct endpoint *endpoint = relay_endpoint(s);
 
 	tally_add(&session_counters(s)->bytes_down, n);
 	if (endpoint != NULL)

@@ -47,26 +47,21 @@ route_rule_refresh(struct route_rule *rule)
 		condition_refresh(&((struct condition *)rule->lines.items[i])->line);
 }
 
-struct pool *
-route_rule_find(const struct conf_list *rules, struct condition_subject *subject, struct pool *otherwise)
 const struct route_rule *
-route_rule_match(const struct conf_list *rules, const struct route_subject *subject)
+route_rule_match(const struct conf_list *rules, struct condition_subject *subject)
 {
 	subject->known = KNOWN_TLS | KNOWN_USER | KNOWN_RECIPIENT;
 	for (size_t i = 0; i < rules->count; i++) {
 		const struct route_rule *rule = rules->items[i];
 
 		if (conditions_judge(&rule->lines, subject) == CONDITION_YES)
-			return rule->pool;
-		if (is_among(&rule->domain, subject->user) &&
-		    is_among(&rule->recipient_domain, subject->recipient))
 			return rule;
 	}
 	return NULL;
 }
 
 struct pool *
-route_rule_find(const struct conf_list *rules, const struct route_subject *subject, struct pool *otherwise)
+route_rule_find(const struct conf_list *rules, struct condition_subject *subject, struct pool *otherwise)
 {
 	const struct route_rule *rule = route_rule_match(rules, subject);
 

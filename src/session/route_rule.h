@@ -19,11 +19,9 @@ bool route_rule_open(struct route_rule *rule, struct conf_problems *problems);	/
 void route_rule_close(struct route_rule *rule);
 void route_rule_refresh(struct route_rule *rule);	/* control's: takes up changed files */
 
-/* The pool of the first rule that matches, or `otherwise`.  What is not set of the subject is empty. */
+/* The first rule that matches, or NULL; its pool, or `otherwise`.  What the subject lacks is empty. */
+const struct route_rule *route_rule_match(const struct conf_list *rules, struct condition_subject *subject);
 struct pool *route_rule_find(const struct conf_list *rules, struct condition_subject *subject,
-/* The first rule that matches, or NULL; its pool, or `otherwise`. */
-const struct route_rule *route_rule_match(const struct conf_list *rules, const struct route_subject *subject);
-struct pool *route_rule_find(const struct conf_list *rules, const struct route_subject *subject,
     struct pool *otherwise);
 bool route_rules_ask_recipients(const struct conf_list *rules);	/* does any depend on the recipient? */
 /* Its first line about the client; NULL: it goes by users and mails alone. */
