@@ -128,13 +128,34 @@ is_alive(const struct roster *roster, const struct tier *tier, const struct bala
 	return false;
 }
 
+/* Who only looks has no turn, and a balancer without memory for it. */
+static struct endpoint *
+pick_to_look(const struct roster *roster, const struct tier *tier, const struct balance_key *key)
+{
+	struct balance_state *state = NULL;
+	struct endpoint *e;
+
+	if (roster->balancer->new_state != NULL)
+		state = roster->balancer->new_state(tier, 0);
+	e = roster->balancer->pick(tier, state, key);
+	xfree(state);
+	return e;
+}
+
+static struct endpoint *
+pick_of_tier(const struct roster *roster, const struct tier *tier, int worker, const struct balance_key *key)
+{
+	if (worker == ROSTER_TO_LOOK)
+		return pick_to_look(roster, tier, key);
+	return roster->balancer->pick(tier, tier->states != NULL ? tier->states[worker] : NULL, key);
+}
+
 static struct endpoint *
 pick(const struct roster *roster, int worker, const struct balance_key *key)
 {
 	for (size_t i = 0; i < roster->tier_count; i++) {
 		const struct tier *tier = &roster->tiers[i];
-		struct balance_state *state = tier->states != NULL ? tier->states[worker] : NULL;
-		struct endpoint *e = roster->balancer->pick(tier, state, key);
+		struct endpoint *e = pick_of_tier(roster, tier, worker, key);
 
 		if (e != NULL)
 			return endpoint_get(e);

@@ -54,7 +54,11 @@ bool tier_is_down(const struct tier *tier);
 bool roster_has(const struct roster *roster, const struct endpoint *e);
 /* These give one reference to the endpoint, or NULL. */
 struct endpoint *roster_find(const struct roster *roster, const char *server);	/* by its name */
-/* The first tier that has somebody who is up, not dead and was not tried decides, unless it is full. */
+/*
+ * The first tier that has somebody who is up, not dead and was not tried decides, unless it is full.
+ * ROSTER_TO_LOOK instead of a worker: who just asks, from any thread, and takes nobody's turn.
+ */
+enum { ROSTER_TO_LOOK = -1 };
 struct endpoint *roster_pick(const struct roster *roster, int worker, const struct balance_key *key);
 /* Nobody is up, and then health does not count. */
 bool roster_panics(const struct roster *roster);

@@ -235,7 +235,8 @@ relay_on_time(struct session *s)
 			kind_of(s)->on_reply_timeout(s);
 		else
 			session_end(s, END_IDLE_TIMEOUT);
-	} else if (relay->leave_at != 0 && now >= relay->leave_at && (seen & RELAY_QUIET) != 0) {
+	} else if (relay->leave_at != 0 && now >= relay->leave_at &&
+	    (relay->is_kicked || (seen & RELAY_QUIET) != 0)) {
 		relay_finish(s);
 	} else if (is_to_be_cut_off(s, now)) {
 		session_end(s, END_SERVER_DOWN);
@@ -252,6 +253,9 @@ relay_leave_reason(const struct session *s)
 	bool is_sent = relay_is_outdated(s) || s->relay->departs != DEPARTS_NOT;
 
 	return !is_stopping && is_sent ? END_SENT_AWAY : END_SHUTDOWN;
+	if (s->relay->is_kicked)
+		return END_OPERATOR;
+	return !is_stopping && relay_is_outdated(s) ? END_SENT_AWAY : END_SHUTDOWN;
 }
 
 void
@@ -266,6 +270,20 @@ relay_finish(struct session *s)
 	session_enter(s, FRONT_DRAIN);
 	s->relay->leave_at = loop_now(s->worker->loop) + RELAY_DRAIN_MS;
 	session_wake_at(s, loop_now(s->worker->loop) + BUSY_MS);
+}
+
+void
+relay_kick(struct session *s, int64_t at_ms)
+{
+	struct relay *relay = s->relay;
+
+	relay->is_kicked = true;
+	if (s->phase == FRONT_DRAIN)
+		return;
+	if (at_ms <= loop_now(s->worker->loop))
+		relay_finish(s);
+	else if (relay->leave_at == 0 || at_ms < relay->leave_at)
+		relay_leave_at(s, at_ms);
 }
 
 /* What passes shows a boundary, but to a filter that is blind: there, a silence will do. */

@@ -49,6 +49,7 @@ struct relay {
 	unsigned era;				/* of its pool, when it came: see service.h, and leg.h */
 	int close_spread_ms;			/* of the pool that it came to first */
 	uint8_t departs;			/* enum relay_departure, with leave_at */
+	bool is_kicked;				/* by an operator */
 	bool is_settled;			/* the server's socket has its keepalive */
 	bool client_spoke_last;			/* as far as one can tell without a filter, a reply is due */
 	/* Of mediated sessions: */
@@ -73,6 +74,7 @@ unsigned relay_look(const struct session *s);	/* enum relay_look */
 void relay_leave_at(struct session *s, int64_t at_ms);
 /* Its server's; NULL: it has none, not yet, or more than one, of which none is all it came for. */
 struct endpoint *relay_endpoint(const struct session *s);
+void relay_kick(struct session *s, int64_t at_ms);	/* see session_kick */
 /* Its pool was dropped, or its bindings, or its server is left by all: see endpoint_send_away. */
 bool relay_is_outdated(const struct session *s);
 int relay_close_spread(const struct session *s);	/* ms over which its like are told to go */

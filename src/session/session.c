@@ -58,6 +58,7 @@ static const struct end_row {
 	[END_INJECTION]       = { "starttls injection", LOG_WARNING, REPLY_NONE,            true,  SOUND },
 	[END_FORBIDDEN]       = { "forbidden command",  LOG_WARNING, REPLY_FORBIDDEN,       true,  SOUND },
 	[END_KICKED]          = { "kicked",             LOG_NOTICE,  REPLY_SHUTDOWN,        true,  SOUND },
+	[END_OPERATOR]        = { "ended by an operator", LOG_INFO,  REPLY_SHUTDOWN,        true,  SOUND },
 	[END_NO_SERVER]       = { "no server",          LOG_INFO,    REPLY_UNAVAILABLE_BYE, true,  SOUND },
 	[END_NO_MEMORY]       = { "out of memory",      LOG_WARNING, REPLY_NONE,            false, SOUND },
 	[END_SENT_AWAY]       = { "sent away",          LOG_INFO,    REPLY_SHUTDOWN,        true,  SOUND },
@@ -308,9 +309,14 @@ give_back(struct session *s)
 	s->limits = NULL;
 }
 
-/* "… while reading greeting": the phase's and the leg's own words. */
-static const char *
-doing(const struct session *s)
+const char *
+session_phase_name(enum front_phase phase)
+{
+	return phases[phase].name;
+}
+
+const char *
+session_doing(const struct session *s)
 {
 	bool is_routing = s->phase == FRONT_ROUTE || s->relay != NULL;
 
@@ -338,9 +344,9 @@ log_end(const struct session *s, const struct end_row *row)
 		broken = &s->leg->back->stream;
 	if (broken != NULL)
 		session_log(s, row->level, "%s: %s while %s", row->text, stream_reason(broken, reason),
-		    doing(s));
+		    session_doing(s));
 	else
-		session_log(s, row->level, "%s while %s", row->text, doing(s));
+		session_log(s, row->level, "%s while %s", row->text, session_doing(s));
 }
 
 /* While its server is known. */
@@ -426,6 +432,17 @@ session_stop(struct session *s)
 	session_end(s, END_SHUTDOWN);
 	if (!list_is_empty(&s->node))
 		destroy(s);
+}
+
+void
+session_kick(struct session *s, int64_t at_ms)
+{
+	if (s->has_ended)
+		return;
+	if (s->relay != NULL)
+		relay_kick(s, at_ms);
+	else
+		session_end(s, END_OPERATOR);
 }
 
 void

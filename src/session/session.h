@@ -58,6 +58,7 @@ enum end_reason {
 	END_INJECTION,		/* plaintext behind STARTTLS */
 	END_FORBIDDEN,		/* it asked for what may not pass a proxy */
 	END_KICKED,		/* the user was moved to another server */
+	END_OPERATOR,		/* an operator wants it gone */
 	END_NO_SERVER,		/* none could be had, and the client was not to stay */
 	END_NO_MEMORY,
 	END_SENT_AWAY,		/* its server is down or in maintenance, or its pool was dropped */
@@ -112,6 +113,10 @@ struct listener_counters *session_counters(const struct session *s);	/* its work
 void session_begin_tls(struct session *s);	/* enters FRONT_TLS */
 void session_finish(struct session *s);		/* told to go: ends at once or at the next boundary */
 void session_stop(struct session *s);		/* ends at once, last words unread if need be */
+/* An operator ends it: at the first boundary from then on, RELAY_DRAIN_MS later at last. */
+void session_kick(struct session *s, int64_t at_ms);
+const char *session_doing(const struct session *s);	/* "reading greeting", as behind `while` */
+const char *session_phase_name(enum front_phase phase);
 
 void session_log(const struct session *s, int level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

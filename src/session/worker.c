@@ -16,6 +16,7 @@
 #include "session/departure.h"
 #include "session/offer.h"
 #include "session/relay.h"
+#include "session/session_list.h"
 
 enum { FULL_RETRY_MS = 100 };		/* how soon to look again when max_connections is reached */
 
@@ -463,6 +464,7 @@ worker_new(int index, struct loop *control, uint64_t log_salt, void (*on_empty)(
 	worker->log_salt = log_salt;
 	list_init(&worker->gates);
 	list_init(&worker->sessions);
+	list_init(&worker->walks);
 	list_init(&worker->offers);
 	loop_timer_init(&worker->retry, on_retry);
 	return worker;
@@ -553,6 +555,7 @@ worker_session_came(struct worker *worker, struct session *session)
 void
 worker_session_gone(struct worker *worker, struct session *session)
 {
+	session_walks_pass(worker, session);
 	list_remove(&session->node);
 	atomic_fetch_sub_explicit(&process.sessions, 1, memory_order_relaxed);
 	if (!worker->is_stopping)

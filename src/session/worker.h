@@ -117,6 +117,7 @@ struct worker {
 	struct snapshot *snapshot;		/* current */
 	struct list gates;
 	struct list sessions;
+	struct list walks;			/* over the sessions, under way: see session_list.h */
 	struct list offers;			/* capabilities to offer, by listener: see offer.h */
 	struct auth_clients *clients;		/* of the auth sources */
 	struct resolver *resolver;		/* of names that auth sources give */

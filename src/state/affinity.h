@@ -35,6 +35,7 @@ struct affinity_binding {
 	char server[AFFINITY_SERVER_MAX];
 	uint64_t generation;
 	bool is_held;		/* by a session, or a login under way */
+	int64_t since;		/* clock_ms; 0: not known */
 };
 
 enum affinity_answer {

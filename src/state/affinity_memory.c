@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/xalloc.h"
 #include "net/waiter.h"
 #include "state/affinity_engine.h"
@@ -23,6 +24,7 @@ struct memory {
 struct binding {
 	char *server;
 	uint64_t generation;
+	int64_t since;				/* clock_ms, that it has the server */
 	struct list leases;			/* of all generations */
 	int old_leases;				/* of those before this one: kicked, and to be gone */
 };
@@ -97,6 +99,7 @@ tell(const struct binding *binding, struct affinity_binding *out)
 	snprintf(out->server, sizeof(out->server), "%s", binding->server);
 	out->generation = binding->generation;
 	out->is_held = !list_is_empty(&binding->leases);
+	out->since = binding->since;
 }
 
 bool
@@ -138,6 +141,7 @@ set_server(struct memory *memory, struct binding *binding, const char *server)
 	xfree(binding->server);
 	binding->server = xstrdup(server);
 	binding->generation = atomic_fetch_add_explicit(&memory->generations, 1, memory_order_relaxed) + 1;
+	binding->since = clock_ms();
 }
 
 /* A new generation on another server; who held an older one has to go before anybody gets in. */
