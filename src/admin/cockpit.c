@@ -8,6 +8,7 @@
 #include "admin/gate_round.h"
 #include "base/clock.h"
 #include "admin/http_door.h"
+#include "admin/survey.h"
 #include "base/xalloc.h"
 #include "daemon/sockets.h"
 
@@ -98,6 +99,29 @@ check(const struct root *root, struct conf_problems *problems)
 			conf_error_at(problems, &settings->conf, NULL, "%s", error.text);
 	}
 	http_doors_check(settings_of(root), problems);
+}
+
+static bool
+prepare(struct control *control, const struct root *root, struct conf_problems *problems)
+{
+	const struct conf_list *list = sockets_of(root);
+	struct cockpit *cockpit = control->extended;
+	bool ok = true;
+	int number;
+
+	if (cockpit == NULL) {
+		cockpit = control->extended = xcalloc(1, sizeof(*cockpit));
+		cockpit->control = control;
+		cockpit->sockets = socket_table_new(1);
+		list_init(&cockpit->doors);
+		list_init(&cockpit->consoles);
+		list_init(&cockpit->surveys);
+	}
+	for (size_t i = 0; i < list->count; i++)
+		ok &= claim(cockpit->sockets, list->items[i], problems, &number);
+	if (!ok)
+		sockets_undo(cockpit->sockets);
+	return ok;
 }
 
 static void
@@ -202,6 +226,7 @@ close_all(struct control *control)
 	gate_rounds_close(cockpit);
 	http_doors_close(cockpit);
 	changes_free(&cockpit->changes);
+	surveys_close(cockpit);
 	list_each(node, &cockpit->doors)
 		close_door(list_entry(node, struct door, node));
 	socket_table_free(&cockpit->sockets);

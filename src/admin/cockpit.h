@@ -25,6 +25,7 @@ struct cockpit {
 	int64_t started_at;		/* clock_ms */
 	struct http_doors *http;	/* who comes by HTTP */
 	struct changes *changes;	/* see changes.h; there from the first configuration on */
+	struct list surveys;		/* struct survey: what the workers are asked about sessions */
 };
 
 /* A socket that operators connect to. */

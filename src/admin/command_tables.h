@@ -33,5 +33,18 @@ extern const struct admin_command route_commands[];
 	changes_commands, \
 	reload_commands, \
 	route_commands
+extern const struct admin_command session_commands[];
+extern const struct admin_command kick_commands[];
+extern const struct admin_command who_commands[];
+extern const struct admin_command user_commands[];
+extern const struct admin_command binding_commands[];
+
+#define COMMAND_TABLES \
+	help_commands, \
+	session_commands, \
+	kick_commands, \
+	who_commands, \
+	user_commands, \
+	binding_commands
 
 #endif

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* commands_kick.c: ends sessions. */
+#include <string.h>
+
+#include "admin/command_tables.h"
+#include "admin/session_words.h"
+#include "admin/target.h"
+#include "base/log.h"
+#include "base/log_line.h"
+
+/* Names of operators' making look like words of the log, but for this. */
+static void
+log_ended(const struct survey *survey, const char *what, const char *name, const char *reason)
+{
+	struct buf text = { 0 };
+
+	buf_printf(&text, "%s has %zu session%s ended: %s ", survey->who, survey->count,
+	    survey->count == 1 ? "" : "s", what);
+	log_line_quote(slice_of(name), &text);
+	if (reason != NULL) {
+		buf_append_text(&text, ", reason ");
+		log_line_quote(slice_of(reason), &text);
+	}
+	log_write(LOG_NOTICE, "%.*s", SLICE_ARGS(buf_slice(&text)));
+	buf_clear(&text);
+}
+
+static void
+answer_count(struct admin_call *call, size_t count)
+{
+	static const struct report_column columns[] = { { .name = "sessions", .is_number = true } };
+	struct report report;
+
+	report_begin(&report, call, REPORT_RECORD, columns, REPORT_COUNT(columns));
+	report_number(&report, (int64_t)count);
+	report_end(&report);
+	call_done(call);
+}
+
+/* Is there such a thing, though nobody is there?  False: the call has failed. */
+static bool
+has_target(struct admin_call *call, const char *kind, const char *name)
+{
+	struct slice server = slice_of(name), pool = slice_take(&server, '/');
+
+	if (strcmp(kind, "session") == 0) {
+		call_fail(call, "No such session (use 'show sess').");
+		return false;
+	}
+	if (strcmp(kind, "listener") == 0)
+		return target_listener(call, name) != NULL;
+	if (strcmp(kind, "server") != 0)
+		return true;
+	if (strchr(name, '/') != NULL && find_pool(cockpit_root(call->cockpit), pool) != NULL)
+		return target_endpoint(call, name, NULL) != NULL;
+	return target_machine(call, name) != NULL;
+}
+
+/* "user" of "kick user". */
+static const char *
+kind_of(const struct admin_command *command)
+{
+	return strrchr(command->name, ' ') + 1;
+}
+
+/* What was asked outlives the operator's connection. */
+struct kick {
+	const char *kind, *name, *reason;	/* reason NULL: none was given */
+};
+
+static struct kick *
+kick_of(const struct survey *survey)
+{
+	return survey->owner;
+}
+
+static void
+on_kicked(struct survey *survey)
+{
+	struct kick kick = *kick_of(survey);
+	size_t count = survey->count;
+	struct admin_call *call;
+
+	log_ended(survey, kick.kind, kick.name, kick.reason);
+	if (survey->call == NULL) {
+		survey_end(&survey);
+	} else if (count > 0) {
+		call = survey_end(&survey);
+		answer_count(call, count);
+	} else {
+		call = survey_end(&survey);
+		if (has_target(call, kind_of(call->command), call->words[0]))
+			answer_count(call, 0);
+	}
+}
+
+/* What stands behind the name; false: the call has failed. */
+static bool
+take_options(struct survey **survey)
+{
+	struct admin_call *call = (*survey)->call;
+	struct kick *kick = kick_of(*survey);
+
+	for (int i = 1; i < call->count; i++) {
+		if (strcmp(call->words[i], "now") == 0) {
+			(*survey)->order.is_spread = false;
+		} else if (strcmp(call->words[i], "reason") == 0 && i + 1 < call->count) {
+			kick->reason = arena_strdup((*survey)->arena, call->words[++i]);
+		} else {
+			survey_fail(survey, "'%s' wants a name, and perhaps now, and reason \"TEXT\".",
+			    call->command->name);
+			return false;
+		}
+	}
+	return true;
+}
+
+static struct survey *
+begin(struct admin_call *call, const char *kind)
+{
+	struct survey *survey = survey_new(call);
+	struct kick *kick = survey->owner = arena_alloc(survey->arena, sizeof(*kick));
+
+	kick->kind = kind;
+	kick->name = arena_strdup(survey->arena, call->words[0]);
+	return survey;
+}
+
+static void
+run_kick(struct admin_call *call)
+{
+	const char *kind = kind_of(call->command);
+	struct survey *survey;
+
+	if (call->count == 0) {
+		call_fail(call, "'%s' wants a name, and perhaps now, and reason \"TEXT\".",
+		    call->command->name);
+		return;
+	}
+	survey = begin(call, kind);
+	survey->order.action = SESSION_KICK;
+	/* many at once would all be back in one second */
+	survey->order.is_spread = strcmp(kind, "server") == 0 || strcmp(kind, "listener") == 0;
+	if (take_options(&survey) && session_words_set(&survey, kind, call->words[0]))
+		survey_start(survey, on_kicked);
+}
+
+static void
+on_shut(struct survey *survey)
+{
+	struct kick kick = *kick_of(survey);
+	bool is_missing = survey->count == 0 && strcmp(kick.kind, "session") == 0;
+	struct admin_call *call;
+
+	log_ended(survey, kick.kind, kick.name, NULL);
+	call = survey_end(&survey);
+	if (call == NULL)
+		return;
+	if (is_missing)
+		call_fail(call, "No such session (use 'show sess').");
+	else
+		call_done(call);
+}
+
+static void
+shut(struct admin_call *call, const char *kind)
+{
+	struct survey *survey = begin(call, kind);
+
+	survey->order.action = SESSION_SHUT;
+	if (session_words_set(&survey, kind, call->words[0]))
+		survey_start(survey, on_shut);
+}
+
+static void
+run_shutdown_session(struct admin_call *call)
+{
+	if (call->count == 0)
+		call_fail(call, "Session pointer expected (use 'show sess').");
+	else
+		shut(call, "session");
+}
+
+static void
+run_shutdown_sessions(struct admin_call *call)
+{
+	const struct endpoint *e = target_endpoint(call, call->words[0], NULL);
+
+	if (e == NULL)
+		return;
+	call->words[0] = e->name;		/* "#4/#1" means the same; it stays until this returns */
+	shut(call, "server");
+}
+
+#define KICK_HELP " They hear so in the words of their protocol, at the next boundary of what they have " \
+    "under way, ten seconds later at last."
+#define KICK_SPREAD_HELP KICK_HELP " Without `now` they go over the pool's close_spread."
+
+const struct admin_command kick_commands[] = {
+	{
+		.name = "kick user", .arguments = "NAME [reason \"TEXT\"]", .level = ADMIN_LEVEL_ADMIN,
+		.has_json = true, .run = run_kick,
+		.help = "Ends all sessions of a user, and answers how many." KICK_HELP,
+	},
+	{
+		.name = "kick session", .arguments = "ID [reason \"TEXT\"]", .level = ADMIN_LEVEL_ADMIN,
+		.has_json = true, .run = run_kick,
+		.help = "Ends one session by its id." KICK_HELP,
+	},
+	{
+		.name = "kick client", .arguments = "ADDRESS|NETWORK [reason \"TEXT\"]",
+		.level = ADMIN_LEVEL_ADMIN, .has_json = true, .run = run_kick,
+		.help = "Ends all sessions of a client or of a network, and answers how many." KICK_HELP,
+	},
+	{
+		.name = "kick server", .arguments = "NAME [now] [reason \"TEXT\"]",
+		.level = ADMIN_LEVEL_ADMIN, .has_json = true, .run = run_kick,
+		.help = "Ends all sessions at a server, such as d03, farm/d03 or imap/d03." KICK_SPREAD_HELP,
+	},
+	{
+		.name = "kick listener", .arguments = "NAME [now] [reason \"TEXT\"]",
+		.level = ADMIN_LEVEL_ADMIN, .has_json = true, .run = run_kick,
+		.help = "Ends all sessions that came to a listener." KICK_SPREAD_HELP,
+	},
+	{
+		.name = "shutdown session", .arguments = "ID", .level = ADMIN_LEVEL_ADMIN,
+		.run = run_shutdown_session,
+		.help = "Ends one session at once, whatever it has under way.",
+	},
+	{
+		.name = "shutdown sessions server", .arguments = "BACKEND/SERVER", .level = ADMIN_LEVEL_ADMIN,
+		.run = run_shutdown_sessions,
+		.help = "Ends all sessions at a server at once, whatever they have under way.",
+	},
+	{ 0 }
+};

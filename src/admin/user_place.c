@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* user_place.c: as a login is placed, but nothing is written and nobody waits. */
+#include "admin/user_place.h"
+
+#include <string.h>
+
+#include "balance/balance.h"
+#include "proto/proto.h"
+#include "session/listener_settings.h"
+#include "session/route_rule.h"
+
+static bool
+binds(const struct pool *pool)
+{
+	return pool->is_bound || (pool->farm != NULL && pool->farm->bindings != NULL);
+}
+
+struct pool *
+user_pool(const struct root *root, const char *canonical, const char *protocol)
+{
+	const struct route_subject subject = { .user = slice_of(canonical) };
+
+	for (size_t i = 0; i < root->listeners.count; i++) {
+		const struct listener_settings *l = root->listeners.items[i];
+		struct pool *pool = route_rule_find(&l->route, &subject, l->pool);
+
+		if (pool != NULL && binds(pool) &&
+		    (protocol == NULL || strcmp(l->proto->name, protocol) == 0))
+			return pool;
+	}
+	return NULL;
+}
+
+struct pool *
+user_pool_of_farm(const struct root *root, const struct farm *farm)
+{
+	for (size_t i = 0; i < root->pools.count; i++) {
+		struct pool *pool = root->pools.items[i];
+
+		if (pool->farm == farm)
+			return pool;
+	}
+	return NULL;
+}
+
+bool
+user_may_stay(const struct pool *pool, const struct endpoint *e)
+{
+	return pool_may_use(pool, e) || (!pool->options.vital && !endpoint_is_in_maintenance(e));
+}
+
+struct endpoint *
+user_endpoint(const struct pool *pool, struct slice key, const struct affinity_binding *binding)
+{
+	const struct balance_key by_user = { .user = key, .full_too = true };
+	struct endpoint *e = binding != NULL ? pool_find(pool, binding->server) : NULL;
+
+	if (e != NULL && user_may_stay(pool, e))
+		return e;
+	endpoint_put(&e);
+	return pool_pick(pool, ROSTER_TO_LOOK, &by_user);
+}
