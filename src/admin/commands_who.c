@@ -221,6 +221,7 @@ run_who(struct admin_call *call)
 	survey = survey_new(call);
 	who = survey->owner = arena_alloc(survey->arena, sizeof(*who));
 	*who = (struct who){ kind, top };
+	survey->order.filter.is_living = true;
 	survey_start(survey, on_counted);
 }
 

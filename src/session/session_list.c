@@ -68,8 +68,8 @@ is_wanted(const struct session *s, const struct session_order *order)
 {
 	const struct session_filter *filter = &order->filter;
 
-	/* who has heard the last words is shown, and ended no more */
-	if (s->has_ended && order->action != SESSION_SHOW)
+	/* who has heard the last words is not ended again */
+	if (s->has_ended && (filter->is_living || order->action != SESSION_SHOW))
 		return false;
 	if (loop_now(s->worker->loop) - s->accepted_at < filter->older_ms ||
 	    session_idle_ms(s) < filter->idle_ms)

@@ -25,6 +25,7 @@ struct session_filter {			/* what is zero excludes nobody */
 	bool has_client;
 	int64_t older_ms, idle_ms;
 	enum session_tls tls;
+	bool is_living;			/* not those that have heard their last words */
 };
 
 enum session_action {
