@@ -23,7 +23,7 @@ struct share {
 	struct endpoint *endpoint;	/* one reference */
 	int sessions;
 	int excess;			/* that are to go */
-	unsigned present, strays, chosen;	/* as the workers have counted */
+	unsigned strays, quiet, chosen;	/* as the workers have counted */
 };
 
 /* Shared with the workers, each of which has a part; gone when all have answered the last round. */
@@ -142,36 +142,48 @@ open_way(const struct rebalance *r)
 	}
 }
 
-/* Each worker's part of who is to go, by what it has; what is left over goes to the first. */
+/* So many of those whom it has not got yet, quiet ones or others, to each worker by what it has. */
+static void
+deal(struct rebalance *r, size_t i, unsigned wanted, bool quiet)
+{
+	unsigned all = 0, left = wanted;
+
+	for (int w = 0; w < r->control->assets.threads; w++) {
+		const struct departure_part *part = &r->works[w].parts[i];
+
+		all += quiet ? part->quiet : part->strays - part->quiet;
+	}
+	for (int round = 0; all > 0 && round < 2; round++) {
+		for (int w = 0; w < r->control->assets.threads; w++) {
+			struct departure_part *part = &r->works[w].parts[i];
+			unsigned has = quiet ? part->quiet : part->strays - part->quiet;
+			unsigned more = (unsigned)((uint64_t)wanted * has / all);
+
+			/* the second round is for what was rounded off */
+			if (round > 0)
+				more = left > 0 && more < has;
+			part->quota += more;
+			left -= more;
+		}
+	}
+}
+
 static void
 set_quotas(struct rebalance *r, size_t i)
 {
 	const struct share *share = &r->shares[i];
-	unsigned excess = (unsigned)share->excess, left;
+	unsigned excess = (unsigned)share->excess, quiet;
 
 	if (excess > share->strays)
 		excess = share->strays;
-	left = excess;
+	quiet = excess < share->quiet ? excess : share->quiet;
+	deal(r, i, quiet, true);
+	deal(r, i, excess - quiet, false);
 	for (int w = 0; w < r->control->assets.threads; w++) {
 		struct departure_part *part = &r->works[w].parts[i];
-		unsigned strays = part->strays;
 
 		part->share = share->strays > 0 ? (double)excess / share->strays : 0;
-		part->quota = share->strays > 0 ?
-		    (unsigned)((uint64_t)excess * strays / share->strays) : 0;
-		left -= part->quota;
-	}
-	for (int w = 0; left > 0 && w < r->control->assets.threads; w++) {
-		struct departure_part *part = &r->works[w].parts[i];
-		unsigned more = part->strays - part->quota < left ? part->strays - part->quota : left;
-
-		part->quota += more;
-		left -= more;
-	}
-	for (int w = 0; w < r->control->assets.threads; w++) {
-		struct departure_part *part = &r->works[w].parts[i];
-
-		part->present = part->strays = part->chosen = 0;
+		part->strays = part->quiet = part->chosen = 0;
 	}
 }
 
@@ -192,10 +204,10 @@ add_up(struct rebalance *r)
 	for (size_t i = 0; i < r->count; i++) {
 		struct share *share = &r->shares[i];
 
-		share->present = share->strays = share->chosen = 0;
+		share->strays = share->quiet = share->chosen = 0;
 		for (int w = 0; w < r->control->assets.threads; w++) {
-			share->present += r->works[w].parts[i].present;
 			share->strays += r->works[w].parts[i].strays;
+			share->quiet += r->works[w].parts[i].quiet;
 			share->chosen += r->works[w].parts[i].chosen;
 		}
 	}

@@ -192,10 +192,10 @@ choose(struct session *s, struct departure_part *part, bool quiet, const int64_t
 
 	if (relay_endpoint(s) != part->endpoint || ((relay_look(s) & RELAY_QUIET) != 0) != quiet)
 		return;
-	part->present++;
 	if (part->is_bound && !is_stray(s, part->endpoint))
 		return;
 	part->strays++;
+	part->quiet += quiet;
 	if (part->is_bound ? !is_chosen_user(s, part->share) : part->chosen >= part->quota)
 		return;
 	part->chosen++;

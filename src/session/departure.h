@@ -25,7 +25,8 @@ struct departure_part {
 	bool is_bound;			/* a user belongs on one server in its pool */
 	double share;			/* where it is: of the strays' users so many are chosen, 0 to 1 */
 	unsigned quota;			/* else: so many sessions */
-	unsigned present, strays;	/* sessions; of them such as the balancer has elsewhere, or any */
+	unsigned strays;		/* sessions that the balancer would have elsewhere; or all */
+	unsigned quiet;			/* of the strays */
 	unsigned chosen;
 };
 

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* state_file_test.c: what is written is read; what is not whole is refused, whatever is wrong with it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "admin/state_file.h"
+#include "balance/machine.h"
+
+static struct server_record *
+add(struct list *records, enum server_kind kind, const char *owner, const char *name)
+{
+	struct server_record *record = server_record_new(kind, owner, name);
+
+	list_append(records, &record->node);
+	return record;
+}
+
+static void
+fill(struct list *records)
+{
+	struct server_record *record;
+
+	list_init(records);
+	record = add(records, SERVER_OF_FARM, "dovecot", "d03@2001:db8::1");
+	record->state = ADMIN_DRAIN;
+	record->weight = record->configured_weight = 7;
+	record->when = 1764400000;
+	server_record_set_text(&record->who, "root (unix)");
+	server_record_set_text(&record->why, "drain by root (unix): 100% \"full\"\n\xC3\xA4");
+	record = add(records, SERVER_OF_POOL, "smtp", "-");
+	record->weight = 0;
+	record->configured_weight = 256;
+	record = add(records, SERVER_SERVICE, "imap", "d04");
+	record->state = ADMIN_MAINTENANCE;
+	/* as the file says: not kept */
+	record = add(records, SERVER_OF_FARM, "dovecot", "d05");
+	record->weight = record->configured_weight = 1;
+}
+
+static void
+clear(struct list *records)
+{
+	list_each(node, records) {
+		struct server_record *record = list_entry(node, struct server_record, node);
+
+		server_record_free(&record);
+	}
+}
+
+static void
+format(struct buf *text)
+{
+	struct list records, none;
+
+	fill(&records);
+	list_init(&none);
+	state_format(&records, &none, text);
+	clear(&records);
+}
+
+static size_t
+count(const struct list *records)
+{
+	size_t n = 0;
+
+	list_each(node, records)
+		n++;
+	return n;
+}
+
+static void
+what_is_written_is_read(void **state)
+{
+	struct list read, none;
+	const struct server_record *record;
+	struct buf text = { 0 }, again = { 0 };
+	struct error error;
+
+	(void)state;
+	format(&text);
+	list_init(&read);
+	list_init(&none);
+	assert_true(state_parse(buf_slice(&text), &read, &error));
+	assert_int_equal(count(&read), 3);
+	record = list_entry(read.next, struct server_record, node);
+	assert_string_equal(record->name, "d03@2001:db8::1");
+	assert_string_equal(record->why, "drain by root (unix): 100% \"full\"\n\xC3\xA4");
+	assert_int_equal(record->state, ADMIN_DRAIN);
+	assert_int_equal(record->weight, 7);
+	assert_int_equal(record->when, 1764400000);
+	record = list_entry(read.next->next, struct server_record, node);
+	assert_string_equal(record->name, "-");
+	assert_string_equal(record->why, "");
+	state_format(&none, &read, &again);
+	assert_int_equal(buf_len(&again), buf_len(&text));
+	assert_memory_equal(buf_data(&again), buf_data(&text), buf_len(&text));
+	clear(&read);
+	buf_clear(&text);
+	buf_clear(&again);
+}
+
+static void
+refuse(struct slice text, const char *why)
+{
+	struct list read;
+	struct error error;
+
+	list_init(&read);
+	assert_false(state_parse(text, &read, &error));
+	assert_true(list_is_empty(&read));
+	if (why != NULL && strstr(error.text, why) == NULL)
+		fail_msg("\"%s\" does not say \"%s\"", error.text, why);
+}
+
+static void
+what_is_cut_short_anywhere_is_refused(void **state)
+{
+	struct buf text = { 0 };
+
+	(void)state;
+	format(&text);
+	for (size_t n = 0; n < buf_len(&text); n++)
+		refuse(slice_make(buf_data(&text), n), NULL);
+	refuse(slice_make(buf_data(&text), buf_len(&text) - 1), "cut short");
+	buf_clear(&text);
+}
+
+static void
+a_byte_that_is_another_is_noticed(void **state)
+{
+	struct buf text = { 0 };
+
+	(void)state;
+	format(&text);
+	for (size_t i = 0; i < buf_len(&text); i++) {
+		buf_data(&text)[i] ^= 1;
+		refuse(buf_slice(&text), NULL);
+		buf_data(&text)[i] ^= 1;
+	}
+	buf_clear(&text);
+}
+
+static void
+other_files_are_told_apart(void **state)
+{
+	(void)state;
+	refuse(slice_of(""), "no state file");
+	refuse(slice_of("127.0.0.1 localhost\n"), "no state file");
+	refuse(slice_of("gatepost state 2\nend 0 00000000\n"), "version 2");
+	refuse(slice_of("gatepost state 1\nfarm f d1 drain 300 ready 1 0 - -\nend 1 0\n"), "line 2");
+	refuse(slice_of("gatepost state 1\nfarm f d%00 drain 1 ready 1 0 - -\nend 1 0\n"), "line 2");
+	refuse(slice_of("gatepost state 1\nservice f d1 drain 1 ready -1 0 - -\nend 1 0\n"), "line 2");
+	refuse(slice_of("gatepost state 1\nfarm f d1 gone 1 ready 1 0 - -\nend 1 0\n"), "line 2");
+	refuse(slice_of("gatepost state 1\nend 0 00000000\n"), "sum");
+}
+
+static void
+files_are_replaced(void **state)
+{
+	char folder[] = "/tmp/gatepost-state.XXXXXX", path[64], new_path[64];
+	struct buf text = { 0 };
+	struct list read;
+	struct error error;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/state", folder);
+	snprintf(new_path, sizeof(new_path), "%s/state.new", folder);
+	list_init(&read);
+	assert_true(state_read(path, &read, &error));
+	assert_true(list_is_empty(&read));
+	format(&text);
+	assert_true(state_write(path, slice_of("something"), &error));
+	assert_false(state_read(path, &read, &error));
+	assert_true(state_write(path, buf_slice(&text), &error));
+	assert_true(state_read(path, &read, &error));
+	assert_int_equal(count(&read), 3);
+	assert_int_equal(access(new_path, F_OK), -1);
+	clear(&read);
+	assert_false(state_read(folder, &read, &error));
+	unlink(path);
+	rmdir(folder);
+	assert_false(state_write(path, buf_slice(&text), &error));
+	buf_clear(&text);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_written_is_read),
+		cmocka_unit_test(what_is_cut_short_anywhere_is_refused),
+		cmocka_unit_test(a_byte_that_is_another_is_noticed),
+		cmocka_unit_test(other_files_are_told_apart),
+		cmocka_unit_test(files_are_replaced),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
