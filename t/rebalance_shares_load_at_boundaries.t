@@ -66,7 +66,18 @@ is((grep { $_->{server} eq 'imap/d1' } @{ $gatepost->ask_json('rebalance imap ex
     'as many as are its share are left');
 unlink $go;
 
-# Again, and now only busy ones are there to be told: they go at the end of their answer.
+# A drain over time: the quiet one goes, and the other one behind its answer.
+my ($quiet, $busy) = map { log_in($gatepost, 'bob') } 1 .. 2;
+$busy->send_bytes("f FETCH 1 BODY[]\r\n");
+is($busy->take_bytes(length $literal), $literal, 'one more within a literal');
+is($gatepost->ask('drain d2 over 1s'), '', 'its server is drained');
+like($quiet->rest(20), qr/^\* BYE [^\r\n]*\r\n\z/, 'the quiet one goes');
+wait_for(sub { (grep { $_->{server} eq 'imap/d2' } @{ $gatepost->ask_json('show drain') })[0]{seconds_to_go} == 0 },
+    10, 'the end of the time');
+my ($left) = grep { $_->{server} eq 'imap/d2' } @{ $gatepost->ask_json('show drain') };
+is_deeply([@$left{qw(sessions_left told)}], [1, 1], 'the other one is there yet');
+write_file($go, '');
+like($busy->rest(20), qr/^\)\r\nf OK done\r\n\* BYE [^\r\n]*\r\n\z/, 'and goes behind its answer');
 is($gatepost->ask('drain d1 over 1s'), '', 'those that are left are sent away');
 like($_->rest(20), qr/^\* BYE [^\r\n]*\r\n\z/, 'and go') for @busy;
 $gatepost->stop;

@@ -116,6 +116,8 @@ prepare(struct control *control, const struct root *root, struct conf_problems *
 		list_init(&cockpit->doors);
 		list_init(&cockpit->consoles);
 		list_init(&cockpit->surveys);
+		list_init(&cockpit->rebalances);
+		cockpit->changes = changes_new(cockpit, root);
 	}
 	for (size_t i = 0; i < list->count; i++)
 		ok &= claim(cockpit->sockets, list->items[i], problems, &number);
@@ -225,6 +227,7 @@ close_all(struct control *control)
 	sampler_free(&cockpit->sampler);
 	gate_rounds_close(cockpit);
 	http_doors_close(cockpit);
+	rebalances_close(cockpit);
 	changes_free(&cockpit->changes);
 	surveys_close(cockpit);
 	list_each(node, &cockpit->doors)

@@ -24,6 +24,7 @@ struct cockpit {
 	struct list gate_rounds;	/* of listeners that are being opened or closed */
 	int64_t started_at;		/* clock_ms */
 	struct http_doors *http;	/* who comes by HTTP */
+	struct list rebalances;		/* that workers are asked about */
 	struct changes *changes;	/* see changes.h; there from the first configuration on */
 	struct list surveys;		/* struct survey: what the workers are asked about sessions */
 };
@@ -39,6 +40,8 @@ struct door {
 };
 
 extern const struct extension cockpit_extension;
+
+void rebalances_close(struct cockpit *cockpit);		/* commands_rebalance.c's: the workers have ended */
 
 /* The configuration at hand. */
 const struct root *cockpit_root(const struct cockpit *cockpit);

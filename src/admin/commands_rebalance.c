@@ -28,6 +28,7 @@ struct share {
 
 /* Shared with the workers, each of which has a part; gone when all have answered the last round. */
 struct rebalance {
+	struct list node;		/* in the cockpit's */
 	struct control *control;
 	struct admin_call *call;	/* NULL: nobody waits for the answer any more */
 	char *pool;
@@ -47,6 +48,7 @@ struct rebalance {
 static void
 free_rebalance(struct rebalance *r)
 {
+	list_remove(&r->node);
 	for (size_t i = 0; i < r->count; i++)
 		endpoint_put(&r->shares[i].endpoint);
 	for (int i = 0; i < r->control->assets.threads; i++)
@@ -55,6 +57,13 @@ free_rebalance(struct rebalance *r)
 	xfree(r->shares);
 	xfree(r->pool);
 	xfree(r);
+}
+
+void
+rebalances_close(struct cockpit *cockpit)
+{
+	list_each(node, &cockpit->rebalances)
+		free_rebalance(list_entry(node, struct rebalance, node));
 }
 
 static void on_counted(struct loop *control, void *arg);
@@ -273,6 +282,7 @@ start(struct admin_call *call, const struct pool *pool, int percent, bool explai
 
 	r->control = control;
 	r->call = call;
+	list_append(&call->cockpit->rebalances, &r->node);
 	r->pool = xstrdup(pool->conf.title);
 	r->is_bound = pool->is_bound;
 	r->explains = explains;
