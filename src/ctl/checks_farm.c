@@ -55,9 +55,9 @@ check_certificate(struct diagnosis *d, const char *path, double *least)
 	if (days < *least)
 		*least = days;
 	if (days < 0)
-		diagnosis_say(d, GRADE_WRONG, "%s has expired %.0f days ago", path, -days);
+		diagnosis_say(d, GRADE_WRONG, "%s has expired %d days ago", path, (int)-days);
 	else if (days < CERTIFICATE_DAYS)
-		diagnosis_say(d, GRADE_NOTE, "%s expires in %.0f days", path, days);
+		diagnosis_say(d, GRADE_NOTE, "%s expires in %d days", path, (int)days);
 	if (days < CERTIFICATE_DAYS)
 		diagnosis_advise(d, "the new file is taken up within a minute", "renew %s", path);
 }
@@ -97,7 +97,8 @@ check_certificates(struct diagnosis *d)
 	if (d->count > before)
 		return;
 	if (count > 0)
-		diagnosis_say(d, GRADE_FINE, "the first of %zu expires in %.0f days", count, least);
+		diagnosis_say(d, GRADE_FINE, "the first of %zu expires in %d days", count,
+		    (int)least);
 	else
 		diagnosis_say(d, GRADE_FINE, "none is configured");
 }
@@ -177,7 +178,7 @@ check_dns(struct diagnosis *d)
 				check_name(d, setting_word(setting_in(s, "address"), 1), &count);
 	}
 	if (d->count == before)
-		diagnosis_say(d, GRADE_FINE, "%zu servers have names%s", count,
+		diagnosis_say(d, GRADE_FINE, "servers with names: %zu%s", count,
 		    count > 0 ? ", which resolve" : "");
 }
 

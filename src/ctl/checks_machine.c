@@ -160,7 +160,7 @@ check_pool_ports(struct diagnosis *d, const struct setting *pool, double ports, 
 		return;
 	*is_fine = false;
 	diagnosis_say(d, GRADE_NOTE,
-	    "pool %s has room for %.0f connections: %zu servers, %zu own addresses, %.0f ports; "
+	    "pool %s has room for %.0f connections (servers: %zu, own addresses: %zu, ports: %.0f); "
 	    "max_connections is %.0f",
 	    setting_word(pool, 1), room, servers, sources, ports, sessions_max(d));
 	diagnosis_advise(d, "in that pool: each own address brings as many ports again",

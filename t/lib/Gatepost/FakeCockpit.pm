@@ -56,8 +56,11 @@ sub on_terminal ($command, %option) {
 	}
 	$pty->close_slave;
 	my $text = $option{talk} ? $option{talk}->($pty, $pid) : '';
+	local $SIG{ALRM} = sub { kill KILL => $pid; croak "@$command does not end: $text" };
+	alarm 60;
 	while (sysread $pty, $text, 65536, length $text) { }
 	waitpid $pid, 0;
+	alarm 0;
 	return ($text =~ s/\r\n/\n/gr, $?);
 }
 
