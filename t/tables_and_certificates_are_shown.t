@@ -80,7 +80,7 @@ like($text, qr/^notAfter: \Q$end\E$/m, 'until when');
 like($text, qr/^Serial: $serial$/m, 'its number');
 my %by_file = map { $_->{file} => $_ } @{ $gatepost->ask_json('show ssl cert') };
 is('sha256$' . lc $by_file{$_}{sha256}, cert_fingerprint($_), 'its fingerprint') for $first, $second;
-is($by_file{$first}{days_left}, 89, 'full days');
+like($by_file{$first}{days_left}, qr/^(?:89|90)$/, 'full days');
 ok($by_file{$second}{days_left} < 0, 'one that is over');
 is($by_file{$second}{key}, 'RSA2048', 'an RSA key');
 is($by_file{$second}{tls}, 'main', 'its block');

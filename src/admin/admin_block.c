@@ -99,13 +99,13 @@ static const struct block admin_block = {
 	.help = "How gatepost is watched and operated."
 };
 
-static const struct directive rows[] = {
+const struct directive admin_root_directives[] = {
 	ROOT_ROWS(struct admin_root),
 	CONF_BLOCK(struct admin_root, admin, &admin_block, NULL, 0),
 	{ 0 }
 };
 
-const struct block admin_root_block = ROOT_BLOCK(struct admin_root, rows);
+const struct block admin_root_block = ROOT_BLOCK(struct admin_root, admin_root_directives);
 
 bool
 admin_socket_spec(const struct admin_socket *socket, struct listen_spec *spec, struct error *error)

@@ -27,6 +27,9 @@ struct admin_root {
 };
 
 extern const struct block admin_root_block;
+/* As ROOT_ROWS, for a program with more blocks: its root begins with a struct admin_root. */
+extern const struct directive admin_root_directives[];
+#define ADMIN_ROOT_ROWS(type) CONF_GROUP(type, root, admin_root_directives)
 
 /* Where it listens.  False and an error: its group is not known. */
 bool admin_socket_spec(const struct admin_socket *socket, struct listen_spec *spec, struct error *error);

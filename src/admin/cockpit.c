@@ -4,11 +4,11 @@
 
 #include "admin/changes.h"
 #include "admin/console.h"
-#include "admin/sampler.h"
 #include "admin/gate_round.h"
-#include "base/clock.h"
 #include "admin/http_door.h"
+#include "admin/sampler.h"
 #include "admin/survey.h"
+#include "base/clock.h"
 #include "base/xalloc.h"
 #include "daemon/sockets.h"
 
@@ -101,31 +101,6 @@ check(const struct root *root, struct conf_problems *problems)
 	http_doors_check(settings_of(root), problems);
 }
 
-static bool
-prepare(struct control *control, const struct root *root, struct conf_problems *problems)
-{
-	const struct conf_list *list = sockets_of(root);
-	struct cockpit *cockpit = control->extended;
-	bool ok = true;
-	int number;
-
-	if (cockpit == NULL) {
-		cockpit = control->extended = xcalloc(1, sizeof(*cockpit));
-		cockpit->control = control;
-		cockpit->sockets = socket_table_new(1);
-		list_init(&cockpit->doors);
-		list_init(&cockpit->consoles);
-		list_init(&cockpit->surveys);
-		list_init(&cockpit->rebalances);
-		cockpit->changes = changes_new(cockpit, root);
-	}
-	for (size_t i = 0; i < list->count; i++)
-		ok &= claim(cockpit->sockets, list->items[i], problems, &number);
-	if (!ok)
-		sockets_undo(cockpit->sockets);
-	return ok;
-}
-
 static void
 undo(struct control *control)
 {
@@ -151,6 +126,8 @@ prepare(struct control *control, const struct root *root, struct conf_problems *
 		list_init(&cockpit->doors);
 		list_init(&cockpit->consoles);
 		list_init(&cockpit->gate_rounds);
+		list_init(&cockpit->surveys);
+		list_init(&cockpit->rebalances);
 		cockpit->changes = changes_new(cockpit, root);
 	}
 	for (size_t i = 0; i < list->count; i++)

@@ -18,6 +18,11 @@ extern const struct admin_command rebalance_commands[];
 extern const struct admin_command changes_commands[];
 extern const struct admin_command reload_commands[];
 extern const struct admin_command route_commands[];
+extern const struct admin_command session_commands[];
+extern const struct admin_command kick_commands[];
+extern const struct admin_command who_commands[];
+extern const struct admin_command user_commands[];
+extern const struct admin_command binding_commands[];
 
 #define COMMAND_TABLES \
 	help_commands, \
@@ -32,15 +37,7 @@ extern const struct admin_command route_commands[];
 	rebalance_commands, \
 	changes_commands, \
 	reload_commands, \
-	route_commands
-extern const struct admin_command session_commands[];
-extern const struct admin_command kick_commands[];
-extern const struct admin_command who_commands[];
-extern const struct admin_command user_commands[];
-extern const struct admin_command binding_commands[];
-
-#define COMMAND_TABLES \
-	help_commands, \
+	route_commands, \
 	session_commands, \
 	kick_commands, \
 	who_commands, \

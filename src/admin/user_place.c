@@ -3,6 +3,7 @@
 #include "admin/user_place.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "balance/balance.h"
 #include "proto/proto.h"
@@ -18,10 +19,14 @@ binds(const struct pool *pool)
 struct pool *
 user_pool(const struct root *root, const char *canonical, const char *protocol)
 {
-	const struct route_subject subject = { .user = slice_of(canonical) };
+	const struct addr nobody = { .sa.sa_family = AF_UNSPEC };
 
 	for (size_t i = 0; i < root->listeners.count; i++) {
 		const struct listener_settings *l = root->listeners.items[i];
+		struct condition_subject subject = {
+			.client = &nobody, .listener = l->conf.title, .user = slice_of(canonical),
+			.geo = root->geo, .now = time(NULL),
+		};
 		struct pool *pool = route_rule_find(&l->route, &subject, l->pool);
 
 		if (pool != NULL && binds(pool) &&

@@ -252,10 +252,9 @@ relay_leave_reason(const struct session *s)
 
 	bool is_sent = relay_is_outdated(s) || s->relay->departs != DEPARTS_NOT;
 
-	return !is_stopping && is_sent ? END_SENT_AWAY : END_SHUTDOWN;
 	if (s->relay->is_kicked)
 		return END_OPERATOR;
-	return !is_stopping && relay_is_outdated(s) ? END_SENT_AWAY : END_SHUTDOWN;
+	return !is_stopping && is_sent ? END_SENT_AWAY : END_SHUTDOWN;
 }
 
 void

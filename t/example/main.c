@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* main.c: gatepost with one block more, as a layer above daemon/ brings it, of one directive. */
+#include "admin/admin_block.h"
+#include "admin/cockpit.h"
+#include "admin/command_document.h"
 #include "daemon/command_line.h"
-#include "daemon/config.h"
 
 struct courier {
 	struct conf_block conf;
@@ -9,7 +11,7 @@ struct courier {
 };
 
 struct example_root {
-	struct root root;
+	struct admin_root root;
 	struct courier *courier;
 };
 
@@ -36,7 +38,7 @@ static const struct block courier_block = {
 };
 
 static const struct directive rows[] = {
-	ROOT_ROWS(struct example_root),
+	ADMIN_ROOT_ROWS(struct example_root),
 	CONF_BLOCK(struct example_root, courier, &courier_block, "", 0),
 	{ 0 }
 };
@@ -45,7 +47,10 @@ int
 main(int argc, char **argv)
 {
 	static const struct block root = ROOT_BLOCK(struct example_root, rows);
-	static const struct program example = { .root = &root };
+	static const struct program example = {
+		.root = &root, .extension = &cockpit_extension,
+		.document_commands = command_document_mdoc,
+	};
 
 	return command_line_run(argc, argv, &example);
 }

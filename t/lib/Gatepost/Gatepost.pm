@@ -49,7 +49,7 @@ sub configure ($self, $config) {
 	$own .= "shutdown_timeout 5s\n" unless $config =~ /^\s*shutdown_timeout\b/m;
 	$own .= "log access { target $self->{access_log}; format json }\n"
 	    unless $config =~ /^\s*log\s+access\b/m;
-	$own .= "admin { socket $dir/$self->{name}.sock { level admin } }\n" unless $self->{program} || $config =~ /^\s*admin\b/m;
+	$own .= "admin { socket $dir/$self->{name}.sock { level admin } }\n" unless $config =~ /^\s*admin\b/m;
 	write_file("$self->{conf}.new", $own . $self->fill_in($config));
 	rename "$self->{conf}.new", $self->{conf} or croak "$self->{conf}: $!";
 	return $self;
