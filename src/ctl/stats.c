@@ -43,7 +43,7 @@ stats_kind(const struct json_t *object)
 
 	for (int kind = 0; type != NULL && kind < STATS_OTHER; kind++)
 		if (strcmp(names[kind], type) == 0)
-			return kind;
+			return (enum stats_kind)kind;
 	return STATS_OTHER;
 }
 

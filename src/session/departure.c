@@ -51,7 +51,7 @@ left_endpoint(const struct session *s)
 static void
 tell(struct session *s, int64_t at_ms, enum relay_departure departs)
 {
-	s->relay->departs = departs;
+	s->relay->departs = (uint8_t)departs;
 	relay_leave_at(s, at_ms);
 }
 
