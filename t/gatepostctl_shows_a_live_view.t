@@ -17,7 +17,8 @@ my $stat = "$dir/stat";
 sub set_stat ($sessions) {
 	write_file("$stat.new", stat_json(
 	    { pxname => 'in', svname => 'FRONTEND', status => 'OPEN', scur => $sessions, rate => 3 },
-	    { pxname => 'imap', svname => 'b1', status => 'UP', scur => 5, smax => 9, rate => 1, weight => 1, bin => 0 },
+	    { pxname => 'imap', svname => 'b1', status => 'UP', scur => 5, smax => 9, rate => 1, weight => 1,
+	      bin => $sessions * 1_000_000 },
 	    { pxname => 'imap', svname => 'b2', status => 'UP', scur => $sessions, rate => 2, weight => 1 },
 	    { pxname => 'imap', svname => 'b3', status => 'DOWN', scur => 0, rate => 0, weight => 1,
 	      check_status => 'L4CON', last_chk => 'Connection refused' },
@@ -56,7 +57,7 @@ sub read_until ($pty, $text, $pattern) {
 }
 
 my @command = (ctl_program(), '-s', $fake->path, 'top');
-($text, $status) = on_terminal(\@command, columns => 90, talk => sub ($pty, $pid) {
+($text, $status) = on_terminal(\@command, columns => 120, talk => sub ($pty, $pid) {
 	my $seen = '';
 
 	read_until($pty, \$seen, qr/b3/);
@@ -66,8 +67,8 @@ my @command = (ctl_program(), '-s', $fake->path, 'top');
 	read_until($pty, \$seen, qr/sort: trouble.*imap\/b3.*imap\/b/s);
 	syswrite $pty, 's';
 	set_stat(4321);
-	read_until($pty, \$seen, qr/b2 .*4\.3k/);
-	pass('it follows what gatepost tells');
+	read_until($pty, \$seen, qr/b1 .* \d+(?:\.\d)?[GM] .*b2 .*4\.3k/s);
+	pass('it follows what gatepost tells, and shows what passes in a second');
 	Gatepost::FakeCockpit::resize($pty, 30, 10);
 	read_until($pty, \$seen, qr/up 0d …\e\[0m/);
 	$fake->kill_now;

@@ -123,6 +123,7 @@ is($text, "kicked\n", 'words that need quotes') or diag(($fake->asked)[-1]);
 write_file("$dir/pem", "one\n\ntwo\n");
 ($status, $text) = run_command('payload', [ctl_program(), '-s', $fake->path, qw(set ssl cert x <<)], stdin => "$dir/pem");
 is($text, "taken\n", 'with what stands in standard input');
+is_deeply([($fake->asked)[-2, -1]], [qw(one two)], 'all of it: an empty line would end it');
 $gatepost->stop;
 ($status, $text) = ctl($socket, 'show', 'version');
 is($status >> 8, 3, 'gatepost has ended');

@@ -103,7 +103,13 @@ sub start ($self) {
 sub serve ($self, $socket) {
 	my $line = <$socket> // return;
 	chomp $line;
-	write_file($self->{asked}, read_file($self->{asked}) . "$line\n");
+	# a payload ends with an empty line
+	my @payload;
+	while ($line =~ /<<$/ && defined(my $more = <$socket>)) {
+		last if $more eq "\n";
+		push @payload, $more;
+	}
+	write_file($self->{asked}, join '', read_file($self->{asked}), "$line\n", @payload);
 	for my $command ('set severity-output number', $line =~ s/^set severity-output number;//r) {
 		my $answer = $self->{answers}{$command};
 		# a file is read at each question, so that a test can change it
