@@ -18,7 +18,7 @@ my $dir = test_dir();
 my $source = abs_path("$FindBin::Bin/..");
 my $path = dirname(ctl_program()) . ":$ENV{PATH}";
 my @rows = (['show stat', '[PROXY] [typed]', 1], ['show version', '', 1], ['set weight', 'POOL/SERVER WEIGHT'],
-    ['set server', 'POOL/SERVER weight|state|addr VALUE'], ['disable frontend', 'LISTENER'], ['drain', 'SERVER [over TIME]']);
+    ['set server', 'POOL/SERVER weight|state|addr VALUE'], ['disable frontend', 'LISTENER'], ['drain', 'SERVER [over TIME] [reason TEXT]']);
 my $fake = Gatepost::FakeCockpit->new(answers => {
 	'help json' => encode_json([map { +{ name => $_->[0], arguments => $_->[1], level => 'user', help => 'X.',
 	    has_json => $_->[2] ? JSON::PP::true : JSON::PP::false } } @rows]) . "\n",
@@ -53,6 +53,8 @@ my @cases = (
 	['a listener', ['disable', 'frontend', ''], [qw(in)]],
 	['a machine', ['drain', 'd'], [qw(d01 d02)]],
 	['what may be left out', ['show', 'stat', ''], [qw(imap in json pop3 typed)]],
+	['words behind which others stand', ['drain', 'd01', ''], [qw(over reason)]],
+	['behind those', ['drain', 'd01', 'over', '5m', ''], [qw(over reason)]],
 	['a flag', ['--js'], ['--json']],
 	['behind a flag', ['--json', 'show', 'v'], ['version']],
 	['nothing fits', ['nonsense', ''], []],

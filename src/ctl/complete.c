@@ -128,20 +128,34 @@ offer_argument(struct completion *completion, struct slice argument)
 	}
 }
 
+static int
+count_brackets(struct slice word)
+{
+	int count = 0;
+
+	for (size_t i = 0; i < word.len; i++)
+		count += (word.data[i] == '[') - (word.data[i] == ']');
+	return count;
+}
+
 /*
- * The argument at its place; where some may be left out, those behind it too, up to the first that may not.
+ * The argument at its place; where some may be left out ("[over TIME]"), the first words of those behind it,
+ * up to an argument that may not.
  */
 static void
 offer_arguments(struct completion *completion, const struct json_t *row, int at)
 {
 	struct slice rest = slice_of(catalog_arguments(row)), argument;
+	int depth = 0;
 
 	for (int i = 0; (argument = slice_word(&rest)).len > 0; i++) {
-		if (i < at && argument.data[0] != '[')
-			continue;
-		offer_argument(completion, argument);
-		if (i >= at && argument.data[0] != '[')
+		bool begins_group = depth == 0 && argument.data[0] == '[';
+
+		if (i == at || begins_group || (i > at && depth == 0))
+			offer_argument(completion, argument);
+		if (i >= at && depth == 0 && !begins_group)
 			break;
+		depth += count_brackets(argument);
 	}
 	if (catalog_has_json(row))
 		offer(completion, slice_of("json"));
