@@ -38,7 +38,7 @@ like($text, qr/^gatepost 0\.1\.0 on lb1, up 0d 0h01m08s/, 'one frame');
 like($text, qr/^sessions 12 of 1000, TLS 4, new 3/m, 'sessions');
 like($text, qr/^servers: 2 up, 1 down/m, 'servers');
 like($text, qr/^  b3 +DOWN .* L4CON +Connection refused /m, 'checks');
-like($text, qr/listener in.*pool imap/s, 'listeners and pools');
+like($text, qr/listener in.*pool imap.*b1.*b2.*b3/s, 'listeners and pools, and their servers below');
 unlike($text, qr/\e/, 'nothing for a terminal');
 ($status, $text) = ctl_apart($fake->path, 'top', '--json');
 is_deeply([sort keys %{ decode_json($text) }], [qw(info stat)], 'the figures as JSON');

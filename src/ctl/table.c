@@ -181,6 +181,22 @@ print_rows(const struct table *table, const struct layout *layout, const struct 
 }
 
 static void
+tell_dropped(const struct table *table, const struct layout *layout, const struct look *look, struct buf *out)
+{
+	struct buf names = { 0 };
+
+	if (layout->count == table->column_count || !table->tells_dropped)
+		return;
+	buf_append_text(&names, "(with --json, or wider:");
+	for (size_t i = layout->count; i < table->column_count; i++)
+		buf_printf(&names, " %s", table->columns[i].name);
+	buf_append_text(&names, ")");
+	text_append_coloured(buf_slice(&names), COLOUR_DIM, look, out);
+	buf_append_text(out, "\n");
+	buf_clear(&names);
+}
+
+static void
 print_records(const struct table *table, const struct look *look, struct buf *out)
 {
 	for (size_t i = 0; i < table->cell_count; i++) {
@@ -201,10 +217,12 @@ table_print(const struct table *table, const struct look *look, struct buf *out)
 {
 	struct layout layout = { xcalloc(table->column_count + 1, sizeof(size_t)), table->column_count };
 
-	if (fit_or_drop(table, look, &layout))
+	if (fit_or_drop(table, look, &layout)) {
 		print_rows(table, &layout, look, out);
-	else
+		tell_dropped(table, &layout, look, out);
+	} else {
 		print_records(table, look, out);
+	}
 	xfree(layout.widths);
 }
 

@@ -27,6 +27,7 @@ struct table {
 	struct table_cell *cells;	/* row by row */
 	size_t column_count, cell_count, cell_room;
 	bool drops_columns;		/* those that matter least stand last */
+	bool tells_dropped;		/* a line behind the rows names them */
 };
 
 void table_add_column(struct table *table, const char *name, enum table_kind kind);

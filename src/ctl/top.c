@@ -145,6 +145,21 @@ compare(const void *a, const void *b)
 	return (x->key < y->key) - (x->key > y->key);
 }
 
+/* Less is later.  A pool comes before its servers, which gatepost tells first. */
+static double
+configured_key(const struct json_t *stat, size_t i)
+{
+	const struct json_t *object = stats_object(stat, i);
+	const char *name = stats_text(object, "pxname");
+	size_t first = i;
+
+	while (stats_kind(object) == STATS_POOL && first > 0 &&
+	    stats_kind(stats_object(stat, first - 1)) == STATS_SERVER &&
+	    strcmp(stats_text(stats_object(stat, first - 1), "pxname"), name) == 0)
+		first--;
+	return -(double)first + (stats_kind(object) == STATS_POOL ? 0.5 : 0);
+}
+
 /* Lines in their order; without servers' pools where they are sorted.  The caller frees them. */
 static struct line *
 make_lines(const struct top *top, size_t *count)
@@ -163,7 +178,7 @@ make_lines(const struct top *top, size_t *count)
 		};
 		if (sort->key != NULL && stats_kind(line->object) != STATS_SERVER)
 			continue;
-		line->key = sort->key != NULL ? sort->key(line) : (double)(total - i);
+		line->key = sort->key != NULL ? sort->key(line) : configured_key(top->now.stat, i);
 		(*count)++;
 	}
 	qsort(lines, *count, sizeof(*lines), compare);

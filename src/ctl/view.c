@@ -64,7 +64,7 @@ add_column(const char *name, const struct json_t *value, void *arg)
 static void
 print_list(const struct json_t *list, const struct look *look, struct buf *out)
 {
-	struct table table = { 0 };
+	struct table table = { .drops_columns = true, .tells_dropped = true };
 	struct columns columns = { &table, list };
 
 	for (size_t i = 0; i < json_count(list); i++)
@@ -164,7 +164,7 @@ print_stats(const struct json_t *json, const struct look *look, struct buf *out)
 		{ "bout",         "out",      TABLE_NUMBER, 1024 },
 	};
 	size_t count = sizeof(columns) / sizeof(columns[0]);
-	struct table table = { .drops_columns = true };
+	struct table table = { .drops_columns = true, .tells_dropped = true };
 
 	for (size_t c = 0; c < count; c++)
 		table_add_column(&table, columns[c].head, columns[c].kind);

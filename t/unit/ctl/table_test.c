@@ -104,14 +104,15 @@ becomes_lines_where_nothing_fits(void **state)
 static void
 drops_the_last_columns(void **state)
 {
-	struct table table = { .drops_columns = true };
+	struct table table = { .drops_columns = true, .tells_dropped = true };
 
 	(void)state;
 	fill(&table, "y");
 	assert_printed(&table, (struct look){ .width = 22 },
 	    "name     state\n"
 	    "imap/b1  UP\n"
-	    "b2       DOWN\n");
+	    "b2       DOWN\n"
+	    "(with --json, or wider: sessions note)\n");
 	table_clear(&table);
 }
 
