@@ -5,7 +5,7 @@
 #include "admin/call.h"
 #include "conf/document.h"
 
-/* Each word alone, so that none is taken for a macro. */
+/* Each word alone, so that none is taken for a macro, and no bracket at its end for a delimiter. */
 static void
 print_words(const char *macro, const char *text, FILE *out)
 {
@@ -13,7 +13,7 @@ print_words(const char *macro, const char *text, FILE *out)
 
 	fprintf(out, " %s", macro);
 	while ((word = slice_word(&rest)).len > 0)
-		fprintf(out, " \\&%.*s", SLICE_ARGS(word));
+		fprintf(out, " \\&%.*s\\&", SLICE_ARGS(word));
 }
 
 static void

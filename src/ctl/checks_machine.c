@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* checks_machine.c: what the kernel allows, against what the configuration asks for. */
-#include <stdio.h>
+#include <stdlib.h>
 
 #include "ctl/diagnosis.h"
 #include "ctl/settings.h"
@@ -171,21 +171,23 @@ static void
 check_ports(struct diagnosis *d)
 {
 	struct buf text = { 0 };
-	unsigned low = 0, high = 0;
+	unsigned long low, high;
 	bool is_fine = true;
 	double ports;
+	char *end;
 
 	if (!diagnosis_has_settings(d))
 		return;
 	diagnosis_read(d, "/proc/sys/net/ipv4/ip_local_port_range", &text);
 	buf_append(&text, "", 1);
-	if (sscanf(buf_data(&text), "%u %u", &low, &high) != 2 || high < low) {
+	low = strtoul(buf_data(&text), &end, 10);
+	high = strtoul(end, NULL, 10);
+	buf_clear(&text);
+	if (low == 0 || high < low) {
 		diagnosis_say(d, GRADE_UNKNOWN, "net.ipv4.ip_local_port_range cannot be read");
-		buf_clear(&text);
 		return;
 	}
-	buf_clear(&text);
-	ports = (double)high - low + 1;
+	ports = (double)(high - low + 1);
 	for (const struct setting *pool = setting_in(d->settings, "pool"); pool != NULL;
 	    pool = setting_again(pool))
 		check_pool_ports(d, pool, ports, &is_fine);

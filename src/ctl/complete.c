@@ -114,9 +114,9 @@ offer_objects(struct completion *completion, struct wanted wanted)
 static void
 offer_argument(struct completion *completion, struct slice argument)
 {
-	while (argument.len > 0 && memchr("[{(<", argument.data[0], 4) != NULL)
+	while (argument.len > 0 && strchr("[{(<", argument.data[0]) != NULL)
 		argument = slice_from(argument, 1);
-	while (argument.len > 0 && memchr("]})>.", argument.data[argument.len - 1], 5) != NULL)
+	while (argument.len > 0 && strchr("]})>.", argument.data[argument.len - 1]) != NULL)
 		argument.len--;
 	while (argument.len > 0) {
 		struct slice choice = slice_take(&argument, '|');
