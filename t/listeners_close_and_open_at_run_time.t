@@ -9,7 +9,7 @@ use lib "$FindBin::Bin/lib";
 use Gatepost::Fake;
 use Gatepost::Gatepost;
 use Gatepost::Imap;
-use Gatepost::Process qw(test_dir);
+use Gatepost::Process qw(test_dir wait_for);
 use IO::Select;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
@@ -60,6 +60,17 @@ for my $turn (1 .. 30) {
 	$gatepost->ask('disable frontend a; disable frontend b; enable frontend a; enable frontend b');
 }
 is(greeting($_), 'hello', "$_ after thirty times") for ('a', 'b') x 4;
+
+# operators who are gone before the workers have answered
+for my $turn (1 .. 50) {
+	my $operator = IO::Socket::UNIX->new(Peer => test_dir() . '/gatepost.sock');
+
+	print {$operator} "disable frontend a; enable frontend a\nshow table failed_logins\n";
+	close $operator;
+}
+# what they said may be heard a little later than what is asked now
+wait_for(sub { $gatepost->ask('enable frontend a'); eval { greeting('a') eq 'hello' } }, 10, 'the last of them');
+pass('and after operators who left at once');
 
 # somebody else takes the port while nobody listens
 $gatepost->ask('disable frontend b');

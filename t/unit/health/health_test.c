@@ -570,6 +570,7 @@ checks_overrule_an_operator(void **state)
 	assert_true(health_can_check(rig.health, e));
 	assert_true(health_force(rig.health, e, HEALTH_DOWN, "by bob"));
 	assert_string_equal(facts_at(&rig, 0).health.why, "by bob");
+	assert_int_equal(watch_of(&rig, 0)->verdict.state, HEALTH_DOWN);	/* to be up takes `rise` */
 	assert_true(endpoint_is_down(e));
 	await_that(&rig, is_up);
 	mock_refuse(&rig.mocks[0]);
