@@ -147,11 +147,6 @@ lower_level(struct console *console, struct slice text)
 			continue;
 		if (console->level > level)
 			console->level = level;
-	for (int level = ADMIN_LEVEL_USER; level < ADMIN_LEVEL_ADMIN; level++) {
-		if (!slice_equals(text, admin_level_text((enum admin_level)level)))
-			continue;
-		if ((int)console->level > level)
-			console->level = (enum admin_level)level;
 		return true;
 	}
 	return false;
