@@ -14,6 +14,8 @@ log_ended(const struct survey *survey, const char *what, const char *name, const
 {
 	struct buf text = { 0 };
 
+	if (survey->count == 0)
+		return;
 	buf_printf(&text, "%s has %zu session%s ended: %s ", survey->who, survey->count,
 	    survey->count == 1 ? "" : "s", what);
 	log_line_quote(slice_of(name), &text);
