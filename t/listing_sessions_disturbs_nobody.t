@@ -79,11 +79,12 @@ wait_for(sub { (talked())[1] >= $before + 10 }, 20, 'the talker to go on');
 diag(sprintf '%d sessions listed in %.0f to %.0f ms; the talker waited for at most %.0f ms', IDLE,
     1000 * min(@times), 1000 * max(@times), 1000 * (talked())[0]);
 
-# Operators who ask and go: before, within and behind the answer.
+# Operators who ask and go: before, within and behind the answer.  The first of several that cannot be
+# written tells that they have gone, while the next one is under way.
 my @questions = ('show sess', 'show sess all', 'who client', 'user user1', 'users', 'kick user nobody');
 for my $round (1 .. 200) {
 	my $socket = IO::Socket::UNIX->new(Peer => test_dir() . '/gatepost.sock') or die "socket: $!";
-	print {$socket} $questions[$round % @questions], "\n";
+	print {$socket} join(';', ('show cli level', $questions[$round % @questions]) x (1 + $round % 4)), "\n";
 	$socket->flush;
 	sysread $socket, my $part, 100 if $round % 3 == 0;
 	close $socket;
