@@ -225,7 +225,8 @@ const struct admin_command drain_commands[] = {
 		.help = "A server takes sessions again. Whoever was to leave it later stays.",
 	},
 	{
-		.name = "show drain", .arguments = "[SERVER]", .has_json = true, .run = run_show_drain,
+		.name = "show drain", .arguments = "[SERVER]", .level = ADMIN_LEVEL_OPERATOR,
+		.has_json = true, .run = run_show_drain,
 		.help = "How many sessions drained servers have left. `told`: how many have gone since "
 		    "`over` was "
 		    "said.",
