@@ -80,6 +80,15 @@ for my $bad (["garbage\n", qr/it is no state file/], ["gatepost state 9\nend 0 0
 	$gatepost->wait_for_log(qr/error: state_file \Q$path\E: .*$pattern/);
 	is_deeply(states(), {}, 'all is as the configuration says');
 }
+$gatepost->stop;
+my $log = test_dir() . '/main.log';
+write_file($path, "garbage\n");
+$gatepost->configure("log { target $log }\n" . config());
+$gatepost->start;
+wait_for(sub { -e $log && read_file($log) =~ /error: state_file .*it is no state file/ }, 10, 'a log of its own to tell');
+$gatepost->configure(config());
+$gatepost->stop;
+$gatepost->start;
 is($gatepost->ask('drain f/d3'), '', 'a bad file is replaced');
 wait_for(sub { read_file($path) =~ /^farm f d3 drain .*\nend 1 \w+\n\z/m }, 10, 'a good one');
 

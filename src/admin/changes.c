@@ -59,6 +59,7 @@ struct changes {
 	struct write_job *job;		/* under way, or NULL */
 	unsigned texts;			/* how many there were */
 	char *path;			/* of the file that was written last; NULL: there is none */
+	char *complaint;		/* about the file that was read, until there is a log; or NULL */
 	bool is_dirty, is_failing, is_committed;
 	const char *who;		/* of the look under way */
 };
@@ -574,8 +575,8 @@ read_wishes(struct changes *changes, const char *path)
 
 	if (path == NULL || state_read(path, &changes->wishes, &error))
 		return;
-	log_write(LOG_ERR, "state_file %s: %s; states and weights are as the configuration says", path,
-	    error.text);
+	changes->complaint = xasprintf(
+	    "state_file %s: %s; states and weights are as the configuration says", path, error.text);
 }
 
 struct changes *
@@ -603,6 +604,10 @@ changes_commit(struct changes *changes)
 	struct loop *loop = changes->cockpit->control->loop;
 	const char *path = cockpit_root(changes->cockpit)->state_file;
 
+	if (changes->complaint != NULL)
+		log_write(LOG_ERR, "%s", changes->complaint);
+	xfree(changes->complaint);
+	changes->complaint = NULL;
 	/* another place knows nothing yet */
 	changes->is_dirty |= changes->path != NULL && path != NULL && strcmp(path, changes->path) != 0;
 	changes->is_dirty |= changes->is_committed && changes->path == NULL && path != NULL;
@@ -649,6 +654,7 @@ changes_free(struct changes **gone)
 	free_notes(&changes->notes);
 	free_notes(&changes->overruled);
 	xfree(changes->path);
+	xfree(changes->complaint);
 	xfree(changes);
 }
 

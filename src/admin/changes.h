@@ -16,7 +16,7 @@ struct conf_problems;
 
 /* May the state file be written, as far as its folder goes?  False: a problem. */
 bool changes_check(const struct root *root, struct conf_problems *problems);
-/* Reads the state file; what is wrong with it is logged, and nothing of it is used then. */
+/* Reads the state file; what is wrong with it is logged by the commit, and nothing of it is used then. */
 struct changes *changes_new(struct cockpit *cockpit, const struct root *root);
 /* What there is to write is, at once. */
 void changes_free(struct changes **changes);
