@@ -118,9 +118,8 @@ escape_mdoc(struct slice word, bool *is_literal, struct buf *out)
 	}
 }
 
-/* Text for mdoc: short lines, each sentence on lines of its own, none that begins like a macro. */
-static void
-print_mdoc_text(const char *text, FILE *out)
+void
+document_mdoc_text(const char *text, FILE *out)
 {
 	struct slice rest = slice_of(text), word;
 	bool is_literal = false;
@@ -177,8 +176,8 @@ print_mdoc_row(const struct directive *d, FILE *out)
 	if (d->kind == CONF_KIND_BLOCK && has_rows_in_braces(d->block))
 		fputs(d->block->title == TITLE_VALUE ? " Op Brq Ar ..." : " Brq Ar ...", out);
 	putc('\n', out);
-	print_mdoc_text(help_of(d), out);
-	print_mdoc_text(buf_data(&limits), out);
+	document_mdoc_text(help_of(d), out);
+	document_mdoc_text(buf_data(&limits), out);
 	buf_clear(&argument);
 	buf_clear(&limits);
 }
@@ -197,7 +196,7 @@ document_mdoc(const struct block *root, FILE *out)
 
 		fprintf(out, ".Ss %s\n", kind == root ? "Outside all blocks" : kind->name);
 		if (kind->help != NULL)
-			print_mdoc_text(kind->help, out);
+			document_mdoc_text(kind->help, out);
 		while (row_next(&walk, &row)) {
 			if (kind->title == TITLE_VALUE && row.index == 0)
 				continue;

@@ -8,6 +8,8 @@
 #include "conf/directive.h"
 
 void document_mdoc(const struct block *root, FILE *out);	/* sections of a manual page, one a block */
+/* Text for mdoc: short lines, each sentence on lines of its own, none that begins like a macro. */
+void document_mdoc_text(const char *text, FILE *out);
 void document_conf(const struct block *root, FILE *out);	/* a file, all of it commented out */
 
 #endif

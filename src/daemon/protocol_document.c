@@ -4,6 +4,7 @@
 
 #include "balance/pool.h"
 #include "base/buf.h"
+#include "conf/document.h"
 #include "session/pool_fit.h"
 
 static void
@@ -50,7 +51,8 @@ print_mdoc(const struct proto *proto, FILE *out)
 	write_defaults(&defaults, proto);
 	write_ways(&ways, "login", login_choices, proto->logins);
 	write_ways(&ways, "; forward", forward_choices, proto->forwards);
-	fprintf(out, ".It Ic %s\n%s\n", proto->name, proto->help);
+	fprintf(out, ".It Ic %s\n", proto->name);
+	document_mdoc_text(proto->help, out);
 	fprintf(out, ".br\nDefaults: %.*s.\n", SLICE_ARGS(buf_slice(&defaults)));
 	fprintf(out, ".br\nPools have: %.*s.\n", SLICE_ARGS(buf_slice(&ways)));
 	if (proto->capability_own != NULL)
