@@ -313,6 +313,14 @@ on_leg(struct leg *leg, enum leg_event event)
 	fan_settle(fan);
 }
 
+int64_t
+slot_due(const struct slot *slot)
+{
+	int timeout = slot->fan->session->relay->reply_timeout_ms;
+
+	return slot->since + (slot_is_needed(slot) && timeout > 0 ? timeout : SLOT_IDLE_MS);
+}
+
 bool
 slot_is_silent(struct slot *slot, int64_t now)
 {
