@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/xalloc.h"
 #include "session/session.h"
+#include "session/route_rule.h"
 
 /* What a server is told where it takes any password from us: it must not be empty. */
 static const char trusted_password[] = "trusted";

@@ -3,11 +3,16 @@
 #ifndef SESSION_PLAN_H
 #define SESSION_PLAN_H
 
-#include "auth/auth.h"
+#include "auth/auth_answer.h"
 #include "session/leg.h"
-#include "session/listener_settings.h"
-#include "session/route_rule.h"
-#include "session/snapshot.h"
+
+struct auth;
+struct credentials;
+struct listener_settings;
+struct pool;
+struct proto;
+struct route_subject;
+struct snapshot;
 
 /* Are its servers shown the client's own credentials, so that they could judge them? */
 bool plan_shows_client(const struct pool *pool);

@@ -80,7 +80,7 @@ void relay_free(struct session *s);	/* adds up its counts */
 struct relay *relay_new(const struct session *s, size_t state_size);	/* with copies of s->settings */
 void relay_start(struct session *s);	/* in s->relay: enters FRONT_RELAY, settings and login are left */
 void relay_watch(struct session *s);	/* starts the clock for the idle and the silent */
-/* The session's listener as the current configuration has it; NULL: it is no more. */
+/* The session's listener as the current configuration has it; NULL: it is no more, or speaks otherwise. */
 const struct listener_settings *relay_settings(const struct session *s);
 /* The client has sent this much of use.  Payload earns time by its octets: dripping is no way to stay. */
 void relay_note_input(struct session *s, size_t used, bool is_payload);

@@ -160,6 +160,7 @@ begin(struct fan *fan, struct delivery *d, const struct endpoint *endpoint)
 	slot->leg = leg_new(fan->session, d->snapshot, d->pool, on_leg);
 	slot->leg->owner = slot;
 	slot->leg->way->hostname = d->leg->way->hostname;
+	slot->leg->way->timeout_ms = d->leg->way->timeout_ms;
 	/* its certificate is to bear this */
 	if (d->leg->way->host_name != NULL)
 		slot->leg->way->host_name = xstrdup(d->leg->way->host_name);

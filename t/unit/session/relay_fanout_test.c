@@ -120,6 +120,7 @@ serve(struct rig *rig, int server)
 #define MAIL_OK "250 2.1.0 Ok\r\n"
 #define LOST "451 4.3.0 Mail server was lost, try again later\r\n"
 #define NOT_NOW "451 4.3.0 Nobody can say now where this recipient belongs\r\n"
+#define NO_SERVER "451 4.3.0 No mail server is available, try again later\r\n"
 #define GO "354 Send the message, end with <CR><LF>.<CR><LF>\r\n"
 
 static bool
@@ -263,6 +264,22 @@ silence_is_noticed_when_the_time_is_up(void **state)
 }
 
 static void
+the_source_says_how_long_a_server_may_take(void **state)
+{
+	struct rig rig;
+	struct peer client, *servers[2] = { NULL, NULL };
+
+	(void)state;
+	open_lmtp(&rig, &client, "");
+	peer_say(&client, MAIL TO("0"));
+	await_questions(&rig, 1);
+	answer(0, &(struct auth_answer){ .verdict = AUTH_OK, .server = "d00", .timeout_ms = 50 });
+	servers[0] = door_accept(&rig.doors[0]);	/* and says nothing */
+	peer_expect(&client, MAIL_OK NO_SERVER);
+	leave(&rig, &client, servers);
+}
+
+static void
 on_kicked(struct affinity_request *request, enum affinity_answer what)
 {
 	*(enum affinity_answer *)request->owner = what;
@@ -325,6 +342,7 @@ main(void)
 		cmocka_unit_test(whoever_leaves_leaves_nothing),
 		cmocka_unit_test(servers_that_are_silent_are_given_up),
 		cmocka_unit_test(silence_is_noticed_when_the_time_is_up),
+		cmocka_unit_test(the_source_says_how_long_a_server_may_take),
 		cmocka_unit_test(a_user_who_is_moved_gets_nothing),
 		cmocka_unit_test(a_message_that_was_sent_is_not_taken_back),
 	};
