@@ -59,6 +59,23 @@ ok((grep { / XCLIENT ADDR=192\.0\.2\.7 PORT=4711 PROTO=ESMTP HELO=mta\.example\.
     'a server that takes XCLIENT hears of the client');
 ok(!(grep { / XCLIENT/ } $servers{d3}->commands), 'others do not');
 
+# A listener that speaks something else from now on: its sessions end, and none goes where that leads.
+my $other = Gatepost::Gatepost->new(name => 'other', values => { D3 => $servers{d3}->port }, config => <<~'END')->start;
+	default pool { check { kind none } }
+	pool lmtp { server d3 { address 127.0.0.1:@D3@ } }
+	pool tcp { port @D3@; server d3 { address 127.0.0.1 } }
+	listener front { protocol lmtp; bind 127.0.0.1:@PORT{front}@; pool lmtp }
+	listener tcp { bind 127.0.0.1:@PORT{tcp}@; pool tcp }
+	END
+my $old = Gatepost::Smtp->new(port => $other->port('front'), timeout => 30);
+$old->expect('250', 'LHLO mta.example.org');
+$old->expect('250', 'MAIL FROM:<s@example.org>');
+$old->expect('250', 'RSET');
+$other->configure($other->{config} =~ s/protocol lmtp; (bind \S+); pool lmtp/protocol tcp; $1; pool tcp/r);
+ok($other->reload, 'the listener speaks TCP now');
+like($old->cmd('MAIL FROM:<s@example.org>'), qr/^421 /, 'its LMTP session is told to go');
+$other->stop;
+
 # Told to go in the middle of a message.
 like((($c->pipeline('MAIL FROM:<s@example.org>', 'RCPT TO:<u1@example.com>', 'DATA'))[2]), qr/^354 /, 'data');
 $gatepost->signal('TERM');

@@ -6,6 +6,7 @@
 #ifndef AUTH_AUTH_H
 #define AUTH_AUTH_H
 
+#include "auth/auth_answer.h"
 #include "auth/auth_cache.h"
 #include "auth/auth_clients.h"
 #include "auth/auth_fields.h"
@@ -46,51 +47,6 @@ struct auth {				/* auth NAME { … } */
 	uint64_t epoch;			/* the same as long as the block says the same */
 };
 extern const struct block auth_block;
-
-enum auth_verdict {
-	AUTH_OK,			/* the source vouches for the user; to a lookup: knows it */
-	AUTH_REFUSED,			/* to a lookup: there is no such user */
-	AUTH_LATER,			/* the source cannot say now */
-	AUTH_BY_SERVER,			/* the mail server judges the password, knows who is a user */
-	AUTH_CHALLENGE			/* no verdict yet: the client is to answer, then auth_respond */
-};
-
-/* What it says is there while on_verdict runs.  NULL and 0: the source does not say. */
-struct auth_answer {
-	enum auth_verdict verdict;
-	/* A user who was looked up may not log in (why and reason tell); mail may come in all the same. */
-	bool refuses_login;
-	/* Refused though the credentials are right: the user may not, and has guessed nothing. */
-	bool is_right;
-	bool depends_on_client;		/* from another address the same could be answered otherwise */
-	const char *user;		/* the canonical name to use instead of the one claimed */
-	const char *why;		/* of a refusal or AUTH_LATER, for the log */
-	const char *reason;		/* the same, safe to be told to the client */
-	const char *code;		/* of both, in the client's protocol: "535 5.7.8", "LIMIT" */
-	bool ends_session;		/* a client that hears of a refusal is disconnected */
-	int64_t wait_ms;		/* before it hears of it */
-	const char *host;		/* where the session goes: a name or an address */
-	uint16_t port;
-	enum auth_tls tls;		/* to that host */
-	const char *pool, *server;	/* or there */
-	const char *destuser, *pass, *master;	/* how it logs in there */
-	int64_t delay_ms;		/* to be waited before the client is served */
-	int64_t timeout_ms;		/* for the login at the server; 0: the pool's */
-	struct slice challenge;		/* of AUTH_CHALLENGE */
-	const char *token_error;	/* JSON: why a token was refused */
-};
-
-/* What a source may tell the one it asks about a client, beside what its identity has. */
-struct auth_scene {
-	const char *listener, *protocol;	/* their names */
-	const struct stream *client;	/* for facts of its TLS; or NULL */
-	const char *mail_name;		/* nginx's for the protocol, where mail is taken; or NULL */
-	const char *sni;		/* or NULL */
-	bool has_header;		/* a PROXY header told of the client */
-	bool is_trusted;		/* it is a proxy of ours: as good as TLS */
-	int attempt;			/* from 1: logins of this connection, by whatever mechanism */
-	struct slice mail, recipient;	/* of a lookup for mail: the lines MAIL and RCPT, without their end */
-};
 
 /* One question.  Embedded in its owner; everything pointed to outlives the answer or the cancel. */
 struct auth_request {
@@ -143,14 +99,14 @@ bool auth_vouches_for(const struct auth_request *request, const char *user);
 void auth_cancel(struct auth_request *request);		/* no verdict will come; fine when none is awaited */
 
 /*
- * Control's.  auth_open reads what the block names, or shares it with a block of `before` (or NULL) that
- * names the same.  false: the problems tell why; auth_close is fine all the same.
- */
-/*
- * Before auth_open: what outlives reloads is that of the block of `before` (or NULL) with the same name.
- * Without it nothing is counted, nor cached.
+ * Control's, in what follows.  Before auth_open: what outlives reloads is that of the block of `before` (or
+ * NULL) with the same name.  Without it nothing is counted, nor cached.
  */
 void auth_keep(struct auth *auth, const struct conf_list *before, int threads);
+/*
+ * Reads what the block names, or shares it with a block of `before` (or NULL) that names the same.  false:
+ * the problems tell why; auth_close is fine all the same.
+ */
 bool auth_open(struct auth *auth, const struct conf_list *before, struct conf_problems *problems);
 void auth_close(struct auth *auth);
 /* Takes what changed; false: it is bad, what was before serves on, and that is said once a change. */

@@ -135,15 +135,17 @@ lmtp_server_came(void *state, unsigned server, struct slice capabilities, bool i
 	s->servers[server].has_chunking = capability_has(capabilities, "CHUNKING");
 }
 
-/* No more comes of it: its recipients hear `words`. */
+/* No more comes of it: its recipients hear `words`, but for those that have had its own. */
 static void
 drop(struct lmtp_state *s, unsigned server, const char *words)
 {
 	struct lmtp_server *sv = &s->servers[server];
 
+	bool is_done = sv->part == PART_NONE && buf_len(&sv->last) > 0;
+
 	sv->is_there = false;
 	lmtp_conclude_all(s, server, slice_of(words));
-	lmtp_tell(s, server, slice_of(words), true);
+	lmtp_tell(s, server, is_done ? buf_slice(&sv->last) : slice_of(words), !is_done);
 	lmtp_clear_server(sv);
 }
 

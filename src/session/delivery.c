@@ -110,27 +110,6 @@ on_leg(struct leg *leg, enum leg_event event)
 	}
 }
 
-/* Where the answer sends the recipient, or why that cannot be. */
-static const char *
-find_target(struct delivery *d, const struct auth_answer *answer, const char *user)
-{
-	const struct listener_settings *settings = d->way->settings;
-	struct condition_subject subject;
-
-	doorman_describe(d->session, &subject);
-	subject.user = slice_of(user);
-	subject.recipient = d->way->recipient.address;
-	d->pool = answer->pool != NULL ?
-	    snapshot_find_pool(d->snapshot, answer->pool, d->session->proto) :
-	    route_rule_find(&settings->route, &subject, settings->pool);
-	if (d->pool == NULL)
-		return "there is no pool of the name that the auth source gave";
-	if (answer->tls != AUTH_TLS_POOL && d->pool->tls_client == NULL)
-		return "the auth source wants TLS with the server, and the pool has no server_tls";
-	/* a login would wait as long; an MTA has a queue for that */
-	return answer->delay_ms > 0 ? "the auth source wants it to wait: the user is being moved" : NULL;
-}
-
 /* The mailbox as the source calls it, with what the address has behind the user's name. */
 static char *
 name_there(const struct delivery *d, const char *destuser)
@@ -152,9 +131,14 @@ place(struct delivery *d, const struct auth_answer *answer)
 	const struct users *users = d->snapshot->users;
 	const char *name = answer->user != NULL ? answer->user : answer->destuser;
 	char *user = name != NULL ? users_canonical(users, slice_of(name)) : xstrdup(d->way->user);
-	const char *why = find_target(d, answer, user);
+	struct condition_subject subject;
+	const char *why;
 	struct leg_way *way;
 
+	doorman_describe(d->session, &subject);
+	subject.user = slice_of(user);
+	subject.recipient = d->way->recipient.address;
+	why = plan_find_mail_pool(d->snapshot, d->way->settings, answer, &subject, &d->pool);
 	if (why != NULL) {
 		xfree(user);
 		fail(d, why);

@@ -264,16 +264,12 @@ find_target(const struct session *s, const struct auth_answer *answer, struct po
 	const struct login *login = s->login;
 	const char *user = answer->user != NULL ? answer->user : login->user;
 	struct condition_subject subject;
+	const char *why;
 
 	doorman_describe(s, &subject);
 	subject.user = slice_of(user);
-	*pool = answer->pool != NULL ? snapshot_find_pool(s->snapshot, answer->pool, s->proto) :
-	    route_rule_find(&s->settings->route, &subject, s->settings->pool);
-	if (*pool == NULL)
-		return "there is no pool of the name that the auth source gave";
-	if (answer->tls != AUTH_TLS_POOL && (*pool)->tls_client == NULL)
-		return "the auth source wants TLS with the server, and the pool has no server_tls";
-	return plan_refusal(*pool, answer, &login->dialogue.credentials);
+	why = plan_find_pool(s->snapshot, s->settings, answer, &subject, pool);
+	return why != NULL ? why : plan_refusal(*pool, answer, &login->dialogue.credentials);
 }
 
 /* Who it is, and whose mail it is: as with the Director, users who share a destuser must meet. */

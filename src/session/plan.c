@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/xalloc.h"
 #include "session/session.h"
+#include "session/route_rule.h"
 
 /* What a server is told where it takes any password from us: it must not be empty. */
 static const char trusted_password[] = "trusted";
@@ -22,6 +23,30 @@ unsigned
 plan_mechanisms(const struct pool *pool, unsigned announced)
 {
 	return plan_shows_client(pool) ? mechanisms_to_show(announced) : ~0U;
+}
+
+const char *
+plan_find_pool(const struct snapshot *snapshot, const struct listener_settings *settings,
+    const struct auth_answer *answer, struct condition_subject *subject, struct pool **pool)
+{
+	*pool = answer->pool != NULL ? snapshot_find_pool(snapshot, answer->pool, settings->proto) :
+	    route_rule_find(&settings->route, subject, settings->pool);
+	if (*pool == NULL)
+		return "there is no pool of the name that the auth source gave";
+	if (answer->tls != AUTH_TLS_POOL && (*pool)->tls_client == NULL)
+		return "the auth source wants TLS with the server, and the pool has no server_tls";
+	return NULL;
+}
+
+const char *
+plan_find_mail_pool(const struct snapshot *snapshot, const struct listener_settings *settings,
+    const struct auth_answer *answer, struct condition_subject *subject, struct pool **pool)
+{
+	const char *why = plan_find_pool(snapshot, settings, answer, subject, pool);
+
+	if (why == NULL && answer->delay_ms > 0)
+		why = "the auth source wants it to wait: the user is being moved";
+	return why;
 }
 
 const char *

@@ -11,6 +11,7 @@
 #include "base/xalloc.h"
 #include "proto/proto.h"
 #include "session/doorman.h"
+#include "session/plan.h"
 #include "session/relay.h"
 #include "session/route_rule.h"
 #include "session/scene.h"
@@ -185,13 +186,5 @@ recipient_find_pool(const struct recipient *r, const struct auth_answer *answer,
 
 	doorman_describe(r->session, &subject);
 	subject.recipient = slice_of(r->address);
-	*pool = answer->pool != NULL ? snapshot_find_pool(r->snapshot, answer->pool, r->session->proto) :
-	    route_rule_find(&r->settings->route, &subject, r->settings->pool);
-	if (*pool == NULL)
-		return "there is no pool of the name that the auth source gave";
-	if (answer->tls != AUTH_TLS_POOL && (*pool)->tls_client == NULL)
-		return "the auth source wants TLS with the server, and the pool has no server_tls";
-	if (answer->delay_ms > 0)
-		return "the user is being moved";
-	return NULL;
+	return plan_find_mail_pool(r->snapshot, r->settings, answer, &subject, pool);
 }

@@ -77,7 +77,8 @@ relay_settings(const struct session *s)
 	list_each(node, &s->worker->gates) {
 		const struct gate *gate = list_entry(node, struct gate, node);
 
-		if (gate->held == NULL && gate->settings != NULL && gate->settings->listener == s->listener)
+		if (gate->held == NULL && gate->settings != NULL && gate->settings->listener == s->listener &&
+		    gate->settings->proto == s->proto)
 			return gate->settings;
 	}
 	return NULL;

@@ -92,7 +92,7 @@ void relay_count_down(const struct session *s, size_t n);
 struct relay *relay_new(const struct session *s, size_t state_size);	/* with copies of s->settings */
 void relay_start(struct session *s);	/* in s->relay: enters FRONT_RELAY, settings and login are left */
 void relay_watch(struct session *s);	/* starts the clock for the idle and the silent */
-/* The session's listener as the current configuration has it; NULL: it is no more. */
+/* The session's listener as the current configuration has it; NULL: it is no more, or speaks otherwise. */
 const struct listener_settings *relay_settings(const struct session *s);
 /* May the client begin one more mail, or name one more recipient?  Counts it. */
 bool relay_takes(const struct session *s, enum mediator_count what);

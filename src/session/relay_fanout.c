@@ -17,7 +17,6 @@
 #include "session/slot.h"
 
 enum {
-	SLOT_IDLE_MS = 30000,		/* a server that no message needs is left */
 	UNPLACED_LOGGED_MAX = 5,	/* recipients of a message, by their names: the rest is summed up */
 	SMALL_WRITE = 4096		/* octets to a server that are written together with others */
 };
@@ -470,15 +469,6 @@ is_useless(const struct slot *slot, int64_t now)
 	return !slot_is_needed(slot) && (now >= slot->since + SLOT_IDLE_MS || slot_is_outdated(slot));
 }
 
-/* When it is to be looked at: whether it is silent, or useless. */
-static int64_t
-look_at(const struct fan *fan, const struct slot *slot)
-{
-	int timeout = fan->session->relay->reply_timeout_ms;
-
-	return slot->since + (slot_is_needed(slot) && timeout > 0 ? timeout : SLOT_IDLE_MS);
-}
-
 static void
 on_clock(struct loop_timer *timer)
 {
@@ -496,8 +486,8 @@ on_clock(struct loop_timer *timer)
 		} else if (is_useless(slot, now)) {
 			fan_fanout(fan)->server_gone(fan->state, k);
 			slot_close(slot, true);
-		} else if (look_at(fan, slot) > now && look_at(fan, slot) < next) {
-			next = look_at(fan, slot);
+		} else if (slot_due(slot) > now && slot_due(slot) < next) {
+			next = slot_due(slot);
 		}
 	}
 	fan->is_busy = false;

@@ -167,6 +167,7 @@ begin(struct fan *fan, struct delivery *d, const struct endpoint *endpoint)
 	slot->leg = leg_new(fan->session, d->snapshot, d->pool, on_leg);
 	slot->leg->owner = slot;
 	slot->leg->way->hostname = d->leg->way->hostname;
+	slot->leg->way->timeout_ms = d->leg->way->timeout_ms;
 	/* its certificate is to bear this */
 	if (d->leg->way->host_name != NULL)
 		slot->leg->way->host_name = xstrdup(d->leg->way->host_name);
@@ -320,6 +321,14 @@ on_leg(struct leg *leg, enum leg_event event)
 		break;
 	}
 	fan_settle(fan);
+}
+
+int64_t
+slot_due(const struct slot *slot)
+{
+	int timeout = slot->fan->session->relay->reply_timeout_ms;
+
+	return slot->since + (slot_is_needed(slot) && timeout > 0 ? timeout : SLOT_IDLE_MS);
 }
 
 bool

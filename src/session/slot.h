@@ -27,6 +27,8 @@ struct fan {
 	bool is_busy;				/* settle is under way, or will come */
 };
 
+enum { SLOT_IDLE_MS = 30000 };		/* a server that no message needs is left */
+
 struct slot {
 	struct fan *fan;
 	unsigned number;
@@ -64,6 +66,7 @@ struct stream *slot_stream(const struct slot *slot);		/* of one that is there */
 void slot_write(struct slot *slot, struct slice data);		/* at once */
 void slot_flush(struct slot *slot);				/* what lies in slot->out */
 bool slot_is_needed(const struct slot *slot);			/* for the message at hand */
+int64_t slot_due(const struct slot *slot);	/* when to look whether it is silent, or useless */
 bool slot_is_outdated(const struct slot *slot);			/* it is good for no other message */
 bool slot_is_silent(struct slot *slot, int64_t now);	/* takes nothing, or says nothing that it owes */
 void slot_lose(struct slot *slot, const char *why);		/* its recipients hear so */

@@ -124,6 +124,25 @@ replies_are_the_servers_and_in_order(void **state)
 	play(turns, BARE_NEWLINE_NORMALIZE, WISH_DONE);
 }
 
+/* What the log has of a server that is done is its own word, though it goes before the others are. */
+static void
+who_leaves_behind_its_reply_has_it_told(void **state)
+{
+	static const struct turn turns[] = {
+		TO_TWO,
+		{ 'C', "hi\r\n.\r\n", "0: hi\n0: .\n1: hi\n1: .\n" },
+		{ '1', "250 b has it\r\n", "release 1\n" },
+		{ 'X', "1", "tell 1: <s@x> 4 +1 (b@x) -0 () accepted 250 b has it\n" },
+		{ '0', "250 a too\r\n",
+		    "release 0\nC: 250 a too\nC: 250 b has it\n"
+		    "tell 0: <s@x> 4 +1 (a@x) -0 () accepted 250 a too\n" },
+		{ 0 }
+	};
+
+	(void)state;
+	play(turns, BARE_NEWLINE_NORMALIZE, WISH_GO_ON);
+}
+
 static void
 a_server_counts_by_its_own_order(void **state)
 {
@@ -520,6 +539,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(replies_are_the_servers_and_in_order),
+		cmocka_unit_test(who_leaves_behind_its_reply_has_it_told),
 		cmocka_unit_test(a_server_counts_by_its_own_order),
 		cmocka_unit_test(who_is_not_placed_is_put_off),
 		cmocka_unit_test(a_refused_sender_is_the_recipients_answer),

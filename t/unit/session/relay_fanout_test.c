@@ -6,6 +6,8 @@
  */
 #include "auth/auth_source.h"
 #include "client.h"
+#include "session/relay.h"
+#include "session/slot.h"
 
 enum { QUESTIONS_MAX = 8 };
 
@@ -118,6 +120,7 @@ serve(struct rig *rig, int server)
 #define MAIL_OK "250 2.1.0 Ok\r\n"
 #define LOST "451 4.3.0 Mail server was lost, try again later\r\n"
 #define NOT_NOW "451 4.3.0 Nobody can say now where this recipient belongs\r\n"
+#define NO_SERVER "451 4.3.0 No mail server is available, try again later\r\n"
 #define GO "354 Send the message, end with <CR><LF>.<CR><LF>\r\n"
 
 static bool
@@ -233,6 +236,49 @@ servers_that_are_silent_are_given_up(void **state)
 	leave(&rig, &client, servers);
 }
 
+/* The look before it comes at any time within those 50 s: the next one is not later than it has to be. */
+static void
+silence_is_noticed_when_the_time_is_up(void **state)
+{
+	struct rig rig;
+	struct peer client, *servers[2];
+	struct session *s;
+	struct fan *fan;
+
+	(void)state;
+	s = open_lmtp(&rig, &client, "reply_timeout 50s");
+	to_both(&rig, &client, servers);
+	peer_say(&client, "hi\r\n.\r\n");
+	peer_expect(servers[0], "hi\r\n.\r\n");
+	peer_expect(servers[1], "hi\r\n.\r\n");
+	peer_say(servers[1], "250 f1\r\n");
+	while (is_held(&rig, "u1@x"))
+		turn_a_little(rig.loop);
+	fan = (struct fan *)(void *)s->relay->filter;
+	for (int i = 0; i < 2; i++)
+		fan->slots[i]->since = loop_now(rig.loop) - 50000 + 20;
+	fan->clock.on_time(&fan->clock);
+	peer_expect(&client, LOST "250 f1\r\n");
+	peer_expect_end(servers[0]);
+	leave(&rig, &client, servers);
+}
+
+static void
+the_source_says_how_long_a_server_may_take(void **state)
+{
+	struct rig rig;
+	struct peer client, *servers[2] = { NULL, NULL };
+
+	(void)state;
+	open_lmtp(&rig, &client, "");
+	peer_say(&client, MAIL TO("0"));
+	await_questions(&rig, 1);
+	answer(0, &(struct auth_answer){ .verdict = AUTH_OK, .server = "d00", .timeout_ms = 50 });
+	servers[0] = door_accept(&rig.doors[0]);	/* and says nothing */
+	peer_expect(&client, MAIL_OK NO_SERVER);
+	leave(&rig, &client, servers);
+}
+
 static void
 on_kicked(struct affinity_request *request, enum affinity_answer what)
 {
@@ -295,6 +341,8 @@ main(void)
 		cmocka_unit_test(questions_are_asked_side_by_side),
 		cmocka_unit_test(whoever_leaves_leaves_nothing),
 		cmocka_unit_test(servers_that_are_silent_are_given_up),
+		cmocka_unit_test(silence_is_noticed_when_the_time_is_up),
+		cmocka_unit_test(the_source_says_how_long_a_server_may_take),
 		cmocka_unit_test(a_user_who_is_moved_gets_nothing),
 		cmocka_unit_test(a_message_that_was_sent_is_not_taken_back),
 	};

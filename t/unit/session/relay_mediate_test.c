@@ -618,7 +618,7 @@ a_client_that_was_deaf_is_heard_to_leave_the_queue(void **state)
 	mediator.client = talk_and_wish;
 	proto = *s->proto;
 	proto.mediator = &mediator;
-	s->proto = &proto;
+	s->proto = rig.settings->proto = &proto;
 	atomic_store(&endpoint_at(&rig, 0)->max_connections, 1);
 	assert_true(endpoint_take(endpoint_at(&rig, 0)));
 	memset(long_words, 'x', sizeof(long_words));
