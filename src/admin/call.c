@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "admin/changes.h"
+#include "admin/cockpit.h"
 #include "admin/command_tables.h"
+#include "base/log_fields.h"
 #include "base/log_line.h"
 #include "base/xalloc.h"
 
@@ -126,6 +128,24 @@ take_words(struct admin_call *call, int count)
 	}
 }
 
+/* Who looks changes nothing; and what the block `log access` does not want is not written. */
+static void
+log_command(const struct admin_call *call, struct slice text)
+{
+	const struct cockpit *cockpit = call->cockpit;
+	const struct log_field fields[] = {
+		{ .name = log_fields[LOG_FIELD_operator].name, .text = slice_of(call->who) },
+		{ .name = log_fields[LOG_FIELD_command].name, .text = slice_trim(text) },
+	};
+
+	if (cockpit == NULL || call->command->level == ADMIN_LEVEL_USER ||
+	    slice_has_prefix(slice_of(call->command->name), "show ") ||
+	    (cockpit->control->current->snapshot.events & LOG_EVENT_admin) == 0)
+		return;
+	log_event(log_events[LOG_EVENT_NUMBER_admin].name, fields,
+	    (int)(sizeof(fields) / sizeof(fields[0])));
+}
+
 static void
 tell_unknown(struct admin_call *call)
 {
@@ -163,10 +183,12 @@ call_run(struct admin_call *call, struct slice text)
 		return;
 	}
 	take_words(call, words);
-	if (call->level < call->command->level)
+	if (call->level < call->command->level) {
 		call_fail(call, "Permission denied");
-	else
-		call->command->run(call);
+		return;
+	}
+	log_command(call, text);
+	call->command->run(call);
 }
 
 /* Whoever may change something is told of as who did, if anything has changed. */

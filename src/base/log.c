@@ -32,6 +32,7 @@ enum {
 
 struct stream {
 	atomic_int level, format;
+	atomic_bool is_structured;	/* its sink wants fields */
 	/* under the lock: */
 	struct log_sink *next_sink;	/* to be used from the next line on, where has_next */
 	bool has_next;
@@ -81,6 +82,16 @@ static enum log_format
 format_of(enum log_stream stream)
 {
 	return (enum log_format)atomic_load_explicit(&state.streams[stream].format, memory_order_relaxed);
+}
+
+static struct log_line *
+new_line(enum log_stream stream, int level)
+{
+	struct log_line *line = log_line_new(stream, format_of(stream), level);
+
+	line->is_structured =
+	    atomic_load_explicit(&state.streams[stream].is_structured, memory_order_relaxed);
+	return line;
 }
 
 static int64_t
@@ -287,6 +298,8 @@ log_use(enum log_stream stream, const struct log_settings *settings, struct log_
 
 	assert(sink != NULL || stream == LOG_STREAM_ACCESS);
 	atomic_store(&s->format, (int)settings->format);
+	atomic_store(&s->is_structured, settings->target == LOG_TARGET_JOURNAL ||
+	    (settings->target == LOG_TARGET_SYSLOG && settings->syslog == LOG_SYSLOG_RFC5424));
 	atomic_store(&s->level, sink != NULL ? settings->level : LEVEL_NONE);
 	replace_sink(s, sink);
 }
@@ -443,7 +456,6 @@ void
 log_write(int level, const char *format, ...)
 {
 	struct buf text = { 0 };
-	struct log_line *line;
 	va_list args;
 
 	if (!log_wants(level))
@@ -451,9 +463,20 @@ log_write(int level, const char *format, ...)
 	va_start(args, format);
 	buf_vprintf(&text, format, args);
 	va_end(args);
-	line = log_line_new(LOG_STREAM_MAIN, format_of(LOG_STREAM_MAIN), level);
-	log_line_set_message(line, buf_slice(&text));
+	log_write_fields(level, buf_slice(&text), NULL, 0);
 	buf_clear(&text);
+}
+
+void
+log_write_fields(int level, struct slice message, const struct log_field *fields, int count)
+{
+	struct log_line *line;
+
+	if (!log_wants(level))
+		return;
+	line = new_line(LOG_STREAM_MAIN, level);
+	log_line_set_message(line, message);
+	log_line_add_fields(line, fields, count);
 	submit(line);
 }
 
@@ -465,7 +488,7 @@ log_event(const char *event, const struct log_field *fields, int count)
 
 	if (!log_wants_access())
 		return;
-	line = log_line_new(stream, format_of(stream), LOG_INFO);
+	line = new_line(stream, LOG_INFO);
 	log_line_set_event(line, event, fields, count);
 	submit(line);
 }

@@ -17,6 +17,8 @@
 
 enum log_target { LOG_TARGET_STDERR, LOG_TARGET_SYSLOG, LOG_TARGET_JOURNAL, LOG_TARGET_FILE };
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+/* RFC 3164, which what listens at /dev/log reads; or RFC 5424, with the fields as structured data. */
+enum log_syslog { LOG_SYSLOG_RFC3164, LOG_SYSLOG_RFC5424 };
 enum log_stream { LOG_STREAM_MAIN, LOG_STREAM_ACCESS };		/* `log` and `log access` */
 enum { LOG_STREAMS = 2 };
 
@@ -24,6 +26,7 @@ struct log_settings {			/* of one stream */
 	enum log_target target;
 	const char *path;		/* of the file; or of the socket, NULL: the usual one */
 	enum log_format format;
+	enum log_syslog syslog;
 	int level;			/* LOG_ERR … LOG_DEBUG: what is worse or equal is written */
 };
 
@@ -52,6 +55,8 @@ bool log_wants_access(void);
 /* For a line of the whole process, once a minute at most; *silent_until is the line's own, 0 at first. */
 bool log_is_due(_Atomic int64_t *silent_until);
 void log_write(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same with fields: for JSON, the journal and RFC 5424; in text, the message alone has to tell. */
+void log_write_fields(int level, struct slice message, const struct log_field *fields, int count);
 
 /*
  * An event of the access stream (or, where that is not configured, of the

@@ -106,6 +106,12 @@ append_time(struct buf *out, int64_t time_ms)
 	buf_printf(out, "%s.%03dZ", text, (int)(time_ms % 1000));
 }
 
+void
+log_line_append_time(const struct log_line *line, struct buf *out)
+{
+	append_time(out, line->time_ms);
+}
+
 static void
 append_json_time(struct buf *out, int64_t time_ms)
 {
@@ -132,6 +138,7 @@ void
 log_line_free(struct log_line **line)
 {
 	buf_clear(&(*line)->text);
+	buf_clear(&(*line)->fields);
 	xfree(*line);
 	*line = NULL;
 }
@@ -151,6 +158,57 @@ log_line_set_message(struct log_line *line, struct slice message)
 	buf_append(out, "}", 1);
 }
 
+/* A name with its NUL, the length of the value, the value. */
+static void
+keep_field(struct buf *out, const char *name, struct slice value)
+{
+	uint32_t len = (uint32_t)value.len;
+
+	buf_append(out, name, strlen(name) + 1);
+	buf_append(out, &len, sizeof(len));
+	buf_append_slice(out, value);
+}
+
+bool
+log_line_next_field(struct slice *fields, const char **name, struct slice *value)
+{
+	uint32_t len;
+
+	if (fields->len == 0)
+		return false;
+	*name = fields->data;
+	*fields = slice_from(*fields, strlen(*name) + 1);
+	memcpy(&len, fields->data, sizeof(len));
+	*fields = slice_from(*fields, sizeof(len));
+	*value = slice_make(fields->data, len);
+	*fields = slice_from(*fields, len);
+	return true;
+}
+
+static void
+append_number(struct buf *out, const struct log_field *field)
+{
+	if (field->is_ms)
+		buf_printf(out, "%lld.%03d", (long long)(field->number / 1000), (int)(field->number % 1000));
+	else
+		buf_printf(out, "%lld", (long long)field->number);
+}
+
+static void
+keep_value(struct log_line *line, const struct log_field *field)
+{
+	struct slice value = field->text;
+	struct buf number = { 0 };
+	bool was_cut;
+
+	if (value.data == NULL) {
+		append_number(&number, field);
+		value = buf_slice(&number);
+	}
+	keep_field(&line->fields, field->name, cut(value, &was_cut));
+	buf_clear(&number);
+}
+
 static bool
 is_set(const struct log_field *field)
 {
@@ -164,10 +222,8 @@ append_field(struct log_line *line, const struct log_field *field)
 	bool json = line->format == LOG_FORMAT_JSON;
 
 	buf_printf(out, json ? ",\"%s\":" : " %s=", field->name);
-	if (field->text.data == NULL && field->is_ms)
-		buf_printf(out, "%lld.%03d", (long long)(field->number / 1000), (int)(field->number % 1000));
-	else if (field->text.data == NULL)
-		buf_printf(out, "%lld", (long long)field->number);
+	if (field->text.data == NULL)
+		append_number(out, field);
 	else if (json)
 		log_line_append_json(field->text, out);
 	else
@@ -177,17 +233,38 @@ append_field(struct log_line *line, const struct log_field *field)
 void
 log_line_set_event(struct log_line *line, const char *event, const struct log_field *fields, int count)
 {
-	line->is_event = true;
+	line->event = event;
 	if (line->format == LOG_FORMAT_JSON) {
 		append_json_time(&line->text, line->time_ms);
 		buf_printf(&line->text, ",\"event\":\"%s\"", event);
 	} else {
 		buf_printf(&line->text, "event %s", event);
 	}
-	for (int i = 0; i < count; i++)
-		if (is_set(&fields[i]))
-			append_field(line, &fields[i]);
+	for (int i = 0; i < count; i++) {
+		if (!is_set(&fields[i]))
+			continue;
+		append_field(line, &fields[i]);
+		if (line->is_structured)
+			keep_value(line, &fields[i]);
+	}
 	if (line->format == LOG_FORMAT_JSON)
+		buf_append(&line->text, "}", 1);
+}
+
+void
+log_line_add_fields(struct log_line *line, const struct log_field *fields, int count)
+{
+	bool is_json = line->format == LOG_FORMAT_JSON;
+
+	if (is_json)
+		buf_truncate(&line->text, buf_len(&line->text) - 1);
+	for (int i = 0; i < count; i++) {
+		if (is_json && is_set(&fields[i]))
+			append_field(line, &fields[i]);
+		if (line->is_structured && is_set(&fields[i]))
+			keep_value(line, &fields[i]);
+	}
+	if (is_json)
 		buf_append(&line->text, "}", 1);
 }
 
@@ -197,7 +274,7 @@ log_line_render(const struct log_line *line, struct buf *out)
 	if (line->format == LOG_FORMAT_TEXT) {
 		append_time(out, line->time_ms);
 		buf_append(out, " ", 1);
-		if (!line->is_event)
+		if (line->event == NULL)
 			buf_printf(out, "%s: ", level_names[line->level]);
 	}
 	buf_append_slice(out, buf_slice(&line->text));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * log_sink.c: standard error, files, and the datagram sockets of syslog
- * (RFC 3164 lines) and the journal (its native fields).
+ * and the journal.
  */
 #include "base/log_sink.h"
 
@@ -12,16 +12,15 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/addr.h"
 #include "base/clock.h"
+#include "base/log_datagram.h"
 #include "base/xalloc.h"
 
 #define SYSLOG_PATH "/dev/log"
 #define JOURNAL_PATH "/run/systemd/journal/socket"
-#define IDENTITY "gatepost"
 
 enum {
 	FILE_MODE = 0640,
@@ -30,6 +29,7 @@ enum {
 
 struct log_sink {
 	enum log_target target;
+	enum log_datagram datagram;	/* of a socket */
 	char *path;			/* of the file or the socket; NULL for standard error */
 	int fd;
 	bool torn;			/* the last line was cut short: the next one starts with a newline */
@@ -115,6 +115,9 @@ log_sink_open(const struct log_settings *settings, struct error *error)
 	}
 	sink = xcalloc(1, sizeof(*sink));
 	sink->target = settings->target;
+	sink->datagram = settings->target == LOG_TARGET_JOURNAL ? LOG_DATAGRAM_JOURNAL :
+	    settings->syslog == LOG_SYSLOG_RFC5424		? LOG_DATAGRAM_RFC5424 :
+								  LOG_DATAGRAM_RFC3164;
 	sink->path = path != NULL ? xstrdup(path) : NULL;
 	sink->fd = fd;
 	return sink;
@@ -217,27 +220,6 @@ write_stream(struct log_sink *sink, const struct log_line *line, int64_t until_m
 	return written;
 }
 
-static void
-render_datagram(enum log_target target, const struct log_line *line, struct buf *out)
-{
-	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";	/* whatever the locale */
-	time_t seconds = (time_t)(line->time_ms / 1000);
-	struct tm tm;
-
-	if (target == LOG_TARGET_JOURNAL) {
-		buf_printf(out, "SYSLOG_IDENTIFIER=%s\nSYSLOG_FACILITY=%d\nPRIORITY=%d\nMESSAGE=", IDENTITY,
-		    LOG_FAC(LOG_MAIL), line->level);
-		buf_append_slice(out, buf_slice(&line->text));
-		buf_append(out, "\n", 1);
-		return;
-	}
-	localtime_r(&seconds, &tm);
-	buf_printf(out, "<%d>%.3s %2d %02d:%02d:%02d %s[%d]: ", LOG_MAIL | line->level,
-	    months + (size_t)tm.tm_mon * 3, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
-	    IDENTITY, (int)getpid());
-	buf_append_slice(out, buf_slice(&line->text));
-}
-
 static bool
 send_datagram(struct log_sink *sink, struct slice s, int64_t until_ms)
 {
@@ -270,7 +252,7 @@ log_sink_write(struct log_sink *sink, const struct log_line *line, int64_t until
 
 	if (!is_socket(sink))
 		return write_stream(sink, line, until_ms);
-	render_datagram(sink->target, line, &out);
+	log_datagram_render(sink->datagram, line, &out);
 	written = send_datagram(sink, buf_slice(&out), until_ms);
 	buf_clear(&out);
 	return written;

@@ -13,6 +13,7 @@
 #include "conf/document.h"
 #include "daemon/check.h"
 #include "daemon/control.h"
+#include "daemon/log_document.h"
 #include "daemon/protocol_document.h"
 
 enum { EXIT_USAGE = 2 };
@@ -40,18 +41,19 @@ static const struct document {
 } documents[] = {
 	{ "conf", document_conf, protocol_document_conf },
 	{ "mdoc", document_mdoc, protocol_document_mdoc },
+	{ "log", log_document, NULL },
 };
 
 static void
 print_usage(FILE *out)
 {
-	fputs("usage: gatepost [-c FILE] [-f] [-t | -T | --document=conf|mdoc|commands | --version | -h]\n"
+	fputs("usage: gatepost [-c FILE] [-f] [-t | -T | --document=conf|mdoc|commands|log | --version | -h]\n"
 	    "  -c FILE     the configuration (" GATEPOST_CONFIG ")\n"
 	    "  -f          stay in the foreground\n"
 	    "  -t          check the configuration and end\n"
 	    "  -T          print the effective configuration and end\n"
 	    "  --document  print the reference of all directives: a file, or part of the manual page;\n"
-	    "              or of operators' commands\n"
+	    "              or of operators' commands, or the fields of the log\n"
 	    "  --version   print the version\n", out);
 }
 
@@ -103,7 +105,8 @@ print_document(const char *name, const struct program *program)
 		if (strcmp(documents[i].name, name) != 0)
 			continue;
 		documents[i].print(program->root, stdout);
-		documents[i].print_protocols(stdout);
+		if (documents[i].print_protocols != NULL)
+			documents[i].print_protocols(stdout);
 		return EXIT_SUCCESS;
 	}
 	print_usage(stderr);

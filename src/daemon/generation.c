@@ -472,7 +472,12 @@ commit_listeners(const struct generation *g)
 static void
 commit_health(struct generation *g)
 {
-	const struct health_view view = { &g->root->pools, &g->root->listeners, g->root->hostname };
+	const struct health_view view = {
+		.pools = &g->root->pools,
+		.listeners = &g->root->listeners,
+		.hostname = g->root->hostname,
+		.tells_events = (g->snapshot.events & LOG_EVENT_health) != 0,
+	};
 
 	health_commit(g->assets->health, &view);
 }

@@ -15,9 +15,11 @@ static const struct choice levels[] = {
 	{ "error", LOG_ERR }, { "warning", LOG_WARNING }, { "notice", LOG_NOTICE }, { "info", LOG_INFO },
 	{ "debug", LOG_DEBUG }, { 0 }
 };
-static const struct choice events[] = {
-	{ "login", SESSION_EVENT_LOGIN }, { "login_failed", SESSION_EVENT_LOGIN_FAILED },
-	{ "message", SESSION_EVENT_MESSAGE }, { "session", SESSION_EVENT_SESSION }, { 0 }
+#define EVENTS_DEFAULT "login login_failed message session health admin"
+#define EVENT_CHOICE(name, help) { #name, LOG_EVENT_##name },
+static const struct choice events[] = { LOG_EVENTS(EVENT_CHOICE){ 0 } };
+static const struct choice syslogs[] = {
+	{ "rfc3164", LOG_SYSLOG_RFC3164 }, { "rfc5424", LOG_SYSLOG_RFC5424 }, { 0 }
 };
 static const struct choice addresses[] = {
 	{ "full", LOG_ADDRESS_FULL }, { "masked", LOG_ADDRESS_MASKED }, { 0 }
@@ -55,14 +57,22 @@ static const struct directive log_directives[] = {
 	CONF_CUSTOM(struct log_block, target, "stderr", set_target, "stderr|syslog|journal|path", 0,
 	    "Where lines go: standard error, the local syslog, the journal, or a file, which is opened anew "
 	    "on SIGUSR1. In the background, what would go to standard error goes to syslog."),
+	CONF_PATH(struct log_block, socket, NULL, 0,
+	    "Where syslog or the journal listens, if it is not /dev/log or /run/systemd/journal/socket."),
+	CONF_CHOICE(struct log_block, syslog, "rfc3164", syslogs, 0,
+	    "What lines look like to syslog: as in RFC 3164, which daemons expect at /dev/log; or as in RFC "
+	    "5424, where fields are structured data, [gatepost@32473 user=\"bob\" ...]. The journal always "
+	    "has them as its own fields, GATEPOST_USER=bob."),
 	CONF_CHOICE(struct log_block, format, "text", formats, 0,
 	    "One line of text, or one JSON object a line."),
 	CONF_CHOICE(struct log_block, level, "info", levels, 0,
 	    "Lines of this level and worse are written. For `log` only: events have no level."),
-	CONF_CHOICES(struct log_block, events, "login login_failed message session", events, 0,
+	CONF_CHOICES(struct log_block, events, EVENTS_DEFAULT, events, 0,
 	    "Which events are written: a `login` and a `login_failed` at once, a `message` for each mail, "
 	    "with its sender, recipients, size and the server's reply, a `session` at its end, with who, "
-	    "from where, to which server, how much, how long and why it ended. For `log access` only."),
+	    "from where, to which server, how much, how long and why it ended; `health` when a server goes "
+	    "up or down, `admin` for each command of an operator that may change something. gatepost-log(5) has "
+	    "all their fields. For `log access` only."),
 	CONF_CHOICE(struct log_block, address, "full", addresses, 0,
 	    "Addresses of clients in events: in `full`, or `masked` to their first 24 bits (IPv6: 48). For "
 	    "`log access` only."),
@@ -133,8 +143,7 @@ log_block_find(const struct conf_list *logs, enum log_stream stream)
 /* What holds where the block is not written; as its rows say. */
 static const struct log_block unwritten = {
 	.level = LOG_INFO,
-	.events = SESSION_EVENT_LOGIN | SESSION_EVENT_LOGIN_FAILED | SESSION_EVENT_MESSAGE |
-	    SESSION_EVENT_SESSION,
+	.events = LOG_EVENTS_ALL,
 };
 
 const struct log_block *
@@ -150,7 +159,8 @@ settings_of(const struct log_block *log, bool in_background)
 {
 	struct log_settings settings = {
 		.target = log->target.target,
-		.path = log->target.path,
+		.path = log->target.target == LOG_TARGET_FILE ? log->target.path : log->socket,
+		.syslog = (enum log_syslog)log->syslog,
 		.format = (enum log_format)log->format,
 		.level = log->conf.title == NULL ? log->level : LOG_INFO,
 	};

@@ -14,6 +14,8 @@ struct log_place {
 struct log_block {			/* log { … } and log access { … } */
 	struct conf_block conf;
 	struct log_place target;
+	const char *socket;		/* of syslog or the journal; NULL: the usual one */
+	int syslog;			/* enum log_syslog */
 	int format;			/* enum log_format */
 	int level;			/* LOG_ERR … LOG_DEBUG */
 	unsigned events;		/* enum session_events */

@@ -7,6 +7,7 @@
 #include "balance/check_settings.h"
 #include "balance/roster.h"
 #include "base/log.h"
+#include "base/log_fields.h"
 #include "base/map.h"
 #include "base/xalloc.h"
 #include "health/agents.h"
@@ -32,6 +33,7 @@ struct health {
 	struct map *by_name;		/* struct subject by its endpoint's name */
 	struct agents *agents;
 	unsigned round;
+	bool tells_events;
 	size_t started;			/* first checks of this round: they are spread */
 	struct loop_timer ramp, settle;
 	void (*on_settled)(void *owner);	/* NULL: nobody waits */
@@ -75,6 +77,22 @@ progressing(const struct subject *subject)
 		if (subject->watches[i].verdict.streak > 0)
 			return &subject->watches[i];
 	return decides;
+}
+
+static void
+tell_event(const struct subject *subject, enum health_state before, const char *why)
+{
+	const char *state = health_state_text(deciding(subject)->verdict.state);
+	const struct log_field fields[] = {
+		{ .name = log_fields[LOG_FIELD_server].name, .text = slice_of(subject->endpoint->name) },
+		{ .name = log_fields[LOG_FIELD_state].name, .text = slice_of(state) },
+		{ .name = log_fields[LOG_FIELD_before].name, .text = slice_of(health_state_text(before)) },
+		{ .name = log_fields[LOG_FIELD_reason].name, .text = slice_of(why) },
+	};
+
+	if (subject->health->tells_events)
+		log_event(log_events[LOG_EVENT_NUMBER_health].name, fields,
+		    (int)(sizeof(fields) / sizeof(fields[0])));
 }
 
 static void
@@ -210,6 +228,7 @@ take_state(struct subject *subject)
 	words_of(&decides->result, why);
 	endpoint_set_health(subject->endpoint, decides->verdict.state, why);
 	log_change(subject, (enum health_state)before.health.state, why);
+	tell_event(subject, (enum health_state)before.health.state, why);
 }
 
 static void
@@ -480,6 +499,7 @@ void
 health_commit(struct health *health, const struct health_view *view)
 {
 	health->round++;
+	health->tells_events = view->tells_events;
 	health->started = 0;
 	for (size_t i = 0; i < view->pools->count; i++)
 		watch_pool(health, view->pools->items[i], view);

@@ -18,6 +18,7 @@ struct health_view {
 	const struct conf_list *pools;		/* struct pool, committed */
 	const struct conf_list *listeners;	/* struct listener_settings */
 	const char *hostname;			/* ours, in greetings */
+	bool tells_events;			/* changes are events of the log, too */
 };
 
 struct health *health_new(struct loop *loop);

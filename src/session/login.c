@@ -145,7 +145,7 @@ note(struct session *s, enum failure failure, const char *why, const char *words
 	session_log(s, row->level, "%s: %s%s%s", row->text, why, words != NULL ? ": " : "",
 	    words != NULL ? words : "");
 	if (s->proto->has_login)
-		session_event(s, SESSION_EVENT_LOGIN_FAILED, why);
+		session_event(s, SESSION_EVENT_LOGIN_FAILED, why, NULL);
 	if (row->is_guess)
 		guard_failed(s);
 	else
@@ -167,7 +167,7 @@ void
 login_late(struct session *s)
 {
 	if (s->proto->has_login && !s->login->is_noted)
-		session_event(s, SESSION_EVENT_LOGIN_FAILED, "it took too long");
+		session_event(s, SESSION_EVENT_LOGIN_FAILED, "it took too long", NULL);
 }
 
 /* False: he may not come, or has too many sessions, and the client was told. */
@@ -208,7 +208,7 @@ succeed(struct session *s)
 		s->proto->login_ok(&login->dialogue, s->leg->back->dial);
 		front_flush(s);
 		tally_add(&s->listener->counters[s->worker->index].logins, 1);
-		session_event(s, SESSION_EVENT_LOGIN, NULL);
+		session_event(s, SESSION_EVENT_LOGIN, NULL, NULL);
 	}
 	relay_begin(s);
 }
@@ -480,6 +480,7 @@ login_begin(struct session *s)
 	auth_cancel(&login->auth);
 	session_enter(s, FRONT_AUTH);
 	login->tries++;
+	login->begun_at = loop_now(s->worker->loop);
 	login->is_noted = login->has_words = login->ends_session = false;
 	secret_free(&login->user);
 	login->user = users_canonical(s->snapshot->users, claimed_user(credentials));

@@ -22,6 +22,7 @@ struct login {
 	struct guard *guard;			/* of `limits`; NULL: no login was watched yet */
 	struct loop_timer delay;		/* the auth source wants the login to wait, or its refusal */
 	char *user;				/* canonical name claimed, or the auth source's for it */
+	int64_t begun_at;			/* loop_now of the credentials at hand */
 	int errors, tries;			/* bad commands and wrong guesses; logins begun */
 	bool is_refused;			/* the refusal that waits is one, and no temporary failure */
 	bool is_noted;				/* that it failed, in the log */

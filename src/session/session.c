@@ -23,7 +23,8 @@
 
 enum {
 	LINGER_MS = 2000,	/* how long last words may take to arrive */
-	HANDSHAKE_MS = 60000	/* for TLS from the first byte, where there is no login_timeout */
+	HANDSHAKE_MS = 60000,	/* for TLS from the first byte, where there is no login_timeout */
+	CODE_SIZE = 3
 };
 
 enum broken { SOUND, FRONT, BACK, SERVER };	/* SERVER: its fault, though its stream is sound */
@@ -35,34 +36,35 @@ static const struct end_row {
 	enum reply reply;	/* REPLY_NONE: nothing (more) is said */
 	bool lingers;		/* the client may be sending still: a close would destroy the last words */
 	enum broken broken;	/* whose stream has failed, and can say why */
+	char code;		/* who ended it, in HAProxy's letters: '-' nobody, as it should be */
 } ends[] = {
-	[END_DONE]            = { "done",               LOG_INFO,    REPLY_NONE,            true,  SOUND },
-	[END_CLIENT_LEFT]     = { "client left",        LOG_INFO,    REPLY_NONE,            false, SOUND },
-	[END_CLIENT_LOST]     = { "client lost",        LOG_INFO,    REPLY_NONE,            false, FRONT },
-	[END_CLIENT_TLS]      = { "TLS failed",         LOG_INFO,    REPLY_NONE,            false, FRONT },
-	[END_PROXY_HEADER]    = { "bad PROXY header",   LOG_INFO,    REPLY_NONE,            false, SOUND },
-	[END_SERVER_CLOSED]   = { "server closed",      LOG_INFO,    REPLY_NONE,            true,  SOUND },
-	[END_SERVER_LEFT]     = { "server left",        LOG_INFO,    REPLY_UNAVAILABLE_BYE, true,  SOUND },
-	[END_SERVER_DOWN]     = { "server down",        LOG_WARNING, REPLY_UNAVAILABLE_BYE, true,  SERVER },
-	[END_SERVER_LOST]     = { "server lost",        LOG_WARNING, REPLY_UNAVAILABLE_BYE, true,  BACK },
-	[END_LOGIN_TIMEOUT]   = { "login timeout",      LOG_INFO,    REPLY_TIMEOUT,         false, SOUND },
-	[END_IDLE_TIMEOUT]    = { "idle timeout",       LOG_INFO,    REPLY_TIMEOUT,         false, SOUND },
-	[END_REPLY_TIMEOUT]   = { "reply timeout",      LOG_WARNING, REPLY_UNAVAILABLE_BYE, true,  SERVER },
-	[END_TOO_MANY_ERRORS] = { "too many errors",    LOG_INFO,    REPLY_TOO_MANY_ERRORS, true,  SOUND },
-	[END_BANNED]          = { "banned",             LOG_INFO,    REPLY_BANNED,          true,  SOUND },
-	[END_DENIED]          = { "denied",             LOG_INFO,    REPLY_NONE,            true,  SOUND },
-	[END_CROWDED]         = { "too many connections", LOG_INFO,  REPLY_CROWDED,         true,  SOUND },
-	[END_CROWDED_TLS]     = { "too many TLS sessions", LOG_INFO, REPLY_CROWDED_TLS,     true,  SOUND },
-	[END_REFUSED]         = { "login refused",      LOG_INFO,    REPLY_REFUSED_BYE,     true,  SOUND },
-	[END_PROTOCOL]        = { "protocol error",     LOG_INFO,    REPLY_NONE,            true,  SOUND },
-	[END_INJECTION]       = { "starttls injection", LOG_WARNING, REPLY_NONE,            true,  SOUND },
-	[END_FORBIDDEN]       = { "forbidden command",  LOG_WARNING, REPLY_FORBIDDEN,       true,  SOUND },
-	[END_KICKED]          = { "kicked",             LOG_NOTICE,  REPLY_SHUTDOWN,        true,  SOUND },
-	[END_OPERATOR]        = { "ended by an operator", LOG_INFO,  REPLY_SHUTDOWN,        true,  SOUND },
-	[END_NO_SERVER]       = { "no server",          LOG_INFO,    REPLY_UNAVAILABLE_BYE, true,  SOUND },
-	[END_NO_MEMORY]       = { "out of memory",      LOG_WARNING, REPLY_NONE,            false, SOUND },
-	[END_SENT_AWAY]       = { "sent away",          LOG_INFO,    REPLY_SHUTDOWN,        true,  SOUND },
-	[END_SHUTDOWN]        = { "shutdown",           LOG_INFO,    REPLY_SHUTDOWN,        true,  SOUND },
+	[END_DONE]            = { "done",                  LOG_INFO,    REPLY_NONE,            true,  SOUND,  '-' },
+	[END_CLIENT_LEFT]     = { "client left",           LOG_INFO,    REPLY_NONE,            false, SOUND,  'C' },
+	[END_CLIENT_LOST]     = { "client lost",           LOG_INFO,    REPLY_NONE,            false, FRONT,  'C' },
+	[END_CLIENT_TLS]      = { "TLS failed",            LOG_INFO,    REPLY_NONE,            false, FRONT,  'C' },
+	[END_PROXY_HEADER]    = { "bad PROXY header",      LOG_INFO,    REPLY_NONE,            false, SOUND,  'P' },
+	[END_SERVER_CLOSED]   = { "server closed",         LOG_INFO,    REPLY_NONE,            true,  SOUND,  '-' },
+	[END_SERVER_LEFT]     = { "server left",           LOG_INFO,    REPLY_UNAVAILABLE_BYE, true,  SOUND,  'S' },
+	[END_SERVER_DOWN]     = { "server down",           LOG_WARNING, REPLY_UNAVAILABLE_BYE, true,  SERVER, 'D' },
+	[END_SERVER_LOST]     = { "server lost",           LOG_WARNING, REPLY_UNAVAILABLE_BYE, true,  BACK,   'S' },
+	[END_LOGIN_TIMEOUT]   = { "login timeout",         LOG_INFO,    REPLY_TIMEOUT,         false, SOUND,  'c' },
+	[END_IDLE_TIMEOUT]    = { "idle timeout",          LOG_INFO,    REPLY_TIMEOUT,         false, SOUND,  'c' },
+	[END_REPLY_TIMEOUT]   = { "reply timeout",         LOG_WARNING, REPLY_UNAVAILABLE_BYE, true,  SERVER, 's' },
+	[END_TOO_MANY_ERRORS] = { "too many errors",       LOG_INFO,    REPLY_TOO_MANY_ERRORS, true,  SOUND,  'P' },
+	[END_BANNED]          = { "banned",                LOG_INFO,    REPLY_BANNED,          true,  SOUND,  'P' },
+	[END_DENIED]          = { "denied",                LOG_INFO,    REPLY_NONE,            true,  SOUND,  'P' },
+	[END_CROWDED]         = { "too many connections",  LOG_INFO,    REPLY_CROWDED,         true,  SOUND,  'P' },
+	[END_CROWDED_TLS]     = { "too many TLS sessions", LOG_INFO,    REPLY_CROWDED_TLS,     true,  SOUND,  'P' },
+	[END_REFUSED]         = { "login refused",         LOG_INFO,    REPLY_REFUSED_BYE,     true,  SOUND,  'P' },
+	[END_PROTOCOL]        = { "protocol error",        LOG_INFO,    REPLY_NONE,            true,  SOUND,  'P' },
+	[END_INJECTION]       = { "starttls injection",    LOG_WARNING, REPLY_NONE,            true,  SOUND,  'P' },
+	[END_FORBIDDEN]       = { "forbidden command",     LOG_WARNING, REPLY_FORBIDDEN,       true,  SOUND,  'P' },
+	[END_KICKED]          = { "kicked",                LOG_NOTICE,  REPLY_SHUTDOWN,        true,  SOUND,  'K' },
+	[END_OPERATOR]        = { "ended by an operator",  LOG_INFO,    REPLY_SHUTDOWN,        true,  SOUND,  'K' },
+	[END_NO_SERVER]       = { "no server",             LOG_INFO,    REPLY_UNAVAILABLE_BYE, true,  SOUND,  'S' },
+	[END_NO_MEMORY]       = { "out of memory",         LOG_WARNING, REPLY_NONE,            false, SOUND,  'R' },
+	[END_SENT_AWAY]       = { "sent away",             LOG_INFO,    REPLY_SHUTDOWN,        true,  SOUND,  'D' },
+	[END_SHUTDOWN]        = { "shutdown",              LOG_INFO,    REPLY_SHUTDOWN,        true,  SOUND,  'K' },
 };
 static_assert(sizeof(ends) / sizeof(ends[0]) == END_COUNT, "one row per reason");
 static_assert((int)END_COUNT <= (int)LISTENER_ENDS_MAX, "a counter per reason");
@@ -331,6 +333,26 @@ session_doing(const struct session *s)
 	return "waiting for a command";
 }
 
+/* As HAProxy has it: "--", or "CR": the client, within the request, before its login was done. */
+static const char *
+code_of(const struct session *s, const struct end_row *row, char out[CODE_SIZE])
+{
+	bool is_queued = s->leg != NULL && leg_is_queued(s->leg);
+
+	out[0] = row->code;
+	out[1] = '-';
+	out[2] = '\0';
+	if (row->code == '-')
+		return out;
+	if (s->phase == FRONT_RELAY || s->phase == FRONT_DRAIN)
+		out[1] = 'D';
+	else if (s->phase == FRONT_ROUTE)
+		out[1] = is_queued ? 'Q' : 'C';
+	else
+		out[1] = 'R';
+	return out;
+}
+
 /* "client lost: connection reset by peer while relaying" */
 static void
 log_end(const struct session *s, const struct end_row *row)
@@ -382,6 +404,7 @@ end(struct session *s, enum end_reason reason, bool is_told)
 {
 	const struct end_row *row = &ends[reason];
 	bool lingers;
+	char code[CODE_SIZE];
 
 	if (s->has_ended)
 		return;
@@ -390,7 +413,7 @@ end(struct session *s, enum end_reason reason, bool is_told)
 		log_end(s, row);
 	count_end(s, reason);
 	relay_end(s);
-	session_event(s, SESSION_EVENT_SESSION, row->text);
+	session_event(s, SESSION_EVENT_SESSION, row->text, code_of(s, row, code));
 	lingers = say_last_words(s, row, is_told) && !is_heard(s) && !s->worker->is_stopping;
 	give_back(s);
 	if (!lingers) {

@@ -120,7 +120,8 @@ const char *session_phase_name(enum front_phase phase);
 
 void session_log(const struct session *s, int level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-void session_event(const struct session *s, enum session_events kind, const char *reason);
+/* `code` is for SESSION_EVENT_SESSION, as log_fields.h has it; or NULL. */
+void session_event(const struct session *s, enum session_events kind, const char *reason, const char *code);
 struct mediated_message;
 /* `endpoint`: whose words it ended by; or NULL. */
 void session_message(const struct session *s, const struct mediated_message *message,

@@ -10,7 +10,9 @@
 #include "balance/endpoint.h"
 #include "base/digest.h"
 #include "base/log.h"
+#include "base/log_fields.h"
 #include "base/log_line.h"
+#include "net/tls_context.h"
 #include "proto/mediator.h"
 #include "session/login.h"
 #include "session/relay.h"
@@ -34,17 +36,34 @@ write_prefix(const struct session *s, const struct endpoint *endpoint, struct bu
 		buf_printf(out, " back=%s", endpoint->name);
 }
 
+/* Left out where there is no text. */
+static struct log_field
+session_field(enum log_field_name name, const char *text)
+{
+	return (struct log_field){ .name = log_fields[name].name, .number = LOG_FIELD_UNSET,
+		.text = text != NULL ? slice_of(text) : slice_make(NULL, 0) };
+}
+
 static void
 write_line(const struct session *s, const struct endpoint *endpoint, int level, const char *format,
     va_list args)
 {
+	char client[ADDR_TEXT_MAX];
+	const struct log_field fields[] = {
+		session_field(LOG_FIELD_session, s->identity.session),
+		session_field(LOG_FIELD_listener, s->listener->name),
+		session_field(LOG_FIELD_client, addr_host(&s->identity.client, client)),
+		session_field(LOG_FIELD_user, s->identity.user),
+		session_field(LOG_FIELD_server, endpoint != NULL ? endpoint->name : NULL),
+	};
 	char text[LINE_MAX_SIZE];
-	struct buf prefix = { 0 };
+	struct buf line = { 0 };
 
 	vsnprintf(text, sizeof(text), format, args);
-	write_prefix(s, endpoint, &prefix);
-	log_write(level, "%.*s: %s", SLICE_ARGS(buf_slice(&prefix)), text);
-	buf_clear(&prefix);
+	write_prefix(s, endpoint, &line);
+	buf_printf(&line, ": %s", text);
+	log_write_fields(level, buf_slice(&line), fields, sizeof(fields) / sizeof(fields[0]));
+	buf_clear(&line);
 }
 
 void
@@ -111,17 +130,10 @@ relayed(const struct session *s, bool up)
 static const char *
 name_event(enum session_events event)
 {
-	switch (event) {
-	case SESSION_EVENT_LOGIN:
-		return "login";
-	case SESSION_EVENT_LOGIN_FAILED:
-		return "login_failed";
-	case SESSION_EVENT_MESSAGE:
-		return "message";
-	case SESSION_EVENT_SESSION:
-		break;
-	}
-	return "session";
+	for (int i = 0; i < LOG_EVENT_COUNT; i++)
+		if ((unsigned)event == 1U << i)
+			return log_events[i].name;
+	return "";
 }
 
 static const char *
@@ -146,7 +158,7 @@ via_text(const struct session *s, char out[ADDR_TEXT_MAX])
 
 /* A line of the access log while it grows. */
 struct event {
-	struct log_field fields[20];
+	struct log_field fields[LOG_FIELD_COUNT];
 	size_t count;
 	char client[ADDR_TEXT_MAX], via[ADDR_TEXT_MAX], hashed[32];
 };
@@ -159,29 +171,30 @@ add(struct event *event, const struct log_field *field)
 }
 
 static void
-add_slice(struct event *event, const char *name, struct slice text)
+add_slice(struct event *event, enum log_field_name name, struct slice text)
 {
-	add(event, &(struct log_field){ .name = name, .text = text, .number = LOG_FIELD_UNSET });
+	add(event, &(struct log_field){ .name = log_fields[name].name, .text = text,
+	    .number = LOG_FIELD_UNSET });
 }
 
 /* Left out where there is no text. */
 static void
-add_text(struct event *event, const char *name, const char *text)
+add_text(struct event *event, enum log_field_name name, const char *text)
 {
 	if (text != NULL)
 		add_slice(event, name, slice_of(text));
 }
 
 static void
-add_number(struct event *event, const char *name, int64_t number)
+add_number(struct event *event, enum log_field_name name, int64_t number)
 {
-	add(event, &(struct log_field){ .name = name, .number = number });
+	add(event, &(struct log_field){ .name = log_fields[name].name, .number = number });
 }
 
 static void
-add_seconds(struct event *event, int64_t ms)
+add_seconds(struct event *event, enum log_field_name name, int64_t ms)
 {
-	add(event, &(struct log_field){ .name = "seconds", .number = ms, .is_ms = true });
+	add(event, &(struct log_field){ .name = log_fields[name].name, .number = ms, .is_ms = true });
 }
 
 /* Whose session it is. */
@@ -189,45 +202,76 @@ static void
 begin_event(struct event *event, const struct session *s)
 {
 	event->count = 0;
-	add_text(event, "session", s->identity.session);
-	add_text(event, "origin", s->identity.origin);
-	add_text(event, "tags", s->identity.tags);
-	add_text(event, "listener", s->listener->name);
-	add_text(event, "protocol", s->proto->name);
-	add_text(event, "client", client_text(s, s->worker->snapshot->mask_addresses, event->client));
-	add_number(event, "client_port", addr_port(&s->identity.client));
-	add_text(event, "via", via_text(s, event->via));
-	add_text(event, "user", user_text(s, event->hashed, sizeof(event->hashed)));
+	add_text(event, LOG_FIELD_session, s->identity.session);
+	add_text(event, LOG_FIELD_origin, s->identity.origin);
+	add_text(event, LOG_FIELD_tags, s->identity.tags);
+	add_text(event, LOG_FIELD_listener, s->listener->name);
+	add_text(event, LOG_FIELD_protocol, s->proto->name);
+	add_text(event, LOG_FIELD_client, client_text(s, s->worker->snapshot->mask_addresses, event->client));
+	add_number(event, LOG_FIELD_client_port, addr_port(&s->identity.client));
+	add_text(event, LOG_FIELD_via, via_text(s, event->via));
+	add_text(event, LOG_FIELD_user, user_text(s, event->hashed, sizeof(event->hashed)));
+}
+
+static const char *
+mechanism_text(const struct credentials *credentials)
+{
+	return credentials->mechanism != MECHANISM_NONE ? mechanism_facts[credentials->mechanism].name :
+							  "command";
+}
+
+/* While there is one: how it went. */
+static void
+add_login(struct event *event, const struct session *s, bool is_done)
+{
+	const struct login *login = s->login;
+	const struct back *back = s->leg != NULL ? s->leg->back : NULL;
+	struct tls_facts facts = { 0 };
+
+	if (login == NULL || login->begun_at == 0)
+		return;
+	add_text(event, LOG_FIELD_mechanism, mechanism_text(&login->dialogue.credentials));
+	add_text(event, LOG_FIELD_auth, login->auth.asked != NULL ? login->auth.asked->conf.title : "server");
+	add_seconds(event, LOG_FIELD_login_seconds, loop_now(s->worker->loop) - login->begun_at);
+	if (!is_done || back == NULL)
+		return;
+	if (s->leg->way != NULL && s->leg->way->route.queued_ms > 0)
+		add_seconds(event, LOG_FIELD_queue_seconds, s->leg->way->route.queued_ms);
+	tls_facts_read(&back->stream, &facts);
+	add_text(event, LOG_FIELD_server_tls, facts.version);
 }
 
 static void
-write_event(const struct session *s, enum session_events kind, const char *reason)
+write_event(const struct session *s, enum session_events kind, const char *reason, const char *code)
 {
 	const struct endpoint *endpoint = session_endpoint(s);
 	struct event event;
 
 	begin_event(&event, s);
-	add_text(&event, "tls", s->identity.tls_version);
-	add_text(&event, "cipher", s->identity.tls_cipher);
-	add_text(&event, "certificate_user", s->identity.certificate_user);
-	add_text(&event, "server", endpoint != NULL ? endpoint->name : NULL);
-	add_number(&event, "bytes_up", relayed(s, true));
-	add_number(&event, "bytes_down", relayed(s, false));
-	add_seconds(&event, loop_now(s->worker->loop) - s->accepted_at);
-	add_text(&event, "reason", reason);
+	add_text(&event, LOG_FIELD_tls, s->identity.tls_version);
+	add_text(&event, LOG_FIELD_cipher, s->identity.tls_cipher);
+	add_text(&event, LOG_FIELD_certificate_user, s->identity.certificate_user);
+	if (kind != SESSION_EVENT_SESSION)
+		add_login(&event, s, kind == SESSION_EVENT_LOGIN);
+	add_text(&event, LOG_FIELD_server, endpoint != NULL ? endpoint->name : NULL);
+	add_number(&event, LOG_FIELD_bytes_up, relayed(s, true));
+	add_number(&event, LOG_FIELD_bytes_down, relayed(s, false));
+	add_seconds(&event, LOG_FIELD_seconds, loop_now(s->worker->loop) - s->accepted_at);
+	add_text(&event, LOG_FIELD_code, code);
+	add_text(&event, LOG_FIELD_reason, reason);
 	log_event(name_event(kind), event.fields, (int)event.count);
 }
 
 void
-session_event(const struct session *s, enum session_events kind, const char *reason)
+session_event(const struct session *s, enum session_events kind, const char *reason, const char *code)
 {
 	/* the session's own snapshot may be gone */
 	if ((s->worker->snapshot->events & kind) != 0 && log_wants_access())
-		write_event(s, kind, reason);
+		write_event(s, kind, reason, code);
 }
 
 static void
-add_list(struct event *event, const char *name, struct slice list)
+add_list(struct event *event, enum log_field_name name, struct slice list)
 {
 	if (list.len > 0)
 		add_slice(event, name, list);
@@ -242,16 +286,16 @@ write_message(const struct session *s, const struct mediated_message *message,
 
 	begin_event(&event, s);
 	/* also where it is empty: so a bounce is sent */
-	add_slice(&event, "from", message->from.len > 0 ? message->from : slice_of(""));
-	add_list(&event, "to", message->recipients);
-	add_list(&event, "refused_to", message->refused_recipients);
-	add_number(&event, "accepted", message->accepted);
-	add_number(&event, "refused", message->refused);
-	add_number(&event, "size", (int64_t)message->size);
-	add_text(&event, "server", endpoint != NULL ? endpoint->name : NULL);
-	add_text(&event, "status", status);
-	add_list(&event, "reply", message->reply);
-	add_seconds(&event, took_ms);
+	add_slice(&event, LOG_FIELD_from, message->from.len > 0 ? message->from : slice_of(""));
+	add_list(&event, LOG_FIELD_to, message->recipients);
+	add_list(&event, LOG_FIELD_refused_to, message->refused_recipients);
+	add_number(&event, LOG_FIELD_accepted, message->accepted);
+	add_number(&event, LOG_FIELD_refused, message->refused);
+	add_number(&event, LOG_FIELD_size, (int64_t)message->size);
+	add_text(&event, LOG_FIELD_server, endpoint != NULL ? endpoint->name : NULL);
+	add_text(&event, LOG_FIELD_status, status);
+	add_list(&event, LOG_FIELD_reply, message->reply);
+	add_seconds(&event, LOG_FIELD_seconds, took_ms);
 	log_event(name_event(SESSION_EVENT_MESSAGE), event.fields, (int)event.count);
 }
 

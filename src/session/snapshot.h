@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "auth/users.h"
+#include "base/log_fields.h"
 #include "conf/directive.h"
 #include "net/loop.h"
 
@@ -26,10 +27,10 @@ struct snapshot_share {
 
 /* What the access log is told, or-ed. */
 enum session_events {
-	SESSION_EVENT_LOGIN = 1,
-	SESSION_EVENT_LOGIN_FAILED = 2,
-	SESSION_EVENT_SESSION = 4,
-	SESSION_EVENT_MESSAGE = 8
+	SESSION_EVENT_LOGIN = LOG_EVENT_login,
+	SESSION_EVENT_LOGIN_FAILED = LOG_EVENT_login_failed,
+	SESSION_EVENT_SESSION = LOG_EVENT_session,
+	SESSION_EVENT_MESSAGE = LOG_EVENT_message
 };
 
 struct snapshot {

@@ -155,6 +155,69 @@ journal_gets_fields(void **state)
 	log_sink_close(&sink);
 }
 
+/* An event with odd values, as it comes through such a sink's socket. */
+static void
+receive_event(const struct log_settings *settings, bool is_structured, char got[512])
+{
+	static const struct log_field fields[] = {
+		{ .name = "user", .text = SLICE_LITERAL("b\"]\\") },
+		{ .name = "reason", .text = SLICE_LITERAL("a\nPRIORITY=0") },
+		{ .name = "absent", .number = LOG_FIELD_UNSET },
+		{ .name = "seconds", .number = 1002, .is_ms = true },
+	};
+	struct log_line *line = log_line_new(LOG_STREAM_MAIN, LOG_FORMAT_TEXT, LOG_INFO);
+	int fd = listen_at_path();
+	struct error error;
+	struct log_sink *sink = log_sink_open(settings, &error);
+
+	assert_non_null(sink);
+	line->is_structured = is_structured;
+	log_line_set_event(line, "login", fields, sizeof(fields) / sizeof(fields[0]));
+	memset(got, 0, 512);
+	assert_true(log_sink_write(sink, line, clock_ms() + 1000));
+	receive(fd, got);
+	log_line_free(&line);
+	close(fd);
+	log_sink_close(&sink);
+}
+
+static void
+journal_gets_values_of_any_bytes(void **state)
+{
+	static const char expected[] =
+	    "SYSLOG_IDENTIFIER=gatepost\nSYSLOG_FACILITY=2\nPRIORITY=6\n"
+	    "MESSAGE=event login user=\"b\\\"]\\\\\" reason=\"a\\x0aPRIORITY=0\" seconds=1.002\n"
+	    "GATEPOST_EVENT=login\nGATEPOST_USER=b\"]\\\n"
+	    "GATEPOST_REASON\n\x0c\0\0\0\0\0\0\0"
+	    "a\nPRIORITY=0\nGATEPOST_SECONDS=1.002\n";
+	struct log_settings settings = { .target = LOG_TARGET_JOURNAL, .path = path };
+	char got[512];
+
+	(void)state;
+	receive_event(&settings, true, got);
+	assert_memory_equal(got, expected, sizeof(expected));
+}
+
+static void
+syslog_gets_structured_data(void **state)
+{
+	struct log_settings settings = { .target = LOG_TARGET_SYSLOG, .path = path,
+		.syslog = LOG_SYSLOG_RFC5424 };
+	static const char data[] =
+	    "[gatepost@32473 user=\"b\\\"\\]\\\\\" reason=\"a\\\\x0aPRIORITY=0\" seconds=\"1.002\"]";
+	char got[512], end[256];
+
+	(void)state;
+	receive_event(&settings, true, got);
+	assert_memory_equal(got, "<22>1 20", 8);
+	snprintf(end, sizeof(end), "%d login %s event login user=", (int)getpid(), data);
+	assert_non_null(strstr(got, end));
+	unlink(path);
+	receive_event(&settings, false, got);
+	snprintf(end, sizeof(end), " gatepost %d login - event login user=", (int)getpid());
+	assert_non_null(strstr(got, end));
+}
+
 static void
 fifo_without_reader_fills_and_recovers(void **state)
 {
@@ -207,6 +270,8 @@ main(void)
 		cmocka_unit_test_teardown(syslog_lines_survive_a_restart_of_syslog, remove_path),
 		cmocka_unit_test_teardown(full_socket_refuses_in_time, remove_path),
 		cmocka_unit_test_teardown(journal_gets_fields, remove_path),
+		cmocka_unit_test_teardown(journal_gets_values_of_any_bytes, remove_path),
+		cmocka_unit_test_teardown(syslog_gets_structured_data, remove_path),
 		cmocka_unit_test_teardown(fifo_without_reader_fills_and_recovers, remove_path),
 		cmocka_unit_test(missing_target_is_reported),
 	};

@@ -61,7 +61,8 @@ clean_up(void **state)
 static void
 open_file(enum log_stream stream, const char *name, enum log_format format, int level)
 {
-	struct log_settings settings = { LOG_TARGET_FILE, name, format, level };
+	struct log_settings settings = { .target = LOG_TARGET_FILE, .path = name, .format = format,
+		.level = level };
 	struct error error;
 	struct log_sink *sink = log_sink_open(&settings, &error);
 

@@ -125,8 +125,7 @@ logs_have_defaults_of_their_own(void **state)
 	assert_string_equal(access_log->target.path, "/x/access");
 	assert_int_equal(access_log->format, LOG_FORMAT_JSON);
 	assert_int_equal(access_log->events,
-	    SESSION_EVENT_LOGIN | SESSION_EVENT_LOGIN_FAILED | SESSION_EVENT_MESSAGE |
-		SESSION_EVENT_SESSION);
+	    LOG_EVENTS_ALL);
 	assert_int_equal(access_log->unknown_user, LOG_UNKNOWN_USER_HASH);
 	conf_free(&conf);
 }

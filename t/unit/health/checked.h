@@ -131,8 +131,8 @@ close_conf(struct checked *rig, struct conf **conf, const struct language *langu
 static inline void
 commit(struct checked *rig)
 {
-	const struct health_view view = { &rig->language->pools, &rig->language->listeners,
-		rig->language->hostname };
+	const struct health_view view = { .pools = &rig->language->pools,
+		.listeners = &rig->language->listeners, .hostname = rig->language->hostname };
 
 	health_commit(rig->health, &view);
 }
