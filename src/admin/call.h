@@ -25,6 +25,11 @@ struct admin_call {
 	struct slice payload;		/* behind <<, without the line that ends it */
 	/* Once, perhaps before call_run returns; `out` is its answer then. */
 	void (*on_done)(struct admin_call *call);
+	/*
+	 * Takes what there is to be read before the answer is complete; returns how much of it the operator
+	 * has not taken yet.  NULL: answers come as a whole.
+	 */
+	size_t (*on_more)(struct admin_call *call, struct slice text);
 	void *owner;
 
 	/* The command's, from here on. */

@@ -3,6 +3,8 @@
 #include "admin/cockpit.h"
 
 #include "admin/changes.h"
+#include "admin/commands_check.h"
+#include "admin/commands_trace.h"
 #include "admin/console.h"
 #include "admin/gate_round.h"
 #include "admin/http_door.h"
@@ -126,6 +128,8 @@ prepare(struct control *control, const struct root *root, struct conf_problems *
 		list_init(&cockpit->doors);
 		list_init(&cockpit->consoles);
 		list_init(&cockpit->gate_rounds);
+		list_init(&cockpit->checks);
+		list_init(&cockpit->traces);
 		list_init(&cockpit->surveys);
 		list_init(&cockpit->rebalances);
 		cockpit->changes = changes_new(cockpit, root);
@@ -169,6 +173,7 @@ commit(struct control *control)
 	struct cockpit *cockpit = control->extended;
 	const struct conf_list *list = sockets_of(cockpit_root(cockpit));
 
+	checks_end(cockpit);
 	if (cockpit->sampler == NULL)
 		cockpit->sampler = sampler_new(cockpit);
 	for (size_t i = 0; i < list->count; i++)
@@ -207,6 +212,7 @@ close_all(struct control *control)
 	rebalances_close(cockpit);
 	changes_free(&cockpit->changes);
 	surveys_close(cockpit);
+	traces_free(cockpit);
 	list_each(node, &cockpit->doors)
 		close_door(list_entry(node, struct door, node));
 	socket_table_free(&cockpit->sockets);

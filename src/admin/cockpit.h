@@ -27,6 +27,9 @@ struct cockpit {
 	struct list rebalances;		/* that workers are asked about */
 	struct changes *changes;	/* see changes.h; there from the first configuration on */
 	struct list surveys;		/* struct survey: what the workers are asked about sessions */
+	struct list checks;		/* commands_check.c's: calls that wait for checks */
+	struct list traces;		/* commands_trace.c's */
+	unsigned last_trace;		/* their numbers */
 };
 
 /* A socket that operators connect to. */

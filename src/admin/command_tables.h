@@ -23,6 +23,8 @@ extern const struct admin_command kick_commands[];
 extern const struct admin_command who_commands[];
 extern const struct admin_command user_commands[];
 extern const struct admin_command binding_commands[];
+extern const struct admin_command check_commands[];
+extern const struct admin_command trace_commands[];
 
 #define COMMAND_TABLES \
 	help_commands, \
@@ -42,6 +44,8 @@ extern const struct admin_command binding_commands[];
 	kick_commands, \
 	who_commands, \
 	user_commands, \
-	binding_commands
+	binding_commands, \
+	check_commands, \
+	trace_commands
 
 #endif

@@ -124,6 +124,14 @@ on_done(struct admin_call *call)
 	step(console);
 }
 
+static size_t
+on_more(struct admin_call *call, struct slice text)
+{
+	struct console *console = call->owner;
+
+	return stream_write(&console->stream, text);
+}
+
 static bool
 set_patience(struct console *console, struct slice text)
 {
@@ -179,7 +187,8 @@ run(struct console *console, struct slice text)
 		return;
 	}
 	console->call = (struct admin_call){
-		.cockpit = console->cockpit, .level = console->level, .on_done = on_done, .owner = console,
+		.cockpit = console->cockpit, .level = console->level, .on_done = on_done,
+		.on_more = on_more, .owner = console,
 		.payload = buf_slice(&console->payload),
 	};
 	snprintf(console->call.who, sizeof(console->call.who), "%s", console->who);

@@ -10,6 +10,7 @@
 
 #include "balance/endpoint_report.h"
 #include "health/check_plan.h"
+#include "net/tap.h"
 
 /* Servers that leave us waiting for their answer to a farewell: they have done what was asked. */
 enum { FAREWELL_MS = 1000 };
@@ -266,6 +267,7 @@ check_start(struct check *check, struct loop *loop, const struct check_order *or
 	loop_timer_init(&check->timer, on_time);
 	check_plan_fill(check);
 	back_start(&check->back, loop, &check->plan, on_back, check);
+	stream_set_tap(&check->back.stream, order->tap);
 }
 
 void

@@ -21,6 +21,7 @@ struct check_order {
 	struct endpoint *endpoint;
 	const struct check_settings *settings;	/* one of the pool's; not of CHECK_NONE */
 	const char *hostname;			/* ours, in greetings */
+	struct tap *tap;			/* of its stream; or NULL */
 	int64_t began_at;			/* loop_now that its timeout counts from; 0: its start */
 };
 

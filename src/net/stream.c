@@ -20,6 +20,7 @@
 #include "net/connect.h"
 #include "net/store.h"
 #include "net/stream_state.h"
+#include "net/tap.h"
 #include "net/transport.h"
 
 enum { SHORT_READ = 4096 };	/* while memory is short; a writable socket takes it as a whole */
@@ -100,6 +101,8 @@ stream_feed(struct stream *stream)
 static void
 raise_event(struct stream *stream, enum stream_event event)
 {
+	if (stream->tap != NULL && event != STREAM_DRAINED)
+		stream->tap->on_event(stream->tap, event);
 	(void)stream->on_event(stream, event, slice_make(NULL, 0), stream->owner);
 }
 
@@ -197,6 +200,8 @@ take_input(struct stream *stream, char *scratch, size_t n)
 	bool is_secret = stream->is_secret;
 	size_t used = 0;
 
+	if (stream->tap != NULL)
+		stream->tap->on_bytes(stream->tap, false, slice_make(scratch, n));
 	if (stream->is_held || stream_unread(stream) > 0) {
 		store_add_in(stream, slice_make(scratch, n));
 		if (!stream->is_held)
@@ -302,7 +307,7 @@ read_once(struct stream *stream)
 		stream_update_watch(stream);
 		return;
 	}
-	if (!is_short && stream->is_moving && stream_move(stream))
+	if (!is_short && stream->is_moving && stream->tap == NULL && stream_move(stream))
 		return;
 	switch (stream->ops->read(stream, scratch, size, &n)) {
 	case STREAM_IO_OK:
@@ -595,13 +600,17 @@ stream_connect_tls(struct stream *stream, const struct tls_back *back)
 size_t
 stream_write(struct stream *stream, struct slice data)
 {
+	bool is_taken = stream->state == STATE_CONNECTING ||
+	    (stream->state == STATE_OPEN && !stream->shut_asked);
 	size_t done = 0;
 
+	if (stream->tap != NULL && is_taken && data.len > 0)
+		stream->tap->on_bytes(stream->tap, true, data);
 	if (stream->state == STATE_CONNECTING && data.len > 0) {
 		store_add_out(stream, data);
 		return stream_kept(stream);
 	}
-	if (stream->state != STATE_OPEN || stream->shut_asked || data.len == 0)
+	if (!is_taken || data.len == 0)
 		return stream_kept(stream);
 	if (stream_kept(stream) == 0 &&
 	    stream->ops->write(stream, data.data, data.len, &done) == STREAM_IO_FAILED) {
@@ -687,6 +696,7 @@ stream_close(struct stream *stream)
 	if (stream->state == STATE_CLOSED)
 		return;
 	stream->state = STATE_CLOSED;
+	stream_set_tap(stream, NULL);
 	if (stream->sink != NULL && stream->sink->sink == stream)
 		stream->sink->sink = NULL;	/* which may live on to say its last words */
 	loop_io_stop(stream->loop, &stream->io);
@@ -696,6 +706,16 @@ stream_close(struct stream *stream)
 		close(stream->fd);
 	stream->fd = -1;
 	store_clear(stream);
+}
+
+void
+stream_set_tap(struct stream *stream, struct tap *tap)
+{
+	struct tap *before = stream->tap;
+
+	stream->tap = tap;
+	if (before != NULL && before != tap)
+		before->on_close(before);
 }
 
 bool

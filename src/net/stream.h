@@ -49,6 +49,7 @@ typedef size_t stream_callback(struct stream *stream, enum stream_event event, s
 
 struct store;
 struct stream_ops;
+struct tap;
 struct tcp_settings;
 
 struct stream {
@@ -59,6 +60,7 @@ struct stream {
 	stream_callback *on_event;
 	void *owner;
 	struct store *store;		/* what is kept of either direction; NULL: nothing */
+	struct tap *tap;		/* tap.h; NULL: nobody looks on */
 	struct stream *sink;		/* where what is read here is written; NULL: nowhere in particular */
 	uint32_t read_size;		/* the most one read takes: 16 KiB up to LOOP_SCRATCH_SIZE */
 	int fd;				/* -1 when closed */

@@ -408,10 +408,10 @@ tls_facts_read(const struct stream *stream, struct tls_facts *facts)
 }
 
 /* A server's that was not believed stands in its chain alone. */
-static const X509 *
-peer_certificate(const SSL *ssl)
+X509 *
+tls_shown_certificate(const SSL *ssl)
 {
-	const X509 *certificate = SSL_get0_peer_certificate(ssl);
+	X509 *certificate = SSL_get0_peer_certificate(ssl);
 	STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ssl);
 
 	if (certificate == NULL && !SSL_is_server(ssl) && sk_X509_num(chain) > 0)
@@ -423,7 +423,7 @@ int
 tls_days_left(const struct stream *stream)
 {
 	const struct tls *tls = stream->tls;
-	const X509 *certificate = tls != NULL ? peer_certificate(tls->ssl) : NULL;
+	const X509 *certificate = tls != NULL ? tls_shown_certificate(tls->ssl) : NULL;
 	int days, seconds;
 
 	if (certificate == NULL || !ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(certificate)))

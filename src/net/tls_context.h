@@ -119,6 +119,11 @@ struct tls_peer {
 /* false: no certificate was asked for; tls_peer_clear is fine all the same. */
 bool tls_peer_read(const struct stream *stream, bool with_pem, struct tls_peer *peer);
 void tls_peer_clear(struct tls_peer *peer);
+/*
+ * Appends who a peer's certificate is for, by all its names, and who vouches for it, as for tls_days_left; in
+ * printable ASCII.  Nothing where none was shown.
+ */
+void tls_certificate_text(const struct stream *stream, struct buf *out);
 
 /* A new key for tickets; the one before still decrypts.  Control's, each 12 hours; not for the first key. */
 void tls_tickets_rotate(void);

@@ -83,3 +83,31 @@ tls_peer_clear(struct tls_peer *peer)
 	buf_clear(&peer->fingerprint);
 	buf_clear(&peer->pem);
 }
+
+static void
+append_name(const char *name, void *arg)
+{
+	struct buf *out = arg;
+
+	buf_printf(out, " %s", name);
+}
+
+void
+tls_certificate_text(const struct stream *stream, struct buf *out)
+{
+	const struct tls *tls = stream->tls;
+	X509 *certificate = tls != NULL ? tls_shown_certificate(tls->ssl) : NULL;
+	struct tls_peer peer = { 0 };
+	struct buf names = { 0 };
+
+	if (certificate == NULL)
+		return;
+	read_certificate(certificate, false, &peer);
+	tls_names_each(certificate, append_name, &names);
+	buf_printf(out, "%.*s", SLICE_ARGS(buf_slice(&peer.subject)));
+	if (slice_is_printable(buf_slice(&names)))
+		buf_printf(out, ", names:%.*s", SLICE_ARGS(buf_slice(&names)));
+	buf_printf(out, ", issued by %.*s", SLICE_ARGS(buf_slice(&peer.issuer)));
+	buf_clear(&names);
+	tls_peer_clear(&peer);
+}

@@ -91,8 +91,10 @@ enum {
 	VERB_PASSWORD = 1 << 5,		/* takes a password: refused where no offered mechanism does */
 	VERB_CAPABILITIES = 1 << 6,	/* asks what there is: the client is told anew after its login */
 
+	VERB_SECRET = 1 << 7,		/* what is behind it is for nobody's eyes: see transcript.h */
+
 	VERB_STARTS_TLS = VERB_NO_ARG | VERB_LAST_IN_PIPELINE,
-	VERB_LOGS_IN = VERB_NEEDS_ARG | VERB_NEEDS_TLS,
+	VERB_LOGS_IN = VERB_NEEDS_ARG | VERB_NEEDS_TLS | VERB_SECRET,
 	VERB_TAKES_PASSWORD = VERB_LOGS_IN | VERB_PASSWORD
 };
 

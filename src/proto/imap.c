@@ -164,6 +164,7 @@ const struct proto proto_imap = {
 	.max_line = COMMAND_MAX,
 	.max_literals = LITERALS_MAX,
 	.sasl_prompt = "+ %s\r\n",
+	.quotes_mail = true,
 	.sasl_cancel = "*",
 	.frame = frame_literals,
 	.literal_prompt = "+ OK\r\n",

@@ -92,7 +92,7 @@ static const struct verb verbs[] = {
 	    .says = "+OK Send the password.\r\n" },
 	{ "PASS",    PHASE_USER, VERB_TAKES_PASSWORD, .run = command_password },
 	{ "APOP",    PHASE_ANY,  VERB_LOGS_IN,        .run = run_apop, .max_line = APOP_MAX },
-	{ "AUTH",    PHASE_ANY,  VERB_NEEDS_TLS,      .run = run_auth, .max_line = SASL_LINE_MAX },
+	{ "AUTH",    PHASE_ANY,  VERB_NEEDS_TLS | VERB_SECRET, .run = run_auth, .max_line = SASL_LINE_MAX },
 	{ "UTF8",    PHASE_ANY,  VERB_NO_ARG,         .capability = "UTF8", .wish = POP3_WISH_UTF8,
 	    .says = "+OK UTF-8 it is.\r\n" },
 	/* not before the login by RFC 1939, but clients say it, and other proxies answer */
@@ -160,6 +160,7 @@ const struct proto proto_pop3 = {
 	.max_line = COMMAND_MAX,
 	.sasl_prompt = "+ %s\r\n",
 	.sasl_cancel = "*",
+	.status_begins = "+-",
 	.frame = frame_line,
 	.capability_floor = "TOP\nUIDL\n",
 	.capability_own = capability_own,

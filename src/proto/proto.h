@@ -94,6 +94,11 @@ struct proto {
 	/* Tells the client the outcome of its login in d->out, from the server's own words in the dial. */
 	void (*login_ok)(struct dialogue *d, const struct dial *dial);
 	void (*login_refused)(struct dialogue *d, const struct dial *dial);
+	/* Mail in the dialogue, where it is no literal, for transcript.h: */
+	const char *data_command, *data_go_ahead;	/* DATA: from the go-ahead on, up to a lone dot */
+	const char *chunk_command;		/* BDAT: so many octets behind the line */
+	const char *status_begins;		/* servers' other lines, once logged in: up to a lone dot */
+	bool quotes_mail;			/* mail may stand in quoted strings of untagged lines */
 	const struct relay_filter *filter;	/* NULL: blind, unless there is a mediator */
 	const struct mediator *mediator;	/* or NULL */
 	const struct fanout *fanout;	/* where sessions have several servers at once; or NULL */

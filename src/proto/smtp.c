@@ -139,7 +139,7 @@ static const struct verb smtp_verbs[] = {
 	SMTP_GREETINGS,
 	SHARED_VERBS,
 	{ "MAIL",     PHASE_GREETED, BEGINS_MAIL,     .step = STEP_MEDIATE },
-	{ "AUTH",     PHASE_ANY,     0,               .says = not_served, .step = STEP_BAD },
+	{ "AUTH",     PHASE_ANY,     VERB_SECRET,     .says = not_served, .step = STEP_BAD },
 	{ 0 }
 };
 
@@ -148,7 +148,7 @@ static const struct verb lmtp_verbs[] = {
 	{ "LHLO",     PHASE_ANY,     VERB_NEEDS_ARG,  .run = run_ehlo },
 	SHARED_VERBS,
 	{ "MAIL",     PHASE_EHLO,    BEGINS_MAIL,     .step = STEP_MEDIATE },
-	{ "AUTH",     PHASE_ANY,     0,               .says = not_served, .step = STEP_BAD },
+	{ "AUTH",     PHASE_ANY,     VERB_SECRET,     .says = not_served, .step = STEP_BAD },
 	{ 0 }
 };
 
@@ -235,6 +235,9 @@ write_login_ok(struct dialogue *d, const struct dial *dial)
 	.max_response = SASL_LINE_MAX, \
 	.trims_lines = true, \
 	.sasl_prompt = "334 %s\r\n", \
+	.data_command = "DATA", \
+	.data_go_ahead = "354", \
+	.chunk_command = "BDAT", \
 	.sasl_cancel = "*", \
 	.frame = frame_line, \
 	.is_foreign = smtp_is_header, \

@@ -5,6 +5,7 @@
 #include "session/admission.h"
 #include "session/doorman.h"
 #include "session/guard.h"
+#include "session/trace.h"
 
 static enum entrance_verdict
 check_ban(struct session *s)
@@ -44,6 +45,7 @@ entrance_begin(struct session *s)
 	/* as one who is turned away before TLS is up hears nothing, so does one on TLS */
 	session_enter(s, s->is_tls ? FRONT_TLS : FRONT_NEW);
 	s->entrance_step = 0;
+	trace_look_at(s);
 	entrance_go_on(s);
 }
 

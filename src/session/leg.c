@@ -254,6 +254,7 @@ on_routed(struct route *route, struct endpoint *endpoint, void *owner)
 	plan_fill(leg, endpoint);
 	leg->back = xcalloc(1, sizeof(*leg->back));
 	back_start(leg->back, loop_of(leg), &leg->way->plan, on_back, leg);
+	trace_look_at_leg(leg);
 }
 
 static void

@@ -81,8 +81,8 @@ come_back(struct session *s, bool is_refused)
 	session_drop_legs(s);
 	admission_leave_user(s);
 	dialogue_login_over(&s->login->dialogue, is_refused);
-	secret_free(&s->login->user);
 	front_resume(s);
+	secret_free(&s->login->user);	/* a trace shows the user the refusal, too */
 }
 
 static void
@@ -204,6 +204,7 @@ succeed(struct session *s)
 		s->identity.user = login->user;
 		login->user = NULL;
 	}
+	trace_look_at(s);
 	if (s->proto->has_login) {
 		s->proto->login_ok(&login->dialogue, s->leg->back->dial);
 		front_flush(s);
@@ -484,6 +485,7 @@ login_begin(struct session *s)
 	login->is_noted = login->has_words = login->ends_session = false;
 	secret_free(&login->user);
 	login->user = users_canonical(s->snapshot->users, claimed_user(credentials));
+	trace_look_at(s);
 	loop_timer_init(&login->delay, on_delay_over);
 	if (s->settings->auth.count > 0)
 		scene_fill(s, s->settings, login->tries, &login->scene);

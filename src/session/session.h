@@ -118,6 +118,8 @@ void session_kick(struct session *s, int64_t at_ms);
 const char *session_doing(const struct session *s);	/* "reading greeting", as behind `while` */
 const char *session_phase_name(enum front_phase phase);
 
+/* Appends what a line of its begins with: "7f3a imap 192.0.2.7 user=bob back=imap/d03"; or NULL. */
+void session_log_prefix(const struct session *s, const struct endpoint *endpoint, struct buf *out);
 void session_log(const struct session *s, int level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* `code` is for SESSION_EVENT_SESSION, as log_fields.h has it; or NULL. */

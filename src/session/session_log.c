@@ -19,9 +19,8 @@
 
 enum { LINE_MAX_SIZE = 1024 };
 
-/* "7f3a imap 192.0.2.7 user=bob back=imap/d03: ": what all lines of a session begin with. */
-static void
-write_prefix(const struct session *s, const struct endpoint *endpoint, struct buf *out)
+void
+session_log_prefix(const struct session *s, const struct endpoint *endpoint, struct buf *out)
 {
 	char client[ADDR_TEXT_MAX];
 
@@ -60,7 +59,7 @@ write_line(const struct session *s, const struct endpoint *endpoint, int level, 
 	struct buf line = { 0 };
 
 	vsnprintf(text, sizeof(text), format, args);
-	write_prefix(s, endpoint, &line);
+	session_log_prefix(s, endpoint, &line);
 	buf_printf(&line, ": %s", text);
 	log_write_fields(level, buf_slice(&line), fields, sizeof(fields) / sizeof(fields[0]));
 	buf_clear(&line);

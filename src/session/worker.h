@@ -19,6 +19,7 @@
 #include "session/listener_orders.h"
 #include "session/listener_settings.h"
 #include "session/snapshot.h"
+#include "session/trace.h"
 
 struct auth_clients;
 struct resolver;
@@ -118,6 +119,8 @@ struct worker {
 	struct list gates;
 	struct list sessions;
 	struct list walks;			/* over the sessions, under way: see session_list.h */
+	struct trace *traces[TRACES_MAX];
+	int trace_count;
 	struct list offers;			/* capabilities to offer, by listener: see offer.h */
 	struct auth_clients *clients;		/* of the auth sources */
 	struct resolver *resolver;		/* of names that auth sources give */
