@@ -66,15 +66,19 @@ my @make = ('make', '-s', map { ('-o', $_) } qw(gatepost gatepostctl));
 
 succeeds("$dir/build", 'install', @make, 'install', "DESTDIR=$dir/root");
 my @installed = qw(etc/gatepost/gatepost.conf sbin/gatepost sbin/gatepost-agent sbin/gatepostctl
-    share/bash-completion/completions/gatepostctl share/doc/gatepost/LICENSE share/doc/gatepost/README.md share/doc/gatepost/gatepost-reference.conf
-    share/man/man5/gatepost.conf.5 share/man/man8/gatepost-agent.8 share/man/man8/gatepost.8
-    share/man/man8/gatepostctl.8 share/zsh/vendor-completions/_gatepostctl
+    share/bash-completion/completions/gatepostctl share/doc/gatepost/LICENSE share/doc/gatepost/README.md
+    share/doc/gatepost/fail2ban/filter.d/gatepost.conf share/doc/gatepost/fail2ban/jail.d/gatepost.conf
+    share/doc/gatepost/gatepost-reference.conf share/doc/gatepost/logrotate
+    share/man/man5/gatepost-log.5 share/man/man5/gatepost.conf.5 share/man/man8/gatepost-agent.8
+    share/man/man8/gatepost.8 share/man/man8/gatepostctl.8 share/zsh/vendor-completions/_gatepostctl
     units/gatepost-agent.socket units/gatepost-agent@.service units/gatepost.service);
 is_deeply(files_below("$dir/root/opt/gp"), \@installed, 'all is there, and nothing else');
 is_deeply([glob "$dir/root/*"], ["$dir/root/opt"], 'below the prefix');
 my %text = map { m{([^/]+)$} => read_file("$dir/root/opt/gp/$_") } @installed;
 like($text{'gatepost.service'}, qr{^ExecStart=/opt/gp/sbin/gatepost }m, 'the unit starts this program');
 like($text{'gatepost-agent@.service'}, qr{^ExecStart=/opt/gp/sbin/gatepost-agent }m, 'that of the agent, the agent');
+$text{'gatepost.conf'} = read_file("$dir/root/opt/gp/etc/gatepost/gatepost.conf");
+like($text{logrotate}, qr{^/opt/gp/state/log/gatepost/}m, 'logs are rotated where they are');
 like($text{'gatepost.conf'}, qr{ /opt/gp/etc/gatepost/mail\.pem }, 'the example is about this folder');
 like($text{'gatepost.conf'}, qr{ /opt/gp/state/log/gatepost/access\.json;}, 'and its log about this one');
 like($text{'gatepost.8'}, qr{^\.It Pa /opt/gp/share/doc/gatepost/}m, 'the manual knows its documents');

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * commands_check.c: checks by an operator's word, with all that is said.  They are checks of their own, beside
- * the scheduled ones: no verdict counts them.
+ * commands_check.c: checks by an operator's word, with all that is said.  They are checks of their own,
+ * beside the scheduled ones: no verdict counts them.
  */
 #include "admin/commands_check.h"
 
@@ -158,7 +158,7 @@ on_event(struct tap *tap, enum stream_event event)
 		add_note(probe, "closed by the server");
 		break;
 	case STREAM_FAILED:
-		if (!stream_has_tls(&probe->check.back.stream))
+		if (probe->check.back.phase == BACK_TLS)
 			add_certificate(probe);
 		break;
 	default:
@@ -349,9 +349,9 @@ add_machine(struct check_call *work, const struct machine *machine)
 static bool
 is_endpoint(const struct admin_call *call, const char *name)
 {
-	struct slice rest = slice_of(name);
+	struct slice rest = slice_of(name), pool = slice_take(&rest, '/');
 
-	return strchr(name, '/') != NULL && find_pool(cockpit_root(call->cockpit), slice_take(&rest, '/')) != NULL;
+	return strchr(name, '/') != NULL && find_pool(cockpit_root(call->cockpit), pool) != NULL;
 }
 
 static bool
@@ -432,8 +432,8 @@ const struct admin_command check_commands[] = {
 	{
 		.name = "check now", .arguments = "SERVER|POOL/SERVER", .level = ADMIN_LEVEL_OPERATOR,
 		.has_json = true, .run = run_check_now,
-		.help = "Checks a server at once and shows all that is said. For a server with several services, all "
-			"of them. These checks do not count for the server's state. Passwords are not shown.",
+		.help = "Checks a server at once and shows all that is said. For one with several services, "
+			"all of them. These checks do not count for its state. Passwords are not shown.",
 	},
 	{ 0 }
 };

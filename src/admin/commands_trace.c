@@ -66,8 +66,8 @@ stop(struct trace_item *item, const char *why)
 
 	item->call = NULL;
 	loop_timer_stop(item->cockpit->control->loop, &item->timer);
-	log_write(LOG_NOTICE, "trace %u of %s by %s is over, %s: %llu lines", item->trace.number, item->target,
-	    item->who, why, (unsigned long long)lines);
+	log_write(LOG_NOTICE, "trace %u of %s by %s is over, %s: %llu lines", item->trace.number,
+	    item->target, item->who, why, (unsigned long long)lines);
 	trace_stop(&item->trace);
 }
 
@@ -137,7 +137,8 @@ read_options(struct admin_call *call, int64_t *ms, bool *to_log)
 		    duration.ms <= INT64_C(3600000) * HOURS_MAX) {
 			i++;
 		} else {
-			call_fail(call, "A trace takes `for` and a time of up to %dh, and `to log`.", HOURS_MAX);
+			call_fail(call, "A trace takes `for` and a time of up to %dh, and `to log`.",
+			    HOURS_MAX);
 			return false;
 		}
 	}
@@ -290,9 +291,9 @@ const struct admin_command trace_commands[] = {
 	{
 		.name = "trace user", .arguments = "NAME [for TIME] [to log]", .level = ADMIN_LEVEL_ADMIN,
 		.run = run_trace_user,
-		.help = "Shows what a user's sessions say, with client and server. For 10m by default, or until one "
-			"leaves; or in the log. Of new sessions it begins with the answer to the credentials. "
-			"Passwords and mail are not shown, and no more than 500 lines a second.",
+		.help = "Shows what a user's sessions say, with client and server. For 10m by default, or "
+			"until one leaves; or in the log. Of new sessions it begins with the answer to the "
+			"credentials. Passwords and mail are not shown, nor more than 500 lines a second.",
 	},
 	{
 		.name = "trace client", .arguments = "ADDRESS|NETWORK [for TIME] [to log]",
@@ -300,7 +301,8 @@ const struct admin_command trace_commands[] = {
 		.help = "Shows what the sessions of some clients say, from their beginning.",
 	},
 	{
-		.name = "trace off", .arguments = "[NUMBER]", .level = ADMIN_LEVEL_ADMIN, .run = run_trace_off,
+		.name = "trace off", .arguments = "[NUMBER]", .level = ADMIN_LEVEL_ADMIN,
+		.run = run_trace_off,
 		.help = "Ends one trace, or all.",
 	},
 	{

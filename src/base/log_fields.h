@@ -29,6 +29,7 @@
 	row(client_port, "login login_failed message session", "The client's port.") \
 	row(via, "login login_failed message session", \
 	    "The address of the peer that told the client's, by a PROXY header or by a command.") \
+	row(guess, "login_failed", "1 where the credentials were wrong, 0 where that is not why it failed.") \
 	row(user, "login login_failed message session", \
 	    "The canonical name; one that did not log in as ~ and a hash, but with unknown_user full.") \
 	row(mechanism, "login login_failed", \

@@ -122,7 +122,8 @@ void tls_authorities_free(struct tls_authorities *authorities);
 /* Has clients asked for certificates: verify_client is enum tls_verify_client. */
 void tls_authorities_install(const struct tls_authorities *authorities, int verify_client,
     struct ssl_ctx_st *ctx);
-struct x509_st *tls_shown_certificate(const struct ssl_st *ssl);	/* of the peer; NULL: none was shown */
+/* The peer's; NULL: none was shown. */
+struct x509_st *tls_shown_certificate(const struct ssl_st *ssl);
 
 /* The user that a certificate names, by the rules of tls_facts_user, whether or not it is believed. */
 bool tls_certificate_user(const struct x509_st *certificate, char out[TLS_USER_MAX]);

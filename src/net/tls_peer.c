@@ -105,7 +105,7 @@ tls_certificate_text(const struct stream *stream, struct buf *out)
 	read_certificate(certificate, false, &peer);
 	tls_names_each(certificate, append_name, &names);
 	buf_printf(out, "%.*s", SLICE_ARGS(buf_slice(&peer.subject)));
-	if (slice_is_printable(buf_slice(&names)))
+	if (buf_len(&names) > 0 && slice_is_printable(buf_slice(&names)))
 		buf_printf(out, ", names:%.*s", SLICE_ARGS(buf_slice(&names)));
 	buf_printf(out, ", issued by %.*s", SLICE_ARGS(buf_slice(&peer.issuer)));
 	buf_clear(&names);

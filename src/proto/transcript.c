@@ -363,9 +363,9 @@ end_line(struct transcript *t, enum transcript_side side)
 static void
 add(struct transcript_flow *flow, struct slice data)
 {
-	struct slice end = data.len > sizeof(flow->tail) ? slice_from(data, data.len - sizeof(flow->tail)) : data;
-	size_t kept_tail = flow->tail_len + end.len > sizeof(flow->tail) ? sizeof(flow->tail) - end.len :
-									      flow->tail_len;
+	size_t tail = sizeof(flow->tail);
+	struct slice end = slice_from(data, data.len > tail ? data.len - tail : 0);
+	size_t kept_tail = flow->tail_len + end.len > tail ? tail - end.len : flow->tail_len;
 	size_t most = flow->is_mail ? 2 : TRANSCRIPT_LINE_MAX, kept = buf_len(&flow->line);
 	size_t room = kept < most ? most - kept : 0;
 

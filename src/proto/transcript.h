@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * transcript.h: what two sides say, as lines for people who may read no secrets and no mail.  Of commands that
- * log in only the verb is shown, and of a line that is no command before the login, only its size; of
+ * transcript.h: what two sides say, as lines for people who may read no secrets and no mail.  Of commands
+ * that log in only the verb is shown, and of a line that is no command before the login, only its size; of
  * challenges, responses, literals and messages likewise; what does not fit in a line is cut.
  */
 #ifndef PROTO_TRANSCRIPT_H
@@ -31,7 +31,7 @@ struct transcript {
 	/* The owner's to fill in; the rest is zero. */
 	const struct proto *proto;
 	void (*on_line)(struct transcript *transcript, enum transcript_side side, struct slice text);
-	/* Does the server's line repeat a secret?  NULL: nobody knows, and its answers to logins are not shown. */
+	/* Does the server's line repeat a secret?  NULL: nobody knows, answers to logins are not shown. */
 	bool (*holds_secret)(struct transcript *transcript, struct slice line);
 	bool shows_server;		/* also where the protocol has no words that are known */
 	bool is_settled;		/* logged in, or no login is due: set when it is so */

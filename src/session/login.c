@@ -142,6 +142,7 @@ note(struct session *s, enum failure failure, const char *why, const char *words
 
 	count_failure(s, failure);
 	s->login->is_noted = true;
+	s->login->is_guess = row->is_guess;
 	session_log(s, row->level, "%s: %s%s%s", row->text, why, words != NULL ? ": " : "",
 	    words != NULL ? words : "");
 	if (s->proto->has_login)
@@ -482,7 +483,7 @@ login_begin(struct session *s)
 	session_enter(s, FRONT_AUTH);
 	login->tries++;
 	login->begun_at = loop_now(s->worker->loop);
-	login->is_noted = login->has_words = login->ends_session = false;
+	login->is_noted = login->is_guess = login->has_words = login->ends_session = false;
 	secret_free(&login->user);
 	login->user = users_canonical(s->snapshot->users, claimed_user(credentials));
 	trace_look_at(s);

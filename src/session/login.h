@@ -26,6 +26,7 @@ struct login {
 	int errors, tries;			/* bad commands and wrong guesses; logins begun */
 	bool is_refused;			/* the refusal that waits is one, and no temporary failure */
 	bool is_noted;				/* that it failed, in the log */
+	bool is_guess;				/* its credentials were wrong */
 	bool has_words;				/* to a temporary failure, of the auth source's */
 	bool ends_session;			/* the auth source's failure */
 	bool is_repeatable;			/* another server would take it without the client */

@@ -209,6 +209,12 @@ begin_event(struct event *event, const struct session *s)
 	add_text(event, LOG_FIELD_client, client_text(s, s->worker->snapshot->mask_addresses, event->client));
 	add_number(event, LOG_FIELD_client_port, addr_port(&s->identity.client));
 	add_text(event, LOG_FIELD_via, via_text(s, event->via));
+}
+
+/* Behind all that a filter has to rely on: it may look like anything. */
+static void
+add_user(struct event *event, const struct session *s)
+{
 	add_text(event, LOG_FIELD_user, user_text(s, event->hashed, sizeof(event->hashed)));
 }
 
@@ -247,6 +253,9 @@ write_event(const struct session *s, enum session_events kind, const char *reaso
 	struct event event;
 
 	begin_event(&event, s);
+	if (kind == SESSION_EVENT_LOGIN_FAILED)
+		add_number(&event, LOG_FIELD_guess, s->login->is_guess);
+	add_user(&event, s);
 	add_text(&event, LOG_FIELD_tls, s->identity.tls_version);
 	add_text(&event, LOG_FIELD_cipher, s->identity.tls_cipher);
 	add_text(&event, LOG_FIELD_certificate_user, s->identity.certificate_user);
@@ -284,6 +293,7 @@ write_message(const struct session *s, const struct mediated_message *message,
 	struct event event;
 
 	begin_event(&event, s);
+	add_user(&event, s);
 	/* also where it is empty: so a bounce is sent */
 	add_slice(&event, LOG_FIELD_from, message->from.len > 0 ? message->from : slice_of(""));
 	add_list(&event, LOG_FIELD_to, message->recipients);

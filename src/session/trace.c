@@ -149,7 +149,7 @@ holds_secret(struct transcript *transcript, struct slice line)
 	return leg->back != NULL && leg->back->dial != NULL && dial_holds_secret(leg->back->dial, line);
 }
 
-/* In the middle of a message its octets are no lines: behind a quiet moment, what the client says begins one. */
+/* In the middle of a message octets are no lines: behind a quiet moment, what the client says begins one. */
 static bool
 is_quiet(const struct session *s)
 {

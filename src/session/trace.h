@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * trace.h: the dialogue of some sessions, of a user's or a client's, told to who asks for it at run time: front
- * and back, as transcript.h shows it.  A worker that has no traces pays a comparison a session, no more.  A
- * user's begin when the name is known, with the answer to the credentials: nothing is kept in advance.
+ * trace.h: the dialogue of some sessions, of a user's or a client's, told to who asks for it at run time:
+ * front and back, as transcript.h shows it.  A worker that has no traces pays a comparison a session, no
+ * more.  A user's begin when the name is known, with the answer to the credentials: nothing is kept in
+ * advance.
  */
 #ifndef SESSION_TRACE_H
 #define SESSION_TRACE_H

@@ -89,7 +89,8 @@ logins_show_their_verb_alone(void **state)
 	    "S * OK ready\r\n", "C a CAPABILITY\r\n", "S * CAPABILITY IMAP4rev1\r\na OK done\r\n",
 	    "C b LOGIN bob hunter2\r\n", "S b NO [AUTHENTICATIONFAILED] hunter2 is wrong\r\n",
 	    "C c LOGON bob hunter2\r\n", "S c BAD what\r\n",
-	    "C d LOGIN {3}\r\n", "S + go\r\n", "C bob {7+}\r\nhunter2\r\n", "S d OK [CAPABILITY X] in\r\n", NULL },
+	    "C d LOGIN {3}\r\n", "S + go\r\n", "C bob {7+}\r\nhunter2\r\n",
+	    "S d OK [CAPABILITY X] in\r\n", NULL },
 	    "S: * OK ready\nC: a CAPABILITY\nS: * CAPABILITY IMAP4rev1\nS: a OK done\n"
 	    "C: b LOGIN [12 octets]\nS: b NO [AUTHENTICATIONFAILED] [17 octets]\n"
 	    "C: [19 octets]\nS: c BAD what\n"
@@ -134,7 +135,8 @@ mail_shows_sizes(void **state)
 	    "C: DATA\nC: [7 octets]\nS: 503 no\nC: QUIT\n");
 	check(&proto_imap, false, (const char *const[]){
 	    "!C a FETCH 1 BODY[]\r\n",
-	    "S * 1 FETCH (BODY[] {9}\r\nprivate\r\n FLAGS () ENVELOPE (\"secret \\\" x\" NIL))\r\na OK\r\n", NULL },
+	    "S * 1 FETCH (BODY[] {9}\r\nprivate\r\n FLAGS () ENVELOPE (\"secret \\\" x\" NIL))\r\n",
+	    "S a OK\r\n", NULL },
 	    "C: a FETCH 1 BODY[]\nS: * 1 FETCH (BODY[] {9}\nS: [9 octets]\n"
 	    "S:  FLAGS () ENVELOPE (\"11 octets\" NIL))\nS: a OK\n");
 	check(&proto_pop3, false, (const char *const[]){
@@ -152,10 +154,13 @@ long_and_odd_lines_are_cut(void **state)
 	(void)state;
 	memset(line + begun, 'x', 500);
 	memcpy(line + begun + 500, " {7}\r\nprivate)\r\n", sizeof(" {7}\r\nprivate)\r\n"));
-	snprintf(expected, sizeof(expected), "S: %.400s [115 octets more]\nS: [7 octets]\nS: )\nC: [4 octets, "
-	    "not text]\nC: [2 octets, unfinished]\n", line + 2);
-	check(&proto_imap, false, (const char *const[]){ "!S ", line, "C a\x01\xff""b\r\nab", NULL }, expected);
-	check(&proto_tcp, false, (const char *const[]){ "C x", "S y", NULL }, "C: [1 octets]\nS: [1 octets]\n");
+	snprintf(expected, sizeof(expected),
+	    "S: %.400s [115 octets more]\nS: [7 octets]\nS: )\nC: [4 octets, not text]\n"
+	    "C: [2 octets, unfinished]\n", line + 2);
+	check(&proto_imap, false, (const char *const[]){ "!S ", line, "C a\x01\xff""b\r\nab", NULL },
+	    expected);
+	check(&proto_tcp, false, (const char *const[]){ "C x", "S y", NULL },
+	    "C: [1 octets]\nS: [1 octets]\n");
 }
 
 int
