@@ -276,15 +276,14 @@ static void
 show_reply(struct transcript *t, struct slice line)
 {
 	bool is_whole = t->flows[TRANSCRIPT_SERVER].len == line.len;
-	bool may_mail = t->is_settled && t->proto->quotes_mail && !slice_has_prefix(line, "+");
+	bool is_free = t->is_settled && t->secrets == 0;	/* of secrets, but perhaps not of mail */
+	bool is_doubtful = t->holds_secret == NULL ? t->secrets > 0 : !is_whole;
 
-	if (t->is_settled && t->secrets == 0 && may_mail && memchr(line.data, '"', line.len) != NULL)
+	if (is_free && t->proto->quotes_mail && memchr(line.data, '"', line.len) != NULL)
 		show_without_quoted(t, line);
-	else if (t->is_settled && t->secrets == 0)
-		show(t, TRANSCRIPT_SERVER, line);
-	else if (t->holds_secret != NULL && is_whole && t->holds_secret(t, line))
+	else if (!is_free && t->holds_secret != NULL && is_whole && t->holds_secret(t, line))
 		tell_size(t, TRANSCRIPT_SERVER, slice_make(NULL, 0), line.len, " that repeat a secret");
-	else if (t->holds_secret == NULL ? t->secrets > 0 : !is_whole)
+	else if (!is_free && is_doubtful)
 		show_verdict(t, line);
 	else
 		show(t, TRANSCRIPT_SERVER, line);
