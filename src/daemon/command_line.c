@@ -47,7 +47,8 @@ static const struct document {
 static void
 print_usage(FILE *out)
 {
-	fputs("usage: gatepost [-c FILE] [-f] [-t | -T | --document=conf|mdoc|commands|log | --version | -h]\n"
+	fputs("usage: gatepost [-c FILE] [-f]"
+	    " [-t | -T | --document=conf|mdoc|commands|log | --version | -h]\n"
 	    "  -c FILE     the configuration (" GATEPOST_CONFIG ")\n"
 	    "  -f          stay in the foreground\n"
 	    "  -t          check the configuration and end\n"
