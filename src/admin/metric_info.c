@@ -185,7 +185,8 @@ add_listener(struct metric_subject *subject, void *arg)
 static void
 read_limits(const struct control *control, struct metric_info *info)
 {
-	int64_t max = control->current->snapshot.max_connections;
+	const struct snapshot *snapshot = &control->current->snapshot;
+	int64_t max = listener_orders_max(worker_process_orders(), snapshot->max_connections);
 	struct rlimit files = { 0 };
 
 	(void)getrlimit(RLIMIT_NOFILE, &files);

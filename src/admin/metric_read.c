@@ -111,16 +111,18 @@ pool_limit(const struct pool *pool)
 bool
 read_limit(const struct metric_subject *subject, struct metric_value *value)
 {
+	const struct snapshot *snapshot = &subject->cockpit->control->current->snapshot;
+	const struct listener_settings *settings = subject->listener;
 	int64_t limit;
 
 	if (subject->kind == METRIC_SERVER)
 		limit = atomic_load(&subject->endpoint->max_connections);
 	else if (subject->kind == METRIC_POOL)
 		limit = pool_limit(subject->pool);
-	else if (subject->listener->max_connections > 0)
-		limit = subject->listener->max_connections;
 	else
-		limit = subject->cockpit->control->current->snapshot.max_connections;
+		limit = listener_orders_max(&settings->listener->orders, settings->max_connections);
+	if (limit == 0 && subject->kind == METRIC_LISTENER)
+		limit = listener_orders_max(worker_process_orders(), snapshot->max_connections);
 	return limit > 0 && number(value, limit);
 }
 

@@ -47,11 +47,12 @@ static void
 walk_listener(struct metric_subject *subject, metric_each *each, void *arg)
 {
 	struct listener *listener = subject->listener->listener;
-	bool is_draining = subject->cockpit->control->phase >= DRAIN_WAIT;
+	bool is_closed = subject->cockpit->control->phase >= DRAIN_WAIT ||
+	    atomic_load(&listener->orders.is_disabled);
 
 	subject->proxy = subject->listener->conf.title;
 	subject->name = "FRONTEND";
-	snprintf(subject->status_text, sizeof(subject->status_text), "%s", is_draining ? "STOP" : "OPEN");
+	snprintf(subject->status_text, sizeof(subject->status_text), "%s", is_closed ? "STOP" : "OPEN");
 	find_track(subject, listener->name, listener);
 	figures_read_listener(&subject->figures, listener, threads_of(subject->cockpit));
 	each(subject, arg);
