@@ -122,6 +122,9 @@ is_deeply($gatepost->ask_json("user user1 move $other"), { user => 'user1@exampl
 is($client{$_}->rest, "* BYE [UNAVAILABLE] Please connect again.\r\n", 'the sessions hear so') for 1 .. 2;
 like($bystander->cmd('NOOP'), qr/ OK/, 'others go on');
 like($gatepost->wait_for_log(qr/ moves user /), qr/: uid \d+ \(pid \d+\) moves user user1\@example\.com to $other$/, 'the log');
+my ($move) = grep { $_->{kind} eq 'move' } @{ $gatepost->ask_json('show changes') };
+is("$move->{subject} $move->{what} $move->{now}", "user1\@example.com binding $other", 'and show changes');
+like($move->{who}, qr/^uid \d+ /, 'by whom');
 $client{1} = come(1);
 is(servers_of(1), $other, 'the next session is there');
 is($gatepost->ask('where user1'), "$other $address{$other}\n", 'which is said');

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "admin/changes.h"
 #include "admin/command_tables.h"
 #include "admin/session_words.h"
 #include "admin/target.h"
@@ -321,6 +322,7 @@ answer_move(struct inquiry *inquiry)
 	static const struct report_column columns[] = {
 		{ .name = "user" }, { .name = "server" }, { .name = "kicked", .is_number = true }
 	};
+	char *user = xstrndup(inquiry->key.data, inquiry->key.len);
 	struct report report;
 
 	report_begin(&report, inquiry->call, REPORT_RECORD, columns, REPORT_COUNT(columns));
@@ -328,6 +330,8 @@ answer_move(struct inquiry *inquiry)
 	report_word(&report, inquiry->server);
 	report_number(&report, inquiry->request.kicked);
 	report_end(&report);
+	changes_note_move(inquiry->call, user, inquiry->server);
+	xfree(user);
 	call_done(end(inquiry));
 }
 
