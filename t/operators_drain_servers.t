@@ -101,6 +101,9 @@ my $busy = $at_d1[-1];
 is($gatepost->ask('drain d1 over 2s reason "it is old"'), '', 'over 2 s');
 for my $n (@at_d1) {
 	like($client{$n}->rest(20), qr/^\* BYE [^\r\n]*\r\n\z/m, "user$n is told to go");
+	like($gatepost->ask("where user$n"), qr/^d2 /, 'where the next login goes');
+	is($gatepost->ask_json("user user$n")->[0]{why},
+	    'bound to a server that is to be left: the next login goes to d2', 'and why') if $n == $alice;
 	($client{$n}, $where) = come($n);
 	is($where, 'd2', 'and is at the other server then');
 }

@@ -244,6 +244,16 @@ tell_choice(struct inquiry *inquiry, const char *before)
 	endpoint_put(&e);
 }
 
+static bool
+has_other(const struct inquiry *inquiry, const struct endpoint *bound)
+{
+	struct endpoint *other = pick(inquiry);
+	bool has = other != NULL && other != bound;
+
+	endpoint_put(&other);
+	return has;
+}
+
 static void
 tell_bound(struct inquiry *inquiry)
 {
@@ -260,7 +270,8 @@ tell_bound(struct inquiry *inquiry)
 	if (!placement_keeps(inquiry->pool, e)) {
 		snprintf(why, sizeof(why), "the server it is bound to is %s; bound anew: ", text);
 		tell_choice(inquiry, why);
-	} else if (departure_is_due(e, key_of(inquiry), binding, loop_now(inquiry->request.loop))) {
+	} else if (departure_is_due(e, key_of(inquiry), binding, loop_now(inquiry->request.loop)) &&
+	    has_other(inquiry, e)) {
 		snprintf(why, sizeof(why), "the server it is bound to is to be left; bound anew: ");
 		tell_choice(inquiry, why);
 	} else {

@@ -203,7 +203,7 @@ count_sessions(const struct inquiry *inquiry, const struct pool *pool)
 static const char *
 explain(const struct pool *pool, struct slice key, const struct affinity_binding *binding, char out[WHY_MAX])
 {
-	struct endpoint *hashed = user_endpoint(pool, key, NULL);
+	struct endpoint *hashed = user_endpoint(pool, key, NULL), *next = user_endpoint(pool, key, binding);
 	struct endpoint *bound = binding != NULL ? pool_find(pool, binding->server) : NULL;
 	const char *other = hashed != NULL ? hashed->server : "none";
 
@@ -213,6 +213,9 @@ explain(const struct pool *pool, struct slice key, const struct affinity_binding
 		snprintf(out, WHY_MAX, "bound, and the server is gone: the next login goes to %s", other);
 	else if (!user_may_stay(pool, bound))
 		snprintf(out, WHY_MAX, "bound, and the server is down: the next login goes to %s", other);
+	else if (next != bound)
+		snprintf(out, WHY_MAX, "bound to a server that is to be left: the next login goes to %s",
+		    next != NULL ? next->server : "none");
 	else if (hashed == bound)
 		snprintf(out, WHY_MAX, "bound where the hash has the user");
 	else if (endpoint_weight(bound) == 0)
@@ -220,6 +223,7 @@ explain(const struct pool *pool, struct slice key, const struct affinity_binding
 	else
 		snprintf(out, WHY_MAX, "bound: by the hash it would be %s", other);
 	endpoint_put(&hashed);
+	endpoint_put(&next);
 	endpoint_put(&bound);
 	return out;
 }
