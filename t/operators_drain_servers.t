@@ -122,6 +122,10 @@ is((grep { $_->{kind} eq 'service' } @{ $gatepost->ask_json('show changes') })[0
 is($gatepost->ask('ready imap/d2; ready d1'), "\n", 'and is ready');
 is_deeply($gatepost->ask_json('show changes'), [], 'all is as in the file');
 
+is($gatepost->ask("drain d2 reason \"a\e[31mb\""), '', 'a reason with a terminal\'s codes');
+like(drain_row('imap/d2')->{why}, qr/: "a\\x1b\[31mb"$/, 'is kept in print');
+is($gatepost->ask('ready d2'), '', 'ready');
+
 $_->close for values %client;
 $gatepost->stop;
 $_->stop for values %dovecot;
