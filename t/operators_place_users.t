@@ -134,9 +134,17 @@ like($gatepost->ask("user newcomer move $there"), qr/^user: newcomer\@example\.c
     'one who is not bound is moved too');
 is($gatepost->ask('where newcomer'), "$there $address{$there}\n", 'and bound there');
 for (["user user1 move d9", qr/^No such server\.$/], ['user user1 move x', qr/^Users are not bound to the servers of mail/],
-    ["operator; user user1 move $other", qr/^Permission denied$/m], ['user', qr/^$/], ['user a b', qr/^'user' takes/]) {
+    ["operator; user user1 move $other", qr/^Permission denied$/m], ['user', qr/^$/],
+    [qq(user "" move $other), qr/^'user' takes/], ['where ""', qr/^'where' takes/],
+    ['kick user ""', qr/^'' is no user's name/], ['show sess user ""', qr/^'' is no user's name/], ['trace user ""', qr/^Which user/], ['user a b', qr/^'user' takes/]) {
 	like($gatepost->ask($_->[0]), $_->[1], "`$_->[0]` is refused");
 }
+
+# Who only looks is in no log: scripts ask often.
+is(scalar(grep { $_->{command} =~ /^(?:where|users|user \S+$|who|route)/ } $gatepost->events('admin')), 0,
+    'questions are no events');
+is((grep { $_->{command} eq "user user1 move $other" } $gatepost->events('admin'))[0]{operator} =~ /^uid \d+ / ? 1 : 0, 1,
+    'a move is one');
 
 # Its server is drained, or in maintenance.
 ok($gatepost->configure(config($other => 'drain'))->reload, 'drain');

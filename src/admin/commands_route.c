@@ -519,7 +519,7 @@ const struct admin_command route_commands[] = {
 	{
 		.name = "route explain",
 		.arguments = "LISTENER " CLIENT_WORDS,
-		.level = ADMIN_LEVEL_OPERATOR, .has_json = true, .run = run_explain,
+		.level = ADMIN_LEVEL_OPERATOR, .has_json = true, .looks = CALL_WORDS_MAX, .run = run_explain,
 		.help = "Where such a client would go, and why: listener, country, limits, access at the "
 		    "connect and when all is known, auth source, pool, binding, every server's state, and "
 		    "the result. Nothing is touched; what an auth source would answer is not asked, nor are "

@@ -158,7 +158,7 @@ run_where(struct admin_call *call)
 	struct inquiry *inquiry;
 	struct pool *pool;
 
-	if (call->count == 0 || call->count > 2) {
+	if (call->count == 0 || call->count > 2 || *call->words[0] == '\0') {
 		call_fail(call, "'where' takes a user's name, and perhaps a protocol.");
 		return;
 	}
@@ -445,11 +445,13 @@ run_user(struct admin_call *call)
 {
 	struct survey *survey;
 
-	if (call->count == 3 && strcmp(call->words[1], "move") == 0) {
+	bool has_name = call->count > 0 && *call->words[0] != '\0';
+
+	if (has_name && call->count == 3 && strcmp(call->words[1], "move") == 0) {
 		move(call);
 		return;
 	}
-	if (call->count != 1) {
+	if (!has_name || call->count != 1) {
 		call_fail(call, "'user' takes a name, and perhaps move SERVER.");
 		return;
 	}
@@ -461,14 +463,14 @@ run_user(struct admin_call *call)
 const struct admin_command user_commands[] = {
 	{
 		.name = "where", .arguments = "USER [PROTOCOL]", .level = ADMIN_LEVEL_OPERATOR,
-		.has_json = true, .run = run_where,
+		.has_json = true, .looks = CALL_WORDS_MAX, .run = run_where,
 		.help = "The server on which a user is bound, or would be, and its address, for scripts. By "
 		    "the first listener (of the protocol) whose users belong on one server; what only an "
 		    "auth source knows is not asked.",
 	},
 	{
 		.name = "user", .arguments = "NAME [move SERVER]", .level = ADMIN_LEVEL_OPERATOR,
-		.has_json = true, .run = run_user,
+		.has_json = true, .looks = 1, .run = run_user,
 		.help = "Where a user is bound, since when and why, and how many sessions there are. With "
 		    "`move`, which takes the level admin, the user is bound to another server: sessions are "
 		    "ended, and nobody gets in until they are gone. Who is not bound will be, as long as "
