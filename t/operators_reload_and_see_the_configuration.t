@@ -79,6 +79,9 @@ like($gatepost->ask('drain e'), qr/^e is a server of \w+ and of \w+: say which\.
 $dns->change(@record{3, 4});
 $gatepost->wait_for_log(qr/notice: farm f: d is now .*127\.0\.0\.4/, 30);
 is_deeply(drained(), ['imap/d@127.0.0.3', 'imap/d@127.0.0.4'], 'and those that come later');
+is_deeply($gatepost->ask_json('kick server d'), { sessions => 0 }, 'sessions at all of its addresses are ended');
+is_deeply($gatepost->ask_json('kick server imap/d'), { sessions => 0 }, 'or those of a service');
+like($gatepost->ask('kick server e'), qr/^e is a server of \w+ and of \w+: say which\.$/, 'of one of two servers');
 is($gatepost->ask('ready d@127.0.0.3'), '', 'one address alone');
 is_deeply(drained(), ['imap/d@127.0.0.4'], 'is ready');
 is($gatepost->ask('ready d'), '', 'all are');

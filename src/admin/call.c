@@ -140,6 +140,7 @@ log_command(const struct admin_call *call, struct slice text)
 
 	if (cockpit == NULL || call->command->level == ADMIN_LEVEL_USER ||
 	    slice_has_prefix(slice_of(call->command->name), "show ") ||
+	    (call->command->looks > 0 && call->count <= call->command->looks) ||
 	    (cockpit->control->current->snapshot.events & LOG_EVENT_admin) == 0)
 		return;
 	log_event(log_events[LOG_EVENT_NUMBER_admin].name, fields,

@@ -49,6 +49,7 @@ struct admin_command {
 	const char *arguments;		/* "[PROXY] [typed]", as help has it; NULL: none */
 	enum admin_level level;		/* whoever has less hears "Permission denied" */
 	bool has_json;			/* the word `json` may stand behind everything else */
+	int looks;			/* with up to so many words it only looks, as `show …` always does */
 	/* Answers by call_done or call_fail, now or later; looks at no word that is not there. */
 	void (*run)(struct admin_call *call);
 	const char *help;		/* a sentence or more, for the manual; help shows the first */
