@@ -97,8 +97,8 @@ my $fake = Gatepost::FakeCockpit->new(answers => {
 	    has_json => /show/ ? JSON::PP::true : JSON::PP::false } }
 	    'show stat', 'show users', 'show none', 'set ssl cert', 'show slow']) . "\n",
 	'show stat json' => stat_json(@stat), 'show users json' => "$list\n", 'show none json' => "[]\n",
-	'set ssl cert x <<' => "[6]:taken\n", 'kick user "a b" "x;\"y\\\\"' => "kicked\n",
-	'show slow json' => qq({"error":"It is too slow."}\n) =~ s/^/[3]:/r,
+	'set ssl cert x <<' => "[6]: taken\n", 'kick user "a b" "x;\"y\\\\"' => "kicked\n",
+	'show slow json' => qq({"error":"It is too slow."}\n) =~ s/^/[3]: /r,
 })->start;
 ($text) = on_terminal([ctl_program(), '-s', $fake->path, 'show', 'stat'], columns => 100);
 my @lines = split /\n/, decode_utf8($text);
