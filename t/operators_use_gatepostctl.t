@@ -43,6 +43,7 @@ says('a failure', ['nonsense'], 1, qr/^\z/, qr/^Unknown command: 'nonsense'/);
 says('several in one line', ['show version; nonsense;show cli level'], 1, qr/^$version\nadmin\n\z/, qr/^Unknown/);
 says('no JSON to be had', ['--json', 'show', 'cli', 'level'], 1, qr/^\z/, qr/does not answer in JSON/);
 says('help as it is', ['help'], 0, qr/^  show version +: /m, qr/^\z/);
+says('what asks for more lines, of which there are none', ['prompt'], 3, qr/^\z/, qr/has closed the connection/);
 says('no command', [], 2, qr/^\z/, qr/^usage: gatepostctl/);
 says('an option that there is not', ['-x'], 2, qr/^\z/, qr/usage: gatepostctl/);
 says('words behind top', ['top', 'x'], 2, qr/^\z/, qr/takes no words/);

@@ -77,6 +77,7 @@ send_line(const struct connection *connection, struct slice line, struct slice p
 	if (payload.len > 0)
 		append_payload(payload, &out);
 	ok = connection_write(connection, buf_slice(&out));
+	connection_end(connection);
 	buf_wipe(&out);
 	return ok;
 }
