@@ -21,12 +21,13 @@ enum {
 	PATIENCE_MAX_MS = 24 * 3600 * 1000,
 	AHEAD_MAX = 64 * 1024,		/* of answers that nobody reads; then no command is run */
 	TURN_US = 2000,			/* for the commands of one operator, then all else has its turn */
-	CONSOLES_MAX = 256		/* connections at once; more are turned away */
+	CONSOLES_MAX = 256		/* connections of a socket at once; more are turned away */
 };
 
 struct console {
 	struct list node;		/* in the cockpit's consoles */
 	struct cockpit *cockpit;
+	int door;			/* its number */
 	struct stream stream;
 	struct loop_timer timer;	/* for the next line; or for what was said to be read */
 	size_t was_kept;		/* of what was said, when the timer was set */
@@ -362,13 +363,14 @@ name_operator(struct console *console, int fd, const struct addr *peer)
 		snprintf(console->who, sizeof(console->who), "%s", addr_format(peer, text));
 }
 
+/* Of one socket: those who may only look keep nobody from changing things. */
 static size_t
-count_consoles(const struct cockpit *cockpit)
+count_consoles(const struct door *door)
 {
 	size_t count = 0;
 
-	list_each(node, &cockpit->consoles)
-		count++;
+	list_each(node, &door->cockpit->consoles)
+		count += list_entry(node, struct console, node)->door == door->number;
 	return count;
 }
 
@@ -377,13 +379,14 @@ console_open(struct door *door, int fd, const struct addr *peer)
 {
 	struct console *console;
 
-	if (count_consoles(door->cockpit) >= CONSOLES_MAX) {
+	if (count_consoles(door) >= CONSOLES_MAX) {
 		log_write(LOG_WARNING, "an operator is turned away: %d are connected", CONSOLES_MAX);
 		close(fd);
 		return;
 	}
 	console = xcalloc(1, sizeof(*console));
 	console->cockpit = door->cockpit;
+	console->door = door->number;
 	console->level = door->level;
 	console->patience_ms = PATIENCE_MS;
 	console->before_failure = console->before_success = "";
