@@ -112,7 +112,7 @@ like($tls->{tls_version}, qr/^TLSv1\.[23]$/, 'TLS');
 
 for (['show sess nonsense x', qr/^'nonsense' is no word/], ['show sess user bob state x', qr/^There is no state 'x', but/],
     ['show sess user a client x', qr/^'x' is neither an address/], ['show sess user a server', qr/wants a value/],
-    ['show sess 123', qr/^No such session \(use 'show sess'\)\.$/], ['show sess user a older x', qr/is no duration/],
+    ['show sess 123', qr/^Session not found\.$/], ['show sess user a older x', qr/is no duration/],
     ['kick user', qr/wants a name/], ['kick server nowhere', qr/^No such server\.$/],
     ['kick listener nowhere', qr/^No such frontend\.$/], ['kick session 1', qr/^No such session/],
     ['kick user a b', qr/wants a name/], ['shutdown session', qr/^Session pointer expected/],

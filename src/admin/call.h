@@ -14,6 +14,7 @@
 #include "base/slice.h"
 
 struct cockpit;
+struct console;
 struct admin_command;
 
 enum { CALL_WORDS_MAX = 64, CALL_WHO_MAX = 96 };
@@ -31,6 +32,7 @@ struct admin_call {
 	 */
 	size_t (*on_more)(struct admin_call *call, struct slice text);
 	void *owner;
+	struct console *console;	/* who asks at a socket; or NULL */
 
 	/* The command's, from here on. */
 	const struct admin_command *command;

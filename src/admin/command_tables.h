@@ -6,6 +6,7 @@
 #include "admin/call.h"
 
 extern const struct admin_command help_commands[];
+extern const struct admin_command console_commands[];
 extern const struct admin_command metrics_commands[];
 extern const struct admin_command server_commands[];
 extern const struct admin_command state_commands[];
@@ -28,6 +29,7 @@ extern const struct admin_command trace_commands[];
 
 #define COMMAND_TABLES \
 	help_commands, \
+	console_commands, \
 	metrics_commands, \
 	server_commands, \
 	state_commands, \

@@ -172,7 +172,6 @@ http_doors_prepare(struct cockpit *cockpit, const struct admin_settings *admin,
 		cockpit->http = xcalloc(1, sizeof(*cockpit->http));
 		cockpit->http->memory = http_memory_new();
 		cockpit->http->sockets = socket_table_new(1);
-		cockpit->http->since = loop_now(cockpit->control->loop);
 		list_init(&cockpit->http->doors);
 		loop_timer_init(&cockpit->http->look, on_look);
 	}

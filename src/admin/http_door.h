@@ -27,7 +27,6 @@ struct http_door {
 struct http_doors {
 	struct list doors;
 	struct socket_table *sockets;	/* one socket an address */
-	int64_t since;			/* loop_now of the start */
 	struct http_memory *memory;
 	struct loop_timer look;		/* at the files of users */
 };

@@ -54,6 +54,7 @@ listener_new(const char *name, int threads)
 	listener->tag = hash_bytes(name, strlen(name), 0);
 	atomic_init(&listener->references, 1);
 	listener_orders_init(&listener->orders);
+	mishaps_init(&listener->mishaps);
 	return listener;
 }
 
@@ -72,6 +73,7 @@ listener_put(struct listener **listener)
 	*listener = NULL;
 	if (l == NULL || atomic_fetch_sub_explicit(&l->references, 1, memory_order_acq_rel) > 1)
 		return;
+	mishaps_clear(&l->mishaps);
 	xfree(l->name);
 	xfree(l);
 }

@@ -17,6 +17,7 @@
 #include "net/listener.h"
 #include "net/loop.h"
 #include "session/listener_orders.h"
+#include "session/mishap.h"
 #include "session/listener_settings.h"
 #include "session/snapshot.h"
 #include "session/trace.h"
@@ -63,6 +64,7 @@ struct listener {
 	atomic_int references;			/* snapshots and sessions */
 	atomic_int connections;
 	struct listener_orders orders;
+	struct mishaps mishaps;
 	uint64_t tag;				/* of its TLS tickets */
 	struct listener_counters counters[];	/* one a worker; the whole by xcalloc_aligned */
 };
