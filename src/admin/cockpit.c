@@ -2,6 +2,8 @@
 /* cockpit.c: opens the sockets that the block `admin` names, and keeps those that are kept. */
 #include "admin/cockpit.h"
 
+#include <unistd.h>
+
 #include "admin/changes.h"
 #include "admin/commands_check.h"
 #include "admin/commands_trace.h"
@@ -11,9 +13,12 @@
 #include "admin/sampler.h"
 #include "admin/survey.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/xalloc.h"
 #include "daemon/sockets.h"
+#include "daemon/takeover.h"
 
+static const char sockets_name[] = "admin";
 static const struct conf_list no_sockets = { 0 };
 
 static const struct admin_settings *
@@ -54,7 +59,7 @@ find_door(struct cockpit *cockpit, int number)
 	list_each(node, &cockpit->doors) {
 		struct door *door = list_entry(node, struct door, node);
 
-		if (door->number == number)
+		if (door->number == number && door->own_path == NULL)
 			return door;
 	}
 	return NULL;
@@ -65,6 +70,10 @@ close_door(struct door *door)
 {
 	acceptor_close(&door->acceptor);
 	list_remove(&door->node);
+	if (door->own_path != NULL)
+		(void)unlink(door->own_path);
+	xfree(door->own_path);
+	door->own_path = NULL;
 	loop_defer(door->cockpit->control->loop, xfree, door);
 }
 
@@ -125,6 +134,7 @@ prepare(struct control *control, const struct root *root, struct conf_problems *
 		cockpit->control = control;
 		cockpit->started_at = clock_ms();
 		cockpit->sockets = socket_table_new(1);
+		takeover_give_sockets(control, sockets_name, cockpit->sockets);
 		list_init(&cockpit->doors);
 		list_init(&cockpit->consoles);
 		list_init(&cockpit->gate_rounds);
@@ -163,6 +173,7 @@ open_door(struct cockpit *cockpit, const struct admin_socket *settings)
 		acceptor_start(&door->acceptor, cockpit->control->loop,
 		    socket_take(cockpit->sockets, number, 0));
 	}
+	door->settings = settings;
 	door->level = (enum admin_level)settings->level;
 	door->is_kept = true;
 }
@@ -220,7 +231,89 @@ close_all(struct control *control)
 	control->extended = NULL;
 }
 
+static struct socket_table *
+sockets(struct control *control)
+{
+	const struct cockpit *cockpit = control->extended;
+
+	return cockpit->sockets;
+}
+
+/* Beside a unix socket that another process has now: with the number of this one behind its name. */
+static void
+open_own_door(struct cockpit *cockpit, const struct admin_socket *settings)
+{
+	static const struct tcp_settings tcp = { 0 };
+	struct door *door = xcalloc(1, sizeof(*door));
+	struct listen_spec spec;
+	struct error error;
+	int fd = -1;
+
+	door->own_path = xasprintf("%s.%ld", settings->place.addr.path, (long)getpid());
+	door->cockpit = cockpit;
+	door->number = -1;
+	door->level = (enum admin_level)settings->level;
+	door->acceptor.on_client = on_operator;
+	door->acceptor.owner = door;
+	if (admin_socket_spec(settings, &spec, &error)) {
+		spec.addr.path = door->own_path;
+		(void)listener_open(&spec, &tcp, 1, &fd, &error);
+	}
+	list_append(&cockpit->doors, &door->node);
+	if (fd >= 0) {
+		acceptor_start(&door->acceptor, cockpit->control->loop, fd);
+		return;
+	}
+	log_write(LOG_WARNING, "%s: %s", door->own_path, error.text);
+	close_door(door);
+}
+
+static void
+yield(struct control *control)
+{
+	struct cockpit *cockpit = control->extended;
+
+	list_each(node, &cockpit->doors) {
+		struct door *door = list_entry(node, struct door, node);
+
+		if (door->own_path != NULL)
+			continue;
+		acceptor_pause(&door->acceptor);
+		if (door->settings->place.addr.sa.sa_family == AF_UNIX)
+			open_own_door(cockpit, door->settings);
+	}
+}
+
+static void
+close_doors(struct cockpit *cockpit, bool are_own)
+{
+	list_each(node, &cockpit->doors) {
+		struct door *door = list_entry(node, struct door, node);
+
+		if ((door->own_path != NULL) == are_own)
+			close_door(door);
+	}
+}
+
+static void
+resume(struct control *control)
+{
+	struct cockpit *cockpit = control->extended;
+
+	close_doors(cockpit, true);
+	list_each(node, &cockpit->doors)
+		acceptor_resume(&list_entry(node, struct door, node)->acceptor);
+}
+
+static void
+release(struct control *control)
+{
+	close_doors(control->extended, false);
+}
+
 const struct extension cockpit_extension = {
 	.check = check, .prepare = prepare, .undo = undo, .commit = commit, .follow = follow,
 	.close = close_all,
+	.sockets_name = sockets_name, .sockets = sockets,
+	.yield = yield, .resume = resume, .release = release,
 };

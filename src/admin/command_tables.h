@@ -25,6 +25,7 @@ extern const struct admin_command user_commands[];
 extern const struct admin_command binding_commands[];
 extern const struct admin_command check_commands[];
 extern const struct admin_command trace_commands[];
+extern const struct admin_command upgrade_commands[];
 
 #define COMMAND_TABLES \
 	help_commands, \
@@ -46,6 +47,7 @@ extern const struct admin_command trace_commands[];
 	user_commands, \
 	binding_commands, \
 	check_commands, \
-	trace_commands
+	trace_commands, \
+	upgrade_commands
 
 #endif

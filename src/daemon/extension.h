@@ -11,6 +11,7 @@
 struct conf_problems;
 struct control;
 struct root;
+struct socket_table;
 
 struct extension {
 	/*
@@ -25,6 +26,16 @@ struct extension {
 	/* Names have other addresses: servers came or went.  NULL: it does not matter. */
 	void (*follow)(struct control *control);
 	void (*close)(struct control *control);		/* the workers' threads have ended; loops are there */
+
+	/*
+	 * For a process that replaces this one: its sockets, under a name of its own, which `prepare` has
+	 * given to takeover_give_sockets before the first claim.  NULL: it has none.
+	 */
+	const char *sockets_name;
+	struct socket_table *(*sockets)(struct control *control);
+	void (*yield)(struct control *control);		/* the other one accepts at them, and nobody here */
+	void (*resume)(struct control *control);	/* it has failed: as before */
+	void (*release)(struct control *control);	/* it has not: they are closed */
 };
 
 #endif
