@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # While gatepost is replaced again and again by a new process of it, up to 500 clients a second connect, over TCP
-# and over a unix socket: each gets its greeting; none is refused or reset.  The number of threads, and so that of
+# and over a unix socket: each gets its greeting; none is refused or reset, and no visit over HTTP.  The number of threads, and so that of
 # the sockets which share the port, grows and shrinks from one process to the next.  UPGRADES=20 does it longer.
 use v5.36;
 use FindBin;
@@ -12,6 +12,7 @@ use Gatepost::Imap;
 use Gatepost::Port qw(free_port own_address);
 use Gatepost::Process qw(read_file test_dir write_file);
 use IO::Select;
+use IO::Socket::INET;
 use IO::Socket::UNIX;
 use POSIX qw(_exit);
 use Test::More;
@@ -30,6 +31,7 @@ sub config ($threads) {
 		    bind 127.0.0.1:\@PORT{imap}\@ unix:\@DIR\@/imap.sock
 		    starttls off; plaintext_login yes; pool imap
 		}
+		admin { socket \@DIR\@/gatepost.sock { level admin }; http 127.0.0.1:\@PORT{http}\@ }
 		END
 }
 
@@ -39,6 +41,15 @@ my $report = test_dir() . '/report';
 sub connect_unix () {
 	my $socket = IO::Socket::UNIX->new(Peer => test_dir() . '/imap.sock') // return undef;
 	return $socket;
+}
+
+# What is wrong with a visit, or ''.
+sub visit () {
+	my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $gatepost->port('http'))
+	    // return "connect: $!";
+	print {$socket} "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+	my $line = IO::Select->new($socket)->can_read(10) ? <$socket> : 'nothing in 10 s';
+	return ($line // '') =~ /^HTTP\/1\.1 200/ ? '' : $line // 'end of file';
 }
 
 # Several connect before the first is served, so that some always wait in the queue of a listening socket.
@@ -57,6 +68,8 @@ sub connect_burst ($from, $errors) {
 		    unless ($greeting // '') =~ /^\* OK/;
 		$client->close;
 	}
+	my $complaint = visit();
+	$errors->{"visit: $complaint"}++ if $complaint ne '';
 	if (defined $local) {
 		my $greeting = IO::Select->new($local)->can_read(10) ? <$local> : 'nothing in 10 s';
 		$errors->{ 'greeting of the unix socket: ' . ($greeting // 'end of file') }++

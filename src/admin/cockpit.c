@@ -2,6 +2,7 @@
 /* cockpit.c: opens the sockets that the block `admin` names, and keeps those that are kept. */
 #include "admin/cockpit.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include "admin/changes.h"
@@ -10,6 +11,7 @@
 #include "admin/console.h"
 #include "admin/gate_round.h"
 #include "admin/http_door.h"
+#include "admin/legacy.h"
 #include "admin/sampler.h"
 #include "admin/survey.h"
 #include "base/clock.h"
@@ -18,7 +20,7 @@
 #include "daemon/sockets.h"
 #include "daemon/takeover.h"
 
-static const char sockets_name[] = "admin";
+static const char *const sockets_names[] = { "admin", HTTP_SOCKETS, NULL };
 static const struct conf_list no_sockets = { 0 };
 
 static const struct admin_settings *
@@ -134,7 +136,7 @@ prepare(struct control *control, const struct root *root, struct conf_problems *
 		cockpit->control = control;
 		cockpit->started_at = clock_ms();
 		cockpit->sockets = socket_table_new(1);
-		takeover_give_sockets(control, sockets_name, cockpit->sockets);
+		takeover_give_sockets(control, sockets_names[0], cockpit->sockets);
 		list_init(&cockpit->doors);
 		list_init(&cockpit->consoles);
 		list_init(&cockpit->gate_rounds);
@@ -142,7 +144,8 @@ prepare(struct control *control, const struct root *root, struct conf_problems *
 		list_init(&cockpit->traces);
 		list_init(&cockpit->surveys);
 		list_init(&cockpit->rebalances);
-		cockpit->changes = changes_new(cockpit, root);
+		list_init(&cockpit->legacies);
+		cockpit->changes = changes_new(cockpit);
 	}
 	for (size_t i = 0; i < list->count; i++)
 		ok &= claim(cockpit->sockets, list->items[i], problems, &number);
@@ -192,6 +195,7 @@ commit(struct control *control)
 	sockets_commit(cockpit->sockets);
 	http_doors_commit(cockpit, settings_of(cockpit_root(cockpit)));
 	changes_commit(cockpit->changes);
+	legacy_commit(cockpit);
 	list_each(node, &cockpit->doors) {
 		struct door *door = list_entry(node, struct door, node);
 
@@ -224,6 +228,7 @@ close_all(struct control *control)
 	changes_free(&cockpit->changes);
 	surveys_close(cockpit);
 	traces_free(cockpit);
+	legacies_free(cockpit);
 	list_each(node, &cockpit->doors)
 		close_door(list_entry(node, struct door, node));
 	socket_table_free(&cockpit->sockets);
@@ -232,11 +237,11 @@ close_all(struct control *control)
 }
 
 static struct socket_table *
-sockets(struct control *control)
+sockets(struct control *control, const char *name)
 {
 	const struct cockpit *cockpit = control->extended;
 
-	return cockpit->sockets;
+	return strcmp(name, HTTP_SOCKETS) == 0 ? cockpit->http->sockets : cockpit->sockets;
 }
 
 /* Beside a unix socket that another process has now: with the number of this one behind its name. */
@@ -282,6 +287,7 @@ yield(struct control *control)
 		if (door->settings->place.addr.sa.sa_family == AF_UNIX)
 			open_own_door(cockpit, door->settings);
 	}
+	http_doors_yield(cockpit);
 }
 
 static void
@@ -303,17 +309,20 @@ resume(struct control *control)
 	close_doors(cockpit, true);
 	list_each(node, &cockpit->doors)
 		acceptor_resume(&list_entry(node, struct door, node)->acceptor);
+	http_doors_resume(cockpit);
+	changes_resume(cockpit->changes);
 }
 
 static void
 release(struct control *control)
 {
 	close_doors(control->extended, false);
+	http_doors_release(control->extended);
 }
 
 const struct extension cockpit_extension = {
 	.check = check, .prepare = prepare, .undo = undo, .commit = commit, .follow = follow,
 	.close = close_all,
-	.sockets_name = sockets_name, .sockets = sockets,
+	.sockets_names = sockets_names, .sockets = sockets, .tell = legacy_tell, .hear = legacy_hear,
 	.yield = yield, .resume = resume, .release = release,
 };

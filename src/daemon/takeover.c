@@ -225,6 +225,7 @@ static void
 on_message(struct channel *channel, struct channel_message *message)
 {
 	struct takeover *t = channel->owner;
+	const struct extension *extension = t->control->program->extension;
 
 	for (int i = 0; i < message->fd_count; i++)
 		close(message->fds[i]);
@@ -235,6 +236,10 @@ on_message(struct channel *channel, struct channel_message *message)
 	case HANDOVER_RELEASE:
 		bindings_release(t->bindings, message);
 		drain_look_whether_over(t->control);
+		break;
+	case HANDOVER_TOLD:
+		if (extension != NULL && extension->hear != NULL && takeover_is_under_way(t->control))
+			extension->hear(t->control, message->words);
 		break;
 	case HANDOVER_GO:
 		go(t);
@@ -259,24 +264,37 @@ on_end(struct channel *channel)
 	drain_look_whether_over(t->control);
 }
 
+struct left_table {
+	struct takeover *takeover;
+	const char *name;
+};
+
 static void
-tell_left_listener(void *owner, const char *key)
+tell_left_of(void *owner, const char *key)
 {
-	tell(owner, HANDOVER_LEFT, HANDOVER_LISTENERS, key);
+	const struct left_table *left = owner;
+
+	tell(left->takeover, HANDOVER_LEFT, left->name, key);
 }
 
 static void
-tell_left_extension(void *owner, const char *key)
+tell_left(struct takeover *t)
 {
-	struct takeover *t = owner;
+	const struct extension *extension = t->control->program->extension;
+	struct left_table left = { t, HANDOVER_LISTENERS };
 
-	tell(t, HANDOVER_LEFT, t->control->program->extension->sockets_name, key);
+	sockets_each_left(t->control->assets.sockets, tell_left_of, &left);
+	if (extension == NULL || extension->sockets_names == NULL)
+		return;
+	for (const char *const *name = extension->sockets_names; *name != NULL; name++) {
+		left.name = *name;
+		sockets_each_left(extension->sockets(t->control, *name), tell_left_of, &left);
+	}
 }
 
 void
 takeover_await_go(struct control *control, void (*on_go)(struct control *control))
 {
-	const struct extension *extension = control->program->extension;
 	struct takeover *t = control->takeover;
 
 	if (t == NULL) {
@@ -289,9 +307,7 @@ takeover_await_go(struct control *control, void (*on_go)(struct control *control
 	t->channel.on_end = on_end;
 	t->channel.owner = t;
 	channel_start(&t->channel, control->loop);
-	sockets_each_left(control->assets.sockets, tell_left_listener, t);
-	if (extension != NULL && extension->sockets != NULL)
-		sockets_each_left(extension->sockets(control), tell_left_extension, t);
+	tell_left(t);
 	tell(t, HANDOVER_READY, NULL, NULL);
 }
 

@@ -55,6 +55,7 @@ struct upgrade {
 	struct bindings_giver *bindings;
 	const char *offering;		/* the table whose sockets are told */
 	bool has_pid_file;		/* the other one has */
+	bool has_told;			/* the extension, what it knows */
 	int64_t ends_by;		/* it has closed the channel; 0: it has not */
 	bool is_reaped;
 	int status;			/* as waitpid tells */
@@ -185,7 +186,7 @@ extension_of(const struct upgrade *u)
 {
 	const struct extension *extension = u->control->program->extension;
 
-	return extension != NULL && extension->sockets != NULL ? extension : NULL;
+	return extension != NULL && extension->sockets_names != NULL ? extension : NULL;
 }
 
 static struct socket_table *
@@ -194,7 +195,7 @@ table_of(const struct upgrade *u, const struct offer *offer)
 	const struct extension *extension = extension_of(u);
 
 	return extension == NULL || strcmp(offer->table, HANDOVER_LISTENERS) == 0 ?
-	    u->control->assets.sockets : extension->sockets(u->control);
+	    u->control->assets.sockets : extension->sockets(u->control, offer->table);
 }
 
 static void
@@ -211,14 +212,11 @@ give_files(struct upgrade *u, bool are_given)
 static void
 take_back(struct upgrade *u)
 {
-	const struct extension *extension = extension_of(u);
 	struct control *control = u->control;
 
 	for (int i = 0; i < control->assets.threads; i++)
 		worker_resume(control->workers[i]);
 	give_files(u, false);
-	if (extension != NULL)
-		extension->resume(control);
 	if (u->has_pid_file)
 		(void)pid_file_renew(control->pid_fd);
 	notify_main(getpid());
@@ -227,6 +225,7 @@ take_back(struct upgrade *u)
 static void
 fail(struct upgrade *u, const char *why)
 {
+	const struct extension *extension = extension_of(u);
 	char text[STATUS_TEXT_MAX];
 	char *failure;
 
@@ -235,6 +234,8 @@ fail(struct upgrade *u, const char *why)
 	bindings_thaw(u->control);
 	if (u->phase == TRIAL)
 		take_back(u);
+	if (u->has_told)
+		extension->resume(u->control);
 	failure = xstrdup(why != NULL ? why : text);
 	if (u->phase == TRIAL)
 		log_write(LOG_ERR, "upgrade failed, process %ld serves again: %s", (long)getpid(), failure);
@@ -344,6 +345,7 @@ offer_sockets(void *owner, const char *key, const int *fds, int count)
 static void
 send_all(struct upgrade *u)
 {
+	static const char *const none[] = { NULL };
 	struct control *control = u->control;
 	const struct root *root = conf_root(control->assets.started);
 	const struct extension *extension = extension_of(u);
@@ -351,9 +353,9 @@ send_all(struct upgrade *u)
 	send_words(u, HANDOVER_HELLO, HANDOVER_VERSION);
 	u->offering = HANDOVER_LISTENERS;
 	sockets_each(control->assets.sockets, offer_sockets, u);
-	if (extension != NULL) {
-		u->offering = extension->sockets_name;
-		sockets_each(extension->sockets(control), offer_sockets, u);
+	for (const char *const *name = extension != NULL ? extension->sockets_names : none; *name; name++) {
+		u->offering = *name;
+		sockets_each(extension->sockets(control, *name), offer_sockets, u);
 	}
 	if (control->pid_fd >= 0)
 		send_fd(u, HANDOVER_PID_FILE, root->pid_file, control->pid_fd);
@@ -412,9 +414,28 @@ begin_trial(struct upgrade *u, bool has_pid_file)
 }
 
 static void
+say(void *owner, const char *const *words)
+{
+	struct upgrade *u = owner;
+	struct channel_message message = { .kind = HANDOVER_TOLD };
+
+	for (int i = 0; i < EXTENSION_WORDS_MAX && words[i] != NULL; i++)
+		message.words[i] = words[i];
+	channel_send(&u->channel, &message);
+}
+
+/* What operators say from now on until they reach the other one is not heard there: a moment. */
+static void
 on_bindings_told(void *owner)
 {
-	send_words(owner, HANDOVER_GO, NULL);
+	struct upgrade *u = owner;
+	const struct extension *extension = extension_of(u);
+
+	if (extension != NULL) {
+		extension->tell(u->control, &(struct extension_listener){ .say = say, .owner = u });
+		u->has_told = true;
+	}
+	send_words(u, HANDOVER_GO, NULL);
 }
 
 static void

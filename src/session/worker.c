@@ -272,6 +272,8 @@ on_resume(struct loop *loop, void *arg)
 			continue;
 		gate->is_yielded = false;
 		acceptor_resume(&gate->acceptor);
+		/* the other process may have had it listen, or not: `admit` says so anew */
+		gate->acceptor.is_refusing = !atomic_load(&gate->settings->listener->orders.is_disabled);
 	}
 	admit(worker);
 }
