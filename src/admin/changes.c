@@ -27,6 +27,7 @@ enum { LOOK_MS = 1000, WORD_MAX = 24 };
 struct writer {
 	pthread_mutex_t lock;
 	unsigned written;		/* the number of the text that was */
+	bool is_stopped;		/* another process writes */
 	int users;			/* control's */
 };
 
@@ -52,8 +53,10 @@ struct changes {
 	struct write_job *job;		/* under way, or NULL */
 	unsigned texts;			/* how many there were */
 	char *path;			/* of the file that was written last; NULL: there is none */
-	char *complaint;		/* about the file that was read, until there is a log; or NULL */
+	struct buf told;		/* by the process that was here before; as a state file */
+	bool was_told;
 	bool is_dirty, is_failing, is_committed;
+	bool is_handed_over;		/* the file is another process's */
 	const char *who;		/* of the look under way */
 };
 
@@ -411,6 +414,8 @@ changes_follow(struct changes *changes)
 {
 	const struct root *root = cockpit_root(changes->cockpit);
 
+	if (!changes->is_committed)
+		return;
 	list_each(node, &changes->records)
 		list_entry(node, struct server_record, node)->is_there = false;
 	for (size_t i = 0; i < root->pools.count; i++)
@@ -455,7 +460,7 @@ write_text(struct writer *writer, const char *path, const struct buf *text, unsi
 	bool ok = true;
 
 	pthread_mutex_lock(&writer->lock);
-	if ((int)(number - writer->written) > 0) {
+	if (!writer->is_stopped && (int)(number - writer->written) > 0) {
 		ok = state_write(path, buf_slice(text), error);
 		if (ok)
 			writer->written = number;
@@ -512,7 +517,7 @@ save(struct changes *changes)
 	const char *path = cockpit_root(changes->cockpit)->state_file;
 	struct write_job *job;
 
-	if (path == NULL || !changes->is_dirty || changes->job != NULL)
+	if (path == NULL || !changes->is_dirty || changes->job != NULL || changes->is_handed_over)
 		return;
 	job = xcalloc(1, sizeof(*job));
 	job->job.loop = changes->cockpit->control->loop;
@@ -544,19 +549,38 @@ changes_check(const struct root *root, struct conf_problems *problems)
 	return false;
 }
 
+/* Perhaps a newer gatepost's, and not to be lost with the next change. */
+static void
+complain(const char *path, const char *why, const char *consequence)
+{
+	char *bad = xasprintf("%s.bad", path);
+	bool is_kept = rename(path, bad) == 0;
+
+	log_write(LOG_ERR, "state_file %s: %s; %s%s%s", path, why, consequence, is_kept ? "; it is kept as " : "",
+	    is_kept ? bad : "");
+	xfree(bad);
+}
+
 static void
 read_wishes(struct changes *changes, const char *path)
 {
+	static const char consequence[] = "states and weights are as the configuration says";
 	struct error error;
 
-	if (path == NULL || state_read(path, &changes->wishes, &error))
-		return;
-	changes->complaint = xasprintf(
-	    "state_file %s: %s; states and weights are as the configuration says", path, error.text);
+	if (changes->was_told) {
+		/* it may have had no file, or another one */
+		changes->is_dirty = true;
+		if (!state_parse(buf_slice(&changes->told), &changes->wishes, &error))
+			log_write(LOG_ERR, "upgrade: states of servers were told wrongly: %s; %s", error.text,
+			    consequence);
+		buf_clear(&changes->told);
+	} else if (path != NULL && !state_read(path, &changes->wishes, &error)) {
+		complain(path, error.text, consequence);
+	}
 }
 
 struct changes *
-changes_new(struct cockpit *cockpit, const struct root *root)
+changes_new(struct cockpit *cockpit)
 {
 	struct changes *changes = xcalloc(1, sizeof(*changes));
 
@@ -568,21 +592,8 @@ changes_new(struct cockpit *cockpit, const struct root *root)
 	changes->writer = xcalloc(1, sizeof(*changes->writer));
 	changes->writer->users = 1;
 	pthread_mutex_init(&changes->writer->lock, NULL);
-	read_wishes(changes, root->state_file);
 	loop_timer_init(&changes->timer, on_time);
 	return changes;
-}
-
-/* Perhaps a newer gatepost's, and not to be lost with the next change. */
-static void
-complain(const struct changes *changes, const char *path)
-{
-	char *bad = xasprintf("%s.bad", path);
-	bool is_kept = rename(path, bad) == 0;
-
-	log_write(LOG_ERR, "%s%s%s", changes->complaint, is_kept ? "; it is kept as " : "",
-	    is_kept ? bad : "");
-	xfree(bad);
 }
 
 void
@@ -591,10 +602,8 @@ changes_commit(struct changes *changes)
 	struct loop *loop = changes->cockpit->control->loop;
 	const char *path = cockpit_root(changes->cockpit)->state_file;
 
-	if (changes->complaint != NULL)
-		complain(changes, path);
-	xfree(changes->complaint);
-	changes->complaint = NULL;
+	if (!changes->is_committed)
+		read_wishes(changes, path);
 	/* another place knows nothing yet */
 	changes->is_dirty |= changes->path != NULL && path != NULL && strcmp(path, changes->path) != 0;
 	changes->is_dirty |= changes->is_committed && changes->path == NULL && path != NULL;
@@ -606,13 +615,59 @@ changes_commit(struct changes *changes)
 }
 
 static void
+stop_writing(struct changes *changes, bool is_stopped)
+{
+	changes->is_handed_over = is_stopped;
+	/* behind a file that is being written */
+	pthread_mutex_lock(&changes->writer->lock);
+	changes->writer->is_stopped = is_stopped;
+	pthread_mutex_unlock(&changes->writer->lock);
+}
+
+void
+changes_hand_over(struct changes *changes, size_t max, void (*say)(void *owner, struct slice piece),
+    void *owner)
+{
+	struct buf text = { 0 };
+	struct slice rest;
+
+	changes_look(changes, NULL);
+	stop_writing(changes, true);
+	state_format(&changes->records, &changes->wishes, &text);
+	rest = buf_slice(&text);
+	while (rest.len > 0) {
+		struct slice piece = slice_make(rest.data, rest.len < max ? rest.len : max);
+
+		say(owner, piece);
+		rest = slice_from(rest, piece.len);
+	}
+	buf_clear(&text);
+}
+
+void
+changes_resume(struct changes *changes)
+{
+	stop_writing(changes, false);
+	/* the other one may have written */
+	changes->is_dirty = true;
+	save(changes);
+}
+
+void
+changes_hear(struct changes *changes, struct slice piece)
+{
+	buf_append_slice(&changes->told, piece);
+	changes->was_told = true;
+}
+
+static void
 save_last(struct changes *changes)
 {
 	struct buf text = { 0 };
 	struct error error;
 	bool is_due = changes->is_dirty || changes->job != NULL;
 
-	if (changes->path == NULL || !is_due)
+	if (changes->path == NULL || !is_due || changes->is_handed_over)
 		return;
 	state_format(&changes->records, &changes->wishes, &text);
 	tell_outcome(changes, changes->path,
@@ -640,7 +695,7 @@ changes_free(struct changes **gone)
 	free_records(&changes->wishes);
 	deviations_free(&changes->deviations);
 	xfree(changes->path);
-	xfree(changes->complaint);
+	buf_clear(&changes->told);
 	xfree(changes);
 }
 

@@ -26,6 +26,7 @@ extern const struct admin_command user_commands[];
 extern const struct admin_command binding_commands[];
 extern const struct admin_command check_commands[];
 extern const struct admin_command trace_commands[];
+extern const struct admin_command upgrade_commands[];
 
 #define COMMAND_TABLES \
 	help_commands, \
@@ -48,6 +49,7 @@ extern const struct admin_command trace_commands[];
 	user_commands, \
 	binding_commands, \
 	check_commands, \
-	trace_commands
+	trace_commands, \
+	upgrade_commands
 
 #endif

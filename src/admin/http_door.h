@@ -38,5 +38,10 @@ bool http_doors_prepare(struct cockpit *cockpit, const struct admin_settings *ad
 void http_doors_undo(struct cockpit *cockpit);
 void http_doors_commit(struct cockpit *cockpit, const struct admin_settings *admin);
 void http_doors_close(struct cockpit *cockpit);
+void http_doors_yield(struct cockpit *cockpit);
+void http_doors_resume(struct cockpit *cockpit);
+void http_doors_release(struct cockpit *cockpit);	/* visits go on */
+
+#define HTTP_SOCKETS "http"	/* the name of their table */
 
 #endif
