@@ -22,6 +22,7 @@ my $server = Gatepost::Fake->new(name => 'server', script => [[send => "hello\r\
 my $state = test_dir() . '/state';
 
 sub config ($more = '', %server) {
+	my $many = join '', map { "server m$_ { address 127.0.0.1 }\n" } 1 .. 200;
 	my $servers = join '', map { "server $_ { address 127.0.0.1; " . ($server{$_} // '') . " }\n" } qw(d1 d2 d3);
 
 	return <<~"END";
@@ -30,6 +31,8 @@ sub config ($more = '', %server) {
 		pool t { protocol tcp; server s { address 127.0.0.1:\@SERVER\@ } }
 		farm f { $servers }
 		pool own { protocol imap; port 1; farm f }
+		farm many { $many }
+		pool many { protocol imap; port 1; farm many }
 		listener t { protocol tcp; bind 127.0.0.1:\@PORT{t}\@; pool t }
 		listener shut { protocol tcp; bind 127.0.0.1:\@PORT{shut}\@; pool t }
 		admin {
@@ -83,10 +86,13 @@ like(visit($visitor), qr{^HTTP/1\.1 200(?!.*connection: close)}is, 'and another 
 
 # Without a state file.
 is($gatepost->ask('drain f/d1 reason "disk swap"; maintenance f/d2; set weight own/d3 7'), "\n\n", 'states and a weight');
+is($gatepost->ask('drain f/d3 over 1h'), '', 'a drain that takes an hour');
+# more than fits into one message
+is($gatepost->ask(join '; ', map { "drain many/m$_ reason \"" . 'x' x 40 . '"' } 1 .. 200), "\n" x 199, 'many states');
 is($gatepost->ask('disable frontend shut reason "for now"'), '', 'a listener is closed');
 is($gatepost->ask('set maxconn frontend t 77; set maxconn global 555'), "\n", 'bounds');
 my $said = states();
-is(scalar keys %$said, 3, 'three changes') or diag explain $said;
+is(scalar keys %$said, 204, 'all changes') or diag explain $said;
 my ($before) = grep { $_->{subject} eq 'f/d1' } @{ $gatepost->ask_json('show changes') };
 is(is_open('shut'), 0, 'closed it is');
 my @bounds = map { frontend($_) } qw(t shut);
@@ -96,6 +102,8 @@ sub is_the_same ($what) {
 	is_deeply(states(), $said, "$what: states and weights");
 	my ($after) = grep { $_->{subject} eq 'f/d1' } @{ $gatepost->ask_json('show changes') };
 	is_deeply($after, $before, "$what: when, by whom and why");
+	my ($drain) = grep { $_->{server} eq 'own/d3' } @{ $gatepost->ask_json('show drain') };
+	ok($drain && ($drain->{seconds_to_go} // 0) > 3000, "$what: a server is left within an hour") or diag explain $drain;
 	is(is_open('t'), 1, "$what: a listener is open");
 	is(is_open('shut'), 0, "$what: the other is closed");
 	like($gatepost->ask('show stat 1 1 -1') . $gatepost->ask('show info'), qr/^Maxconn: 555$/m, "$what: the bound of all");
@@ -139,10 +147,10 @@ is(ask_at(test_dir() . "/gatepost.sock.$third", 'ready f/d1'), "\n", 'the proces
 unlike(ask_at(test_dir() . "/gatepost.sock.$third", 'show changes'), qr{f/d1}, 'and has heard it');
 $replaced->signal('TERM');
 is($replaced->wait_for_end, 0, 'it ends');
-like(read_file($state), qr/f d1 drain 1/, 'and has not written that');
+like(read_file($state), qr/f d1 drain\b/, 'and has not written that');
 is($gatepost->ask('set weight own/d1 9'), "\n" x 0, 'so is the new one');
 wait_for(sub { read_file($state) =~ /f d1 drain 9/ }, 10, 'what the new one was told, in the file');
-is_deeply([sort keys %{ states() }], ['f/d1 state', 'f/d1 weight', 'f/d3 weight'], 'only the new one heard it');
+is_deeply([grep { /^f/ } sort keys %{ states() }], ['f/d1 state', 'f/d1 weight', 'f/d3 state', 'f/d3 weight'], 'only the new one heard it');
 
 # A new process that dies soon after it has begun to serve, with other words in the file.
 my $serving = $gatepost->pid;

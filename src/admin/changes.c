@@ -556,8 +556,8 @@ complain(const char *path, const char *why, const char *consequence)
 	char *bad = xasprintf("%s.bad", path);
 	bool is_kept = rename(path, bad) == 0;
 
-	log_write(LOG_ERR, "state_file %s: %s; %s%s%s", path, why, consequence, is_kept ? "; it is kept as " : "",
-	    is_kept ? bad : "");
+	log_write(LOG_ERR, "state_file %s: %s; %s%s%s", path, why, consequence,
+	    is_kept ? "; it is kept as " : "", is_kept ? bad : "");
 	xfree(bad);
 }
 

@@ -30,7 +30,7 @@ struct cockpit {
 	struct list checks;		/* commands_check.c's: calls that wait for checks */
 	struct list traces;		/* commands_trace.c's */
 	unsigned last_trace;		/* their numbers */
-	struct list legacies;		/* legacy.c's: what another process has told of listeners */
+	struct list legacies;		/* legacy.c's: what another process has told */
 };
 
 /* A socket that operators connect to. */

@@ -9,7 +9,7 @@
 void legacy_tell(struct control *control, const struct extension_listener *listener);
 void legacy_hear(struct control *control, const char *const *words);
 
-void legacy_commit(struct cockpit *cockpit);	/* what was heard of listeners holds, before clients come */
+void legacy_commit(struct cockpit *cockpit);	/* what was heard holds, before clients come */
 void legacies_free(struct cockpit *cockpit);
 
 #endif
