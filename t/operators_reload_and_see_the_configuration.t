@@ -56,6 +56,11 @@ my $third = $gatepost->ask_json('show reload');
 is($third->{generation}, 2, 'still the second');
 ok($third->{last_reload_failed}, 'which is known');
 is_deeply([$third->{hash}, $third->{loaded}], [@$second{qw(hash loaded)}], 'and nothing else has changed');
+# what else is wrong in a line with a secret, before it or behind it
+$gatepost->configure($config . 'auth web { retries 1; source http; url http://127.0.0.1:1/; header X-Key "hidden"; shoe 7 }' . "\n");
+$answer = $gatepost->ask('reload');
+is(() = $answer =~ /gatepost\.conf:\d+:\d+: .*(?:retries|shoe)/g, 2, 'both are told');
+unlike($answer . $gatepost->log_text . `$ENV{GATEPOST} -t -c $gatepost->{conf} 2>&1`, qr/hidden/, 'without the secret');
 $gatepost->configure($config);
 like($gatepost->ask('reload'), qr/^reloaded: /, 'a good one again');
 is($gatepost->ask('operator; reload') =~ s/^\n//r, "Permission denied\n", 'who may not, does not');
