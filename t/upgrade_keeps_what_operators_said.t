@@ -158,7 +158,7 @@ my $old = $gatepost->upgrade;
 ok($old, 'a fourth upgrade');
 is($gatepost->ask('set weight own/d1 5; enable frontend shut; disable frontend t'), "\n\n", 'the fifth process is told something');
 is(is_open('t'), 0, 'and obeys');
-wait_for(sub { read_file($state) =~ /f d1 drain 5/ }, 10, 'it writes that');
+wait_for(sub { read_file($state) =~ /f d1 drain\b.*\b5 1\b/ }, 10, 'it writes that');
 kill 'KILL', $gatepost->pid;
 $gatepost->wait_for_log(qr/upgrade failed, process $serving serves again/);
 $gatepost->{pid} = $serving;
