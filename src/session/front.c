@@ -302,13 +302,14 @@ on_tls_ready(struct session *s)
 
 /*
  * A client may half-close behind a pipelined login, and leaves where that fails: this comes again when the
- * stream is resumed.  In the queue, and behind failed logins, it has no place then; who comes there later:
- * session_queued, guard.c.
+ * stream is resumed.  In the queue, behind failed logins and before a busy auth source it has no place then;
+ * who comes there later: session_queued, guard.c.
  */
 static void
 on_closed(struct session *s)
 {
-	bool dialling = (s->phase == FRONT_AUTH && !guard_delays(s)) ||
+	bool is_judged = s->phase == FRONT_AUTH && !guard_delays(s) && !auth_waits(&s->login->auth);
+	bool dialling = is_judged ||
 	    (s->phase == FRONT_ROUTE && !leg_is_queued(s->leg));
 
 	if (!dialling && session_has_left(s))

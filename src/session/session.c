@@ -363,6 +363,8 @@ session_doing(const struct session *s)
 
 	if (s->phase == FRONT_AUTH && guard_delays(s))
 		return "waiting behind failed logins";
+	if (s->phase == FRONT_AUTH && auth_waits(&s->login->auth))
+		return "waiting until the auth source may be asked";
 	if (is_routing && s->leg != NULL && s->leg->way != NULL)
 		return leg_doing(s->leg);
 	if (s->phase == FRONT_COMMAND && s->login->dialogue.doing != NULL)
