@@ -76,6 +76,8 @@ sub whole_client ($is_starttls) {
 
 my $user = Gatepost::Imap->new(port => $gatepost->port('imap'));
 like($user->cmd('LOGIN u p'), qr/ OK/, 'a session is established');
+# The children have its context of TLS, which is dear to make.
+Gatepost::Imap->new(port => $gatepost->port('imaps'), tls => 1)->close;
 my $hello = record_hello();
 is(metric('gatepost_tls_handshakes_waiting'), 0, 'nobody waits for TLS');
 
