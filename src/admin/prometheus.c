@@ -8,6 +8,7 @@
 #include "auth/auth.h"
 #include "auth/auth_kept.h"
 #include "base/log.h"
+#include "net/handshakes.h"
 #include "net/redis.h"
 #include "net/resolve.h"
 #include "session/session.h"
@@ -319,6 +320,27 @@ write_number(struct scrape *scrape, const char *name, const char *help, int64_t 
 	prometheus_sample(scrape->out, name, slice_make("", 0), value, false);
 }
 
+static void
+write_stress(struct scrape *scrape)
+{
+	static const char name[] = "gatepost_listener_stress_level";
+
+	prometheus_head(scrape->out, name, "gauge", "Its own stress: 0 to 2.");
+	for (size_t i = 0; i < scrape->count; i++) {
+		const struct metric_subject *subject = &scrape->all[i].subject;
+
+		if (subject->kind == METRIC_LISTENER)
+			prometheus_sample(scrape->out, name, buf_slice(&scrape->all[i].labels),
+			    stress_level(&subject->listener->listener->stress), false);
+	}
+	write_number(scrape, "gatepost_stress_level", "Stress of the whole process: 0 to 2.",
+	    stress_level(worker_process_stress()));
+	write_number(scrape, "gatepost_tls_handshakes_waiting", "TLS handshakes that wait for their turn.",
+	    handshakes_waiting());
+	write_number(scrape, "gatepost_tls_handshakes_paced_total", "Times that one had to wait.",
+	    (int64_t)handshakes_paced());
+}
+
 void
 prometheus_write_rest(struct scrape *scrape)
 {
@@ -328,6 +350,7 @@ prometheus_write_rest(struct scrape *scrape)
 	write_server_certificates(scrape);
 	write_lags(scrape);
 	write_names(scrape);
+	write_stress(scrape);
 	write_number(scrape, "gatepost_redis_connects_total", "Connections to Redis that were made.",
 	    (int64_t)redis_count(REDIS_CONNECTED));
 	write_number(scrape, "gatepost_redis_failures_total",

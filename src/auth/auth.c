@@ -410,7 +410,7 @@ is_last(const struct auth_request *request)
 }
 
 void
-auth_put(struct auth_request *request, const struct auth *auth)
+auth_go(struct auth_request *request, const struct auth *auth)
 {
 	const struct auth_source *source = sources[auth->source];
 
@@ -419,6 +419,23 @@ auth_put(struct auth_request *request, const struct auth *auth)
 		source->lookup(request, auth);
 	else
 		source->start(request, auth);
+}
+
+/* Who has a timeout for its answers is somebody else, who may fail. */
+void
+auth_put(struct auth_request *request, const struct auth *auth)
+{
+	const struct auth_source *source = sources[auth->source];
+	struct auth_counters *counters;
+
+	if (source->timeout == NULL || auth->kept == NULL ||
+	    auth_gate_enter(request, auth, source->is_away != NULL && source->is_away(auth))) {
+		auth_go(request, auth);
+		return;
+	}
+	counters = auth_kept_counters(request);
+	if (counters != NULL)
+		tally_add(&counters->queued, 1);
 }
 
 void
@@ -483,6 +500,9 @@ auth_lookup_start(struct auth_request *request)
 static void
 settle(struct auth_request *request, enum auth_outcome outcome, const struct auth_answer *answer)
 {
+	bool has_reply = answer == NULL || !answer->has_no_reply;
+
+	auth_gate_leave(request, has_reply ? AUTH_GATE_ANSWERED : AUTH_GATE_NO_REPLY);
 	auth_kept_told(request, answer);
 	if (request->asked != NULL)
 		auth_cache_settle(request, sources[request->asked->source], outcome, answer);
@@ -507,10 +527,12 @@ auth_pass_on(struct auth_request *request, const struct auth *auth)
 	    sources[auth->source]->pretend != NULL && is_last(request);
 
 	request->turn.is_unknown = pretends;
-	if (pretends)
+	if (pretends) {
+		auth_gate_leave(request, AUTH_GATE_ANSWERED);
 		auth_kept_told(request, NULL);
-	else
+	} else {
 		settle(request, AUTH_OUTCOME_UNKNOWN, NULL);
+	}
 	pass_on(request, auth);
 }
 
@@ -564,6 +586,12 @@ auth_vouches_for(const struct auth_request *request, const char *user)
 	return request->asked == NULL || is_in_domains(request->asked, user);
 }
 
+bool
+auth_waits(const struct auth_request *request)
+{
+	return auth_gate_holds(request);
+}
+
 void
 auth_cancel(struct auth_request *request)
 {
@@ -572,6 +600,7 @@ auth_cancel(struct auth_request *request)
 	request->cancel = request->respond = NULL;
 	if (cancel != NULL)
 		cancel(request);
+	auth_gate_leave(request, AUTH_GATE_CANCELLED);
 	auth_cache_leave(request);
 }
 

@@ -96,6 +96,7 @@ void auth_lookup_start(struct auth_request *request);
 void auth_respond(struct auth_request *request);
 /* Behind a verdict on a login without a name: is this user of the domains of the source that gave it? */
 bool auth_vouches_for(const struct auth_request *request, const char *user);
+bool auth_waits(const struct auth_request *request);	/* others come before it at the source */
 void auth_cancel(struct auth_request *request);		/* no verdict will come; fine when none is awaited */
 
 /*

@@ -26,6 +26,7 @@ struct auth_answer {
 	bool refuses_login;
 	/* Refused though the credentials are right: the user may not, and has guessed nothing. */
 	bool is_right;
+	bool has_no_reply;		/* of AUTH_LATER: nothing was heard of the source in time */
 	bool depends_on_client;		/* from another address the same could be answered otherwise */
 	const char *user;		/* the canonical name to use instead of the one claimed */
 	const char *why;		/* of a refusal or AUTH_LATER, for the log */

@@ -16,6 +16,7 @@ struct auth;
 struct auth_answer;
 struct auth_cache;
 struct auth_flight;
+struct auth_place;
 struct auth_request;
 struct auth_source;
 struct waiter;
@@ -29,6 +30,9 @@ struct auth_turn {
 	struct auth_flight *flight;	/* a question that several may have; NULL: this one asks for itself */
 	struct waiter *waiter;		/* of the flight; NULL: this one is who asks */
 	bool is_unknown;		/* the source has said so, and pretends yet that it judges */
+	bool is_inside;			/* it has a place with the source: auth_gate.h */
+	unsigned cuts;			/* as the gate had them then */
+	struct auth_place *place;	/* while it waits for one; or NULL */
 };
 
 struct auth_cache *auth_cache_new(void);

@@ -70,7 +70,9 @@ conclude(struct question *question, const struct auth_answer *answer)
 static void
 put_off(struct question *question, const char *why)
 {
-	const struct auth_answer answer = { .verdict = AUTH_LATER, .why = why };
+	const struct auth_answer answer = {
+		.verdict = AUTH_LATER, .why = why, .has_no_reply = question->dovecot.has_no_reply,
+	};
 
 	dovecot_cancel(&question->dovecot);
 	conclude(question, &answer);
@@ -437,6 +439,14 @@ close_dovecot(struct auth *auth)
 	xfree(resource);
 }
 
+static bool
+is_away(const struct auth *auth)
+{
+	const struct resource *resource = auth->resource;
+
+	return dovecot_sockets_are_away(resource->logins);
+}
+
 static void
 warm(const struct auth *auth, struct auth_clients *clients)
 {
@@ -460,6 +470,7 @@ const struct auth_source auth_dovecot = {
 	.start = start,
 	.lookup = look_up,
 	.can_look_up = can_look_up,
+	.is_away = is_away,
 	.open = open_dovecot,
 	.close = close_dovecot,
 	.warm = warm,

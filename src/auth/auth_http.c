@@ -140,13 +140,20 @@ conclude(struct question *question, const struct auth_answer *answer)
 }
 
 static void
-give_up(struct question *question, const char *why)
+tell_later(struct question *question, const char *why, bool has_reply)
 {
 	const struct target *target = &question->asker->targets[question->target];
 	char text[HTTP_FAILURE_MAX + 256];
 
 	snprintf(text, sizeof(text), "%.200s: %s", target->url.text, why);
-	conclude(question, &(struct auth_answer){ .verdict = AUTH_LATER, .why = text });
+	conclude(question, &(struct auth_answer){ .verdict = AUTH_LATER, .why = text,
+	    .has_no_reply = !has_reply });
+}
+
+static void
+give_up(struct question *question, const char *why)
+{
+	tell_later(question, why, true);
 }
 
 /* The untried one that is asked next: the first, then in order, those that rest last. */
@@ -322,7 +329,7 @@ fail_over(struct question *question, const char *why)
 	if (now < question->deadline && choose(question, &question->target))
 		send_question(question);
 	else
-		give_up(question, why);
+		tell_later(question, why, false);
 }
 
 static void

@@ -20,6 +20,7 @@ auth_kept_new(const char *name, int threads)
 	kept->name = xstrdup(name);
 	kept->threads = threads;
 	atomic_init(&kept->references, 1);
+	auth_gate_init(&kept->gate, kept);
 	return kept;
 }
 
@@ -38,6 +39,7 @@ auth_kept_put(struct auth_kept **kept)
 	*kept = NULL;
 	if (k == NULL || atomic_fetch_sub_explicit(&k->references, 1, memory_order_acq_rel) > 1)
 		return;
+	auth_gate_clear(&k->gate);
 	xfree(k->name);
 	xfree(k);
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* auth_kept.h: what of an auth block outlives reloads: counters, and how long answers took. */
+/* auth_kept.h: what of an auth block outlives reloads: counters, how long answers took, and the gate. */
 #ifndef AUTH_AUTH_KEPT_H
 #define AUTH_AUTH_KEPT_H
 
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "auth/auth_gate.h"
 #include "base/histogram.h"
 #include "base/metric.h"
 
@@ -20,7 +21,8 @@ struct auth_request;
 	row(unknown, "Users whom the source did not know.") \
 	row(failed, "Questions to which the source had no answer in time, or at all.") \
 	row(cached, "Questions that the cache answered.") \
-	row(waited, "Questions answered by what the source said to another, equal one.")
+	row(waited, "Questions answered by what the source said to another, equal one.") \
+	row(queued, "Questions that had to wait until the source may be asked.")
 
 /* One worker's, on cache lines of its own. */
 struct auth_counters {
@@ -34,6 +36,7 @@ struct auth_kept {
 	char *name;				/* the block's */
 	int threads;
 	atomic_int references;
+	struct auth_gate gate;
 	struct auth_counters counters[];	/* one a worker; the whole by xcalloc_aligned */
 };
 

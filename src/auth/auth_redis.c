@@ -295,6 +295,13 @@ warm(const struct auth *auth, struct auth_clients *clients)
 }
 
 static void
+tell_failure(struct auth_request *request, const char *why)
+{
+	auth_answer(request, &(struct auth_answer){
+	    .verdict = AUTH_LATER, .why = why, .has_no_reply = true });
+}
+
+static void
 put_off(struct auth_request *request, const char *why)
 {
 	auth_answer(request, &(struct auth_answer){ .verdict = AUTH_LATER, .why = why });
@@ -373,7 +380,7 @@ on_reply(struct redis_command *command, const struct redis_reply *reply, const c
 	request->cancel = NULL;
 	request->work = NULL;
 	if (failure != NULL)
-		put_off(request, failure);
+		tell_failure(request, failure);
 	else if (reply->type == REDIS_ERROR)
 		put_off(request, reply->text.data);
 	else if (reply->type != REDIS_ARRAY || reply->count % 2 != 0)

@@ -39,6 +39,8 @@ struct auth_source {
 	bool (*can_look_up)(const struct auth *auth);	/* by this block; NULL: by all, where it can */
 	/* Nobody knows the user: refuses, and takes as long as with a wrong password.  NULL: at once. */
 	void (*pretend)(struct auth_request *request, const struct auth *auth);
+	/* Can none be asked now, of those that the block names?  NULL: nobody knows before it is tried. */
+	bool (*is_away)(const struct auth *auth);
 	/* The rest as auth_open and what follows it; NULL: nothing is to be done. */
 	bool (*open)(struct auth *auth, const struct conf_list *before, struct conf_problems *problems);
 	void (*close)(struct auth *auth);
@@ -59,6 +61,8 @@ void auth_refuse(struct auth_request *request, const struct auth_answer *answer)
 /* For the cache: asks the source, if the cache has no answer now; asks it whatever the cache has. */
 void auth_ask(struct auth_request *request, const struct auth *auth);
 void auth_put(struct auth_request *request, const struct auth *auth);
+/* For the gate: there is a place. */
+void auth_go(struct auth_request *request, const struct auth *auth);
 /* Tells what the source has told to an equal question, in the same way. */
 void auth_tell(struct auth_request *request, enum auth_outcome outcome, const struct auth_answer *answer);
 

@@ -272,6 +272,7 @@ on_lost(struct dovecot_link *link, const char *why)
 		struct dovecot_request *request = request_of(link->asked.next);
 
 		tell_why(site, text, request->why);
+		request->has_no_reply = true;
 		request->link = NULL;
 		list_remove(&request->node);
 		/* who waits for its client is told when that has answered */
@@ -494,6 +495,7 @@ on_request_time(struct loop_timer *timer)
 	struct dovecot_request *request = loop_owner(timer, struct dovecot_request, timer);
 	struct dovecot_link *link = request->link;
 
+	request->has_no_reply = true;
 	if (link == NULL) {
 		tell_fault(request);
 		fail(request);

@@ -38,6 +38,7 @@ struct dovecot_request {
 	int64_t timeout_ms;			/* of the question, and of each message */
 	uint32_t id;
 	char why[DOVECOT_WHY_MAX];
+	bool has_no_reply;			/* with on_line's NULL: none came in time */
 	/* the client's */
 	struct dovecot_client *client;		/* NULL: it is over */
 	struct dovecot_link *link;		/* where it is asked; NULL: nowhere yet, or no more */

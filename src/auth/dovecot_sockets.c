@@ -81,3 +81,12 @@ dovecot_sockets_mechanisms(const struct dovecot_sockets *sockets)
 	}
 	return is_known ? all : 0;
 }
+
+bool
+dovecot_sockets_are_away(const struct dovecot_sockets *sockets)
+{
+	for (size_t i = 0; i < sockets->count; i++)
+		if (!atomic_load_explicit(&sockets->items[i].is_away, memory_order_relaxed))
+			return false;
+	return true;
+}

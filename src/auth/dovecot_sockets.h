@@ -31,6 +31,7 @@ struct dovecot_sockets *dovecot_sockets_get(struct dovecot_sockets *sockets);
 void dovecot_sockets_put(struct dovecot_sockets **sockets);
 bool dovecot_sockets_are(const struct dovecot_sockets *sockets, const char *title,
     const struct address_list *addresses);
+bool dovecot_sockets_are_away(const struct dovecot_sockets *sockets);	/* as was logged of all */
 /* What all of those take that were heard of; 0: none was, or they have nothing in common. */
 unsigned dovecot_sockets_mechanisms(const struct dovecot_sockets *sockets);
 

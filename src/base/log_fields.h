@@ -13,6 +13,7 @@
 	row(message, "A mail was accepted, refused or lost: once a message, for LMTP once a server of it.") \
 	row(session, "A client's connection is over, whether or not anybody logged in.") \
 	row(health, "A server went up or down, as its checks have it.") \
+	row(stress, "The process or a listener has more to do than it should, or that is over.") \
 	row(admin, "An operator has given a command that may change something.")
 
 /* row(name, the events that may have it, what it is) */
@@ -22,7 +23,8 @@
 	row(origin, "login login_failed message session", \
 	    "The id that the proxy before gatepost gave the session.") \
 	row(tags, "login login_failed message session", "What the rules of access have called it.") \
-	row(listener, "login login_failed message session", "The listener's name.") \
+	row(listener, "login login_failed message session stress", \
+	    "The listener's name; of stress only where it is the listener's own.") \
 	row(protocol, "login login_failed message session", "The listener's protocol.") \
 	row(client, "login login_failed message session", \
 	    "The client's address; only its network with address masked.") \
@@ -59,9 +61,10 @@
 	row(seconds, "login login_failed message session", \
 	    "Since the client came; of a message, since it began.") \
 	row(code, "session", "Who ended it and in which phase, see below.") \
-	row(reason, "login_failed session health", "Why, in words.") \
-	row(state, "health", "What it is now: up, down, unknown or unresolved.") \
-	row(before, "health", "What it was.") \
+	row(reason, "login_failed session health stress", "Why, in words.") \
+	row(state, "health stress", \
+	    "What it is now: up, down, unknown or unresolved; of stress the level, 0 to 2.") \
+	row(before, "health stress", "What it was.") \
 	row(operator, "admin", "Who: a uid and pid, or an address.") \
 	row(command, "admin", "The command, with its arguments.")
 

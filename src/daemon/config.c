@@ -24,6 +24,10 @@ enum { HOSTNAME_MAX = 255 };
 
 static const struct choice auto_word[] = { { "auto", 0 }, { 0 } };
 
+static const struct choice stress_words[] = {
+	{ "auto", ROOT_STRESS_AUTO }, { "off", ROOT_STRESS_OFF }, { 0 }
+};
+
 const struct directive root_directives[] = {
 	CONF_HOST(struct root, hostname, "the host's own name", CONF_COMPUTED,
 	    "The name that clients are greeted with and that servers are told."),
@@ -39,8 +43,18 @@ const struct directive root_directives[] = {
 	    "are read, for those who take them at once."),
 	CONF_NUMBER(struct root, max_connections, "100000", "0", "10000000", 0,
 	    "How many sessions there may be at once; further clients wait in the queues of the listening "
-	    "sockets. The limit of open files is raised to two a session; where that is not allowed, this "
-	    "number is lowered with a warning. 0 is no limit but that of open files."),
+	    "sockets. Where there are several listeners, a 32nd part of it is kept for those that have less "
+	    "than an equal share. The limit of open files is raised to two a session; where that is not "
+	    "allowed, this number is lowered with a warning. 0 is no limit but that of open files."),
+	CONF_CHOICE(struct root, stress, "auto", stress_words, 0,
+	    "What becomes of clients that have not logged in when too much is asked of gatepost.  `auto`: "
+	    "there are two levels, entered at once at 80 and 95 percent of `max_connections` (a listener's "
+	    "own: for its clients alone) or of `relay_memory`, when sessions wait for each other for 100 or "
+	    "500 ms, or TLS handshakes for 1 or 4 s; and left one by one when all of it has been well below "
+	    "for 5 s.  At the first, a client that is the one to act has 30 seconds and 5 errors before its "
+	    "login (with smtp, before its first mail), at the second 10 seconds and one error, unless the "
+	    "listener says less; those who are idle for longer go at once.  Waiting for an auth source or a "
+	    "server does not count, nor do `trusted` peers.  `off`: nothing of that."),
 	CONF_DURATION(struct root, shutdown_delay, "0s", "0s", "1h", 0,
 	    "For how long clients are still accepted after the signal to end, so that whatever sends them "
 	    "here has time to notice."),

@@ -9,6 +9,7 @@
 struct bind_settings;
 
 enum { THREADS_MAX = 256 };
+enum root_stress { ROOT_STRESS_AUTO, ROOT_STRESS_OFF };
 
 struct root {
 	struct conf_block conf;
@@ -17,6 +18,7 @@ struct root {
 	int64_t threads;		/* 0: auto */
 	struct size relay_memory;
 	int64_t max_connections;	/* 0: no bound */
+	int stress;			/* enum root_stress */
 	struct duration shutdown_delay, shutdown_timeout;
 	struct address_list nameservers;	/* empty: those of the system */
 	const char *pid_file, *state_file;

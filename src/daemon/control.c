@@ -20,6 +20,7 @@
 #include "daemon/handover.h"
 #include "daemon/log_block.h"
 #include "daemon/notify.h"
+#include "daemon/overload.h"
 #include "daemon/pid_file.h"
 #include "daemon/privileges.h"
 #include "daemon/reload.h"
@@ -203,6 +204,7 @@ start_threads(struct control *control, struct error *error)
 	control->workers = xcalloc((size_t)count, sizeof(struct worker *));
 	for (int i = 0; i < count; i++) {
 		control->workers[i] = worker_new(i, control->loop, log_salt, drain_worker_empty);
+		control->workers[i]->on_full = overload_worker_full;
 		control->workers[i]->owner = control;
 	}
 	control->away = (struct away_observer){ .on_away = on_away, .owner = control };
@@ -267,6 +269,7 @@ serve(struct control *control)
 	log_blocks_use(&control->current->root->logs, control->assets.in_background, control->current->sinks);
 	log_start();
 	upkeep_start(control);
+	control->overload = overload_new(control);
 	discovery_start(discovery, control->loop, on_discovered, control);
 	generation_commit(control->current, NULL);
 	control_note_loaded(control);
@@ -277,6 +280,7 @@ serve(struct control *control)
 	discovery_settle(discovery, on_addresses, control);
 	loop_run(control->loop);
 	upkeep_stop(control);
+	overload_free(&control->overload);
 	threads_join(&control->threads);
 	log_write(LOG_NOTICE, "gatepost " GATEPOST_VERSION " stopped");
 }

@@ -49,6 +49,7 @@ struct control {
 	struct away_observer away;		/* has the workers look who is to leave */
 	struct signals signals;
 	struct loop_timer upkeep;		/* files are looked at, ticket keys rotate */
+	struct overload *overload;		/* watches how much is asked of us */
 	int64_t tickets_at;			/* when their keys are to rotate, as loop_now */
 	int64_t certificates_at;		/* when they are to be looked at */
 	struct loop_timer drain;		/* the phase is over */

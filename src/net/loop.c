@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/pages.h"
+#include "base/tally.h"
 #include "base/xalloc.h"
 
 _Static_assert(sizeof(ev_io) <= sizeof(((struct loop_io *)0)->watcher), "room for ev_io");
@@ -45,10 +46,12 @@ struct loop {
 	bool is_stopped;
 	int64_t now;
 	uint64_t turn;
+	int64_t began_us, turn_us;	/* this turn's work, 0: not yet; and how long the last one's took */
+	_Atomic uint64_t lag_sum;
 	char *scratch;
 	struct entries deferred;
 	struct list again;		/* of struct loop_io */
-	struct loop_slot slot;
+	struct loop_slot slots[LOOP_SLOT_COUNT];
 	pthread_mutex_t lock;		/* of messages */
 	struct entries messages;
 };
@@ -87,9 +90,13 @@ on_turned(struct ev_loop *ev, ev_check *turned, int events)
 {
 	struct loop *loop = ev_userdata(ev);
 
+	int64_t now_us = clock_us();
+
 	(void)turned;
 	(void)events;
-	loop->now = clock_ms();
+	loop->now = now_us / 1000;
+	if (loop->began_us == 0)
+		loop->began_us = now_us;
 }
 
 /* libev's memory is ours: it would abort where a client is to be turned away. */
@@ -147,8 +154,9 @@ loop_free(struct loop **loop)
 	if (l == NULL)
 		return;
 	run_deferred(l);
-	if (l->slot.data != NULL)
-		l->slot.release(l->slot.data);
+	for (int i = 0; i < LOOP_SLOT_COUNT; i++)
+		if (l->slots[i].data != NULL)
+			l->slots[i].release(l->slots[i].data);
 	ev_loop_destroy(l->ev);
 	pthread_mutex_destroy(&l->lock);
 	xfree(l->messages.all);
@@ -179,6 +187,16 @@ run_again(struct loop *loop)
 	}
 }
 
+static void
+end_turn(struct loop *loop)
+{
+	if (loop->began_us == 0)
+		return;
+	loop->turn_us = clock_us() - loop->began_us;
+	loop->began_us = 0;
+	tally_add(&loop->lag_sum, (uint64_t)(loop->turn_us * loop->turn_us));
+}
+
 void
 loop_run(struct loop *loop)
 {
@@ -188,10 +206,13 @@ loop_run(struct loop *loop)
 		bool has_work = !list_is_empty(&loop->again);
 
 		loop->turn++;
-		if (has_work)
+		if (has_work) {
+			loop->began_us = clock_us();
 			run_again(loop);
+		}
 		ev_run(loop->ev, has_work ? EVRUN_NOWAIT : EVRUN_ONCE);
 		run_deferred(loop);
+		end_turn(loop);
 	}
 }
 
@@ -217,6 +238,18 @@ uint64_t
 loop_turn(const struct loop *loop)
 {
 	return loop->turn;
+}
+
+int64_t
+loop_turn_us(const struct loop *loop)
+{
+	return loop->turn_us;
+}
+
+uint64_t
+loop_lag_sum(const struct loop *loop)
+{
+	return tally_read(&loop->lag_sum);
 }
 
 void
@@ -347,7 +380,7 @@ loop_timer_is_set(const struct loop_timer *timer)
 }
 
 struct loop_slot *
-loop_slot(struct loop *loop)
+loop_slot(struct loop *loop, enum loop_slots which)
 {
-	return &loop->slot;
+	return &loop->slots[which];
 }

@@ -43,6 +43,13 @@ void loop_stop(struct loop *loop);		/* from its own thread: loop_run returns aft
 int loop_index(const struct loop *loop);
 int64_t loop_now(const struct loop *loop);	/* monotonic ms at the start of this turn */
 uint64_t loop_turn(const struct loop *loop);	/* counts the turns */
+int64_t loop_turn_us(const struct loop *loop);	/* how long the last one was at work, in microseconds */
+/*
+ * The squares of all those, added up.  What it grows by in a time, divided by that time, is how long the
+ * turn was that a moment of it fell into, in the mean: what came then had to wait so long at most.  From any
+ * thread.
+ */
+uint64_t loop_lag_sum(const struct loop *loop);
 
 /* Has handle(loop, arg) called by the loop's thread, in the order of posting.  From any thread. */
 void loop_post(struct loop *loop, void (*handle)(struct loop *loop, void *arg), void *arg);
@@ -67,12 +74,13 @@ void loop_timer_set(struct loop *loop, struct loop_timer *timer, int64_t at_ms);
 void loop_timer_stop(struct loop *loop, struct loop_timer *timer);
 bool loop_timer_is_set(const struct loop_timer *timer);
 
-/* What the loop's streams have in common: store.c's alone.  Released with the loop. */
+/* What the loop's streams have in common, a file's alone each.  Released with the loop. */
 struct loop_slot {
 	void *data;
 	void (*release)(void *data);
 };
-struct loop_slot *loop_slot(struct loop *loop);
+enum loop_slots { LOOP_SLOT_STORE, LOOP_SLOT_HANDSHAKES, LOOP_SLOT_COUNT };
+struct loop_slot *loop_slot(struct loop *loop, enum loop_slots which);
 
 /* The owner of an embedded watcher. */
 #define loop_owner(watcher_pointer, type, field) \

@@ -77,7 +77,7 @@ free_common(void *data)
 static struct common *
 common_of(struct loop *loop)
 {
-	struct loop_slot *slot = loop_slot(loop);
+	struct loop_slot *slot = loop_slot(loop, LOOP_SLOT_STORE);
 	struct common *common = slot->data;
 
 	if (common == NULL) {

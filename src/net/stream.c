@@ -396,11 +396,9 @@ finish_connect(struct stream *stream, int events)
 		read_once(stream);
 }
 
-static void
-advance_handshake(struct stream *stream)
+void
+stream_shake(struct stream *stream)
 {
-	if (stream_kept(stream) > 0 && !flush(stream))
-		return;
 	switch (stream_tls_handshake(stream)) {
 	case STREAM_IO_OK:
 		stream->state = STATE_OPEN;
@@ -416,6 +414,17 @@ advance_handshake(struct stream *stream)
 		stream_fail(stream);
 		break;
 	}
+}
+
+static void
+advance_handshake(struct stream *stream)
+{
+	if (stream_kept(stream) > 0 && !flush(stream))
+		return;
+	if (stream_tls_has_turn(stream))
+		stream_shake(stream);
+	else
+		stream_update_watch(stream);
 }
 
 /* Readable though nothing is read: something else is due, or it is to stop. */

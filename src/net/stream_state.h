@@ -24,6 +24,7 @@ enum stop {
 };
 
 void stream_update_watch(struct stream *stream);	/* as state, stops and what is kept want it now */
+void stream_shake(struct stream *stream);		/* a step of the handshake, and what follows */
 void stream_fail(struct stream *stream);		/* STREAM_FAILED, now: for what was read here */
 void stream_fail_later(struct stream *stream);		/* in the next turn, behind what the peer has said */
 

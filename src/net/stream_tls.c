@@ -6,6 +6,7 @@
  * clients just close, and each mail protocol marks its own ends.
  */
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,9 @@
 #include <openssl/x509v3.h>
 
 #include "base/addr.h"
+#include "base/clock.h"
 #include "base/xalloc.h"
+#include "net/stream_state.h"
 #include "net/tls.h"
 #include "net/transport.h"
 
@@ -157,6 +160,26 @@ stream_tls_set_secret(struct stream *stream)
 		SSL_clear_options(tls->ssl, SSL_OP_CLEANSE_PLAINTEXT);
 }
 
+/* A client that has given up is not worth a handshake. */
+static bool
+has_left(const struct stream *stream)
+{
+	struct pollfd pfd = { .fd = stream->fd, .events = POLLRDHUP };
+
+	return poll(&pfd, 1, 0) > 0;
+}
+
+static void
+on_turn(struct handshake *handshake)
+{
+	struct stream *stream = loop_owner(handshake, struct tls, handshake)->stream;
+
+	if (has_left(stream))
+		stream_fail(stream);
+	else
+		stream_shake(stream);
+}
+
 void
 stream_tls_accept(struct stream *stream, const struct tls_front *front)
 {
@@ -166,6 +189,7 @@ stream_tls_accept(struct stream *stream, const struct tls_front *front)
 	tls_server_put(server);
 	tls->front = front;
 	tls->alpn = front->alpn;
+	tls->handshake.on_turn = on_turn;
 	SSL_set_accept_state(tls->ssl);
 }
 
@@ -243,8 +267,20 @@ judge(struct tls *tls)
 	}
 }
 
-enum stream_io
-stream_tls_handshake(struct stream *stream)
+bool
+stream_tls_has_turn(struct stream *stream)
+{
+	struct tls *tls = stream->tls;
+	bool is_begun = SSL_get_state(tls->ssl) != TLS_ST_BEFORE;
+
+	if (SSL_is_server(tls->ssl) == 0 || handshake_may_go(stream->loop, &tls->handshake, is_begun))
+		return true;
+	stream->tls_wants_read = stream->tls_wants_write = false;
+	return false;
+}
+
+static enum stream_io
+shake(struct stream *stream)
 {
 	struct tls *tls = stream->tls;
 	enum stream_io result;
@@ -267,6 +303,19 @@ stream_tls_handshake(struct stream *stream)
 	result = judge(tls);
 	tls->is_empty = false;
 	return result == STREAM_IO_CLOSED ? STREAM_IO_FAILED : result;
+}
+
+enum stream_io
+stream_tls_handshake(struct stream *stream)
+{
+	const struct tls *tls = stream->tls;
+	bool is_server = SSL_is_server(tls->ssl) != 0;
+	int64_t began_us = is_server ? clock_us() : 0;
+	enum stream_io result = shake(stream);
+
+	if (is_server)
+		handshake_took(stream->loop, clock_us() - began_us);
+	return result;
 }
 
 static enum stream_io
@@ -352,6 +401,7 @@ tls_close(struct stream *stream, bool politely)
 {
 	struct tls *tls = stream->tls;
 
+	handshake_leave(&tls->handshake);
 	if (politely)
 		send_close_notify(tls);
 	SSL_free(tls->ssl);

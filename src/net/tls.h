@@ -15,6 +15,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/map.h"
+#include "net/handshakes.h"
 #include "net/transport.h"
 #include "net/tls_context.h"
 
@@ -33,6 +34,7 @@ enum { TLS_NAME_MAX = 256, TLS_BINDING_SIZE = 16 };
 struct tls {
 	struct ssl_st *ssl;
 	struct stream *stream;
+	struct handshake handshake;	/* a client's, while it waits for its turn */
 	const struct tls_front *front;	/* NULL: as a client, or the handshake is done */
 	const char *alpn;		/* front's */
 	struct tls_client *client;	/* one reference, where sessions are resumed; or NULL */

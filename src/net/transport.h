@@ -32,6 +32,8 @@ enum stream_io stream_raw_empty(struct stream *stream, struct kernel_pipe *pipe)
 void stream_tls_accept(struct stream *stream, const struct tls_front *front);
 void stream_tls_connect(struct stream *stream, const struct tls_back *back);
 enum stream_io stream_tls_handshake(struct stream *stream);
+/* False: others have their turn; stream_shake is called in its own. */
+bool stream_tls_has_turn(struct stream *stream);
 size_t stream_take_unread(struct stream *stream, char *data, size_t n);	/* what came before TLS */
 void stream_tls_set_secret(struct stream *stream);	/* as is_secret says */
 /* false: it was no matter of TLS. */

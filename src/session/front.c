@@ -114,10 +114,24 @@ front_flush(struct session *s)
 	buf_clear(out);
 }
 
+bool
+front_is_spared(const struct session *s)
+{
+	return s->identity.user != NULL || (s->login != NULL && s->login->dialogue.is_trusted);
+}
+
+int64_t
+front_max_errors(const struct session *s)
+{
+	int level = front_is_spared(s) ? STRESS_NONE : listener_stress(s->listener);
+
+	return stress_max_errors(level, s->settings->max_errors);
+}
+
 void
 front_count_error(struct session *s)
 {
-	if (++s->login->errors < s->settings->max_errors)
+	if (++s->login->errors < front_max_errors(s))
 		return;
 	front_flush(s);
 	if (s->phase != FRONT_COMMAND)
@@ -234,6 +248,9 @@ void
 front_resume(struct session *s)
 {
 	session_enter(s, FRONT_COMMAND);
+	s->login->idle_since = loop_now(s->worker->loop);
+	if (listener_stress(s->listener) != STRESS_NONE)
+		session_set_deadline(s);
 	stream_resume(&s->front);
 	front_flush(s);
 }
@@ -266,12 +283,12 @@ on_drained(struct session *s)
 static void
 on_tls_ready(struct session *s)
 {
-	if (s->settings->login_timeout.ms == 0)
-		loop_timer_stop(s->worker->loop, &s->timer);
 	if (!learn_tls(s)) {
 		turn_tls_away(s);
 		return;
 	}
+	if (s->settings->login_timeout.ms == 0)
+		session_set_deadline(s);
 	if (!doorman_knows_tls(s))
 		return;
 	if (s->login == NULL) {
@@ -285,13 +302,14 @@ on_tls_ready(struct session *s)
 
 /*
  * A client may half-close behind a pipelined login, and leaves where that fails: this comes again when the
- * stream is resumed.  In the queue, and behind failed logins, it has no place then; who comes there later:
- * session_queued, guard.c.
+ * stream is resumed.  In the queue, behind failed logins and before a busy auth source it has no place then;
+ * who comes there later: session_queued, guard.c.
  */
 static void
 on_closed(struct session *s)
 {
-	bool dialling = (s->phase == FRONT_AUTH && !guard_delays(s)) ||
+	bool is_judged = s->phase == FRONT_AUTH && !guard_delays(s) && !auth_waits(&s->login->auth);
+	bool dialling = is_judged ||
 	    (s->phase == FRONT_ROUTE && !leg_is_queued(s->leg));
 
 	if (!dialling && session_has_left(s))

@@ -173,6 +173,12 @@ guard_delays(const struct session *s)
 	return s->login != NULL && s->login->guard != NULL && loop_timer_is_set(&s->login->guard->timer);
 }
 
+int64_t
+guard_waited_ms(const struct session *s)
+{
+	return s->login != NULL && s->login->guard != NULL ? s->login->guard->waited_ms : 0;
+}
+
 /* Of an exchange that its source has led the name is known with the outcome only. */
 static void
 learn_name(struct session *s)

@@ -26,6 +26,7 @@ void guard_turn_away(struct session *s);
  */
 void guard_begin(struct session *s, void (*on_time)(struct session *s));
 bool guard_delays(const struct session *s);	/* a login is waiting */
+int64_t guard_waited_ms(const struct session *s);	/* by all logins of the session */
 /* The outcome, of which the first one counts: the client has guessed, or was right; or nobody has said. */
 void guard_failed(struct session *s);
 void guard_succeeded(struct session *s);

@@ -28,6 +28,7 @@ login_new(struct session *s)
 	struct login *login = xcalloc(1, sizeof(*login));
 
 	login->session = s;
+	login->idle_since = loop_now(s->worker->loop);
 	return login;
 }
 

@@ -23,6 +23,7 @@ struct login {
 	struct loop_timer delay;		/* the auth source wants the login to wait, or its refusal */
 	char *user;				/* canonical name claimed, or the auth source's for it */
 	int64_t begun_at;			/* loop_now of the credentials at hand */
+	int64_t idle_since;			/* loop_now: since then it is the client who is to act */
 	int errors, tries;			/* bad commands and wrong guesses; logins begun */
 	bool is_refused;			/* the refusal that waits is one, and no temporary failure */
 	bool is_noted;				/* that it failed, in the log */

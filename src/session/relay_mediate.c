@@ -571,7 +571,7 @@ open_relay(struct session *s)
 		.owner = s,
 		.bare_newline = (enum bare_newline)listener_bare_newline(s->settings, &s->identity.client),
 		.errors = login->errors,
-		.errors_max = (int)s->settings->max_errors,
+		.errors_max = (int)front_max_errors(s),
 	};
 
 	s->relay = relay_new(s, mediator_of(s)->size);

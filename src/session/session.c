@@ -118,9 +118,53 @@ on_time(struct loop_timer *timer)
 		phases[s->phase].on_time(s);
 }
 
+/*
+ * Until when the login must be done, as loop_now; INT64_MAX: it may take for ever.  Under stress there is
+ * less time where the client is the one to act, and not more than that since it became so.
+ */
+static int64_t
+find_deadline(const struct session *s)
+{
+	int64_t timeout = s->settings->login_timeout.ms, at = INT64_MAX;
+	int64_t since = s->login != NULL ? s->login->idle_since : s->accepted_at;
+	bool is_clients = s->phase != FRONT_AUTH && s->phase != FRONT_ROUTE && !front_is_spared(s);
+	int64_t patience = is_clients ? stress_patience_ms(listener_stress(s->listener)) : INT64_MAX;
+
+	if (timeout > 0)
+		at = s->accepted_at + timeout + guard_waited_ms(s);
+	else if (s->login == NULL && s->tls_began_us != 0)
+		at = s->accepted_at + HANDSHAKE_MS;
+	if (patience < at - since)
+		at = since + patience;
+	return at;
+}
+
+void
+session_set_deadline(struct session *s)
+{
+	int64_t at = find_deadline(s);
+
+	if (at == INT64_MAX)
+		loop_timer_stop(s->worker->loop, &s->timer);
+	else
+		session_wake_at(s, at);
+}
+
+void
+session_review(struct session *s)
+{
+	if (!s->has_ended && (s->phase == FRONT_COMMAND || s->tls_began_us != 0))
+		session_set_deadline(s);
+}
+
+/* Where the stress is over, or the client has done its part, there is more time. */
 static void
 end_login_timeout(struct session *s)
 {
+	if (find_deadline(s) > loop_now(s->worker->loop)) {
+		session_set_deadline(s);
+		return;
+	}
 	if (s->phase == FRONT_AUTH || s->phase == FRONT_ROUTE)
 		login_late(s);
 	session_end(s, END_LOGIN_TIMEOUT);
@@ -233,15 +277,10 @@ session_begin_tls(struct session *s)
 void
 session_begin(struct session *s)
 {
-	if (s->settings->login_timeout.ms > 0)
-		session_wake_at(s, s->accepted_at + s->settings->login_timeout.ms);
-	else if (s->is_tls)
-		session_wake_at(s, s->accepted_at + HANDSHAKE_MS);
-	else
-		loop_timer_stop(s->worker->loop, &s->timer);
 	if (s->is_tls)
 		session_begin_tls(s);
-	else
+	session_set_deadline(s);
+	if (!s->is_tls)
 		front_begin(s);
 }
 
@@ -329,6 +368,8 @@ session_doing(const struct session *s)
 
 	if (s->phase == FRONT_AUTH && guard_delays(s))
 		return "waiting behind failed logins";
+	if (s->phase == FRONT_AUTH && auth_waits(&s->login->auth))
+		return "waiting until the auth source may be asked";
 	if (is_routing && s->leg != NULL && s->leg->way != NULL)
 		return leg_doing(s->leg);
 	if (s->phase == FRONT_COMMAND && s->login->dialogue.doing != NULL)

@@ -97,6 +97,8 @@ void session_open(struct gate *gate, int fd, const struct addr *peer);
 void session_begin(struct session *s);		/* its client has passed: TLS, or the greeting */
 void session_enter(struct session *s, enum front_phase phase);
 void session_wake_at(struct session *s, int64_t at_ms);	/* for the phase's on_time; only the last counts */
+void session_set_deadline(struct session *s);	/* of its login, as things are now */
+void session_review(struct session *s);		/* the same of one that is its client's to speed up */
 void session_drop_legs(struct session *s);
 bool session_has_left(const struct session *s);	/* and has not left words for a server to hear */
 void session_dequeue(struct session *s);	/* we stop: one that waits for a server waits no more */
@@ -139,6 +141,9 @@ void front_begin(struct session *s);		/* greets; or routes, where the protocol h
 size_t front_event(struct session *s, enum stream_event event, struct slice data);
 void front_learn_local(struct session *s);	/* identity.local, where nobody has told it yet */
 void front_flush(struct session *s);		/* writes what the dialogue has to say */
+bool front_is_spared(const struct session *s);	/* stress is not for it: a user is known, or a peer trusted */
+/* Commands that may be refused before it ends. */
+int64_t front_max_errors(const struct session *s);
 void front_count_error(struct session *s);	/* a bad command, a wrong guess; one too many ends it */
 void front_resume(struct session *s);		/* after a failed login: runs what was pipelined */
 

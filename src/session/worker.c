@@ -18,7 +18,10 @@
 #include "session/relay.h"
 #include "session/session_list.h"
 
-enum { FULL_RETRY_MS = 100 };		/* how soon to look again when max_connections is reached */
+enum {
+	FULL_RETRY_MS = 100,		/* how soon to look again when max_connections is reached */
+	KEPT_PART = 32			/* of max_connections: so much of it is kept for who has little */
+};
 
 /* max_connections bounds the process, so that the count cannot be one worker's. */
 static struct process process = { .orders = { .max_connections = LISTENER_AS_CONFIGURED } };
@@ -78,18 +81,42 @@ listener_put(struct listener **listener)
 	xfree(l);
 }
 
+int
+listener_stress(const struct listener *listener)
+{
+	int own = stress_level(&listener->stress), all = stress_level(&process.stress);
+
+	return own > all ? own : all;
+}
+
+struct stress *
+worker_process_stress(void)
+{
+	return &process.stress;
+}
+
 struct listener_orders *
 worker_process_orders(void)
 {
 	return &process.orders;
 }
 
+/*
+ * The last places are for listeners that have less than an equal share: one that is flooded leaves the others
+ * some.
+ */
 static bool
-is_process_full(const struct worker *worker)
+is_process_full(const struct gate *gate)
 {
-	int64_t max = listener_orders_max(&process.orders, worker->snapshot->max_connections);
+	const struct snapshot *snapshot = gate->worker->snapshot;
+	int64_t max = listener_orders_max(&process.orders, snapshot->max_connections);
+	int64_t sessions = atomic_load_explicit(&process.sessions, memory_order_relaxed);
+	int64_t own = atomic_load_explicit(&gate->settings->listener->connections, memory_order_relaxed);
+	int64_t listeners = (int64_t)snapshot->listeners.count;
 
-	return max > 0 && atomic_load_explicit(&process.sessions, memory_order_relaxed) >= max;
+	if (max == 0 || sessions < max - max / KEPT_PART)
+		return false;
+	return sessions >= max || (listeners > 1 && own >= max / listeners);
 }
 
 static bool
@@ -114,7 +141,7 @@ open_parked(struct gate *gate)
 static bool
 has_room(const struct gate *gate)
 {
-	return !is_process_full(gate->worker) && !is_listener_full(gate);
+	return !is_process_full(gate) && !is_listener_full(gate);
 }
 
 /* False: the gate takes nobody, by an operator's word, or since somebody else listens there. */
@@ -135,12 +162,34 @@ follow_listener(struct gate *gate)
 	return false;
 }
 
+static void
+report_full(struct loop *control, void *arg)
+{
+	struct worker *worker = arg;
+
+	(void)control;
+	worker->on_full(worker);
+}
+
+/* Who came to a place first this time comes last the next time. */
+static void
+rotate(struct list *gates)
+{
+	struct list *first = gates->next;
+
+	if (list_is_empty(gates))
+		return;
+	list_remove(first);
+	list_append(gates, first);
+}
+
 /* Stops or goes on accepting, gate by gate; clients wait in the backlog meanwhile, one a gate beside it. */
 static void
 admit(struct worker *worker)
 {
-	bool waits = false;
+	bool waits = false, was_full = worker->is_full;
 
+	rotate(&worker->gates);
 	list_each(node, &worker->gates) {
 		struct gate *gate = list_entry(node, struct gate, node);
 
@@ -160,6 +209,8 @@ admit(struct worker *worker)
 		}
 	}
 	worker->is_full = waits;
+	if (waits && !was_full && worker->on_full != NULL)
+		loop_post(worker->control, report_full, worker);
 	if (waits)
 		loop_timer_set(worker->loop, &worker->retry, loop_now(worker->loop) + FULL_RETRY_MS);
 }
@@ -451,6 +502,16 @@ on_send_away(struct loop *loop, void *arg)
 }
 
 static void
+on_review(struct loop *loop, void *arg)
+{
+	struct worker *worker = arg;
+
+	(void)loop;
+	list_each(node, &worker->sessions)
+		session_review(list_entry(node, struct session, node));
+}
+
+static void
 on_leave(struct loop *loop, void *arg)
 {
 	struct worker *worker = arg;
@@ -611,6 +672,12 @@ void
 worker_follow(struct gates_follow *follow)
 {
 	loop_post(follow->worker->loop, on_follow, follow);
+}
+
+void
+worker_review(struct worker *worker)
+{
+	loop_post(worker->loop, on_review, worker);
 }
 
 void

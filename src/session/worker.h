@@ -20,6 +20,7 @@
 #include "session/mishap.h"
 #include "session/listener_settings.h"
 #include "session/snapshot.h"
+#include "session/stress.h"
 #include "session/trace.h"
 
 struct auth_clients;
@@ -65,6 +66,7 @@ struct listener {
 	atomic_int connections;
 	struct listener_orders orders;
 	struct mishaps mishaps;
+	struct stress stress;			/* of its own max_connections */
 	uint64_t tag;				/* of its TLS tickets */
 	struct listener_counters counters[];	/* one a worker; the whole by xcalloc_aligned */
 };
@@ -73,6 +75,7 @@ struct listener {
 struct process {
 	atomic_int sessions;			/* from accept to close; max_connections bounds them */
 	struct listener_orders orders;		/* bounds them likewise */
+	struct stress stress;
 };
 
 extern const struct metric_table listener_metrics, process_metrics;
@@ -139,10 +142,12 @@ struct worker {
 	uint64_t log_salt;			/* of hashed names */
 	size_t next_source;			/* of a pool's source addresses, in turn */
 	void (*on_empty)(struct worker *worker);	/* on control's loop */
-	void *owner;				/* of on_empty: control's to set and to read */
+	void (*on_full)(struct worker *worker);	/* likewise: a client has to wait for a place; or NULL */
+	void *owner;				/* of both: control's to set and to read */
 };
 
 const struct process *worker_process(void);
+int listener_stress(const struct listener *listener);	/* the higher of its own level and the process' */
 
 /* Control's. */
 /* log_salt: random, the same for all workers: names that are hashed in the log hash alike. */
@@ -164,6 +169,8 @@ void worker_finish(struct worker *worker);		/* sessions are told to go, at their
 void worker_stop(struct worker *worker);		/* ends all at once and leaves loop_run */
 
 struct listener_orders *worker_process_orders(void);	/* control's: of all listeners together */
+struct stress *worker_process_stress(void);		/* likewise */
+void worker_review(struct worker *worker);		/* a level of stress was entered */
 /* Has a worker's gates listen, or not, as their listeners say.  Control's to fill in and to keep. */
 struct gates_follow {
 	struct worker *worker;

@@ -213,6 +213,36 @@ again_comes_in_the_next_turn_unless_stopped(void **state)
 	close(fds[1]);
 }
 
+static void
+work(struct loop *loop, void *arg)
+{
+	int64_t until = clock_us() + *(const int64_t *)arg;
+
+	while (clock_us() < until)
+		;
+	loop_stop(loop);
+}
+
+static void
+turns_are_measured(void **state)
+{
+	struct loop *loop = loop_new(0);
+	int64_t us = 20 * 1000;
+	uint64_t before;
+
+	(void)state;
+	loop_post(loop, work, &us);
+	loop_run(loop);
+	before = loop_lag_sum(loop);
+	assert_true(loop_turn_us(loop) >= us);
+	assert_true(before >= (uint64_t)(us * us));
+	us = 1;
+	loop_post(loop, work, &us);
+	loop_run(loop);
+	assert_true(loop_lag_sum(loop) > before);
+	loop_free(&loop);
+}
+
 int
 main(void)
 {
@@ -222,6 +252,7 @@ main(void)
 		cmocka_unit_test(a_timer_set_again_or_stopped_forgets_the_first_time),
 		cmocka_unit_test(deferred_calls_come_after_the_callback),
 		cmocka_unit_test(again_comes_in_the_next_turn_unless_stopped),
+		cmocka_unit_test(turns_are_measured),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
