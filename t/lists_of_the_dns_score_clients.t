@@ -61,7 +61,7 @@ my $gatepost = Gatepost::Gatepost->new(values => { DNS => $dns->port, MX => $ser
 	screen enforce { }
 	screen drop { action drop }
 	screen log { action log }
-	screen failing { dnsbl refused.test { weight 9 }; dnsbl silent.test { weight 9 }; passed_ttl 1h }
+	screen failing { dnsbl refused.test { weight 9; name a-secret }; dnsbl silent.test { weight 9 }; passed_ttl 1h }
 	pool mx { protocol smtp; forward none; server s { address 127.0.0.1:@MX@ } }
 	default listener { protocol smtp; starttls off; pool mx; accept_proxy 127.0.0.0/8 }
 	listener enforce { bind 127.0.0.1:@PORT{enforce}@; screen enforce }
@@ -178,14 +178,15 @@ for my $i (1 .. 12) {
 	my $event = event_of('failing', $client);
 	is_deeply([@$event{qw(result score unknown_zones)}], ['passed', 0, 2], 'they count for nothing');
 }
-$gatepost->wait_for_log(qr/dnsbl refused\.test fails \(.*\): it counts for nothing until it answers again/);
+$gatepost->wait_for_log(qr/dnsbl a-secret: failed: it counts for nothing until it answers again/);
 pass('an operator hears of it');
 $dns->change(@records, 'local=/refused.test/');
 my $i = 100;
 wait_for(sub {
 	connect_as('failing', '203.0.113.' . $i++)->close;
-	$gatepost->log_lines(qr/dnsbl refused\.test answers again/);
+	$gatepost->log_lines(qr/dnsbl a-secret answers again/);
 }, 30, 'the list to answer again');
 pass('and of its return');
+is(scalar(() = $gatepost->log_lines(qr/refused\.test/)), 0, 'by the name that was given to it');
 $gatepost->stop;
 done_testing;

@@ -18,7 +18,7 @@ enum {
 };
 
 struct zone {
-	char *name;
+	char *called;
 	int failures;			/* in a row */
 	int asked;			/* flights under way */
 };
@@ -85,7 +85,7 @@ free_zone(const char *name, void *value, void *arg)
 
 	(void)name;
 	(void)arg;
-	xfree(zone->name);
+	xfree(zone->called);
 	xfree(zone);
 }
 
@@ -126,14 +126,14 @@ dnsbl_use_nameservers(struct dnsbl *dnsbl, const struct address_list *servers)
 }
 
 static struct zone *
-get_zone(struct dnsbl *dnsbl, const char *name)
+get_zone(struct dnsbl *dnsbl, const struct dnsbl_question *question)
 {
-	struct zone *zone = map_get(dnsbl->zones, slice_of(name));
+	struct zone *zone = map_get(dnsbl->zones, slice_of(question->zone));
 
 	if (zone == NULL) {
 		zone = xcalloc(1, sizeof(*zone));
-		zone->name = xstrdup(name);
-		map_set(dnsbl->zones, slice_of(name), zone);
+		zone->called = xstrdup(question->called);
+		map_set(dnsbl->zones, slice_of(question->zone), zone);
 	}
 	return zone;
 }
@@ -143,11 +143,11 @@ note_outcome(struct zone *zone, const struct resolve_result *result)
 {
 	if (result->status == RESOLVE_OK || result->status == RESOLVE_NOT_FOUND) {
 		if (zone->failures >= FAILURES_MAX)
-			log_write(LOG_NOTICE, "dnsbl %s answers again", zone->name);
+			log_write(LOG_NOTICE, "dnsbl %s answers again", zone->called);
 		zone->failures = 0;
 	} else if (zone->failures < FAILURES_MAX && ++zone->failures == FAILURES_MAX) {
-		log_write(LOG_WARNING, "dnsbl %s fails (%s): it counts for nothing until it answers again",
-		    zone->name, result->text);
+		log_write(LOG_WARNING, "dnsbl %s: %s: it counts for nothing until it answers again",
+		    zone->called, resolve_status_text(result->status));
 	}
 }
 
@@ -223,7 +223,7 @@ dnsbl_ask(struct dnsbl *dnsbl, struct screen_memory *memory, struct dnsbl_questi
 		return true;
 	flight = map_get(dnsbl->flights, question->name);
 	if (flight == NULL) {
-		zone = get_zone(dnsbl, question->zone);
+		zone = get_zone(dnsbl, question);
 		*answer = (struct dnsbl_answer){ .is_known = false };
 		if (zone->failures >= FAILURES_MAX && zone->asked > 0)
 			return true;
@@ -232,6 +232,12 @@ dnsbl_ask(struct dnsbl *dnsbl, struct screen_memory *memory, struct dnsbl_questi
 	question->flight = flight;
 	list_append(&flight->waiting, &question->node);
 	return false;
+}
+
+size_t
+dnsbl_count(const struct dnsbl *dnsbl)
+{
+	return map_count(dnsbl->flights);
 }
 
 void

@@ -23,7 +23,7 @@ void dnsbl_use_nameservers(struct dnsbl *dnsbl, const struct address_list *serve
 struct dnsbl_question {
 	/* Once, unless it is cancelled; it may ask, and cancel others. */
 	void (*on_answer)(struct dnsbl_question *question, const struct dnsbl_answer *answer);
-	const char *zone;
+	const char *zone, *called;		/* in the log, since a zone's name may hold a key */
 	struct slice name;			/* as screen_write_question has it; until dnsbl_ask returns */
 
 	struct dnsbl_flight *flight;		/* NULL: nothing is awaited */
@@ -33,6 +33,7 @@ struct dnsbl_question {
 /* True: here is the answer; false: on_answer comes, in another turn. */
 bool dnsbl_ask(struct dnsbl *dnsbl, struct screen_memory *memory, struct dnsbl_question *question,
     struct dnsbl_answer *answer);
+size_t dnsbl_count(const struct dnsbl *dnsbl);	/* questions under way */
 void dnsbl_cancel(struct dnsbl_question *question);	/* fine where nothing is awaited */
 
 #endif

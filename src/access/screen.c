@@ -253,16 +253,14 @@ screen_allows(const struct screen *screen, const struct addr *client)
 	return false;
 }
 
-const char *
+const struct dnsbl_rule *
 screen_zone(const struct screen *screen, size_t i)
 {
-	for (size_t k = 0; k < screen->rules.count; k++) {
-		const struct dnsbl_rule *rule = screen->rules.items[k];
+	size_t k = 0;
 
-		if (rule->question == i)
-			return rule->zone;
-	}
-	return "";
+	while (((const struct dnsbl_rule *)screen->rules.items[k])->question != i)
+		k++;
+	return screen->rules.items[k];
 }
 
 bool
@@ -281,7 +279,7 @@ screen_write_question(const struct screen *screen, size_t i, const struct addr *
 			buf_printf(out, "%c.%c.", digits[in6[k] & 15], digits[in6[k] >> 4]);
 	else
 		return false;
-	buf_append_text(out, screen_zone(screen, i));
+	buf_append_text(out, screen_zone(screen, i)->zone);
 	return true;
 }
 

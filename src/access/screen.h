@@ -57,7 +57,7 @@ bool screen_allows(const struct screen *screen, const struct addr *client);
 
 /* What asks the i-th zone of a client: "2.0.0.127.zen.example.net"; false: it has no address to ask of. */
 bool screen_write_question(const struct screen *screen, size_t i, const struct addr *client, struct buf *out);
-const char *screen_zone(const struct screen *screen, size_t i);
+const struct dnsbl_rule *screen_zone(const struct screen *screen, size_t i);	/* its first rule */
 
 /*
  * The score by the zones' answers; what is not known counts for nothing.  Into `zones` go the names of the

@@ -2,8 +2,6 @@
 /* screening.c: a client that waits, what is found of it, and what becomes of it then. */
 #include "session/screening.h"
 
-#include <stdatomic.h>
-
 #include "access/dnsbl.h"
 #include "access/limits.h"
 #include "access/screen.h"
@@ -17,9 +15,6 @@ enum {
 	LISTS_MS = 2000,		/* that lists have where nobody waits for the greeting */
 	UNSURE_MS = 10 * 60 * 1000	/* for which one has passed at most where a list could not say */
 };
-
-/* Of the process: it is for all listeners of all workers, and those outlive configurations. */
-static atomic_bool is_hurried;
 
 struct screening_zone {
 	struct dnsbl_question question;
@@ -54,12 +49,6 @@ struct finding {
 	struct buf zones;
 	const char *worst;		/* the name of the worst of them; or NULL */
 };
-
-void
-screening_set_hurry(bool is_in_hurry)
-{
-	atomic_store_explicit(&is_hurried, is_in_hurry, memory_order_relaxed);
-}
 
 const char *
 screening_refusal(const struct session *s)
@@ -108,6 +97,13 @@ has_passed(const struct session *s, const struct screen *screen)
 	const struct screen_key key = screen_key(screen, &s->identity.client);
 
 	return screen_memory_has_passed(s->snapshot->screened, &key, loop_now(s->worker->loop));
+}
+
+/* With TLS from the first byte the client is the one to speak.  Who passes in haste is not remembered. */
+static bool
+is_in_haste(const struct session *s)
+{
+	return s->is_tls;
 }
 
 /* By what is known now. */
@@ -240,7 +236,7 @@ judge(struct session *s)
 	return finding.action == SCREEN_DROP ? ENTRANCE_GONE : ENTRANCE_PASS;
 }
 
-/* The time is over, or all is known.  What it has said too early is the dialogue's. */
+/* The time is over, or all is known.  What it has said too early is told to the dialogue, in another turn. */
 static void
 finish(struct session *s)
 {
@@ -248,8 +244,6 @@ finish(struct session *s)
 		return;
 	stream_resume(&s->front);
 	entrance_go_on(s);
-	if (!s->has_ended)
-		stream_tell_again(&s->front);
 }
 
 void
@@ -327,7 +321,8 @@ ask_zone(struct session *s, const struct screen *screen, size_t i)
 
 	zone->screening = screening;
 	zone->question.on_answer = on_answer;
-	zone->question.zone = screen_zone(screen, i);
+	zone->question.zone = screen_zone(screen, i)->zone;
+	zone->question.called = screen_zone(screen, i)->name;
 	if (screen_write_question(screen, i, &s->identity.client, &name)) {
 		zone->question.name = buf_slice(&name);
 		screening->pending += !dnsbl_ask(s->worker->dnsbl, s->snapshot->screened, &zone->question,
@@ -366,18 +361,16 @@ screening_begin(struct session *s)
 {
 	const struct screen *screen = s->settings->screen;
 	int64_t now = loop_now(s->worker->loop);
-	bool is_hasty;
 
 	if (screen == NULL || s->proto->screen == NULL || s->snapshot->screened == NULL)
 		return ENTRANCE_PASS;
 	if (is_spared(s, screen) || has_passed(s, screen))
 		return ENTRANCE_PASS;
 	tally_add(&session_counters(s)->screened, 1);
-	is_hasty = s->is_tls || atomic_load_explicit(&is_hurried, memory_order_relaxed);
 	s->screening = xcalloc(1, sizeof(*s->screening));
 	s->screening->session = s;
 	s->screening->began_at = now;
-	s->screening->is_delayed = screen->greeting_delay.ms > 0 && !is_hasty;
+	s->screening->is_delayed = screen->greeting_delay.ms > 0 && !is_in_haste(s);
 	ask_zones(s, screen);
 	if (s->screening->pending == 0 && !s->screening->is_delayed)
 		return judge(s);

@@ -20,10 +20,4 @@ void screening_on_time(struct session *s);
 const char *screening_refusal(const struct session *s);
 void screening_free(struct session *s);		/* nothing is awaited any more; fine where nothing was */
 
-/*
- * From any thread, for those who watch over the process: in a hurry nobody waits for a greeting, and lists
- * have the 2 seconds that they have without a delay.  Whoever passes then is not remembered.
- */
-void screening_set_hurry(bool is_in_hurry);
-
 #endif

@@ -66,8 +66,8 @@ rows_are_read(void **state)
 	screen = load("s",
 	    "allow 10.0.0.0/8; dnsbl a.test; dnsbl b.test { weight -3; name b }; dnsbl a.test { weight 7 }");
 	assert_int_equal(screen->zone_count, 2);
-	assert_string_equal(screen_zone(screen, 0), "a.test");
-	assert_string_equal(screen_zone(screen, 1), "b.test");
+	assert_string_equal(screen_zone(screen, 0)->zone, "a.test");
+	assert_string_equal(screen_zone(screen, 1)->zone, "b.test");
 	assert_int_equal(((struct dnsbl_rule *)screen->rules.items[1])->weight, -3);
 	assert_true(screen_allows(screen, &(struct addr){ .in = addr_of("10.1.2.3").in }));
 	assert_false(screen_allows(screen, &(struct addr){ .in = addr_of("11.1.2.3").in }));
