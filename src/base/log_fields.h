@@ -12,24 +12,25 @@
 	row(login_failed, "A login failed: the password was wrong, the user may not, or nobody could say.") \
 	row(message, "A mail was accepted, refused or lost: once a message, for LMTP once a server of it.") \
 	row(session, "A client's connection is over, whether or not anybody logged in.") \
+	row(screen, "A client was looked at before its greeting, as `screen` has it.") \
 	row(health, "A server went up or down, as its checks have it.") \
 	row(stress, "The process or a listener has more to do than it should, or that is over.") \
 	row(admin, "An operator has given a command that may change something.")
 
 /* row(name, the events that may have it, what it is) */
 #define LOG_FIELDS(row) \
-	row(session, "login login_failed message session", \
+	row(session, "login login_failed message session screen", \
 	    "The session's id, which stands in all lines of the session.") \
-	row(origin, "login login_failed message session", \
+	row(origin, "login login_failed message session screen", \
 	    "The id that the proxy before gatepost gave the session.") \
-	row(tags, "login login_failed message session", "What the rules of access have called it.") \
-	row(listener, "login login_failed message session stress", \
+	row(tags, "login login_failed message session screen", "What the rules of access have called it.") \
+	row(listener, "login login_failed message session screen stress", \
 	    "The listener's name; of stress only where it is the listener's own.") \
-	row(protocol, "login login_failed message session", "The listener's protocol.") \
-	row(client, "login login_failed message session", \
+	row(protocol, "login login_failed message session screen", "The listener's protocol.") \
+	row(client, "login login_failed message session screen", \
 	    "The client's address; only its network with address masked.") \
-	row(client_port, "login login_failed message session", "The client's port.") \
-	row(via, "login login_failed message session", \
+	row(client_port, "login login_failed message session screen", "The client's port.") \
+	row(via, "login login_failed message session screen", \
 	    "The address of the peer that told the client's, by a PROXY header or by a command.") \
 	row(guess, "login_failed", "1 where the credentials were wrong, 0 where that is not why it failed.") \
 	row(user, "login login_failed message session", \
@@ -58,8 +59,15 @@
 	    "From the client's credentials to the outcome: the auth source, queues and the server's login.") \
 	row(queue_seconds, "login", \
 	    "What of that was spent waiting for room at a server; missing where nothing was.") \
-	row(seconds, "login login_failed message session", \
+	row(seconds, "login login_failed message session screen", \
 	    "Since the client came; of a message, since it began.") \
+	row(result, "screen", \
+	    "What was found: passed, early (it spoke before the greeting), listed, or left.") \
+	row(action, "screen", \
+	    "What is done about that: drop, enforce (its recipients are refused), ignore or log.") \
+	row(score, "screen", "The sum of the weights of the lists that it is on.") \
+	row(zones, "screen", "These lists.") \
+	row(unknown_zones, "screen", "How many lists could not say; missing where all could.") \
 	row(code, "session", "Who ended it and in which phase, see below.") \
 	row(reason, "login_failed session health stress", "Why, in words.") \
 	row(state, "health stress", \

@@ -12,6 +12,7 @@
 
 #include "access/access.h"
 #include "access/limits.h"
+#include "access/screen.h"
 #include "auth/auth.h"
 #include "balance/pool.h"
 #include "daemon/log_block.h"
@@ -78,6 +79,7 @@ const struct directive root_directives[] = {
 	CONF_BLOCKS(struct root, auths, &auth_block, 0),
 	CONF_BLOCK(struct root, geo, &geo_block, NULL, 0),
 	CONF_BLOCKS(struct root, limits, &limits_block, 0),
+	CONF_BLOCKS(struct root, screens, &screen_block, 0),
 	CONF_BLOCKS(struct root, accesses, &access_block, 0),
 	CONF_BLOCKS(struct root, farms, &farm_block, 0),
 	CONF_BLOCKS(struct root, pools, &pool_block, 0),

@@ -27,6 +27,7 @@ struct root {
 	struct conf_list tls;		/* struct tls_settings */
 	struct conf_list auths;		/* struct auth */
 	struct conf_list limits;	/* struct limits */
+	struct conf_list screens;	/* struct screen */
 	struct conf_list accesses;	/* struct access */
 	struct geo *geo;		/* NULL: no geoip */
 	struct conf_list farms;		/* struct farm */

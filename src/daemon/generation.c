@@ -9,6 +9,7 @@
 
 #include "access/access.h"
 #include "access/penalty.h"
+#include "access/screen_memory.h"
 #include "auth/auth.h"
 #include "balance/discovery.h"
 #include "balance/member.h"
@@ -38,6 +39,7 @@ assets_init(struct assets *assets, int threads)
 	    HASHING_JOBS_MAX, loop_post);
 	assets->penalty = penalty_new(&counter_memory);
 	assets->limiter = limiter_new(RATES_MAX);
+	assets->screened = screen_memory_new();
 	list_init(&assets->generations);
 }
 
@@ -103,6 +105,7 @@ assets_clear(struct assets *assets)
 	thread_pool_free(&assets->hashing);
 	penalty_free(&assets->penalty);
 	limiter_free(&assets->limiter);
+	screen_memory_free(&assets->screened);
 	conf_free(&assets->started);
 }
 
@@ -126,6 +129,7 @@ fill_snapshot(struct generation *g)
 	g->snapshot.hashing = g->assets->hashing;
 	g->snapshot.penalty = g->assets->penalty;
 	g->snapshot.limiter = g->assets->limiter;
+	g->snapshot.screened = g->assets->screened;
 	g->snapshot.geo = root->geo;
 	g->snapshot.hash_unknown_users = access->unknown_user == LOG_UNKNOWN_USER_HASH;
 	g->snapshot.mask_addresses = access->address == LOG_ADDRESS_MASKED;

@@ -15,7 +15,7 @@ static const struct choice levels[] = {
 	{ "error", LOG_ERR }, { "warning", LOG_WARNING }, { "notice", LOG_NOTICE }, { "info", LOG_INFO },
 	{ "debug", LOG_DEBUG }, { 0 }
 };
-#define EVENTS_DEFAULT "login login_failed message session health stress admin"
+#define EVENTS_DEFAULT "login login_failed message session screen health stress admin"
 #define EVENT_CHOICE(name, help) { #name, LOG_EVENT_##name },
 static const struct choice events[] = { LOG_EVENTS(EVENT_CHOICE){ 0 } };
 static const struct choice syslogs[] = {
@@ -70,9 +70,10 @@ static const struct directive log_directives[] = {
 	CONF_CHOICES(struct log_block, events, EVENTS_DEFAULT, events, 0,
 	    "Which events are written: a `login` and a `login_failed` at once, a `message` for each mail, "
 	    "with its sender, recipients, size and the server's reply, a `session` at its end, with who, "
-	    "from where, to which server, how much, how long and why it ended; `health` when a server goes "
-	    "up or down, `stress` when there is too much to do, `admin` for each command of an operator that "
-	    "may change something. gatepost-log(5) has all their fields. For `log access` only."),
+	    "from where, to which server, how much, how long and why it ended; a `screen` when a client was "
+	    "looked at before its greeting; `health` when a server goes up or down, `stress` when there is too "
+	    "much to do, `admin` for each command of an operator that may change something. gatepost-log(5) "
+	    "has all their fields. For `log access` only."),
 	CONF_CHOICE(struct log_block, address, "full", addresses, 0,
 	    "Addresses of clients in events: in `full`, or `masked` to their first 24 bits (IPv6: 48). For "
 	    "`log access` only."),

@@ -9,10 +9,11 @@
 #include <string.h>
 
 enum {
-	HEADER_SIZE = 12, QUESTIONS_AT = 4, RECORDS_AT = 6,
+	HEADER_SIZE = 12, QUESTIONS_AT = 4, RECORDS_AT = 6, AUTHORITIES_AT = 8,
 	QUESTION_FIXED = 4,		/* type and class */
 	RECORD_FIXED = 10,		/* type, class, TTL and length */
 	SRV_FIXED = 6,			/* priority, weight and port */
+	SOA_LEAST = 22, SOA_MINIMUM = 4,	/* two names and five numbers; the last of these */
 	CLASS_IN = 1,
 	IPV4_SIZE = 4, IPV6_SIZE = 16,
 	POINTER = 0xc0			/* the two bits that make a length the first half of a pointer */
@@ -252,6 +253,29 @@ dns_answer_next(struct dns_answer *answer, struct dns_record *out)
 		return true;
 	}
 	return false;
+}
+
+uint32_t
+dns_answer_absence(struct slice message, uint32_t otherwise)
+{
+	struct dns_answer a = { .message = (const uint8_t *)message.data, .len = message.len };
+	struct record record;
+	unsigned authorities;
+	size_t at;
+
+	if (!read_whole(&a))
+		return otherwise;
+	at = a.first;
+	authorities = read_16(a.message + AUTHORITIES_AT);
+	for (unsigned i = 0; i < a.count + authorities && read_record(&a, &at, &record); i++) {
+		uint32_t minimum;
+
+		if (i < a.count || record.type != DNS_SOA || record.len < SOA_LEAST)
+			continue;
+		minimum = read_32(a.message + at - SOA_MINIMUM);
+		return minimum < record.ttl ? minimum : record.ttl;
+	}
+	return otherwise;
 }
 
 static bool

@@ -14,7 +14,7 @@
 
 #include "base/slice.h"
 
-enum dns_type { DNS_A = 1, DNS_CNAME = 5, DNS_AAAA = 28, DNS_SRV = 33 };
+enum dns_type { DNS_A = 1, DNS_CNAME = 5, DNS_SOA = 6, DNS_AAAA = 28, DNS_SRV = 33 };
 enum {
 	DNS_NAME_MAX = 253,		/* as text, without the dot at the end */
 	DNS_LABEL_MAX = 63,
@@ -49,6 +49,9 @@ struct dns_record {
 bool dns_answer_open(struct dns_answer *answer, struct slice message, enum dns_type type);
 /* The next record, in the message's order; false: there is none. */
 bool dns_answer_next(struct dns_answer *answer, struct dns_record *record);
+
+/* How many seconds a message that has no such record holds (RFC 2308), or else what is given. */
+uint32_t dns_answer_absence(struct slice message, uint32_t otherwise);
 
 /* A name that can be asked for: letters, digits, "-" and "_" between dots, one of which may end it. */
 bool dns_is_name(const char *name);

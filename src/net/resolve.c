@@ -122,6 +122,15 @@ settle(struct lookup *lookup)
 	loop_timer_set(resolver->loop, &resolver->due, loop_now(resolver->loop));
 }
 
+static void
+note_absence(struct lookup *lookup, struct slice message)
+{
+	uint32_t ttl = dns_answer_absence(message, RESOLVE_TTL_FIXED);
+
+	if (ttl < lookup->result.absent_ttl)
+		lookup->result.absent_ttl = ttl;
+}
+
 static struct addr
 make_addr(int family, const void *bytes, uint16_t port)
 {
@@ -311,6 +320,7 @@ read_reply(const struct query *query, int status, struct slice message)
 	struct lookup *lookup = query->lookup;
 	struct dns_answer answer;
 
+	note_absence(lookup, message);
 	if (status != ARES_SUCCESS)
 		note_failure(query, status);
 	else if (!dns_answer_open(&answer, message, query->type))
@@ -493,6 +503,8 @@ tell(struct lookup *lookup)
 
 	result->addresses = lookup->addresses;
 	result->text = lookup->text;
+	if (result->absent_ttl == UINT32_MAX)
+		result->absent_ttl = RESOLVE_TTL_FIXED;
 	if (result->count == 0)
 		result->status = result->ipv4 > result->ipv6 ? result->ipv4 : result->ipv6;
 	question->lookup = NULL;
@@ -581,7 +593,7 @@ resolver_free(struct resolver **resolver)
 	*resolver = NULL;
 }
 
-/* The only target of a question for addresses. */
+/* The only target of a question that is not for a service. */
 static void
 add_own_target(struct lookup *lookup)
 {
@@ -603,6 +615,8 @@ find(struct lookup *lookup)
 		note(lookup, DNS_SRV, NULL, RESOLVE_FAILED, ares_strerror(status));
 	else if (lookup->question->kind == RESOLVE_SRV)
 		add_query(lookup, DNS_SRV, NULL);
+	else if (lookup->question->kind == RESOLVE_IPV4)
+		add_query(lookup, DNS_A, lookup->targets);
 	else
 		find_target(lookup, lookup->targets);
 }
@@ -618,6 +632,7 @@ lookup_new(struct resolver *resolver, struct resolve_question *question)
 	if (len <= DNS_NAME_MAX)	/* without its dot, as the hosts file writes it; else it is refused */
 		memcpy(lookup->name, question->name, len);
 	lookup->resolver = resolver;
+	lookup->result.absent_ttl = UINT32_MAX;
 	lookup->question = question;
 	question->lookup = lookup;
 	return lookup;
@@ -628,7 +643,7 @@ resolve_start(struct resolver *resolver, struct resolve_question *question)
 {
 	struct lookup *lookup = lookup_new(resolver, question);
 
-	if (question->kind == RESOLVE_ADDRESS)
+	if (question->kind != RESOLVE_SRV)
 		add_own_target(lookup);
 	if (question->kind != RESOLVE_ADDRESS || !find_numeric(lookup, lookup->targets)) {
 		if (dns_is_name(question->name))

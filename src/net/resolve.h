@@ -20,7 +20,11 @@ enum {
 	RESOLVE_TTL_FIXED = 60			/* seconds, for what no name server said */
 };
 
-enum resolve_kind { RESOLVE_ADDRESS, RESOLVE_SRV };
+enum resolve_kind {
+	RESOLVE_ADDRESS,
+	RESOLVE_IPV4,			/* A records, as name servers have them: no hosts file, no numbers */
+	RESOLVE_SRV
+};
 
 enum resolve_status {		/* the worse the higher */
 	RESOLVE_OK,
@@ -46,6 +50,7 @@ struct resolve_result {			/* its own and what it points to end with on_answer */
 	enum resolve_status ipv4, ipv6;
 	const struct resolve_address *addresses;	/* each once; IPv4 and IPv6 in no certain order */
 	size_t count;
+	uint32_t absent_ttl;		/* NOT_FOUND: for how many seconds that holds */
 	bool is_cut;			/* there were more of them, or of the targets */
 	const char *text;		/* what went worst, "AAAA d03.example.com: ..."; or "" */
 };

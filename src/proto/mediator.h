@@ -40,6 +40,7 @@ struct mediator_order {
 	const void *owner;
 	bool looks_up;				/* instead: each recipient is asked about, WISH_JUDGEMENT */
 	enum bare_newline bare_newline;
+	const char *turned_down;		/* what each recipient hears, and no server; or NULL */
 	int errors, errors_max;			/* refused commands: so far, and how many end the session */
 };
 

@@ -24,6 +24,13 @@ struct fanout;
 struct mediator;
 struct relay_filter;
 
+/* What clients hear that are screened, see reply.h for the % letters; %r says which list. */
+struct proto_screen {
+	const char *teaser;			/* the first line of a greeting that takes its time */
+	const char *early_bye, *listed_bye;	/* last words: spoke before its end; is on lists */
+	const char *early, *listed;		/* likewise, to each recipient */
+};
+
 /* What a directive says by default. */
 struct proto_default {
 	const char *directive, *text;		/* NULL ends the list */
@@ -73,6 +80,7 @@ struct proto {
 	/* The list as the client sees it now. */
 	void (*write_capabilities)(const struct dialogue *d, struct buf *out);
 	const char *const *replies;		/* one text per enum reply; see reply.h for the % letters */
+	const struct proto_screen *screen;	/* NULL: its clients are never screened */
 	/*
 	 * What of an auth source's code can stand in REPLY_CODED, and whether that is of a temporary failure.
 	 * Empty: nothing, it is another protocol's.

@@ -116,16 +116,22 @@ reply_write_refusal(struct dialogue *d, const struct dial *dial)
 }
 
 void
-reply_write_last(const struct proto *proto, const char *hostname, enum reply reply, struct slice words,
+reply_write_alone(const struct proto *proto, const char *hostname, const char *text, struct slice words,
     struct buf *out)
 {
 	struct dialogue none = { .proto = proto, .hostname = hostname };
 
-	if (proto->replies == NULL || proto->replies[reply] == NULL)
-		return;
-	reply_write_words(&none, proto->replies[reply], words);
+	reply_write_words(&none, text, words);
 	buf_append_slice(out, buf_slice(&none.out));
 	buf_clear(&none.out);
+}
+
+void
+reply_write_last(const struct proto *proto, const char *hostname, enum reply reply, struct slice words,
+    struct buf *out)
+{
+	if (proto->replies != NULL && proto->replies[reply] != NULL)
+		reply_write_alone(proto, hostname, proto->replies[reply], words, out);
 }
 
 const char *

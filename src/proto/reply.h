@@ -29,7 +29,10 @@ void reply_write_refusal(struct dialogue *d, const struct dial *dial);
 /* Words of others as one line of printable ASCII, with "?" for all else. */
 void reply_write_text(struct buf *out, struct slice text);
 
-/* Appends last words with a reason, where there is no dialogue, or it is no matter. */
+/* Appends such a text where there is no dialogue, or it is no matter. */
+void reply_write_alone(const struct proto *proto, const char *hostname, const char *text, struct slice words,
+    struct buf *out);
+/* The same for last words with a reason. */
 void reply_write_last(const struct proto *proto, const char *hostname, enum reply reply, struct slice words,
     struct buf *out);
 

@@ -261,6 +261,15 @@ write_login_ok(struct dialogue *d, const struct dial *dial)
 	    "keep it out of their mynetworks, or they relay for everybody", \
 	.mediator = &smtp_mediator
 
+/* As postscreen says it. */
+static const struct proto_screen smtp_screen = {
+	.teaser = "220-%h ESMTP\r\n",
+	.early_bye = "521 5.5.1 Protocol error\r\n",
+	.listed_bye = "521 5.7.1 %r\r\n",
+	.early = "550 5.5.1 Protocol error\r\n",
+	.listed = "550 5.7.1 %r\r\n",
+};
+
 const struct proto proto_smtp = {
 	SMTP_FIELDS,
 	.name = "smtp",
@@ -272,6 +281,7 @@ const struct proto proto_smtp = {
 	.default_queue_timeout = "0s",
 	.replies = smtp_replies,
 	.verbs = smtp_verbs,
+	.screen = &smtp_screen,
 };
 
 /* Servers that have no LMTP take the mail of all their recipients at once, or not at all. */

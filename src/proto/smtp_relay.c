@@ -157,7 +157,7 @@ run_mail(struct smtp_state *s, struct slice line, struct slice args, struct medi
 		refuse(s, line, WORDS_NESTED_MAIL, m);
 	} else if (!is_taken(s, MEDIATOR_MAIL)) {
 		refuse(s, line, WORDS_TOO_MUCH_MAIL, m);
-	} else if (s->asks_recipients) {
+	} else if (s->asks_recipients || s->turned_down != NULL) {
 		hold_mail(s, line, from, m);
 	} else if (s->no_server) {
 		answer_no_server(s, line, m);
@@ -276,11 +276,14 @@ take_recipient(struct smtp_state *s, struct slice line, struct slice to, struct 
 static void
 count_recipient(struct smtp_state *s, struct slice line, struct slice to, struct mediation *m)
 {
-	if (is_taken(s, MEDIATOR_RECIPIENT)) {
-		take_recipient(s, line, to, m);
-	} else {
+	if (!is_taken(s, MEDIATOR_RECIPIENT)) {
 		smtp_relay_refused(s, to);
 		refuse(s, line, WORDS_TOO_MANY_RECIPIENTS, m);
+	} else if (s->turned_down != NULL) {
+		smtp_relay_turn_down(s, to);
+		refuse(s, line, WORDS_TURNED_DOWN, m);
+	} else {
+		take_recipient(s, line, to, m);
 	}
 }
 
@@ -677,6 +680,7 @@ init(void *state, const struct mediator_order *order)
 		.is_elsewhere = order->is_elsewhere,
 		.takes = order->takes,
 		.owner = order->owner,
+		.turned_down = order->turned_down,
 	};
 	smtp_write_ehlo(&ehlo, order->hostname, order->offer, 0, 0);
 	s->ehlo = xstrndup(buf_data(&ehlo), buf_len(&ehlo));

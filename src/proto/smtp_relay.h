@@ -39,6 +39,7 @@ enum words {
 	WORDS_NO_MAIL,
 	WORDS_NO_RECIPIENT,
 	WORDS_ELSEWHERE,
+	WORDS_TURNED_DOWN,		/* the order's */
 	WORDS_NESTED_MAIL,
 	WORDS_MIXED,
 	WORDS_AUTHENTICATED,
@@ -103,6 +104,7 @@ struct smtp_state {
 	bool (*takes)(const void *owner, enum mediator_count what);
 	bool is_counted;		/* the command at hand, by that */
 	const void *owner;
+	const char *turned_down;	/* what each recipient hears; NULL: that goes on */
 	int errors, errors_max;
 	bool chooses_anew, asks_recipients, looks_up;
 	bool is_answered;		/* the RCPT at hand: by the server's reply to MAIL */
@@ -126,6 +128,7 @@ bool owed_is_final(const struct smtp_state *s);		/* the reply to a message is to
 void smtp_relay_server(void *state, struct slice in, struct mediation *m);
 void smtp_relay_server_gone(void *state, struct mediation *m);
 void smtp_relay_refused(struct smtp_state *s, struct slice recipient);	/* by us or by the server */
+void smtp_relay_turn_down(struct smtp_state *s, struct slice recipient);	/* as the order has it */
 void smtp_relay_give_up(struct smtp_state *s, struct mediation *m);	/* the client ends the transaction */
 void smtp_relay_judged(void *state, enum judgement judgement, const char *code, const char *reason);
 /* A transaction is over in our words. */

@@ -28,6 +28,7 @@ static const char *const texts[] = {
 	[WORDS_HELO]              = NULL,
 	[WORDS_MAIL_OK]           = "250 2.1.0 Ok\r\n",
 	[WORDS_NO_RECIPIENT]      = "503 5.5.1 There is no recipient\r\n",
+	[WORDS_TURNED_DOWN]       = NULL,
 	[WORDS_ELSEWHERE]         = "451 4.3.0 Send to this recipient in a mail of its own\r\n",
 	[WORDS_NO_MAIL]           = "503 5.5.1 MAIL comes first\r\n",
 	[WORDS_NESTED_MAIL]       = "503 5.5.1 There is a MAIL already\r\n",
@@ -55,6 +56,8 @@ text_of(const struct smtp_state *s, enum words words)
 {
 	if (words == WORDS_EHLO)
 		return s->ehlo;
+	if (words == WORDS_TURNED_DOWN)
+		return s->turned_down;
 	return words == WORDS_HELO ? s->helo : texts[words];
 }
 
@@ -209,7 +212,7 @@ smtp_relay_give_up(struct smtp_state *s, struct mediation *m)
 
 	if (has_happened) {
 		tell(s, buf_slice(&t->answer), false, m);
-		m->message.is_ours = buf_len(&t->answer) == 0;
+		m->message.is_ours = buf_len(&t->answer) == 0 || s->turned_down != NULL;
 	}
 	smtp_relay_forget(s);
 }
@@ -290,6 +293,16 @@ count_recipient(struct smtp_state *s, bool is_accepted)
 		smtp_relay_refused(s, address);
 	}
 	buf_consume(&t->asked, address.len + 1);
+}
+
+void
+smtp_relay_turn_down(struct smtp_state *s, struct slice recipient)
+{
+	struct buf *answer = &s->transaction->answer;
+
+	smtp_relay_refused(s, recipient);
+	buf_clear(answer);
+	buf_append_slice(answer, slice_trim(slice_of(s->turned_down)));
 }
 
 static void

@@ -5,6 +5,7 @@
 #include "session/admission.h"
 #include "session/doorman.h"
 #include "session/guard.h"
+#include "session/screening.h"
 #include "session/trace.h"
 
 static enum entrance_verdict
@@ -24,6 +25,7 @@ static const struct entrance_check {
 	{ check_ban, check_ban },
 	{ doorman_begin, doorman_begin },
 	{ admission_begin, admission_retold },
+	{ screening_begin, NULL },
 };
 enum { CHECK_COUNT = sizeof(checks) / sizeof(checks[0]) };
 

@@ -9,6 +9,7 @@
 
 #include "access/access.h"
 #include "access/limits.h"
+#include "access/screen.h"
 #include "auth/auth.h"
 #include "balance/pool.h"
 #include "base/arena.h"
@@ -119,6 +120,9 @@ static const struct directive listener_directives[] = {
 	CONF_REFERENCE(struct listener_settings, limits, NULL, &limits_block, 0,
 	    "The `limits` block with what clients may do here. Without it, guessing passwords costs nothing. "
 	    "For what `trusted` peers do nothing is counted, unless they tell of their client."),
+	CONF_REFERENCE(struct listener_settings, screen, NULL, &screen_block, 0,
+	    "The `screen` block by which clients are looked at before they are greeted, with smtp. Without "
+	    "it they are greeted at once."),
 	CONF_REFERENCES(struct listener_settings, lookup, NULL, &auth_block, 0,
 	    "Who is asked about each recipient, in order and without a password, where users do not log in "
 	    "to send: the answer says where its mail goes, as that to a login does; where it does not, "
@@ -275,6 +279,12 @@ goes_by_recipients(const struct listener_settings *l)
 	return reads_data(l) && !l->proto->has_login;
 }
 
+static bool
+can_screen(const struct listener_settings *l)
+{
+	return l->proto->screen != NULL;
+}
+
 /* What has no meaning for some protocols: said in a `default` block it is for the other listeners. */
 static const struct {
 	const char *directive;
@@ -282,6 +292,7 @@ static const struct {
 } by_protocol[] = {
 	{ "auth", has_login },
 	{ "lookup", goes_by_recipients },
+	{ "screen", can_screen },
 	{ "starttls", has_starttls },
 	{ "trusted", hears_client },
 	{ "bare_newline", reads_data },
@@ -486,6 +497,17 @@ check_protocol_knows(struct conf_problems *problems, const struct listener_setti
 	}
 }
 
+static void
+check_screen(struct conf_problems *problems, const struct listener_settings *l)
+{
+	int64_t delay = l->screen != NULL && can_screen(l) ? l->screen->greeting_delay.ms : 0;
+
+	if (delay > 0 && l->login_timeout.ms > 0 && delay >= l->login_timeout.ms)
+		conf_error_at(problems, &l->conf, "screen",
+		    "login_timeout of listener %s would be over before a client is greeted: greeting_delay "
+		    "of screen %s is as long", l->conf.title, l->screen->conf.title);
+}
+
 static bool
 has_address(const struct network_list *networks, const struct addr *addr)
 {
@@ -529,6 +551,7 @@ check_listener(struct conf_problems *problems, const struct listener_settings *l
 		conf_error_at(problems, &l->conf, "lookup", "nobody would be asked: %s cannot look users up",
 		    ((const struct auth *)l->lookup.items[0])->conf.title);
 	check_capabilities(problems, l);
+	check_screen(problems, l);
 	if (l->pool != NULL)
 		check_pool_of(problems, l, l->pool, &l->conf);
 	check_routes(problems, l);

@@ -16,6 +16,7 @@ struct limits;
 struct listener;
 struct pool;
 struct proto;
+struct screen;
 
 enum starttls { STARTTLS_OFF, STARTTLS_OPTIONAL, STARTTLS_REQUIRED };
 enum unavailable { UNAVAILABLE_NO, UNAVAILABLE_BYE };
@@ -43,6 +44,7 @@ struct listener_settings {		/* listener NAME { … } */
 	struct conf_list auth;			/* struct auth; empty: the server decides */
 	struct limits *limits;			/* or NULL */
 	struct access *access;			/* or NULL */
+	struct screen *screen;			/* or NULL */
 	struct conf_list lookup;		/* struct auth; empty: nobody is asked about recipients */
 	struct pool *pool;
 	struct conf_list route;			/* struct route_rule */

@@ -21,6 +21,7 @@
 #include "session/plan.h"
 #include "session/recipient.h"
 #include "session/route_rule.h"
+#include "session/screening.h"
 
 enum { FINAL_REPLY_MS = 600 * 1000 };	/* for a whole message (RFC 5321 section 4.5.3.2.6) */
 
@@ -569,6 +570,7 @@ open_relay(struct session *s)
 		.is_elsewhere = is_elsewhere,
 		.takes = takes,
 		.owner = s,
+		.turned_down = screening_refusal(s),
 		.bare_newline = (enum bare_newline)listener_bare_newline(s->settings, &s->identity.client),
 		.errors = login->errors,
 		.errors_max = (int)front_max_errors(s),

@@ -20,6 +20,7 @@
 #include "session/guard.h"
 #include "session/login.h"
 #include "session/relay.h"
+#include "session/screening.h"
 
 enum {
 	LINGER_MS = 2000,	/* how long last words may take to arrive */
@@ -55,6 +56,7 @@ static const struct end_row {
 	[END_DENIED]          = { "denied",          LOG_INFO,   REPLY_NONE,            true,  SOUND,  'P' },
 	[END_CROWDED]         = { "too many connections", LOG_INFO, REPLY_CROWDED,      true,  SOUND,  'P' },
 	[END_CROWDED_TLS]     = { "too many TLS sessions", LOG_INFO, REPLY_CROWDED_TLS, true,  SOUND,  'P' },
+	[END_SCREENED]        = { "screened out",    LOG_INFO,   REPLY_NONE,            true,  SOUND,  'P' },
 	[END_REFUSED]         = { "login refused",   LOG_INFO,   REPLY_REFUSED_BYE,     true,  SOUND,  'P' },
 	[END_PROTOCOL]        = { "protocol error",  LOG_INFO,   REPLY_NONE,            true,  SOUND,  'P' },
 	[END_INJECTION]       = { "starttls injection", LOG_WARNING, REPLY_NONE,        true,  SOUND,  'P' },
@@ -87,6 +89,7 @@ static const struct phase_row {
 } phases[] = {
 	[FRONT_NEW]     = { "new",     "being accepted",               NULL,              NULL },
 	[FRONT_PROXY]   = { "proxy",   "reading the PROXY header",     front_event,       front_proxy_late },
+	[FRONT_SCREEN]  = { "screen",  "being screened",               screening_event,   screening_on_time },
 	[FRONT_TLS]     = { "tls",     "starting TLS with the client", front_event,       end_login_timeout },
 	[FRONT_COMMAND] = { "command", NULL,                           front_event,       end_login_timeout },
 	[FRONT_AUTH]    = { "auth",    "asking the auth source",       front_event,       end_login_timeout },
@@ -332,7 +335,8 @@ say_last_words(struct session *s, const struct end_row *row, bool is_told)
 {
 	const char *words = NULL;
 
-	if (row->broken == FRONT || s->phase == FRONT_TLS || s->phase == FRONT_PROXY)
+	if (row->broken == FRONT || s->phase == FRONT_TLS || s->phase == FRONT_PROXY ||
+	    (s->phase == FRONT_SCREEN && s->is_tls))
 		return false;
 	if (row->reply != REPLY_NONE && !is_told && (s->relay == NULL || (relay_look(s) & RELAY_SPEAK) != 0))
 		words = reply_text(s->proto, row->reply);
@@ -348,6 +352,7 @@ give_back(struct session *s)
 	session_drop_legs(s);
 	login_free(&s->login, s->worker->loop);
 	relay_free(s);
+	screening_free(s);
 	if (s->snapshot != NULL)
 		snapshot_put(s->snapshot, s->worker->index);
 	s->snapshot = NULL;

@@ -20,10 +20,12 @@ struct admission;
 struct limits;
 struct login;
 struct relay;
+struct screening;
 
 enum front_phase {
 	FRONT_NEW,		/* just accepted */
 	FRONT_PROXY,		/* a PROXY header must come first */
+	FRONT_SCREEN,		/* its greeting is delayed, lists are asked */
 	FRONT_TLS,		/* a handshake is under way */
 	FRONT_COMMAND,		/* the dialogue before the login */
 	FRONT_AUTH,		/* an auth source was asked */
@@ -53,6 +55,7 @@ enum end_reason {
 	END_DENIED,		/* by a rule of `access` */
 	END_CROWDED,		/* too many connections */
 	END_CROWDED_TLS,	/* too many new TLS sessions */
+	END_SCREENED,		/* it spoke too early, or is on lists; it was told */
 	END_REFUSED,		/* the login, and the auth source wants no other in this session */
 	END_PROTOCOL,		/* the client's input could not be trusted any further; it was told */
 	END_INJECTION,		/* plaintext behind STARTTLS */
@@ -85,6 +88,7 @@ struct session {
 	struct identity identity;
 	const struct limits *limits;		/* of the snapshot: the listener's, or as `access` says */
 	struct admission *admission;		/* what `limits` counts of it; or NULL */
+	struct screening *screening;		/* screening.h; NULL: nothing is known against it */
 	struct addr *via;			/* who told identity.client; owned; NULL: itself came */
 	uint8_t entrance_step;			/* entrance.c's: the next check */
 	uint8_t phase;				/* enum front_phase; session_enter sets it */
@@ -130,6 +134,13 @@ struct mediated_message;
 /* `endpoint`: whose words it ended by; or NULL. */
 void session_message(const struct session *s, const struct mediated_message *message,
     const struct endpoint *endpoint, int64_t took_ms);
+
+/* What was found of a client that was screened; NULL: that is left out. */
+struct screen_finding {
+	const char *result, *action, *zones;
+	int64_t score, unknown_zones, took_ms;
+};
+void session_screened(const struct session *s, const struct screen_finding *finding);
 
 /* front_proxy.c: peers that must say first who their client is. */
 void front_proxy_begin(struct session *s);

@@ -309,6 +309,24 @@ write_message(const struct session *s, const struct mediated_message *message,
 }
 
 void
+session_screened(const struct session *s, const struct screen_finding *finding)
+{
+	struct event event;
+
+	if ((s->worker->snapshot->events & SESSION_EVENT_SCREEN) == 0 || !log_wants_access())
+		return;
+	begin_event(&event, s);
+	add_seconds(&event, LOG_FIELD_seconds, finding->took_ms);
+	add_text(&event, LOG_FIELD_result, finding->result);
+	add_text(&event, LOG_FIELD_action, finding->action);
+	add_number(&event, LOG_FIELD_score, finding->score);
+	add_text(&event, LOG_FIELD_zones, finding->zones);
+	if (finding->unknown_zones > 0)
+		add_number(&event, LOG_FIELD_unknown_zones, finding->unknown_zones);
+	log_event(name_event(SESSION_EVENT_SCREEN), event.fields, (int)event.count);
+}
+
+void
 session_message(const struct session *s, const struct mediated_message *message,
     const struct endpoint *endpoint, int64_t took_ms)
 {

@@ -18,6 +18,7 @@ struct conf;
 struct geo;
 struct limiter;
 struct penalty;
+struct screen_memory;
 struct thread_pool;
 
 /* One worker's references: on a cache line of its own, touched by that worker only. */
@@ -30,7 +31,8 @@ enum session_events {
 	SESSION_EVENT_LOGIN = LOG_EVENT_login,
 	SESSION_EVENT_LOGIN_FAILED = LOG_EVENT_login_failed,
 	SESSION_EVENT_SESSION = LOG_EVENT_session,
-	SESSION_EVENT_MESSAGE = LOG_EVENT_message
+	SESSION_EVENT_MESSAGE = LOG_EVENT_message,
+	SESSION_EVENT_SCREEN = LOG_EVENT_screen
 };
 
 struct snapshot {
@@ -44,6 +46,7 @@ struct snapshot {
 	struct penalty *penalty;		/* of failed logins; NULL: they cost nothing */
 	const struct geo *geo;			/* NULL: nobody knows where clients are */
 	struct limiter *limiter;		/* what `limits` count; NULL: nothing */
+	struct screen_memory *screened;		/* who was; NULL: nobody is */
 	int64_t max_connections;		/* sessions of the whole process; 0: no bound */
 	bool hash_unknown_users;		/* names that did not log in are hashed in the log */
 	bool mask_addresses;			/* clients' in events: the first 24 or 48 bits only */

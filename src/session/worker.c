@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "access/dnsbl.h"
 #include "auth/auth.h"
 #include "balance/endpoint.h"
 #include "base/hash.h"
@@ -449,6 +450,7 @@ use_nameservers(struct worker *worker, const struct address_list *servers)
 	worker->resolver = resolver_new(worker->loop, servers);
 	worker->nameservers = hash;
 	auth_clients_use_resolver(worker->clients, worker->resolver);
+	dnsbl_use_nameservers(worker->dnsbl, servers);
 }
 
 static void
@@ -564,6 +566,7 @@ static void
 close_clients(struct worker *worker)
 {
 	auth_clients_free(&worker->clients);
+	dnsbl_free(&worker->dnsbl);
 	resolver_free(&worker->resolver);
 	resolver_free(&worker->old_resolver);
 }
@@ -604,6 +607,7 @@ worker_new(int index, struct loop *control, uint64_t log_salt, void (*on_empty)(
 
 	worker->loop = loop_new(index);
 	worker->clients = auth_clients_new(worker->loop, index);
+	worker->dnsbl = dnsbl_new(worker->loop);
 	worker->control = control;
 	worker->index = index;
 	worker->on_empty = on_empty;

@@ -24,6 +24,7 @@
 #include "session/trace.h"
 
 struct auth_clients;
+struct dnsbl;
 struct resolver;
 struct session;
 
@@ -37,6 +38,8 @@ struct session;
 	row(banned, "Clients turned away because of their address' failed logins.") \
 	row(denied, "Clients and logins turned away by `access`.") \
 	row(crowded, "Clients turned away because of their address' many connections or TLS sessions.") \
+	row(screened, "Clients looked at before their greeting, as `screen` has it.") \
+	row(screened_out, "Clients of these that were disconnected, or whose recipients are refused.") \
 	row(paced, "Logins, mails and recipients refused because of their client's or user's many.") \
 	row(unavailable, "Logins, or clients without one, that no server could be had for.") \
 	row(undecided, "Logins that the auth source could not judge, or that could not be placed.") \
@@ -131,6 +134,7 @@ struct worker {
 	struct auth_clients *clients;		/* of the auth sources */
 	struct resolver *resolver;		/* of names that auth sources give */
 	struct resolver *old_resolver;		/* replaced by a reload, for what it was asked; or NULL */
+	struct dnsbl *dnsbl;			/* lists of clients */
 	uint64_t nameservers;			/* which it asks, hashed */
 	struct loop_timer retry;		/* full: looks again whether clients may be accepted */
 	bool is_full;

@@ -97,6 +97,7 @@ sub services ($self) {
 		discard unix - - n - - discard
 		virtual unix - n n - - virtual
 		lmtp unix - - n - - lmtp
+		smtp unix - - n - - smtp
 		anvil unix - - n - 1 anvil
 		postlog unix-dgram n - n - 1 postlogd
 		END

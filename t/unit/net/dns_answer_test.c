@@ -159,6 +159,45 @@ names_that_are_too_long_are_garbage(void **state)
 }
 
 static void
+add_authority(struct message *m, uint32_t ttl, uint32_t minimum)
+{
+	message_begin(m, "example", DNS_SOA, ttl);
+	message_name(m, "ns.example");
+	message_name(m, "admin.example");
+	for (int i = 0; i < 4; i++) {
+		message_number(m, 0);
+		message_number(m, 7200);
+	}
+	message_number(m, minimum >> 16);
+	message_number(m, minimum & 0xffff);
+	message_end(m);
+	/* it was counted among the answers */
+	message_set(m, 6, message_get(m, 6) - 1);
+	message_set(m, 8, message_get(m, 8) + 1);
+}
+
+static void
+what_is_absent_stays_so_as_the_zone_has_it(void **state)
+{
+	struct message m;
+	size_t whole;
+
+	(void)state;
+	message_ask(&m, "a.example", DNS_A);
+	assert_int_equal(dns_answer_absence(message_slice(&m), 60), 60);
+	add_authority(&m, 900, 150);
+	assert_int_equal(dns_answer_absence(message_slice(&m), 60), 150);
+	whole = m.len;
+	for (m.len = 0; m.len < whole; m.len++)
+		assert_int_equal(dns_answer_absence(message_slice(&m), 60), 60);
+	message_ask(&m, "a.example", DNS_A);
+	message_alias(&m, NULL, "b.example", 20);
+	add_authority(&m, 30, 150);
+	assert_int_equal(dns_answer_absence(message_slice(&m), 60), 30);
+	assert_int_equal(dns_answer_absence(slice_of(NULL), 60), 60);
+}
+
+static void
 odd_names_are_not_asked_for(void **state)
 {
 	static const char *const bad[] = { "", ".", "a..b", ".a", "a b", "a\n", "a\\046b", "ä.example", "a..",
@@ -182,6 +221,7 @@ main(void)
 		cmocka_unit_test(what_is_cut_anywhere_is_garbage),
 		cmocka_unit_test(wrong_lengths_and_pointers_are_garbage),
 		cmocka_unit_test(names_that_are_too_long_are_garbage),
+		cmocka_unit_test(what_is_absent_stays_so_as_the_zone_has_it),
 		cmocka_unit_test(odd_names_are_not_asked_for),
 	};
 

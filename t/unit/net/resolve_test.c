@@ -124,6 +124,23 @@ fill_no_service(struct message *m, bool is_tcp)
 	message_service(m, (const uint16_t[]){ 0, 0, 0 }, "", 250);
 }
 
+/* The last record is the authority's. */
+static void
+fill_authority(struct message *m, bool is_tcp)
+{
+	(void)is_tcp;
+	message_begin(m, "test", DNS_SOA, 900);
+	message_name(m, "ns.test");
+	message_name(m, "ns.test");
+	for (int i = 0; i < 5; i++) {
+		message_number(m, 0);
+		message_number(m, 150);
+	}
+	message_end(m);
+	message_set(m, 6, message_get(m, 6) - 1);
+	message_set(m, 8, 1);
+}
+
 static const struct entry entries[] = {
 	/* name                 type      flags              fill */
 	{ "both.test",          DNS_A,    0,                 fill_ipv4 },
@@ -135,6 +152,7 @@ static const struct entry entries[] = {
 	{ "alias.test",         DNS_A,    0,                 fill_alias },
 	{ "alias.test",         DNS_AAAA, 0,                 fill_nothing },
 	{ "nodata.test",        0,        0,                 fill_nothing },
+	{ "absent.test",        0,        NXDOMAIN,          fill_authority },
 	{ "servfail.test",      0,        SERVFAIL,          fill_nothing },
 	{ "refused.test",       0,        REFUSED,           fill_nothing },
 	{ "garbage.test",       0,        0,                 fill_garbage },
@@ -398,6 +416,34 @@ world_close(struct world *world)
 	resolver_free(&world->resolver);
 	server_close(&world->server);
 	loop_free(&world->loop);
+}
+
+static void
+lists_are_asked_for_ipv4_alone(void **state)
+{
+	struct world world;
+	struct asker asker;
+
+	(void)state;
+	world_open(&world, NULL);
+	ask(&world, &asker, RESOLVE_IPV4, "both.test");
+	assert_int_equal(asker.result.status, RESOLVE_OK);
+	assert_int_equal(asker.result.count, 2);
+	assert_int_equal(world.server.asked, 1);
+	ask(&world, &asker, RESOLVE_IPV4, "absent.test");
+	assert_int_equal(asker.result.status, RESOLVE_NOT_FOUND);
+	assert_int_equal(asker.result.absent_ttl, 150);
+	ask(&world, &asker, RESOLVE_IPV4, "nodata.test");
+	assert_int_equal(asker.result.status, RESOLVE_NOT_FOUND);
+	assert_int_equal(asker.result.absent_ttl, RESOLVE_TTL_FIXED);
+	ask(&world, &asker, RESOLVE_IPV4, "refused.test");
+	assert_int_equal(asker.result.status, RESOLVE_FAILED);
+	/* neither the hosts file nor a number is an answer */
+	ask(&world, &asker, RESOLVE_IPV4, "localhost");
+	assert_int_equal(asker.result.status, RESOLVE_NOT_FOUND);
+	ask(&world, &asker, RESOLVE_IPV4, "192.0.2.1");
+	assert_int_equal(asker.result.status, RESOLVE_NOT_FOUND);
+	world_close(&world);
 }
 
 static void
@@ -743,6 +789,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_families_are_asked),
+		cmocka_unit_test(lists_are_asked_for_ipv4_alone),
 		cmocka_unit_test(one_family_is_an_answer),
 		cmocka_unit_test(aliases_lower_the_ttl),
 		cmocka_unit_test(failures_are_told_apart),

@@ -125,10 +125,47 @@ a_server_lost_at_the_mail_is_told_of(void **state)
 	PLAY_ASKING(turns, .messages = "<a@x> to 0 () not 0, 0: " LOST_LINE);
 }
 
+/* Of a client that was screened out; no server is asked, and the log has all of it. */
+static void
+who_is_turned_down_hears_so_at_each_recipient(void **state)
+{
+#define DOWN "550 5.7.1 no\r\n"
+	static const struct turn turns[] = {
+		{ 'C', "MAIL FROM:<a@x>\r\n" HOME_RCPT AWAY_RCPT, MAIL_OK DOWN DOWN, NULL },
+		{ 'C', "DATA\r\n", NO_RECIPIENT, NULL },
+		{ 'C', "BDAT 4 LAST\r\nhi\r\nRSET\r\n", NO_RECIPIENT OK, NULL },
+		{ 'C', HOME_RCPT, NO_MAIL, NULL },
+		{ 'C', "MAIL FROM:<>\r\n" HOME_RCPT, MAIL_OK DOWN, NULL },
+		{ 'C', "NOOP\r\nEHLO c.x\r\n", OK OUR_EHLO, NULL },
+		{ 'C', "MAIL FROM:<b@x>\r\n" HOME_RCPT "QUIT\r\n", MAIL_OK DOWN BYE, NULL },
+		{ 0 }
+	};
+	static const struct turn many[] = {
+		{ 'C', "MAIL FROM:<a@x>\r\n" HOME_RCPT, MAIL_OK DOWN, NULL },
+		{ 'C', HOME_RCPT, DOWN "421 4.7.0 Too many errors\r\n", NULL },
+		{ 0 }
+	};
+	struct scene scene = {
+		.order = { .capabilities = pipelining, .chooses_anew = true, .turned_down = DOWN },
+		.turns = turns, .end = TALK_DONE,
+		.messages = "<a@x> to 0 () not 2, 0: ours 550 5.7.1 no\n"
+			    "<> to 0 () not 1, 0: ours 550 5.7.1 no\n",
+	};
+
+	(void)state;
+	play(&scene);
+	scene.order.asks_recipients = scene.order.looks_up = true;
+	play(&scene);
+	scene = (struct scene){ .order = { .chooses_anew = true, .turned_down = DOWN, .errors_max = 2 },
+		.turns = many, .end = TALK_FATAL };
+	play(&scene);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(who_is_turned_down_hears_so_at_each_recipient),
 		cmocka_unit_test(the_first_recipient_decides),
 		cmocka_unit_test(who_belongs_elsewhere_is_put_off),
 		cmocka_unit_test(a_refused_mail_answers_its_recipient),

@@ -44,6 +44,7 @@ struct talk {
 struct talk_order {
 	enum bare_newline bare_newline;
 	bool chooses_anew;
+	const char *turned_down;	/* what each recipient hears; or NULL */
 	bool asks_recipients;		/* those at home.example are of one server, the others of another */
 	bool looks_up;
 	int errors_max;			/* 0: 20 */
@@ -86,6 +87,7 @@ talk_open(struct talk *t, const struct talk_order *order)
 		.looks_up = order->looks_up,
 		.is_elsewhere = talk_is_elsewhere,
 		.owner = t,
+		.turned_down = order->turned_down,
 		.bare_newline = order->bare_newline,
 		.errors_max = order->errors_max > 0 ? order->errors_max : 20,
 	};

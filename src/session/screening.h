@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * screening.h: `screen` of a session's listener: its client waits for the greeting, and lists in the DNS are
+ * asked, before anything else is said to it.  A client that waits costs its timer.  Whoever is exempt, has
+ * passed lately, or is a trusted peer, is let alone.
+ */
+#ifndef SESSION_SCREENING_H
+#define SESSION_SCREENING_H
+
+#include "session/entrance.h"
+
+/* A row of entrance.c: the last, since what is said from then on is the beginning of the greeting. */
+enum entrance_verdict screening_begin(struct session *s);
+
+/* FRONT_SCREEN's. */
+size_t screening_event(struct session *s, enum stream_event event, struct slice data);
+void screening_on_time(struct session *s);
+
+/* What each of its recipients hears, as long as the session lives; NULL: they are taken. */
+const char *screening_refusal(const struct session *s);
+void screening_free(struct session *s);		/* nothing is awaited any more; fine where nothing was */
+
+#endif
