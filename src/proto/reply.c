@@ -127,11 +127,3 @@ reply_write_last(const struct proto *proto, const char *hostname, enum reply rep
 	buf_append_slice(out, buf_slice(&none.out));
 	buf_clear(&none.out);
 }
-
-const char *
-reply_text(const struct proto *proto, enum reply reply)
-{
-	const char *text = proto->replies != NULL ? proto->replies[reply] : NULL;
-
-	return text != NULL && strchr(text, '%') == NULL ? text : NULL;
-}

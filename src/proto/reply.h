@@ -29,11 +29,8 @@ void reply_write_refusal(struct dialogue *d, const struct dial *dial);
 /* Words of others as one line of printable ASCII, with "?" for all else. */
 void reply_write_text(struct buf *out, struct slice text);
 
-/* Appends last words with a reason, where there is no dialogue, or it is no matter. */
+/* Appends last words, with a reason where they have one; there is no dialogue, or it is no matter. */
 void reply_write_last(const struct proto *proto, const char *hostname, enum reply reply, struct slice words,
     struct buf *out);
-
-/* A text without % letters, for sessions whose dialogue is gone (last words); NULL: say nothing. */
-const char *reply_text(const struct proto *proto, enum reply reply);
 
 #endif

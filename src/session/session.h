@@ -20,6 +20,7 @@ struct admission;
 struct limits;
 struct login;
 struct relay;
+struct tarpit;
 
 enum front_phase {
 	FRONT_NEW,		/* just accepted */
@@ -85,6 +86,7 @@ struct session {
 	struct identity identity;
 	const struct limits *limits;		/* of the snapshot: the listener's, or as `access` says */
 	struct admission *admission;		/* what `limits` counts of it; or NULL */
+	struct tarpit *tarpit;			/* NULL: no reply was late */
 	struct addr *via;			/* who told identity.client; owned; NULL: itself came */
 	uint8_t entrance_step;			/* entrance.c's: the next check */
 	uint8_t phase;				/* enum front_phase; session_enter sets it */

@@ -474,11 +474,11 @@ errors_end_the_session(void **state)
 		    "release 0\nC: 451 4.3.0 No mail server is available, try again later\n"
 		    "C: 501 5.5.4 Command or argument is malformed\n"
 		    "C: 501 5.5.4 Command or argument is malformed\n"
-		    "C: 421 4.7.0 Too many errors\n" },
+		    "C: 421 4.7.0 lb.x Error: too many errors\n" },
 		{ 0 }
 	};
 	static const struct turn foreign[] = {
-		{ 'C', "GET / HTTP/1.0\r\n", "C: 221 2.7.0 This is a mail server\n" },
+		{ 'C', "GET / HTTP/1.0\r\n", "C: 221 2.7.0 Error: I can break rules, too. Goodbye.\n" },
 		{ 0 }
 	};
 

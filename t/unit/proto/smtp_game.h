@@ -386,7 +386,7 @@ static inline const char *
 game_play(struct game *g, unsigned moves, bool chooses_anew)
 {
 	const struct talk_order order = { .capabilities = "PIPELINING\nCHUNKING\n",
-		.chooses_anew = chooses_anew, .errors_max = 1000000 };
+		.chooses_anew = chooses_anew, .manners.hard_errors = 1000000 };
 
 	talk_open(&g->talk, &order);
 	for (unsigned i = 0; i < moves && g->wrong == NULL; i++)

@@ -29,7 +29,7 @@
 #define NESTED "503 5.5.1 There is a MAIL already\r\n"
 #define BARE "500 5.5.2 Line ends without CR\r\n"
 #define CHUNK_SYNTAX "501 5.5.4 Chunk size is malformed\r\n"
-#define FOREIGN "221 2.7.0 This is a mail server\r\n"
+#define FOREIGN "221 2.7.0 Error: I can break rules, too. Goodbye.\r\n"
 
 /* Of messages that were not sent. */
 #define LOST_LINE "ours 451 4.3.0 Mail server was lost, try again later\n"
