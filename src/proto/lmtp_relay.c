@@ -255,11 +255,13 @@ static const struct lmtp_verb verbs[] = {
 	{ 0 }
 };
 
+static const char break_rules[] = "221 2.7.0 Error: I can break rules, too. Goodbye.\r\n";
+
 static enum wish
 run_unknown(struct lmtp_state *s, struct slice line, struct slice word)
 {
 	if (smtp_is_foreign(line, word))
-		return end_by(s, "221 2.7.0 Error: I can break rules, too. Goodbye.\r\n", WISH_FATAL);
+		return end_by(s, break_rules, WISH_FATAL);
 	return refuse(s, slice_has_prefix_nocase(word, "X") ? "550 5.7.0 Command is not for you\r\n" :
 	    "500 5.5.2 Command is not known\r\n");
 }
@@ -279,6 +281,8 @@ run_line(struct lmtp_state *s, struct slice line, bool is_bare)
 {
 	struct slice rest = line, word = slice_word(&rest);
 
+	if (smtp_is_no_verb(line))
+		return end_by(s, break_rules, WISH_FATAL);
 	if (is_bare && s->bare_newline == BARE_NEWLINE_REJECT)
 		return refuse_line(s, line, "500 5.5.2 Line ends without CR\r\n");
 	if (!smtp_is_clean(line) || slice_has_prefix(line, " "))
@@ -491,7 +495,9 @@ may_speak(const void *state)
 {
 	const struct lmtp_state *s = state;
 
-	return s->mode == MODE_COMMAND && lmtp_is_settled(s);
+	/* within a message, too, as long as nobody has the end of it */
+	return (s->mode == MODE_COMMAND && lmtp_is_settled(s)) || s->mode == MODE_DATA ||
+	    s->mode == MODE_CHUNK;
 }
 
 static bool

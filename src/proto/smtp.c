@@ -230,6 +230,12 @@ write_login_ok(struct dialogue *d, const struct dial *dial)
 	buf_append_text(&d->out, "235 2.7.0 Authentication succeeded.\r\n");
 }
 
+static bool
+is_foreign(struct slice line)
+{
+	return smtp_is_no_verb(line) || smtp_is_header(line);
+}
+
 #define SHARED_DEFAULTS { "idle_timeout", "6m" }, { "max_errors", "20" }
 #define SHARED_FIELDS \
 	.trusted_help = "by XCLIENT, which is announced to them", \
@@ -243,7 +249,7 @@ write_login_ok(struct dialogue *d, const struct dial *dial)
 	.chunk_command = "BDAT", \
 	.sasl_cancel = "*", \
 	.frame = frame_line, \
-	.is_foreign = smtp_is_header, \
+	.is_foreign = is_foreign, \
 	.capability_floor = "8BITMIME\n", \
 	.capability_passed = capability_passed, \
 	.dial = smtp_dial, \

@@ -488,29 +488,31 @@ static const struct relay_verb verbs[] = {
 	{ 0 }
 };
 
+/* Last words to a line that is no client's of ours, or leads out of step. */
+static void
+end_by(struct smtp_state *s, struct slice line, enum words words, struct mediation *m)
+{
+	consume(line, m);
+	end(s, OWED_OURS_FATAL, words, m);
+}
+
 static void
 run_unknown(struct smtp_state *s, struct slice line, struct slice word, struct mediation *m)
 {
-	bool is_private = slice_has_prefix_nocase(word, "X");
-
-	if (smtp_is_foreign(slice_make(line.data, line.len - 1), word)) {
-		consume(line, m);
-		end(s, OWED_OURS_FATAL, WORDS_FOREIGN, m);
-	} else {
-		refuse(s, line, is_private ? WORDS_NOT_YOURS : WORDS_UNKNOWN, m);
-	}
+	if (smtp_is_foreign(slice_make(line.data, line.len - 1), word))
+		end_by(s, line, WORDS_FOREIGN, m);
+	else
+		refuse(s, line, slice_has_prefix_nocase(word, "X") ? WORDS_NOT_YOURS : WORDS_UNKNOWN, m);
 }
 
 /* A line that is no command at all; where octets were to follow it, they are not taken for commands. */
 static void
 refuse_line(struct smtp_state *s, struct slice line, enum words words, struct mediation *m)
 {
-	if (slice_has_prefix_nocase(slice_trim(line), "BDAT")) {
-		consume(line, m);
-		end(s, OWED_OURS_FATAL, WORDS_CHUNK_SYNTAX, m);
-	} else {
+	if (slice_has_prefix_nocase(slice_trim(line), "BDAT"))
+		end_by(s, line, WORDS_CHUNK_SYNTAX, m);
+	else
 		refuse(s, line, words, m);
-	}
 }
 
 /* One line with its end. */
@@ -522,6 +524,10 @@ run_line(struct smtp_state *s, struct slice line, struct mediation *m)
 	size_t used = m->used;
 	bool is_bare = s->bare_newline == BARE_NEWLINE_REJECT && !ends_in_crlf(line);
 
+	if (smtp_is_no_verb(text)) {
+		end_by(s, line, WORDS_FOREIGN, m);
+		return;
+	}
 	if (is_bare || !smtp_is_clean(text) || slice_has_prefix_nocase(text, " ")) {
 		refuse_line(s, line, is_bare ? WORDS_BARE_NEWLINE : WORDS_SYNTAX, m);
 		return;

@@ -395,6 +395,7 @@ pass_reply(struct smtp_state *s, struct slice whole, int code, struct mediation 
 		return;
 	if (!owed_is_final(s))
 		s->owed_count = 0;
+	say(m, "");
 	end_by_errors(s, m);
 }
 

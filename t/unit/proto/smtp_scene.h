@@ -99,6 +99,7 @@ struct scene {
 	const char *messages;
 	enum talk_end end;
 	int asked;			/* for a server, so often; 0: whatever */
+	unsigned delays;		/* late replies */
 };
 
 static inline void
@@ -115,6 +116,7 @@ play_cut(const struct scene *scene, enum cut cut, size_t at)
 	if (!slice_equals(buf_slice(&t.messages), scene->messages != NULL ? scene->messages : ""))
 		fail_msg("messages:\n%.*s\nnot:\n%s", SLICE_ARGS(buf_slice(&t.messages)), scene->messages);
 	assert_int_equal(t.end, scene->end);
+	assert_int_equal(t.delays, scene->delays);
 	if (scene->asked > 0)
 		assert_int_equal(t.asked, scene->asked);
 	talk_close(&t);
