@@ -32,15 +32,18 @@ my $imap = Gatepost::Fake->new(name => 'imap', script => [
 	[expect => qr/^(\S+) AUTHENTICATE[^\r\n]*\r\n/m],
 	[send => sub ($tag) { "$tag OK [CAPABILITY IMAP4rev1] in\r\n" }], ['hold'] ])->start;
 write_file(test_dir() . '/users', "ann:{PLAIN}right\n");
-my $gatepost = Gatepost::Gatepost->new(values => { IMAP => $imap->port }, config => <<~'END')->start;
-	threads 2
-	auth file { source file; path @DIR@/users }
-	limits tar { soft_errors 1; hard_errors 0; error_delay 1m }
-	pool imap { port @IMAP@; server s1 { address 127.0.0.1 } }
-	pool smtp { port @IMAP@; forward none; server s1 { address 127.0.0.1 } }
-	listener imap { bind 127.0.0.1:@PORT{imap}@; starttls off; plaintext_login yes; pool imap; auth file }
-	listener mx { protocol smtp; bind 127.0.0.1:@PORT{mx}@; pool smtp; starttls off; limits tar }
-	END
+my $gatepost;
+sub start_gatepost ($name) {
+	return Gatepost::Gatepost->new(name => $name, values => { IMAP => $imap->port }, config => <<~'END')->start;
+		threads 2
+		auth file { source file; path @DIR@/users }
+		limits tar { soft_errors 1; hard_errors 0; error_delay 1m }
+		pool imap { port @IMAP@; server s1 { address 127.0.0.1 } }
+		pool smtp { port @IMAP@; forward none; server s1 { address 127.0.0.1 } }
+		listener imap { bind 127.0.0.1:@PORT{imap}@; starttls off; plaintext_login yes; pool imap; auth file }
+		listener mx { protocol smtp; bind 127.0.0.1:@PORT{mx}@; pool smtp; starttls off; limits tar }
+		END
+}
 
 # One after the other; a line of how long they took.
 sub log_in ($when) {
@@ -83,6 +86,7 @@ sub come_and_go () {
 	}
 }
 
+$gatepost = start_gatepost('crowded');
 log_in('before');
 my @crowds;
 for my $way (\&come_slowly, \&come_and_go) {
@@ -99,8 +103,11 @@ kill KILL => @crowds;
 waitpid $_, 0 for @crowds;
 ok(wait_for(sub { sessions() == 0 }, 60, 'the crowd to be gone'), 'nothing is left of the crowd');
 log_in('after');
+$gatepost->stop;
 
-# Replies that are late: the clients before are there to compare with.
+# Replies that are late, in a process whose memory nothing else was taken of.
+$gatepost = start_gatepost('late');
+log_in('before late replies');
 sub mib ($kib) { return sprintf '%.1f MiB', $kib / 1024 }
 my $empty = $gatepost->memory;
 my @clients = map { Gatepost::Smtp->new(port => $gatepost->port('mx'), timeout => 60) } 1 .. $crowd;
