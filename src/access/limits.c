@@ -99,6 +99,27 @@ static const struct directive counts_directives[] = {
 	{ 0 }
 };
 
+static const struct directive manners_directives[] = {
+	CONF_NUMBER(struct limits_manners, soft_errors, "10", "0", "1000", 0,
+	    "From so many errors on, each reply waits for `error_delay`, and what a client has sent behind "
+	    "its command waits with it. Where mail is taken: smtp, submission, lmtp. Errors are commands "
+	    "that are refused, by us or, but with lmtp, by the server, and failed logins; an accepted mail "
+	    "takes them back. 0: no reply waits."),
+	CONF_NUMBER(struct limits_manners, hard_errors, "20", "0", "1000", 0,
+	    "So many of them end the session, with a 421 behind the last one's reply. Before the login, or "
+	    "the first mail, `max_errors` of the listener counts, too. 0: none do."),
+	CONF_DURATION(struct limits_manners, error_delay, "1s", "0s", "1m", 0,
+	    "How long replies wait, see `soft_errors`."),
+	CONF_NUMBER(struct limits_manners, junk_commands, "100", "0", "100000", 0,
+	    "EHLO, HELO, LHLO, NOOP, RSET, VRFY and ETRN behind so many of them count as errors, whatever is "
+	    "said to them; an accepted mail takes them back. 0: none do."),
+	CONF_NUMBER(struct limits_manners, min_data_rate, "500", "0", "1000000", 0,
+	    "How many octets of mail a client has to send in a second: they earn it time by this rate, and "
+	    "never more than `idle_timeout`. Without a `limits` block it is 500, too. 0: any octet earns all "
+	    "of it."),
+	{ 0 }
+};
+
 static const struct directive limits_directives[] = {
 	CONF_NUMBER(struct limits, ipv4_prefix, "32", "8", "32", 0,
 	    "How many leading bits of an IPv4 address make one client."),
@@ -107,6 +128,7 @@ static const struct directive limits_directives[] = {
 	CONF_NETWORKS(struct limits, exempt, NULL, 0,
 	    "Clients of whom nothing is counted, and who are never delayed nor banned."),
 	CONF_GROUP(struct limits, counts, counts_directives),
+	CONF_GROUP(struct limits, manners, manners_directives),
 	CONF_CUSTOM_OR(struct limits, auth_failure_delay, "2s 15s", none, set_delay, "first longest", 0,
 	    "How long a login waits before anybody is asked about it: the first time, doubled with each more "
 	    "failed login of its address or for its user, up to the longest; whichever has more. Failures "

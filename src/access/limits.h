@@ -26,11 +26,19 @@ struct limits_counts {
 	int64_t user_connections, user_client_connections;	/* of a user's sessions */
 };
 
+/* What becomes of clients of mail that err, idle and dawdle; 0: nothing. */
+struct limits_manners {
+	int64_t soft_errors, hard_errors, junk_commands;
+	struct duration error_delay;
+	int64_t min_data_rate;			/* octets a second */
+};
+
 struct limits {				/* limits NAME { … } */
 	struct conf_block conf;
 	int64_t ipv4_prefix, ipv6_prefix;
 	struct network_list exempt;
 	struct limits_counts counts;
+	struct limits_manners manners;
 	struct failure_delay auth_failure_delay;
 	struct duration auth_known_ttl;
 	struct failure_ban auth_ban;

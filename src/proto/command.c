@@ -299,6 +299,7 @@ read_command(struct dialogue *d, struct slice line, bool is_last, struct command
 
 	*command = (struct command){ 0 };
 	reply = read_head(d, line, command);
+	d->is_idle = command->verb != NULL && (command->verb->flags & VERB_IDLES) != 0;
 	return reply != REPLY_NONE ? reply : judge(d, command, is_last);
 }
 
@@ -601,6 +602,7 @@ command_run(struct dialogue *d, struct slice in, size_t *used, const char **name
 
 	*used = 0;
 	*name = NULL;
+	d->is_idle = false;
 	if (in.len == 0)
 		return STEP_MORE;
 	if (d->sasl.mechanism != MECHANISM_NONE || buf_len(&d->refusal) > 0) {

@@ -92,6 +92,7 @@ enum {
 	VERB_CAPABILITIES = 1 << 6,	/* asks what there is: the client is told anew after its login */
 
 	VERB_SECRET = 1 << 7,		/* what is behind it is for nobody's eyes: see transcript.h */
+	VERB_IDLES = 1 << 8,		/* leads nowhere: manners.h counts it */
 
 	VERB_STARTS_TLS = VERB_NO_ARG | VERB_LAST_IN_PIPELINE,
 	VERB_LOGS_IN = VERB_NEEDS_ARG | VERB_NEEDS_TLS | VERB_SECRET,
@@ -125,6 +126,7 @@ struct dialogue {
 	bool has_told;			/* a trusted peer, of its client: these are its own addresses */
 	struct addr told_from, told_at;
 	bool is_trusted;		/* a proxy of ours: what it tells of its client is believed */
+	bool is_idle;			/* the last command was a known one that leads nowhere */
 	bool asked_capabilities;	/* the client asked before login: it is told anew afterwards */
 	unsigned wishes;		/* the protocol's own: of what servers are to be told */
 	int phase;

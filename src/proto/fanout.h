@@ -43,7 +43,7 @@ struct fanout_order {
 	const char *hostname;			/* ours, in replies */
 	struct slice offer;			/* what the client was offered: capability.h's form */
 	enum bare_newline bare_newline;
-	int errors, errors_max;			/* refused commands: so far, and how many end the session */
+	struct manners manners;			/* so far */
 	const struct fanout_host *host;
 	void *owner;
 };
@@ -64,10 +64,11 @@ struct fanout {
 	void (*clear)(void *state);				/* frees what it holds; tells nobody */
 	/*
 	 * Takes commands and data off the front of what is not empty.  WISH_GO_ON: call again with what is
-	 * left; WISH_WAIT: behind the next words of a server, or place of a recipient; MORE, DONE, TOO_MANY
-	 * and FATAL as those of a mediator.
+	 * left; WISH_WAIT: behind the next words of a server, or place of a recipient; MORE, DELAY, DONE,
+	 * TOO_MANY and FATAL as those of a mediator.
 	 */
 	enum wish (*client)(void *state, struct slice in, size_t *used);
+	void (*waited)(void *state);
 	/* A server is there that announced this.  `is_single`: it has one reply for all recipients. */
 	void (*server_came)(void *state, unsigned server, struct slice capabilities, bool is_single);
 	/* What is used of its words. */

@@ -21,6 +21,7 @@ enum {
 struct lmtp_verb {
 	const char *name;
 	enum wish (*run)(struct lmtp_state *s, struct slice line, struct slice args);
+	bool idles;			/* leads nowhere */
 };
 
 /* Our own reply to a command; WISH_GO_ON. */
@@ -43,7 +44,7 @@ end_by(struct lmtp_state *s, const char *words, enum wish wish)
 static enum wish
 refuse(struct lmtp_state *s, const char *words)
 {
-	s->errors++;
+	manners_err(&s->manners);
 	return answer(s, words);
 }
 
@@ -103,7 +104,7 @@ run_rcpt(struct lmtp_state *s, struct slice line, struct slice args)
 	if (s->count >= RECIPIENTS_MAX)
 		return answer(s, "452 4.5.3 Too many recipients\r\n");
 	if (!smtp_take_path(&args, "TO", &to) || to.len == 0) {
-		s->errors++;
+		manners_err(&s->manners);
 		return refuse_recipient(s, "501 5.5.4 Command or argument is malformed\r\n");
 	}
 	if (!takes(s, MEDIATOR_RECIPIENT))
@@ -156,7 +157,7 @@ run_bdat(struct lmtp_state *s, struct slice line, struct slice args)
 		return end_by(s, "501 5.5.4 Chunk size is malformed\r\n", WISH_FATAL);
 	s->chunk_left = s->chunk_size;
 	if (!s->offers_chunking || s->mail == NULL) {
-		s->errors++;
+		manners_err(&s->manners);
 		return discard_chunk(s, s->offers_chunking ? no_mail : not_available);
 	}
 	/* no error of the client's, as with DATA: it may have sent the chunk before it heard of refusals */
@@ -236,28 +237,31 @@ run_refused(struct lmtp_state *s, struct slice line, struct slice args)
 }
 
 static const struct lmtp_verb verbs[] = {
-	{ "MAIL", run_mail },
-	{ "RCPT", run_rcpt },
-	{ "DATA", run_data },
-	{ "BDAT", run_bdat },
-	{ "RSET", run_rset },
-	{ "NOOP", run_noop },
-	{ "QUIT", run_quit },
-	{ "LHLO", run_lhlo },
-	{ "STARTTLS", run_starttls },
-	{ "HELP", run_help },
-	{ "AUTH", run_refused },
-	{ "VRFY", run_refused },
-	{ "EXPN", run_refused },
-	{ "ETRN", run_refused },
+	/* name, what it does, and whether it leads nowhere */
+	{ "MAIL", run_mail, false },
+	{ "RCPT", run_rcpt, false },
+	{ "DATA", run_data, false },
+	{ "BDAT", run_bdat, false },
+	{ "RSET", run_rset, true },
+	{ "NOOP", run_noop, true },
+	{ "QUIT", run_quit, false },
+	{ "LHLO", run_lhlo, true },
+	{ "STARTTLS", run_starttls, false },
+	{ "HELP", run_help, false },
+	{ "AUTH", run_refused, false },
+	{ "VRFY", run_refused, true },
+	{ "EXPN", run_refused, false },
+	{ "ETRN", run_refused, true },
 	{ 0 }
 };
+
+static const char break_rules[] = "221 2.7.0 Error: I can break rules, too. Goodbye.\r\n";
 
 static enum wish
 run_unknown(struct lmtp_state *s, struct slice line, struct slice word)
 {
 	if (smtp_is_foreign(line, word))
-		return end_by(s, "221 2.7.0 This is a mail server\r\n", WISH_FATAL);
+		return end_by(s, break_rules, WISH_FATAL);
 	return refuse(s, slice_has_prefix_nocase(word, "X") ? "550 5.7.0 Command is not for you\r\n" :
 	    "500 5.5.2 Command is not known\r\n");
 }
@@ -277,13 +281,20 @@ run_line(struct lmtp_state *s, struct slice line, bool is_bare)
 {
 	struct slice rest = line, word = slice_word(&rest);
 
+	if (smtp_is_no_verb(line))
+		return end_by(s, break_rules, WISH_FATAL);
 	if (is_bare && s->bare_newline == BARE_NEWLINE_REJECT)
 		return refuse_line(s, line, "500 5.5.2 Line ends without CR\r\n");
 	if (!smtp_is_clean(line) || slice_has_prefix(line, " "))
 		return refuse_line(s, line, "501 5.5.4 Command or argument is malformed\r\n");
 	for (const struct lmtp_verb *verb = verbs; verb->name != NULL; verb++)
-		if (slice_equals_nocase(word, verb->name))
-			return verb->run(s, line, slice_trim(rest));
+		if (slice_equals_nocase(word, verb->name)) {
+			enum wish wish = verb->run(s, line, slice_trim(rest));
+
+			if (verb->idles && manners_idle(&s->manners))
+				manners_err(&s->manners);
+			return wish;
+		}
 	return run_unknown(s, line, word);
 }
 
@@ -292,12 +303,22 @@ static bool
 may_run(const struct lmtp_state *s, struct slice line)
 {
 	bool is_recipient = slice_has_prefix_nocase(line, "RCPT") && s->mail != NULL &&
-	    s->count < RECIPIENTS_MAX && s->errors < s->errors_max;
+	    s->count < RECIPIENTS_MAX && !manners_are_spent(&s->manners) && !manners_are_bad(&s->manners);
 
 	return lmtp_is_settled(s) || (is_recipient && s->count - s->told < PLACING_MAX);
 }
 
-static const char too_many[] = "421 4.7.0 Too many errors\r\n";
+static enum wish
+end_by_errors(struct lmtp_state *s)
+{
+	struct buf words = { 0 };
+
+	manners_write_end(slice_of(s->lhlo), &words);
+	buf_append(&words, "", 1);
+	end_by(s, buf_data(&words), WISH_TOO_MANY);
+	buf_clear(&words);
+	return WISH_TOO_MANY;
+}
 
 static enum wish
 take_command(struct lmtp_state *s, struct slice in, size_t *used)
@@ -311,15 +332,19 @@ take_command(struct lmtp_state *s, struct slice in, size_t *used)
 		return WISH_MORE;
 	if (!may_run(s, slice_make(in.data, len)))
 		return WISH_WAIT;
-	if (s->errors >= s->errors_max)
-		return end_by(s, too_many, WISH_TOO_MANY);
+	if (manners_are_spent(&s->manners))
+		return end_by_errors(s);
+	if (manners_are_bad(&s->manners) && !s->has_waited)
+		return WISH_DELAY;
+	s->has_waited = false;
 	*used = len;
 	if (len > COMMAND_MAX)
 		return end_by(s, "500 5.5.2 Line is too long\r\n", WISH_FATAL);
 	is_bare = len < 2 || in.data[len - 2] != '\r';
 	wish = run_line(s, slice_make(in.data, len - (is_bare ? 1 : 2)), is_bare);
-	if (wish == WISH_GO_ON && s->mode == MODE_COMMAND && lmtp_is_settled(s) && s->errors >= s->errors_max)
-		return end_by(s, too_many, WISH_TOO_MANY);
+	if (wish == WISH_GO_ON && s->mode == MODE_COMMAND && lmtp_is_settled(s) &&
+	    manners_are_spent(&s->manners))
+		return end_by_errors(s);
 	return wish;
 }
 
@@ -400,6 +425,14 @@ on_client(void *state, struct slice in, size_t *used)
 	return WISH_MORE;
 }
 
+static void
+on_waited(void *state)
+{
+	struct lmtp_state *s = state;
+
+	s->has_waited = true;
+}
+
 static struct fanout_recipient
 on_recipient(const void *state, unsigned recipient)
 {
@@ -422,8 +455,7 @@ init(void *state, const struct fanout_order *order)
 		.owner = order->owner,
 		.bare_newline = order->bare_newline,
 		.offers_chunking = capability_has(order->offer, "CHUNKING"),
-		.errors = order->errors,
-		.errors_max = order->errors_max,
+		.manners = order->manners,
 	};
 	smtp_write_ehlo(&lhlo, order->hostname, order->offer, 0, 0);
 	s->lhlo = xstrndup(buf_data(&lhlo), buf_len(&lhlo));
@@ -463,7 +495,9 @@ may_speak(const void *state)
 {
 	const struct lmtp_state *s = state;
 
-	return s->mode == MODE_COMMAND && lmtp_is_settled(s);
+	/* within a message, too, as long as nobody has the end of it */
+	return (s->mode == MODE_COMMAND && lmtp_is_settled(s)) || s->mode == MODE_DATA ||
+	    s->mode == MODE_CHUNK;
 }
 
 static bool
@@ -487,6 +521,7 @@ const struct fanout lmtp_fanout = {
 	.init = init,
 	.clear = clear,
 	.client = on_client,
+	.waited = on_waited,
 	.server_came = lmtp_server_came,
 	.server = lmtp_server,
 	.server_gone = lmtp_server_gone,

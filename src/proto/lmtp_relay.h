@@ -81,7 +81,8 @@ struct lmtp_state {
 	char *lhlo;			/* our reply to this */
 	enum bare_newline bare_newline;
 	bool offers_chunking;
-	int errors, errors_max;
+	struct manners manners;
+	bool has_waited;		/* for the command at hand, whose reply is late */
 	enum lmtp_mode mode;
 	char *mail;			/* the command, without its end; NULL: there is no transaction */
 	struct slice from;		/* within it */

@@ -141,7 +141,7 @@ finish(struct lmtp_state *s)
 {
 	for (unsigned i = 0; i < s->count; i++)
 		if (s->recipients[i].is_delivered)
-			s->errors = 0;
+			manners_forgive(&s->manners);
 	lmtp_tell_all(s);
 	lmtp_forget(s);
 	s->mode = MODE_COMMAND;

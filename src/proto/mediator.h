@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/identity.h"
 #include "base/slice.h"
+#include "proto/manners.h"
 
 /* What is done about CR and LF that stand alone in mail data. */
 enum bare_newline {
@@ -41,7 +42,7 @@ struct mediator_order {
 	bool looks_up;				/* instead: each recipient is asked about, WISH_JUDGEMENT */
 	enum bare_newline bare_newline;
 	const char *turned_down;		/* what each recipient hears, and no server; or NULL */
-	int errors, errors_max;			/* refused commands: so far, and how many end the session */
+	struct manners manners;			/* so far */
 };
 
 enum wish {
@@ -50,6 +51,7 @@ enum wish {
 	WISH_WAIT,		/* by client() only: what is left waits for the server's next words */
 	WISH_SERVER,		/* a server is wanted, this or another: then server_came or server_gone */
 	WISH_JUDGEMENT,		/* by client() only: of a recipient; then judged */
+	WISH_DELAY,		/* the next reply is late: in time call `waited`, and then again */
 	WISH_NO_SERVER,		/* the server is of no use any more: close it, without server_gone */
 	WISH_DONE,		/* the client took its leave: to_client is the last it hears */
 	WISH_TOO_MANY,		/* the client has had too many commands refused: likewise */
@@ -117,6 +119,7 @@ struct mediator {
 	void (*refused)(void *state, struct slice words);
 	/* What was wished for.  Where it is the first: then server_came or server_gone, if it is good. */
 	void (*judged)(void *state, enum judgement judgement, const char *code, const char *reason);
+	void (*waited)(void *state);
 	/* Neither is called with an empty input. */
 	void (*client)(void *state, struct slice in, struct mediation *m);
 	void (*server)(void *state, struct slice in, struct mediation *m);

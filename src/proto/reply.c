@@ -133,11 +133,3 @@ reply_write_last(const struct proto *proto, const char *hostname, enum reply rep
 	if (proto->replies != NULL && proto->replies[reply] != NULL)
 		reply_write_alone(proto, hostname, proto->replies[reply], words, out);
 }
-
-const char *
-reply_text(const struct proto *proto, enum reply reply)
-{
-	const char *text = proto->replies != NULL ? proto->replies[reply] : NULL;
-
-	return text != NULL && strchr(text, '%') == NULL ? text : NULL;
-}

@@ -32,11 +32,8 @@ void reply_write_text(struct buf *out, struct slice text);
 /* Appends such a text where there is no dialogue, or it is no matter. */
 void reply_write_alone(const struct proto *proto, const char *hostname, const char *text, struct slice words,
     struct buf *out);
-/* The same for last words with a reason. */
+/* The same for last words, with a reason where they have one. */
 void reply_write_last(const struct proto *proto, const char *hostname, enum reply reply, struct slice words,
     struct buf *out);
-
-/* A text without % letters, for sessions whose dialogue is gone (last words); NULL: say nothing. */
-const char *reply_text(const struct proto *proto, enum reply reply);
 
 #endif

@@ -111,23 +111,26 @@ static const char log_in_first[] = "530 5.7.0 Log in first.\r\n";
 static const char not_served[] = "502 5.5.1 This command is not served here.\r\n";
 static const char done[] = "250 2.0.0 OK\r\n";
 
+/* Columns of EHLO and RSET. */
+enum { GREETS = VERB_NEEDS_ARG | VERB_IDLES, RESETS = VERB_NO_ARG | VERB_IDLES };
+
 #define SMTP_GREETINGS \
-	{ "EHLO",     PHASE_ANY,     VERB_NEEDS_ARG,  .run = run_ehlo }, \
-	{ "HELO",     PHASE_ANY,     VERB_NEEDS_ARG,  .run = run_helo, .says = "250 %h\r\n" }
+	{ "EHLO",     PHASE_ANY,     GREETS,          .run = run_ehlo }, \
+	{ "HELO",     PHASE_ANY,     GREETS,          .run = run_helo, .says = "250 %h\r\n" }
 
 #define SHARED_VERBS \
 	{ "STARTTLS", PHASE_EHLO,    VERB_STARTS_TLS, .run = command_starttls }, \
 	{ "RCPT",     PHASE_ANY,     0,               .says = no_mail, .step = STEP_BAD }, \
 	{ "DATA",     PHASE_ANY,     0,               .says = no_mail, .step = STEP_BAD }, \
 	{ "BDAT",     PHASE_ANY,     0,               .run = run_bdat_without_mail }, \
-	{ "RSET",     PHASE_ANY,     VERB_NO_ARG,     .says = done }, \
-	{ "NOOP",     PHASE_ANY,     0,               .says = done }, \
+	{ "RSET",     PHASE_ANY,     RESETS,          .says = done }, \
+	{ "NOOP",     PHASE_ANY,     VERB_IDLES,      .says = done }, \
 	{ "HELP",     PHASE_ANY,     0,               .says = "214 2.0.0 See RFC 5321.\r\n" }, \
 	{ "QUIT",     PHASE_ANY,     VERB_NO_ARG,     .says = "221 2.0.0 Goodbye.\r\n", \
 	    .step = STEP_QUIT }, \
-	{ "VRFY",     PHASE_ANY,     0,               .says = not_served, .step = STEP_BAD }, \
+	{ "VRFY",     PHASE_ANY,     VERB_IDLES,      .says = not_served, .step = STEP_BAD }, \
 	{ "EXPN",     PHASE_ANY,     0,               .says = not_served, .step = STEP_BAD }, \
-	{ "ETRN",     PHASE_ANY,     0,               .says = not_served, .step = STEP_BAD }, \
+	{ "ETRN",     PHASE_ANY,     VERB_IDLES,      .says = not_served, .step = STEP_BAD }, \
 	{ "XCLIENT",  PHASE_ANY,     0,               .run = run_xclient }, \
 	{ "X",        PHASE_ANY,     VERB_PREFIX,     .says = not_for_you, .step = STEP_BAD }
 
@@ -145,7 +148,7 @@ static const struct verb smtp_verbs[] = {
 
 /* EHLO and HELO are no commands of it (RFC 2033 section 4.1). */
 static const struct verb lmtp_verbs[] = {
-	{ "LHLO",     PHASE_ANY,     VERB_NEEDS_ARG,  .run = run_ehlo },
+	{ "LHLO",     PHASE_ANY,     GREETS,          .run = run_ehlo },
 	SHARED_VERBS,
 	{ "MAIL",     PHASE_EHLO,    BEGINS_MAIL,     .step = STEP_MEDIATE },
 	{ "AUTH",     PHASE_ANY,     VERB_SECRET,     .says = not_served, .step = STEP_BAD },
@@ -178,7 +181,7 @@ static const struct verb submission_verbs[] = {
 	[REPLY_CODED]           = "%k %r\r\n", \
 	[REPLY_TOO_BIG]         = "500 5.5.2 Command is too long.\r\n", \
 	[REPLY_TOO_LONG]        = "500 5.5.2 Command is too long.\r\n", \
-	[REPLY_TOO_MANY_ERRORS] = "421 4.7.0 Too many errors.\r\n", \
+	[REPLY_TOO_MANY_ERRORS] = "421 4.7.0 %h Error: too many errors\r\n", \
 	[REPLY_BANNED]          = "421 4.7.0 Too many failed logins from your address.\r\n", \
 	[REPLY_PACED]           = "450 4.7.1 Error: too many AUTH commands from your address.\r\n", \
 	[REPLY_CROWDED_USER]    = "454 4.7.0 Error: too many sessions of this user.\r\n", \
@@ -187,13 +190,13 @@ static const struct verb submission_verbs[] = {
 	[REPLY_DENIED_LOGIN]    = "535 5.7.1 %r\r\n", \
 	[REPLY_CROWDED]         = "421 4.7.0 Error: too many connections from your address.\r\n", \
 	[REPLY_CROWDED_TLS]     = "421 4.7.0 Error: too many new TLS sessions from your address.\r\n", \
-	[REPLY_TIMEOUT]         = "421 4.4.2 Time is up.\r\n", \
+	[REPLY_TIMEOUT]         = "421 4.4.2 %h Error: timeout exceeded\r\n", \
 	[REPLY_SHUTDOWN]        = "421 4.3.2 Please connect again.\r\n", \
 	[REPLY_UNAVAILABLE_BYE] = "421 4.3.2 No server is available now.\r\n", \
 	[REPLY_REFUSED_BYE]     = "421 4.7.0 Login was refused.\r\n", \
 	[REPLY_INJECTION]       = "554 5.5.0 Nothing may follow STARTTLS.\r\n", \
 	[REPLY_FORBIDDEN]       = "554 5.7.0 This command does not pass here.\r\n", \
-	[REPLY_FOREIGN]         = "221 2.7.0 This is a mail server.\r\n"
+	[REPLY_FOREIGN]         = "221 2.7.0 Error: I can break rules, too. Goodbye.\r\n"
 
 static const char *const smtp_replies[] = {
 	SHARED_REPLIES("ESMTP", "EHLO"),
@@ -227,6 +230,12 @@ write_login_ok(struct dialogue *d, const struct dial *dial)
 	buf_append_text(&d->out, "235 2.7.0 Authentication succeeded.\r\n");
 }
 
+static bool
+is_foreign(struct slice line)
+{
+	return smtp_is_no_verb(line) || smtp_is_header(line);
+}
+
 #define SHARED_DEFAULTS { "idle_timeout", "6m" }, { "max_errors", "20" }
 #define SHARED_FIELDS \
 	.trusted_help = "by XCLIENT, which is announced to them", \
@@ -240,7 +249,7 @@ write_login_ok(struct dialogue *d, const struct dial *dial)
 	.chunk_command = "BDAT", \
 	.sasl_cancel = "*", \
 	.frame = frame_line, \
-	.is_foreign = smtp_is_header, \
+	.is_foreign = is_foreign, \
 	.capability_floor = "8BITMIME\n", \
 	.capability_passed = capability_passed, \
 	.dial = smtp_dial, \

@@ -42,7 +42,9 @@ void smtp_write_xtext(struct buf *out, struct slice value);		/* RFC 3461 section
 bool smtp_read_xtext(struct slice text, struct buf *out);		/* appends; false: it is none */
 /* "Subject: x", "Host: y": a header line, and no command: from a browser, or a client out of step. */
 bool smtp_is_header(struct slice line);
-/* By its first word too: one of HTTP's. */
+/* It begins as no verb does: data of a client out of step, or TLS. */
+bool smtp_is_no_verb(struct slice line);
+/* A header line, or by its first word one of HTTP's. */
 bool smtp_is_foreign(struct slice line, struct slice word);
 /* No control characters: they have no place in a command, as no two servers agree about them. */
 bool smtp_is_clean(struct slice text);

@@ -169,6 +169,15 @@ smtp_is_header(struct slice line)
 }
 
 bool
+smtp_is_no_verb(struct slice line)
+{
+	char first = line.len > 0 ? line.data[0] : ' ';
+	bool is_letter = (first >= 'A' && first <= 'Z') || (first >= 'a' && first <= 'z');
+
+	return !is_letter && first != ' ' && first != '\t' && first != '\r' && first != '\n';
+}
+
+bool
 smtp_is_foreign(struct slice line, struct slice word)
 {
 	static const char *const words[] = { "GET", "POST", "PUT", "HEAD", "CONNECT", "OPTIONS", "DELETE",

@@ -22,6 +22,7 @@ struct relay_verb {
 	const char *name;
 	/* Takes the line, `args` behind its verb, or sets a wish to wait. */
 	void (*run)(struct smtp_state *s, struct slice line, struct slice args, struct mediation *m);
+	bool idles;			/* leads nowhere */
 };
 
 static void
@@ -63,8 +64,7 @@ static void
 refuse(struct smtp_state *s, struct slice line, enum words words, struct mediation *m)
 {
 	answer(s, line, words, m);
-	if (++s->errors >= s->errors_max)
-		end(s, OWED_OURS_FATAL, WORDS_TOO_MANY, m);
+	owed_count_error(s, m);
 }
 
 /* What is passed on joins what was passed on before, and what is ours stays in front. */
@@ -254,6 +254,8 @@ is_judged_good(struct smtp_state *s, struct slice line, struct slice to, struct 
 		smtp_relay_refused(s, to);
 		consume(line, m);
 		buf_append_slice(&m->to_client, buf_slice(&s->judgement));
+		if (s->judged == JUDGED_REFUSED && s->manners.counts_servers)
+			owed_count_error(s, m);
 	}
 	return s->judged == JUDGED_GOOD;
 }
@@ -470,47 +472,50 @@ run_refused(struct smtp_state *s, struct slice line, struct slice args, struct m
 }
 
 static const struct relay_verb verbs[] = {
-	{ "MAIL", run_mail },
-	{ "RCPT", run_rcpt },
-	{ "DATA", run_data },
-	{ "BDAT", run_bdat },
-	{ "RSET", run_rset },
-	{ "NOOP", run_noop },
-	{ "QUIT", run_quit },
-	{ "EHLO", run_ehlo },
-	{ "HELO", run_helo },
-	{ "AUTH", run_auth },
-	{ "STARTTLS", run_starttls },
-	{ "HELP", run_help },
-	{ "VRFY", run_refused },
-	{ "EXPN", run_refused },
-	{ "ETRN", run_refused },
+	/* name, what it does, and whether it leads nowhere */
+	{ "MAIL", run_mail, false },
+	{ "RCPT", run_rcpt, false },
+	{ "DATA", run_data, false },
+	{ "BDAT", run_bdat, false },
+	{ "RSET", run_rset, true },
+	{ "NOOP", run_noop, true },
+	{ "QUIT", run_quit, false },
+	{ "EHLO", run_ehlo, true },
+	{ "HELO", run_helo, true },
+	{ "AUTH", run_auth, false },
+	{ "STARTTLS", run_starttls, false },
+	{ "HELP", run_help, false },
+	{ "VRFY", run_refused, true },
+	{ "EXPN", run_refused, false },
+	{ "ETRN", run_refused, true },
 	{ 0 }
 };
+
+/* Last words to a line that is no client's of ours, or leads out of step. */
+static void
+end_by(struct smtp_state *s, struct slice line, enum words words, struct mediation *m)
+{
+	consume(line, m);
+	end(s, OWED_OURS_FATAL, words, m);
+}
 
 static void
 run_unknown(struct smtp_state *s, struct slice line, struct slice word, struct mediation *m)
 {
-	bool is_private = slice_has_prefix_nocase(word, "X");
-
-	if (smtp_is_foreign(slice_make(line.data, line.len - 1), word)) {
-		consume(line, m);
-		end(s, OWED_OURS_FATAL, WORDS_FOREIGN, m);
-	} else {
-		refuse(s, line, is_private ? WORDS_NOT_YOURS : WORDS_UNKNOWN, m);
-	}
+	if (smtp_is_foreign(slice_make(line.data, line.len - 1), word))
+		end_by(s, line, WORDS_FOREIGN, m);
+	else
+		refuse(s, line, slice_has_prefix_nocase(word, "X") ? WORDS_NOT_YOURS : WORDS_UNKNOWN, m);
 }
 
 /* A line that is no command at all; where octets were to follow it, they are not taken for commands. */
 static void
 refuse_line(struct smtp_state *s, struct slice line, enum words words, struct mediation *m)
 {
-	if (slice_has_prefix_nocase(slice_trim(line), "BDAT")) {
-		consume(line, m);
-		end(s, OWED_OURS_FATAL, WORDS_CHUNK_SYNTAX, m);
-	} else {
+	if (slice_has_prefix_nocase(slice_trim(line), "BDAT"))
+		end_by(s, line, WORDS_CHUNK_SYNTAX, m);
+	else
 		refuse(s, line, words, m);
-	}
 }
 
 /* One line with its end. */
@@ -522,6 +527,10 @@ run_line(struct smtp_state *s, struct slice line, struct mediation *m)
 	size_t used = m->used;
 	bool is_bare = s->bare_newline == BARE_NEWLINE_REJECT && !ends_in_crlf(line);
 
+	if (smtp_is_no_verb(text)) {
+		end_by(s, line, WORDS_FOREIGN, m);
+		return;
+	}
 	if (is_bare || !smtp_is_clean(text) || slice_has_prefix_nocase(text, " ")) {
 		refuse_line(s, line, is_bare ? WORDS_BARE_NEWLINE : WORDS_SYNTAX, m);
 		return;
@@ -530,11 +539,24 @@ run_line(struct smtp_state *s, struct slice line, struct mediation *m)
 	for (const struct relay_verb *verb = verbs; verb->name != NULL; verb++)
 		if (slice_equals_nocase(word, verb->name)) {
 			verb->run(s, line, slice_trim(rest), m);
-			if (m->used > used)
-				s->is_counted = false;
+			if (m->used == used)
+				return;
+			s->is_counted = false;
+			if (verb->idles && s->mode != MODE_OVER && manners_idle(&s->manners))
+				owed_count_error(s, m);
 			return;
 		}
 	run_unknown(s, line, word, m);
+}
+
+/* Of a client with bad manners one command is taken at a time, and each waits for its turn. */
+static bool
+has_to_wait(const struct smtp_state *s, struct mediation *m)
+{
+	if (!manners_are_bad(&s->manners) || (s->owed_count == 0 && s->has_waited))
+		return false;
+	m->wish = s->owed_count > 0 ? WISH_WAIT : WISH_DELAY;
+	return true;
 }
 
 static void
@@ -553,8 +575,10 @@ take_commands(struct smtp_state *s, struct slice in, struct mediation *m)
 		} else if (owed_is_full(s) || owed_is_final(s)) {
 			/* what comes behind a message means what its reply makes of it */
 			m->wish = WISH_WAIT;
-		} else {
+		} else if (!has_to_wait(s, m)) {
 			run_line(s, slice_make(rest.data, len), m);
+			if (rest.data != in.data + m->used && s->owed_count == 0)
+				s->has_waited = false;
 		}
 	}
 }
@@ -637,6 +661,14 @@ on_client(void *state, struct slice in, struct mediation *m)
 }
 
 static void
+on_waited(void *state)
+{
+	struct smtp_state *s = state;
+
+	s->has_waited = true;
+}
+
+static void
 on_server_came(void *state, const struct slice *capabilities)
 {
 	struct smtp_state *s = state;
@@ -671,8 +703,7 @@ init(void *state, const struct mediator_order *order)
 	*s = (struct smtp_state){
 		.identity = order->identity,
 		.bare_newline = order->bare_newline,
-		.errors = order->errors,
-		.errors_max = order->errors_max,
+		.manners = order->manners,
 		.offers_chunking = capability_has(order->offer, "CHUNKING"),
 		.chooses_anew = order->chooses_anew,
 		.asks_recipients = order->asks_recipients,
@@ -712,11 +743,21 @@ at_boundary(const void *state)
 }
 
 static bool
+server_owes(const void *state)
+{
+	const struct smtp_state *s = state;
+
+	/* but for the reply to a chunk that it does not have yet */
+	return s->owed_count > (s->mode == MODE_CHUNK && !s->is_discarding ? 1 : 0);
+}
+
+static bool
 may_speak(const void *state)
 {
 	const struct smtp_state *s = state;
 
-	return s->owed_count == 0 && s->mode == MODE_COMMAND;
+	/* within a message, too, as long as nobody has the end of it */
+	return s->mode != MODE_OVER && !server_owes(state);
 }
 
 static void
@@ -737,15 +778,6 @@ takes_payload(const void *state)
 }
 
 static bool
-server_owes(const void *state)
-{
-	const struct smtp_state *s = state;
-
-	/* but for the reply to a chunk that it does not have yet */
-	return s->owed_count > (s->mode == MODE_CHUNK && !s->is_discarding ? 1 : 0);
-}
-
-static bool
 awaits_final(const void *state)
 {
 	return owed_is_final(state);
@@ -759,6 +791,7 @@ const struct mediator smtp_mediator = {
 	.server_gone = smtp_relay_server_gone,
 	.refused = on_refused,
 	.judged = smtp_relay_judged,
+	.waited = on_waited,
 	.client = on_client,
 	.server = smtp_relay_server,
 	.end = on_end,

@@ -7,6 +7,7 @@
 #ifndef PROTO_SMTP_RELAY_H
 #define PROTO_SMTP_RELAY_H
 
+#include "proto/manners.h"
 #include "proto/smtp.h"
 #include "proto/smtp_data.h"
 
@@ -105,7 +106,8 @@ struct smtp_state {
 	bool is_counted;		/* the command at hand, by that */
 	const void *owner;
 	const char *turned_down;	/* what each recipient hears; NULL: that goes on */
-	int errors, errors_max;
+	struct manners manners;
+	bool has_waited;		/* the reply that is due, which is late */
 	bool chooses_anew, asks_recipients, looks_up;
 	bool is_answered;		/* the RCPT at hand: by the server's reply to MAIL */
 	bool has_server, is_chosen;	/* and it is this transaction's */
@@ -124,6 +126,8 @@ void owed_push(struct smtp_state *s, enum owed_kind kind, bool is_hidden);
 /* Our own words in their place: at once where nothing is owed before them. */
 void owed_say(struct smtp_state *s, enum owed_kind kind, enum words words, struct mediation *m);
 bool owed_is_full(const struct smtp_state *s);
+/* One more error, of which the reply is in its place: the last words may have to stand behind it. */
+void owed_count_error(struct smtp_state *s, struct mediation *m);
 bool owed_is_final(const struct smtp_state *s);		/* the reply to a message is to come */
 void smtp_relay_server(void *state, struct slice in, struct mediation *m);
 void smtp_relay_server_gone(void *state, struct mediation *m);

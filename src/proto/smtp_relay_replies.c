@@ -44,8 +44,8 @@ static const char *const texts[] = {
 	[WORDS_BARE_NEWLINE]      = "500 5.5.2 Line ends without CR\r\n",
 	[WORDS_BARE_NEWLINE_DATA] = "550 5.5.2 Message has CR or LF that stand alone\r\n",
 	[WORDS_CHUNK_SYNTAX]      = "501 5.5.4 Chunk size is malformed\r\n",
-	[WORDS_FOREIGN]           = "221 2.7.0 This is a mail server\r\n",
-	[WORDS_TOO_MANY]          = "421 4.7.0 Too many errors\r\n",
+	[WORDS_FOREIGN]           = "221 2.7.0 Error: I can break rules, too. Goodbye.\r\n",
+	[WORDS_TOO_MANY]          = NULL,
 	[WORDS_LOST]              = "451 4.3.0 Mail server was lost, try again later\r\n",
 	[WORDS_NO_SERVER]         = "451 4.3.2 No mail server is available, try again later\r\n",
 };
@@ -73,7 +73,10 @@ say(struct mediation *m, const char *text)
 static void
 say_ours(const struct smtp_state *s, enum owed_kind kind, enum words words, struct mediation *m)
 {
-	buf_append_text(&m->to_client, text_of(s, words));
+	if (words == WORDS_TOO_MANY)
+		manners_write_end(slice_of(s->helo), &m->to_client);
+	else
+		buf_append_text(&m->to_client, text_of(s, words));
 	if (kind == OWED_OURS_DONE)
 		m->wish = WISH_DONE;
 	if (kind == OWED_OURS_FATAL)
@@ -107,6 +110,22 @@ owed_say(struct smtp_state *s, enum owed_kind kind, enum words words, struct med
 		say_ours(s, kind, words, m);
 	else
 		*append(s) = (struct owed){ .kind = (uint8_t)kind, .words = (uint8_t)words };
+}
+
+static void
+end_by_errors(struct smtp_state *s, struct mediation *m)
+{
+	if (s->mode != MODE_OVER)
+		owed_say(s, OWED_OURS_FATAL, WORDS_TOO_MANY, m);
+	s->mode = MODE_OVER;
+}
+
+void
+owed_count_error(struct smtp_state *s, struct mediation *m)
+{
+	manners_err(&s->manners);
+	if (manners_are_spent(&s->manners))
+		end_by_errors(s, m);
 }
 
 static struct owed
@@ -351,7 +370,7 @@ take_reply(struct smtp_state *s, enum owed_kind kind, int code, struct slice lin
 	case OWED_FINAL:
 		tell(s, line, is_accepted, m);
 		if (is_accepted)
-			s->errors = 0;
+			manners_forgive(&s->manners);
 		break;
 	default:
 		break;
@@ -376,6 +395,31 @@ is_early(const struct smtp_state *s, int code)
 	return code / 100 == 2 && s->mode == MODE_CHUNK && !s->is_discarding && s->owed_count == 1;
 }
 
+/* What the server refuses may be the last error; but who has a whole message waits for its reply. */
+static void
+pass_reply(struct smtp_state *s, struct slice whole, int code, struct mediation *m)
+{
+	mediation_pass(m, &m->to_client, whole);
+	s->has_waited = false;
+	if (code < 400 || !s->manners.counts_servers)
+		return;
+	manners_err(&s->manners);
+	if (!manners_are_spent(&s->manners) || s->mode == MODE_OVER)
+		return;
+	if (!owed_is_final(s))
+		s->owed_count = 0;
+	say(m, "");
+	end_by_errors(s, m);
+}
+
+/* Is the reply that has come one that the client gets, and late? */
+static bool
+is_late(const struct smtp_state *s, int code)
+{
+	return manners_are_bad(&s->manners) && !s->has_waited && code != 421 && s->owed_count > 0 &&
+	    !s->owed[s->owed_first].is_hidden;
+}
+
 /* All lines of a reply; `last` is the last. */
 static void
 run_reply(struct smtp_state *s, struct slice whole, struct slice last, int code, struct mediation *m)
@@ -392,7 +436,7 @@ run_reply(struct smtp_state *s, struct slice whole, struct slice last, int code,
 		/* a refused MAIL is the answer to the recipient it was sent for */
 		owed.is_hidden = owed.is_hidden && !(owed.kind == OWED_LATE_MAIL && s->is_answered);
 		if (!owed.is_hidden)
-			mediation_pass(m, &m->to_client, whole);
+			pass_reply(s, whole, code, m);
 		else if (code / 100 != 2)
 			lose_server(s, "the server forgets no transaction", last, m);
 		say_due(s, m);
@@ -417,6 +461,10 @@ smtp_relay_server(void *state, struct slice in, struct mediation *m)
 			lose_server(s, "garbled reply", slice_of(NULL), m);
 			break;
 		case SMTP_FOUND_WHOLE:
+			if (is_late(s, code)) {
+				m->wish = WISH_DELAY;
+				break;
+			}
 			m->used += whole.len;
 			run_reply(s, whole, last, code, m);
 			break;
@@ -432,6 +480,7 @@ settle_owed(struct smtp_state *s, struct mediation *m)
 
 		if (owed.is_hidden)
 			continue;
+		s->has_waited = false;
 		say(m, "");
 		if (is_ours(&owed))
 			say_ours(s, owed.kind, owed.words, m);

@@ -16,6 +16,7 @@
 #include "session/guard.h"
 #include "session/login.h"
 #include "session/relay.h"
+#include "session/tarpit.h"
 
 enum { FLUSH_AT = 4096 };		/* bytes of answers to pipelined commands that are written at once */
 
@@ -98,6 +99,7 @@ begin_dialogue(struct session *s)
 		front_learn_local(s);		/* before it tells another one, which is not for good */
 	/* TLS that ends at a peer before us is as good, and may be begun with us all the same */
 	d->secrets_allowed = s->identity.tls_version != NULL || d->is_trusted || is_plain_allowed(s);
+	tarpit_set(s, &s->login->manners, false);
 	session_enter(s, FRONT_COMMAND);
 	dialogue_greet(d);
 	front_flush(s);
@@ -131,7 +133,8 @@ front_max_errors(const struct session *s)
 void
 front_count_error(struct session *s)
 {
-	if (++s->login->errors < front_max_errors(s))
+	manners_err(&s->login->manners);
+	if (!manners_are_spent(&s->login->manners) && s->login->manners.errors < front_max_errors(s))
 		return;
 	front_flush(s);
 	if (s->phase != FRONT_COMMAND)
@@ -202,6 +205,45 @@ heed_word(struct session *s)
 {
 	front_flush(s);
 	entrance_retold(s);
+	if (!s->has_ended)
+		tarpit_set(s, &s->login->manners, false);
+}
+
+/* Its step, and what comes of it besides. */
+static void
+finish_command(struct session *s, enum step step)
+{
+	struct dialogue *d = &s->login->dialogue;
+
+	perform(s, step);
+	if (s->phase == FRONT_COMMAND && d->has_told && !s->login->had_told)
+		heed_word(s);
+	if (s->phase == FRONT_COMMAND && d->is_idle && manners_idle(&s->login->manners))
+		front_count_error(s);
+	if (s->phase == FRONT_COMMAND && buf_len(&d->out) >= FLUSH_AT)
+		front_flush(s);
+}
+
+/* No more is heard of the client now. */
+static void
+settle(struct session *s)
+{
+	if (s->login == NULL)
+		return;
+	if (s->phase == FRONT_COMMAND && !tarpit_holds(s))
+		front_flush(s);
+	if (s->phase == FRONT_AUTH || s->phase == FRONT_ROUTE || tarpit_holds(s))
+		stream_hold(&s->front);
+	else if (s->phase == FRONT_COMMAND && stream_kept(&s->front) > 0)
+		stream_pause(&s->front);
+}
+
+static void
+on_late(struct session *s)
+{
+	stream_resume(&s->front);
+	finish_command(s, (enum step)s->login->step);
+	settle(s);
 }
 
 /* Runs whole commands off the front of `in` while their answers are taken; returns the bytes consumed. */
@@ -212,21 +254,23 @@ run_commands(struct session *s, struct slice in)
 	size_t total = 0, used;
 	enum step step;
 
-	while (s->phase == FRONT_COMMAND && total < in.len && stream_kept(&s->front) == 0) {
+	while (s->phase == FRONT_COMMAND && !tarpit_holds(s) && total < in.len &&
+	    stream_kept(&s->front) == 0) {
 		const char *verb = NULL;
-		bool had_told = d->has_told;
 
+		s->login->had_told = d->has_told;
 		step = command_run(d, slice_from(in, total), &used, &verb);
 		total += used;
 		if (verb != NULL && log_wants(LOG_DEBUG))
 			session_log(s, LOG_DEBUG, "client says %s", verb);
 		if (step == STEP_MORE)
 			break;
-		perform(s, step);
-		if (s->phase == FRONT_COMMAND && d->has_told && !had_told)
-			heed_word(s);
-		if (s->phase == FRONT_COMMAND && buf_len(&d->out) >= FLUSH_AT)
-			front_flush(s);
+		if (step == STEP_MEDIATE || !manners_are_bad(&s->login->manners)) {
+			finish_command(s, step);
+			continue;
+		}
+		s->login->step = (uint8_t)step;
+		tarpit_wait(s, s->login->manners.delay_ms, on_late);
 	}
 	return total;
 }
@@ -261,14 +305,7 @@ on_data(struct session *s, struct slice data)
 {
 	size_t used = run_commands(s, data);
 
-	if (s->login == NULL)
-		return used;
-	if (s->phase == FRONT_COMMAND)
-		front_flush(s);
-	if (s->phase == FRONT_AUTH || s->phase == FRONT_ROUTE)
-		stream_hold(&s->front);
-	else if (s->phase == FRONT_COMMAND && stream_kept(&s->front) > 0)
-		stream_pause(&s->front);
+	settle(s);
 	return used;
 }
 
@@ -276,7 +313,7 @@ on_data(struct session *s, struct slice data)
 static void
 on_drained(struct session *s)
 {
-	if (s->phase == FRONT_COMMAND)
+	if (s->phase == FRONT_COMMAND && !tarpit_holds(s))
 		stream_resume(&s->front);
 }
 
@@ -296,6 +333,7 @@ on_tls_ready(struct session *s)
 		return;
 	}
 	dialogue_tls_started(&s->login->dialogue);
+	tarpit_set(s, &s->login->manners, false);
 	session_enter(s, FRONT_COMMAND);
 	front_flush(s);
 }

@@ -8,6 +8,7 @@
 
 #include "auth/auth.h"
 #include "proto/command.h"
+#include "proto/manners.h"
 #include "session/guard.h"
 #include "session/offer.h"
 #include "session/session.h"
@@ -24,7 +25,10 @@ struct login {
 	char *user;				/* canonical name claimed, or the auth source's for it */
 	int64_t begun_at;			/* loop_now of the credentials at hand */
 	int64_t idle_since;			/* loop_now: since then it is the client who is to act */
-	int errors, tries;			/* bad commands and wrong guesses; logins begun */
+	struct manners manners;			/* bad commands and wrong guesses */
+	int tries;				/* logins begun */
+	uint8_t step;				/* enum step: of a command whose reply is late */
+	bool had_told;				/* a trusted peer, before the command at hand */
 	bool is_refused;			/* the refusal that waits is one, and no temporary failure */
 	bool is_noted;				/* that it failed, in the log */
 	bool is_guess;				/* its credentials were wrong */

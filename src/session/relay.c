@@ -11,11 +11,11 @@
 #include "session/admission.h"
 #include "session/departure.h"
 #include "session/login.h"
+#include "session/tarpit.h"
 
 enum {
 	SETTLE_MS = 30000,	/* sessions that last this long are worth keepalive probes */
-	BUSY_MS = 1000,		/* how soon to look again at one that is to leave and is busy */
-	MS_PER_BYTE = 2		/* of payload: at fewer than 500 octets a second time runs out */
+	BUSY_MS = 1000		/* how soon to look again at one that is to leave and is busy */
 };
 
 static const struct relay_kind *
@@ -51,6 +51,7 @@ relay_new(const struct session *s, size_t state_size)
 
 	relay->idle_timeout_ms = (int)s->settings->idle_timeout.ms;
 	relay->reply_timeout_ms = (int)s->settings->reply_timeout.ms;
+	relay->min_data_rate = tarpit_min_data_rate(s);
 	if (s->leg != NULL)
 		relay->era = s->leg->way->pool->era;
 	relay->close_spread_ms = (int)s->settings->pool->options.close_spread.ms;
@@ -97,10 +98,12 @@ relay_takes(const struct session *s, enum mediator_count what)
 void
 relay_note_input(struct session *s, size_t used, bool is_payload)
 {
-	int64_t now = loop_now(s->worker->loop), earned = s->last_data + (int64_t)used * MS_PER_BYTE;
+	int64_t now = loop_now(s->worker->loop), rate = s->relay->min_data_rate, earned = now;
 
+	if (used > 0 && is_payload && rate > 0)
+		earned = s->last_data + ((int64_t)used * 1000 + rate - 1) / rate;
 	if (used > 0)
-		s->last_data = is_payload && earned < now ? earned : now;
+		s->last_data = earned < now ? earned : now;
 }
 
 /* The shorter of the two timeouts; 0: there is none. */

@@ -45,6 +45,8 @@ extern const struct relay_kind relay_pass, relay_mediate, relay_fanout;
 struct relay {
 	struct pipe up, down;
 	int idle_timeout_ms, reply_timeout_ms;	/* copies: the snapshot is gone; 0: none */
+	int min_data_rate;			/* likewise */
+	int error_delay_ms;			/* likewise, of mail */
 	struct tcp_settings tcp;		/* a copy too */
 	int64_t leave_at;			/* in FRONT_DRAIN: cut off then; or see relay_leave_at */
 	unsigned era;				/* of its pool, when it came: see service.h, and leg.h */

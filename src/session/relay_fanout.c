@@ -15,6 +15,7 @@
 #include "proto/proto.h"
 #include "session/login.h"
 #include "session/slot.h"
+#include "session/tarpit.h"
 
 enum {
 	UNPLACED_LOGGED_MAX = 5,	/* recipients of a message, by their names: the rest is summed up */
@@ -249,6 +250,8 @@ fan_adjust(struct fan *fan)
 		return;
 	if (fan->is_client_lost || s->relay->waits || is_deaf(fan) || is_any_full(fan))
 		stream_pause(&s->front);
+	else if (tarpit_holds(s))
+		stream_hold(&s->front);
 	else
 		stream_resume(&s->front);
 }
@@ -272,7 +275,7 @@ look_whether_done(struct fan *fan)
 {
 	struct session *s = fan->session;
 
-	if (!is_relaying(s))
+	if (!is_relaying(s) || tarpit_holds(s))
 		return;
 	if (s->phase == FRONT_DRAIN && is_quiet(fan))
 		session_end(s, relay_leave_reason(s));
@@ -339,6 +342,8 @@ fan_settle(struct fan *fan)
 		stream_tell_again(&s->front);
 }
 
+static void on_late(struct session *s);
+
 /* May the same input go on? */
 static bool
 fulfil(struct fan *fan, enum wish wish)
@@ -350,6 +355,9 @@ fulfil(struct fan *fan, enum wish wish)
 		return true;
 	case WISH_WAIT:
 		s->relay->waits = true;
+		return false;
+	case WISH_DELAY:
+		tarpit_wait(s, s->relay->error_delay_ms, on_late);
 		return false;
 	case WISH_DONE:
 		flush(fan);
@@ -382,7 +390,7 @@ feed_client(struct fan *fan, struct slice in)
 	bool goes_on = true;
 
 	s->relay->waits = false;
-	while (goes_on && used < in.len && !is_deaf(fan)) {
+	while (goes_on && used < in.len && !is_deaf(fan) && !tarpit_holds(s)) {
 		bool was_boundary = fanout->at_boundary(fan->state);
 		bool was_payload = fanout->takes_payload(fan->state);
 		enum wish wish = fanout->client(fan->state, slice_from(in, used), &n);
@@ -398,6 +406,17 @@ feed_client(struct fan *fan, struct slice in)
 		goes_on = fulfil(fan, wish);
 	}
 	return used;
+}
+
+/* The time of a late reply is over. */
+static void
+on_late(struct session *s)
+{
+	struct fan *fan = fan_of(s);
+
+	fan_fanout(fan)->waited(fan->state);
+	s->last_data = loop_now(fan_loop(fan));
+	fan_settle(fan);
 }
 
 static size_t
@@ -506,12 +525,13 @@ begin(struct session *s)
 		.hostname = s->settings->hostname,
 		.offer = login->dialogue.offer,
 		.bare_newline = (enum bare_newline)listener_bare_newline(s->settings, &s->identity.client),
-		.errors = login->errors,
-		.errors_max = (int)s->settings->max_errors,
+		.manners = login->manners,
 		.host = &host,
 	};
 
+	tarpit_set(s, &order.manners, true);
 	s->relay = relay_new(s, sizeof(*fan) + fanout->size);
+	s->relay->error_delay_ms = order.manners.delay_ms;
 	s->relay->offer = offer_hold(login->offer);
 	fan = fan_of(s);
 	fan->session = s;

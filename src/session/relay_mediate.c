@@ -22,6 +22,7 @@
 #include "session/recipient.h"
 #include "session/route_rule.h"
 #include "session/screening.h"
+#include "session/tarpit.h"
 
 enum { FINAL_REPLY_MS = 600 * 1000 };	/* for a whole message (RFC 5321 section 4.5.3.2.6) */
 
@@ -123,9 +124,9 @@ adjust(struct session *s)
 	if (!is_relaying(s))
 		return;
 	is_full = server != NULL && stream_kept(&server->stream) > 0;
-	if (is_full || is_deaf(s) || (s->relay->waits && !is_dialling(s)))
+	if (is_full || is_deaf(s) || (s->relay->waits && !is_dialling(s) && !tarpit_holds(s)))
 		stream_pause(&s->front);
-	else if (is_dialling(s))
+	else if (is_dialling(s) || tarpit_holds(s))
 		stream_hold(&s->front);		/* who leaves meanwhile is to be noticed */
 	else
 		stream_resume(&s->front);
@@ -328,6 +329,8 @@ ask_about(struct session *s, const struct mediation *m)
 	return !s->relay->waits;
 }
 
+static void on_late(struct session *s);
+
 /* May the same input go on? */
 static bool
 fulfil(struct session *s, const struct mediation *m)
@@ -344,6 +347,11 @@ fulfil(struct session *s, const struct mediation *m)
 		return start_server(s, m->recipient);
 	case WISH_JUDGEMENT:
 		return ask_about(s, m);
+	case WISH_DELAY:
+		tarpit_wait(s, s->relay->error_delay_ms, on_late);
+		if (server_of(s) != NULL)
+			stream_pause(&server_of(s)->stream);
+		return false;
 	case WISH_NO_SERVER:
 		if (!s->relay->can_replace && mediator_of(s)->at_boundary(s->relay->filter))
 			session_end(s, END_SERVER_LEFT);
@@ -372,7 +380,7 @@ feed_client(struct session *s, struct slice in)
 	bool goes_on = true;
 
 	s->relay->waits = false;
-	while (goes_on && used < in.len && !is_deaf(s)) {
+	while (goes_on && used < in.len && !is_deaf(s) && !tarpit_holds(s)) {
 		void *state = s->relay->filter;
 		bool was_boundary = mediator->at_boundary(state);
 		bool was_payload = mediator->takes_payload(state);
@@ -413,7 +421,7 @@ feed_server(struct session *s, struct slice in)
 static void
 look_whether_done(struct session *s)
 {
-	if (!is_relaying(s) || is_dialling(s))
+	if (!is_relaying(s) || is_dialling(s) || tarpit_holds(s))
 		return;
 	if (s->phase == FRONT_DRAIN && is_quiet(s))
 		session_end(s, relay_leave_reason(s));
@@ -441,6 +449,18 @@ hear_client(struct session *s)
 	adjust(s);
 	if (s->relay->up.is_closed && !is_dialling(s))
 		stream_tell_again(&s->front);
+}
+
+/* The time of a late reply is over. */
+static void
+on_late(struct session *s)
+{
+	mediator_of(s)->waited(s->relay->filter);
+	s->last_data = loop_now(s->worker->loop);
+	s->relay->waits = false;
+	if (server_of(s) != NULL && stream_kept(&s->front) == 0)
+		stream_resume(&server_of(s)->stream);
+	hear_client(s);
 }
 
 static size_t
@@ -482,7 +502,7 @@ on_front(struct session *s, enum stream_event event, struct slice data)
 	case STREAM_DATA:
 		return on_client_data(s, data);
 	case STREAM_DRAINED:
-		if (server_of(s) != NULL)
+		if (server_of(s) != NULL && !tarpit_holds(s))
 			stream_resume(&server_of(s)->stream);
 		hear_client(s);
 		break;
@@ -559,7 +579,7 @@ static void
 open_relay(struct session *s)
 {
 	const struct login *login = s->login;
-	const struct mediator_order order = {
+	struct mediator_order order = {
 		.hostname = s->settings->hostname,
 		.offer = login->dialogue.offer,
 		.identity = &s->identity,
@@ -572,11 +592,12 @@ open_relay(struct session *s)
 		.owner = s,
 		.turned_down = screening_refusal(s),
 		.bare_newline = (enum bare_newline)listener_bare_newline(s->settings, &s->identity.client),
-		.errors = login->errors,
-		.errors_max = (int)front_max_errors(s),
+		.manners = login->manners,
 	};
 
+	tarpit_set(s, &order.manners, true);
 	s->relay = relay_new(s, mediator_of(s)->size);
+	s->relay->error_delay_ms = order.manners.delay_ms;
 	s->relay->offer = offer_hold(login->offer);
 	s->relay->can_replace = !s->proto->has_login || login->is_repeatable;
 	mediator_of(s)->init(s->relay->filter, &order);

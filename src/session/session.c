@@ -21,6 +21,7 @@
 #include "session/login.h"
 #include "session/relay.h"
 #include "session/screening.h"
+#include "session/tarpit.h"
 
 enum {
 	LINGER_MS = 2000,	/* how long last words may take to arrive */
@@ -329,19 +330,29 @@ on_linger_event(struct session *s, enum stream_event event, struct slice data)
 	return data.len;
 }
 
+/* A listener that is no more has no name but its own. */
+static const char *
+our_name(const struct session *s)
+{
+	const struct listener_settings *settings = s->settings != NULL ? s->settings : relay_settings(s);
+
+	return settings != NULL ? settings->hostname : s->listener->name;
+}
+
 /* True when something is on its way that a close would destroy. */
 static bool
 say_last_words(struct session *s, const struct end_row *row, bool is_told)
 {
-	const char *words = NULL;
+	struct buf words = { 0 };
 
 	if (row->broken == FRONT || s->phase == FRONT_TLS || s->phase == FRONT_PROXY ||
 	    (s->phase == FRONT_SCREEN && s->is_tls))
 		return false;
 	if (row->reply != REPLY_NONE && !is_told && (s->relay == NULL || (relay_look(s) & RELAY_SPEAK) != 0))
-		words = reply_text(s->proto, row->reply);
-	if (words != NULL)
-		stream_write(&s->front, slice_of(words));
+		reply_write_last(s->proto, our_name(s), row->reply, slice_of(NULL), &words);
+	if (buf_len(&words) > 0)
+		stream_write(&s->front, buf_slice(&words));
+	buf_clear(&words);
 	return row->lingers || stream_kept(&s->front) > 0;
 }
 
@@ -349,6 +360,7 @@ static void
 give_back(struct session *s)
 {
 	login_cancel(s);
+	tarpit_free(s);
 	session_drop_legs(s);
 	login_free(&s->login, s->worker->loop);
 	relay_free(s);
@@ -375,6 +387,8 @@ session_doing(const struct session *s)
 		return "waiting behind failed logins";
 	if (s->phase == FRONT_AUTH && auth_waits(&s->login->auth))
 		return "waiting until the auth source may be asked";
+	if (tarpit_holds(s))
+		return "waiting behind refused commands";
 	if (is_routing && s->leg != NULL && s->leg->way != NULL)
 		return leg_doing(s->leg);
 	if (s->phase == FRONT_COMMAND && s->login->dialogue.doing != NULL)

@@ -21,6 +21,7 @@ struct limits;
 struct login;
 struct relay;
 struct screening;
+struct tarpit;
 
 enum front_phase {
 	FRONT_NEW,		/* just accepted */
@@ -89,6 +90,7 @@ struct session {
 	const struct limits *limits;		/* of the snapshot: the listener's, or as `access` says */
 	struct admission *admission;		/* what `limits` counts of it; or NULL */
 	struct screening *screening;		/* screening.h; NULL: nothing is known against it */
+	struct tarpit *tarpit;			/* NULL: no reply was late */
 	struct addr *via;			/* who told identity.client; owned; NULL: itself came */
 	uint8_t entrance_step;			/* entrance.c's: the next check */
 	uint8_t phase;				/* enum front_phase; session_enter sets it */

@@ -35,6 +35,7 @@ struct session;
 	row(logins, "Logins that succeeded.") \
 	row(failed_logins, "Logins refused.") \
 	row(delayed_logins, "Logins that waited because of failed ones before them.") \
+	row(delayed_replies, "Replies that were late because of their client's many errors.") \
 	row(banned, "Clients turned away because of their address' failed logins.") \
 	row(denied, "Clients and logins turned away by `access`.") \
 	row(crowded, "Clients turned away because of their address' many connections or TLS sessions.") \

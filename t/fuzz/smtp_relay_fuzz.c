@@ -78,6 +78,7 @@ compare(const struct input *input)
 		.bare_newline = policies[input->options >> 2 & 3],
 		.chooses_anew = has_option(input, 1),
 		.capabilities = "PIPELINING\nCHUNKING\n",
+		.manners = { .soft_errors = 3, .hard_errors = 20, .idles_max = 5, .counts_servers = true },
 	};
 	struct talk whole, pieces;
 

@@ -15,6 +15,11 @@ rows_are_read(void **state)
 	assert_int_equal(limits->auth_failure_delay.longest_ms, 15000);
 	assert_int_equal(limits->auth_known_ttl.ms, 24 * 3600 * 1000);
 	assert_int_equal(limits->auth_ban.count, 0);
+	assert_int_equal(limits->manners.soft_errors, 10);
+	assert_int_equal(limits->manners.hard_errors, 20);
+	assert_int_equal(limits->manners.error_delay.ms, 1000);
+	assert_int_equal(limits->manners.junk_commands, 100);
+	assert_int_equal(limits->manners.min_data_rate, 500);
 	conf_free(&conf);
 	limits = load("auth_failure_delay 200ms 1s; auth_ban 20 10m 1h");
 	assert_int_equal(limits->auth_failure_delay.first_ms, 200);

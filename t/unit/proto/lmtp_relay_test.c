@@ -474,17 +474,36 @@ errors_end_the_session(void **state)
 		    "release 0\nC: 451 4.3.0 No mail server is available, try again later\n"
 		    "C: 501 5.5.4 Command or argument is malformed\n"
 		    "C: 501 5.5.4 Command or argument is malformed\n"
-		    "C: 421 4.7.0 Too many errors\n" },
+		    "C: 421 4.7.0 lb.x Error: too many errors\n" },
 		{ 0 }
 	};
 	static const struct turn foreign[] = {
-		{ 'C', "GET / HTTP/1.0\r\n", "C: 221 2.7.0 This is a mail server\n" },
+		{ 'C', "GET / HTTP/1.0\r\n", "C: 221 2.7.0 Error: I can break rules, too. Goodbye.\n" },
 		{ 0 }
 	};
 
 	(void)state;
 	play(turns, BARE_NEWLINE_NORMALIZE, WISH_TOO_MANY);
 	play(foreign, BARE_NEWLINE_NORMALIZE, WISH_FATAL);
+}
+
+/* Recipients are placed one by one then. */
+static void
+who_errs_is_heard_a_command_at_a_time(void **state)
+{
+	static const struct turn turns[] = {
+		{ 'C', "X\r\n" MAIL RCPT("a") RCPT("b"),
+		    "C: 550 5.7.0 Command is not for you\ndelay\nC: 250 2.1.0 Ok\ndelay\nplace 0\n" },
+		{ 'U', "0",
+		    "release 0\nC: 451 4.3.0 No mail server is available, try again later\n"
+		    "delay\nplace 1\n" },
+		{ 0 }
+	};
+
+	(void)state;
+	manners = (struct manners){ .soft_errors = 1 };
+	play(turns, BARE_NEWLINE_NORMALIZE, WISH_GO_ON);
+	manners = (struct manners){ .hard_errors = 5 };
 }
 
 /* A client that sends its chunk along with the recipients cannot know. */
@@ -553,6 +572,7 @@ main(void)
 		cmocka_unit_test(a_message_may_be_given_up),
 		cmocka_unit_test(bare_newlines_are_mended_or_rejected),
 		cmocka_unit_test(errors_end_the_session),
+		cmocka_unit_test(who_errs_is_heard_a_command_at_a_time),
 		cmocka_unit_test(chunks_behind_refused_recipients_are_no_errors),
 		cmocka_unit_test(recipients_beyond_the_last_are_not_kept),
 	};

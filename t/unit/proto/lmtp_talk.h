@@ -129,12 +129,14 @@ talk_come(struct lmtp_talk *t, unsigned server, const char *capabilities, bool i
 	lmtp_fanout.server_came(t->state, server, slice_of(capabilities), is_single);
 }
 
+static struct manners manners = { .hard_errors = 5 };	/* what is borne */
+
 static void
 talk_open(struct lmtp_talk *t, enum bare_newline bare_newline)
 {
 	const struct fanout_order order = {
 		.hostname = "lb.x", .offer = slice_of("8BITMIME\nCHUNKING\n"), .bare_newline = bare_newline,
-		.errors_max = 5, .host = &talk_host, .owner = t,
+		.manners = manners, .host = &talk_host, .owner = t,
 	};
 
 	memset(t, 0, sizeof(*t));
@@ -151,6 +153,11 @@ talk_go_on(struct lmtp_talk *t)
 		enum wish wish = lmtp_fanout.client(t->state, buf_slice(&t->in), &used);
 
 		buf_consume(&t->in, used);
+		if (wish == WISH_DELAY) {
+			buf_append_text(&t->transcript, "delay\n");
+			lmtp_fanout.waited(t->state);
+			continue;
+		}
 		if (wish == WISH_WAIT || wish == WISH_MORE)
 			return;
 		if (wish != WISH_GO_ON)

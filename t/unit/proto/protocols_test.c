@@ -105,6 +105,18 @@ a_text_for_each_reply(void **state)
 	}
 }
 
+static bool
+has_words(const struct proto *proto, enum reply reply)
+{
+	struct buf words = { 0 };
+	bool has;
+
+	reply_write_last(proto, "mail.example", reply, slice_of(NULL), &words);
+	has = buf_len(&words) > 0;
+	buf_clear(&words);
+	return has;
+}
+
 static void
 last_words_need_no_dialogue(void **state)
 {
@@ -114,11 +126,9 @@ last_words_need_no_dialogue(void **state)
 	(void)state;
 	for (int i = 0; protocols[i] != NULL; i++)
 		for (size_t j = 0; j < sizeof(last_words) / sizeof(last_words[0]); j++)
-			assert_true((reply_text(protocols[i], last_words[j]) != NULL) ==
-			    (protocols[i]->verbs != NULL));
-	assert_null(reply_text(&proto_imap, REPLY_AUTH_FAILED));
-	assert_null(reply_text(&proto_imap, REPLY_NONE));
-	assert_null(reply_text(&proto_tcp, REPLY_SHUTDOWN));
+			assert_true(has_words(protocols[i], last_words[j]) == (protocols[i]->verbs != NULL));
+	assert_false(has_words(&proto_imap, REPLY_NONE));
+	assert_false(has_words(&proto_tcp, REPLY_SHUTDOWN));
 }
 
 static void

@@ -67,12 +67,15 @@ reasons(void **state)
 }
 
 static void
-texts(void **state)
+last_words(void **state)
 {
+	struct buf out = { 0 };
+
 	(void)state;
-	assert_string_equal(reply_text(&fake, REPLY_TIMEOUT), "* BYE\r\n");
-	assert_null(reply_text(&fake, REPLY_SYNTAX));
-	assert_null(reply_text(&fake, REPLY_NONE));
+	reply_write_last(&fake, "mail.example", REPLY_TIMEOUT, slice_of(NULL), &out);
+	reply_write_last(&fake, "mail.example", REPLY_NONE, slice_of(NULL), &out);
+	assert_true(slice_equals(buf_slice(&out), "* BYE\r\n"));
+	buf_clear(&out);
 }
 
 int
@@ -81,7 +84,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(letters),
 		cmocka_unit_test(reasons),
-		cmocka_unit_test(texts),
+		cmocka_unit_test(last_words),
 	};
 
 	return cmocka_run_group_tests_name("reply", tests, NULL, NULL);

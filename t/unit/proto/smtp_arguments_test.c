@@ -232,6 +232,20 @@ headers(void **state)
 			fail_msg("\"%s\" is none", bad[i]);
 }
 
+static void
+beginnings(void **state)
+{
+	static const char *const verbs[] = { "", "a", "Z", " 1", "\t.", "\r" };
+	static const char *const others[] = { ".", "1 NOOP", "<a@b>", "\x16\x03\x01", "\xc3\xb6", "[", "@",
+		"`", "{" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		assert_false(smtp_is_no_verb(slice_of(verbs[i])));
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_true(smtp_is_no_verb(slice_of(others[i])));
+}
+
 int
 main(void)
 {
@@ -243,6 +257,7 @@ main(void)
 		cmocka_unit_test(xtext),
 		cmocka_unit_test(xtext_is_read),
 		cmocka_unit_test(headers),
+		cmocka_unit_test(beginnings),
 	};
 
 	return cmocka_run_group_tests_name("smtp_arguments", tests, NULL, NULL);

@@ -419,18 +419,107 @@ bare_newlines_end_commands_where_they_may(void **state)
 	    .bare_newline = BARE_NEWLINE_NORMALIZE }, turns });
 }
 
+#define TOO_MANY "421 4.7.0 lb.example.com Error: too many errors\r\n"
+
 static void
 too_many_errors_end_all(void **state)
 {
 	static const struct turn turns[] = {
 		{ 'C', "foo\r\nMAIL FROM:<a@x>\r\nbar\r\nNOOP\r\n", UNKNOWN, "MAIL FROM:<a@x>\r\n" },
-		{ 'S', "250 m\r\n", "250 m\r\n" UNKNOWN "421 4.7.0 Too many errors\r\n", "" },
+		{ 'S', "250 m\r\n", "250 m\r\n" UNKNOWN TOO_MANY, "" },
 		{ 0 }
 	};
 
 	(void)state;
-	play(&(struct scene){ .order = { .capabilities = pipelining, .errors_max = 2 },
+	play(&(struct scene){ .order = { .capabilities = pipelining, .manners.hard_errors = 2 },
 	    .turns = turns, .end = TALK_FATAL });
+}
+
+#define RCPT(name) "RCPT TO:<" name "@x>\r\n"
+#define NOBODY "550 5.1.1 nobody\r\n"
+
+/* One at a time, once replies are late. */
+static void
+refusals_of_the_server_are_errors(void **state)
+{
+	static const struct turn turns[] = {
+		{ 'C', "MAIL FROM:<a@x>\r\n", "", "MAIL FROM:<a@x>\r\n" },
+		{ 'S', "250 m\r\n", "250 m\r\n", "" },
+		{ 'C', RCPT("1") RCPT("2"), "", RCPT("1") RCPT("2") },
+		{ 'S', NOBODY NOBODY, NOBODY NOBODY, "" },
+		{ 'C', RCPT("3") "NOOP\r\n" RCPT("4") RCPT("5"), "", RCPT("3") },
+		{ 'S', NOBODY, NOBODY, "NOOP\r\n" },
+		{ 'S', "250 n\r\n", "250 n\r\n", RCPT("4") },
+		{ 'S', NOBODY, NOBODY TOO_MANY, "" },
+		{ 0 }
+	};
+
+	(void)state;
+	play(&(struct scene){ .order = { .capabilities = pipelining, .manners = { .soft_errors = 2,
+	    .hard_errors = 4, .counts_servers = true } }, .turns = turns, .end = TALK_FATAL, .delays = 3 });
+}
+
+/* What was passed on before they were too many: those of the server are late, and the last is the last. */
+static void
+replies_that_are_under_way_are_late_too(void **state)
+{
+	static const char group[] = "MAIL FROM:<a@x>\r\n" RCPT("1") RCPT("2") RCPT("3") RCPT("4") RCPT("5");
+	static const struct turn turns[] = {
+		{ 'C', group, "", group },
+		{ 'S', "250 m\r\n" NOBODY NOBODY NOBODY NOBODY NOBODY,
+		    "250 m\r\n" NOBODY NOBODY NOBODY NOBODY TOO_MANY, "" },
+		{ 0 }
+	};
+
+	(void)state;
+	play(&(struct scene){ .order = { .capabilities = pipelining, .manners = { .soft_errors = 2,
+	    .hard_errors = 4, .counts_servers = true } }, .turns = turns, .end = TALK_FATAL, .delays = 2 });
+}
+
+/* Whether it was taken must be known, or it is sent again. */
+static void
+a_whole_message_is_answered_before_the_end(void **state)
+{
+	static const char group[] = "MAIL FROM:<a@x>\r\n" RCPT("1") RCPT("2") "BDAT 2 LAST\r\nhi";
+	static const struct turn turns[] = {
+		{ 'C', group, "", group },
+		{ 'S', "250 m\r\n" NOBODY "250 r\r\n", "250 m\r\n" NOBODY "250 r\r\n", "" },
+		{ 'S', "250 queued\r\n", "250 queued\r\n" TOO_MANY, "" },
+		{ 0 }
+	};
+
+	(void)state;
+	play(&(struct scene){ .order = { .capabilities = pipelining, .manners = { .hard_errors = 1,
+	    .counts_servers = true } }, .turns = turns, .end = TALK_FATAL,
+	    .messages = "<a@x> to 1 (2@x) not 1, 2: sent 250 queued\n" });
+}
+
+static void
+an_accepted_mail_is_forgiven_for(void **state)
+{
+	static const char group[] = "MAIL FROM:<a@x>\r\n" RCPT("1") RCPT("2") "DATA\r\n";
+	static const struct turn turns[] = {
+		{ 'C', "foo\r\nNOOP\r\n", UNKNOWN, "NOOP\r\n" },
+		{ 'S', "250 n\r\n", "250 n\r\n", "" },
+		{ 'C', group, "", group },
+		{ 'S', "250 m\r\n" NOBODY "250 r\r\n354 d\r\n",
+		    "250 m\r\n" NOBODY "250 r\r\n354 d\r\n", "" },
+		{ 'C', "hi\r\n.\r\n", "", "hi\r\n.\r\n" },
+		{ 'S', "250 queued\r\n", "250 queued\r\n", "" },
+		{ 'C', "foo\r\nfoo\r\n", UNKNOWN UNKNOWN, "" },
+		{ 'C', "RSET\r\n", "", "RSET\r\n" },
+		{ 'S', "250 n\r\n", "250 n\r\n", "" },
+		{ 'C', "RSET\r\n", "", "RSET\r\n" },
+		{ 'S', "250 n\r\n", "250 n\r\n", "" },
+		{ 'C', "EHLO a\r\n", "", "RSET\r\n" },
+		{ 'S', "250 n\r\n", OUR_EHLO TOO_MANY, "" },
+		{ 0 }
+	};
+
+	(void)state;
+	play(&(struct scene){ .order = { .capabilities = pipelining, .manners = { .hard_errors = 3,
+	    .idles_max = 1, .counts_servers = true } }, .turns = turns, .end = TALK_FATAL,
+	    .messages = "<a@x> to 1 (2@x) not 1, 4: sent 250 queued\n" });
 }
 
 static void
@@ -585,7 +674,7 @@ many_recipients_keep_their_order(void **state)
 	for (uint32_t i = 0; i < MANY; i++)
 		buf_printf(&all, i % 10 == 0 ? "VRFY\r\n" : "RCPT TO:<%" PRIu32 "@x>\r\n", i);
 	smtp_mediator.clear(t.state);
-	smtp_mediator.init(t.state, &(struct mediator_order){ .hostname = "lb", .errors_max = MANY });
+	smtp_mediator.init(t.state, &(struct mediator_order){ .hostname = "lb" });
 	talk_server_came(&t);
 	talk_client(&t, buf_slice(&all));
 	buf_clear(&all);
@@ -670,6 +759,10 @@ main(void)
 		cmocka_unit_test(odd_lines_are_refused),
 		cmocka_unit_test(bare_newlines_end_commands_where_they_may),
 		cmocka_unit_test(too_many_errors_end_all),
+		cmocka_unit_test(refusals_of_the_server_are_errors),
+		cmocka_unit_test(replies_that_are_under_way_are_late_too),
+		cmocka_unit_test(a_whole_message_is_answered_before_the_end),
+		cmocka_unit_test(an_accepted_mail_is_forgiven_for),
 		cmocka_unit_test(bare_newlines_refuse_a_message),
 		cmocka_unit_test(bare_newlines_become_good_ones),
 		cmocka_unit_test(bare_newlines_pass),

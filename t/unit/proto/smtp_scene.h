@@ -29,7 +29,7 @@
 #define NESTED "503 5.5.1 There is a MAIL already\r\n"
 #define BARE "500 5.5.2 Line ends without CR\r\n"
 #define CHUNK_SYNTAX "501 5.5.4 Chunk size is malformed\r\n"
-#define FOREIGN "221 2.7.0 This is a mail server\r\n"
+#define FOREIGN "221 2.7.0 Error: I can break rules, too. Goodbye.\r\n"
 
 /* Of messages that were not sent. */
 #define LOST_LINE "ours 451 4.3.0 Mail server was lost, try again later\n"
@@ -99,6 +99,7 @@ struct scene {
 	const char *messages;
 	enum talk_end end;
 	int asked;			/* for a server, so often; 0: whatever */
+	unsigned delays;		/* late replies */
 };
 
 static inline void
@@ -115,6 +116,7 @@ play_cut(const struct scene *scene, enum cut cut, size_t at)
 	if (!slice_equals(buf_slice(&t.messages), scene->messages != NULL ? scene->messages : ""))
 		fail_msg("messages:\n%.*s\nnot:\n%s", SLICE_ARGS(buf_slice(&t.messages)), scene->messages);
 	assert_int_equal(t.end, scene->end);
+	assert_int_equal(t.delays, scene->delays);
 	if (scene->asked > 0)
 		assert_int_equal(t.asked, scene->asked);
 	talk_close(&t);

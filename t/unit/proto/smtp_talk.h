@@ -38,6 +38,7 @@ struct talk {
 	int backs;			/* servers that came */
 	size_t begun;			/* what was in to_server when the last one did */
 	bool has_back, waits;
+	unsigned delays;		/* late replies */
 	enum talk_end end;
 };
 
@@ -47,7 +48,7 @@ struct talk_order {
 	const char *turned_down;	/* what each recipient hears; or NULL */
 	bool asks_recipients;		/* those at home.example are of one server, the others of another */
 	bool looks_up;
-	int errors_max;			/* 0: 20 */
+	struct manners manners;
 	const char *capabilities;
 };
 
@@ -89,7 +90,7 @@ talk_open(struct talk *t, const struct talk_order *order)
 		.owner = t,
 		.turned_down = order->turned_down,
 		.bare_newline = order->bare_newline,
-		.errors_max = order->errors_max > 0 ? order->errors_max : 20,
+		.manners = order->manners,
 	};
 
 	memset(t, 0, sizeof(*t));
@@ -206,6 +207,10 @@ talk_fulfil(struct talk *t, enum wish wish)
 	case WISH_WAIT:
 		t->waits = true;
 		return false;
+	case WISH_DELAY:
+		t->delays++;
+		smtp_mediator.waited(t->state);
+		return true;
 	case WISH_SERVER:
 		t->asked++;
 		if (t->has_back && !t->wants_other)

@@ -101,7 +101,7 @@ each_protocol_has_its_words(void **state)
 		    .code = rows[i].code, .reason = rows[i].reason });
 		hear_last(&client, rows[i].words);
 		assert_int_equal(s->phase, FRONT_COMMAND);
-		assert_int_equal(s->login->errors, rows[i].is_guess);
+		assert_int_equal(s->login->manners.errors, rows[i].is_guess);
 		assert_int_equal(rig.settings->listener->counters[0].failed_logins, rows[i].is_guess);
 		peer_close(&client);
 		rig_close(&rig);

@@ -365,7 +365,7 @@ idle_clients_and_silent_servers_have_their_time(void **state)
 	}
 	peer_expect(&client, LOST);
 	peer_say(&client, "RSET\r\n");
-	peer_expect(&client, "250 2.0.0 Ok\r\n421 4.4.2 Time is up.\r\n");
+	peer_expect(&client, "250 2.0.0 Ok\r\n421 4.4.2 lb.example.com Error: timeout exceeded\r\n");
 	peer_expect_end(&client);
 	peer_close(&client);
 	rig_close(&rig);
@@ -517,7 +517,7 @@ who_idles_within_a_mail_is_told(void **state)
 	server = serve(&rig, 0);
 	peer_expect(server, "MAIL FROM:<a@x>\r\n");
 	peer_say(server, "250 m\r\n");
-	peer_expect(&client, "250 m\r\n421 4.4.2 Time is up.\r\n");
+	peer_expect(&client, "250 m\r\n421 4.4.2 lb.example.com Error: timeout exceeded\r\n");
 	peer_expect_end(&client);
 	peer_close(&client);
 	rig_close(&rig);
