@@ -11,6 +11,7 @@ extern const struct admin_command server_commands[];
 extern const struct admin_command state_commands[];
 extern const struct admin_command frontend_commands[];
 extern const struct admin_command table_commands[];
+extern const struct admin_command geo_commands[];
 extern const struct admin_command certificate_commands[];
 extern const struct admin_command overview_commands[];
 extern const struct admin_command drain_commands[];
@@ -33,6 +34,7 @@ extern const struct admin_command trace_commands[];
 	state_commands, \
 	frontend_commands, \
 	table_commands, \
+	geo_commands, \
 	certificate_commands, \
 	overview_commands, \
 	drain_commands, \

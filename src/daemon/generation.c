@@ -10,6 +10,7 @@
 #include "access/access.h"
 #include "access/penalty.h"
 #include "auth/auth.h"
+#include "access/country_tally.h"
 #include "balance/discovery.h"
 #include "balance/member.h"
 #include "base/spare.h"
@@ -38,6 +39,7 @@ assets_init(struct assets *assets, int threads)
 	    HASHING_JOBS_MAX, loop_post);
 	assets->penalty = penalty_new(&counter_memory);
 	assets->limiter = limiter_new(RATES_MAX);
+	assets->countries = country_tally_new();
 	list_init(&assets->generations);
 }
 
@@ -103,6 +105,7 @@ assets_clear(struct assets *assets)
 	thread_pool_free(&assets->hashing);
 	penalty_free(&assets->penalty);
 	limiter_free(&assets->limiter);
+	country_tally_free(&assets->countries);
 	conf_free(&assets->started);
 }
 
@@ -126,6 +129,7 @@ fill_snapshot(struct generation *g)
 	g->snapshot.hashing = g->assets->hashing;
 	g->snapshot.penalty = g->assets->penalty;
 	g->snapshot.limiter = g->assets->limiter;
+	g->snapshot.countries = g->assets->countries;
 	g->snapshot.geo = root->geo;
 	g->snapshot.hash_unknown_users = access->unknown_user == LOG_UNKNOWN_USER_HASH;
 	g->snapshot.mask_addresses = access->address == LOG_ADDRESS_MASKED;

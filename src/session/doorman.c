@@ -26,7 +26,8 @@ doorman_describe(const struct session *s, struct condition_subject *subject)
 		.sni = facts.sni,
 		.certificate_user = s->identity.certificate_user,
 		.user = slice_of(s->identity.user),
-		.geo = s->worker->snapshot != NULL ? s->worker->snapshot->geo : NULL,
+		.place = s->identity.place,
+		.has_place = true,
 		.now = time(NULL),
 	};
 }

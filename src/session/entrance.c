@@ -2,10 +2,21 @@
 /* entrance.c: the order of the checks. */
 #include "session/entrance.h"
 
+#include "access/country_tally.h"
+#include "access/geo.h"
 #include "session/admission.h"
 #include "session/doorman.h"
 #include "session/guard.h"
 #include "session/trace.h"
+
+/* A peer that tells of its clients is none. */
+static void
+locate(struct session *s)
+{
+	s->identity.place = geo_look_up(s->snapshot->geo, &s->identity.client);
+	if (s->identity.place.has_countries && !guard_speaks_for_itself(s))
+		country_tally_add(s->snapshot->countries, s->identity.place.country, COUNTRY_SESSIONS);
+}
 
 static enum entrance_verdict
 check_ban(struct session *s)
@@ -45,6 +56,7 @@ entrance_begin(struct session *s)
 	/* as one who is turned away before TLS is up hears nothing, so does one on TLS */
 	session_enter(s, s->is_tls ? FRONT_TLS : FRONT_NEW);
 	s->entrance_step = 0;
+	locate(s);
 	trace_look_at(s);
 	entrance_go_on(s);
 }
@@ -52,6 +64,7 @@ entrance_begin(struct session *s)
 void
 entrance_retold(struct session *s)
 {
+	locate(s);
 	for (size_t i = 0; i < CHECK_COUNT; i++)
 		if (checks[i].retold != NULL && checks[i].retold(s) == ENTRANCE_GONE)
 			return;
