@@ -16,6 +16,7 @@
 #include "base/metric.h"
 #include "net/listener.h"
 #include "net/loop.h"
+#include "session/holders.h"
 #include "session/listener_orders.h"
 #include "session/listener_settings.h"
 #include "session/snapshot.h"
@@ -63,6 +64,7 @@ struct listener {
 	atomic_int references;			/* snapshots and sessions */
 	atomic_int connections;
 	struct listener_orders orders;
+	struct holders holders;			/* of its connections */
 	uint64_t tag;				/* of its TLS tickets */
 	struct listener_counters counters[];	/* one a worker; the whole by xcalloc_aligned */
 };
