@@ -7,6 +7,7 @@ use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Gatepost::Cert qw(make_cert);
+use Gatepost::Geo qw(write_countries write_networks);
 use Gatepost::Process qw(read_file run_command test_dir write_file);
 use Test::More;
 
@@ -16,7 +17,14 @@ ok($example =~ s{/etc/gatepost/mail\.pem}{$cert}, 'it names a certificate');
 $example =~ s/^user .*\n//m;
 $example =~ s/^log .*\n//m;
 
-my $all = $example =~ s/^(\s*)#(?=\w+(?: \w+)? \{|server_tls)/$1/mgr;
+my $all = $example =~ s/^(\s*)#(?=\w+(?: \w+)? \{|server_tls|access |auth_ban |exempt )/$1/mgr;
+$all =~ s/^#(?=\t(?:allow|deny|limit|tag) |\}$)//mg;
+my %files = (Country => write_countries('country.mmdb', '192.0.2.0/24' => ['DE', 'EU']),
+    ASN => write_networks('asn.mmdb', '192.0.2.0/24' => 64496));
+is($all =~ s{/var/lib/GeoIP/GeoLite2-(\w+)\.mmdb}{$files{$1}}g, 2, 'they name databases');
+my $travellers = write_file(test_dir() . '/travellers', "bob\n");
+ok($all =~ s{/etc/gatepost/travellers}{$travellers}, 'they name a list of users');
+is(() = $all =~ /^#\t/mg, 0, 'none of a block is left out');
 $all =~ s{/var/log/gatepost}{test_dir()}e;
 my $users = write_file(test_dir() . '/users', "bob:{PLAIN}secret\n");
 ok($all =~ s{/etc/gatepost/users}{$users}, 'they name a user file');

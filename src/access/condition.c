@@ -15,7 +15,7 @@
 enum { DAY_MINUTES = 24 * 60, HOUR_MINUTES = 60, ALL_DAYS = 0x7f };
 
 /* `none` is no value: it undoes what is said before it. */
-static const char unknown_word[] = "unknown", missing_word[] = "missing";
+static const char unknown_word[] = LOCATION_UNKNOWN, missing_word[] = "missing";
 static const char *const continents[] = { "AF", "AN", "AS", "EU", "NA", "OC", "SA", unknown_word, NULL };
 static const char *const versions[] = {
 	"off", "any", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3", NULL
@@ -53,10 +53,8 @@ read_country(struct conf_words *words, size_t i, struct condition_line *line, si
 
 	(void)line;
 	(void)at;
-	if (strcmp(word, unknown_word) == 0 ||
-	    (strlen(word) == 2 && strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 2))
-		return true;
-	return error_set(error, "%s is not a country's code of two capital letters, nor unknown", word);
+	return location_is_country(word) ||
+	    error_set(error, "%s is not a country's code of two capital letters, nor unknown", word);
 }
 
 static bool
@@ -184,7 +182,7 @@ is_net(const struct condition_line *line, size_t i, struct condition_subject *su
 	return subject->client->sa.sa_family != AF_UNIX && network_has(&line->nets[i], subject->client);
 }
 
-static const struct geo_facts *
+static const struct location *
 place_of(struct condition_subject *subject)
 {
 	if (!subject->has_place)
@@ -194,21 +192,17 @@ place_of(struct condition_subject *subject)
 }
 
 static bool
-is_code(const char *word, const char *code)
-{
-	return *code != '\0' ? strcmp(word, code) == 0 : strcmp(word, unknown_word) == 0;
-}
-
-static bool
 is_country(const struct condition_line *line, size_t i, struct condition_subject *subject)
 {
-	return is_code(line->words[i], place_of(subject)->country);
+	return location_is_in(place_of(subject), line->words[i]);
 }
 
 static bool
 is_continent(const struct condition_line *line, size_t i, struct condition_subject *subject)
 {
-	return is_code(line->words[i], place_of(subject)->continent);
+	const char *continent = place_of(subject)->continent;
+
+	return strcmp(line->words[i], *continent != '\0' ? continent : unknown_word) == 0;
 }
 
 static bool

@@ -33,8 +33,8 @@ struct condition_subject {
 	const struct geo *geo;			/* NULL: there are no databases */
 	time_t now;
 
-	struct geo_facts place;			/* looked up once, where a condition asks */
-	bool has_place;
+	struct location place;			/* looked up once, where a condition asks, … */
+	bool has_place;				/* … or known before */
 };
 
 /* Lines of conditions are blocks of their own in the configuration: struct condition. */

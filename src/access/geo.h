@@ -10,14 +10,8 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "base/location.h"
 #include "conf/conf.h"
-
-enum { GEO_CODE_SIZE = 4 };
-struct geo_facts {
-	char country[GEO_CODE_SIZE];	/* "DE"; "": not known */
-	char continent[GEO_CODE_SIZE];	/* "EU"; likewise */
-	uint32_t asn;			/* of the network's operator; 0: not known */
-};
 
 struct geo {				/* geoip { … } */
 	struct conf_block conf;
@@ -32,6 +26,14 @@ bool geo_open(struct geo *geo, const struct geo *before, struct conf_problems *p
 void geo_close(struct geo *geo);		/* fine where it was not opened */
 void geo_refresh(struct geo *geo);		/* control's, now and then: takes up changed files; logs */
 /* From any thread.  geo NULL: nothing is known. */
-struct geo_facts geo_look_up(const struct geo *geo, const struct addr *addr);
+struct location geo_look_up(const struct geo *geo, const struct addr *addr);
+
+struct geo_database {
+	const char *directive, *path;	/* "country" */
+	char type[64];			/* as it calls itself: "GeoLite2-Country"; printable */
+	int64_t built_at, age_s;	/* seconds since 1970, and since then */
+};
+/* Tells of each database in use. */
+void geo_each(const struct geo *geo, void (*each)(const struct geo_database *database, void *arg), void *arg);
 
 #endif

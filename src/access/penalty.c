@@ -570,6 +570,23 @@ penalty_walk(struct penalty *penalty, uint64_t cursor, int64_t now, penalty_visi
 	return counter_walk(penalty->counters, &walk, cursor);
 }
 
+void
+penalty_forgive(struct penalty *penalty, const struct limits_client *client, const struct limits *limits,
+    struct loop *loop)
+{
+	struct report *report = xcalloc(1, sizeof(*report));
+
+	report->penalty = penalty;
+	report->loop = loop;
+	report->pair.client = *client;
+	report->now = loop_now(loop);
+	wish(&report->wishes, COUNTER_SET, SPACE_FAILURES, OF_CLIENT, &report->pair);
+	wish(&report->wishes, COUNTER_SET, SPACE_FAILURES, OF_BAN, &report->pair);
+	if (limits != NULL && limits->auth_ban.count > 0)
+		wish_ban_count(&report->wishes, COUNTER_SET, &report->pair, &limits->auth_ban);
+	report_send(report, on_done);
+}
+
 size_t
 penalty_count(struct penalty *penalty)
 {

@@ -96,6 +96,9 @@ struct penalty_entry {
 typedef void penalty_visit(const struct penalty_entry *entry, void *arg);
 /* What this process knows of clients: from cursor 0 until it is 0 again, as table_walk.  From any thread. */
 uint64_t penalty_walk(struct penalty *penalty, uint64_t cursor, int64_t now, penalty_visit *visit, void *arg);
+/* An operator forgives a client: its failures and its ban are gone, under these limits (or any: NULL). */
+void penalty_forgive(struct penalty *penalty, const struct limits_client *client, const struct limits *limits,
+    struct loop *loop);
 size_t penalty_count(struct penalty *penalty);	/* clients, users and pairs of both; many are over */
 size_t penalty_limit(void);			/* of these */
 

@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "access/watched_file.h"
@@ -89,34 +90,34 @@ unload(void *data)
 }
 
 static void
-take_code(MMDB_entry_s *entry, const char *const *path, char code[GEO_CODE_SIZE])
+take_code(MMDB_entry_s *entry, const char *const *path, char code[LOCATION_CODE_SIZE])
 {
 	MMDB_entry_data_s data;
 
 	if (MMDB_aget_value(entry, &data, path) == MMDB_SUCCESS && data.has_data &&
-	    data.type == MMDB_DATA_TYPE_UTF8_STRING && data.data_size < GEO_CODE_SIZE) {
+	    data.type == MMDB_DATA_TYPE_UTF8_STRING && data.data_size < LOCATION_CODE_SIZE) {
 		memcpy(code, data.utf8_string, data.data_size);
 		code[data.data_size] = '\0';
 	}
 }
 
 static void
-take(MMDB_entry_s *entry, struct geo_facts *facts)
+take(MMDB_entry_s *entry, struct location *place)
 {
 	static const char *const country[] = { "country", "iso_code", NULL };
 	static const char *const continent[] = { "continent", "code", NULL };
 	static const char *const asn[] = { "autonomous_system_number", NULL };
 	MMDB_entry_data_s data;
 
-	take_code(entry, country, facts->country);
-	take_code(entry, continent, facts->continent);
+	take_code(entry, country, place->country);
+	take_code(entry, continent, place->continent);
 	if (MMDB_aget_value(entry, &data, asn) == MMDB_SUCCESS && data.has_data &&
 	    data.type == MMDB_DATA_TYPE_UINT32)
-		facts->asn = data.uint32;
+		place->asn = data.uint32;
 }
 
 static void
-look_into(struct watched_file *file, const struct sockaddr *sa, struct geo_facts *facts)
+look_into(struct watched_file *file, const struct sockaddr *sa, struct location *place)
 {
 	struct watched_content *content;
 	MMDB_lookup_result_s result;
@@ -127,8 +128,21 @@ look_into(struct watched_file *file, const struct sockaddr *sa, struct geo_facts
 	content = watched_file_hold(file);
 	result = MMDB_lookup_sockaddr(watched_data(content), sa, &status);
 	if (status == MMDB_SUCCESS && result.found_entry)
-		take(&result.entry, facts);
+		take(&result.entry, place);
 	watched_let_go(&content);
+}
+
+static void
+describe(void *data, struct geo_database *database)
+{
+	const MMDB_metadata_s *metadata = &((const MMDB_s *)data)->metadata;
+	char *out = database->type;
+
+	snprintf(out, sizeof(database->type), "%s", metadata->database_type);
+	for (; *out != '\0'; out++)
+		if (*out < ' ' || *out > '~')
+			*out = '?';
+	database->built_at = (int64_t)metadata->build_epoch;
 }
 
 #else
@@ -147,11 +161,18 @@ unload(void *data)
 }
 
 static void
-look_into(struct watched_file *file, const struct sockaddr *sa, struct geo_facts *facts)
+look_into(struct watched_file *file, const struct sockaddr *sa, struct location *place)
 {
 	(void)file;
 	(void)sa;
-	(void)facts;
+	(void)place;
+}
+
+static void
+describe(void *data, struct geo_database *database)
+{
+	(void)data;
+	(void)database;
 }
 #endif
 
@@ -174,6 +195,24 @@ const struct block geo_block = {
 		"good leaves the old one in use. Where several know an address the last one here counts.",
 };
 
+/* False: it is of another kind, by which nobody would be found. */
+static bool
+is_fitting(const char *directive, struct watched_file *file, struct error *error)
+{
+	struct watched_content *content = watched_file_hold(file);
+	struct geo_database facts = { 0 };
+	bool is_of_networks, wants_networks = strcmp(directive, "asn") == 0;
+
+	describe(watched_data(content), &facts);
+	watched_let_go(&content);
+	is_of_networks = strstr(facts.type, "ASN") != NULL;
+	if (!wants_networks && !is_of_networks)
+		return true;
+	if (wants_networks && strstr(facts.type, "Country") == NULL && strstr(facts.type, "City") == NULL)
+		return true;
+	return error_set(error, "%s: is a database of another kind, %s", watched_file_path(file), facts.type);
+}
+
 static bool
 open_one(const struct geo *geo, const char *directive, const char *path, struct watched_file *kept,
     struct watched_file **file, struct conf_problems *problems)
@@ -186,6 +225,8 @@ open_one(const struct geo *geo, const char *directive, const char *path, struct 
 		*file = watched_file_get(kept);
 	else
 		*file = watched_file_open(path, &database, &error);
+	if (*file != NULL && !is_fitting(directive, *file, &error))
+		watched_file_put(file);
 	if (*file == NULL)
 		conf_error_at_value(problems, &geo->conf, directive, 0, "%s", error.text);
 	return *file != NULL;
@@ -239,15 +280,45 @@ geo_refresh(struct geo *geo)
 	refresh_one(geo->networks);
 }
 
-struct geo_facts
+struct location
 geo_look_up(const struct geo *geo, const struct addr *addr)
 {
-	struct geo_facts facts = { 0 };
+	struct location place = { 0 };
 
-	if (geo == NULL || addr->sa.sa_family == AF_UNIX || addr->sa.sa_family == AF_UNSPEC)
-		return facts;
-	look_into(geo->countries, &addr->sa, &facts);
-	look_into(geo->cities, &addr->sa, &facts);
-	look_into(geo->networks, &addr->sa, &facts);
-	return facts;
+	if (geo == NULL)
+		return place;
+	place.has_countries = geo->countries != NULL || geo->cities != NULL;
+	if (addr->sa.sa_family == AF_UNIX || addr->sa.sa_family == AF_UNSPEC)
+		return place;
+	look_into(geo->countries, &addr->sa, &place);
+	look_into(geo->cities, &addr->sa, &place);
+	look_into(geo->networks, &addr->sa, &place);
+	return place;
+}
+
+static void
+tell_one(const char *directive, struct watched_file *file,
+    void (*each)(const struct geo_database *database, void *arg), void *arg)
+{
+	struct geo_database facts = { .directive = directive };
+	struct watched_content *content;
+
+	if (file == NULL)
+		return;
+	content = watched_file_hold(file);
+	facts.path = watched_file_path(file);
+	describe(watched_data(content), &facts);
+	watched_let_go(&content);
+	facts.age_s = (int64_t)time(NULL) - facts.built_at;
+	each(&facts, arg);
+}
+
+void
+geo_each(const struct geo *geo, void (*each)(const struct geo_database *database, void *arg), void *arg)
+{
+	if (geo == NULL)
+		return;
+	tell_one("country", geo->countries, each, arg);
+	tell_one("city", geo->cities, each, arg);
+	tell_one("asn", geo->networks, each, arg);
 }

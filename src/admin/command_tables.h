@@ -12,6 +12,7 @@ extern const struct admin_command server_commands[];
 extern const struct admin_command state_commands[];
 extern const struct admin_command frontend_commands[];
 extern const struct admin_command table_commands[];
+extern const struct admin_command geo_commands[];
 extern const struct admin_command certificate_commands[];
 extern const struct admin_command overview_commands[];
 extern const struct admin_command drain_commands[];
@@ -36,6 +37,7 @@ extern const struct admin_command upgrade_commands[];
 	state_commands, \
 	frontend_commands, \
 	table_commands, \
+	geo_commands, \
 	certificate_commands, \
 	overview_commands, \
 	drain_commands, \

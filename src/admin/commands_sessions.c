@@ -10,7 +10,7 @@ static const struct report_column list_columns[] = {
 	{ .name = "protocol" }, { .name = "server" }, { .name = "state" }, { .name = "while" },
 	{ .name = "age", .is_number = true }, { .name = "idle", .is_number = true },
 	{ .name = "tls" }, { .name = "bytes_up", .is_number = true },
-	{ .name = "bytes_down", .is_number = true },
+	{ .name = "bytes_down", .is_number = true }, { .name = "country" },
 };
 
 static const struct report_column detail_columns[] = {
@@ -19,6 +19,7 @@ static const struct report_column detail_columns[] = {
 	{ .name = "protocol" }, { .name = "helo" }, { .name = "tls_version" }, { .name = "tls_cipher" },
 	{ .name = "state" }, { .name = "while" }, { .name = "leaving" }, { .name = "age" },
 	{ .name = "idle" }, { .name = "bytes_up" }, { .name = "bytes_down" }, { .name = "servers" },
+	{ .name = "country" }, { .name = "asn" },
 };
 
 /* Names alone, or each with what it does. */
@@ -42,6 +43,12 @@ tell_servers(struct report *report, const struct session_view *view, bool with_d
 }
 
 static void
+tell_country(struct report *report, const struct session_view *view)
+{
+	report_word(report, view->place.country[0] != '\0' ? view->place.country : NULL);
+}
+
+static void
 tell_row(struct survey *survey, const struct session_view *view)
 {
 	struct report *report = &survey->report;
@@ -59,6 +66,7 @@ tell_row(struct survey *survey, const struct session_view *view)
 	report_word(report, view->tls_version);
 	report_number(report, (int64_t)view->bytes_up);
 	report_number(report, (int64_t)view->bytes_down);
+	tell_country(report, view);
 }
 
 static void
@@ -84,6 +92,11 @@ tell_detail(struct report *report, const struct session_view *view)
 	report_number(report, (int64_t)view->bytes_up);
 	report_number(report, (int64_t)view->bytes_down);
 	tell_servers(report, view, true);
+	tell_country(report, view);
+	if (view->place.asn != 0)
+		report_number(report, view->place.asn);
+	else
+		report_none(report);
 }
 
 /* For people, a record each; an array in JSON. */

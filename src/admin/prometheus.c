@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "access/country_tally.h"
+#include "access/geo.h"
 #include "auth/auth.h"
 #include "auth/auth_kept.h"
 #include "base/log.h"
@@ -312,6 +314,46 @@ write_names(struct scrape *scrape)
 }
 
 static void
+write_countries(struct scrape *scrape)
+{
+	static const struct { const char *name, *help; } names[COUNTRY_COUNTS] = {
+		[COUNTRY_SESSIONS] = { "gatepost_country_sessions_total", "Clients, by their country." },
+		[COUNTRY_FAILED_LOGINS] = { "gatepost_country_failed_logins_total",
+		    "Logins refused, by the client's country." },
+	};
+	struct country_row rows[COUNTRY_ROWS];
+	size_t count = country_tally_read(scrape->cockpit->control->assets.countries, rows);
+
+	for (int k = 0; k < COUNTRY_COUNTS && count > 0; k++) {
+		prometheus_head(scrape->out, names[k].name, "counter", names[k].help);
+		for (size_t i = 0; i < count; i++)
+			buf_printf(scrape->out, "%s{country=\"%s\"} %llu\n", names[k].name, rows[i].name,
+			    (unsigned long long)rows[i].counts[k]);
+	}
+}
+
+static void
+write_database(const struct geo_database *database, void *arg)
+{
+	struct scrape *scrape = arg;
+
+	buf_printf(scrape->out, "gatepost_geoip_database_age_seconds{database=\"%s\"} %lld\n",
+	    database->directive, (long long)database->age_s);
+}
+
+static void
+write_databases(struct scrape *scrape)
+{
+	const struct geo *geo = cockpit_root(scrape->cockpit)->geo;
+
+	if (geo == NULL)
+		return;
+	prometheus_head(scrape->out, "gatepost_geoip_database_age_seconds", "gauge",
+	    "Since the database that is in use was built.");
+	geo_each(geo, write_database, scrape);
+}
+
+static void
 write_number(struct scrape *scrape, const char *name, const char *help, int64_t value)
 {
 	bool is_counter = strstr(name, "_total") != NULL;
@@ -351,6 +393,8 @@ prometheus_write_rest(struct scrape *scrape)
 	write_lags(scrape);
 	write_names(scrape);
 	write_stress(scrape);
+	write_countries(scrape);
+	write_databases(scrape);
 	write_number(scrape, "gatepost_redis_connects_total", "Connections to Redis that were made.",
 	    (int64_t)redis_count(REDIS_CONNECTED));
 	write_number(scrape, "gatepost_redis_failures_total",

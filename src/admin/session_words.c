@@ -45,6 +45,14 @@ set_client(struct survey *survey, const char *value, struct error *error)
 }
 
 static bool
+set_country(struct survey *survey, const char *value, struct error *error)
+{
+	survey->order.filter.country = arena_strdup(survey->arena, value);
+	return location_is_country(value) ||
+	    error_set(error, "'%s' is not a country's code of two capital letters, nor unknown.", value);
+}
+
+static bool
 set_user(struct survey *survey, const char *value, struct error *error)
 {
 	survey->order.filter.user = session_words_user(survey->cockpit, value, survey->arena);
@@ -141,6 +149,7 @@ static const struct session_word {
 } rows[] = {
 	{ "user",     set_user,     0 },
 	{ "client",   set_client,   0 },
+	{ "country",  set_country,  0 },
 	{ "server",   set_server,   0 },
 	{ "protocol", set_protocol, 0 },
 	{ "state",    set_state,    0 },

@@ -6,8 +6,8 @@
 #include "admin/survey.h"
 
 #define SESSION_WORDS_HELP \
-	"[user U] [server S] [pool P] [client NET] [listener L] [protocol P] [state S] [older T] " \
-	"[idle T] [tls yes|no]"
+	"[user U] [server S] [pool P] [client NET] [country C] [listener L] [protocol P] [state S] " \
+	"[older T] [idle T] [tls yes|no]"
 
 /* Takes words from number `i` on, pair by pair; false: the survey is gone, and the call has failed. */
 bool session_words_take(struct survey **survey, int i);

@@ -12,6 +12,8 @@
 
 #define USERDB_PREFIX "userdb_"
 
+enum { COUNTRY_MAX = 16 };		/* any word that names one, and its NUL */
+
 static bool
 is_any(const char *value)
 {
@@ -87,6 +89,32 @@ is_networks(const char *value)
 		struct slice text = slice_take(&rest, ',');
 
 		if (!slice_equals(text, "local") && !read_network(text, &network))
+			return false;
+	} while (rest.len > 0);
+	return true;
+}
+
+/* The next word of a list with commas, without blanks; false: it is too long for any. */
+static bool
+take_country(struct slice *rest, char word[COUNTRY_MAX])
+{
+	struct slice text = slice_trim(slice_take(rest, ','));
+
+	if (text.len >= COUNTRY_MAX)
+		return false;
+	memcpy(word, text.data, text.len);
+	word[text.len] = '\0';
+	return true;
+}
+
+static bool
+is_countries(const char *value)
+{
+	struct slice rest = slice_of(value);
+	char word[COUNTRY_MAX];
+
+	do {
+		if (!take_country(&rest, word) || !location_is_country(word))
 			return false;
 	} while (rest.len > 0);
 	return true;
@@ -169,7 +197,7 @@ static const struct field_row {
 	FIELD(proxy_timeout,   false, is_timeout,  "a time like 5, 5s or 500ms"),
 	FIELD(reason,          false, is_any,      "a text"),
 	FIELD(allow_nets,      false, is_networks, "networks like 192.0.2.0/24,2001:db8::/32"),
-	FIELD(allow_countries, false, is_text,     "countries like DE,FR"),
+	FIELD(allow_countries, false, is_countries, "countries like DE,FR, or unknown"),
 	FIELD(delay_until,     false, is_until,    "a time in seconds since 1970, or that, + and seconds"),
 	FIELD(nologin,         true,  is_any,      "a flag"),
 	FIELD(proxy,           true,  is_any,      "a flag"),
@@ -372,6 +400,19 @@ is_allowed(const char *networks, const struct addr *client)
 	return false;
 }
 
+static bool
+is_in_countries(const char *countries, const struct location *place)
+{
+	struct slice rest = slice_of(countries);
+	char word[COUNTRY_MAX];
+
+	do {
+		if (take_country(&rest, word) && location_is_in(place, word))
+			return true;
+	} while (rest.len > 0);
+	return false;
+}
+
 bool
 auth_reason_is_safe(const char *text)
 {
@@ -424,16 +465,21 @@ tell_where(const struct auth_fields *fields, struct auth_answer *answer)
 		answer->tls = tls == fields->ssl ? AUTH_TLS_IMPLICIT : AUTH_TLS_STARTTLS;
 }
 
+static const char unknown_countries[] =
+    "the user's allow_countries cannot be checked: `geoip` has no database of countries";
+
 /* Why the user may not log in, or NULL; `reason` is what may be told to the client, or NULL. */
 static const char *
-find_objection(const struct auth_fields *fields, const struct addr *client, const char **reason)
+find_objection(const struct auth_fields *fields, const struct identity *identity, const char **reason)
 {
 	*reason = NULL;
-	if (fields->allow_nets != NULL && !is_allowed(fields->allow_nets, client))
+	if (fields->allow_nets != NULL && !is_allowed(fields->allow_nets, &identity->client))
 		return "the client is not in the user's allow_nets";
 	/* a restriction that cannot be checked lets nobody in */
-	if (fields->allow_countries != NULL)
-		return "the user's allow_countries cannot be checked: countries are not known";
+	if (fields->allow_countries != NULL && !identity->place.has_countries)
+		return unknown_countries;
+	if (fields->allow_countries != NULL && !is_in_countries(fields->allow_countries, &identity->place))
+		return "the client is not in the user's allow_countries";
 	/* as with Dovecot, whose proxies pass on users who may not log in there */
 	if (fields->nologin == NULL || fields->proxy != NULL || fields->proxy_maybe != NULL)
 		return NULL;
@@ -446,7 +492,7 @@ void
 auth_fields_judge(const struct auth_fields *fields, const struct auth_request *request,
     struct auth_answer *answer)
 {
-	const char *reason, *why = find_objection(fields, &request->identity->client, &reason);
+	const char *reason, *why = find_objection(fields, request->identity, &reason);
 	bool is_password_unknown = fields->nopassword != NULL && !request->is_lookup;
 
 	*answer = (struct auth_answer){
@@ -457,6 +503,10 @@ auth_fields_judge(const struct auth_fields *fields, const struct auth_request *r
 		.why = why,
 		.reason = reason,
 	};
+	if (why == unknown_countries && !request->is_lookup) {
+		answer->verdict = AUTH_LATER;
+		return;
+	}
 	if (why != NULL && !request->is_lookup) {
 		answer->verdict = AUTH_REFUSED;
 		/* where nobody knows the password, any is refused */

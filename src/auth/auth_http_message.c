@@ -160,6 +160,12 @@ write_sni(const struct writer *writer)
 	write_text(writer, writer->scene->sni);
 }
 
+static void
+write_country(const struct writer *writer)
+{
+	write_text(writer, writer->request->identity->place.country);
+}
+
 static const struct variable {
 	const char *name;
 	void (*write)(const struct writer *writer);
@@ -168,7 +174,7 @@ static const struct variable {
 	{ "client_addr", write_client_addr }, { "client_port", write_client_port },
 	{ "session", write_session }, { "listener", write_listener }, { "protocol", write_protocol },
 	{ "user", write_user }, { "tls_version", write_tls_version }, { "tls_cipher", write_tls_cipher },
-	{ "sni", write_sni },
+	{ "sni", write_sni }, { "country", write_country },
 };
 
 /* Behind a dollar: what it stands for; the text moves on.  false: nothing that is known. */
@@ -273,7 +279,8 @@ const struct block auth_http_header_block = {
 	.help = "One more header of a question by `source http`, or one in the place of that which would be "
 		"sent.  In its value `$local_addr`, `$local_port`, `$client_addr`, `$client_port`, "
 		"`$session`, `$listener`, `$protocol`, `$user` (as `escape` says), `$tls_version`, "
-		"`$tls_cipher` and `$sni` stand for what they say, `$$` for a dollar.",
+		"`$tls_cipher`, `$sni` and `$country` (`DE`, or empty where no database knows it) stand "
+		"for what they say, `$$` for a dollar.",
 };
 
 static const struct header_line *

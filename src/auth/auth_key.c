@@ -97,6 +97,7 @@ add_client(struct buf *text, const struct auth_request *request)
 	add(text, slice_of(request->identity->tls_cipher));
 	add_number(text, scene != NULL && scene->is_trusted);
 	add(text, slice_of(scene != NULL ? scene->sni : NULL));
+	add(text, slice_of(request->identity->place.country));
 	add(text, slice_of(addr_format(&request->identity->local, local)));
 	if (request->is_lookup)
 		add_mail(text, request);

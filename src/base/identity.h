@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "base/location.h"
 #include "base/slice.h"
 
 enum { SESSION_ID_SIZE = 17 };		/* 16 characters and a NUL */
@@ -23,6 +24,7 @@ struct identity {
 	char *certificate_user;		/* named by the client's verified certificate; owned; or NULL */
 	char *tags;			/* of `access`, with commas; owned; or NULL */
 	char *origin;			/* the id that a trusted peer gave it; owned; or NULL */
+	struct location place;		/* where the client is */
 	char session[SESSION_ID_SIZE];	/* ours */
 	uint8_t hops;			/* proxies it may pass yet, this one counted: at first HOPS_MAX */
 	bool is_extended;		/* it calls itself so with EHLO or LHLO, not with HELO */

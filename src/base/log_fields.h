@@ -30,6 +30,10 @@
 	row(client, "login login_failed message session screen", \
 	    "The client's address; only its network with address masked.") \
 	row(client_port, "login login_failed message session screen", "The client's port.") \
+	row(country, "login login_failed message session screen", \
+	    "The client's country, as a database of geoip has it: DE.") \
+	row(asn, "login login_failed message session screen", \
+	    "The autonomous system of the client's network, likewise: its number.") \
 	row(via, "login login_failed message session screen", \
 	    "The address of the peer that told the client's, by a PROXY header or by a command.") \
 	row(guess, "login_failed", "1 where the credentials were wrong, 0 where that is not why it failed.") \

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "access/access.h"
+#include "access/country_tally.h"
 #include "access/penalty.h"
 #include "access/screen_memory.h"
 #include "auth/auth.h"
@@ -40,6 +41,7 @@ assets_init(struct assets *assets, int threads)
 	assets->penalty = penalty_new(&counter_memory);
 	assets->limiter = limiter_new(RATES_MAX);
 	assets->screened = screen_memory_new();
+	assets->countries = country_tally_new();
 	list_init(&assets->generations);
 }
 
@@ -106,6 +108,7 @@ assets_clear(struct assets *assets)
 	penalty_free(&assets->penalty);
 	limiter_free(&assets->limiter);
 	screen_memory_free(&assets->screened);
+	country_tally_free(&assets->countries);
 	conf_free(&assets->started);
 }
 
@@ -130,6 +133,7 @@ fill_snapshot(struct generation *g)
 	g->snapshot.penalty = g->assets->penalty;
 	g->snapshot.limiter = g->assets->limiter;
 	g->snapshot.screened = g->assets->screened;
+	g->snapshot.countries = g->assets->countries;
 	g->snapshot.geo = root->geo;
 	g->snapshot.hash_unknown_users = access->unknown_user == LOG_UNKNOWN_USER_HASH;
 	g->snapshot.mask_addresses = access->address == LOG_ADDRESS_MASKED;

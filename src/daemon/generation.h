@@ -25,6 +25,7 @@ struct assets {
 	struct penalty *penalty;	/* what failed logins were counted */
 	struct limiter *limiter;	/* and what else `limits` count */
 	struct screen_memory *screened;
+	struct country_tally *countries;	/* where clients came from */
 	int threads;
 	struct endpoint_table *endpoints;
 	struct socket_table *sockets;	/* NULL: nothing is bound */

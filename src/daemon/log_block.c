@@ -71,9 +71,9 @@ static const struct directive log_directives[] = {
 	    "Which events are written: a `login` and a `login_failed` at once, a `message` for each mail, "
 	    "with its sender, recipients, size and the server's reply, a `session` at its end, with who, "
 	    "from where, to which server, how much, how long and why it ended; a `screen` when a client was "
-	    "looked at before its greeting; `health` when a server goes up or down, `stress` when there is too "
-	    "much to do, `admin` for each command of an operator that may change something. gatepost-log(5) "
-	    "has all their fields. For `log access` only."),
+	    "looked at before its greeting; `health` when a server goes up or down, `stress` when there is "
+	    "too much to do, `admin` for each command of an operator that may change something. "
+	    "gatepost-log(5) has all their fields. For `log access` only."),
 	CONF_CHOICE(struct log_block, address, "full", addresses, 0,
 	    "Addresses of clients in events: in `full`, or `masked` to their first 24 bits (IPv6: 48). For "
 	    "`log access` only."),

@@ -2,44 +2,26 @@
 /* admission.c: what is counted of a session, under which names, and what it gives back. */
 #include "session/admission.h"
 
-#include <string.h>
-
-#include "access/limits.h"
 #include "base/buf.h"
-#include "base/hash.h"
 #include "base/xalloc.h"
+#include "session/admission_name.h"
 #include "session/guard.h"
 #include "state/limiter.h"
 
-/* What a number is of; the first octet of its name. */
-enum subject {
-	OF_CONNECTIONS = 'c',
-	OF_CONNECTION_RATE = 'r',
-	OF_TLS_RATE = 't',
-	OF_AUTH_RATE = 'a',
-	OF_MESSAGE_RATE = 'm',
-	OF_RECIPIENT_RATE = 'n',
-	OF_USER = 'u',
-	OF_USER_CLIENT = 'p'
-};
-
-enum { NAME_MAX_BYTES = 1 + sizeof(uint64_t) + LIMITS_CLIENT_MAX };
-
 struct admission {
 	struct limiter *limiter;		/* of the process */
-	uint8_t name[NAME_MAX_BYTES];		/* a subject's place, the block's hash, the client */
-	uint8_t len;
+	const struct limits *limits;		/* whose names these are: only compared */
+	struct admission_key key;		/* the block's, and the client's */
 	struct limits_counts counts;		/* a copy: the session outlives its snapshot */
 	bool is_watched;
-	bool is_inside;				/* counted among its client's connections */
-	struct buf user, user_client;		/* the names that it counts under; empty: it does not */
+	struct buf connection, user, user_client;	/* names that it counts under; empty: none */
 };
 
 static struct slice
-name_of(struct admission *admission, enum subject subject)
+name_of(struct admission *admission, enum admission_subject subject, char name[ADMISSION_NAME_MAX])
 {
-	admission->name[0] = (uint8_t)subject;
-	return slice_make((const char *)admission->name, admission->len);
+	admission->key.subject = subject;
+	return admission_name_write(&admission->key, name);
 }
 
 /* Whom it is about: the client at hand. */
@@ -47,24 +29,42 @@ static void
 describe(struct session *s, const struct limits *limits)
 {
 	struct admission *admission = s->admission;
-	struct limits_client client = limits_client(limits, &s->identity.client);
-	uint64_t block = hash_bytes(limits->conf.title, strlen(limits->conf.title), 0);
 
-	memcpy(admission->name + 1, &block, sizeof(block));
-	memcpy(admission->name + 1 + sizeof(block), client.bytes, client.len);
+	admission->limits = limits;
+	admission->key = (struct admission_key){
+		.block = admission_block(limits), .client = limits_client(limits, &s->identity.client),
+	};
 	admission->counts = limits->counts;
-	admission->len = (uint8_t)(1 + sizeof(block) + client.len);
-	admission->is_watched = client.len > 0 && !guard_spares(s);
+	admission->is_watched = admission->key.client.len > 0 && !guard_spares(s);
 }
 
 static bool
-takes(const struct session *s, enum subject subject, int64_t limit)
+takes(const struct session *s, enum admission_subject subject, int64_t limit)
 {
 	struct admission *admission = s->admission;
 	const struct limiter_rate rate = { limit, admission->counts.rate_unit.ms };
+	char name[ADMISSION_NAME_MAX];
 
-	return limit == 0 || limiter_take(admission->limiter, name_of(admission, subject), rate,
+	return limit == 0 || limiter_take(admission->limiter, name_of(admission, subject, name), rate,
 	    loop_now(s->worker->loop));
+}
+
+/* Under `name`, which it fills in; false: it does not. */
+static bool
+enter(struct admission *admission, struct buf *name, int64_t limit)
+{
+	if (limiter_enter(admission->limiter, buf_slice(name), limit))
+		return true;
+	buf_clear(name);
+	return false;
+}
+
+static void
+leave(struct admission *admission, struct buf *name)
+{
+	if (buf_len(name) > 0)
+		limiter_leave(admission->limiter, buf_slice(name));
+	buf_clear(name);
 }
 
 static enum entrance_verdict
@@ -72,15 +72,15 @@ let_in(struct session *s)
 {
 	struct admission *admission = s->admission;
 	const struct limits_counts *counts = &admission->counts;
+	char name[ADMISSION_NAME_MAX];
 
 	if (!admission->is_watched)
 		return ENTRANCE_PASS;
-	if (takes(s, OF_CONNECTION_RATE, counts->client_connection_rate)) {
+	if (takes(s, ADMISSION_CONNECTION_RATE, counts->client_connection_rate)) {
 		if (counts->client_connections == 0)
 			return ENTRANCE_PASS;
-		admission->is_inside = limiter_enter(admission->limiter, name_of(admission, OF_CONNECTIONS),
-		    counts->client_connections);
-		if (admission->is_inside)
+		buf_append_slice(&admission->connection, name_of(admission, ADMISSION_CONNECTIONS, name));
+		if (enter(admission, &admission->connection, counts->client_connections))
 			return ENTRANCE_PASS;
 	}
 	tally_add(&s->listener->counters[s->worker->index].crowded, 1);
@@ -91,30 +91,33 @@ let_in(struct session *s)
 enum entrance_verdict
 admission_begin(struct session *s)
 {
-	const struct limits *limits = s->limits;
-
-	if (limits == NULL || s->snapshot->limiter == NULL || !limits_count(limits))
-		return ENTRANCE_PASS;
-	s->admission = xcalloc(1, sizeof(*s->admission));
-	s->admission->limiter = s->snapshot->limiter;
-	describe(s, limits);
-	return let_in(s);
+	admission_follow(s);
+	return s->admission != NULL ? let_in(s) : ENTRANCE_PASS;
 }
 
-static void
-leave(struct admission *admission)
+void
+admission_follow(struct session *s)
 {
-	if (admission->is_inside)
-		limiter_leave(admission->limiter, name_of(admission, OF_CONNECTIONS));
-	admission->is_inside = false;
+	const struct limits *limits = s->limits;
+
+	if (limits == NULL || s->snapshot->limiter == NULL)
+		return;
+	if (s->admission == NULL && !limits_count(limits))
+		return;
+	if (s->admission == NULL) {
+		s->admission = xcalloc(1, sizeof(*s->admission));
+		s->admission->limiter = s->snapshot->limiter;
+	}
+	if (s->admission->limits != limits)
+		describe(s, limits);
 }
 
 enum entrance_verdict
 admission_retold(struct session *s)
 {
 	if (s->admission == NULL)
-		return ENTRANCE_PASS;
-	leave(s->admission);
+		return admission_begin(s);
+	leave(s->admission, &s->admission->connection);
 	describe(s, s->limits);
 	return let_in(s);
 }
@@ -131,19 +134,20 @@ admission_takes_tls(const struct session *s)
 {
 	const struct limits_counts *counts = counts_of(s);
 
-	return counts == NULL || takes(s, OF_TLS_RATE, counts->client_tls_rate);
+	return counts == NULL || takes(s, ADMISSION_TLS_RATE, counts->client_tls_rate);
 }
 
 bool
 admission_is_tls_spent(const struct session *s)
 {
 	const struct limits_counts *counts = counts_of(s);
+	char name[ADMISSION_NAME_MAX];
 	struct limiter_rate rate;
 
 	if (counts == NULL)
 		return false;
 	rate = (struct limiter_rate){ counts->client_tls_rate, counts->rate_unit.ms };
-	return limiter_is_spent(s->admission->limiter, name_of(s->admission, OF_TLS_RATE), rate,
+	return limiter_is_spent(s->admission->limiter, name_of(s->admission, ADMISSION_TLS_RATE, name), rate,
 	    loop_now(s->worker->loop));
 }
 
@@ -152,7 +156,7 @@ admission_takes_login(const struct session *s)
 {
 	const struct limits_counts *counts = counts_of(s);
 
-	return counts == NULL || takes(s, OF_AUTH_RATE, counts->client_auth_rate);
+	return counts == NULL || takes(s, ADMISSION_AUTH_RATE, counts->client_auth_rate);
 }
 
 bool
@@ -160,7 +164,7 @@ admission_takes_mail(const struct session *s)
 {
 	const struct limits_counts *counts = counts_of(s);
 
-	return counts == NULL || takes(s, OF_MESSAGE_RATE, counts->client_message_rate);
+	return counts == NULL || takes(s, ADMISSION_MESSAGE_RATE, counts->client_message_rate);
 }
 
 bool
@@ -168,17 +172,21 @@ admission_takes_recipient(const struct session *s)
 {
 	const struct limits_counts *counts = counts_of(s);
 
-	return counts == NULL || takes(s, OF_RECIPIENT_RATE, counts->client_recipient_rate);
+	return counts == NULL || takes(s, ADMISSION_RECIPIENT_RATE, counts->client_recipient_rate);
 }
 
-/* Under `name`, which it fills in; false: it does not. */
+/* Counts the user under a name of its own, which is kept in `name`; false: there are too many. */
 static bool
-enter(struct admission *admission, struct buf *name, int64_t limit)
+takes_name(struct admission *admission, enum admission_subject subject, const char *user, int64_t limit,
+    struct buf *name)
 {
-	if (limiter_enter(admission->limiter, buf_slice(name), limit))
+	char start[ADMISSION_NAME_MAX];
+
+	if (limit == 0)
 		return true;
-	buf_clear(name);
-	return false;
+	buf_append_slice(name, name_of(admission, subject, start));
+	buf_append_text(name, user);
+	return enter(admission, name, limit);
 }
 
 bool
@@ -186,35 +194,18 @@ admission_takes_user(struct session *s, const char *user)
 {
 	const struct limits_counts *counts = counts_of(s);
 	struct admission *admission = s->admission;
+	int64_t limit;
 
 	if (counts == NULL)
 		return true;
 	admission_leave_user(s);
-	if (counts->user_connections > 0) {
-		struct slice block = name_of(admission, OF_USER);
-
-		buf_append(&admission->user, block.data, 1 + sizeof(uint64_t));
-		buf_append_text(&admission->user, user);
-		if (!enter(admission, &admission->user, counts->user_connections))
-			return false;
-	}
-	if (counts->user_client_connections > 0) {
-		buf_append_slice(&admission->user_client, name_of(admission, OF_USER_CLIENT));
-		buf_append_text(&admission->user_client, user);
-		if (!enter(admission, &admission->user_client, counts->user_client_connections)) {
-			admission_leave_user(s);
-			return false;
-		}
-	}
-	return true;
-}
-
-static void
-leave_name(struct admission *admission, struct buf *name)
-{
-	if (buf_len(name) > 0)
-		limiter_leave(admission->limiter, buf_slice(name));
-	buf_clear(name);
+	if (!takes_name(admission, ADMISSION_USER, user, counts->user_connections, &admission->user))
+		return false;
+	limit = counts->user_client_connections;
+	if (takes_name(admission, ADMISSION_USER_CLIENT, user, limit, &admission->user_client))
+		return true;
+	admission_leave_user(s);
+	return false;
 }
 
 void
@@ -222,8 +213,8 @@ admission_leave_user(struct session *s)
 {
 	if (s->admission == NULL)
 		return;
-	leave_name(s->admission, &s->admission->user);
-	leave_name(s->admission, &s->admission->user_client);
+	leave(s->admission, &s->admission->user);
+	leave(s->admission, &s->admission->user_client);
 }
 
 void
@@ -232,7 +223,7 @@ admission_free(struct session *s)
 	if (s->admission == NULL)
 		return;
 	admission_leave_user(s);
-	leave(s->admission);
+	leave(s->admission, &s->admission->connection);
 	xfree(s->admission);
 	s->admission = NULL;
 }

@@ -14,6 +14,11 @@ struct admission;
 /* Rows of entrance.c.  They end the session of one client too many. */
 enum entrance_verdict admission_begin(struct session *s);
 enum entrance_verdict admission_retold(struct session *s);
+/*
+ * What `access` has found since may have given the session other limits: they hold from now on.  It stays
+ * among the connections it was counted with.
+ */
+void admission_follow(struct session *s);
 
 /* One more of what a rate bounds: false: it is refused, and did not count. */
 bool admission_takes_tls(const struct session *s);		/* a full handshake is over */

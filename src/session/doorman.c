@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "proto/reply.h"
+#include "session/admission.h"
 #include "session/guard.h"
 #include "session/login.h"
 
@@ -26,7 +27,8 @@ doorman_describe(const struct session *s, struct condition_subject *subject)
 		.sni = facts.sni,
 		.certificate_user = s->identity.certificate_user,
 		.user = slice_of(s->identity.user),
-		.geo = s->worker->snapshot != NULL ? s->worker->snapshot->geo : NULL,
+		.place = s->identity.place,
+		.has_place = true,
 		.now = time(NULL),
 	};
 }
@@ -58,8 +60,9 @@ judge(struct session *s, unsigned known, const char *user)
 		subject.user = slice_of(user);
 	access_judge(access, &subject, &answer);
 	take_tags(s, &answer);
-	if (answer.limits != NULL)
-		s->limits = answer.limits;
+	s->limits = answer.limits != NULL ? answer.limits : s->settings->limits;
+	if (known != 0)
+		admission_follow(s);
 	if (answer.verdict != ACCESS_DENY)
 		return NULL;
 	session_log(s, LOG_INFO, "denied by access %s, %s", access->conf.title,

@@ -2,11 +2,42 @@
 /* entrance.c: the order of the checks. */
 #include "session/entrance.h"
 
+#include "access/country_tally.h"
+#include "access/geo.h"
+#include "base/log.h"
 #include "session/admission.h"
 #include "session/doorman.h"
 #include "session/guard.h"
 #include "session/screening.h"
 #include "session/trace.h"
+
+/* A peer that tells of its clients is none. */
+static void
+locate(struct session *s)
+{
+	s->identity.place = geo_look_up(s->snapshot->geo, &s->identity.client);
+	if (s->identity.place.has_countries && !guard_speaks_for_itself(s))
+		country_tally_add(s->snapshot->countries, s->identity.place.country, COUNTRY_SESSIONS);
+}
+
+/* An address that holds much of a listener is an office at best, or a balancer that hides its clients. */
+static void
+look_at_share(struct session *s)
+{
+	struct listener *listener = s->listener;
+	int has, all = atomic_load_explicit(&listener->connections, memory_order_relaxed);
+	char client[ADDR_TEXT_MAX];
+
+	if (s->via != NULL || s->identity.client.sa.sa_family == AF_UNIX || guard_speaks_for_itself(s))
+		return;
+	has = holders_enter(&listener->holders, &s->holder, &s->identity.client, listener->tag);
+	if (!holders_notice(&listener->holders, &s->holder, has, all))
+		return;
+	session_log(s, LOG_WARNING,
+	    "%s holds about %d of %d connections of listener %s: a load balancer there belongs in its "
+	    "`accept_proxy` or `trusted`, an office of many users in `exempt` of its limits",
+	    addr_host(&s->identity.client, client), has, all, listener->name);
+}
 
 static enum entrance_verdict
 check_ban(struct session *s)
@@ -47,6 +78,8 @@ entrance_begin(struct session *s)
 	/* as one who is turned away before TLS is up hears nothing, so does one on TLS */
 	session_enter(s, s->is_tls ? FRONT_TLS : FRONT_NEW);
 	s->entrance_step = 0;
+	locate(s);
+	look_at_share(s);
 	trace_look_at(s);
 	entrance_go_on(s);
 }
@@ -54,6 +87,7 @@ entrance_begin(struct session *s)
 void
 entrance_retold(struct session *s)
 {
+	locate(s);
 	for (size_t i = 0; i < CHECK_COUNT; i++)
 		if (checks[i].retold != NULL && checks[i].retold(s) == ENTRANCE_GONE)
 			return;

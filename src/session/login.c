@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "access/country_tally.h"
 #include "balance/pool.h"
 #include "base/digest.h"
 #include "base/log.h"
@@ -90,6 +91,8 @@ static void
 count_refusal(struct session *s)
 {
 	tally_add(&s->listener->counters[s->worker->index].failed_logins, 1);
+	if (s->identity.place.has_countries)
+		country_tally_add(s->snapshot->countries, s->identity.place.country, COUNTRY_FAILED_LOGINS);
 	if (s->leg != NULL)
 		leg_drop_back(s->leg);
 	if (s->login->ends_session) {

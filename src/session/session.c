@@ -296,6 +296,7 @@ destroy(struct session *s)
 	loop_timer_stop(s->worker->loop, &s->timer);
 	atomic_fetch_sub_explicit(&s->listener->connections, 1, memory_order_relaxed);
 	session_enter(s, FRONT_ENDED);
+	holders_leave(&s->listener->holders, &s->holder);
 	listener_put(&s->listener);
 	admission_free(s);
 	worker_session_gone(s->worker, s);

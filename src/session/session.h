@@ -13,6 +13,7 @@
 #include "base/identity.h"
 #include "base/list.h"
 #include "net/stream.h"
+#include "session/holders.h"
 #include "session/leg.h"
 #include "session/worker.h"
 
@@ -92,6 +93,7 @@ struct session {
 	struct screening *screening;		/* screening.h; NULL: nothing is known against it */
 	struct tarpit *tarpit;			/* NULL: no reply was late */
 	struct addr *via;			/* who told identity.client; owned; NULL: itself came */
+	struct holder holder;			/* among its listener's */
 	uint8_t entrance_step;			/* entrance.c's: the next check */
 	uint8_t phase;				/* enum front_phase; session_enter sets it */
 	bool is_tls;				/* from the client's first byte */

@@ -79,6 +79,8 @@ is_of_client(const struct identity *identity, const struct session_filter *filte
 
 	if (filter->has_client && !network_has(&filter->client, &identity->client))
 		return false;
+	if (filter->country != NULL && !location_is_in(&identity->place, filter->country))
+		return false;
 	if (filter->id != NULL && strcmp(filter->id, identity->session) != 0 &&
 	    !(identity->origin != NULL && strcmp(filter->id, identity->origin) == 0))
 		return false;

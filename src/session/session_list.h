@@ -21,6 +21,7 @@ struct session_filter {			/* what is zero excludes nobody */
 	const char *endpoint;		/* "imap/d03", likewise */
 	const char *pool, *listener, *protocol;
 	const char *phase;		/* a name of session_phase_name */
+	const char *country;		/* "DE", "unknown" */
 	struct network client;
 	bool has_client;
 	int64_t older_ms, idle_ms;

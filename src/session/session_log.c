@@ -196,6 +196,16 @@ add_seconds(struct event *event, enum log_field_name name, int64_t ms)
 	add(event, &(struct log_field){ .name = log_fields[name].name, .number = ms, .is_ms = true });
 }
 
+/* What no database knows is left out. */
+static void
+add_place(struct event *event, const struct location *place)
+{
+	if (place->country[0] != '\0')
+		add_text(event, LOG_FIELD_country, place->country);
+	if (place->asn != 0)
+		add_number(event, LOG_FIELD_asn, place->asn);
+}
+
 /* Whose session it is. */
 static void
 begin_event(struct event *event, const struct session *s)
@@ -208,6 +218,7 @@ begin_event(struct event *event, const struct session *s)
 	add_text(event, LOG_FIELD_protocol, s->proto->name);
 	add_text(event, LOG_FIELD_client, client_text(s, s->worker->snapshot->mask_addresses, event->client));
 	add_number(event, LOG_FIELD_client_port, addr_port(&s->identity.client));
+	add_place(event, &s->identity.place);
 	add_text(event, LOG_FIELD_via, via_text(s, event->via));
 }
 

@@ -70,6 +70,7 @@ session_view_new(const struct session *s, struct arena *arena)
 		.idle_ms = session_idle_ms(s),
 	};
 	memcpy(view->id, identity->session, sizeof(view->id));
+	view->place = identity->place;
 	if (s->via != NULL)
 		view->via = copy_addr(arena, s->via);
 	if (s->relay != NULL) {

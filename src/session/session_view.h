@@ -26,6 +26,7 @@ struct session_view {
 	const char *certificate_user;	/* or NULL */
 	const char *helo;		/* or NULL */
 	const char *listener, *protocol;
+	struct location place;		/* of the client */
 	struct addr client, via, local;	/* of no family where there is none, or it was not asked for */
 	const char *phase, *doing;	/* "route", "reading greeting" */
 	bool is_leaving;		/* it was told to go */

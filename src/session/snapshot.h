@@ -15,6 +15,7 @@
 #include "net/loop.h"
 
 struct conf;
+struct country_tally;
 struct geo;
 struct limiter;
 struct penalty;
@@ -47,6 +48,7 @@ struct snapshot {
 	const struct geo *geo;			/* NULL: nobody knows where clients are */
 	struct limiter *limiter;		/* what `limits` count; NULL: nothing */
 	struct screen_memory *screened;		/* who was; NULL: nobody is */
+	struct country_tally *countries;	/* of clients; NULL: nobody counts */
 	int64_t max_connections;		/* sessions of the whole process; 0: no bound */
 	bool hash_unknown_users;		/* names that did not log in are hashed in the log */
 	bool mask_addresses;			/* clients' in events: the first 24 or 48 bits only */

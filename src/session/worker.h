@@ -16,6 +16,7 @@
 #include "base/metric.h"
 #include "net/listener.h"
 #include "net/loop.h"
+#include "session/holders.h"
 #include "session/listener_orders.h"
 #include "session/mishap.h"
 #include "session/listener_settings.h"
@@ -71,6 +72,7 @@ struct listener {
 	struct listener_orders orders;
 	struct mishaps mishaps;
 	struct stress stress;			/* of its own max_connections */
+	struct holders holders;			/* of its connections */
 	uint64_t tag;				/* of its TLS tickets */
 	struct listener_counters counters[];	/* one a worker; the whole by xcalloc_aligned */
 };

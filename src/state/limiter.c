@@ -8,6 +8,7 @@
 enum { NS_A_MS = 1000000 };
 
 struct limiter {
+	size_t rates_max;
 	struct table *rates;		/* int64_t: ns, as the clock in ms */
 	struct table *present;		/* int64_t: how many */
 };
@@ -17,6 +18,7 @@ limiter_new(size_t rates_max)
 {
 	struct limiter *limiter = xcalloc(1, sizeof(*limiter));
 
+	limiter->rates_max = rates_max;
 	limiter->rates = table_new(sizeof(int64_t), NULL);
 	table_set_limit(limiter->rates, rates_max);
 	limiter->present = table_new(sizeof(int64_t), NULL);
@@ -36,13 +38,22 @@ limiter_free(struct limiter **limiter)
 	xfree(gone);
 }
 
+/* For which time one counts. */
+static int64_t
+step_of(struct limiter_rate rate)
+{
+	int64_t step = rate.unit_ms * NS_A_MS / rate.limit;
+
+	return step > 0 ? step : 1;
+}
+
 /* When all that was taken is due, one more counted; 0: that is one too many. */
 static int64_t
 due_with_one(int64_t due, struct limiter_rate rate, int64_t now_ns)
 {
-	int64_t unit = rate.unit_ms * NS_A_MS, step = unit / rate.limit;
+	int64_t unit = rate.unit_ms * NS_A_MS;
 
-	due = (due > now_ns ? due : now_ns) + (step > 0 ? step : 1);
+	due = (due > now_ns ? due : now_ns) + step_of(rate);
 	return due - now_ns <= unit ? due : 0;
 }
 
@@ -77,6 +88,28 @@ limiter_is_spent(struct limiter *limiter, struct slice name, struct limiter_rate
 	is_spent = due_with_one(*(int64_t *)table_value(entry), rate, now * NS_A_MS) == 0;
 	table_unlock(limiter->rates, entry, table_expires(entry));
 	return is_spent;
+}
+
+int64_t
+limiter_used(struct limiter *limiter, struct slice name, struct limiter_rate rate, int64_t now)
+{
+	struct table_entry *entry = table_lock(limiter->rates, name, now, false);
+	int64_t left;
+
+	if (entry == NULL)
+		return 0;
+	left = *(int64_t *)table_value(entry) - now * NS_A_MS;
+	table_unlock(limiter->rates, entry, table_expires(entry));
+	return left > 0 && rate.limit > 0 ? (left + step_of(rate) - 1) / step_of(rate) : 0;
+}
+
+void
+limiter_forget(struct limiter *limiter, struct slice name)
+{
+	struct table_entry *entry = table_lock(limiter->rates, name, 0, false);
+
+	if (entry != NULL)
+		table_unlock(limiter->rates, entry, -1);
 }
 
 bool
@@ -121,4 +154,29 @@ size_t
 limiter_count(struct limiter *limiter, enum limiter_kind kind)
 {
 	return table_count(kind == LIMITER_RATES ? limiter->rates : limiter->present);
+}
+
+size_t
+limiter_max(const struct limiter *limiter, enum limiter_kind kind)
+{
+	return kind == LIMITER_RATES ? limiter->rates_max : 0;
+}
+
+static void
+visit_name(struct slice name, void *value, int64_t expires, void *arg)
+{
+	const struct limiter_walk *walk = arg;
+
+	(void)value;
+	(void)expires;
+	walk->visit(name, walk->arg);
+}
+
+uint64_t
+limiter_walk(struct limiter *limiter, const struct limiter_walk *walk, uint64_t cursor)
+{
+	struct limiter_walk copy = *walk;
+
+	return table_walk(walk->kind == LIMITER_RATES ? limiter->rates : limiter->present, cursor, walk->now,
+	    visit_name, &copy);
 }

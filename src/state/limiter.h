@@ -35,8 +35,22 @@ bool limiter_enter(struct limiter *limiter, struct slice name, int64_t limit);
 void limiter_leave(struct limiter *limiter, struct slice name);
 int64_t limiter_present(struct limiter *limiter, struct slice name);
 
+/* How much of the limit is used up now. */
+int64_t limiter_used(struct limiter *limiter, struct slice name, struct limiter_rate rate, int64_t now);
+void limiter_forget(struct limiter *limiter, struct slice name);	/* of a rate: all of it is free */
+
 enum limiter_kind { LIMITER_RATES, LIMITER_PRESENT };
-/* How many names are kept. */
+/* How many names are kept, and how many may be; 0: as many as there are sessions. */
 size_t limiter_count(struct limiter *limiter, enum limiter_kind kind);
+size_t limiter_max(const struct limiter *limiter, enum limiter_kind kind);
+/* Visits some names, as table_walk does; `visit` asks for nothing of the limiter. */
+typedef void limiter_visit(struct slice name, void *arg);
+struct limiter_walk {
+	enum limiter_kind kind;
+	int64_t now;
+	limiter_visit *visit;
+	void *arg;
+};
+uint64_t limiter_walk(struct limiter *limiter, const struct limiter_walk *walk, uint64_t cursor);
 
 #endif

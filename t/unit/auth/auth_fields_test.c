@@ -143,9 +143,43 @@ only_some_networks_are_allowed(void **state)
 	}
 }
 
+static struct auth_answer
+judge_from(const char *text, const char *country)
+{
+	struct identity identity = { .place.has_countries = true };
+	const struct auth_request request = { .identity = &identity };
+	char words[WORDS_MAX];
+	struct auth_answer answer;
+	struct auth_fields fields;
+	struct error error;
+
+	assert_true(read_words(text, words, &fields, &error));
+	snprintf(identity.place.country, sizeof(identity.place.country), "%s", country);
+	auth_fields_judge(&fields, &request, &answer);
+	return answer;
+}
+
+static void
+countries_let_in_whoever_is_there(void **state)
+{
+	static const struct { const char *list, *country; enum auth_verdict verdict; } rows[] = {
+		{ "DE", "DE", AUTH_OK }, { "DE", "AT", AUTH_REFUSED }, { "DE,AT", "AT", AUTH_OK },
+		{ "DE", "", AUTH_REFUSED }, { "DE,unknown", "", AUTH_OK }, { "unknown", "DE", AUTH_REFUSED },
+	};
+	char text[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(text, sizeof(text), "allow_countries=%s", rows[i].list);
+		if (judge_from(text, rows[i].country).verdict != rows[i].verdict)
+			fail_msg("%s for %s", rows[i].list, rows[i].country);
+		assert_true(judge_from(text, rows[i].country).depends_on_client);
+	}
+}
+
 /* Only the log hears why: a restriction that cannot be checked is not to be guessed at. */
 static void
-countries_refuse_while_nobody_knows_them(void **state)
+countries_put_off_while_nobody_knows_them(void **state)
 {
 	static const char *const texts[] = {
 		"allow_countries=DE host=::1", "allow_nets=0.0.0.0/0 allow_countries=DE,AT nopassword",
@@ -156,9 +190,9 @@ countries_refuse_while_nobody_knows_them(void **state)
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		struct auth_answer answer = judge(texts[i], "192.0.2.7");
 
-		assert_int_equal(answer.verdict, AUTH_REFUSED);
+		assert_int_equal(answer.verdict, AUTH_LATER);
 		assert_true(answer.host == NULL && answer.reason == NULL);
-		assert_non_null(strstr(answer.why, "allow_countries"));
+		assert_non_null(strstr(answer.why, "no database of countries"));
 	}
 	assert_int_equal(judge("userdb_allow_countries=DE", NULL).verdict, AUTH_OK);
 }
@@ -330,7 +364,8 @@ bad_values_are_told(void **state)
 		"host=10.0.0.300", "host=d1:143",
 		"hostip=d1.example.org", "user=", "destuser=", "pool=",
 		"server=", "ssl=maybe", "starttls=1", "allow_nets=", "allow_nets=10.0.0.0/33",
-		"allow_nets=10.0.0.1,,10.0.0.2", "allow_nets=example.com",
+		"allow_nets=10.0.0.1,,10.0.0.2", "allow_nets=example.com", "allow_countries=de",
+		"allow_countries=DE,,AT", "allow_countries=Germany",
 		"user=%", "user=%L", "destuser=%Lu", "pass=%{user}", "reason=%%%", "nologin=%s", "port=%u",
 		"delay_until=", "delay_until=soon", "delay_until=1+", "delay_until=1+x", "delay_until=+1",
 	};
@@ -393,7 +428,8 @@ main(void)
 		cmocka_unit_test(says_where_and_how),
 		cmocka_unit_test(says_how_tls_is_spoken),
 		cmocka_unit_test(only_some_networks_are_allowed),
-		cmocka_unit_test(countries_refuse_while_nobody_knows_them),
+		cmocka_unit_test(countries_let_in_whoever_is_there),
+		cmocka_unit_test(countries_put_off_while_nobody_knows_them),
 		cmocka_unit_test(nologin_refuses_and_tells_why),
 		cmocka_unit_test(a_lookup_refuses_nobody),
 		cmocka_unit_test(delay_until_waits_or_fails),
