@@ -121,7 +121,7 @@ describe_client(const struct inquiry *inquiry, struct condition_subject *subject
 static void
 tell_place(struct inquiry *inquiry)
 {
-	struct geo_facts facts;
+	struct location facts;
 	char text[VALUE_MAX];
 
 	if (root_of(inquiry)->geo == NULL || inquiry->client_word == NULL)
