@@ -20,4 +20,11 @@ void screening_on_time(struct session *s);
 const char *screening_refusal(const struct session *s);
 void screening_free(struct session *s);		/* nothing is awaited any more; fine where nothing was */
 
+/* For the log, session_log.c: what was found of a client that was screened; NULL: that is left out. */
+struct screen_finding {
+	const char *result, *action, *zones;
+	int64_t score, unknown_zones, took_ms;
+};
+void session_screened(const struct session *s, const struct screen_finding *finding);
+
 #endif

@@ -139,13 +139,6 @@ struct mediated_message;
 void session_message(const struct session *s, const struct mediated_message *message,
     const struct endpoint *endpoint, int64_t took_ms);
 
-/* What was found of a client that was screened; NULL: that is left out. */
-struct screen_finding {
-	const char *result, *action, *zones;
-	int64_t score, unknown_zones, took_ms;
-};
-void session_screened(const struct session *s, const struct screen_finding *finding);
-
 /* front_proxy.c: peers that must say first who their client is. */
 void front_proxy_begin(struct session *s);
 size_t front_proxy_read(struct session *s, struct slice data);	/* what is consumed */

@@ -16,6 +16,7 @@
 #include "proto/mediator.h"
 #include "session/login.h"
 #include "session/relay.h"
+#include "session/screening.h"
 
 enum { LINE_MAX_SIZE = 1024 };
 
