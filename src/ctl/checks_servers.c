@@ -17,6 +17,7 @@ enum {
 	SICK_TOLD_MAX = 8,
 	MANY = 3,			/* less is chance */
 	FAILED_PERCENT = 10,		/* of tries, from which on it is sick */
+	QUIET_S = 20,
 	FRESH_S = 90,			/* a dead server is tried once a minute at least */
 	SLOW_MS = 500, SLOW_TIMES = 4,	/* of what its neighbours take */
 	CURES_MAX = 3
@@ -76,6 +77,11 @@ static const struct malady {
 		    "from its console; or the machine, if that hangs, too" },
 		{ THERE, "doveadm log errors | grep limit",
 		    "login processes may be all taken, too: raise process_limit" } } },
+	{ SIGN_DOWN, "L7TOUT", "logging in",
+	    "logins hang: its storage does, or its user database", {
+		{ THERE, "ps axo stat,pid,wchan,args | grep '^D'; dmesg",
+		    "who waits for a disk, or for NFS" },
+		{ THERE, "doveadm auth test USER", "hangs where the user database does" } } },
 	{ SIGN_DOWN, "L7TOUT", NULL,
 	    "it stops answering within a dialogue: it is overloaded, or what it asks hangs", {
 		{ THERE, "top; doveadm log errors", "who is busy, and with what" } } },
@@ -202,11 +208,21 @@ is_fresh(const struct patient *patient)
 	return patient->said[0] != '\0' && stats_amount(patient->object, "last_failure_age") <= FRESH_S;
 }
 
+/* A dead server is tried seldom: few failures, beside all that it took before. */
+static bool
+takes_nobody(const struct patient *patient)
+{
+	double last = stats_amount(patient->object, "lastsess");
+
+	return stats_amount(patient->object, "held") > 0 ||
+	    (last > QUIET_S && last > stats_amount(patient->object, "last_failure_age"));
+}
+
 static enum sign
 sign_of(const struct patient *p)
 {
-	bool fails = p->failures >= MANY && is_fresh(p) &&
-	    p->failures * 100 >= (p->failures + p->sessions) * FAILED_PERCENT;
+	bool fails = p->failures >= MANY && is_fresh(p) && (takes_nobody(p) ||
+	    p->failures * 100 >= (p->failures + p->sessions) * FAILED_PERCENT);
 	bool refuses = p->refused >= MANY && is_fresh(p) && p->refused * 4 >= p->sessions &&
 	    p->others_refused * p->sessions * 4 < p->refused * p->others_sessions;
 
