@@ -12,7 +12,7 @@ use Gatepost::Fake qw(refusing_port);
 use Gatepost::FakeCockpit qw(ctl ctl_apart info_json stat_json);
 use Gatepost::Gatepost;
 use Gatepost::Process qw(test_dir write_file);
-use JSON::PP qw(decode_json);
+use JSON::PP qw(decode_json encode_json);
 use Test::More;
 
 my $dir = test_dir();
@@ -118,4 +118,68 @@ finds($found, 'pools', 'note', qr/pool imap has no spare: one server of 2/, 'a p
 finds($found, 'pools', 'wrong', qr/pool pop3: none of its 1 servers/, 'a pool without anybody');
 is(scalar(grep { "@$_" =~ /pool mx/ } @{ $found->{pools} }), 0, 'a pool that is well is not told of');
 finds($found, 'sessions', 'wrong', qr/900 of max_connections 1000/, 'nearly full');
+
+# Servers that checks are content with, beside their neighbours: each is told of what it has, or of nothing.
+my @calm = (recent_sessions => 100, recent_failures => 1, recent_refused => 2, recent_login_ms => 20);
+my @fresh = (last_failure_age => 5);
+for my $case (
+	['well', [@calm], 0, undef],
+	['an old story', [@calm, recent_failures => 50, last_failure => 'timed out', last_failure_age => 200], 0, undef],
+	['as refused as the others', [@calm, recent_refused => 3, last_failure => 'refused: NO', @fresh], 0, undef],
+	['hanging', [@calm, recent_failures => 20, last_failure => 'timed out while logging in', @fresh], 0,
+	    qr/failed 20 of 120 logins .*timed out.*processes are taken.*on d2: doveadm log errors.*maintenance d2/],
+	['held', [@calm, recent_failures => 5, held => 1, last_failure => 'connection lost: closed while logging in', @fresh],
+	    0, qr/failed 5 of 105 logins.*cuts logins off/],
+	['failing since a while', [@calm, recent_failures => 5, lastsess => 40, last_failure => 'TLS failed', @fresh], 0,
+	    qr/failed 5 of 105 logins.*takes checks and fails sessions/],
+	['failing now and then', [@calm, recent_failures => 5, lastsess => 2, last_failure => 'TLS failed', @fresh], 0, undef],
+	['stuck', [@calm, recent_failures => 20, last_failure => 'timed out while logging in', @fresh], 4,
+	    qr/lets 4 of 6 sessions wait.*storage hangs/],
+	['stuck, and nobody comes', [recent_sessions => 0], 4, qr/lets 4 of 6 sessions wait.*storage hangs/],
+	['at its limit', [@calm, recent_failures => 20, last_failure => 'temporary failure: NO [LIMIT] max', @fresh], 0,
+	    qr/limit for each user.*login_trusted_networks/],
+	['refusing', [@calm, recent_refused => 60, last_failure => 'refused: NO [AUTHENTICATIONFAILED]', @fresh], 0,
+	    qr/refused 60 of 160 logins.*master password/],
+	['slow', [@calm, recent_login_ms => 900], 0, qr/takes 900 ms for a login, its neighbours 20/],
+) {
+	my ($name, $fields, $waiting, $words) = @$case;
+	my $cockpit = Gatepost::FakeCockpit->new(name => 'farm', path => "$dir/farm.sock", answers => {
+		'show info json' => info_json(Pid => $$, CurrConns => 1, Maxconn => 1000),
+		'who server json' => encode_json([{ server => 'imap/d2', sessions => 6, waiting => $waiting }]) . "\n",
+		'show stat json' => stat_json(
+			{ pxname => 'imap', svname => 'd1', status => 'UP', weight => 1, @calm },
+			{ pxname => 'imap', svname => 'd2', status => 'UP', weight => 1, @$fields },
+			{ pxname => 'imap', @row }),
+	})->start;
+
+	($status, $found) = examine($cockpit->path);
+	my @sick = grep { $_->[0] ne 'ok' } @{ $found->{servers} };
+	if (defined $words) {
+		like("@{ $sick[0] // [] }", $words, "a server that is $name");
+	} else {
+		is_deeply(\@sick, [], "a server that is $name");
+	}
+	$cockpit->kill_now;
+}
+# each sign of a check has its words
+for my $case (['L4CON', 'connection refused while connecting', qr/nothing listens there/],
+	['L4TOUT', 'timed out while connecting', qr/no packet comes back.*ping -c3 10\.1\.0\.12 /],
+	['L6RSP', 'certificate has expired while starting TLS', qr/has expired.*a new certificate|has expired.*certbot/],
+	['L6RSP', 'hostname mismatch while starting TLS', qr/for other names/],
+	['L6RSP', 'self-signed certificate while starting TLS', qr/authority that we trust/],
+	['* L7TOUT', 'timed out while reading greeting', qr/says nothing/],
+	['L7RSP', 'connection reset by peer while asking for TLS', qr/breaks connections off/],
+	['L7STS', 'a NO [AUTHENTICATIONFAILED] no while logging in', qr/refuses the account of the check/],
+	['L7OK', '', qr/; see why/],
+) {
+	my $cockpit = Gatepost::FakeCockpit->new(name => 'down', path => "$dir/down.sock", answers => {
+		'show info json' => info_json(Pid => $$, CurrConns => 1, Maxconn => 1000),
+		'show stat json' => stat_json({ pxname => 'imap', svname => 'd2', status => 'DOWN', weight => 1,
+		    check_status => $case->[0], last_chk => $case->[1], addr => '10.1.0.12:143' }),
+	})->start;
+
+	($status, $found) = examine($cockpit->path);
+	like("@{ $found->{servers}[0] } ", $case->[2], "$case->[0] $case->[1]");
+	$cockpit->kill_now;
+}
 done_testing;

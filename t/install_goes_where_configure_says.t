@@ -68,7 +68,8 @@ succeeds("$dir/build", 'install', @make, 'install', "DESTDIR=$dir/root");
 my @installed = qw(etc/gatepost/gatepost.conf sbin/gatepost sbin/gatepost-agent sbin/gatepostctl
     share/bash-completion/completions/gatepostctl share/doc/gatepost/LICENSE share/doc/gatepost/README.md
     share/doc/gatepost/fail2ban/filter.d/gatepost.conf share/doc/gatepost/fail2ban/jail.d/gatepost.conf
-    share/doc/gatepost/gatepost-reference.conf share/doc/gatepost/logrotate
+    share/doc/gatepost/gatepost-reference.conf share/doc/gatepost/grafana-dashboard.json
+    share/doc/gatepost/logrotate share/doc/gatepost/operations.md share/doc/gatepost/prometheus-rules.yml
     share/man/man5/gatepost-log.5 share/man/man5/gatepost.conf.5 share/man/man8/gatepost-agent.8
     share/man/man8/gatepost.8 share/man/man8/gatepostctl.8 share/zsh/vendor-completions/_gatepostctl
     units/gatepost-agent.socket units/gatepost-agent@.service units/gatepost.service);
@@ -82,6 +83,7 @@ like($text{logrotate}, qr{^/opt/gp/state/log/gatepost/}m, 'logs are rotated wher
 like($text{'gatepost.conf'}, qr{ /opt/gp/etc/gatepost/mail\.pem }, 'the example is about this folder');
 like($text{'gatepost.conf'}, qr{ /opt/gp/state/log/gatepost/access\.json;}, 'and its log about this one');
 like($text{'gatepost.8'}, qr{^\.It Pa /opt/gp/share/doc/gatepost/}m, 'the manual knows its documents');
+like($text{'operations.md'}, qr{password_file /opt/gp/etc/gatepost/}, 'the guide knows where files are');
 like($text{'gatepostctl.8'}, qr{^\.It Pa /opt/gp/state/run/gatepost/admin\.sock}m, 'where operators ask');
 unlike(join('', @text{qw(gatepost.service gatepost-agent@.service gatepost.conf gatepost.8 gatepost.conf.5
     gatepostctl.8)}), qr{(?<!/opt/gp)/(?:etc/gatepost|var/log)|(?<!state)/run/gatepost|/usr/s}, 'no other folder is named');

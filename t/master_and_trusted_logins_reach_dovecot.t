@@ -140,8 +140,10 @@ like(client($_)->cmd('LOGIN user15 anything'), qr/^\S+ NO \[UNAVAILABLE\]/,
 like(client('here')->cmd('LOGIN user3 gate-3'), qr/^\S+ OK/, 'trusted without a password of the proxy');
 ok($asking_none[0]->wait_for_log(qr/Login: user=<user3>/), 'the server lets the user in');
 like(client('here')->cmd('LOGIN user3 wrong'), qr/^\S+ NO \[AUTHENTICATIONFAILED\]/, 'but with the user\'s');
-like(client('elsewhere')->cmd('LOGIN user3 gate-3'), qr/^\S+ NO \[AUTHENTICATIONFAILED\]/,
-    'but not where the server takes us for none of its proxies');
+like(client('elsewhere')->cmd('LOGIN user3 gate-3'), qr/^\S+ NO \[UNAVAILABLE\]/,
+    'not where the server takes us for none of its proxies: the user is not told that the password is wrong');
+ok($gatepost->wait_for_log(qr/warning: .*: our own login fails: refused by the server: .*AUTHENTICATIONFAILED/),
+    'but we are');
 ok(!$asking_none[1]->log_lines(qr/Login: user=/), 'and nobody is let in');
 
 # Nobody learns who exists: the same words, and about the same time.

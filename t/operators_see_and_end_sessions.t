@@ -127,7 +127,7 @@ is(listeners(''), 'imap imap imap pop3 pop3 sieve submission', 'and all are stil
 # Who is there.
 my ($who) = grep { $_->{user} eq 'user1@example.com' } @{ $gatepost->ask_json('who') };
 is_deeply($who, { user => 'user1@example.com', sessions => 5, protocols => 'imap,pop3,sieve,submission',
-    clients => '127.0.0.1', servers => 'imap/d1,pop3/d1,sieve/d1,submission/d1' }, 'who');
+    clients => '127.0.0.1', servers => 'imap/d1,pop3/d1,sieve/d1,submission/d1', waiting => 0 }, 'who');
 is(@{ $gatepost->ask_json('who user 1') }, 1, 'the first of them');
 is_deeply([map { "$_->{server} $_->{sessions} $_->{users}" } @{ $gatepost->ask_json('who server') }],
     ['imap/d1 3 2', 'pop3/d1 1 1', 'sieve/d1 1 1', 'submission/d1 1 1'], 'by server');

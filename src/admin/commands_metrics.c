@@ -179,7 +179,8 @@ run_show_history(struct admin_call *call)
 {
 	static const struct report_column columns[] = {
 		{ "seconds_ago", true }, { "sessions", true }, { "rate", true }, { "failures", true },
-		{ "queued", true }, { "bytes_up", true }, { "bytes_down", true },
+		{ "queued", true }, { "bytes_up", true }, { "bytes_down", true }, { "refused", true },
+		{ "login_ms", true },
 	};
 	const struct track *track = target_track(call);
 	struct report report;
@@ -217,7 +218,8 @@ const struct admin_command metrics_commands[] = {
 		.name = "show history", .arguments = "{[frontend] PROXY|BACKEND/SERVER}", .has_json = true,
 		.run = run_show_history,
 		.help = "The last five minutes, second by second. Where a listener and a pool have one name, "
-		    "it is the pool's.",
+		    "it is the pool's. refused: logins by the server; of a listener, those without a server. "
+		    "login_ms: what all logins of the second took together.",
 	},
 	{
 		.name = "clear counters", .level = ADMIN_LEVEL_OPERATOR, .run = run_clear_counters,

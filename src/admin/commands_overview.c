@@ -6,7 +6,9 @@
 #include "admin/cockpit.h"
 #include "admin/command_tables.h"
 #include "admin/report.h"
+#include "admin/sampler.h"
 #include "admin/target.h"
+#include "balance/endpoint_report.h"
 #include "base/clock.h"
 #include "health/health.h"
 #include "session/worker.h"
@@ -67,7 +69,8 @@ static const struct report_column server_columns[] = {
 	{ .name = "total", .is_number = true }, { .name = "failures", .is_number = true },
 	{ .name = "refused", .is_number = true }, { .name = "check" },
 	{ .name = "check_ms", .is_number = true }, { .name = "checked_s", .is_number = true },
-	{ .name = "certificate_days", .is_number = true }, { .name = "why" },
+	{ .name = "certificate_days", .is_number = true }, { .name = "login_ms", .is_number = true },
+	{ .name = "why" }, { .name = "failed_s", .is_number = true }, { .name = "failure" },
 };
 
 static void
@@ -85,6 +88,46 @@ report_check(struct report *report, const struct cockpit *cockpit, const struct 
 	report_word(report, check_code_name(watch->result.code));
 	report_number(report, watch->result.took_ms);
 	report_number(report, (loop_now(cockpit->control->loop) - watch->checked_at) / SINCE_MS);
+}
+
+/* Of the last five minutes. */
+static void
+report_login_time(struct report *report, const struct cockpit *cockpit, const struct endpoint *e)
+{
+	const struct track *track = sampler_find(cockpit->sampler, METRIC_SERVER, e->name);
+	int64_t sessions = track != NULL ? track_recent(track, SAMPLE_RATE) : 0;
+
+	if (sessions > 0)
+		report_number(report, track_recent(track, SAMPLE_LOGIN_MS) / sessions);
+	else
+		report_none(report);
+}
+
+/* Checks may be content where sessions are not. */
+static void
+report_why(struct report *report, const struct endpoint *e, const struct verdict_of_all *verdict)
+{
+	bool is_up = verdict->standing->state == HEALTH_UP && endpoint_weight(e) > 0;
+
+	if (is_up && endpoint_is_held(e))
+		report_word(report, "held: gets few sessions or none, since tries fail");
+	else
+		report_word(report, verdict->standing->why[0] != '\0' ? verdict->standing->why : NULL);
+}
+
+static void
+report_failure(struct report *report, struct endpoint *e)
+{
+	char text[ENDPOINT_FAILURE_TEXT_MAX];
+	int64_t age_ms;
+
+	if (endpoint_last_failure(e, text, &age_ms)) {
+		report_number(report, age_ms / SINCE_MS);
+		report_word(report, text);
+	} else {
+		report_none(report);
+		report_none(report);
+	}
 }
 
 static void
@@ -120,7 +163,9 @@ report_server(struct report *report, const struct cockpit *cockpit, const struct
 		report_number(report, days);
 	else
 		report_none(report);
-	report_word(report, verdict.standing->why[0] != '\0' ? verdict.standing->why : NULL);
+	report_login_time(report, cockpit, e);
+	report_why(report, e, &verdict);
+	report_failure(report, e);
 }
 
 static void
@@ -201,7 +246,9 @@ const struct admin_command overview_commands[] = {
 	{
 		.name = "show servers", .arguments = "[POOL]", .has_json = true, .run = run_show_servers,
 		.help = "Servers of all pools or of one, whether they take sessions, since when, and why "
-		    "not. `check` is the last result of the first check; failures are tries in vain.",
+		    "not. `check` is the last result of the first check; failures are tries in vain, refused "
+		    "are logins, login_ms is what one took in the last five minutes. `failure` is the last "
+		    "one, failed_s seconds ago.",
 	},
 	{
 		.name = "show listeners", .has_json = true, .run = run_show_listeners,

@@ -16,6 +16,7 @@
 #include "auth/auth.h"
 #include "auth/users.h"
 #include "balance/balance.h"
+#include "balance/endpoint_report.h"
 #include "balance/member.h"
 #include "base/xalloc.h"
 #include "proto/proto.h"
@@ -255,6 +256,17 @@ choose_pool(struct inquiry *inquiry)
 	    "a user belongs on one server" : "a session that fails goes to the next server");
 }
 
+static void
+describe_held(struct endpoint *e, char out[VALUE_MAX])
+{
+	char failure[ENDPOINT_FAILURE_TEXT_MAX];
+	int64_t age_ms;
+
+	if (!endpoint_last_failure(e, failure, &age_ms))
+		snprintf(failure, sizeof(failure), "at another address");
+	snprintf(out, VALUE_MAX, "held, as tries fail: %s", failure);
+}
+
 /* "drain by root (unix): disk swap", "down: connect refused": why it takes nobody, or that it does. */
 static void
 describe(struct endpoint *e, char out[VALUE_MAX])
@@ -278,6 +290,8 @@ describe(struct endpoint *e, char out[VALUE_MAX])
 		snprintf(out, VALUE_MAX, "down: its agent says so: %s", machine.agent_down.why);
 	else if (endpoint_load(e).share == 0)
 		snprintf(out, VALUE_MAX, "its weight is 0");
+	else if (endpoint_is_held(e))
+		describe_held(e, out);
 	else if (!endpoint_has_room(e))
 		snprintf(out, VALUE_MAX, "full: %d sessions", endpoint_load(e).connections);
 	else

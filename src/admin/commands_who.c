@@ -6,10 +6,10 @@
 #include "admin/command_tables.h"
 #include "admin/session_words.h"
 
-enum { NAMES_MAX = 8, FACETS = 3, COLUMNS = 2 + FACETS, TOP_MAX = 1000000 };
+enum { NAMES_MAX = 8, OWED_MS = 3000, FACETS = 4, COLUMNS = 2 + FACETS, TOP_MAX = 1000000 };
 
 /* What a session has, by which it can be counted. */
-enum who_key { KEY_USER, KEY_SERVER, KEY_CLIENT, KEY_LISTENER, KEY_PROTOCOL, KEY_COUNT };
+enum who_key { KEY_USER, KEY_SERVER, KEY_CLIENT, KEY_LISTENER, KEY_PROTOCOL, KEY_WAITING, KEY_COUNT };
 
 struct entry {
 	const char *keys[KEY_COUNT];	/* NULL: nothing */
@@ -19,6 +19,8 @@ struct group {
 	struct entry *entries;		/* all of one key */
 	size_t count;
 };
+
+#define WAITING_COLUMN { .name = "waiting", .is_number = true }
 
 static const struct who_kind {
 	const char *name;
@@ -31,22 +33,23 @@ static const struct who_kind {
 } kinds[] = {
 	{ "user", KEY_USER, {
 		{ .name = "user" }, { .name = "sessions", .is_number = true }, { .name = "protocols" },
-		{ .name = "clients" }, { .name = "servers" }
-	}, { { KEY_PROTOCOL, true }, { KEY_CLIENT, true }, { KEY_SERVER, true } } },
+		{ .name = "clients" }, { .name = "servers" }, WAITING_COLUMN
+	}, { { KEY_PROTOCOL, true }, { KEY_CLIENT, true }, { KEY_SERVER, true }, { KEY_WAITING, false } } },
 	{ "server", KEY_SERVER, {
 		{ .name = "server" }, { .name = "sessions", .is_number = true },
 		{ .name = "users", .is_number = true }, { .name = "clients", .is_number = true },
-		{ .name = "listeners" }
-	}, { { KEY_USER, false }, { KEY_CLIENT, false }, { KEY_LISTENER, true } } },
+		{ .name = "listeners" }, WAITING_COLUMN
+	}, { { KEY_USER, false }, { KEY_CLIENT, false }, { KEY_LISTENER, true }, { KEY_WAITING, false } } },
 	{ "client", KEY_CLIENT, {
 		{ .name = "client" }, { .name = "sessions", .is_number = true }, { .name = "protocols" },
-		{ .name = "users" }, { .name = "listeners" }
-	}, { { KEY_PROTOCOL, true }, { KEY_USER, true }, { KEY_LISTENER, true } } },
+		{ .name = "users" }, { .name = "listeners" }, WAITING_COLUMN
+	}, { { KEY_PROTOCOL, true }, { KEY_USER, true }, { KEY_LISTENER, true }, { KEY_WAITING, false } } },
 	{ "listener", KEY_LISTENER, {
 		{ .name = "listener" }, { .name = "sessions", .is_number = true },
 		{ .name = "users", .is_number = true }, { .name = "clients", .is_number = true },
-		{ .name = "protocol" }
-	}, { { KEY_USER, false }, { KEY_CLIENT, false }, { KEY_PROTOCOL, true } } },
+		{ .name = "protocol" }, WAITING_COLUMN
+	}, { { KEY_USER, false }, { KEY_CLIENT, false }, { KEY_PROTOCOL, true },
+	    { KEY_WAITING, false } } },
 };
 
 /* The command's own, of the survey's arena. */
@@ -126,6 +129,7 @@ add_entry(struct survey *survey, const struct session_view *view, const char *se
 	entry->keys[KEY_CLIENT] = arena_strdup(survey->arena, addr_host(&view->client, client));
 	entry->keys[KEY_LISTENER] = view->listener;
 	entry->keys[KEY_PROTOCOL] = view->protocol;
+	entry->keys[KEY_WAITING] = view->is_owed && view->idle_ms >= OWED_MS ? view->id : NULL;
 }
 
 /* A session with several servers is one at each of them. */
@@ -230,7 +234,8 @@ const struct admin_command who_commands[] = {
 		.name = "who", .arguments = "[user|server|client|listener] [N]",
 		.level = ADMIN_LEVEL_OPERATOR, .has_json = true, .looks = CALL_WORDS_MAX, .run = run_who,
 		.help = "Sessions counted by user, or by what is named, and what else they have. Those with "
-		    "most sessions come first, all or N of them.",
+		    "most sessions come first, all or N of them. waiting: those whose server has owed them "
+		    "an answer for three seconds.",
 	},
 	{ 0 }
 };

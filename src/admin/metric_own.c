@@ -34,6 +34,20 @@ const struct metric_field metric_own_fields[] = {
 	    .help = "Why it is down" },
 	{ .name = "checks", .of = "S", .tags = "MCP", .type = METRIC_U64,
 	    .server = { FIGURE_CHECKS }, .server_count = 1, .own = "checks_total", .help = "Checks done" },
+	{ .name = "held", .of = "S", .tags = "SGP", .type = METRIC_U32, .read = read_held, .own = "held",
+	    .help = "1: it gets no sessions, or few, since tries fail, whatever checks say" },
+	{ .name = "recent_sessions", .of = "BS", .tags = "MGP", .type = METRIC_U64,
+	    .read = read_recent_sessions, .help = "Sessions that it took in the last five minutes" },
+	{ .name = "recent_failures", .of = "BS", .tags = "MGP", .type = METRIC_U64,
+	    .read = read_recent_failures, .help = "Tries in vain of the last five minutes" },
+	{ .name = "recent_refused", .of = "BS", .tags = "MGP", .type = METRIC_U64,
+	    .read = read_recent_refused, .help = "Logins that were refused in the last five minutes" },
+	{ .name = "recent_login_ms", .of = "BS", .tags = "MaP", .type = METRIC_U64,
+	    .read = read_recent_login, .help = "Mean milliseconds of logins of the last five minutes" },
+	{ .name = "last_failure", .of = "S", .tags = "MOP", .type = METRIC_STR, .read = read_last_failure,
+	    .help = "Why the last try was in vain, or its login refused" },
+	{ .name = "last_failure_age", .of = "S", .tags = "MAP", .type = METRIC_U64,
+	    .read = read_last_failure_age, .help = "Seconds since then" },
 };
 const size_t metric_own_count = sizeof(metric_own_fields) / sizeof(metric_own_fields[0]);
 

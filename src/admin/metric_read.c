@@ -2,9 +2,11 @@
 /* metric_read.c: names, states and numbers of a subject, as HAProxy's tools know them. */
 #include "admin/metric_read.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "balance/balance.h"
+#include "balance/endpoint_report.h"
 #include "base/clock.h"
 #include "health/agent.h"
 #include "health/watch.h"
@@ -472,4 +474,54 @@ read_health_reason(const struct metric_subject *subject, struct metric_value *va
 {
 	snprintf(value->room, sizeof(value->room), "%s", subject->facts.health.why);
 	return text(value, if_any(value->room));
+}
+
+bool
+read_held(const struct metric_subject *subject, struct metric_value *value)
+{
+	return number(value, endpoint_is_held(subject->endpoint));
+}
+
+bool
+read_recent_sessions(const struct metric_subject *subject, struct metric_value *value)
+{
+	return number(value, track_recent(subject->track, SAMPLE_RATE));
+}
+
+bool
+read_recent_failures(const struct metric_subject *subject, struct metric_value *value)
+{
+	return number(value, track_recent(subject->track, SAMPLE_FAILURES));
+}
+
+bool
+read_recent_refused(const struct metric_subject *subject, struct metric_value *value)
+{
+	return number(value, track_recent(subject->track, SAMPLE_REFUSED));
+}
+
+bool
+read_recent_login(const struct metric_subject *subject, struct metric_value *value)
+{
+	int64_t count = track_recent(subject->track, SAMPLE_RATE);
+
+	return count > 0 && number(value, track_recent(subject->track, SAMPLE_LOGIN_MS) / count);
+}
+
+bool
+read_last_failure(const struct metric_subject *subject, struct metric_value *value)
+{
+	int64_t age_ms;
+
+	static_assert(sizeof(value->room) >= ENDPOINT_FAILURE_TEXT_MAX, "room for its words");
+	return endpoint_last_failure(subject->endpoint, value->room, &age_ms) && text(value, value->room);
+}
+
+bool
+read_last_failure_age(const struct metric_subject *subject, struct metric_value *value)
+{
+	char words[ENDPOINT_FAILURE_TEXT_MAX];
+	int64_t age_ms;
+
+	return endpoint_last_failure(subject->endpoint, words, &age_ms) && number(value, age_ms / 1000);
 }

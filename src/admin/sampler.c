@@ -87,6 +87,16 @@ sampler_find(const struct sampler *sampler, enum metric_object kind, const char 
 	return map_get(sampler->tracks[kind], slice_of(name));
 }
 
+int64_t
+track_recent(const struct track *track, enum sample sample)
+{
+	int64_t sum = 0;
+
+	for (unsigned i = 0; i < track->count; i++)
+		sum += track->points[i][sample];
+	return sum;
+}
+
 /* What of the figures a second's sample is: now, and of all before. */
 static int64_t
 total_of(const struct figures *figures, enum metric_object kind, enum sample sample)
@@ -96,12 +106,16 @@ total_of(const struct figures *figures, enum metric_object kind, enum sample sam
 		[SAMPLE_FAILURES] = LISTENER_FIGURE_failed_logins, [SAMPLE_QUEUED] = FIGURE_QUEUED,
 		[SAMPLE_BYTES_UP] = LISTENER_FIGURE_bytes_up,
 		[SAMPLE_BYTES_DOWN] = LISTENER_FIGURE_bytes_down,
+		[SAMPLE_REFUSED] = LISTENER_FIGURE_unavailable,
+		[SAMPLE_LOGIN_MS] = FIGURE_TIME_TOTAL + ENDPOINT_TIME_LOGIN,
 	};
 	static const int server[SAMPLE_COUNT] = {
 		[SAMPLE_SESSIONS] = ENDPOINT_FIGURE_connections, [SAMPLE_RATE] = ENDPOINT_FIGURE_sessions,
 		[SAMPLE_FAILURES] = ENDPOINT_FIGURE_connect_failures, [SAMPLE_QUEUED] = FIGURE_QUEUED,
 		[SAMPLE_BYTES_UP] = ENDPOINT_FIGURE_bytes_up,
 		[SAMPLE_BYTES_DOWN] = ENDPOINT_FIGURE_bytes_down,
+		[SAMPLE_REFUSED] = ENDPOINT_FIGURE_refused,
+		[SAMPLE_LOGIN_MS] = FIGURE_TIME_TOTAL + ENDPOINT_TIME_LOGIN,
 	};
 	int64_t total = figures->of[kind == METRIC_LISTENER ? listener[sample] : server[sample]];
 
@@ -121,6 +135,13 @@ note(struct track *track, enum sample sample, int64_t value)
 		track->most[sample] = value;
 }
 
+/* Rounded: of one event in little more than a second nothing would be left. */
+static int64_t
+rate_of(int64_t count, int64_t elapsed_us)
+{
+	return (count * MICROSECONDS + elapsed_us / 2) / elapsed_us;
+}
+
 static void
 take_sample(struct sampler *sampler, struct track *track, const struct figures *figures)
 {
@@ -131,8 +152,8 @@ take_sample(struct sampler *sampler, struct track *track, const struct figures *
 		if (is_gauge)
 			note(track, i, value);
 		else if (track->was_seen)
-			note(track, i, (value - total_of(&track->last, track->kind, i)) * MICROSECONDS /
-			    sampler->elapsed_us);
+			note(track, i, rate_of(value - total_of(&track->last, track->kind, i),
+			    sampler->elapsed_us));
 	}
 	track->last = *figures;
 	track->was_seen = true;

@@ -22,6 +22,8 @@ enum sample {
 	SAMPLE_QUEUED,			/* at its end */
 	SAMPLE_BYTES_UP,
 	SAMPLE_BYTES_DOWN,
+	SAMPLE_REFUSED,			/* logins, by the server; a listener's: without a server */
+	SAMPLE_LOGIN_MS,		/* all that took place together; 0: a listener's */
 	SAMPLE_COUNT
 };
 
@@ -42,6 +44,8 @@ struct track {
 };
 
 struct sampler;
+
+int64_t track_recent(const struct track *track, enum sample sample);	/* the sum of the history */
 
 struct sampler *sampler_new(struct cockpit *cockpit);	/* looks from now on */
 void sampler_free(struct sampler **sampler);

@@ -70,6 +70,14 @@ enum { ENDPOINT_SHARE_ONE = 256, ENDPOINT_SHARE_MAX = MACHINE_WEIGHT_MAX * ENDPO
 
 enum { ENDPOINT_SUFFERERS = 8 };	/* more than it takes to be dead to tries */
 
+/* Of the tries of sessions, the last that came to nothing; its words are for people. */
+enum { ENDPOINT_WHY_MAX = 160 };
+struct endpoint_failure {
+	int64_t at;			/* clock_ms; 0: there was none */
+	const char *what;		/* "connection lost" */
+	char why[ENDPOINT_WHY_MAX];	/* "reset while logging in"; or "" */
+};
+
 struct endpoint {
 	char *name;			/* "imap/d03" */
 	const char *server;		/* "d03", the machine's */
@@ -91,6 +99,7 @@ struct endpoint {
 	struct waiter_list queue;	/* who waits for room here, and nowhere else */
 	pthread_mutex_t lock;		/* up to the capabilities; also to give room and to join the queue */
 	struct window window;
+	struct endpoint_failure failure;
 	uint64_t sufferers[ENDPOINT_SUFFERERS];	/* who was put off since the last success */
 	unsigned next_sufferer;
 	struct addr addr;

@@ -4,6 +4,8 @@
 
 #include <assert.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -117,6 +119,17 @@ move_window(struct endpoint *e, enum endpoint_verdict verdict, int64_t took_ms)
 		window_fail(&e->window, busy, now - took_ms, now);
 }
 
+/* Under the lock. */
+static void
+note_failure(struct endpoint *e, const struct endpoint_outcome *outcome)
+{
+	struct endpoint_failure *failure = &e->failure;
+
+	failure->at = clock_ms();
+	failure->what = rows[outcome->result].text;
+	snprintf(failure->why, sizeof(failure->why), "%s", outcome->why);
+}
+
 /* The try is over. */
 static struct change
 settle(struct endpoint *e, const struct endpoint_outcome *outcome)
@@ -125,6 +138,8 @@ settle(struct endpoint *e, const struct endpoint_outcome *outcome)
 
 	pthread_mutex_lock(&e->lock);
 	change.from = e->window.state;
+	if (outcome->result != ENDPOINT_OK && outcome->result != ENDPOINT_OWN_FAULT)
+		note_failure(e, outcome);
 	if (is_observed(e)) {
 		change.verdict = verdict_of(e, outcome);
 		move_window(e, change.verdict, outcome->took_ms);
@@ -205,6 +220,25 @@ endpoint_reopen(struct endpoint *e)
 		use_window(e);
 	pthread_mutex_unlock(&e->lock);
 	service_serve(e->service, e);
+}
+
+bool
+endpoint_last_failure(struct endpoint *e, char out[ENDPOINT_FAILURE_TEXT_MAX], int64_t *age_ms)
+{
+	struct endpoint_failure failure;
+	bool says_all;
+
+	pthread_mutex_lock(&e->lock);
+	failure = e->failure;
+	pthread_mutex_unlock(&e->lock);
+	out[0] = '\0';
+	*age_ms = clock_ms() - failure.at;
+	if (failure.at == 0)
+		return false;
+	says_all = strncmp(failure.why, failure.what, strlen(failure.what)) == 0;
+	snprintf(out, ENDPOINT_FAILURE_TEXT_MAX, "%s%s%s", says_all ? "" : failure.what,
+	    says_all || failure.why[0] == '\0' ? "" : ": ", failure.why);
+	return true;
 }
 
 const char *

@@ -60,6 +60,9 @@ struct endpoint_outcome {
  * bound elsewhere (that is another try), or waits for a binding and either side leaves.
  */
 void endpoint_report(struct endpoint *e, int worker, const struct endpoint_outcome *outcome);
+/* "connection lost: reset while logging in"; false: there was none since its start. */
+enum { ENDPOINT_FAILURE_TEXT_MAX = ENDPOINT_WHY_MAX + 32 };
+bool endpoint_last_failure(struct endpoint *e, char out[ENDPOINT_FAILURE_TEXT_MAX], int64_t *age_ms);
 const char *endpoint_result_text(enum endpoint_result result);		/* "TLS failed" */
 
 /* How many failures in a row are suspicious; 0: sessions do not judge it, and it has no window.  Cheap. */

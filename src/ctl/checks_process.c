@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* checks_process.c: the process that runs, its configuration, and what it tells of its servers. */
+/* checks_process.c: the process that runs, its configuration, and its limits. */
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,9 +9,8 @@
 #include "ctl/json.h"
 #include "ctl/settings.h"
 #include "ctl/stats.h"
-#include "ctl/text.h"
 
-enum { FULL_PERCENT = 80, PER_SESSION = 2, PATH_LONGEST = 64, DOWN_TOLD_MAX = 8 };
+enum { FULL_PERCENT = 80, PER_SESSION = 2, PATH_LONGEST = 64 };
 
 static void
 check_running(struct diagnosis *d)
@@ -141,87 +140,6 @@ check_sessions(struct diagnosis *d)
 		    "max_connections %.0f", max * 2);
 }
 
-static enum colour
-state_of(const struct json_t *object)
-{
-	return text_state_colour(slice_of(stats_text(object, "status")));
-}
-
-static void
-check_servers(struct diagnosis *d)
-{
-	size_t total = 0, down = 0;
-
-	for (size_t i = 0; i < stats_count(d->stat); i++) {
-		const struct json_t *object = stats_object(d->stat, i);
-
-		if (stats_kind(object) != STATS_SERVER)
-			continue;
-		total++;
-		if (state_of(object) != COLOUR_RED || ++down > DOWN_TOLD_MAX)
-			continue;
-		diagnosis_say(d, GRADE_WRONG, "%s/%s is %s: %s %s", stats_text(object, "pxname"),
-		    stats_text(object, "svname"), stats_text(object, "status"),
-		    stats_text(object, "check_status"), stats_text(object, "last_chk"));
-		diagnosis_advise(d, "tells what it says now", "gatepostctl check now %s/%s",
-		    stats_text(object, "pxname"), stats_text(object, "svname"));
-	}
-	if (down > DOWN_TOLD_MAX)
-		diagnosis_say(d, GRADE_WRONG, "and %zu more are down", down - DOWN_TOLD_MAX);
-	if (d->stat == NULL)
-		diagnosis_say(d, GRADE_UNKNOWN, "gatepost does not tell");
-	else if (down == 0)
-		diagnosis_say(d, GRADE_FINE, "none of %zu is down", total);
-}
-
-static bool
-takes_clients(const struct json_t *object)
-{
-	enum colour state = state_of(object);
-	bool is_up = slice_has_prefix_nocase(slice_of(stats_text(object, "status")), "UP");
-
-	return (is_up || state == COLOUR_GREEN || state == COLOUR_NONE) && stats_amount(object, "weight") > 0;
-}
-
-static void
-check_pool(struct diagnosis *d, const char *pool, bool *is_fine)
-{
-	size_t total = 0, usable = 0;
-
-	for (size_t i = 0; i < stats_count(d->stat); i++) {
-		const struct json_t *object = stats_object(d->stat, i);
-
-		if (stats_kind(object) != STATS_SERVER || strcmp(stats_text(object, "pxname"), pool) != 0)
-			continue;
-		total++;
-		usable += takes_clients(object);
-	}
-	if (usable > 1)
-		return;
-	*is_fine = false;
-	if (usable == 1) {
-		diagnosis_say(d, GRADE_NOTE, "pool %s has no spare: one server of %zu takes clients", pool,
-		    total);
-		return;
-	}
-	diagnosis_say(d, GRADE_WRONG, "pool %s: none of its %zu servers takes clients", pool, total);
-	diagnosis_advise(d, "states, and why", "gatepostctl show stat");
-}
-
-static void
-check_pools(struct diagnosis *d)
-{
-	bool is_fine = true;
-
-	for (size_t i = 0; i < stats_count(d->stat); i++)
-		if (stats_kind(stats_object(d->stat, i)) == STATS_POOL)
-			check_pool(d, stats_text(stats_object(d->stat, i), "pxname"), &is_fine);
-	if (d->stat == NULL)
-		diagnosis_say(d, GRADE_UNKNOWN, "gatepost does not tell");
-	else if (is_fine)
-		diagnosis_say(d, GRADE_FINE, "each can do without one of its servers");
-}
-
 const struct check process_checks[] = {
 	{ "gatepost",       check_running },
 	{ "configuration",  check_configuration },
@@ -229,7 +147,5 @@ const struct check process_checks[] = {
 	{ "files in use",   check_files_in_use },
 	{ "swapped out",    check_swapped },
 	{ "sessions",       check_sessions },
-	{ "servers",        check_servers },
-	{ "pools",          check_pools },
 	{ 0 }
 };

@@ -177,6 +177,7 @@ diagnosis_clear(struct diagnosis *d)
 	xfree(d->findings);
 	json_drop(&d->info);
 	json_drop(&d->stat);
+	json_drop(&d->who);
 	settings_free(&d->settings);
 	settings_free(&d->file);
 	buf_clear(&d->config_errors);

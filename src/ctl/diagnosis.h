@@ -41,6 +41,7 @@ struct diagnosis {
 	bool is_running;
 	struct error why;		/* nobody answers */
 	struct json_t *info, *stat;	/* of the running one; NULL: it does not tell */
+	struct json_t *who;		/* its sessions by server; likewise */
 	struct setting *settings;	/* as they take effect, secrets masked; NULL: the file has errors */
 	struct setting *file;		/* as they are written; NULL: it cannot be read */
 	struct buf config_errors;
@@ -56,7 +57,7 @@ struct check {
 };
 
 /* A row without a name ends them. */
-extern const struct check machine_checks[], process_checks[], farm_checks[];
+extern const struct check machine_checks[], process_checks[], server_checks[], farm_checks[];
 
 void diagnosis_say(struct diagnosis *d, enum grade grade, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -66,6 +66,7 @@ ask_running(struct diagnosis *d, const char *place)
 		return;
 	d->info = ask_json(place, "show info", &how, &error);
 	d->stat = ask_json(place, "show stat", &how, &error);
+	d->who = ask_json(place, "who server", &how, &error);
 	if (d->pid == 0)
 		d->pid = (pid_t)stats_amount(stats_object(d->info, 0), "Pid");
 }
@@ -80,6 +81,7 @@ doctor_run(const struct ctl_options *options)
 	ask_running(&d, options->place);
 	read_configuration(&d);
 	diagnosis_run(&d, process_checks);
+	diagnosis_run(&d, server_checks);
 	diagnosis_run(&d, farm_checks);
 	diagnosis_run(&d, machine_checks);
 	is_bad = diagnosis_is_bad(&d);

@@ -2,6 +2,8 @@
 /* leg.c: from an order to a server that took the session: routes, dials, tries again, gives back. */
 #include "session/leg.h"
 
+#include <stdio.h>
+
 #include "balance/endpoint.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -205,14 +207,15 @@ count_tls(const struct leg *leg)
 static void
 report(struct leg *leg, enum back_event event)
 {
-	bool has_failed = event == BACK_EVENT_LATER || event == BACK_EVENT_FAILED;
-	char reason[BACK_REASON_MAX];
+	char reason[BACK_REASON_MAX], why[BACK_REASON_MAX + 64] = "";
 
 	count_tls(leg);
 	if (event == BACK_EVENT_READY)
 		count_session(leg);
-	route_report(&leg->way->route, back_result(leg->back, event), back_took(leg->back),
-	    has_failed ? back_reason(leg->back, reason) : "");
+	else
+		snprintf(why, sizeof(why), "%s while %s", back_reason(leg->back, reason),
+		    back_doing(leg->back));
+	route_report(&leg->way->route, back_result(leg->back, event), back_took(leg->back), why);
 }
 
 static void

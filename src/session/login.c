@@ -55,6 +55,7 @@ enum failure {
 	FAILURE_PACED,		/* the client has tried too many */
 	FAILURE_CROWDED,	/* the user has too many sessions */
 	FAILURE_UNDECIDED,	/* the auth source cannot say now */
+	FAILURE_DISOWNED,	/* right ones, and the server does not take ours, by which it is to know us */
 	FAILURE_UNPLACED,	/* what the auth source says and what the pool does are at odds */
 	FAILURE_NO_SERVER,
 	FAILURE_COUNT
@@ -71,6 +72,7 @@ static const struct failure_row {
 	[FAILURE_PACED]     = { "login not judged",       LOG_INFO,    true,  false },
 	[FAILURE_CROWDED]   = { "login refused",          LOG_INFO,    true,  false },
 	[FAILURE_UNDECIDED] = { "no verdict",             LOG_WARNING, false, false },
+	[FAILURE_DISOWNED]  = { "our own login fails",    LOG_WARNING, false, false },
 	[FAILURE_UNPLACED]  = { "login cannot be placed", LOG_WARNING, false, false },
 	[FAILURE_NO_SERVER] = { "no server",              LOG_WARNING, false, false },
 };
@@ -229,6 +231,11 @@ on_refused(struct session *s, const struct back *back)
 	back_reason(back, words);
 	if (dial->refuses_client) {
 		fail(s, FAILURE_NO_SERVER, "refused by the server", words);
+		return;
+	}
+	if (!s->leg->way->is_judged_by_server && !plan_shows_client(s->leg->way->pool)) {
+		/* who is told that a password is wrong asks for another one, and it was right */
+		fail(s, FAILURE_DISOWNED, "refused by the server", words);
 		return;
 	}
 	s->proto->login_refused(&s->login->dialogue, dial);

@@ -28,6 +28,13 @@ session_idle_ms(const struct session *s)
 	return loop_now(s->worker->loop) - (s->last_data > 0 ? s->last_data : s->accepted_at);
 }
 
+static bool
+is_owed(const struct session *s)
+{
+	return s->phase == FRONT_RELAY && (s->leg == NULL || s->leg->way == NULL) &&
+	    (relay_look(s) & RELAY_OWED) != 0;
+}
+
 /* Legs that only hold a user's binding have no endpoint. */
 static void
 add_legs(const struct session *s, struct session_view *view, struct arena *arena)
@@ -63,7 +70,8 @@ session_view_new(const struct session *s, struct arena *arena)
 		.client = copy_addr(arena, &identity->client),
 		.local = copy_addr(arena, &identity->local),
 		.phase = session_phase_name((enum front_phase)s->phase),
-		.doing = session_doing(s),
+		.doing = is_owed(s) ? "waiting for the server" : session_doing(s),
+		.is_owed = is_owed(s),
 		.tls_version = identity->tls_version,
 		.tls_cipher = identity->tls_cipher,
 		.age_ms = loop_now(s->worker->loop) - s->accepted_at,

@@ -29,6 +29,7 @@ struct session_view {
 	struct location place;		/* of the client */
 	struct addr client, via, local;	/* of no family where there is none, or it was not asked for */
 	const char *phase, *doing;	/* "route", "reading greeting" */
+	bool is_owed;			/* the server keeps the client waiting */
 	bool is_leaving;		/* it was told to go */
 	const char *tls_version, *tls_cipher;	/* with the client; or NULL */
 	int64_t age_ms, idle_ms;	/* since it was accepted, and since anything was said */

@@ -292,6 +292,14 @@ sub stop_quietly ($self) {
 sub freeze ($self) { return kill 'STOP', -$self->{pid} }
 sub thaw ($self) { return kill 'CONT', -$self->{pid} }
 
+# The processes of one name that it runs.
+sub children ($self, $name) {
+	return map { m{^/proc/(\d+)/} } grep {
+		my ($what, $group) = read_file($_) =~ /^\d+ \((.*)\) \S \d+ (\d+)/;
+		defined $group && $group == $self->{pid} && $what eq $name;
+	} glob '/proc/[0-9]*/stat';
+}
+
 # What is in the user's INBOX, in no order.
 sub messages ($self, $user) {
 	return map { read_file($_) } glob "$self->{dir}/mail/$user/{new,cur}/*";
