@@ -99,11 +99,14 @@ has_passed(const struct session *s, const struct screen *screen)
 	return screen_memory_has_passed(s->snapshot->screened, &key, loop_now(s->worker->loop));
 }
 
-/* With TLS from the first byte the client is the one to speak.  Who passes in haste is not remembered. */
+/*
+ * With TLS from the first byte the client is the one to speak; under stress nobody is kept waiting.  Who
+ * passes in haste is not remembered.
+ */
 static bool
 is_in_haste(const struct session *s)
 {
-	return s->is_tls;
+	return s->is_tls || listener_stress(s->listener) != STRESS_NONE;
 }
 
 /* By what is known now. */
