@@ -17,7 +17,8 @@ metric_read_function read_most_queue, read_most_connect, read_most_response, rea
 metric_read_function read_check_status, read_check_duration, read_check_text, read_last_check;
 metric_read_function read_rise, read_fall, read_health, read_last_agent, read_addr;
 metric_read_function read_admin_state, read_admin_reason, read_health_state, read_health_reason;
-metric_read_function read_held, read_recent_sessions, read_recent_failures, read_recent_refused;
+metric_read_function read_held, read_failures_in_row;
+metric_read_function read_recent_sessions, read_recent_failures, read_recent_refused;
 metric_read_function read_recent_login, read_last_failure, read_last_failure_age;
 
 #endif
