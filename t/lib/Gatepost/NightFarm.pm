@@ -292,6 +292,7 @@ sub write_case ($self, $guide, $fault, $watch, $sign) {
 	my $text = $watch->transcript('imap', "d$n");
 	my $metric = $sign->[1] =~ /\{/ ? $sign->[1] =~ s/\{/{server="d$n",/r : "$sign->[1]\{server=\"d$n\"}";
 
+	croak "doctor has changed its mind: $text" if $text !~ /^\s+(?:wrong|note) +servers +imap.d$n /m;
 	for my $k (1 .. SERVERS) {
 		my $address = quotemeta $self->{address}[$k];
 		$text =~ s/$address:$self->{port}( *)/sprintf '%-*s', length $&, "10.1.0.1$k:143"/ge;
