@@ -37,6 +37,7 @@ load_auths(const char *text, struct conf_list *auths)
 	struct conf *conf = conf_load_text("text", text, &root_block, &problems);
 
 	conf_problems_print(&problems, stderr);
+	conf_problems_clear(&problems);
 	assert_non_null(conf);
 	*auths = ((const struct root *)conf_root(conf))->auths;
 	return conf;
