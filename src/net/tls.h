@@ -15,7 +15,6 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/map.h"
-#include "net/handshakes.h"
 #include "net/transport.h"
 #include "net/tls_context.h"
 
@@ -25,6 +24,7 @@ struct ssl_method_st;
 struct ssl_st;
 struct stack_st_X509;
 struct stack_st_X509_NAME;
+struct turn;
 struct x509_st;
 struct x509_store_st;
 
@@ -34,7 +34,7 @@ enum { TLS_NAME_MAX = 256, TLS_BINDING_SIZE = 16 };
 struct tls {
 	struct ssl_st *ssl;
 	struct stream *stream;
-	struct handshake handshake;	/* a client's, while it waits for its turn */
+	struct turn *turn;		/* of a client's handshake; NULL once that is done */
 	const struct tls_front *front;	/* NULL: as a client, or the handshake is done */
 	const char *alpn;		/* front's */
 	struct tls_client *client;	/* one reference, where sessions are resumed; or NULL */
