@@ -158,11 +158,14 @@ sub fill_server ($self, $n) {
 	kill 'STOP', @{ $self->{readers} };
 	$self->reconfigure($n, "service imap {\n  process_limit = @{[FULL_AT]}\n  client_limit = 1\n}\n");
 	$self->{holders} = [];
-	# those that the old processes still took do not count
-	for my $user (1 .. 4 * FULL_AT) {
-		push @{ $self->{holders} }, eval { $self->hold($n, $user) } // last;
+	# those that the old processes still took do not count, and who only had to wait too long says nothing
+	my $full = qr/process_limit \(\d+\) reached/;
+	my $before = () = $dovecot->log_lines($full);
+	for my $user (1 .. 8 * FULL_AT) {
+		push @{ $self->{holders} }, eval { $self->hold($n, $user) } // ();
+		last if (() = $dovecot->log_lines($full)) > $before;
 	}
-	croak "d$n takes everybody" if @{ $self->{holders} } == 4 * FULL_AT;
+	croak "d$n takes everybody" if (() = $dovecot->log_lines($full)) == $before;
 	kill 'CONT', @{ $self->{readers} };
 	return;
 }
