@@ -86,8 +86,8 @@ say_ours(const struct smtp_state *s, enum owed_kind kind, enum words words, stru
 bool
 owed_is_full(const struct smtp_state *s)
 {
-	/* one is left for last words */
-	return s->owed_count >= OWED_MAX - 1;
+	/* a greeting is owed two, and last words may stand behind them */
+	return s->owed_count > OWED_MAX - 3;
 }
 
 static struct owed *
