@@ -522,6 +522,41 @@ an_accepted_mail_is_forgiven_for(void **state)
 	    .messages = "<a@x> to 1 (2@x) not 1, 4: sent 250 queued\n" });
 }
 
+/* Postfix forgives first, and says so at once. */
+static void
+what_is_taken_is_told_at_once(void **state)
+{
+#define WHOLE_MAIL "MAIL FROM:<a@x>\r\n" RCPT("1") "BDAT 2 LAST\r\nhi"
+	static const struct turn turns[] = {
+		{ 'C', WHOLE_MAIL "foo\r\n", "", WHOLE_MAIL },
+		{ 'S', "250 m\r\n" NOBODY, "250 m\r\n" NOBODY, "" },
+		{ 'S', "250 queued\r\n", "250 queued\r\n" UNKNOWN, "" },
+		{ 'C', "HELP\r\n", HELP, "" },
+		{ 0 }
+	};
+
+	(void)state;
+	play(&(struct scene){ .order = { .capabilities = pipelining, .manners = { .soft_errors = 1,
+	    .counts_servers = true } }, .turns = turns, .delays = 1,
+	    .messages = "<a@x> to 0 () not 1, 2: sent 250 queued\n" });
+}
+
+/* A greeting that the server hears as a RSET waits as all do, and what comes behind it waits again. */
+static void
+greetings_of_bad_clients_are_late(void **state)
+{
+	static const struct turn turns[] = {
+		{ 'C', "foo\r\n", UNKNOWN, "" },
+		{ 'C', "EHLO a\r\nHELP\r\nHELP\r\n", "", "RSET\r\n" },
+		{ 'S', "250 n\r\n", OUR_EHLO HELP HELP, "" },
+		{ 0 }
+	};
+
+	(void)state;
+	play(&(struct scene){ .order = { .capabilities = pipelining, .manners.soft_errors = 1 },
+	    .turns = turns, .delays = 3 });
+}
+
 static void
 say_often(struct talk *t, char who, const char *what, int times)
 {
@@ -799,6 +834,8 @@ main(void)
 		cmocka_unit_test(replies_that_are_under_way_are_late_too),
 		cmocka_unit_test(a_whole_message_is_answered_before_the_end),
 		cmocka_unit_test(an_accepted_mail_is_forgiven_for),
+		cmocka_unit_test(what_is_taken_is_told_at_once),
+		cmocka_unit_test(greetings_of_bad_clients_are_late),
 		cmocka_unit_test(last_words_have_room_behind_all_that_is_owed),
 		cmocka_unit_test(bare_newlines_refuse_a_message),
 		cmocka_unit_test(bare_newlines_become_good_ones),
