@@ -24,13 +24,16 @@ name_of(struct admission *admission, enum admission_subject subject, char name[A
 	return admission_name_write(&admission->key, name);
 }
 
-/* Whom it is about: the client at hand. */
+/* Whom it is about: the client at hand.  limits: NULL: nothing more is counted of it. */
 static void
 describe(struct session *s, const struct limits *limits)
 {
 	struct admission *admission = s->admission;
 
 	admission->limits = limits;
+	admission->is_watched = false;
+	if (limits == NULL)
+		return;
 	admission->key = (struct admission_key){
 		.block = admission_block(limits), .client = limits_client(limits, &s->identity.client),
 	};
@@ -99,10 +102,9 @@ void
 admission_follow(struct session *s)
 {
 	const struct limits *limits = s->limits;
+	bool is_counted = s->admission != NULL || (limits != NULL && limits_count(limits));
 
-	if (limits == NULL || s->snapshot->limiter == NULL)
-		return;
-	if (s->admission == NULL && !limits_count(limits))
+	if (s->snapshot->limiter == NULL || !is_counted)
 		return;
 	if (s->admission == NULL) {
 		s->admission = xcalloc(1, sizeof(*s->admission));
