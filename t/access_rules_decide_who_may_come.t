@@ -147,7 +147,10 @@ like(come('tcp', $unknown)->line, qr/^here 2/, 'a changed database is used');
 	truncate $out, 100 or die $!;
 }
 like(come('tcp', $german)->line, qr/^here 1/, 'one that is cut off under us harms nobody');
+write_countries('asn.mmdb', %places);
 $gatepost->wait_for_log(qr/geoip: the old database stays in use: \S+country\.mmdb/, 80);
+$gatepost->wait_for_log(qr/geoip: the old database stays in use: \S+asn\.mmdb: is a database of another kind/, 80);
+like(come('tcp', '192.0.2.65')->line, qr/^here 0/, 'nor does one of another kind');
 like(come('tcp', $american)->line, qr/^here 2/, 'and the old one stays in use');
 ok($gatepost->reload, 'over a reload, too');
 like(come('tcp', $german)->line, qr/^here 1/, 'all is as before');
