@@ -80,6 +80,10 @@ listener tcp { protocol tcp; access none; starttls off; tls none; bind 127.0.0.1
     route us { country US CA; pool tcp2 }
 }
 END
+$config .= <<'END';
+listener webmail { protocol imap; pool imap; auth file; accept_proxy none; trusted 127.0.0.0/8
+    bind 127.0.0.1:@PORT{webmail}@; bind_tls 127.0.0.1:@PORT{webmails}@ }
+END
 my $gatepost = Gatepost::Gatepost->new(values => { CERT => make_cert() }, config => $config)->start;
 
 sub come ($protocol, $from, %option) {
@@ -127,6 +131,14 @@ for my $protocol (@protocols) {
 }
 # TLS that never comes is known at the login.
 like(login('imap', greeted('imap', $clear), 'ann'), qr/^a NO \[AUTHORIZATIONFAILED\] not from there/, 'without TLS');
+
+# A client that a trusted peer tells of was greeted already, whether or not that peer is on TLS.
+for my $name (qw(webmail webmails)) {
+	my $c = Gatepost::Imap->new(port => $gatepost->port($name), timeout => 30, ($name eq 'webmails' ? (tls => 1) : ()));
+
+	$c->send_bytes(qq(a ID ("x-originating-ip" "$korean")\r\n));
+	like($c->rest, qr/^a OK.*^\* BYE not from there\r\n\z/ms, "$name: one that is told of");
+}
 
 my $first = greeted('imap', '192.0.2.65');
 like(come('imap', '192.0.2.66')->line, qr/^\* OK/, 'under the limits of a rule, one connection');
