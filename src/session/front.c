@@ -147,7 +147,6 @@ start_tls(struct session *s)
 {
 	front_flush(s);
 	session_begin_tls(s);
-	stream_accept_tls(&s->front, &s->settings->front_tls);
 }
 
 static void
