@@ -460,7 +460,7 @@ tls_facts_read(const struct stream *stream, struct tls_facts *facts)
 	const unsigned char *alpn;
 	unsigned alpn_len;
 
-	*facts = (struct tls_facts){ 0 };
+	*facts = (struct tls_facts){ .waited_ms = tls != NULL ? tls->handshake.waited_ms : 0 };
 	if (!stream_has_tls(stream))
 		return;
 	facts->version = SSL_get_version(tls->ssl);
