@@ -291,8 +291,10 @@ stream_tls_has_turn(struct stream *stream)
 static void
 end_turn(struct tls *tls)
 {
-	if (tls->turn != NULL)
-		handshake_leave(&tls->turn->handshake);
+	if (tls->turn == NULL)
+		return;
+	handshake_leave(&tls->turn->handshake);
+	tls->waited_ms = (uint32_t)tls->turn->handshake.waited_ms;
 	xfree(tls->turn);
 	tls->turn = NULL;
 }
@@ -460,7 +462,9 @@ tls_facts_read(const struct stream *stream, struct tls_facts *facts)
 	const unsigned char *alpn;
 	unsigned alpn_len;
 
-	*facts = (struct tls_facts){ .waited_ms = tls != NULL ? tls->handshake.waited_ms : 0 };
+	*facts = (struct tls_facts){ 0 };
+	if (tls != NULL)
+		facts->waited_ms = tls->turn != NULL ? tls->turn->handshake.waited_ms : tls->waited_ms;
 	if (!stream_has_tls(stream))
 		return;
 	facts->version = SSL_get_version(tls->ssl);

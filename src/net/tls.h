@@ -42,6 +42,7 @@ struct tls {
 	unsigned long error;		/* OpenSSL's code of the failure, or 0 */
 	uint8_t binding[TLS_BINDING_SIZE];	/* what a ticket must have been made for */
 	size_t fruitless;		/* bytes read from the socket since there last was data */
+	uint32_t waited_ms;		/* for its turns, once it is done */
 	enum stream_io end;		/* what comes behind the data already delivered, or STREAM_IO_OK */
 	bool is_done;			/* the handshake */
 	bool is_empty;			/* the last read of the socket was a short one */
