@@ -5,16 +5,28 @@
 #include "base/xalloc.h"
 #include "state/affinity_engine.h"
 
-struct affinity *
-affinity_new(const struct affinity_engine *engine, int64_t retention_ms)
+static struct affinity *
+new_at(const struct affinity_engine *engine, int64_t retention_ms, const struct affinity_place *place)
 {
 	struct affinity *affinity = xcalloc(1, sizeof(*affinity));
 
 	affinity->engine = engine;
 	atomic_init(&affinity->references, 1);
 	atomic_init(&affinity->retention_ms, retention_ms);
-	affinity->store = engine->start(affinity);
+	affinity->store = engine->start(affinity, place);
 	return affinity;
+}
+
+struct affinity *
+affinity_new(const struct affinity_engine *engine, int64_t retention_ms)
+{
+	return new_at(engine, retention_ms, NULL);
+}
+
+struct affinity *
+affinity_new_shared(struct cluster *cluster, const char *farm, int64_t retention_ms)
+{
+	return new_at(&affinity_redis, retention_ms, &(struct affinity_place){ cluster, farm });
 }
 
 struct affinity *
@@ -46,6 +58,12 @@ size_t
 affinity_count(struct affinity *affinity)
 {
 	return affinity->engine->count(affinity->store);
+}
+
+bool
+affinity_peek_now(struct affinity *affinity, struct slice user, int64_t now, struct affinity_binding *binding)
+{
+	return affinity->engine->peek_now(affinity->store, user, now, binding);
 }
 
 void

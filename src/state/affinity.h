@@ -22,11 +22,15 @@ enum { AFFINITY_SERVER_MAX = 256 };	/* of a server's name, with its NUL */
 struct affinity;		/* the bindings of one farm */
 struct affinity_lease;		/* one session's hold on a binding */
 struct affinity_engine;
+struct cluster;
 struct waiter;
 
 extern const struct affinity_engine affinity_memory;	/* this process alone */
+extern const struct affinity_engine affinity_redis;	/* all proxies of a cluster */
 
 struct affinity *affinity_new(const struct affinity_engine *engine, int64_t retention_ms);
+/* Bindings that proxies share, under the farm's name; those of this process live as long as `cluster`. */
+struct affinity *affinity_new_shared(struct cluster *cluster, const char *farm, int64_t retention_ms);
 struct affinity *affinity_get(struct affinity *affinity);	/* leases have their own references */
 void affinity_put(struct affinity **affinity);
 void affinity_set_retention(struct affinity *affinity, int64_t retention_ms);	/* after the last session */
@@ -97,7 +101,7 @@ bool affinity_is_kicked(const struct affinity_lease *lease);
 void affinity_close(struct affinity_lease **lease);		/* on its own loop; fine with NULL */
 
 size_t affinity_count(struct affinity *affinity);	/* the bindings that this process knows of */
-/* As affinity_peek, at once and at any time: of affinity_memory alone.  False: the user is not bound. */
+/* As affinity_peek, at once and at any time: what this process knows.  False: the user is not bound. */
 bool affinity_peek_now(struct affinity *affinity, struct slice user, int64_t now,
     struct affinity_binding *binding);
 

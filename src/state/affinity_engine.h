@@ -12,13 +12,19 @@
 #include "base/list.h"
 #include "state/affinity.h"
 
+struct affinity_place {			/* of an engine that is no process's own */
+	struct cluster *cluster;
+	const char *farm;
+};
+
 /* A place to keep bindings: one file, and one constant named as it. */
 struct affinity_engine {
 	const char *name;
-	void *(*start)(struct affinity *affinity);	/* its store */
+	void *(*start)(struct affinity *affinity, const struct affinity_place *place);	/* its store */
 	void (*stop)(void *store);			/* when nobody refers to it any more */
 	/* Each ends in affinity_answer, now or (it called affinity_wait then) later on the request's loop. */
 	void (*peek)(struct affinity_request *request);
+	bool (*peek_now)(void *store, struct slice user, int64_t now, struct affinity_binding *binding);
 	void (*open)(struct affinity_request *request);
 	void (*move)(struct affinity_request *request);
 	void (*kick)(struct affinity_request *request);
@@ -40,6 +46,7 @@ struct affinity_lease {
 	struct list node;			/* the engine's own, with `place` and `generation` */
 	void *place;
 	uint64_t generation;
+	uint64_t stamp;				/* likewise: the latest kick before it */
 	struct affinity *affinity;
 	struct loop *loop;
 	void (*on_kick)(void *owner);

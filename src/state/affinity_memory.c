@@ -48,10 +48,11 @@ on_unclaimed(void *owner, void *gift)
 }
 
 static void *
-start(struct affinity *affinity)
+start(struct affinity *affinity, const struct affinity_place *place)
 {
 	struct memory *memory = xcalloc(1, sizeof(*memory));
 
+	(void)place;
 	memory->bindings = table_new(sizeof(struct binding), binding_clear);
 	atomic_init(&memory->generations, 0);
 	waiter_list_init(&memory->blocked, on_unclaimed, affinity);
@@ -102,10 +103,10 @@ tell(const struct binding *binding, struct affinity_binding *out)
 	out->since = binding->since;
 }
 
-bool
-affinity_peek_now(struct affinity *affinity, struct slice user, int64_t now, struct affinity_binding *out)
+static bool
+peek_now(void *store, struct slice user, int64_t now, struct affinity_binding *out)
 {
-	struct memory *memory = memory_of(affinity);
+	struct memory *memory = store;
 	struct table_entry *entry = table_lock(memory->bindings, user, now, false);
 
 	if (entry == NULL)
@@ -118,7 +119,7 @@ affinity_peek_now(struct affinity *affinity, struct slice user, int64_t now, str
 static void
 peek(struct affinity_request *request)
 {
-	bool is_bound = affinity_peek_now(request->affinity, request->user, loop_now(request->loop),
+	bool is_bound = peek_now(memory_of(request->affinity), request->user, loop_now(request->loop),
 	    &request->binding);
 
 	affinity_answer(request, is_bound ? AFFINITY_BOUND : AFFINITY_UNBOUND);
@@ -378,6 +379,7 @@ const struct affinity_engine affinity_memory = {
 	.start = start,
 	.stop = stop,
 	.peek = peek,
+	.peek_now = peek_now,
 	.open = try_open,
 	.move = move,
 	.kick = kick,

@@ -275,6 +275,12 @@ table_relock(struct table *table, struct table_entry *entry)
 	pthread_mutex_lock(&shard_of(table, entry->hash)->lock);
 }
 
+struct slice
+table_name(const struct table *table, const struct table_entry *entry)
+{
+	return slice_make(entry->data + table->value_size, entry->name_len);
+}
+
 void *
 table_value(struct table_entry *entry)
 {

@@ -1,0 +1,680 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* affinity_redis.c: the engine: opens, closes, moves and kicks by Redis, or by itself. */
+#include "state/affinity_redis.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/log.h"
+#include "base/xalloc.h"
+
+enum { HASH_SIZE = 16 };		/* of a user's name, in octets */
+
+static void
+holder_clear(void *value)
+{
+	struct holder *holder = value;
+
+	xfree(holder->server);
+}
+
+static struct shared *
+shared_of(const struct affinity *affinity)
+{
+	return affinity->store;
+}
+
+/* The entry, locked, with its leases ready. */
+static struct table_entry *
+lock(struct shared *shared, struct slice user, int64_t now, bool create)
+{
+	struct table_entry *entry = table_lock(shared->holders, user, now, create);
+	struct holder *holder = entry != NULL ? table_value(entry) : NULL;
+
+	if (holder != NULL && holder->leases.next == NULL)
+		list_init(&holder->leases);
+	return entry;
+}
+
+/* Whom nobody holds is remembered for a while: for when Redis cannot be asked. */
+static void
+unlock(struct shared *shared, struct table_entry *entry, int64_t now)
+{
+	const struct holder *holder = table_value(entry);
+	int64_t retention = atomic_load_explicit(&shared->retention_ms, memory_order_relaxed);
+
+	table_unlock(shared->holders, entry,
+	    !list_is_empty(&holder->leases) || holder->opens > 0 ? TABLE_FOREVER : now + retention);
+}
+
+static void
+know(struct holder *holder, const char *server, uint64_t generation, int64_t since)
+{
+	if (generation < holder->generation)
+		return;
+	if (holder->server == NULL || strcmp(holder->server, server) != 0) {
+		xfree(holder->server);
+		holder->server = xstrdup(server);
+	}
+	holder->generation = generation;
+	holder->since = since;
+}
+
+struct work *
+shared_work(struct shared *shared, struct loop *loop, struct slice user,
+    void (*on_reply)(struct cluster_call *call, const struct redis_reply *reply))
+{
+	struct work *work = xcalloc(1, sizeof(*work));
+	uint8_t digest[DIGEST_SHA256_SIZE];
+	char hash[2 * HASH_SIZE + 1];
+	const char *prefix = cluster_prefix(shared->cluster);
+
+	digest_sha256(user.data, user.len, digest);
+	for (size_t i = 0; i < HASH_SIZE; i++)
+		snprintf(hash + 2 * i, sizeof(hash) - 2 * i, "%02x", digest[i]);
+	work->call.on_reply = on_reply;
+	work->shared = shared;
+	work->loop = loop;
+	work->user = xstrndup(user.data, user.len);
+	work->keys[0] = xasprintf("%s:{%s:%s}:b", prefix, shared->ear.name, hash);
+	work->keys[1] = xasprintf("%s:{%s:%s}:l", prefix, shared->ear.name, hash);
+	return work;
+}
+
+void
+shared_work_free(struct work *work)
+{
+	cluster_cancel(&work->call);
+	loop_timer_stop(work->loop, &work->retry);
+	xfree(work->user);
+	xfree(work->keys[0]);
+	xfree(work->keys[1]);
+	xfree(work);
+}
+
+struct slice
+shared_number(struct work *work, int i, uint64_t number)
+{
+	snprintf(work->numbers[i], sizeof(work->numbers[i]), "%" PRIu64, number);
+	return slice_of(work->numbers[i]);
+}
+
+bool
+shared_run(struct work *work, const struct cluster_script *script, const struct slice *args, int count)
+{
+	struct slice words[CLUSTER_WORDS_MAX] = { slice_of(work->keys[0]), slice_of(work->keys[1]) };
+
+	for (int i = 0; i < count; i++)
+		words[i + 2] = args[i];
+	return cluster_run(work->shared->cluster, work->loop, &work->call, script, words, count + 2);
+}
+
+static uint64_t
+read_number(const struct redis_reply *part)
+{
+	uint64_t number = 0;
+
+	if (part->type == REDIS_NUMBER)
+		return (uint64_t)part->number;
+	return slice_to_number(part->text, UINT64_MAX, &number) ? number : 0;
+}
+
+bool
+shared_read(const struct redis_reply *reply, struct said *said)
+{
+	enum { PARTS = 7 };
+
+	*said = (struct said){ 0 };
+	if (reply == NULL || reply->type != REDIS_ARRAY || reply->count < PARTS ||
+	    reply->elements[1].text.len >= sizeof(said->server))
+		return false;
+	said->status = (enum affinity_status)read_number(&reply->elements[0]);
+	snprintf(said->server, sizeof(said->server), "%.*s", SLICE_ARGS(reply->elements[1].text));
+	said->generation = read_number(&reply->elements[2]);
+	said->kicked = read_number(&reply->elements[3]);
+	said->since = (int64_t)read_number(&reply->elements[4]);
+	said->sessions = (int)read_number(&reply->elements[5]);
+	said->is_held = reply->count > PARTS && read_number(&reply->elements[PARTS]) > 0;
+	return true;
+}
+
+static void
+tell(struct affinity_request *request, const struct said *said)
+{
+	struct affinity_binding *binding = &request->binding;
+
+	snprintf(binding->server, sizeof(binding->server), "%s", said->server);
+	binding->generation = said->generation;
+	binding->is_held = said->is_held || said->sessions > 0;
+	binding->since = said->since;
+}
+
+/* Whoever got in before that is told to go; the shard is locked. */
+static int
+kick_older(struct holder *holder)
+{
+	int count = 0;
+
+	list_each(node, &holder->leases) {
+		struct affinity_lease *lease = list_entry(node, struct affinity_lease, node);
+
+		if (lease->generation < holder->generation || lease->stamp < holder->kicked)
+			count += affinity_lease_kick(lease);
+	}
+	return count;
+}
+
+int
+shared_hear(struct shared *shared, struct slice user, uint64_t generation, uint64_t kicked)
+{
+	int64_t now = loop_now(cluster_control(shared->cluster));
+	struct table_entry *entry = lock(shared, user, now, false);
+	struct holder *holder;
+	int count;
+
+	if (entry == NULL)
+		return 0;
+	holder = table_value(entry);
+	if (generation > holder->generation) {
+		/* where it is now is asked for by the next one */
+		xfree(holder->server);
+		holder->server = NULL;
+		holder->generation = generation;
+	}
+	if (kicked > holder->kicked)
+		holder->kicked = kicked;
+	count = kick_older(holder);
+	unlock(shared, entry, now);
+	return count;
+}
+
+static struct affinity_lease *
+lease_new(struct table_entry *entry, const struct affinity_request *request, uint64_t generation,
+    uint64_t stamp)
+{
+	struct holder *holder = table_value(entry);
+	struct affinity_lease *lease = affinity_lease_new(request);
+
+	lease->place = entry;
+	lease->generation = generation;
+	lease->stamp = stamp;
+	list_append(&holder->leases, &lease->node);
+	return lease;
+}
+
+/* An open is under way no more.  True, with the sequence of a close: nobody is here. */
+static bool
+is_left(struct holder *holder, uint64_t *sequence)
+{
+	if (!list_is_empty(&holder->leases) || holder->opens > 0)
+		return false;
+	*sequence = ++holder->sequence;
+	return true;
+}
+
+static void
+end_open(struct work *work, bool may_be_there)
+{
+	struct shared *shared = work->shared;
+	int64_t now = loop_now(work->loop);
+	struct table_entry *entry;
+	struct holder *holder;
+	uint64_t sequence;
+	bool is_over;
+
+	if (!work->is_opening)
+		return;
+	work->is_opening = false;
+	entry = lock(shared, slice_of(work->user), now, true);
+	holder = table_value(entry);
+	holder->opens--;
+	is_over = is_left(holder, &sequence) && may_be_there;
+	unlock(shared, entry, now);
+	if (is_over)
+		shared_close(shared, work->loop, slice_of(work->user), sequence);
+}
+
+static void
+answer(struct work *work, enum affinity_answer result)
+{
+	struct affinity_request *request = work->request;
+
+	request->work = NULL;
+	shared_work_free(work);
+	affinity_answer(request, result);
+}
+
+/* Redis cannot be asked: what was known of the user counts, else the server that the request names. */
+static void
+open_alone(struct work *work)
+{
+	struct affinity_request *request = work->request;
+	struct shared *shared = work->shared;
+	int64_t now = loop_now(work->loop);
+	enum affinity_answer result = AFFINITY_HERE;
+	struct table_entry *entry;
+	struct holder *holder;
+
+	if (cluster_is_strict(shared->cluster)) {
+		end_open(work, true);
+		answer(work, AFFINITY_LATER);
+		return;
+	}
+	atomic_fetch_add_explicit(&shared->local, 1, memory_order_relaxed);
+	entry = lock(shared, request->user, now, true);
+	holder = table_value(entry);
+	if (holder->server == NULL || (request->replaces != 0 && request->replaces == holder->generation)) {
+		if (holder->generation != 0)
+			holder->generation++;
+		else
+			holder->generation =
+			    atomic_fetch_add_explicit(&shared->guesses, 1, memory_order_relaxed) + 1;
+		know(holder, request->wanted, holder->generation, clock_ms());
+		request->kicked = kick_older(holder);
+	}
+	snprintf(request->binding.server, sizeof(request->binding.server), "%s", holder->server);
+	request->binding.generation = holder->generation;
+	request->binding.since = holder->since;
+	request->binding.is_held = !list_is_empty(&holder->leases);
+	if (strcmp(holder->server, request->wanted) == 0)
+		request->lease = lease_new(entry, request, holder->generation, holder->kicked);
+	else
+		result = AFFINITY_ELSEWHERE;
+	unlock(shared, entry, now);
+	end_open(work, true);
+	answer(work, result);
+}
+
+/* The user is held; whoever was told something newer meanwhile has a session that is to go at once. */
+static void
+enter(struct work *work, const struct said *said)
+{
+	struct affinity_request *request = work->request;
+	int64_t now = loop_now(work->loop);
+	struct table_entry *entry = lock(work->shared, request->user, now, true);
+	struct holder *holder = table_value(entry);
+
+	know(holder, said->server, said->generation, said->since);
+	if (said->kicked > holder->kicked)
+		holder->kicked = said->kicked;
+	request->lease = lease_new(entry, request, said->generation, said->kicked);
+	holder->opens--;
+	holder->renewed_at = now;
+	work->is_opening = false;
+	(void)kick_older(holder);
+	unlock(work->shared, entry, now);
+}
+
+static void open_by_redis(struct work *work);
+
+static void
+on_open_retry(struct loop_timer *timer)
+{
+	open_by_redis(loop_owner(timer, struct work, retry));
+}
+
+static void
+on_open(struct cluster_call *call, const struct redis_reply *reply)
+{
+	struct work *work = list_entry(call, struct work, call);
+	struct affinity_request *request = work->request;
+	struct said said;
+
+	if (!shared_read(reply, &said)) {
+		open_alone(work);
+		return;
+	}
+	tell(request, &said);
+	if (said.status == AFFINITY_STATUS_HERE) {
+		enter(work, &said);
+		answer(work, AFFINITY_HERE);
+		return;
+	}
+	/* of sessions of our own that are in the way, too */
+	request->kicked += shared_hear(work->shared, request->user, said.generation, said.kicked);
+	end_open(work, false);
+	if (said.status == AFFINITY_STATUS_ELSEWHERE) {
+		answer(work, AFFINITY_ELSEWHERE);
+		return;
+	}
+	loop_timer_init(&work->retry, on_open_retry);
+	loop_timer_set(work->loop, &work->retry, loop_now(work->loop) + AFFINITY_RETRY_MS);
+}
+
+static void
+open_by_redis(struct work *work)
+{
+	struct affinity_request *request = work->request;
+	struct shared *shared = work->shared;
+	int64_t now = loop_now(work->loop);
+	struct table_entry *entry = lock(shared, request->user, now, true);
+	struct holder *holder = table_value(entry);
+	uint64_t sessions = 1;
+
+	list_each(node, &holder->leases)
+		sessions++;
+	work->sequence = ++holder->sequence;
+	holder->opens++;
+	work->is_opening = true;
+	unlock(shared, entry, now);
+	if (shared_run(work, &affinity_script_open, (const struct slice[]){
+		slice_of(cluster_incarnation(shared->cluster)), slice_of(request->wanted),
+		shared_number(work, 0, request->replaces), shared_number(work, 1, AFFINITY_LEASE_MS),
+		shared_number(work, 2, (uint64_t)atomic_load(&shared->retention_ms)), request->user,
+		shared_number(work, 3, work->sequence), shared_number(work, 4, sessions),
+		slice_of(cluster_channel(shared->cluster)), slice_of(shared->ear.name) }, 10))
+		affinity_wait(request);
+	else
+		open_alone(work);
+}
+
+static struct work *
+work_for(struct affinity_request *request,
+    void (*on_reply)(struct cluster_call *call, const struct redis_reply *reply))
+{
+	struct shared *shared = shared_of(request->affinity);
+	struct work *work = shared_work(shared, request->loop, request->user, on_reply);
+
+	atomic_store_explicit(&shared->retention_ms,
+	    atomic_load_explicit(&request->affinity->retention_ms, memory_order_relaxed),
+	    memory_order_relaxed);
+	work->request = request;
+	request->work = work;
+	return work;
+}
+
+static void
+open(struct affinity_request *request)
+{
+	open_by_redis(work_for(request, on_open));
+}
+
+static void
+on_peek(struct cluster_call *call, const struct redis_reply *reply)
+{
+	struct work *work = list_entry(call, struct work, call);
+	struct affinity_request *request = work->request;
+	struct said said;
+
+	if (shared_read(reply, &said)) {
+		tell(request, &said);
+		answer(work, said.status == AFFINITY_STATUS_UNBOUND ? AFFINITY_UNBOUND : AFFINITY_BOUND);
+	} else if (cluster_is_strict(work->shared->cluster)) {
+		answer(work, AFFINITY_LATER);
+	} else {
+		answer(work, affinity_peek_now(request->affinity, request->user, loop_now(work->loop),
+		    &request->binding) ? AFFINITY_BOUND : AFFINITY_UNBOUND);
+	}
+}
+
+static void
+peek(struct affinity_request *request)
+{
+	struct work *work = work_for(request, on_peek);
+
+	if (shared_run(work, &affinity_script_peek, NULL, 0))
+		affinity_wait(request);
+	else
+		on_peek(&work->call, NULL);
+}
+
+static void on_moved(struct cluster_call *call, const struct redis_reply *reply);
+
+static void
+on_move_retry(struct loop_timer *timer)
+{
+	struct work *work = loop_owner(timer, struct work, retry);
+
+	if (!shared_run(work, &affinity_script_peek, NULL, 0))
+		answer(work, AFFINITY_LATER);
+}
+
+/* Sessions of the older generation are on their way out, here and elsewhere. */
+static void
+on_moved(struct cluster_call *call, const struct redis_reply *reply)
+{
+	struct work *work = list_entry(call, struct work, call);
+	struct affinity_request *request = work->request;
+	struct said said;
+
+	if (!shared_read(reply, &said)) {
+		answer(work, AFFINITY_LATER);
+		return;
+	}
+	if (said.status == AFFINITY_STATUS_UNBOUND) {
+		answer(work, AFFINITY_UNBOUND);
+		return;
+	}
+	tell(request, &said);
+	if (work->generation == 0) {
+		work->generation = said.generation;
+		request->kicked = said.sessions;
+		(void)shared_hear(work->shared, request->user, said.generation, 0);
+	}
+	if (said.generation != work->generation)
+		answer(work, AFFINITY_ELSEWHERE);
+	else if (said.status != AFFINITY_STATUS_BLOCKED)
+		answer(work, AFFINITY_BOUND);
+	else
+		loop_timer_set(work->loop, &work->retry, loop_now(work->loop) + AFFINITY_RETRY_MS);
+}
+
+static void
+move(struct affinity_request *request)
+{
+	struct work *work = work_for(request, on_moved);
+	struct shared *shared = work->shared;
+
+	loop_timer_init(&work->retry, on_move_retry);
+	if (shared_run(work, &affinity_script_move, (const struct slice[]){ slice_of(request->wanted),
+		shared_number(work, 0, (uint64_t)atomic_load(&shared->retention_ms)),
+		slice_of(cluster_channel(shared->cluster)), slice_of(shared->ear.name) }, 4))
+		affinity_wait(request);
+	else
+		answer(work, AFFINITY_LATER);
+}
+
+static void
+on_kicked(struct cluster_call *call, const struct redis_reply *reply)
+{
+	struct work *work = list_entry(call, struct work, call);
+	struct affinity_request *request = work->request;
+	struct said said;
+
+	if (!shared_read(reply, &said)) {
+		answer(work, AFFINITY_LATER);
+		return;
+	}
+	if (said.status != AFFINITY_STATUS_UNBOUND) {
+		tell(request, &said);
+		request->kicked = said.sessions;
+		(void)shared_hear(work->shared, request->user, 0, said.kicked);
+	}
+	answer(work, said.status == AFFINITY_STATUS_UNBOUND ? AFFINITY_UNBOUND : AFFINITY_BOUND);
+}
+
+static void
+kick(struct affinity_request *request)
+{
+	struct work *work = work_for(request, on_kicked);
+	struct shared *shared = work->shared;
+
+	if (shared_run(work, &affinity_script_kick, (const struct slice[]){
+		slice_of(cluster_channel(shared->cluster)), slice_of(shared->ear.name) }, 2))
+		affinity_wait(request);
+	else
+		answer(work, AFFINITY_LATER);
+}
+
+static void
+cancel(struct affinity_request *request)
+{
+	struct work *work = request->work;
+
+	if (work == NULL)
+		return;
+	if (work->page != NULL) {
+		shared_list_cancel(request);
+		return;
+	}
+	request->work = NULL;
+	/* what was asked may be done all the same */
+	end_open(work, true);
+	shared_work_free(work);
+}
+
+static void
+close_lease(struct affinity_lease *lease)
+{
+	struct shared *shared = shared_of(lease->affinity);
+	int64_t now = loop_now(lease->loop);
+	struct table_entry *entry = lease->place;
+	struct slice name;
+	char *user = NULL;
+	uint64_t sequence;
+
+	table_relock(shared->holders, entry);
+	list_remove(&lease->node);
+	if (is_left(table_value(entry), &sequence)) {
+		name = table_name(shared->holders, entry);
+		user = xstrndup(name.data, name.len);
+	}
+	unlock(shared, entry, now);
+	if (user != NULL)
+		shared_close(shared, lease->loop, slice_of(user), sequence);
+	xfree(user);
+}
+
+void
+shared_renewed(struct work *work, uint64_t mine, const struct said *said)
+{
+	struct shared *shared = work->shared;
+	int64_t now = loop_now(work->loop);
+	struct slice user = slice_of(work->user);
+	struct table_entry *entry = lock(shared, user, now, true);
+	struct holder *holder = table_value(entry);
+	uint64_t sequence;
+	bool is_over = false;
+
+	if (said->kicked > holder->kicked)
+		holder->kicked = said->kicked;
+	if (strcmp(said->server, work->server) == 0) {
+		list_each(node, &holder->leases) {
+			struct affinity_lease *lease = list_entry(node, struct affinity_lease, node);
+
+			if (lease->generation == mine)
+				lease->generation = said->generation;
+		}
+	}
+	know(holder, said->server, said->generation, said->since);
+	(void)kick_older(holder);
+	/* the last one may have left while the renewal was on its way, and it would hold for nobody */
+	is_over = is_left(holder, &sequence);
+	unlock(shared, entry, now);
+	if (is_over)
+		shared_close(shared, work->loop, user, sequence);
+}
+
+static void
+on_message(struct cluster_ear *ear, const struct slice *parts, int count)
+{
+	struct shared *shared = list_entry(ear, struct shared, ear);
+	bool is_move = slice_equals(parts[0], "moved"), is_kick = slice_equals(parts[0], "kick");
+	uint64_t stamp;
+
+	if (count != 4 || (!is_move && !is_kick) || !slice_equals(parts[1], ear->name) ||
+	    !slice_to_number(parts[2], UINT64_MAX, &stamp))
+		return;
+	(void)shared_hear(shared, parts[3], is_move ? stamp : 0, is_kick ? stamp : 0);
+}
+
+static void
+on_missed(struct cluster_ear *ear)
+{
+	shared_renew_all(list_entry(ear, struct shared, ear));
+}
+
+static void
+on_free(struct cluster_ear *ear)
+{
+	struct shared *shared = list_entry(ear, struct shared, ear);
+
+	list_remove(&ear->node);
+	table_free(&shared->holders);
+	xfree((char *)ear->name);
+	xfree(shared);
+}
+
+/* Of a farm that comes back it is all still known. */
+static void *
+start(struct affinity *affinity, const struct affinity_place *place)
+{
+	struct cluster_ear *ear = cluster_find_ear(place->cluster, place->farm);
+	struct shared *shared;
+
+	(void)affinity;
+	if (ear != NULL)
+		return list_entry(ear, struct shared, ear);
+	shared = xcalloc(1, sizeof(*shared));
+	shared->ear = (struct cluster_ear){
+		.name = xstrdup(place->farm), .on_message = on_message, .on_missed = on_missed,
+		.on_free = on_free,
+	};
+	shared->cluster = place->cluster;
+	shared->holders = table_new(sizeof(struct holder), holder_clear);
+	cluster_listen(place->cluster, &shared->ear);
+	shared_renew_begin(shared);
+	return shared;
+}
+
+/* It goes with the cluster. */
+static void
+stop(void *store)
+{
+	(void)store;
+}
+
+static size_t
+count(void *store)
+{
+	const struct shared *shared = store;
+
+	return table_count(shared->holders);
+}
+
+static bool
+peek_now(void *store, struct slice user, int64_t now, struct affinity_binding *out)
+{
+	struct shared *shared = store;
+	struct table_entry *entry = lock(shared, user, now, false);
+	const struct holder *holder = entry != NULL ? table_value(entry) : NULL;
+	bool is_known = holder != NULL && holder->server != NULL;
+
+	if (is_known) {
+		snprintf(out->server, sizeof(out->server), "%s", holder->server);
+		out->generation = holder->generation;
+		out->is_held = !list_is_empty(&holder->leases);
+		out->since = holder->since;
+	}
+	if (entry != NULL)
+		table_unlock(shared->holders, entry, table_expires(entry));
+	return is_known;
+}
+
+const struct affinity_engine affinity_redis = {
+	.name = "redis",
+	.start = start,
+	.stop = stop,
+	.peek = peek,
+	.peek_now = peek_now,
+	.open = open,
+	.move = move,
+	.kick = kick,
+	.list = shared_list,
+	.cancel = cancel,
+	.close = close_lease,
+	.count = count,
+};

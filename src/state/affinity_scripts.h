@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * affinity_scripts.h: the steps of bindings in Redis.  A user of a farm has
+ * two keys of one slot, which expire by themselves:
+ *   P:{FARM:HASH}:b  a hash: s server, g generation, t since (ms), k the
+ *     latest kick, h on hold until (ms), p pinned to, n the user's name,
+ *     c:INC sessions of a proxy's incarnation, q:INC its latest sequence
+ *   P:{FARM:HASH}:l  a sorted set: INC/generation, until when (ms) it holds
+ * Time is Redis' own, so that proxies' clocks do not matter.  Generations
+ * and kicks are its microseconds: none comes again, also where Redis has lost
+ * its data.  Each script answers {status, server, generation, kick, since,
+ * sessions, name}.
+ */
+#ifndef STATE_AFFINITY_SCRIPTS_H
+#define STATE_AFFINITY_SCRIPTS_H
+
+#include "state/cluster.h"
+
+enum affinity_status {
+	AFFINITY_STATUS_UNBOUND,
+	AFFINITY_STATUS_HERE,		/* bound to the server in question; by open: held */
+	AFFINITY_STATUS_ELSEWHERE,
+	AFFINITY_STATUS_BLOCKED		/* on hold, or sessions of an older generation are not gone yet */
+};
+
+/*
+ * INC, server, the generation it replaces or 0, lease ms, retention ms, name, sequence, sessions, channel,
+ * farm
+ */
+extern const struct cluster_script affinity_script_open;
+/* INC, server, generation, lease ms, retention ms, name, sequence, sessions, channel, farm */
+extern const struct cluster_script affinity_script_renew;
+/* INC, sequence, retention ms */
+extern const struct cluster_script affinity_script_close;
+/* none */
+extern const struct cluster_script affinity_script_peek;
+/* server, retention ms, channel, farm: all sessions are told to go; the binding is another one */
+extern const struct cluster_script affinity_script_move;
+/* channel, farm */
+extern const struct cluster_script affinity_script_kick;
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * cluster.h: this process's side of what proxies share: a connection to Redis
+ * for each loop, scripts that run there as one step each, and what the
+ * proxies say to each other.  Nobody waits longer than the timeout; after
+ * three timeouts in a row a loop stops asking, and tries once a second.
+ */
+#ifndef STATE_CLUSTER_H
+#define STATE_CLUSTER_H
+
+#include "net/redis_group.h"
+
+struct cluster;
+struct cluster_link;
+
+struct cluster_settings {		/* `group` outlives the last cluster_join; the rest is copied */
+	struct redis_group_settings group;
+	const char *prefix;		/* of all keys and channels */
+	const char *name;		/* this proxy's */
+	int64_t timeout_ms;
+	bool is_strict;			/* nobody comes in where Redis cannot be asked */
+};
+
+/* From control's thread, before any other starts; threads: how many workers there are. */
+struct cluster *cluster_new(const struct cluster_settings *settings, int threads);
+void cluster_free(struct cluster **cluster);		/* all loops have left */
+
+/* On each loop: connects.  And leaves again: calls that wait hear that there is no answer. */
+void cluster_join(struct cluster *cluster, struct loop *loop);
+void cluster_leave(struct cluster *cluster, struct loop *loop);
+
+const char *cluster_name(const struct cluster *cluster);
+/* Another one each time that the program starts: random. */
+const char *cluster_incarnation(const struct cluster *cluster);
+const char *cluster_prefix(const struct cluster *cluster);	/* "gatepost:1", with the schema's version */
+bool cluster_is_strict(const struct cluster *cluster);
+struct loop *cluster_control(const struct cluster *cluster);	/* the loop that joined first */
+/* Is Redis asked at all, as this loop sees it?  From any thread. */
+bool cluster_is_up(const struct cluster *cluster, const struct loop *loop);
+
+struct cluster_script {
+	const char *name, *text;	/* in Lua; all keys have one slot */
+	int keys;
+};
+
+enum { CLUSTER_WORDS_MAX = 16 };
+
+/* A run of a script.  Embedded in its owner, zero but for on_reply. */
+struct cluster_call {
+	/* Once for each cluster_run that was true, not before it returns.  NULL: there is no answer. */
+	void (*on_reply)(struct cluster_call *call, const struct redis_reply *reply);
+
+	struct cluster_link *link;	/* while it waits, as all that follows */
+	struct list node;
+	struct redis_errand errand;
+	const struct cluster_script *script;
+	struct slice words[CLUSTER_WORDS_MAX + 3];
+	int count;
+	int64_t until;
+};
+
+/*
+ * Runs it: its keys first, then its arguments, which outlive the answer or the cancel.  False: Redis is not
+ * there now; nothing was sent.
+ */
+bool cluster_run(struct cluster *cluster, struct loop *loop, struct cluster_call *call,
+    const struct cluster_script *script, const struct slice *words, int count);
+void cluster_cancel(struct cluster_call *call);		/* fine where nothing is awaited */
+
+/* A plain command, to the server that has the slot; its words are copied. */
+bool cluster_send(struct cluster *cluster, struct loop *loop, struct cluster_call *call, unsigned slot,
+    const struct slice *words, int count);
+/* The servers that have data, as redis_group_each. */
+void cluster_each(struct cluster *cluster, struct loop *loop, redis_group_visit *visit, void *arg);
+
+/* Hears what proxies say, this one too; on control's loop.  It stays for good. */
+struct cluster_ear {
+	struct list node;
+	const char *name;
+	/* parts[0] is the subject. */
+	void (*on_message)(struct cluster_ear *ear, const struct slice *parts, int count);
+	/* Messages may have been lost: there is a connection again. */
+	void (*on_missed)(struct cluster_ear *ear);
+	void (*on_free)(struct cluster_ear *ear);	/* the cluster goes */
+};
+enum { CLUSTER_PARTS_MAX = 6 };		/* of a message, a line each */
+/* From control's thread. */
+void cluster_listen(struct cluster *cluster, struct cluster_ear *ear);
+struct cluster_ear *cluster_find_ear(const struct cluster *cluster, const char *name);	/* or NULL */
+const char *cluster_channel(const struct cluster *cluster);
+
+#endif
