@@ -104,6 +104,26 @@ sub haproxy_agrees ($name, %column) {
 	return;
 }
 
+# And gatepost's own, which are HAProxy's.
+sub tells ($name, %column) {
+	my $row;
+	my $is_so = eval {
+		wait_for(sub {
+			my ($head, @lines) = map { [split /,/, $_, -1] } split /\n/, $gatepost->ask('show stat') =~ s/^# //r;
+			for my $line (@lines) {
+				my %row;
+				@row{@$head} = @$line;
+				$row = \%row if $row{svname} eq $name;
+			}
+			return !grep { ($row->{$_} // '') !~ $column{$_} } keys %column;
+		}, 20, 'gatepost');
+	};
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	ok($is_so, 'gatepost tells') or diag(join ' ', map { "$_=$row->{$_}" } sort keys %column);
+	return;
+}
+
 # Both have asked at least once after what was said last: HAProxy asks each half second.
 sub is_asked_again () {
 	my $before = $teller->connections;
@@ -126,6 +146,9 @@ my $ready = qr/^(?:UP|no check)$/;
 goes_to('a4 b4', 'two servers of the same weight');
 say_of_b("50%\n");
 goes_to('a4 b2', 'half of it');
+my %numbers = map { $_ => qr/^1$/ } qw(agent_rise agent_fall agent_health);
+tells('b', %numbers, agent_status => qr/^L7OK$/, agent_code => qr/^0$/, agent_duration => qr/^\d+$/,
+    agent_desc => qr/^answers as it should$/, '-' => qr/^-$/);
 haproxy_agrees('b', status => $ready, weight => qr/^2$/);
 add_active(15);
 goes_to('a2 b4', 'the script on the other one sees three quarters of its load');
@@ -154,10 +177,17 @@ $_->close for @all;
 say_of_b("down # disk is failing\n");
 logs(qr/warning: pair\/b: its agent says down \(disk is failing\)$/, 'down and its reason are logged');
 goes_to('a4 b0', 'down');
-haproxy_agrees('b', status => qr/^DOWN/, last_agt => qr/disk is failing/);
+haproxy_agrees('b', status => qr/^DOWN/, last_agt => qr/disk is failing/, agent_status => qr/^L7STS$/,
+    agent_health => qr/^0$/);
+tells('b', %numbers, status => qr/^DOWN \(agent\)$/, last_agt => qr/disk is failing/, agent_status => qr/^L7STS$/,
+    agent_health => qr/^0$/);
 $teller->kill_now;
 logs(qr/notice: pair\/b: its agent is not heeded: connection refused$/, 'an agent that is gone is told');
 is(shares(4), 'a4 b0', 'and what it said holds');
+tells('b', agent_status => qr/^L4CON$/, status => qr/^DOWN \(agent\)$/);
+$gatepost->ask('disable agent pair/b');
+tells('b', map { $_ => qr/^$/ } keys %numbers, 'agent_status', 'agent_code');
+$gatepost->ask('enable agent pair/b');
 haproxy_agrees('b', status => qr/^DOWN/);
 say_of_b("ready 100%\n");
 $teller = teller('successor', port => $agents{b})->start;

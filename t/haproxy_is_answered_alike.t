@@ -29,6 +29,7 @@ sub plain ($answer) {
 	$answer =~ s/^\d+ pair (1 s 127\.0\.0\.1 \d+ \d+ \d+ \d+) \d+/N pair $1 T/mg;
 	$answer =~ s{^pair/s \d+/1 (\S+ \d+ -).*}{pair/s N/1 $1}mg;
 	$answer =~ s/(captured on \[)[^]]+/$1/;
+	$answer =~ s/\n*\z/\n/;	# it forgets some
 	$answer =~ s/idle_per_thr\[\d+\]/idle_per_thr[n]/;
 	return $answer;
 }
@@ -51,7 +52,13 @@ for my $line ('show servers state', 'show servers state pair', 'show servers con
     'disable frontend x', 'enable frontend x', 'set maxconn frontend pair 10', 'set maxconn frontend x 1',
     'set maxconn global 50', 'enable frontend pair', 'disable frontend pair', 'disable frontend pair',
     'enable frontend pair', 'show errors', 'show table x', 'show ssl cert x', 'disable frontend', 'set maxconn frontend pair',
-    'set maxconn global', 'set maxconn frontend', 'set maxconn server pair/s') {
+    'set maxconn global', 'set maxconn frontend', 'set maxconn server pair/s',
+    (map { "set weight pair/s $_" } qw(% x 5x 5.5 -5 -5% 5%% 70000 5000%), '99999999999999999999'),
+    'get weight pair/s', 'set weight pair/s 4', 'set server pair/s weight', 'set maxconn server pair/s 5x',
+    'set maxconn server pair/s x', 'show errors x', 'show sess 0x1', 'set timeout cli', 'set timeout cli x',
+    'set timeout cli 1m', 'set severity-output x', 'set severity-output number; get weight x/s; get weight pair/s',
+    'set severity-output string; get weight x/s', 'quit x; show errors', 'clear counters x',
+    'set timeout cli 10;user;operator; show cli level') {
 	is(plain($gatepost->ask($line) . "\n"), plain($haproxy->ask($line)), $line);
 }
 is_deeply([keys %{ $gatepost->ask_json('show servers state')->[0] }] > 20, 1, 'the same as JSON');

@@ -10,6 +10,7 @@ use Gatepost::Fake;
 use Gatepost::Gatepost;
 use Gatepost::Imap;
 use Gatepost::Process qw(test_dir wait_for);
+use HTTP::Tiny;
 use IO::Select;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
@@ -23,6 +24,7 @@ my $config = <<~'END';
 	default listener { protocol tcp }
 	listener a { bind 127.0.0.1:@PORT{a}@; bind unix:@DIR@/a.sock; pool fake }
 	listener b { bind 127.0.0.1:@PORT{b}@; pool fake }
+	admin { socket @DIR@/gatepost.sock { level admin }; http 127.0.0.1:@PORT{http}@ }
 	END
 my $gatepost = Gatepost::Gatepost->new(config => $config, values => { TO => $fake->port })->start;
 
@@ -34,6 +36,12 @@ sub greeting ($name) {
 	return $greeting;
 }
 
+sub readiness () {
+	my $answer = HTTP::Tiny->new(timeout => 10)->get('http://127.0.0.1:' . $gatepost->port('http') . '/readyz');
+
+	return [$answer->{status}, $answer->{content}];
+}
+
 sub is_refused ($name) {
 	return grep({ IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $gatepost->port($name)) } 1 .. 8) == 0;
 }
@@ -43,6 +51,7 @@ is($before->greeting, 'hello', 'a session');
 is($gatepost->ask('disable frontend a reason upgrade'), '', 'a listener is closed');
 like($gatepost->wait_for_log(qr/listener a: disabled/), qr/by uid \d+ \(pid \d+\): upgrade$/, 'as the log has it');
 ok(is_refused('a'), 'clients are refused');
+is_deeply(readiness(), [503, "listener a: closed by an operator\n"], 'who asks whether it is ready hears so');
 is(greeting('b'), 'hello', 'another listener goes on');
 my $waiting = IO::Socket::UNIX->new(Peer => test_dir() . '/a.sock');
 ok($waiting, 'at the unix socket they wait');
@@ -52,6 +61,7 @@ $gatepost->configure($config =~ s/pool fake \}$/bind 127.0.0.1:\@PORT{more}\@; p
 ok($gatepost->reload, 'a reload that gives it one more port');
 ok(is_refused($_), "$_ is refused") for qw(a more);
 is($gatepost->ask('enable frontend a'), '', 'it is opened');
+is_deeply(readiness(), [200, "ready\n"], 'and that it is again');
 is(scalar <$waiting>, "hello\n", 'who waited is served');
 is(greeting($_), 'hello', "$_ is served") for ('a', 'more') x 4;
 is($gatepost->ask('enable frontend a'), "All sockets are already enabled.\n", 'it is open already');

@@ -48,5 +48,9 @@ is($open->("show cli level\n", shut => 1), "user\n\n", 'who has shut his side he
 is($open->('show', shut => 1), '', 'half a line is no command');
 is($open->('x' x 40_000), "Too much input.\n\n", 'a line that never ends');
 like($open->(join(' ', ('word') x 100) . "\n"), qr/^Too many words/, 'a line of many words');
+my @crowd = map { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $gatepost->port('admin')) } 1 .. 257;
+is(scalar readline $crowd[-1], undef, 'of a crowd that says nothing the last is turned away');
+is($gatepost->ask('show cli level'), "admin\n", 'and another socket has room all the same');
+close $_ for @crowd;
 ok($gatepost->is_running, 'gatepost still runs');
 done_testing;

@@ -101,6 +101,9 @@ my $busy = $at_d1[-1];
 is($gatepost->ask('drain d1 over 2s reason "it is old"'), '', 'over 2 s');
 for my $n (@at_d1) {
 	like($client{$n}->rest(20), qr/^\* BYE [^\r\n]*\r\n\z/m, "user$n is told to go");
+	like($gatepost->ask("where user$n"), qr/^d2 /, 'where the next login goes');
+	is($gatepost->ask_json("user user$n")->[0]{why},
+	    'bound to a server that is to be left: the next login goes to d2', 'and why') if $n == $alice;
 	($client{$n}, $where) = come($n);
 	is($where, 'd2', 'and is at the other server then');
 }
@@ -118,6 +121,10 @@ is($gatepost->ask('maintenance imap/d2'), '', 'a service');
 is((grep { $_->{kind} eq 'service' } @{ $gatepost->ask_json('show changes') })[0]{subject}, 'imap/d2', 'is told as such');
 is($gatepost->ask('ready imap/d2; ready d1'), "\n", 'and is ready');
 is_deeply($gatepost->ask_json('show changes'), [], 'all is as in the file');
+
+is($gatepost->ask("drain d2 reason \"a\e[31mb\""), '', 'a reason with a terminal\'s codes');
+like(drain_row('imap/d2')->{why}, qr/: "a\\x1b\[31mb"$/, 'is kept in print');
+is($gatepost->ask('ready d2'), '', 'ready');
 
 $_->close for values %client;
 $gatepost->stop;

@@ -122,6 +122,9 @@ is_deeply($gatepost->ask_json("user user1 move $other"), { user => 'user1@exampl
 is($client{$_}->rest, "* BYE [UNAVAILABLE] Please connect again.\r\n", 'the sessions hear so') for 1 .. 2;
 like($bystander->cmd('NOOP'), qr/ OK/, 'others go on');
 like($gatepost->wait_for_log(qr/ moves user /), qr/: uid \d+ \(pid \d+\) moves user user1\@example\.com to $other$/, 'the log');
+my ($move) = grep { $_->{kind} eq 'move' } @{ $gatepost->ask_json('show changes') };
+is("$move->{subject} $move->{what} $move->{now}", "user1\@example.com binding $other", 'and show changes');
+like($move->{who}, qr/^uid \d+ /, 'by whom');
 $client{1} = come(1);
 is(servers_of(1), $other, 'the next session is there');
 is($gatepost->ask('where user1'), "$other $address{$other}\n", 'which is said');
@@ -131,9 +134,17 @@ like($gatepost->ask("user newcomer move $there"), qr/^user: newcomer\@example\.c
     'one who is not bound is moved too');
 is($gatepost->ask('where newcomer'), "$there $address{$there}\n", 'and bound there');
 for (["user user1 move d9", qr/^No such server\.$/], ['user user1 move x', qr/^Users are not bound to the servers of mail/],
-    ["operator; user user1 move $other", qr/^Permission denied$/m], ['user', qr/^$/], ['user a b', qr/^'user' takes/]) {
+    ["operator; user user1 move $other", qr/^Permission denied$/m], ['user', qr/^$/],
+    [qq(user "" move $other), qr/^'user' takes/], ['where ""', qr/^'where' takes/],
+    ['kick user ""', qr/^'' is no user's name/], ['show sess user ""', qr/^'' is no user's name/], ['trace user ""', qr/^Which user/], ['user a b', qr/^'user' takes/]) {
 	like($gatepost->ask($_->[0]), $_->[1], "`$_->[0]` is refused");
 }
+
+# Who only looks is in no log: scripts ask often.
+is(scalar(grep { $_->{command} =~ /^(?:where|users|user \S+$|who|route)/ } $gatepost->events('admin')), 0,
+    'questions are no events');
+is((grep { $_->{command} eq "user user1 move $other" } $gatepost->events('admin'))[0]{operator} =~ /^uid \d+ / ? 1 : 0, 1,
+    'a move is one');
 
 # Its server is drained, or in maintenance.
 ok($gatepost->configure(config($other => 'drain'))->reload, 'drain');

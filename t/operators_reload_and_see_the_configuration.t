@@ -56,6 +56,11 @@ my $third = $gatepost->ask_json('show reload');
 is($third->{generation}, 2, 'still the second');
 ok($third->{last_reload_failed}, 'which is known');
 is_deeply([$third->{hash}, $third->{loaded}], [@$second{qw(hash loaded)}], 'and nothing else has changed');
+# what else is wrong in a line with a secret, before it or behind it
+$gatepost->configure($config . 'auth web { retries 1; source http; url http://127.0.0.1:1/; header X-Key "hidden"; shoe 7 }' . "\n");
+$answer = $gatepost->ask('reload');
+is(() = $answer =~ /gatepost\.conf:\d+:\d+: .*(?:retries|shoe)/g, 2, 'both are told');
+unlike($answer . $gatepost->log_text . `$ENV{GATEPOST} -t -c $gatepost->{conf} 2>&1`, qr/hidden/, 'without the secret');
 $gatepost->configure($config);
 like($gatepost->ask('reload'), qr/^reloaded: /, 'a good one again');
 is($gatepost->ask('operator; reload') =~ s/^\n//r, "Permission denied\n", 'who may not, does not');
@@ -79,6 +84,9 @@ like($gatepost->ask('drain e'), qr/^e is a server of \w+ and of \w+: say which\.
 $dns->change(@record{3, 4});
 $gatepost->wait_for_log(qr/notice: farm f: d is now .*127\.0\.0\.4/, 30);
 is_deeply(drained(), ['imap/d@127.0.0.3', 'imap/d@127.0.0.4'], 'and those that come later');
+is_deeply($gatepost->ask_json('kick server d'), { sessions => 0 }, 'sessions at all of its addresses are ended');
+is_deeply($gatepost->ask_json('kick server imap/d'), { sessions => 0 }, 'or those of a service');
+like($gatepost->ask('kick server e'), qr/^e is a server of \w+ and of \w+: say which\.$/, 'of one of two servers');
 is($gatepost->ask('ready d@127.0.0.3'), '', 'one address alone');
 is_deeply(drained(), ['imap/d@127.0.0.4'], 'is ready');
 is($gatepost->ask('ready d'), '', 'all are');

@@ -8,6 +8,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Gatepost::Cert qw(make_cert);
 use Gatepost::Dovecot;
+use Gatepost::Fake;
 use Gatepost::Gatepost;
 use Gatepost::Imap;
 use Gatepost::Pop3;
@@ -24,7 +25,10 @@ plan skip_all => 'needs root' if $> != 0;
 my $relay = Gatepost::Postfix->new(name => 'relay', xclient => '127.0.0.1')->start;
 my $dovecot = Gatepost::Dovecot->new(name => 'd1', pop3 => 1, sieve_port => free_port(), users => 10,
     relay_port => $relay->port)->start;
-my $gatepost = Gatepost::Gatepost->new(values => { CERT => make_cert(), IMAP => $dovecot->port,
+my $slow = Gatepost::Fake->new(name => 'slow', script => [
+	[send => "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] ready\r\n"], [expect => qr/(?:LOGIN|AUTHENTICATE) .*\n/],
+	['hold']])->start;
+my $gatepost = Gatepost::Gatepost->new(values => { SLOW => $slow->port, CERT => make_cert(), IMAP => $dovecot->port,
     POP3 => $dovecot->pop3_port, SIEVE => $dovecot->{sieve_port}, SUBMISSION => $dovecot->submission_port },
     config => <<'END')->start;
 users { default_domain example.com }
@@ -35,6 +39,8 @@ pool imap { farm f; port @IMAP@ }
 pool pop3 { farm f; port @POP3@ }
 pool sieve { farm f; port @SIEVE@ }
 pool submission { farm f; port @SUBMISSION@ }
+pool slow { protocol imap; server s { address 127.0.0.1:@SLOW@ } }
+listener slow { protocol imap; bind 127.0.0.1:@PORT{slow}@; pool slow; capabilities IDLE }
 listener imap { bind 127.0.0.1:@PORT{imap}@; bind_tls 127.0.0.1:@PORT{imaps}@; pool imap }
 listener pop3 { bind 127.0.0.1:@PORT{pop3}@; pool pop3 }
 listener sieve { bind 127.0.0.1:@PORT{sieve}@; pool sieve }
@@ -106,7 +112,7 @@ like($tls->{tls_version}, qr/^TLSv1\.[23]$/, 'TLS');
 
 for (['show sess nonsense x', qr/^'nonsense' is no word/], ['show sess user bob state x', qr/^There is no state 'x', but/],
     ['show sess user a client x', qr/^'x' is neither an address/], ['show sess user a server', qr/wants a value/],
-    ['show sess 123', qr/^No such session \(use 'show sess'\)\.$/], ['show sess user a older x', qr/is no duration/],
+    ['show sess 123', qr/^Session not found\.$/], ['show sess user a older x', qr/is no duration/],
     ['kick user', qr/wants a name/], ['kick server nowhere', qr/^No such server\.$/],
     ['kick listener nowhere', qr/^No such frontend\.$/], ['kick session 1', qr/^No such session/],
     ['kick user a b', qr/wants a name/], ['shutdown session', qr/^Session pointer expected/],
@@ -139,6 +145,13 @@ like($gatepost->wait_for_log(qr/ has 5 sessions ended/),
 like($second->cmd('NOOP'), qr/ OK/, 'others go on');
 is(scalar(grep { $_->{reason} eq 'ended by an operator' } $gatepost->wait_for_events('session', 5)), 5,
     'the access log has the reason');
+my $coming = Gatepost::Imap->new(port('slow'));
+$coming->send_bytes("a LOGIN user4 pass-4\r\n");
+wait_for(sub { sessions('state route') == 1 }, 10, 'one who is logging in');
+is(listeners('user user4'), 'slow', 'is found by the name');
+is((sessions('user user4'))[0]{user}, undef, 'which is not said, as it may be a password');
+is($gatepost->ask('kick user user4'), "sessions: 1\n", 'and kicked');
+is($coming->rest, $bye{imap}, 'and hears so');
 is($gatepost->ask("kick client $far"), "sessions: 1\n", 'a client is kicked');
 is($second->rest, $bye{imap}, 'and hears so');
 is($gatepost->ask('kick listener pop3 now'), "sessions: 1\n", 'a listener\'s, who has not logged in');
@@ -175,6 +188,7 @@ is($gatepost->ask('shutdown sessions server imap/d1'), '', 'a server\'s at once'
 is($_->rest, $bye{imap}, 'it hears so') for @many;
 wait_for(sub { sessions('') == 0 }, 10, 'nobody to be left');
 $gatepost->stop;
+$slow->kill_now;
 $dovecot->stop;
 $relay->stop_quietly;
 done_testing;

@@ -43,6 +43,7 @@ says('a failure', ['nonsense'], 1, qr/^\z/, qr/^Unknown command: 'nonsense'/);
 says('several in one line', ['show version; nonsense;show cli level'], 1, qr/^$version\nadmin\n\z/, qr/^Unknown/);
 says('no JSON to be had', ['--json', 'show', 'cli', 'level'], 1, qr/^\z/, qr/does not answer in JSON/);
 says('help as it is', ['help'], 0, qr/^  show version +: /m, qr/^\z/);
+says('what asks for more lines, of which there are none', ['prompt'], 3, qr/^\z/, qr/has closed the connection/);
 says('no command', [], 2, qr/^\z/, qr/^usage: gatepostctl/);
 says('an option that there is not', ['-x'], 2, qr/^\z/, qr/usage: gatepostctl/);
 says('words behind top', ['top', 'x'], 2, qr/^\z/, qr/takes no words/);
@@ -97,8 +98,8 @@ my $fake = Gatepost::FakeCockpit->new(answers => {
 	    has_json => /show/ ? JSON::PP::true : JSON::PP::false } }
 	    'show stat', 'show users', 'show none', 'set ssl cert', 'show slow']) . "\n",
 	'show stat json' => stat_json(@stat), 'show users json' => "$list\n", 'show none json' => "[]\n",
-	'set ssl cert x <<' => "[6]:taken\n", 'kick user "a b" "x;\"y\\\\"' => "kicked\n",
-	'show slow json' => qq({"error":"It is too slow."}\n) =~ s/^/[3]:/r,
+	'set ssl cert x <<' => "[6]: taken\n", 'kick user "a b" "x;\"y\\\\"' => "kicked\n",
+	'show slow json' => qq({"error":"It is too slow."}\n) =~ s/^/[3]: /r,
 })->start;
 ($text) = on_terminal([ctl_program(), '-s', $fake->path, 'show', 'stat'], columns => 100);
 my @lines = split /\n/, decode_utf8($text);

@@ -3,7 +3,8 @@
 #
 # `rebalance` tells sessions of servers with more than their share to go.  In a pool whose sessions go
 # anywhere the idle ones go first, as many as are too many, and nobody within a literal hears a word of ours.
-# In a pool whose users are bound those go who belong elsewhere, and are bound there when they come back.
+# In a pool whose users are bound those go who belong elsewhere, and are bound there when they come back and
+# have no session left: as long as one is in the middle of something, the others come back to where it is.
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -82,6 +83,48 @@ is($gatepost->ask('drain d1 over 1s'), '', 'those that are left are sent away');
 like($_->rest(20), qr/^\* BYE [^\r\n]*\r\n\z/, 'and go') for @busy;
 $gatepost->stop;
 $_->kill_now for @fakes;
+
+# One user with a session within a literal and five idle ones; the next user where the balancer has moved none.
+my @six = ([@login, @fetch], map { [@login, ['hold']] } 1 .. 5);
+my @held = map { Gatepost::Fake->new(name => "h$_", scripts => [(@six) x 9])->start } 1 .. 2;
+$gatepost = Gatepost::Gatepost->new(name => 'held', values => { map { ("H$_" => $held[$_ - 1]->port) } 1 .. 2 },
+    config => <<'END')->start;
+farm f { affinity 15m; close_spread 1s
+    server h1 { address 127.0.0.1:@H1@ }
+    server h2 { address 127.0.0.1:@H2@; weight 200 }
+}
+pool imap { farm f }
+listener imap { bind 127.0.0.1:@PORT{imap}@; starttls off; plaintext_login yes; pool imap
+    capabilities IDLE }
+END
+unlink $go;
+sub server_of ($user) { return $gatepost->ask_json("user $user")->[0]{server} }
+my ($user, $held, @others);
+for my $n (1 .. 8) {
+	$user = "stray$n";
+	is($gatepost->ask('drain h2'), '', "h2 is drained while $user comes");
+	($held, @others) = map { log_in($gatepost, $user) } 1 .. 6;
+	is($gatepost->ask('ready h2'), '', 'and is ready then');
+	last if (grep { $_->{server} eq 'imap/h1' } @{ $gatepost->ask_json('rebalance imap explain') })[0]{told} == 6;
+	$_->close for $held, @others;
+	wait_for(sub { @{ $gatepost->ask_json('show sess state relay') } == 0 }, 10, "$user to be gone");
+}
+$held->send_bytes("f FETCH 1 BODY[]\r\n");
+is($held->take_bytes(length $literal), $literal, 'a session within a literal');
+$gatepost->ask('rebalance imap');
+like($_->rest(20), qr/^\* BYE [^\r\n]*\r\n\z/, 'an idle one of the same user is told to go') for @others;
+my $back = log_in($gatepost, $user);
+is(server_of($user), 'h1', 'and comes back to where the other session is');
+is((grep { ($_->{server} // '') =~ /h1/ } @{ $gatepost->ask_json("show sess user $user") }), 2, 'both are there');
+write_file($go, '');
+like($held->rest(20), qr/^\)\r\nf OK done\r\n\* BYE /, 'which goes behind its answer');
+$back->close;
+wait_for(sub { @{ $gatepost->ask_json('show sess state relay') } == 0 }, 10, 'nobody to be there');
+$back = log_in($gatepost, $user);
+is(server_of($user), 'h2', 'without a session, the user is bound to the other server');
+$back->close;
+$gatepost->stop;
+$_->kill_now for @held;
 
 # Users who are bound: all are at one Dovecot while the other is drained.
 use constant USERS => 12;

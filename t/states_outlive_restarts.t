@@ -3,7 +3,7 @@
 #
 # What operators say of servers outlives reloads, and with `state_file` restarts, too: those that are asked
 # for, and kill -9 at any moment, a hundred times: the file is whole each time.  Where the configuration has
-# changed it wins, which is told.  A file that is none is told of, and stops nobody.
+# changed it wins, which is told.  A file that is none is told of and kept, and stops nobody.
 use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
@@ -77,7 +77,8 @@ for my $bad (["garbage\n", qr/it is no state file/], ["gatepost state 9\nend 0 0
 	write_file($path, $text);
 	unlink $gatepost->{log};
 	$gatepost->start;
-	$gatepost->wait_for_log(qr/error: state_file \Q$path\E: .*$pattern/);
+	$gatepost->wait_for_log(qr/error: state_file \Q$path\E: .*$pattern.*; it is kept as \Q$path\E\.bad$/);
+	is(read_file("$path.bad"), $text, 'the file is kept');
 	is_deeply(states(), {}, 'all is as the configuration says');
 }
 $gatepost->stop;

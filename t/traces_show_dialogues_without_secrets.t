@@ -28,7 +28,8 @@ my $mail = Gatepost::Fake->new(name => 'mail', script => [
 	['hold']])->start;
 my $dovecot = Gatepost::Dovecot->new(name => 'dovecot', pop3 => 1, sieve_port => free_port(),
     relay_port => $mail->port, user_lines => "bob:{PLAIN}$password\n",
-    settings => "auth_mechanisms = plain login xoauth2 oauthbearer\n")->start;
+    settings => "auth_mechanisms = plain login xoauth2 oauthbearer\n"
+    . "mail_plugins = zlib\nprotocol imap {\n  mail_plugins = zlib imap_zlib\n}\n")->start;
 write_file("$dir/masters", "gp:{PLAIN}shared-Ohd4\n");
 my $trusting = Gatepost::Dovecot->new(name => 'trusting', pop3 => 1, masters => "$dir/masters",
     any_user => 'password=unused')->start;
@@ -148,6 +149,22 @@ $c->send_bytes("d FETCH 1:* (ENVELOPE BODY[])\r\n")->lines_until(qr/^d /);
 $c->cmd('LOGOUT');
 $c->close;
 
+# behind COMPRESS, in blocks that are stored as they are, once traced all along, once from then on
+sub compressed () {
+	my $c = Gatepost::Imap->new(port => $gatepost->port('imap'));
+	$c->cmd("LOGIN bob $password");
+	like($c->cmd('COMPRESS DEFLATE'), qr/ OK/, 'COMPRESS');
+	return $c;
+}
+sub say_stored ($c) {
+	my $text = "e NOOP\r\nf SEARCH SUBJECT private-5\r\nh SEARCH SUBJECT private-5\r\n";
+	$c->send_bytes(pack('Cvv', 0, length $text, ~length($text) & 0xffff) . $text);
+	return;
+}
+my $stored = compressed();
+say_stored($stored);
+traced(qr/ user=bob back=imap\/d server C: \[69 octets\]/);
+
 # a mail by submission, read by pop3
 my (undef, undef, $s) = log_in(protocol => 'submission', port => $gatepost->port('submission'), tls => 'clear',
     mechanism => 'PLAIN', user => 'bob', password => $password);
@@ -195,6 +212,11 @@ my $refused = Gatepost::Imap->new(port => $gatepost->port('imap'));
 $refused->cmd("LOGIN bob $wrong");
 ok(read_trace($user, qr/ client S: \S+ NO \[AUTHENTICATIONFAILED\] \[\d+ octets\]\n/), 'and that it is refused');
 unlike($user->{text}, qr/user1/, 'nobody else\'s');
+my $stored_port = $stored->socket->sockport;
+wait_for(sub { grep { $_->{client} =~ /:$stored_port$/ } @{ $gatepost->ask_json('show sess all idle 1s') } }, 10,
+    'a silence, behind which a line might begin');
+say_stored($stored);
+ok(read_trace($user, qr/ user=bob back=imap\/d server C: \[69 octets\]/), 'compressed octets are counted');
 like($gatepost->ask('show trace'), qr/^ *2 +"?user bob"? +console/m, 'it is listed');
 $gatepost->ask('trace off 2');
 ok(read_trace($user, qr/The trace is over: by an operator\.\n/), 'ends by command');
@@ -219,13 +241,13 @@ wait_for(sub { $gatepost->ask_json('show trace')->[0]{dropped} > 0 }, 10, 'lines
 $gatepost->ask('trace off');
 ok(read_trace($storm, qr/\d+ lines were too many/), 'and told of');
 
-$_->close for $running, $other, $new, $refused, $from;
+$_->close for $running, $other, $new, $refused, $from, $stored;
 $gatepost->stop;
 my $all = main_log() . read_file("$dir/gatepost.access.json")
     . join '', map { $_->{text} } $user, $client, $short, $storm;
 my @secrets = map({ ($_, encode_base64($_, '') =~ s/=+$//r, encode_base64("\0bob\0$_", '') =~ s/=+$//r,
     unpack 'H*', $_) } $password, $wrong, $token, 'shared-Ohd4');
-for my $secret (@secrets, qw(private-1 private-2 private-3 private-4), 'AUTHENTICATE PLAIN A') {
+for my $secret (@secrets, qw(private-1 private-2 private-3 private-4 private-5), 'AUTHENTICATE PLAIN A') {
 	my ($line) = $all =~ /^(.*\Q$secret\E.*)$/m;
 	is($line, undef, "no `$secret` anywhere");
 }

@@ -3,6 +3,7 @@
 #include "admin/call.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #include "base/log_fields.h"
 #include "base/log_line.h"
 #include "base/xalloc.h"
+#include "conf/suggest.h"
 
 static const struct admin_command *const TABLES[] = { COMMAND_TABLES };
 
@@ -140,30 +142,62 @@ log_command(const struct admin_call *call, struct slice text)
 
 	if (cockpit == NULL || call->command->level == ADMIN_LEVEL_USER ||
 	    slice_has_prefix(slice_of(call->command->name), "show ") ||
+	    (call->command->looks > 0 && call->count <= call->command->looks) ||
 	    (cockpit->control->current->snapshot.events & LOG_EVENT_admin) == 0)
 		return;
 	log_event(log_events[LOG_EVENT_NUMBER_admin].name, fields,
 	    (int)(sizeof(fields) / sizeof(fields[0])));
 }
 
+/* The letters between a command's name and as many words of the call; far: SIZE_MAX. */
+static size_t
+distance_of(const struct admin_command *row, const struct admin_call *call)
+{
+	struct slice name = slice_of(row->name);
+	struct suggest suggest;
+	struct buf typed = { 0 };
+
+	for (int i = 0; i < call->count && slice_word(&name).len > 0; i++)
+		buf_printf(&typed, "%s%s", i > 0 ? " " : "", call->words[i]);
+	buf_append(&typed, "", 1);
+	suggest = suggest_start(buf_data(&typed));
+	suggest_try(&suggest, row->name);
+	buf_clear(&typed);
+	return suggest.best != NULL ? suggest.distance : SIZE_MAX;
+}
+
+/* The nearest first, then all that begin with the same words; false: there is none. */
+static bool
+append_near(struct admin_call *call)
+{
+	size_t nearest = SIZE_MAX, before = buf_len(&call->out);
+	const struct admin_command *row;
+
+	for (size_t i = 0; (row = admin_command_row(i)) != NULL; i++) {
+		size_t distance = distance_of(row, call);
+
+		nearest = distance < nearest ? distance : nearest;
+	}
+	for (size_t i = 0; nearest < SIZE_MAX && (row = admin_command_row(i)) != NULL; i++)
+		if (distance_of(row, call) == nearest)
+			admin_command_usage(row, &call->out);
+	for (size_t i = 0; (row = admin_command_row(i)) != NULL; i++)
+		if (matching_words(row, call, true) > 0 &&
+		    (nearest == SIZE_MAX || distance_of(row, call) != nearest))
+			admin_command_usage(row, &call->out);
+	return buf_len(&call->out) > before;
+}
+
 static void
 tell_unknown(struct admin_call *call)
 {
-	const struct admin_command *row;
-	bool is_near = false;
-
-	for (size_t i = 0; call->count > 0 && (row = admin_command_row(i)) != NULL; i++)
-		is_near |= matching_words(row, call, true) > 0;
-	if (!is_near) {
+	buf_append_text(&call->out,
+	    "Unknown command, but maybe one of the following ones is a better match:\n");
+	if (call->count == 0 || !append_near(call)) {
 		call_fail(call, "Unknown command: '%s'. `help` lists those there are.",
 		    call->count > 0 ? call->words[0] : "");
 		return;
 	}
-	buf_append_text(&call->out,
-	    "Unknown command, but maybe one of the following ones is a better match:\n");
-	for (size_t i = 0; (row = admin_command_row(i)) != NULL; i++)
-		if (matching_words(row, call, true) > 0)
-			admin_command_usage(row, &call->out);
 	call->has_failed = true;
 	call_done(call);
 }

@@ -14,6 +14,7 @@
 #include "base/slice.h"
 
 struct cockpit;
+struct console;
 struct admin_command;
 
 enum { CALL_WORDS_MAX = 64, CALL_WHO_MAX = 96 };
@@ -31,6 +32,7 @@ struct admin_call {
 	 */
 	size_t (*on_more)(struct admin_call *call, struct slice text);
 	void *owner;
+	struct console *console;	/* who asks at a socket; or NULL */
 
 	/* The command's, from here on. */
 	const struct admin_command *command;
@@ -49,6 +51,7 @@ struct admin_command {
 	const char *arguments;		/* "[PROXY] [typed]", as help has it; NULL: none */
 	enum admin_level level;		/* whoever has less hears "Permission denied" */
 	bool has_json;			/* the word `json` may stand behind everything else */
+	int looks;			/* with up to so many words it only looks, as `show …` always does */
 	/* Answers by call_done or call_fail, now or later; looks at no word that is not there. */
 	void (*run)(struct admin_call *call);
 	const char *help;		/* a sentence or more, for the manual; help shows the first */

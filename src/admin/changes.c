@@ -6,6 +6,7 @@
 #include "admin/changes.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -20,12 +21,13 @@
 #include "conf/conf.h"
 #include "daemon/folder.h"
 
-enum { LOOK_MS = 1000, OVERRULED_MAX = 100 };
+enum { LOOK_MS = 1000, WORD_MAX = 24 };
 
 /* Writes on a thread of the pool; the newest text wins, whoever comes last. */
 struct writer {
 	pthread_mutex_t lock;
 	unsigned written;		/* the number of the text that was */
+	bool is_stopped;		/* another process writes */
 	int users;			/* control's */
 };
 
@@ -40,27 +42,21 @@ struct write_job {
 	struct error error;
 };
 
-/* Of a change that is not a server's; or of one that the configuration has won over. */
-struct note {
-	struct list node;
-	char *what, *subject, *now, *in_file, *who, *why;
-	int64_t when;
-};
-
 struct changes {
 	struct cockpit *cockpit;
 	struct list records;		/* struct server_record: the picture */
 	struct map *known;		/* the same by their keys */
 	struct list wishes;		/* struct server_record: of servers that are not there now */
-	struct list notes, overruled;	/* struct note */
-	size_t overruled_count;
+	struct deviations *deviations;
 	struct loop_timer timer;
 	struct writer *writer;
 	struct write_job *job;		/* under way, or NULL */
 	unsigned texts;			/* how many there were */
 	char *path;			/* of the file that was written last; NULL: there is none */
-	char *complaint;		/* about the file that was read, until there is a log; or NULL */
+	struct buf told;		/* by the process that was here before; as a state file */
+	bool was_told;
 	bool is_dirty, is_failing, is_committed;
+	bool is_handed_over;		/* the file is another process's */
 	const char *who;		/* of the look under way */
 };
 
@@ -86,42 +82,6 @@ is_sibling(const struct server_record *a, const struct server_record *b)
 	    base_length(b->name) == length && memcmp(a->name, b->name, length) == 0;
 }
 
-static struct note *
-note_new(struct list *notes, const struct change *change, const char *who)
-{
-	struct note *note = xcalloc(1, sizeof(*note));
-
-	note->what = xstrdup(change->what);
-	note->subject = xstrdup(change->subject);
-	note->now = xstrdup(change->now);
-	note->in_file = xstrdup(change->in_file);
-	note->who = xstrdup(who);
-	note->why = xstrdup(change->why);
-	note->when = (int64_t)time(NULL);
-	list_append(notes, &note->node);
-	return note;
-}
-
-static void
-note_free(struct note *note)
-{
-	list_remove(&note->node);
-	xfree(note->what);
-	xfree(note->subject);
-	xfree(note->now);
-	xfree(note->in_file);
-	xfree(note->who);
-	xfree(note->why);
-	xfree(note);
-}
-
-static void
-free_notes(struct list *notes)
-{
-	list_each(node, notes)
-		note_free(list_entry(node, struct note, node));
-}
-
 static void
 free_records(struct list *records)
 {
@@ -134,43 +94,39 @@ free_records(struct list *records)
 
 /* The configuration has another word than it had when this was said. */
 static void
-overrule(struct changes *changes, const struct server_record *said, const char *what, const char *was,
-    const char *now)
+overrule(struct changes *changes, const struct server_record *record, const struct server_word *said,
+    const char *(*text)(int value, char out[WORD_MAX]), int holds)
 {
-	char *subject = xasprintf("%s/%s", said->owner, said->name);
-	char *why = xasprintf("the configuration has won over %s%s%s", was, *said->why != '\0' ? ": " : "",
-	    said->why);
+	bool is_weight = said == &record->weight;
+	const char *what = is_weight ? "weight" : "state", *reason = *said->why != '\0' ? said->why : "";
+	char was[WORD_MAX], now[WORD_MAX];
+	char *subject = xasprintf("%s/%s", record->owner, record->name);
+	char *why = xasprintf("the configuration has won over %s%s%s", text(said->now, was),
+	    *reason != '\0' ? ": " : "", reason);
 
 	log_write(LOG_WARNING,
 	    "%s %s: the %s of the configuration has changed: %s holds, and no more %s%s%s%s",
-	    server_kind_text(said->kind), subject, what, now, was, *said->why != '\0' ? " (" : "", said->why,
-	    *said->why != '\0' ? ")" : "");
-	note_new(&changes->overruled,
-	    &(struct change){ .what = what, .subject = subject, .now = now, .in_file = now, .why = why },
-	    said->who);
-	if (changes->overruled_count++ == OVERRULED_MAX) {
-		note_free(list_entry(changes->overruled.next, struct note, node));
-		changes->overruled_count--;
-	}
+	    server_kind_text(record->kind), subject, what, text(holds, now), text(said->now, was),
+	    *reason != '\0' ? " (" : "", reason, *reason != '\0' ? ")" : "");
+	deviations_keep(changes->deviations, &(struct told_change){ .kind = "overruled", .subject = subject,
+		.what = what, .now = text(holds, now), .in_file = text(holds, now), .who = said->who,
+		.why = why });
 	xfree(subject);
 	xfree(why);
 }
 
-static void
-overrule_state(struct changes *changes, const struct server_record *said, int now)
+static const char *
+state_text(int value, char out[WORD_MAX])
 {
-	overrule(changes, said, "state", admin_state_text((enum admin_state)said->state),
-	    admin_state_text((enum admin_state)now));
+	snprintf(out, WORD_MAX, "%s", admin_state_text((enum admin_state)value));
+	return out;
 }
 
-static void
-overrule_weight(struct changes *changes, const struct server_record *said, int now)
+static const char *
+weight_text(int value, char out[WORD_MAX])
 {
-	char *was_text = xasprintf("%d", said->weight), *now_text = xasprintf("%d", now);
-
-	overrule(changes, said, "weight", was_text, now_text);
-	xfree(was_text);
-	xfree(now_text);
+	snprintf(out, WORD_MAX, "%d", value);
+	return out;
 }
 
 /* A server as a look finds it. */
@@ -182,17 +138,19 @@ struct sight {
 	int configured_state, configured_weight;
 };
 
+/* As it is now, but for when and by whom. */
 static void
-read_sight(const struct sight *sight, struct standing *admin, int *weight)
+read_sight(const struct sight *sight, struct standing *admin, struct standing *weight)
 {
 	struct machine_facts machine;
 	struct endpoint_facts endpoint;
 
-	*weight = -1;
+	*weight = (struct standing){ .state = -1 };
 	if (sight->machine != NULL) {
 		machine_read(sight->machine, &machine);
 		*admin = machine.admin;
-		*weight = machine.weight;
+		*weight = machine.weighed;
+		weight->state = machine.weight;
 	} else {
 		endpoint_read(sight->endpoint, &endpoint);
 		*admin = endpoint.admin;
@@ -200,37 +158,50 @@ read_sight(const struct sight *sight, struct standing *admin, int *weight)
 }
 
 static void
-fill_record(struct server_record *record, const struct sight *sight)
+fill_word(struct server_word *word, const struct standing *now, int in_file)
 {
-	struct standing admin;
+	word->now = now->state;
+	word->in_file = in_file;
+	server_record_set_text(&word->why, now->why);
+}
 
-	read_sight(sight, &admin, &record->weight);
-	record->state = admin.state;
-	record->configured_state = sight->configured_state;
-	record->configured_weight = sight->configured_weight;
-	server_record_set_text(&record->why, admin.why);
-	record->is_there = true;
+static void
+set_history(struct server_word *word, int64_t when, const char *who)
+{
+	word->when = when;
+	server_record_set_text(&word->who, who);
+}
+
+static void
+set_state(const struct sight *sight, enum admin_state state, const char *why)
+{
+	if (sight->machine != NULL)
+		machine_set_admin(sight->machine, state, why);
+	else
+		endpoint_set_admin(sight->endpoint, state, why);
+}
+
+static bool
+is_overruled(const struct server_word *word, int in_file)
+{
+	return server_word_deviates(word) && word->in_file != in_file && word->now != in_file;
 }
 
 /* What was said of it holds again, as far as the configuration is still what it was. */
 static void
 obey_wish(struct changes *changes, const struct sight *sight, const struct server_record *wish)
 {
-	bool has_state = wish->state != wish->configured_state;
-	bool has_weight = wish->weight != wish->configured_weight;
+	const struct server_word *state = &wish->state, *weight = &wish->weight;
 
-	if (has_state && wish->configured_state != sight->configured_state &&
-	    wish->state != sight->configured_state)
-		overrule_state(changes, wish, sight->configured_state);
-	else if (has_state && sight->machine != NULL)
-		machine_set_admin(sight->machine, (enum admin_state)wish->state, wish->why);
-	else if (has_state)
-		endpoint_set_admin(sight->endpoint, (enum admin_state)wish->state, wish->why);
-	if (has_weight && wish->configured_weight != sight->configured_weight &&
-	    wish->weight != sight->configured_weight)
-		overrule_weight(changes, wish, sight->configured_weight);
-	else if (has_weight && sight->machine != NULL)
-		machine_set_weight(sight->machine, wish->weight);
+	if (is_overruled(state, sight->configured_state))
+		overrule(changes, wish, state, state_text, sight->configured_state);
+	else if (server_word_deviates(state))
+		set_state(sight, (enum admin_state)state->now, state->why);
+	if (is_overruled(weight, sight->configured_weight))
+		overrule(changes, wish, weight, weight_text, sight->configured_weight);
+	else if (server_word_deviates(weight) && sight->machine != NULL)
+		machine_weigh(sight->machine, weight->now,
+		    *weight->why != '\0' ? weight->why : "by the state_file");
 }
 
 /* Adds up what is said of the other addresses: true as long as all say the same, and something. */
@@ -242,10 +213,11 @@ agree(const struct list *records, const struct server_record *record, const stru
 
 		if (!is_sibling(record, other))
 			continue;
-		if (other->state == other->configured_state)
+		if (!server_word_deviates(&other->state))
 			return false;
 		if (*said != NULL &&
-		    (other->state != (*said)->state || strcmp(other->why, (*said)->why) != 0))
+		    (other->state.now != (*said)->state.now ||
+			strcmp(other->state.why, (*said)->state.why) != 0))
 			return false;
 		*said = other;
 	}
@@ -288,14 +260,18 @@ come(struct changes *changes, const struct sight *sight, const char *key)
 {
 	struct server_record *record = server_record_new(sight->kind, sight->owner, sight->name);
 	const struct server_record *wish = find_wish(changes, record);
+	struct standing admin, weight;
 
 	if (wish != NULL) {
 		obey_wish(changes, sight, wish);
-		server_record_set_text(&record->who, wish->who);
-		record->when = wish->when;
+		set_history(&record->state, wish->state.when, wish->state.who);
+		set_history(&record->weight, wish->weight.when, wish->weight.who);
 		changes->is_dirty = true;
 	}
-	fill_record(record, sight);
+	read_sight(sight, &admin, &weight);
+	fill_word(&record->state, &admin, sight->configured_state);
+	fill_word(&record->weight, &weight, sight->configured_weight);
+	record->is_there = true;
 	drop_wish(changes, record);
 	list_append(&changes->records, &record->node);
 	map_set(changes->known, slice_of(key), record);
@@ -303,28 +279,30 @@ come(struct changes *changes, const struct sight *sight, const char *key)
 
 /* Who is overruled knew it from the record, which is what it was. */
 static void
+compare_word(struct changes *changes, struct server_record *record, struct server_word *word,
+    const struct standing *now, int in_file)
+{
+	bool is_weight = word == &record->weight;
+
+	if (word->in_file == in_file && word->now == now->state && strcmp(word->why, now->why) == 0)
+		return;
+	if (server_word_deviates(word) && word->in_file != in_file && word->now != now->state)
+		overrule(changes, record, word, is_weight ? weight_text : state_text, now->state);
+	if (word->now != now->state || strcmp(word->why, now->why) != 0)
+		set_history(word, (int64_t)time(NULL), changes->who != NULL ? changes->who : "");
+	fill_word(word, now, in_file);
+	changes->is_dirty = true;
+}
+
+static void
 compare(struct changes *changes, const struct sight *sight, struct server_record *record)
 {
-	bool had_state = record->state != record->configured_state;
-	bool had_weight = record->weight != record->configured_weight;
-	bool is_reconfigured = record->configured_state != sight->configured_state ||
-	    record->configured_weight != sight->configured_weight;
-	struct standing admin;
-	int weight;
+	struct standing admin, weight;
 
 	record->is_there = true;
 	read_sight(sight, &admin, &weight);
-	if (!is_reconfigured && record->state == admin.state && record->weight == weight &&
-	    strcmp(record->why, admin.why) == 0)
-		return;
-	if (had_state && record->configured_state != sight->configured_state && record->state != admin.state)
-		overrule_state(changes, record, admin.state);
-	if (had_weight && record->configured_weight != sight->configured_weight && record->weight != weight)
-		overrule_weight(changes, record, weight);
-	fill_record(record, sight);
-	record->when = (int64_t)time(NULL);
-	server_record_set_text(&record->who, changes->who != NULL ? changes->who : "");
-	changes->is_dirty = true;
+	compare_word(changes, record, &record->state, &admin, sight->configured_state);
+	compare_word(changes, record, &record->weight, &weight, sight->configured_weight);
 }
 
 static void
@@ -436,11 +414,14 @@ changes_follow(struct changes *changes)
 {
 	const struct root *root = cockpit_root(changes->cockpit);
 
+	if (!changes->is_committed)
+		return;
 	list_each(node, &changes->records)
 		list_entry(node, struct server_record, node)->is_there = false;
 	for (size_t i = 0; i < root->pools.count; i++)
 		see_pool(changes, root->pools.items[i]);
 	prune(changes, root);
+	deviations_look(changes->deviations, changes->who);
 	save(changes);
 }
 
@@ -479,7 +460,7 @@ write_text(struct writer *writer, const char *path, const struct buf *text, unsi
 	bool ok = true;
 
 	pthread_mutex_lock(&writer->lock);
-	if ((int)(number - writer->written) > 0) {
+	if (!writer->is_stopped && (int)(number - writer->written) > 0) {
 		ok = state_write(path, buf_slice(text), error);
 		if (ok)
 			writer->written = number;
@@ -536,7 +517,7 @@ save(struct changes *changes)
 	const char *path = cockpit_root(changes->cockpit)->state_file;
 	struct write_job *job;
 
-	if (path == NULL || !changes->is_dirty || changes->job != NULL)
+	if (path == NULL || !changes->is_dirty || changes->job != NULL || changes->is_handed_over)
 		return;
 	job = xcalloc(1, sizeof(*job));
 	job->job.loop = changes->cockpit->control->loop;
@@ -568,19 +549,38 @@ changes_check(const struct root *root, struct conf_problems *problems)
 	return false;
 }
 
+/* Perhaps a newer gatepost's, and not to be lost with the next change. */
+static void
+complain(const char *path, const char *why, const char *consequence)
+{
+	char *bad = xasprintf("%s.bad", path);
+	bool is_kept = rename(path, bad) == 0;
+
+	log_write(LOG_ERR, "state_file %s: %s; %s%s%s", path, why, consequence,
+	    is_kept ? "; it is kept as " : "", is_kept ? bad : "");
+	xfree(bad);
+}
+
 static void
 read_wishes(struct changes *changes, const char *path)
 {
+	static const char consequence[] = "states and weights are as the configuration says";
 	struct error error;
 
-	if (path == NULL || state_read(path, &changes->wishes, &error))
-		return;
-	changes->complaint = xasprintf(
-	    "state_file %s: %s; states and weights are as the configuration says", path, error.text);
+	if (changes->was_told) {
+		/* it may have had no file, or another one */
+		changes->is_dirty = true;
+		if (!state_parse(buf_slice(&changes->told), &changes->wishes, &error))
+			log_write(LOG_ERR, "upgrade: states of servers were told wrongly: %s; %s", error.text,
+			    consequence);
+		buf_clear(&changes->told);
+	} else if (path != NULL && !state_read(path, &changes->wishes, &error)) {
+		complain(path, error.text, consequence);
+	}
 }
 
 struct changes *
-changes_new(struct cockpit *cockpit, const struct root *root)
+changes_new(struct cockpit *cockpit)
 {
 	struct changes *changes = xcalloc(1, sizeof(*changes));
 
@@ -588,12 +588,10 @@ changes_new(struct cockpit *cockpit, const struct root *root)
 	changes->known = map_new();
 	list_init(&changes->records);
 	list_init(&changes->wishes);
-	list_init(&changes->notes);
-	list_init(&changes->overruled);
+	changes->deviations = deviations_new(cockpit);
 	changes->writer = xcalloc(1, sizeof(*changes->writer));
 	changes->writer->users = 1;
 	pthread_mutex_init(&changes->writer->lock, NULL);
-	read_wishes(changes, root->state_file);
 	loop_timer_init(&changes->timer, on_time);
 	return changes;
 }
@@ -604,10 +602,8 @@ changes_commit(struct changes *changes)
 	struct loop *loop = changes->cockpit->control->loop;
 	const char *path = cockpit_root(changes->cockpit)->state_file;
 
-	if (changes->complaint != NULL)
-		log_write(LOG_ERR, "%s", changes->complaint);
-	xfree(changes->complaint);
-	changes->complaint = NULL;
+	if (!changes->is_committed)
+		read_wishes(changes, path);
 	/* another place knows nothing yet */
 	changes->is_dirty |= changes->path != NULL && path != NULL && strcmp(path, changes->path) != 0;
 	changes->is_dirty |= changes->is_committed && changes->path == NULL && path != NULL;
@@ -619,13 +615,59 @@ changes_commit(struct changes *changes)
 }
 
 static void
+stop_writing(struct changes *changes, bool is_stopped)
+{
+	changes->is_handed_over = is_stopped;
+	/* behind a file that is being written */
+	pthread_mutex_lock(&changes->writer->lock);
+	changes->writer->is_stopped = is_stopped;
+	pthread_mutex_unlock(&changes->writer->lock);
+}
+
+void
+changes_hand_over(struct changes *changes, size_t max, void (*say)(void *owner, struct slice piece),
+    void *owner)
+{
+	struct buf text = { 0 };
+	struct slice rest;
+
+	changes_look(changes, NULL);
+	stop_writing(changes, true);
+	state_format(&changes->records, &changes->wishes, &text);
+	rest = buf_slice(&text);
+	while (rest.len > 0) {
+		struct slice piece = slice_make(rest.data, rest.len < max ? rest.len : max);
+
+		say(owner, piece);
+		rest = slice_from(rest, piece.len);
+	}
+	buf_clear(&text);
+}
+
+void
+changes_resume(struct changes *changes)
+{
+	stop_writing(changes, false);
+	/* the other one may have written */
+	changes->is_dirty = true;
+	save(changes);
+}
+
+void
+changes_hear(struct changes *changes, struct slice piece)
+{
+	buf_append_slice(&changes->told, piece);
+	changes->was_told = true;
+}
+
+static void
 save_last(struct changes *changes)
 {
 	struct buf text = { 0 };
 	struct error error;
 	bool is_due = changes->is_dirty || changes->job != NULL;
 
-	if (changes->path == NULL || !is_due)
+	if (changes->path == NULL || !is_due || changes->is_handed_over)
 		return;
 	state_format(&changes->records, &changes->wishes, &text);
 	tell_outcome(changes, changes->path,
@@ -651,26 +693,21 @@ changes_free(struct changes **gone)
 	map_free(&changes->known);
 	free_records(&changes->records);
 	free_records(&changes->wishes);
-	free_notes(&changes->notes);
-	free_notes(&changes->overruled);
+	deviations_free(&changes->deviations);
 	xfree(changes->path);
-	xfree(changes->complaint);
+	buf_clear(&changes->told);
 	xfree(changes);
 }
 
 void
-changes_note(struct admin_call *call, const struct change *change)
+changes_note_move(const struct admin_call *call, const char *user, const char *server)
 {
-	struct changes *changes = call->cockpit->changes;
+	const struct told_change change = {
+		.kind = "move", .subject = user, .what = "binding", .now = server, .in_file = "",
+		.who = call->who, .why = "",
+	};
 
-	list_each(node, &changes->notes) {
-		struct note *note = list_entry(node, struct note, node);
-
-		if (strcmp(note->what, change->what) == 0 && strcmp(note->subject, change->subject) == 0)
-			note_free(note);
-	}
-	if (strcmp(change->now, change->in_file) != 0)
-		note_new(&changes->notes, change, call->who);
+	deviations_keep(call->cockpit->changes->deviations, &change);
 }
 
 struct telling {
@@ -679,47 +716,34 @@ struct telling {
 };
 
 static void
-tell_record(const struct server_record *r, const struct telling *telling)
+tell_word(const struct server_record *r, const struct server_word *word,
+    const char *(*text)(int value, char out[WORD_MAX]), const struct telling *telling)
 {
-	char *subject = xasprintf("%s/%s", r->owner, r->name);
-	struct told_change told = {
-		.kind = r->kind == SERVER_SERVICE ? "service" : "server", .subject = subject, .who = r->who,
-		.why = r->why, .when = r->when,
+	char now[WORD_MAX], in_file[WORD_MAX];
+	struct told_change told;
+	char *subject;
+
+	if (!server_word_deviates(word))
+		return;
+	subject = xasprintf("%s/%s", r->owner, r->name);
+	told = (struct told_change){
+		.kind = r->kind == SERVER_SERVICE ? "service" : "server", .subject = subject,
+		.what = word == &r->weight ? "weight" : "state", .now = text(word->now, now),
+		.in_file = text(word->in_file, in_file), .who = word->who, .why = word->why,
+		.when = word->when,
 	};
-
-	if (r->state != r->configured_state) {
-		told.what = "state";
-		told.now = admin_state_text((enum admin_state)r->state);
-		told.in_file = admin_state_text((enum admin_state)r->configured_state);
-		telling->each(&told, telling->arg);
-	}
-	if (r->weight != r->configured_weight) {
-		char *now = xasprintf("%d", r->weight), *in_file = xasprintf("%d", r->configured_weight);
-
-		told.what = "weight";
-		told.now = now;
-		told.in_file = in_file;
-		/* why is the state's */
-		told.why = r->state != r->configured_state ? "" : r->why;
-		telling->each(&told, telling->arg);
-		xfree(now);
-		xfree(in_file);
-	}
+	telling->each(&told, telling->arg);
 	xfree(subject);
 }
 
 static void
-tell_notes(const struct list *notes, const char *kind, const struct telling *telling)
+tell_records(const struct list *records, const struct telling *telling)
 {
-	list_each(node, notes) {
-		const struct note *note = list_entry(node, struct note, node);
+	list_each(node, records) {
+		const struct server_record *r = list_entry(node, struct server_record, node);
 
-		const struct told_change told = {
-			.kind = kind, .subject = note->subject, .what = note->what, .now = note->now,
-			.in_file = note->in_file, .who = note->who, .why = note->why, .when = note->when,
-		};
-
-		telling->each(&told, telling->arg);
+		tell_word(r, &r->state, state_text, telling);
+		tell_word(r, &r->weight, weight_text, telling);
 	}
 }
 
@@ -728,10 +752,7 @@ changes_each(struct changes *changes, void (*each)(const struct told_change *cha
 {
 	const struct telling telling = { each, arg };
 
-	list_each(node, &changes->records)
-		tell_record(list_entry(node, struct server_record, node), &telling);
-	list_each(node, &changes->wishes)
-		tell_record(list_entry(node, struct server_record, node), &telling);
-	tell_notes(&changes->notes, "other", &telling);
-	tell_notes(&changes->overruled, "overruled", &telling);
+	tell_records(&changes->records, &telling);
+	tell_records(&changes->wishes, &telling);
+	deviations_each(changes->deviations, each, arg);
 }

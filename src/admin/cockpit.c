@@ -2,18 +2,25 @@
 /* cockpit.c: opens the sockets that the block `admin` names, and keeps those that are kept. */
 #include "admin/cockpit.h"
 
+#include <string.h>
+#include <unistd.h>
+
 #include "admin/changes.h"
 #include "admin/commands_check.h"
 #include "admin/commands_trace.h"
 #include "admin/console.h"
 #include "admin/gate_round.h"
 #include "admin/http_door.h"
+#include "admin/legacy.h"
 #include "admin/sampler.h"
 #include "admin/survey.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/xalloc.h"
 #include "daemon/sockets.h"
+#include "daemon/takeover.h"
 
+static const char *const sockets_names[] = { "admin", HTTP_SOCKETS, NULL };
 static const struct conf_list no_sockets = { 0 };
 
 static const struct admin_settings *
@@ -54,7 +61,7 @@ find_door(struct cockpit *cockpit, int number)
 	list_each(node, &cockpit->doors) {
 		struct door *door = list_entry(node, struct door, node);
 
-		if (door->number == number)
+		if (door->number == number && door->own_path == NULL)
 			return door;
 	}
 	return NULL;
@@ -65,6 +72,10 @@ close_door(struct door *door)
 {
 	acceptor_close(&door->acceptor);
 	list_remove(&door->node);
+	if (door->own_path != NULL)
+		(void)unlink(door->own_path);
+	xfree(door->own_path);
+	door->own_path = NULL;
 	loop_defer(door->cockpit->control->loop, xfree, door);
 }
 
@@ -125,6 +136,7 @@ prepare(struct control *control, const struct root *root, struct conf_problems *
 		cockpit->control = control;
 		cockpit->started_at = clock_ms();
 		cockpit->sockets = socket_table_new(1);
+		takeover_give_sockets(control, sockets_names[0], cockpit->sockets);
 		list_init(&cockpit->doors);
 		list_init(&cockpit->consoles);
 		list_init(&cockpit->gate_rounds);
@@ -132,7 +144,8 @@ prepare(struct control *control, const struct root *root, struct conf_problems *
 		list_init(&cockpit->traces);
 		list_init(&cockpit->surveys);
 		list_init(&cockpit->rebalances);
-		cockpit->changes = changes_new(cockpit, root);
+		list_init(&cockpit->legacies);
+		cockpit->changes = changes_new(cockpit);
 	}
 	for (size_t i = 0; i < list->count; i++)
 		ok &= claim(cockpit->sockets, list->items[i], problems, &number);
@@ -163,6 +176,7 @@ open_door(struct cockpit *cockpit, const struct admin_socket *settings)
 		acceptor_start(&door->acceptor, cockpit->control->loop,
 		    socket_take(cockpit->sockets, number, 0));
 	}
+	door->settings = settings;
 	door->level = (enum admin_level)settings->level;
 	door->is_kept = true;
 }
@@ -181,6 +195,7 @@ commit(struct control *control)
 	sockets_commit(cockpit->sockets);
 	http_doors_commit(cockpit, settings_of(cockpit_root(cockpit)));
 	changes_commit(cockpit->changes);
+	legacy_commit(cockpit);
 	list_each(node, &cockpit->doors) {
 		struct door *door = list_entry(node, struct door, node);
 
@@ -213,6 +228,7 @@ close_all(struct control *control)
 	changes_free(&cockpit->changes);
 	surveys_close(cockpit);
 	traces_free(cockpit);
+	legacies_free(cockpit);
 	list_each(node, &cockpit->doors)
 		close_door(list_entry(node, struct door, node));
 	socket_table_free(&cockpit->sockets);
@@ -220,7 +236,93 @@ close_all(struct control *control)
 	control->extended = NULL;
 }
 
+static struct socket_table *
+sockets(struct control *control, const char *name)
+{
+	const struct cockpit *cockpit = control->extended;
+
+	return strcmp(name, HTTP_SOCKETS) == 0 ? cockpit->http->sockets : cockpit->sockets;
+}
+
+/* Beside a unix socket that another process has now: with the number of this one behind its name. */
+static void
+open_own_door(struct cockpit *cockpit, const struct admin_socket *settings)
+{
+	static const struct tcp_settings tcp = { 0 };
+	struct door *door = xcalloc(1, sizeof(*door));
+	struct listen_spec spec;
+	struct error error;
+	int fd = -1;
+
+	door->own_path = xasprintf("%s.%ld", settings->place.addr.path, (long)getpid());
+	door->cockpit = cockpit;
+	door->number = -1;
+	door->level = (enum admin_level)settings->level;
+	door->acceptor.on_client = on_operator;
+	door->acceptor.owner = door;
+	if (admin_socket_spec(settings, &spec, &error)) {
+		spec.addr.path = door->own_path;
+		(void)listener_open(&spec, &tcp, 1, &fd, &error);
+	}
+	list_append(&cockpit->doors, &door->node);
+	if (fd >= 0) {
+		acceptor_start(&door->acceptor, cockpit->control->loop, fd);
+		return;
+	}
+	log_write(LOG_WARNING, "%s: %s", door->own_path, error.text);
+	close_door(door);
+}
+
+static void
+yield(struct control *control)
+{
+	struct cockpit *cockpit = control->extended;
+
+	list_each(node, &cockpit->doors) {
+		struct door *door = list_entry(node, struct door, node);
+
+		if (door->own_path != NULL)
+			continue;
+		acceptor_pause(&door->acceptor);
+		if (door->settings->place.addr.sa.sa_family == AF_UNIX)
+			open_own_door(cockpit, door->settings);
+	}
+	http_doors_yield(cockpit);
+}
+
+static void
+close_doors(struct cockpit *cockpit, bool are_own)
+{
+	list_each(node, &cockpit->doors) {
+		struct door *door = list_entry(node, struct door, node);
+
+		if ((door->own_path != NULL) == are_own)
+			close_door(door);
+	}
+}
+
+static void
+resume(struct control *control)
+{
+	struct cockpit *cockpit = control->extended;
+
+	close_doors(cockpit, true);
+	list_each(node, &cockpit->doors)
+		acceptor_resume(&list_entry(node, struct door, node)->acceptor);
+	http_doors_resume(cockpit);
+	changes_resume(cockpit->changes);
+}
+
+static void
+release(struct control *control)
+{
+	close_doors(control->extended, false);
+	http_doors_release(control->extended);
+}
+
 const struct extension cockpit_extension = {
 	.check = check, .prepare = prepare, .undo = undo, .commit = commit, .follow = follow,
 	.close = close_all,
+	.sockets_names = sockets_names, .sockets = sockets, .tell = legacy_tell, .hear = legacy_hear,
+	.yield = yield, .resume = resume, .release = release,
 };

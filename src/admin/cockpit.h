@@ -30,6 +30,7 @@ struct cockpit {
 	struct list checks;		/* commands_check.c's: calls that wait for checks */
 	struct list traces;		/* commands_trace.c's */
 	unsigned last_trace;		/* their numbers */
+	struct list legacies;		/* legacy.c's: what another process has told */
 };
 
 /* A socket that operators connect to. */
@@ -40,6 +41,8 @@ struct door {
 	int number;			/* in the socket table */
 	enum admin_level level;
 	bool is_kept;			/* by the configuration that is being committed */
+	const struct admin_socket *settings;	/* of the configuration that is in force */
+	char *own_path;			/* beside another process's socket: removed with the door */
 };
 
 extern const struct extension cockpit_extension;

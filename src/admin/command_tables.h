@@ -6,6 +6,7 @@
 #include "admin/call.h"
 
 extern const struct admin_command help_commands[];
+extern const struct admin_command console_commands[];
 extern const struct admin_command metrics_commands[];
 extern const struct admin_command server_commands[];
 extern const struct admin_command state_commands[];
@@ -25,9 +26,11 @@ extern const struct admin_command user_commands[];
 extern const struct admin_command binding_commands[];
 extern const struct admin_command check_commands[];
 extern const struct admin_command trace_commands[];
+extern const struct admin_command upgrade_commands[];
 
 #define COMMAND_TABLES \
 	help_commands, \
+	console_commands, \
 	metrics_commands, \
 	server_commands, \
 	state_commands, \
@@ -46,6 +49,7 @@ extern const struct admin_command trace_commands[];
 	user_commands, \
 	binding_commands, \
 	check_commands, \
-	trace_commands
+	trace_commands, \
+	upgrade_commands
 
 #endif

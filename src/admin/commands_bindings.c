@@ -144,7 +144,7 @@ run_users(struct admin_call *call)
 const struct admin_command binding_commands[] = {
 	{
 		.name = "users", .arguments = "[server S] [farm F]", .level = ADMIN_LEVEL_OPERATOR,
-		.has_json = true, .run = run_users,
+		.has_json = true, .looks = CALL_WORDS_MAX, .run = run_users,
 		.help = "Users who are bound to servers, of all farms with `affinity`. Since when, and how "
 		    "many sessions and deliveries hold them there.",
 	},

@@ -21,10 +21,10 @@ report_change(const struct told_change *change, void *arg)
 	struct report *report = arg;
 
 	report_word(report, change->kind);
-	report_word(report, change->subject);
+	report_word(report, or_none(change->subject));
 	report_word(report, change->what);
-	report_word(report, change->now);
-	report_word(report, change->in_file);
+	report_word(report, or_none(change->now));
+	report_word(report, or_none(change->in_file));
 	report_time(report, change->when);
 	report_word(report, or_none(change->who));
 	report_word(report, or_none(change->why));
@@ -47,7 +47,11 @@ const struct admin_command changes_commands[] = {
 		.name = "show "
 		    "changes", .level = ADMIN_LEVEL_OPERATOR, .has_json = true, .run = run_show_changes,
 		.help = "Where the process is not as its configuration says: since when, by whom and why. "
-		    "`overruled`: what was set and holds no more, as the configuration has changed there.",
+		    "States and weights of servers outlive a restart, with `state_file`; addresses, bounds, "
+		    "closed listeners, checks and agents that are off, and the time of `drain SERVER over`, "
+		    "which no session would be left for, do not. `move`: the last hundred users who were "
+		    "moved, bound still or not. `overruled`: the last hundred that were set and hold no "
+		    "more, as the configuration has changed there.",
 	},
 	{ 0 }
 };

@@ -10,6 +10,7 @@
 #include "balance/endpoint.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/log_line.h"
 #include "conf/directive.h"
 
 enum { OVER_MAX_MS = 7 * 24 * 3600 * 1000 };
@@ -98,6 +99,21 @@ let_stay(const struct server_set *set)
 		endpoint_set_leaving(set->endpoints[i], &none);
 }
 
+/* Printable, whatever the operator's terminal has sent. */
+static void
+write_why(const struct admin_call *call, const char *verb, const char *reason, char out[STANDING_WHY_MAX])
+{
+	struct buf text = { 0 };
+
+	if (slice_is_printable(slice_of(reason)))
+		buf_append_text(&text, reason);
+	else
+		log_line_quote(slice_of(reason), &text);
+	snprintf(out, STANDING_WHY_MAX, "%s by %s%s%.*s", verb, call->who, *reason != '\0' ? ": " : "",
+	    SLICE_ARGS(buf_slice(&text)));
+	buf_clear(&text);
+}
+
 static void
 set_state(struct admin_call *call, enum admin_state state, const char *verb)
 {
@@ -107,8 +123,7 @@ set_state(struct admin_call *call, enum admin_state state, const char *verb)
 
 	if (!parse_order(call, state == ADMIN_DRAIN, &order) || !server_set_find(call, order.server, &set))
 		return;
-	snprintf(why, sizeof(why), "%s by %s%s%s", verb, call->who, *order.reason != '\0' ? ": " : "",
-	    order.reason);
+	write_why(call, verb, order.reason, why);
 	server_set_admin(&set, state, why);
 	if (order.over != NULL)
 		send_away(&set, order.over_ms);

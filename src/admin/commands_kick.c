@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "admin/command_tables.h"
+#include "admin/server_set.h"
 #include "admin/session_words.h"
 #include "admin/target.h"
 #include "base/log.h"
@@ -43,7 +44,7 @@ answer_count(struct admin_call *call, size_t count)
 static bool
 has_target(struct admin_call *call, const char *kind, const char *name)
 {
-	struct slice server = slice_of(name), pool = slice_take(&server, '/');
+	struct server_set set;
 
 	if (strcmp(kind, "session") == 0) {
 		call_fail(call, "No such session (use 'show sess').");
@@ -53,9 +54,10 @@ has_target(struct admin_call *call, const char *kind, const char *name)
 		return target_listener(call, name) != NULL;
 	if (strcmp(kind, "server") != 0)
 		return true;
-	if (strchr(name, '/') != NULL && find_pool(cockpit_root(call->cockpit), pool) != NULL)
-		return target_endpoint(call, name, NULL) != NULL;
-	return target_machine(call, name) != NULL;
+	if (!server_set_find(call, name, &set))
+		return false;
+	server_set_clear(&set);
+	return true;
 }
 
 /* "user" of "kick user". */
@@ -139,6 +141,8 @@ run_kick(struct admin_call *call)
 		    call->command->name);
 		return;
 	}
+	if (strcmp(kind, "server") == 0 && !server_set_is_clear(call, call->words[0]))
+		return;
 	survey = begin(call, kind);
 	survey->order.action = SESSION_KICK;
 	/* many at once would all be back in one second */
@@ -202,7 +206,8 @@ const struct admin_command kick_commands[] = {
 	{
 		.name = "kick user", .arguments = "NAME [reason \"TEXT\"]", .level = ADMIN_LEVEL_ADMIN,
 		.has_json = true, .run = run_kick,
-		.help = "Ends all sessions of a user, and answers how many." KICK_HELP,
+		.help = "Ends all sessions of a user, also those that are logging in, and answers how "
+		    "many." KICK_HELP,
 	},
 	{
 		.name = "kick session", .arguments = "ID [reason \"TEXT\"]", .level = ADMIN_LEVEL_ADMIN,

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "access/access.h"
 #include "access/limits.h"
 #include "access/penalty.h"
 #include "admin/command_tables.h"
@@ -31,13 +32,14 @@ struct inquiry {
 	struct admin_call *call;
 	struct report report;
 	const struct listener_settings *listener;
-	const char *user_word, *client_word, *sni, *recipient;	/* NULL: not said */
+	const char *user_word, *client_word, *sni, *tls, *recipient;	/* NULL: not said */
 	struct addr client;
 	char *user;				/* canonical; NULL: nobody logs in */
 	const struct pool *pool;
 	char *pool_name;			/* a reload may come before the answer about the binding */
 	struct affinity_request request;
 	bool is_bound;				/* `request` has the binding */
+	const char *refusal;			/* why it comes to no server; or NULL */
 };
 
 static const struct report_column columns[] = { { .name = "step" }, { .name = "value" }, { .name = "why" } };
@@ -48,6 +50,14 @@ tell(struct inquiry *inquiry, const char *step, const char *value, const char *w
 	report_word(&inquiry->report, step);
 	report_word(&inquiry->report, value);
 	report_word(&inquiry->report, why);
+}
+
+/* The first counts. */
+static void
+refuse(struct inquiry *inquiry, const char *why)
+{
+	if (inquiry->refusal == NULL)
+		inquiry->refusal = why;
 }
 
 static void
@@ -87,21 +97,114 @@ tell_listener(struct inquiry *inquiry)
 	tell(inquiry, "client", inquiry->client_word, why);
 }
 
+/* As far as is said; nobody has told of a certificate. */
+static void
+describe_client(const struct inquiry *inquiry, struct condition_subject *subject)
+{
+	static const struct addr nobody = { .sa.sa_family = AF_UNSPEC };
+	bool has_tls = inquiry->tls != NULL ? strcmp(inquiry->tls, "off") != 0 : inquiry->sni != NULL;
+	bool knows_user = inquiry->user != NULL || !inquiry->listener->proto->has_login;
+
+	*subject = (struct condition_subject){
+		.known = (has_tls || inquiry->tls != NULL ? KNOWN_TLS : 0) | (knows_user ? KNOWN_USER : 0),
+		.client = inquiry->client_word != NULL ? &inquiry->client : &nobody,
+		.listener = inquiry->listener->conf.title,
+		.tls_version = !has_tls ? NULL : inquiry->tls != NULL ? inquiry->tls : "TLSv1.3",
+		.sni = inquiry->sni,
+		.user = slice_of(inquiry->user),
+		.recipient = slice_of(inquiry->recipient),
+		.geo = root_of(inquiry)->geo,
+		.now = time(NULL),
+	};
+}
+
+static void
+tell_place(struct inquiry *inquiry)
+{
+	struct geo_facts facts;
+	char text[VALUE_MAX];
+
+	if (root_of(inquiry)->geo == NULL || inquiry->client_word == NULL)
+		return;
+	facts = geo_look_up(root_of(inquiry)->geo, &inquiry->client);
+	snprintf(text, sizeof(text), "continent %s, network AS%lu",
+	    facts.continent[0] != '\0' ? facts.continent : "unknown", (unsigned long)facts.asn);
+	tell(inquiry, "country", facts.country[0] != '\0' ? facts.country : "unknown",
+	    facts.asn != 0 || facts.continent[0] != '\0' ? text : "the databases of `geoip` do not know it");
+}
+
+/* What `access` says as far as is known by then; true: to be asked again when more is known. */
+static bool
+tell_access_at(struct inquiry *inquiry, const char *step, unsigned known, const struct limits **limits)
+{
+	const struct access *access = inquiry->listener->access;
+	char where[CONF_WHERE_MAX] = "", why[VALUE_MAX];
+	struct condition_subject subject;
+	struct access_answer answer;
+
+	describe_client(inquiry, &subject);
+	subject.known &= known;
+	access_judge(access, &subject, &answer);
+	if (answer.rule != NULL)
+		conf_where_text(conf_where(&answer.rule->conf, NULL), where, sizeof(where));
+	if (answer.verdict == ACCESS_LATER)
+		snprintf(why, sizeof(why), "not decided before more is known: by the rule at %s", where);
+	else if (answer.rule == NULL)
+		snprintf(why, sizeof(why), "no rule matches: allowed");
+	else
+		snprintf(why, sizeof(why), "%s by the rule at %s",
+		    answer.verdict == ACCESS_DENY ? "turned away" : "allowed", where);
+	tell(inquiry, step, access->conf.title, why);
+	if (buf_len(&answer.tags) > 0) {
+		buf_append(&answer.tags, "", 1);
+		tell(inquiry, "tags", buf_data(&answer.tags), NULL);
+	}
+	if (answer.verdict == ACCESS_DENY)
+		refuse(inquiry, "turned away by `access`");
+	*limits = answer.limits != NULL ? answer.limits : *limits;
+	buf_clear(&answer.tags);
+	return answer.verdict == ACCESS_LATER;
+}
+
+/* At the connect, and last of all. */
+static void
+tell_access(struct inquiry *inquiry, const struct limits **limits)
+{
+	const struct listener_settings *l = inquiry->listener;
+
+	if (l->access == NULL)
+		return;
+	if (inquiry->client_word == NULL)
+		tell(inquiry, "access", l->access->conf.title, "not judged, as no client was named");
+	else if (listener_trusts(l, &inquiry->client))
+		tell(inquiry, "access", l->access->conf.title, "not asked of a trusted peer itself");
+	else if (tell_access_at(inquiry, "access", 0, limits))
+		tell_access_at(inquiry, "access_then", KNOWN_TLS | KNOWN_USER, limits);
+}
+
+/* Those of the listener, by which bans go, or of a rule of access. */
 static void
 tell_limits(struct inquiry *inquiry)
 {
 	const struct listener_settings *l = inquiry->listener;
 	struct control *control = inquiry->call->cockpit->control;
 	const struct addr *client = &inquiry->client;
+	const struct limits *limits = l->limits;
+	const char *name = limits != NULL ? limits->conf.title : NULL;
 
-	if (l->limits == NULL || inquiry->client_word == NULL)
-		tell(inquiry, "limits", l->limits != NULL ? l->limits->conf.title : NULL, NULL);
-	else if (limits_exempt(l->limits, client) || listener_trusts(l, client))
-		tell(inquiry, "limits", l->limits->conf.title, "the client is exempt");
-	else if (penalty_bans(control->assets.penalty, l->limits, client, loop_now(control->loop)))
-		tell(inquiry, "limits", l->limits->conf.title, "the client is banned now: it is turned away");
-	else
-		tell(inquiry, "limits", l->limits->conf.title, "the client is not banned");
+	if (l->limits == NULL || inquiry->client_word == NULL) {
+		tell(inquiry, "limits", name, NULL);
+	} else if (limits_exempt(l->limits, client) || listener_trusts(l, client)) {
+		tell(inquiry, "limits", name, "the client is exempt");
+	} else if (penalty_bans(control->assets.penalty, l->limits, client, loop_now(control->loop))) {
+		tell(inquiry, "limits", name, "the client is banned now: it is turned away");
+		refuse(inquiry, "turned away, as it is banned");
+	} else {
+		tell(inquiry, "limits", name, "the client is not banned");
+	}
+	tell_access(inquiry, &limits);
+	if (limits != l->limits)
+		tell(inquiry, "limits", limits->conf.title, "by that rule of `access`");
 }
 
 static void
@@ -118,33 +221,28 @@ tell_auth(struct inquiry *inquiry)
 	}
 	tell(inquiry, "user", inquiry->user, "the canonical name");
 	auth = auth_first_for(&l->auth, inquiry->user);
-	if (auth != NULL)
+	if (auth != NULL) {
 		tell(inquiry, "auth", auth->conf.title, auth->domains.count > 0 ?
 		    "its domains match; its answer may name another pool or host" :
 		    "the first that takes all users; its answer may name another pool or host");
-	else if (l->auth.count > 0)
+	} else if (l->auth.count > 0) {
 		tell(inquiry, "auth", NULL, "no source takes users of this domain: the login is refused");
-	else
+		refuse(inquiry, "the login is refused");
+	} else {
 		tell(inquiry, "auth", "server", "the listener has no `auth`: the mail server judges");
+	}
 }
 
 static void
 choose_pool(struct inquiry *inquiry)
 {
 	const struct listener_settings *l = inquiry->listener;
-	struct addr nobody = { .sa.sa_family = AF_UNSPEC };
-	struct condition_subject subject = {
-		.client = inquiry->client_word != NULL ? &inquiry->client : &nobody,
-		.listener = l->conf.title,
-		.sni = inquiry->sni,
-		.user = slice_of(inquiry->user),
-		.recipient = slice_of(inquiry->recipient),
-		.geo = cockpit_root(inquiry->call->cockpit)->geo,
-		.now = time(NULL),
-	};
-	const struct route_rule *rule = route_rule_match(&l->route, &subject);
+	struct condition_subject subject;
+	const struct route_rule *rule;
 	char why[VALUE_MAX];
 
+	describe_client(inquiry, &subject);
+	rule = route_rule_match(&l->route, &subject);
 	inquiry->pool = route_rule_find(&l->route, &subject, l->pool);
 	if (rule != NULL)
 		snprintf(why, sizeof(why), "route %s matches", rule->conf.title);
@@ -244,6 +342,16 @@ tell_choice(struct inquiry *inquiry, const char *before)
 	endpoint_put(&e);
 }
 
+static bool
+has_other(const struct inquiry *inquiry, const struct endpoint *bound)
+{
+	struct endpoint *other = pick(inquiry);
+	bool has = other != NULL && other != bound;
+
+	endpoint_put(&other);
+	return has;
+}
+
 static void
 tell_bound(struct inquiry *inquiry)
 {
@@ -260,7 +368,8 @@ tell_bound(struct inquiry *inquiry)
 	if (!placement_keeps(inquiry->pool, e)) {
 		snprintf(why, sizeof(why), "the server it is bound to is %s; bound anew: ", text);
 		tell_choice(inquiry, why);
-	} else if (departure_is_due(e, key_of(inquiry), binding, loop_now(inquiry->request.loop))) {
+	} else if (departure_is_due(e, key_of(inquiry), binding, loop_now(inquiry->request.loop)) &&
+	    has_other(inquiry, e)) {
 		snprintf(why, sizeof(why), "the server it is bound to is to be left; bound anew: ");
 		tell_choice(inquiry, why);
 	} else {
@@ -276,7 +385,9 @@ finish(struct inquiry *inquiry)
 	struct admin_call *call = inquiry->call;
 
 	tell_endpoints(inquiry);
-	if (inquiry->is_bound)
+	if (inquiry->refusal != NULL)
+		tell(inquiry, "result", NULL, inquiry->refusal);
+	else if (inquiry->is_bound)
 		tell_bound(inquiry);
 	else
 		tell_choice(inquiry, "");
@@ -344,7 +455,7 @@ read_words(struct inquiry *inquiry)
 		const char **value;
 	} rows[] = {
 		{ "user", &inquiry->user_word }, { "client", &inquiry->client_word },
-		{ "sni", &inquiry->sni }, { "recipient", &inquiry->recipient },
+		{ "sni", &inquiry->sni }, { "tls", &inquiry->tls }, { "recipient", &inquiry->recipient },
 	};
 	enum { COUNT = sizeof(rows) / sizeof(rows[0]) };
 
@@ -355,9 +466,8 @@ read_words(struct inquiry *inquiry)
 			row++;
 		if (row == COUNT || call->words[i + 1] == NULL) {
 			call_fail(call,
-			    "'%s' is not understood: user NAME, client ADDRESS, sni NAME and recipient "
-			    "ADDRESS "
-			    "may stand there.", call->words[i]);
+			    "'%s' is not understood: user NAME, client ADDRESS, tls VERSION|off, sni NAME "
+			    "and recipient ADDRESS may stand there.", call->words[i]);
 			return false;
 		}
 		*rows[row].value = call->words[i + 1];
@@ -396,21 +506,24 @@ run_explain(struct admin_call *call)
 	tell_listener(inquiry);
 	if (inquiry->sni != NULL)
 		tell(inquiry, "sni", inquiry->sni, "decides on the certificate alone");
+	tell_place(inquiry);
 	tell_limits(inquiry);
 	tell_auth(inquiry);
 	choose_pool(inquiry);
 	look_at_binding(inquiry);
 }
 
+#define CLIENT_WORDS "[user NAME] [client ADDRESS] [tls VERSION|off] [sni NAME] [recipient ADDRESS]"
+
 const struct admin_command route_commands[] = {
 	{
 		.name = "route explain",
-		.arguments = "LISTENER [user NAME] [client ADDRESS] [sni NAME] [recipient ADDRESS]",
-		.level = ADMIN_LEVEL_OPERATOR, .has_json = true, .run = run_explain,
-		.help = "Where such a client would go, and why: listener, limits, auth source, pool, "
-		    "binding, every "
-		    "server's state, and the result. Nothing is touched; what an auth source would answer is "
-		    "not asked.",
+		.arguments = "LISTENER " CLIENT_WORDS,
+		.level = ADMIN_LEVEL_OPERATOR, .has_json = true, .looks = CALL_WORDS_MAX, .run = run_explain,
+		.help = "Where such a client would go, and why: listener, country, limits, access at the "
+		    "connect and when all is known, auth source, pool, binding, every server's state, and "
+		    "the result. Nothing is touched; what an auth source would answer is not asked, nor are "
+		    "rates counted.",
 	},
 	{ 0 }
 };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* commands_server.c: what HAProxy's tools change of a server, in its words. */
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "admin/command_tables.h"
@@ -116,36 +118,54 @@ set_state(const struct order *order, const char *const *words)
 		set_admin(order, (enum admin_state)state->value);
 }
 
+/* Returns what is wrong, in HAProxy's words; NULL: nothing. */
+static const char *
+read_number(const char *word, bool *is_percent, long *number)
+{
+	char *end;
+
+	*number = strtol(word, &end, 10);
+	*is_percent = strcmp(end, "%") == 0;
+	if (end == word)
+		return "Empty weight string empty or preceded by garbage";
+	if (*end != '\0' && !*is_percent)
+		return "Trailing garbage in weight string";
+	if (*is_percent && *number < 0)
+		return "Relative weight must be positive.";
+	if (!*is_percent && (*number < 0 || *number > MACHINE_WEIGHT_MAX))
+		return "Absolute weight can only be between 0 and 256 inclusive.";
+	return NULL;
+}
+
+/* More than the highest is that; and a little of something is not nothing. */
+static int
+part_of(const struct order *order, long percent)
+{
+	struct machine_facts facts;
+	long weight;
+
+	machine_read(order->endpoint->machine, &facts);
+	weight = facts.configured_weight * (percent < UINT16_MAX ? percent : UINT16_MAX) / PERCENT;
+	if (weight == 0 && percent > 0 && facts.configured_weight > 0)
+		return 1;
+	return weight < MACHINE_WEIGHT_MAX ? (int)weight : MACHINE_WEIGHT_MAX;
+}
+
 /* False: the call has failed. */
 static bool
 read_weight(const struct order *order, const char *word, int *weight)
 {
-	size_t len = word != NULL ? strlen(word) : 0;
-	bool is_percent = len > 0 && word[len - 1] == '%';
-	struct machine_facts facts;
-	uint64_t number;
+	const char *fault = "Require <weight> or <weight%>.";
+	bool is_percent;
+	long number;
 
-	if (len == 0) {
-		call_fail(order->call, "Require <weight> or <weight%%>.");
+	if (word != NULL)
+		fault = read_number(word, &is_percent, &number);
+	if (fault != NULL) {
+		call_fail(order->call, "%s", fault);
 		return false;
 	}
-	if (!slice_to_number(slice_make(word, len - is_percent), UINT16_MAX, &number)) {
-		call_fail(order->call, "Invalid weight string: '%s'.", word);
-		return false;
-	}
-	*weight = (int)number;
-	if (is_percent) {
-		machine_read(order->endpoint->machine, &facts);
-		*weight = facts.configured_weight * *weight / PERCENT;
-		if (*weight == 0 && number > 0 && facts.configured_weight > 0)
-			*weight = 1;
-		if (*weight > MACHINE_WEIGHT_MAX)
-			*weight = MACHINE_WEIGHT_MAX;
-	}
-	if (*weight > MACHINE_WEIGHT_MAX) {
-		call_fail(order->call, "Absolute weight can only be between 0 and 256 inclusive.");
-		return false;
-	}
+	*weight = is_percent ? part_of(order, number) : (int)number;
 	return true;
 }
 
@@ -382,7 +402,8 @@ run_set_maxconn(struct admin_call *call)
 		return;
 	}
 	if (!slice_to_number(slice_of(call->words[1]), CONNECTIONS_MAX, &max)) {
-		call_fail(call, "maxconn string empty or preceded by garbage");
+		call_fail(call, strspn(call->words[1], "0123456789") > 0 ?
+		    "Trailing garbage in maxconn string" : "maxconn string empty or preceded by garbage");
 		return;
 	}
 	endpoint_bound(order.endpoint, (int)max, order.why);

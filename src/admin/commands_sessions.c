@@ -132,7 +132,7 @@ on_one(struct survey *survey)
 	struct admin_call *call;
 
 	if (survey->count == 0) {
-		survey_fail(&survey, "No such session (use 'show sess').");
+		survey_fail(&survey, "Session not found.");
 		return;
 	}
 	report_begin(&survey->report, survey->call, REPORT_RECORD, detail_columns,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* commands_state.c: servers, pools and sockets, in the lines that HAProxy has for them. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -11,6 +12,8 @@
 #include "balance/member.h"
 #include "base/clock.h"
 #include "health/watch.h"
+#include "session/listener_settings.h"
+#include "session/worker.h"
 
 /* A server of a pool, with what is known of it. */
 struct view {
@@ -23,6 +26,8 @@ struct view {
 	struct machine_facts machine;
 	struct addr addr;
 };
+
+enum { DATE_MAX = 40 };
 
 /* As HAProxy numbers them in this command. */
 enum { STOPPED, STARTING, RUNNING };
@@ -405,21 +410,96 @@ run_show_cli_sockets(struct admin_call *call)
 	call_done(call);
 }
 
-/* Bytes that peers sent are in nobody's hands but the log's, so that there is none to show. */
+/* "29/Nov/2026:07:04:55.123" */
+static const char *
+date_text(int64_t ms, char out[DATE_MAX])
+{
+	time_t seconds = (time_t)(ms / 1000);
+	struct tm tm;
+	size_t used;
+
+	out[0] = '\0';
+	if (localtime_r(&seconds, &tm) == NULL)
+		return out;
+	used = strftime(out, DATE_MAX, "%d/%b/%Y:%H:%M:%S", &tm);
+	snprintf(out + used, DATE_MAX - used, ".%03d", (int)(ms % 1000));
+	return out;
+}
+
+static void
+tell_mishap(const struct listener_settings *settings, size_t number, const struct mishap *mishap,
+    struct states *states)
+{
+	struct buf *out = &states->call->out;
+	char date[DATE_MAX];
+
+	if (states->call->wants_json) {
+		report_word(&states->report, settings->conf.title);
+		report_time(&states->report, mishap->at_ms / 1000);
+		report_word(&states->report, mishap->text);
+		report_word(&states->report, mishap->client);
+		report_word(&states->report, mishap->session);
+		report_number(&states->report, (int64_t)mishap->number);
+		return;
+	}
+	buf_printf(out, "\n[%s] frontend %s (#%zu): %s\n", date_text(mishap->at_ms, date),
+	    settings->conf.title, number, mishap->text);
+	buf_printf(out, "  backend <NONE> (#-1), server <NONE> (#-1), event #%llu, src %s\n",
+	    (unsigned long long)mishap->number - 1, mishap->client);
+	buf_printf(out, "  session %s\n", mishap->session);
+}
+
+static const struct report_column mishap_columns[] = {
+	{ "listener", false }, { "at", false }, { "error", false }, { "client", false },
+	{ "session", false }, { "count", true },
+};
+
+static void
+tell_total(const struct conf_list *listeners, struct buf *out)
+{
+	char date[DATE_MAX];
+	struct timespec now;
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < listeners->count; i++) {
+		const struct listener_settings *settings = listeners->items[i];
+
+		total += mishaps_last(&settings->listener->mishaps).number;
+	}
+	clock_gettime(CLOCK_REALTIME, &now);
+	buf_printf(out, "Total events captured on [%s] : %llu\n",
+	    date_text((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, date), (unsigned long long)total);
+}
+
+/* Of the proxy that is named, or of all; a pool has none. */
 static void
 run_show_errors(struct admin_call *call)
 {
-	struct timespec now;
-	struct tm tm;
-	char date[sizeof("29/Nov/2026:07:04:55")] = "";
+	const struct root *root = cockpit_root(call->cockpit);
+	struct slice name = slice_of(call->words[0]);
+	struct states states = { .call = call };
 
-	clock_gettime(CLOCK_REALTIME, &now);
+	if (call->count > 0 && !slice_equals(name, "-1") && find_listener(root, name) == NULL &&
+	    find_pool(root, name) == NULL) {
+		call_fail(call, "No such proxy.");
+		return;
+	}
 	if (call->wants_json)
-		buf_append_text(&call->out, "[]\n");
-	else if (localtime_r(&now.tv_sec, &tm) != NULL &&
-	    strftime(date, sizeof(date), "%d/%b/%Y:%H:%M:%S", &tm) > 0)
-		buf_printf(&call->out, "Total events captured on [%s.%03ld] : 0\n", date,
-		    now.tv_nsec / 1000000);
+		report_begin(&states.report, call, REPORT_TABLE, mishap_columns,
+		    REPORT_COUNT(mishap_columns));
+	else
+		tell_total(&root->listeners, &call->out);
+	for (size_t i = 0; i < root->listeners.count; i++) {
+		const struct listener_settings *settings = root->listeners.items[i];
+		struct mishap mishap = mishaps_last(&settings->listener->mishaps);
+		bool is_wanted = call->count == 0 || slice_equals(name, "-1") ||
+		    slice_equals(name, settings->conf.title);
+
+		if (is_wanted && mishap.number > 0)
+			tell_mishap(settings, i + 1, &mishap, &states);
+	}
+	if (call->wants_json)
+		report_end(&states.report);
 	call_done(call);
 }
 
@@ -441,10 +521,11 @@ const struct admin_command state_commands[] = {
 		.help = "The names of the pools.",
 	},
 	{
-		.name = "show errors", .level = ADMIN_LEVEL_OPERATOR, .has_json = true,
-		.run = run_show_errors,
-		.help = "HAProxy's list of captured protocol errors, which is always empty here. What "
-		    "clients and servers did wrong is in the log.",
+		.name = "show errors", .arguments = "[PROXY]", .level = ADMIN_LEVEL_OPERATOR,
+		.has_json = true, .run = run_show_errors,
+		.help = "The last client of each listener whose input could not be used: out of protocol, "
+		    "forbidden, bad TLS or PROXY header, or too many errors. Its words are not kept, as they "
+		    "may be a password; and what servers did wrong is in the log.",
 	},
 	{
 		.name = "show cli sockets", .has_json = true, .run = run_show_cli_sockets,

@@ -203,7 +203,7 @@ run_trace_user(struct admin_call *call)
 {
 	char *user;
 
-	if (call->count == 0) {
+	if (call->count == 0 || *call->words[0] == '\0') {
 		call_fail(call, "Which user?");
 		return;
 	}

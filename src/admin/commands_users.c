@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "admin/changes.h"
 #include "admin/command_tables.h"
 #include "admin/session_words.h"
 #include "admin/target.h"
@@ -157,7 +158,7 @@ run_where(struct admin_call *call)
 	struct inquiry *inquiry;
 	struct pool *pool;
 
-	if (call->count == 0 || call->count > 2) {
+	if (call->count == 0 || call->count > 2 || *call->words[0] == '\0') {
 		call_fail(call, "'where' takes a user's name, and perhaps a protocol.");
 		return;
 	}
@@ -202,7 +203,7 @@ count_sessions(const struct inquiry *inquiry, const struct pool *pool)
 static const char *
 explain(const struct pool *pool, struct slice key, const struct affinity_binding *binding, char out[WHY_MAX])
 {
-	struct endpoint *hashed = user_endpoint(pool, key, NULL);
+	struct endpoint *hashed = user_endpoint(pool, key, NULL), *next = user_endpoint(pool, key, binding);
 	struct endpoint *bound = binding != NULL ? pool_find(pool, binding->server) : NULL;
 	const char *other = hashed != NULL ? hashed->server : "none";
 
@@ -212,6 +213,9 @@ explain(const struct pool *pool, struct slice key, const struct affinity_binding
 		snprintf(out, WHY_MAX, "bound, and the server is gone: the next login goes to %s", other);
 	else if (!user_may_stay(pool, bound))
 		snprintf(out, WHY_MAX, "bound, and the server is down: the next login goes to %s", other);
+	else if (next != bound)
+		snprintf(out, WHY_MAX, "bound to a server that is to be left: the next login goes to %s",
+		    next != NULL ? next->server : "none");
 	else if (hashed == bound)
 		snprintf(out, WHY_MAX, "bound where the hash has the user");
 	else if (endpoint_weight(bound) == 0)
@@ -219,6 +223,7 @@ explain(const struct pool *pool, struct slice key, const struct affinity_binding
 	else
 		snprintf(out, WHY_MAX, "bound: by the hash it would be %s", other);
 	endpoint_put(&hashed);
+	endpoint_put(&next);
 	endpoint_put(&bound);
 	return out;
 }
@@ -321,6 +326,7 @@ answer_move(struct inquiry *inquiry)
 	static const struct report_column columns[] = {
 		{ .name = "user" }, { .name = "server" }, { .name = "kicked", .is_number = true }
 	};
+	char *user = xstrndup(inquiry->key.data, inquiry->key.len);
 	struct report report;
 
 	report_begin(&report, inquiry->call, REPORT_RECORD, columns, REPORT_COUNT(columns));
@@ -328,6 +334,8 @@ answer_move(struct inquiry *inquiry)
 	report_word(&report, inquiry->server);
 	report_number(&report, inquiry->request.kicked);
 	report_end(&report);
+	changes_note_move(inquiry->call, user, inquiry->server);
+	xfree(user);
 	call_done(end(inquiry));
 }
 
@@ -437,11 +445,13 @@ run_user(struct admin_call *call)
 {
 	struct survey *survey;
 
-	if (call->count == 3 && strcmp(call->words[1], "move") == 0) {
+	bool has_name = call->count > 0 && *call->words[0] != '\0';
+
+	if (has_name && call->count == 3 && strcmp(call->words[1], "move") == 0) {
 		move(call);
 		return;
 	}
-	if (call->count != 1) {
+	if (!has_name || call->count != 1) {
 		call_fail(call, "'user' takes a name, and perhaps move SERVER.");
 		return;
 	}
@@ -453,14 +463,14 @@ run_user(struct admin_call *call)
 const struct admin_command user_commands[] = {
 	{
 		.name = "where", .arguments = "USER [PROTOCOL]", .level = ADMIN_LEVEL_OPERATOR,
-		.has_json = true, .run = run_where,
+		.has_json = true, .looks = CALL_WORDS_MAX, .run = run_where,
 		.help = "The server on which a user is bound, or would be, and its address, for scripts. By "
 		    "the first listener (of the protocol) whose users belong on one server; what only an "
 		    "auth source knows is not asked.",
 	},
 	{
 		.name = "user", .arguments = "NAME [move SERVER]", .level = ADMIN_LEVEL_OPERATOR,
-		.has_json = true, .run = run_user,
+		.has_json = true, .looks = 1, .run = run_user,
 		.help = "Where a user is bound, since when and why, and how many sessions there are. With "
 		    "`move`, which takes the level admin, the user is bound to another server: sessions are "
 		    "ended, and nobody gets in until they are gone. Who is not bound will be, as long as "

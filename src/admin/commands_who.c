@@ -228,7 +228,7 @@ run_who(struct admin_call *call)
 const struct admin_command who_commands[] = {
 	{
 		.name = "who", .arguments = "[user|server|client|listener] [N]",
-		.level = ADMIN_LEVEL_OPERATOR, .has_json = true, .run = run_who,
+		.level = ADMIN_LEVEL_OPERATOR, .has_json = true, .looks = CALL_WORDS_MAX, .run = run_who,
 		.help = "Sessions counted by user, or by what is named, and what else they have. Those with "
 		    "most sessions come first, all or N of them.",
 	},

@@ -12,6 +12,7 @@
 #include "base/xalloc.h"
 #include "conf/conf.h"
 #include "daemon/sockets.h"
+#include "daemon/takeover.h"
 
 enum { LOOK_MS = 5 * 1000 };
 
@@ -172,7 +173,7 @@ http_doors_prepare(struct cockpit *cockpit, const struct admin_settings *admin,
 		cockpit->http = xcalloc(1, sizeof(*cockpit->http));
 		cockpit->http->memory = http_memory_new();
 		cockpit->http->sockets = socket_table_new(1);
-		cockpit->http->since = loop_now(cockpit->control->loop);
+		takeover_give_sockets(cockpit->control, HTTP_SOCKETS, cockpit->http->sockets);
 		list_init(&cockpit->http->doors);
 		loop_timer_init(&cockpit->http->look, on_look);
 	}
@@ -295,6 +296,39 @@ http_doors_commit(struct cockpit *cockpit, const struct admin_settings *admin)
 		door->is_next = false;
 	}
 	loop_timer_set(loop, &cockpit->http->look, loop_now(loop) + LOOK_MS);
+}
+
+static void
+part(struct cockpit *cockpit, bool is_parting)
+{
+	list_each(node, &cockpit->http->doors) {
+		struct http_door *door = list_entry(node, struct http_door, node);
+
+		if (is_parting)
+			acceptor_pause(&door->acceptor);
+		else
+			acceptor_resume(&door->acceptor);
+		http_server_part(door->server, is_parting);
+	}
+}
+
+void
+http_doors_yield(struct cockpit *cockpit)
+{
+	part(cockpit, true);
+}
+
+void
+http_doors_resume(struct cockpit *cockpit)
+{
+	part(cockpit, false);
+}
+
+void
+http_doors_release(struct cockpit *cockpit)
+{
+	list_each(node, &cockpit->http->doors)
+		acceptor_close(&list_entry(node, struct http_door, node)->acceptor);
 }
 
 void

@@ -27,7 +27,6 @@ struct http_door {
 struct http_doors {
 	struct list doors;
 	struct socket_table *sockets;	/* one socket an address */
-	int64_t since;			/* loop_now of the start */
 	struct http_memory *memory;
 	struct loop_timer look;		/* at the files of users */
 };
@@ -39,5 +38,10 @@ bool http_doors_prepare(struct cockpit *cockpit, const struct admin_settings *ad
 void http_doors_undo(struct cockpit *cockpit);
 void http_doors_commit(struct cockpit *cockpit, const struct admin_settings *admin);
 void http_doors_close(struct cockpit *cockpit);
+void http_doors_yield(struct cockpit *cockpit);
+void http_doors_resume(struct cockpit *cockpit);
+void http_doors_release(struct cockpit *cockpit);	/* visits go on */
+
+#define HTTP_SOCKETS "http"	/* the name of their table */
 
 #endif

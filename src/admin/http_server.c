@@ -38,6 +38,7 @@ struct http_server {
 	int64_t look_at;			/* the peers, as loop_now */
 	struct list peers;
 	struct http_peer *arriving;		/* within http_server_add */
+	bool is_parting;			/* see http_server_part */
 };
 
 struct http_peer {			/* a connection */
@@ -311,6 +312,12 @@ http_server_free(struct http_server **server)
 	xfree(s);
 }
 
+void
+http_server_part(struct http_server *server, bool is_parting)
+{
+	server->is_parting = is_parting;
+}
+
 static bool
 has_room(const struct http_server *server, const struct addr *from)
 {
@@ -386,6 +393,8 @@ http_visit_answer(struct http_visit *visit, const struct http_answer *answer)
 	give_time(visit->peer, ANSWER_MS);
 	if (response != NULL) {
 		add_headers(response, answer);
+		if (visit->peer->server->is_parting)
+			MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 		visit->is_bad =
 		    MHD_queue_response(visit->handle, (unsigned)answer->status, response) != MHD_YES;
 		MHD_destroy_response(response);

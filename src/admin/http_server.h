@@ -49,6 +49,8 @@ bool http_server_is_there(void);	/* false: built without it, and nothing here ma
 struct http_server *http_server_new(struct loop *loop, const struct http_site *site, void *owner);
 /* Ends all visits; not from within a callback of its own: loop_defer. */
 void http_server_free(struct http_server **server);
+/* Or not any more: answers end their connections, so that clients find another process with the next one. */
+void http_server_part(struct http_server *server, bool is_parting);
 /* Owns fd from now on; false: there are too many connections, of all or of this peer, and it is closed. */
 bool http_server_add(struct http_server *server, int fd, const struct addr *from);
 

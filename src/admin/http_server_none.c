@@ -27,6 +27,14 @@ http_server_free(struct http_server **server)
 	*server = NULL;
 }
 
+void
+http_server_part(struct http_server *server, bool is_parting)
+{
+	(void)server;
+	(void)is_parting;
+	abort();
+}
+
 bool
 http_server_add(struct http_server *server, int fd, const struct addr *from)
 {

@@ -8,6 +8,8 @@
 
 #include "admin/page_files.h"
 #include "admin/readiness.h"
+#include "admin/sampler.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/xalloc.h"
 
@@ -136,7 +138,7 @@ static void
 run_stats(struct guest *guest)
 {
 	const struct cockpit *cockpit = guest->door->cockpit;
-	int seconds = (int)((loop_now(cockpit->control->loop) - cockpit->http->since) / 1000);
+	int seconds = (int)((clock_ms() - sampler_started_ms(cockpit->sampler)) / 1000);
 	struct buf body = { 0 };
 
 	buf_printf(&body,

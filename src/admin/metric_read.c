@@ -6,6 +6,7 @@
 
 #include "balance/balance.h"
 #include "base/clock.h"
+#include "health/agent.h"
 #include "health/watch.h"
 #include "proto/proto.h"
 #include "session/session.h"
@@ -382,9 +383,48 @@ bool
 read_last_agent(const struct metric_subject *subject, struct metric_value *value)
 {
 	const struct machine_facts *machine = &subject->machine;
+	const char *why = machine->agent_down.state != 0 ? machine->agent_down.why : machine->agent_admin.why;
 
-	return text(value, if_any(machine->agent_down.state != 0 ? machine->agent_down.why :
-								   machine->agent_admin.why));
+	if (why[0] == '\0' && subject->agent != NULL)
+		why = subject->agent->text;
+	return text(value, if_any(why));
+}
+
+bool
+read_agent_status(const struct metric_subject *subject, struct metric_value *value)
+{
+	return subject->agent != NULL && text(value, check_code_name(subject->agent->code));
+}
+
+bool
+read_agent_text(const struct metric_subject *subject, struct metric_value *value)
+{
+	return subject->agent != NULL && text(value, check_code_text(subject->agent->code));
+}
+
+bool
+read_agent_code(const struct metric_subject *subject, struct metric_value *value)
+{
+	return subject->agent != NULL && number(value, 0);
+}
+
+bool
+read_agent_duration(const struct metric_subject *subject, struct metric_value *value)
+{
+	return subject->agent != NULL && number(value, subject->agent->took_ms);
+}
+
+/* One answer decides. */
+bool
+read_agent_rise(const struct metric_subject *subject, struct metric_value *value)
+{
+	return subject->agent != NULL && number(value, 1);
+}
+
+bool
+read_agent_health(const struct metric_subject *subject, struct metric_value *value)
+{
+	return subject->agent != NULL && number(value, subject->machine.agent_down.state == 0);
 }
 
 bool

@@ -16,6 +16,8 @@ metric_read_function read_mean_queue, read_mean_connect, read_mean_response, rea
 metric_read_function read_most_queue, read_most_connect, read_most_response, read_most_total;
 metric_read_function read_check_status, read_check_duration, read_check_text, read_last_check;
 metric_read_function read_rise, read_fall, read_health, read_last_agent, read_addr;
+metric_read_function read_agent_status, read_agent_code, read_agent_duration, read_agent_text;
+metric_read_function read_agent_rise, read_agent_health;
 metric_read_function read_admin_state, read_admin_reason, read_health_state, read_health_reason;
 
 #endif

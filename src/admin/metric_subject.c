@@ -153,6 +153,8 @@ read_server(struct metric_subject *subject)
 	endpoint_read(e, &subject->facts);
 	machine_read(e->machine, &subject->machine);
 	subject->watch = find_watch(subject);
+	if (subject->cockpit->control->assets.health != NULL)
+		subject->agent = health_agent_result(subject->cockpit->control->assets.health, e->machine);
 	subject->set_weight = subject->machine.weight;
 	subject->weight = (atomic_load(&e->share) + ENDPOINT_SHARE_ONE - 1) / ENDPOINT_SHARE_ONE;
 	find_status(subject);

@@ -8,6 +8,7 @@
 #include "balance/pool.h"
 #include "session/listener_settings.h"
 
+struct agent_result;
 struct watch;
 
 enum server_status { STATUS_UP, STATUS_DOWN, STATUS_NOLB, STATUS_MAINT, STATUS_DRAIN, STATUS_COUNT };
@@ -24,6 +25,7 @@ struct metric_subject {
 	struct endpoint_facts facts;
 	struct machine_facts machine;
 	const struct watch *watch;		/* the check that decides; NULL: it has none */
+	const struct agent_result *agent;	/* NULL: it has none that is asked */
 	enum server_status status;
 	char status_text[160];			/* of all kinds, "UP 2/3" */
 	struct track *track;

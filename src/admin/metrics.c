@@ -126,6 +126,8 @@ write_csv(struct rendering *r, const struct metric_subject *subject)
 				write_csv_text(r->out, i, value.text);
 			else
 				write_plain(r->out, field->type, &value);
+		} else if (i == METRIC_STATIC_FIELDS) {
+			buf_append_text(r->out, field->name);	/* HAProxy's "-" */
 		}
 		buf_append_text(r->out, ",");
 	}

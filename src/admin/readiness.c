@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* readiness.c: looks at control's phase and at the pools. */
+/* readiness.c: looks at control's phase, the listeners and the pools. */
 #include "admin/readiness.h"
 
 #include "balance/endpoint.h"
 #include "balance/pool.h"
+#include "session/listener_settings.h"
+#include "session/worker.h"
 
 /* One that is full is usable: it has sessions, and others wait in its queue. */
 static bool
@@ -33,6 +35,12 @@ readiness_read(const struct cockpit *cockpit, struct buf *reasons)
 		buf_append_text(reasons, "gatepost is stopping\n");
 	if (control->is_starting)
 		buf_append_text(reasons, "gatepost is starting: servers are checked first\n");
+	for (size_t i = 0; i < root->listeners.count; i++) {
+		const struct listener_settings *settings = root->listeners.items[i];
+
+		if (atomic_load(&settings->listener->orders.is_disabled))
+			buf_printf(reasons, "listener %s: closed by an operator\n", settings->conf.title);
+	}
 	for (size_t i = 0; i < root->pools.count; i++) {
 		const struct pool *pool = root->pools.items[i];
 

@@ -91,25 +91,46 @@ find_machines(const struct root *root, const char *name, struct server_set *set)
 	return other;
 }
 
+/* NULL: it is clear, or there is none. */
+static const struct machine *
+find(const struct root *root, const char *name, struct server_set *set)
+{
+	*set = (struct server_set){ .name = name };
+	return find_services(root, name, set) ? NULL : find_machines(root, name, set);
+}
+
+static void
+fail_unclear(struct admin_call *call, const struct server_set *set, const struct machine *other)
+{
+	call_fail(call, "%s is a server of %s and of %s: say which.", set->name, set->machines[0]->farm,
+	    other->farm);
+}
+
 bool
 server_set_find(struct admin_call *call, const char *name, struct server_set *set)
 {
-	const struct root *root = cockpit_root(call->cockpit);
-	const struct machine *other;
+	const struct machine *other = find(cockpit_root(call->cockpit), name, set);
 
-	*set = (struct server_set){ .name = name };
-	if (find_services(root, name, set))
-		return true;
-	other = find_machines(root, name, set);
-	if (set->machine_count > 0 && other == NULL)
+	if (other == NULL && set->endpoint_count > 0)
 		return true;
 	if (other != NULL)
-		call_fail(call, "%s is a server of %s and of %s: say which.", name, set->machines[0]->farm,
-		    other->farm);
+		fail_unclear(call, set, other);
 	else
 		call_fail(call, "No such server.");
 	server_set_clear(set);
 	return false;
+}
+
+bool
+server_set_is_clear(struct admin_call *call, const char *name)
+{
+	struct server_set set;
+	const struct machine *other = find(cockpit_root(call->cockpit), name, &set);
+
+	if (other != NULL)
+		fail_unclear(call, &set, other);
+	server_set_clear(&set);
+	return other == NULL;
 }
 
 static bool

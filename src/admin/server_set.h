@@ -20,6 +20,8 @@ struct server_set {
 
 /* False: the call has failed.  Nothing is counted, as with target.h. */
 bool server_set_find(struct admin_call *call, const char *name, struct server_set *set);
+/* False: it may mean servers of two farms, and the call has failed.  True also where there is none. */
+bool server_set_is_clear(struct admin_call *call, const char *name);
 /* Every server that some operator or the configuration keeps from being ready. */
 void server_set_find_drained(const struct cockpit *cockpit, struct server_set *set);
 void server_set_clear(struct server_set *set);

@@ -47,9 +47,8 @@ set_client(struct survey *survey, const char *value, struct error *error)
 static bool
 set_user(struct survey *survey, const char *value, struct error *error)
 {
-	(void)error;
 	survey->order.filter.user = session_words_user(survey->cockpit, value, survey->arena);
-	return true;
+	return *value != '\0' || error_set(error, "'' is no user's name.");
 }
 
 /* What begins with a pool's name is an endpoint. */

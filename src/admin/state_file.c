@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,7 +21,7 @@
 enum { FILE_MAX = 16 << 20, FILE_MODE = 0640, READ_STEP = 64 << 10, TIME_BITS = 40 };
 
 static const char title[] = "gatepost state ";
-static const char version[] = "1";
+static const char version[] = "2", old_version[] = "1";	/* with one when, who and why for both words */
 static const char *const kinds[] = { "farm", "pool", "service" };
 _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == SERVER_KIND_COUNT, "one word per kind");
 
@@ -28,6 +29,21 @@ const char *
 server_kind_text(enum server_kind kind)
 {
 	return kinds[kind];
+}
+
+static void
+word_init(struct server_word *word, int value)
+{
+	word->now = word->in_file = value;
+	word->who = xstrdup("");
+	word->why = xstrdup("");
+}
+
+static void
+word_clear(struct server_word *word)
+{
+	xfree(word->who);
+	xfree(word->why);
 }
 
 struct server_record *
@@ -38,9 +54,8 @@ server_record_new(enum server_kind kind, const char *owner, const char *name)
 	record->kind = kind;
 	record->owner = xstrdup(owner);
 	record->name = xstrdup(name);
-	record->who = xstrdup("");
-	record->why = xstrdup("");
-	record->weight = record->configured_weight = -1;
+	word_init(&record->state, 0);
+	word_init(&record->weight, -1);
 	return record;
 }
 
@@ -55,8 +70,8 @@ server_record_free(struct server_record **record)
 	list_remove(&gone->node);
 	xfree(gone->owner);
 	xfree(gone->name);
-	xfree(gone->who);
-	xfree(gone->why);
+	word_clear(&gone->state);
+	word_clear(&gone->weight);
 	xfree(gone);
 }
 
@@ -70,9 +85,15 @@ server_record_set_text(char **field, const char *text)
 }
 
 bool
+server_word_deviates(const struct server_word *word)
+{
+	return word->now != word->in_file;
+}
+
+bool
 server_record_deviates(const struct server_record *record)
 {
-	return record->state != record->configured_state || record->weight != record->configured_weight;
+	return server_word_deviates(&record->state) || server_word_deviates(&record->weight);
 }
 
 static void
@@ -89,17 +110,26 @@ put_word(struct buf *out, const char *text)
 }
 
 static void
+put_history(struct buf *out, const struct server_word *word)
+{
+	buf_printf(out, " %" PRId64 " ", word->when);
+	put_word(out, word->who);
+	buf_append_text(out, " ");
+	put_word(out, word->why);
+}
+
+static void
 put_record(struct buf *out, const struct server_record *r)
 {
 	buf_printf(out, "%s ", kinds[r->kind]);
 	put_word(out, r->owner);
 	buf_append_text(out, " ");
 	put_word(out, r->name);
-	buf_printf(out, " %s %d %s %d %" PRId64 " ", admin_state_text((enum admin_state)r->state), r->weight,
-	    admin_state_text((enum admin_state)r->configured_state), r->configured_weight, r->when);
-	put_word(out, r->who);
-	buf_append_text(out, " ");
-	put_word(out, r->why);
+	buf_printf(out, " %s %s", admin_state_text((enum admin_state)r->state.now),
+	    admin_state_text((enum admin_state)r->state.in_file));
+	put_history(out, &r->state);
+	buf_printf(out, " %d %d", r->weight.now, r->weight.in_file);
+	put_history(out, &r->weight);
 	buf_append_text(out, "\n");
 }
 
@@ -197,11 +227,42 @@ take_weight(struct slice *line, bool has_weight, int *weight)
 }
 
 static bool
-parse_line(struct slice line, struct list *records)
+take_history(struct slice *line, struct server_word *word)
+{
+	uint64_t when = 0;
+	bool ok = slice_to_number(slice_word(line), UINT64_C(1) << TIME_BITS, &when) &&
+	    take_text(line, &word->who) && take_text(line, &word->why);
+
+	word->when = (int64_t)when;
+	return ok;
+}
+
+/* A weight's history was that of the state; why was the state's alone. */
+static bool
+take_old_words(struct slice *line, struct server_record *r, bool has_weight)
+{
+	if (!take_state(line, &r->state.now) || !take_weight(line, has_weight, &r->weight.now) ||
+	    !take_state(line, &r->state.in_file) || !take_weight(line, has_weight, &r->weight.in_file) ||
+	    !take_history(line, &r->state))
+		return false;
+	r->weight.when = r->state.when;
+	server_record_set_text(&r->weight.who, r->state.who);
+	return true;
+}
+
+static bool
+take_words(struct slice *line, struct server_record *r, bool has_weight)
+{
+	return take_state(line, &r->state.now) && take_state(line, &r->state.in_file) &&
+	    take_history(line, &r->state) && take_weight(line, has_weight, &r->weight.now) &&
+	    take_weight(line, has_weight, &r->weight.in_file) && take_history(line, &r->weight);
+}
+
+static bool
+parse_line(struct slice line, bool is_old, struct list *records)
 {
 	struct server_record *r = server_record_new(SERVER_OF_FARM, "", "");
 	struct slice word = slice_word(&line);
-	uint64_t when = 0;
 	bool ok, has_weight;
 	int kind = 0;
 
@@ -210,12 +271,7 @@ parse_line(struct slice line, struct list *records)
 	has_weight = kind != SERVER_SERVICE;
 	r->kind = (enum server_kind)kind;
 	ok = kind < SERVER_KIND_COUNT && take_text(&line, &r->owner) && take_text(&line, &r->name) &&
-	    take_state(&line, &r->state) && take_weight(&line, has_weight, &r->weight) &&
-	    take_state(&line, &r->configured_state) &&
-	    take_weight(&line, has_weight, &r->configured_weight) &&
-	    slice_to_number(slice_word(&line), UINT64_C(1) << TIME_BITS, &when) &&
-	    take_text(&line, &r->who) && take_text(&line, &r->why) && slice_word(&line).len == 0;
-	r->when = (int64_t)when;
+	    (is_old ? take_old_words : take_words)(&line, r, has_weight) && slice_word(&line).len == 0;
 	if (ok)
 		list_append(records, &r->node);
 	else
@@ -238,11 +294,13 @@ parse_lines(struct slice text, struct list *records, struct error *error)
 	struct slice rest = text, line;
 	size_t count = 0;
 	int number = 1;
+	bool is_old;
 
 	line = slice_take(&rest, '\n');
 	if (!slice_has_prefix(line, title))
 		return error_set(error, "it is no state file of gatepost's");
-	if (!slice_equals(slice_from(line, strlen(title)), version))
+	is_old = slice_equals(slice_from(line, strlen(title)), old_version);
+	if (!is_old && !slice_equals(slice_from(line, strlen(title)), version))
 		return error_set(error, "it has the version %.*s, and this gatepost knows %s",
 		    SLICE_ARGS(slice_from(line, strlen(title))), version);
 	while (rest.len > 0) {
@@ -255,7 +313,7 @@ parse_lines(struct slice text, struct list *records, struct error *error)
 		if (slice_has_prefix(line, "end "))
 			return (rest.len == 0 || error_set(error, "something stands behind its end")) &&
 			    check_end(line, before, count, error);
-		if (!parse_line(line, records))
+		if (!parse_line(line, is_old, records))
 			return error_set(error, "its line %d is not understood", number);
 		count++;
 	}
@@ -348,22 +406,48 @@ write_all(int fd, struct slice text)
 	return fsync(fd) == 0;
 }
 
+/*
+ * The next file, empty and this process's alone: what two wrote into would be nobody's.  -1: the error tells.
+ * Who had it before may have given it its name meanwhile.
+ */
+static int
+open_next(const char *path, struct error *error)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
+	struct stat ours, there;
+	bool is_free;
+
+	if (fd < 0) {
+		error_set(error, "%s", strerror(errno));
+		return -1;
+	}
+	is_free = flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &ours) == 0 && lstat(path, &there) == 0 &&
+	    ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
+	if (is_free && ftruncate(fd, 0) == 0)
+		return fd;
+	if (is_free)
+		error_set(error, "%s", strerror(errno));
+	else
+		error_set(error, "another process is writing it");
+	close(fd);
+	return -1;
+}
+
 bool
 state_write(const char *path, struct slice text, struct error *error)
 {
 	char *new_path = xasprintf("%s.new", path);
-	int fd = open(new_path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
-	bool ok = fd >= 0 && write_all(fd, text);
+	int fd = open_next(new_path, error);
+	bool ok = fd >= 0 && write_all(fd, text) && rename(new_path, path) == 0;
 
-	ok = ok && rename(new_path, path) == 0;
-	if (!ok)
+	if (fd >= 0 && !ok) {
 		error_set(error, "%s", strerror(errno));
+		(void)unlink(new_path);
+	}
 	if (fd >= 0)
 		close(fd);
 	if (ok)
 		sync_folder(path);
-	else if (fd >= 0)
-		(void)unlink(new_path);
 	xfree(new_path);
 	return ok;
 }

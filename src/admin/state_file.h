@@ -16,21 +16,26 @@
 /* Whose: a farm's server, a server of a pool's own, or a server in one pool ("service"). */
 enum server_kind { SERVER_OF_FARM, SERVER_OF_POOL, SERVER_SERVICE, SERVER_KIND_COUNT };
 
-/* One of these.  What the file said of it then is kept with it: where that has changed, the file wins. */
+/* What holds, and what the configuration said then: where that has changed, the configuration wins. */
+struct server_word {
+	int now, in_file;
+	int64_t when;				/* of the last change, seconds since 1970; or 0 */
+	char *who, *why;			/* never NULL */
+};
+
 struct server_record {
 	struct list node;
 	enum server_kind kind;
 	char *owner, *name;			/* the farm or the pool; the server */
-	int state, configured_state;		/* enum admin_state; a service is always configured ready */
-	int weight, configured_weight;		/* -1: a service has none */
-	int64_t when;				/* of the last change, seconds since 1970; or 0 */
-	char *who, *why;			/* never NULL */
+	struct server_word state;		/* enum admin_state; a service is always configured ready */
+	struct server_word weight;		/* -1: a service has none */
 	bool is_there;				/* changes.c's: it was seen in the last look */
 };
 
 struct server_record *server_record_new(enum server_kind kind, const char *owner, const char *name);
 void server_record_free(struct server_record **record);
 void server_record_set_text(char **field, const char *text);
+bool server_word_deviates(const struct server_word *word);
 bool server_record_deviates(const struct server_record *record);
 const char *server_kind_text(enum server_kind kind);		/* "farm", "pool", "service" */
 
@@ -41,7 +46,7 @@ bool state_parse(struct slice text, struct list *records, struct error *error);
 
 /* One that is not there is empty. */
 bool state_read(const char *path, struct list *records, struct error *error);
-/* On the disk when it returns true; else the old one is there. */
+/* On the disk when it returns true; else the old one is there: another process may be writing, say. */
 bool state_write(const char *path, struct slice text, struct error *error);
 
 #endif

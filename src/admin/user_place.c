@@ -6,7 +6,9 @@
 #include <time.h>
 
 #include "balance/balance.h"
+#include "base/clock.h"
 #include "proto/proto.h"
+#include "session/departure.h"
 #include "session/listener_settings.h"
 #include "session/route_rule.h"
 
@@ -58,10 +60,14 @@ struct endpoint *
 user_endpoint(const struct pool *pool, struct slice key, const struct affinity_binding *binding)
 {
 	const struct balance_key by_user = { .user = key, .full_too = true };
-	struct endpoint *e = binding != NULL ? pool_find(pool, binding->server) : NULL;
+	struct endpoint *e = binding != NULL ? pool_find(pool, binding->server) : NULL, *other;
 
-	if (e != NULL && user_may_stay(pool, e))
+	if (e != NULL && user_may_stay(pool, e) && !departure_is_due(e, key, binding, clock_ms()))
+		return e;
+	other = pool_pick(pool, ROSTER_TO_LOOK, &by_user);
+	/* one that is to be left, and is up, is better than none */
+	if (other == NULL && e != NULL && user_may_stay(pool, e))
 		return e;
 	endpoint_put(&e);
-	return pool_pick(pool, ROSTER_TO_LOOK, &by_user);
+	return other;
 }

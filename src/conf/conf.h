@@ -18,6 +18,8 @@ struct conf_problems {
 	size_t count;
 	size_t told;		/* with those that were told before */
 	bool lacks_memory;
+	struct conf_hidden *hidden;	/* lines that are not quoted, as they hold secrets */
+	size_t hidden_count;
 };
 
 /* NULL when there were problems; they name file, line and column, and are printed in that order. */

@@ -137,6 +137,8 @@ void resolve_all(struct conf *conf);
 /* problem.c */
 void problem_add(struct conf_problems *problems, struct conf_where where, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The line holds a secret: it is quoted for no problem, nor for those that were added before. */
+void problem_hide(struct conf_problems *problems, struct conf_where where);
 /* conf_has_memory at a place.  Whoever walks what a user wrote stops when it is false. */
 bool problem_has_memory(struct conf_problems *problems, struct conf_where where);
 

@@ -173,11 +173,14 @@ find_escape(const struct directive *d, const struct conf_line *line, struct conf
 
 /* Whatever is said of these words, now or later, does not quote them. */
 static void
-hide(struct conf_line *line)
+hide(const struct conf *conf, struct conf_line *line)
 {
+	problem_hide(conf->problems, line->where);
 	line->where.is_hidden = true;
-	for (size_t i = 0; i < line->count; i++)
+	for (size_t i = 0; i < line->count; i++) {
+		problem_hide(conf->problems, line->words[i].where);
 		line->words[i].where.is_hidden = true;
+	}
 }
 
 void
@@ -191,7 +194,7 @@ object_set_line(struct conf *conf, struct conf_block *block, const struct row *r
 	struct conf_where escape;
 
 	if (d->flags & CONF_SECRET)
-		hide(line);
+		hide(conf, line);
 	if (!is_first && (has_none || !d->list)) {
 		char first[256];
 

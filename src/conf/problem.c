@@ -20,6 +20,10 @@ struct conf_problem {
 	struct slice message;		/* of the text: without the place and the source line */
 };
 
+struct conf_hidden {			/* a line */
+	int order, line;
+};
+
 static bool
 is_continuation(char c)		/* of a UTF-8 character: takes no column of its own */
 {
@@ -158,6 +162,36 @@ is_known(const struct conf_problems *problems, const struct conf_problem *proble
 	return false;
 }
 
+static bool
+is_secret(const struct conf_problems *problems, int order, int line)
+{
+	for (size_t i = 0; i < problems->hidden_count; i++)
+		if (problems->hidden[i].order == order && problems->hidden[i].line == line)
+			return true;
+	return false;
+}
+
+/* Leaves its first line, where it is of that one. */
+static void
+unquote(struct conf_problem *problem, struct conf_where where)
+{
+	if (problem->order == where.source->order && problem->line == where.line)
+		problem->text[strcspn(problem->text, "\n") + 1] = '\0';
+}
+
+void
+problem_hide(struct conf_problems *problems, struct conf_where where)
+{
+	if (where.source == NULL || is_secret(problems, where.source->order, where.line))
+		return;
+	problems->hidden =
+	    xrealloc(problems->hidden, (problems->hidden_count + 1) * sizeof(problems->hidden[0]));
+	problems->hidden[problems->hidden_count++] =
+	    (struct conf_hidden){ where.source->order, where.line };
+	for (size_t i = 0; i < problems->count; i++)
+		unquote(&problems->items[i], where);
+}
+
 static void __attribute__((format(printf, 3, 0)))
 vadd(struct conf_problems *problems, struct conf_where where, const char *format, va_list args)
 {
@@ -172,6 +206,7 @@ vadd(struct conf_problems *problems, struct conf_where where, const char *format
 		problem.text = xstrdup("there are more errors; the rest is not shown\n");
 	} else {
 		problem.order = where.source != NULL ? where.source->order : -1;
+		where.is_hidden |= is_secret(problems, problem.order, where.line);
 		render(&problem, where, format, args);
 	}
 	if (is_known(problems, &problem)) {	/* a `default` block's value, judged in several blocks */
@@ -237,6 +272,7 @@ conf_problems_clear(struct conf_problems *problems)
 	for (size_t i = 0; i < problems->count; i++)
 		xfree(problems->items[i].text);
 	xfree(problems->items);
+	xfree(problems->hidden);
 	*problems = (struct conf_problems){ 0 };
 }
 

@@ -2,13 +2,13 @@
 /* answer.c: lines, and where an answer begins and ends. */
 #include "ctl/answer.h"
 
-enum { PREFIX = 4, SEVERITY_ERROR = 3 };	/* "[3]:", as in syslog: less is worse */
+enum { PREFIX = 5, SEVERITY_ERROR = 3 };	/* "[3]: ", as in syslog: less is worse */
 
 static bool
 has_prefix(struct slice line)
 {
 	return line.len >= PREFIX && line.data[0] == '[' && line.data[1] >= '0' && line.data[1] <= '7' &&
-	    line.data[2] == ']' && line.data[3] == ':';
+	    line.data[2] == ']' && line.data[3] == ':' && line.data[4] == ' ';
 }
 
 static void

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * answer.h: gatepost's answers as they come: each ends with an empty line, and begins, after `set
- * severity-output number`, with "[3]:" where it tells that a command failed.
+ * severity-output all`, with "[6]: ", or with "[3]: " where it tells that a command failed.
  */
 #ifndef CTL_ANSWER_H
 #define CTL_ANSWER_H

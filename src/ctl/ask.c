@@ -71,12 +71,13 @@ send_line(const struct connection *connection, struct slice line, struct slice p
 	struct buf out = { 0 };
 	bool ok;
 
-	buf_append_text(&out, "set severity-output number;");
+	buf_append_text(&out, "set severity-output all;");
 	buf_append_slice(&out, line);
 	buf_append_text(&out, "\n");
 	if (payload.len > 0)
 		append_payload(payload, &out);
 	ok = connection_write(connection, buf_slice(&out));
+	connection_end(connection);
 	buf_wipe(&out);
 	return ok;
 }

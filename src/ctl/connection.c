@@ -194,6 +194,12 @@ connection_write(const struct connection *connection, struct slice data)
 	return true;
 }
 
+void
+connection_end(const struct connection *connection)
+{
+	shutdown(connection->fd, SHUT_WR);
+}
+
 bool
 connection_read(const struct connection *connection, struct buf *data)
 {

@@ -17,6 +17,7 @@ struct connection {
 /* False and an error that says what to look at. */
 bool connection_open(struct connection *connection, const char *place, struct error *error);
 bool connection_write(const struct connection *connection, struct slice data);
+void connection_end(const struct connection *connection);	/* nothing more is written */
 /* Appends what comes next; false: nothing more does. */
 bool connection_read(const struct connection *connection, struct buf *data);
 /* How long one read or write may take, instead of as long as it takes. */

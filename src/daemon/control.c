@@ -17,11 +17,14 @@
 #include "daemon/background.h"
 #include "daemon/descriptors.h"
 #include "daemon/drain.h"
+#include "daemon/handover.h"
 #include "daemon/log_block.h"
 #include "daemon/notify.h"
 #include "daemon/pid_file.h"
 #include "daemon/privileges.h"
 #include "daemon/reload.h"
+#include "daemon/takeover.h"
+#include "daemon/upgrade.h"
 #include "daemon/upkeep.h"
 
 static void
@@ -72,6 +75,7 @@ static void
 on_signal(struct signals *signals, int number)
 {
 	struct control *control = loop_owner(signals, struct control, signals);
+	struct error error;
 
 	switch (number) {
 	case SIGHUP:
@@ -88,7 +92,8 @@ on_signal(struct signals *signals, int number)
 		log_write(LOG_NOTICE, "logs are opened anew");
 		break;
 	case SIGUSR2:
-		log_write(LOG_WARNING, "upgrade is not part of this release");
+		if (!upgrade_begin(control, NULL, &error))
+			log_write(LOG_ERR, "upgrade failed, nothing changed: %s", error.text);
 		break;
 	default:
 		drain_stop(control);
@@ -153,9 +158,10 @@ open_first(struct control *control, bool in_background, struct conf_problems *pr
 	control->assets.started = conf;
 	control->assets.sockets = socket_table_new(control->assets.threads);
 	control->assets.in_background = in_background;
+	takeover_give_sockets(control, HANDOVER_LISTENERS, control->assets.sockets);
 	control->current = control_prepare(control, conf, problems);
 	if (control->current != NULL)
-		has_pid_file = pid_file_write(root->pid_file, &control->pid_fd, &error);
+		has_pid_file = takeover_pid_file(control, root->pid_file, &error);
 	else
 		has_pid_file = pid_file_check(root->pid_file, &error);
 	if (!has_pid_file) {
@@ -205,23 +211,43 @@ start_threads(struct control *control, struct error *error)
 	return control->threads != NULL;
 }
 
-/* It is known which servers are up: clients may come. */
 static void
-on_settled(void *owner)
+commit_extension(struct control *control)
 {
-	struct control *control = owner;
+	if (control->program->extension != NULL)
+		control->program->extension->commit(control);
+}
+
+/* Clients may come. */
+static void
+start_serving(struct control *control)
+{
+	bool is_upgrade = control->takeover != NULL;
 	char status[CONTROL_STATUS_MAX];
 
 	if (control->phase != DRAIN_NONE)
 		return;
 	control->is_starting = false;
+	if (is_upgrade)
+		commit_extension(control);
 	generation_serve(control->current, control->workers);
 	control_status(control, status);
 	log_write(LOG_NOTICE, "gatepost " GATEPOST_VERSION " started: %s", status);
+	takeover_tell_serving(control);
 	background_ready();
 	notify_ready(status);
 	if (control->wants_reload)
 		reload_run(control);
+}
+
+/* It is known which servers are up. */
+static void
+on_settled(void *owner)
+{
+	struct control *control = owner;
+
+	if (control->phase == DRAIN_NONE)
+		takeover_await_go(control, start_serving);
 }
 
 static void
@@ -237,14 +263,16 @@ serve(struct control *control)
 {
 	struct discovery *discovery = endpoint_table_discovery(control->assets.endpoints);
 
+	takeover_use_stderr(control);
 	log_blocks_use(&control->current->root->logs, control->assets.in_background, control->current->sinks);
 	log_start();
 	upkeep_start(control);
 	discovery_start(discovery, control->loop, on_discovered, control);
 	generation_commit(control->current, NULL);
 	control_note_loaded(control);
-	if (control->program->extension != NULL)
-		control->program->extension->commit(control);
+	/* until it takes over, operators speak with the process that is replaced */
+	if (!takeover_is_under_way(control))
+		commit_extension(control);
 	control->is_starting = true;
 	discovery_settle(discovery, on_addresses, control);
 	loop_run(control->loop);
@@ -260,6 +288,8 @@ close_all(struct control *control)
 
 	if (root != NULL)
 		pid_file_remove(root->pid_file, &control->pid_fd);
+	upgrade_end(control);
+	takeover_end(control);
 	endpoint_observe_away(NULL);
 	if (control->program->extension != NULL)
 		control->program->extension->close(control);
@@ -308,9 +338,11 @@ control_run(const char *config_path, const struct program *program, bool in_back
 
 	background_fill_standard();
 	signals_block();
-	if (in_background && !background_enter(&error))
-		return fail(error.text);
-	if (open_or_tell(&control, in_background) && !start_threads(&control, &error)) {
+	upgrade_init(&control);
+	if (!takeover_join(&control, &error) ||
+	    (in_background && control.takeover == NULL && !background_enter(&error)))
+		fail(error.text);
+	else if (open_or_tell(&control, in_background) && !start_threads(&control, &error)) {
 		undo(&control);
 		fail(error.text);
 	} else if (control.current != NULL) {

@@ -16,6 +16,7 @@
 
 enum drain_phase {
 	DRAIN_NONE,
+	DRAIN_STAY,		/* another process accepts clients; sessions go on */
 	DRAIN_DELAY,		/* shutdown_delay: as if nothing were */
 	DRAIN_WAIT,		/* no client is accepted; sessions go on */
 	DRAIN_FINISH,		/* sessions were told to go */
@@ -30,6 +31,9 @@ struct control_history {
 	bool has_failed;		/* the last reload */
 	char *result;			/* what there was to say of that; NULL: there was none */
 };
+
+struct takeover;
+struct upgrade;
 
 struct control {
 	const char *config_path;
@@ -53,6 +57,9 @@ struct control {
 	bool is_starting;			/* the first round of checks is under way */
 	bool wants_reload;			/* asked for meanwhile */
 	int pid_fd;
+	char *executable;			/* that replaces this process when it is upgraded */
+	struct upgrade *upgrade;		/* under way, or over; see upgrade.h */
+	struct takeover *takeover;		/* this process replaces another one; see takeover.h */
 };
 
 /* Runs until a signal ends it; the exit status.  Errors of the start are on standard error. */

@@ -11,6 +11,15 @@
 struct conf_problems;
 struct control;
 struct root;
+struct socket_table;
+
+/* What is said to it comes to `hear` in the other process, in the same order. */
+struct extension_listener {
+	/* Up to a NULL; within the bounds below.  Missing ones come as "". */
+	void (*say)(void *owner, const char *const *words);
+	void *owner;
+};
+enum { EXTENSION_WORDS_MAX = 5, EXTENSION_BYTES_MAX = 8 * 1024 };
 
 struct extension {
 	/*
@@ -25,6 +34,20 @@ struct extension {
 	/* Names have other addresses: servers came or went.  NULL: it does not matter. */
 	void (*follow)(struct control *control);
 	void (*close)(struct control *control);		/* the workers' threads have ended; loops are there */
+
+	/*
+	 * For a process that replaces this one: its tables of sockets, by their names, up to a NULL, which
+	 * `prepare` has given to takeover_give_sockets before the first claim.  NULL: it has none.  With
+	 * them, all that follows is there.
+	 */
+	const char *const *sockets_names;
+	struct socket_table *(*sockets)(struct control *control, const char *name);
+	/* Says what is to outlive this process.  From now on what both could write is the other one's. */
+	void (*tell)(struct control *control, const struct extension_listener *listener);
+	void (*hear)(struct control *control, const char *const *words);	/* before the first commit */
+	void (*yield)(struct control *control);		/* the other one accepts at them, and nobody here */
+	void (*resume)(struct control *control);	/* it has failed: as before `tell` */
+	void (*release)(struct control *control);	/* it has not: they are closed */
 };
 
 #endif

@@ -415,10 +415,10 @@ make_change(struct generation *g, struct worker *worker)
 	change->orders = xcalloc(g->order_count + 1, sizeof(change->orders[0]));
 	change->order_count = g->order_count;
 	for (size_t i = 0; i < g->order_count; i++) {
-		int fd = socket_take(g->assets->sockets, g->orders[i].socket, worker->index);
+		int fd;
 
 		change->orders[i] = g->orders[i];
-		if (fd >= 0)
+		while ((fd = socket_take(g->assets->sockets, g->orders[i].socket, worker->index)) >= 0)
 			list_append(&change->gates, &make_gate(&g->orders[i], worker, fd)->node);
 	}
 	return change;

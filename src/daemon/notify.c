@@ -3,6 +3,7 @@
 #include "daemon/notify.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,9 @@
 
 #include "base/log.h"
 #include "base/xalloc.h"
+
+/* Another process is the service, and tells.  The process's, as NOTIFY_SOCKET is. */
+static bool is_silent;
 
 /* The address, and its length: an abstract name has no NUL at its end.  0: there is none. */
 static socklen_t
@@ -39,7 +43,7 @@ notify(const char *format, ...)
 	va_list args;
 	int fd;
 
-	if (len == 0)
+	if (len == 0 || is_silent)
 		return;
 	va_start(args, format);
 	text = xvasprintf(format, args);
@@ -71,4 +75,12 @@ void
 notify_stopping(const char *status)
 {
 	notify("STOPPING=1\nSTATUS=%s", status);
+}
+
+void
+notify_main(pid_t pid)
+{
+	is_silent = false;
+	notify("MAINPID=%ld", (long)pid);
+	is_silent = pid != getpid();
 }

@@ -19,7 +19,13 @@ write_pid(int fd)
 	char text[PID_TEXT_MAX];
 	int n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
 
-	return ftruncate(fd, 0) == 0 && write(fd, text, (size_t)n) == n;
+	return ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)n, 0) == n;
+}
+
+bool
+pid_file_renew(int fd)
+{
+	return write_pid(fd);
 }
 
 bool

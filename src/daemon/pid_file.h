@@ -14,6 +14,7 @@
 bool pid_file_write(const char *path, int *fd, struct error *error);
 /* Could it be written, as far as that can be told without doing it? */
 bool pid_file_check(const char *path, struct error *error);
+bool pid_file_renew(int fd);	/* writes the number of this process where another one's was; or errno */
 void pid_file_remove(const char *path, int *fd);
 
 #endif

@@ -42,6 +42,19 @@ change_user(const struct passwd *who, struct error *error)
 	return true;
 }
 
+void
+privileges_lend(bool is_lent)
+{
+	const capng_act_t act = is_lent ? CAPNG_ADD : CAPNG_DROP;
+
+	capng_get_caps_process();
+	/* root's programs have all that root has */
+	if (geteuid() == 0 || !capng_have_capability(CAPNG_PERMITTED, CAP_NET_BIND_SERVICE))
+		return;
+	capng_update(act, CAPNG_INHERITABLE | CAPNG_AMBIENT, CAP_NET_BIND_SERVICE);
+	(void)capng_apply(CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT);
+}
+
 static bool
 can_bind_low_ports(void)
 {
@@ -61,6 +74,12 @@ change_user(const struct passwd *who, struct error *error)
 	    setuid(who->pw_uid) == 0)
 		return true;
 	return error_set(error, "cannot become the user %s: %s", who->pw_name, strerror(errno));
+}
+
+void
+privileges_lend(bool is_lent)
+{
+	(void)is_lent;
 }
 
 static bool
@@ -101,6 +120,7 @@ privileges_drop(const char *user, struct error *error)
 	}
 	if (who != NULL && who->pw_uid != geteuid() && !change_user(who, error))
 		return false;
+	privileges_lend(false);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return error_set(error, "cannot give up new privileges: %s", strerror(errno));
 	return true;

@@ -21,6 +21,12 @@ void privileges_hide_memory(void);
  */
 bool privileges_drop(const char *user, struct error *error);
 
+/*
+ * Whether a program that is executed in between keeps the right to low ports; this process has it anyway.
+ * privileges_drop takes it back, too.
+ */
+void privileges_lend(bool is_lent);
+
 /* Has this process the right to a port, as far as root's go?  Where no port is low, it has. */
 bool privileges_allow_port(uint16_t port);
 /* What to add to the error of a port that could not be bound: "" where it is no matter of privileges. */

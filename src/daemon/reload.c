@@ -10,6 +10,7 @@
 #include "base/xalloc.h"
 #include "daemon/log_block.h"
 #include "daemon/notify.h"
+#include "daemon/upgrade.h"
 
 static const char *
 title_of(const struct conf_list *list, size_t i)
@@ -125,18 +126,31 @@ fail(struct control *control, const struct conf_problems *problems)
 	buf_clear(&whole);
 }
 
+/* Why there can be no reload now; NULL: there can. */
+static const char *
+obstacle_of(const struct control *control)
+{
+	if (upgrade_has_succeeded(control))
+		return "another process has taken the place of this one";
+	if (control->phase != DRAIN_NONE)
+		return "gatepost is stopping";
+	return upgrade_lets_reload(control) ? NULL : "an upgrade is under way";
+}
+
 void
 reload_run(struct control *control)
 {
-	struct buf stopping = { 0 };
+	const char *obstacle = obstacle_of(control);
 	struct conf_problems problems = { 0 };
 	struct generation *next = NULL;
 	struct conf *conf;
 	char status[CONTROL_STATUS_MAX];
 
-	if (control->phase != DRAIN_NONE) {
-		buf_append_text(&stopping, "reload failed, nothing changed: gatepost is stopping");
-		conclude(control, LOG_ERR, &stopping);
+	if (obstacle != NULL) {
+		struct buf line = { 0 };
+
+		buf_printf(&line, "reload failed, nothing changed: %s", obstacle);
+		conclude(control, LOG_ERR, &line);
 		return;
 	}
 	notify_reloading();

@@ -26,8 +26,11 @@ until_next(const struct agent *agent)
 }
 
 static void
-end(struct agent *agent)
+end(struct agent *agent, enum check_code code, const char *text)
 {
+	agent->result.code = code;
+	agent->result.took_ms = loop_now(agent->loop) - agent->asked_at;
+	snprintf(agent->result.text, sizeof(agent->result.text), "%s", text);
 	stream_close(&agent->stream);
 	agent->is_asked = false;
 	set_due(agent, loop_now(agent->loop) + until_next(agent));
@@ -35,13 +38,13 @@ end(struct agent *agent)
 }
 
 static void
-end_useless(struct agent *agent, const char *why)
+end_useless(struct agent *agent, enum check_code code, const char *why)
 {
 	if (!agent->is_mute)
 		log_write(LOG_NOTICE, "%s/%s: its agent is not heeded: %s", agent->machine->farm,
 		    agent->machine->name, why);
 	agent->is_mute = true;
-	end(agent);
+	end(agent, code, why);
 }
 
 /* -1: not said, as in struct agent_word. */
@@ -110,7 +113,7 @@ obey(struct agent *agent, const struct agent_reply *reply)
 	machine_read(agent->machine, &before);
 	if (machine_obey_agent(agent->machine, &word))
 		log_changes(agent, &before, reply);
-	end(agent);
+	end(agent, word.is_down > 0 ? CHECK_CODE_L7STS : CHECK_CODE_L7OK, reply->reason);
 }
 
 static void
@@ -124,7 +127,7 @@ read_line(struct agent *agent, struct slice line)
 		return;
 	}
 	snprintf(why, sizeof(why), "it says \"%s\"", reply.unknown);
-	end_useless(agent, why);
+	end_useless(agent, CHECK_CODE_L7RSP, why);
 }
 
 /* All or nothing: a part of a line may be a word that was cut. */
@@ -135,7 +138,7 @@ hear(struct agent *agent, struct slice data)
 	size_t len = newline != NULL ? (size_t)(newline - data.data) : data.len;
 
 	if (len >= AGENT_LINE_MAX)
-		end_useless(agent, "its line is too long");
+		end_useless(agent, CHECK_CODE_L7RSP, "its line is too long");
 	else if (newline != NULL)
 		read_line(agent, slice_make(data.data, len));
 	else
@@ -152,15 +155,18 @@ on_event(struct stream *stream, enum stream_event event, struct slice data, void
 
 	switch (event) {
 	case STREAM_CONNECTED:
+		agent->is_connected = true;
 		stream_write(stream, slice_make(send->data, send->len));
 		break;
 	case STREAM_DATA:
 		return hear(agent, data);
 	case STREAM_CLOSED:
-		end_useless(agent, stream_unread(stream) > 0 ? "its line has no end" : "no answer");
+		end_useless(agent, CHECK_CODE_L7RSP,
+		    stream_unread(stream) > 0 ? "its line has no end" : "no answer");
 		break;
 	case STREAM_FAILED:
-		end_useless(agent, stream_reason(stream, reason));
+		end_useless(agent, agent->is_connected ? CHECK_CODE_L7RSP : CHECK_CODE_L4CON,
+		    stream_reason(stream, reason));
 		break;
 	default:
 		break;
@@ -183,10 +189,12 @@ on_time(struct loop_timer *timer)
 	if (is_off(agent))
 		return;
 	if (agent->is_asked) {
-		end_useless(agent, "timed out");
+		end_useless(agent, agent->is_connected ? CHECK_CODE_L7TOUT : CHECK_CODE_L4TOUT, "timed out");
 		return;
 	}
 	agent->is_asked = true;
+	agent->is_connected = false;
+	agent->asked_at = loop_now(agent->loop);
 	loop_timer_set(agent->loop, timer, loop_now(agent->loop) + AGENT_TIMEOUT_MS);
 	stream_connect(&agent->stream, agent->loop, &target, on_event, agent);
 }
@@ -199,6 +207,7 @@ agent_start(struct agent *agent, struct loop *loop, struct machine *machine, con
 	agent->machine = machine_get(machine);
 	agent->server = server;
 	agent->addr = server->agent.addr;
+	agent->result.code = CHECK_CODE_INI;
 	loop_timer_init(&agent->timer, on_time);
 	set_due(agent, at_ms);
 }

@@ -10,10 +10,18 @@
 
 #include "balance/machine.h"
 #include "balance/pool.h"
+#include "health/check_code.h"
 #include "net/loop.h"
 #include "net/stream.h"
 
 enum { AGENT_LINE_MAX = 512, AGENT_TIMEOUT_MS = 3000 };
+
+/* What came of a question, in a check's words. */
+struct agent_result {
+	enum check_code code;		/* INI before the first answer */
+	int64_t took_ms;
+	char text[STANDING_WHY_MAX];	/* the reason it gave, or why it is not heeded; "" */
+};
 
 /* Zeroed by the owner; freed by loop_defer only. */
 struct agent {
@@ -24,7 +32,10 @@ struct agent {
 	struct stream stream;
 	struct loop_timer timer;	/* to ask; or while it is asked, to give up */
 	int64_t due_at;			/* loop_now of the next question */
+	int64_t asked_at;		/* loop_now */
+	struct agent_result result;	/* of the last question */
 	bool is_asked;
+	bool is_connected;		/* while it is asked */
 	bool was_asked;			/* at least once, to the end */
 	bool is_mute;			/* the last answer was of no use, and that was said */
 };

@@ -119,6 +119,14 @@ agents_have(const struct agents *agents, struct machine *machine)
 	return map_get(agents->by_machine, key_of(&machine)) != NULL;
 }
 
+const struct agent_result *
+agents_result(const struct agents *agents, struct machine *machine)
+{
+	const struct asker *asker = map_get(agents->by_machine, key_of(&machine));
+
+	return asker != NULL ? &asker->agent.result : NULL;
+}
+
 void
 agents_follow(struct agents *agents, struct machine *machine)
 {

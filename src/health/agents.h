@@ -9,6 +9,7 @@
 #include "conf/directive.h"
 #include "net/loop.h"
 
+struct agent_result;
 struct agents;
 struct machine;
 
@@ -22,6 +23,8 @@ void agents_free(struct agents **agents);
 void agents_commit(struct agents *agents, const struct conf_list *pools);
 
 bool agents_have(const struct agents *agents, struct machine *machine);
+/* What came of the last question to its agent; NULL: it has none. */
+const struct agent_result *agents_result(const struct agents *agents, struct machine *machine);
 /* No question comes while the machine's agent_is_off; this follows it at once. */
 void agents_follow(struct agents *agents, struct machine *machine);
 

@@ -612,6 +612,12 @@ health_has_agent(const struct health *health, struct machine *machine)
 	return agents_have(health->agents, machine);
 }
 
+const struct agent_result *
+health_agent_result(const struct health *health, struct machine *machine)
+{
+	return atomic_load(&machine->agent_is_off) ? NULL : agents_result(health->agents, machine);
+}
+
 void
 health_set_asked(struct health *health, struct machine *machine, bool is_on)
 {

@@ -43,6 +43,8 @@ bool health_force(struct health *health, struct endpoint *e, enum health_state s
 bool health_can_check(const struct health *health, const struct endpoint *e);	/* its pool has checks */
 void health_set_checked(struct health *health, struct endpoint *e, bool is_on);
 bool health_has_agent(const struct health *health, struct machine *machine);
+/* What came of the last question to it (agent.h); NULL: there is none, or an operator wants it not asked. */
+const struct agent_result *health_agent_result(const struct health *health, struct machine *machine);
 void health_set_asked(struct health *health, struct machine *machine, bool is_on);	/* its agent */
 /* The check `i` of an endpoint, in the order of its pool's blocks; NULL: there is none such. */
 const struct watch *health_watch(const struct health *health, const struct endpoint *e, size_t i);

@@ -129,12 +129,22 @@ let_in(const struct listen_spec *spec, const char *path)
 	return chmod(path, spec->mode != 0 ? (mode_t)spec->mode : UNIX_MODE) == 0;
 }
 
-static bool
-open_next(const struct listen_spec *spec, struct addr *addr, const struct tcp_settings *tcp, int *fds, int i)
+/* Port 0: the kernel chose one, and the others share it. */
+static void
+take_port(struct addr *addr, int fd)
 {
 	struct sockaddr_storage sa;
 	socklen_t len = sizeof(sa);
 
+	if (addr->sa.sa_family != AF_UNIX && addr_port(addr) == 0 &&
+	    getsockname(fd, (struct sockaddr *)&sa, &len) == 0)
+		*addr = addr_from_sockaddr((struct sockaddr *)&sa, len);
+}
+
+static bool
+open_next(const struct listen_spec *spec, const struct addr *addr, const struct tcp_settings *tcp, int *fds,
+    int i)
+{
 	if (addr->sa.sa_family == AF_UNIX && i > 0) {
 		fds[i] = fcntl(fds[0], F_DUPFD_CLOEXEC, 0);
 		return fds[i] >= 0;
@@ -142,16 +152,32 @@ open_next(const struct listen_spec *spec, struct addr *addr, const struct tcp_se
 	fds[i] = open_bound(spec, addr, true);
 	if (fds[i] < 0)
 		return false;
-	/* before it listens: until then nobody can connect, whatever the umask made of its mode */
-	if (addr->sa.sa_family == AF_UNIX && !let_in(spec, addr->path))
-		return false;
 	if (addr->sa.sa_family != AF_UNIX)
 		connect_set_options(fds[i], tcp);
-	/* port 0: the kernel chose one, and the others share it */
-	if (addr->sa.sa_family != AF_UNIX && addr_port(addr) == 0 &&
-	    getsockname(fds[i], (struct sockaddr *)&sa, &len) == 0)
-		*addr = addr_from_sockaddr((struct sockaddr *)&sa, len);
-	return listen(fds[i], spec->backlog) == 0;
+	return true;
+}
+
+static bool
+start_listening(const struct listen_spec *spec, int fd)
+{
+	/* before it listens: until then nobody can connect, whatever the umask made of its mode */
+	return (spec->addr.sa.sa_family != AF_UNIX || let_in(spec, spec->addr.path)) &&
+	    listen(fd, spec->backlog) == 0;
+}
+
+/* Closes those from `first` on, for the cause in errno. */
+static bool
+give_up(const struct listen_spec *spec, int *fds, int first, int count, struct error *error)
+{
+	char text[ADDR_TEXT_MAX];
+	int cause = errno;
+
+	for (int i = first; i < count; i++) {
+		if (fds[i] >= 0)
+			close(fds[i]);
+		fds[i] = -1;
+	}
+	return error_set(error, "cannot listen at %s: %s", addr_format(&spec->addr, text), strerror(cause));
 }
 
 bool
@@ -159,24 +185,42 @@ listener_open(const struct listen_spec *spec, const struct tcp_settings *tcp, in
     struct error *error)
 {
 	struct addr addr = choose_addr(spec);
-	char text[ADDR_TEXT_MAX];
-	int done = 0, cause = 0;
+	int done = 0;
 
 	memset(fds, -1, (size_t)count * sizeof(*fds));
 	if (addr.sa.sa_family == AF_UNIX)
 		remove_stale(&addr);
-	if (is_free(spec, &addr))
-		while (done < count && open_next(spec, &addr, tcp, fds, done))
-			done++;
-	if (done == count)
-		return true;
+	if (is_free(spec, &addr)) {
+		while (done < count && open_next(spec, &addr, tcp, fds, done) &&
+		    start_listening(spec, fds[done]))
+			take_port(&addr, fds[done++]);
+	}
+	return done == count || give_up(spec, fds, 0, count, error);
+}
 
-	cause = errno;
-	for (int i = 0; i < count; i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
-	memset(fds, -1, (size_t)count * sizeof(*fds));
-	return error_set(error, "cannot listen at %s: %s", addr_format(&spec->addr, text), strerror(cause));
+bool
+listener_extend(const struct listen_spec *spec, const struct tcp_settings *tcp, int count, int *fds,
+    struct error *error)
+{
+	struct addr addr = choose_addr(spec);
+	int have = 1, done;
+
+	while (have < count && fds[have] >= 0)
+		have++;
+	done = have;
+	take_port(&addr, fds[0]);
+	while (done < count && open_next(spec, &addr, tcp, fds, done))
+		done++;
+	return done == count || give_up(spec, fds, have, count, error);
+}
+
+bool
+listener_listen(const struct listen_spec *spec, int fd, struct error *error)
+{
+	char text[ADDR_TEXT_MAX];
+
+	return start_listening(spec, fd) || error_set(error, "cannot listen at %s: %s",
+	    addr_format(&spec->addr, text), strerror(errno));
 }
 
 static void

@@ -35,6 +35,15 @@ struct listen_spec {
 bool listener_open(const struct listen_spec *spec, const struct tcp_settings *tcp, int count, int *fds,
     struct error *error);
 
+/*
+ * The same where the first one or more are there already, listening: those behind them, -1, are opened, but
+ * listen only with listener_listen: who waits at a socket that closes again would be reset.
+ */
+bool listener_extend(const struct listen_spec *spec, const struct tcp_settings *tcp, int count, int *fds,
+    struct error *error);
+/* Listens, or goes on with the backlog, and a unix socket's mode and group, of this spec. */
+bool listener_listen(const struct listen_spec *spec, int fd, struct error *error);
+
 /* One worker's end of a listener.  Zero before acceptor_start. */
 struct acceptor {
 	struct loop_io io;

@@ -97,7 +97,8 @@ struct proto {
 	/* Mail in the dialogue, where it is no literal, for transcript.h: */
 	const char *data_command, *data_go_ahead;	/* DATA: from the go-ahead on, up to a lone dot */
 	const char *chunk_command;		/* BDAT: so many octets behind the line */
-	const char *status_begins;		/* servers' other lines, once logged in: up to a lone dot */
+	/* What servers' replies begin with, and NULL; all else, once logged in, is mail up to a lone dot. */
+	const char *const *status_words;
 	bool quotes_mail;			/* mail may stand in quoted strings of untagged lines */
 	const struct relay_filter *filter;	/* NULL: blind, unless there is a mediator */
 	const struct mediator *mediator;	/* or NULL */

@@ -68,7 +68,7 @@ ends_with_literal(const struct transcript_flow *flow, uint64_t *size)
 	digits = slice_make(line.data + open, line.len - 1 - open);
 	if (digits.len > 0 && digits.data[digits.len - 1] == '+')
 		digits.len--;
-	return slice_to_number(digits, UINT32_MAX, size);
+	return slice_to_number(digits, INT64_MAX, size);
 }
 
 static struct slice
@@ -141,7 +141,7 @@ note_command(struct transcript *t, struct slice line, struct slice name)
 	if (is_command(t->proto->data_command, name))
 		t->awaits_data = true;
 	word = slice_word(&rest);
-	if (is_command(t->proto->chunk_command, name) && slice_to_number(word, UINT32_MAX, &size))
+	if (is_command(t->proto->chunk_command, name) && slice_to_number(word, INT64_MAX, &size))
 		t->flows[TRANSCRIPT_CLIENT].literal = size;
 }
 
@@ -180,7 +180,8 @@ take_client(struct transcript *t, struct slice line)
 
 	if (!flow->is_continued)
 		return take_command(t, line);
-	if (flow->is_masked && flow->len > 0)
+	/* a literal that was refused never comes, and what is taken for its end may be a login */
+	if ((flow->is_masked || !t->is_settled) && flow->len > 0)
 		mask(t, TRANSCRIPT_CLIENT);
 	else if (flow->len > 0)
 		show(t, TRANSCRIPT_CLIENT, line);
@@ -201,14 +202,26 @@ is_challenge(const struct transcript *t, struct slice line, size_t *prefix)
 	return line.len >= *prefix && memcmp(line.data, prompt, *prefix) == 0;
 }
 
+/* "+OK": does a reply begin with it, and not a line of mail like "--boundary"? */
+static bool
+is_status(const struct transcript *t, struct slice line)
+{
+	struct slice word = head_word(line);
+
+	for (const char *const *status = t->proto->status_words; *status != NULL; status++)
+		if (slice_equals(word, *status))
+			return true;
+	return false;
+}
+
 /* Is it the last line of a reply to a command? */
 static bool
 is_final(const struct transcript *t, struct slice line)
 {
 	if (t->proto->is_tagged)
 		return !slice_has_prefix(line, "* ") && !slice_has_prefix(line, "+");
-	if (t->proto->status_begins != NULL)
-		return line.len > 0 && strchr(t->proto->status_begins, line.data[0]) != NULL;
+	if (t->proto->status_words != NULL)
+		return is_status(t, line);
 	if (line.len > 0 && (line.data[0] == '"' || line.data[0] == '{'))
 		return false;
 	/* "250-" */
@@ -306,8 +319,7 @@ take_server(struct transcript *t, struct slice line)
 		show_head(t, TRANSCRIPT_SERVER, line, slice_trim(slice_make(line.data, prefix)));
 		return false;
 	}
-	if (t->is_settled && t->proto->status_begins != NULL && line.len > 0 &&
-	    strchr(t->proto->status_begins, line.data[0]) == NULL) {
+	if (t->is_settled && t->proto->status_words != NULL && line.len > 0 && !is_status(t, line)) {
 		flow->is_mail = !slice_equals(line, ".");
 		flow->counted += flow->len + 2;
 		if (!flow->is_mail)
@@ -381,7 +393,7 @@ transcript_feed(struct transcript *t, enum transcript_side side, struct slice da
 {
 	struct transcript_flow *flow = &t->flows[side];
 
-	if (!is_known(t) && (side == TRANSCRIPT_CLIENT || !t->shows_server)) {
+	if (t->is_opaque || (!is_known(t) && (side == TRANSCRIPT_CLIENT || !t->shows_server))) {
 		tell_size(t, side, slice_make(NULL, 0), data.len, "");
 		return;
 	}

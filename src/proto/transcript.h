@@ -12,7 +12,7 @@
 enum transcript_side { TRANSCRIPT_CLIENT, TRANSCRIPT_SERVER };
 enum {
 	TRANSCRIPT_LINE_MAX = 400,	/* octets that are shown of a line */
-	TRANSCRIPT_TAIL_MAX = 24	/* that tell of a literal: "{4294967295+}" */
+	TRANSCRIPT_TAIL_MAX = 24	/* that tell of a literal: "{9223372036854775807+}" */
 };
 
 struct transcript_flow {
@@ -35,6 +35,7 @@ struct transcript {
 	bool (*holds_secret)(struct transcript *transcript, struct slice line);
 	bool shows_server;		/* also where the protocol has no words that are known */
 	bool is_settled;		/* logged in, or no login is due: set when it is so */
+	bool is_opaque;			/* no lines any more: compressed, say; sizes are told */
 	int secrets;			/* commands with secrets whose answer is to come */
 
 	bool is_exchange;		/* of SASL: the client owes a response */

@@ -21,7 +21,8 @@ enum relay_look {
 	RELAY_SPEAK = 1,	/* our last words may follow what the client has had */
 	RELAY_QUIET = 2,	/* in IDLE, or nothing under way: who is quiet is sent away first */
 	RELAY_LEAVE = 4,	/* as good a moment to end as any to come */
-	RELAY_OWED = 8		/* the server keeps the client waiting: it owes a reply, or takes nothing */
+	RELAY_OWED = 8,		/* the server keeps the client waiting: it owes a reply, or takes nothing */
+	RELAY_BLIND = 16	/* it was followed once, and cannot be any more */
 };
 
 /* Why its server, which is up, is left: see departure.h. */

@@ -25,7 +25,7 @@ look_blindly(const struct session *s)
 
 	if (loop_now(s->worker->loop) >= s->last_data + QUIET_MS)
 		seen |= RELAY_QUIET | RELAY_LEAVE;
-	return filter_of(s) == NULL ? seen | RELAY_LEAVE : seen;
+	return seen | (filter_of(s) == NULL ? RELAY_LEAVE : RELAY_BLIND);
 }
 
 static unsigned

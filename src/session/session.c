@@ -67,6 +67,11 @@ static const struct end_row {
 	[END_SHUTDOWN]        = { "shutdown",        LOG_INFO,   REPLY_SHUTDOWN,        true,  SOUND,  'K' },
 };
 static_assert(sizeof(ends) / sizeof(ends[0]) == END_COUNT, "one row per reason");
+/* Those in which the client's input could not be used: mishap.h. */
+static const bool mishaps[END_COUNT] = {
+	[END_CLIENT_TLS] = true, [END_PROXY_HEADER] = true, [END_TOO_MANY_ERRORS] = true,
+	[END_PROTOCOL] = true, [END_INJECTION] = true, [END_FORBIDDEN] = true,
+};
 static_assert((int)END_COUNT <= (int)LISTENER_ENDS_MAX, "a counter per reason");
 
 static void end_login_timeout(struct session *s);
@@ -355,7 +360,7 @@ code_of(const struct session *s, const struct end_row *row, char out[CODE_SIZE])
 
 /* "client lost: connection reset by peer while relaying" */
 static void
-log_end(const struct session *s, const struct end_row *row)
+describe_end(const struct session *s, const struct end_row *row, char out[MISHAP_TEXT_MAX])
 {
 	const struct stream *broken = NULL;
 	char reason[STREAM_REASON_MAX];
@@ -364,11 +369,23 @@ log_end(const struct session *s, const struct end_row *row)
 		broken = &s->front;
 	else if (row->broken == BACK)
 		broken = &s->leg->back->stream;
-	if (broken != NULL)
-		session_log(s, row->level, "%s: %s while %s", row->text, stream_reason(broken, reason),
-		    session_doing(s));
-	else
-		session_log(s, row->level, "%s while %s", row->text, session_doing(s));
+	snprintf(out, MISHAP_TEXT_MAX, "%s%s%s while %s", row->text, broken != NULL ? ": " : "",
+	    broken != NULL ? stream_reason(broken, reason) : "", session_doing(s));
+}
+
+static void
+tell_end(const struct session *s, enum end_reason reason)
+{
+	const struct end_row *row = &ends[reason];
+	char text[MISHAP_TEXT_MAX];
+
+	if (!mishaps[reason] && !log_wants(row->level))
+		return;
+	describe_end(s, row, text);
+	if (log_wants(row->level))
+		session_log(s, row->level, "%s", text);
+	if (mishaps[reason])
+		mishaps_note(&s->listener->mishaps, &s->identity, text);
 }
 
 /* While its server is known. */
@@ -409,8 +426,7 @@ end(struct session *s, enum end_reason reason, bool is_told)
 	if (s->has_ended)
 		return;
 	s->has_ended = true;
-	if (log_wants(row->level))
-		log_end(s, row);
+	tell_end(s, reason);
 	count_end(s, reason);
 	relay_end(s);
 	session_event(s, SESSION_EVENT_SESSION, row->text, code_of(s, row, code));

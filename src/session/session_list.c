@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "proto/proto.h"
+#include "session/login.h"
 #include "session/relay.h"
 
 enum {
@@ -21,6 +22,15 @@ is_any_or(const char *wanted, const char *is)
 	return wanted == NULL || (is != NULL && strcmp(wanted, is) == 0);
 }
 
+/* "d03" is d03, and each d03@ADDRESS. */
+static bool
+is_named(const char *is, const char *name)
+{
+	size_t length = strlen(name);
+
+	return strncmp(is, name, length) == 0 && (is[length] == '\0' || is[length] == '@');
+}
+
 /* "farm/d03", without a copy of it. */
 static bool
 is_machine(const struct machine *machine, const char *name)
@@ -28,13 +38,24 @@ is_machine(const struct machine *machine, const char *name)
 	size_t farm = strlen(machine->farm);
 
 	return strncmp(name, machine->farm, farm) == 0 && name[farm] == '/' &&
-	    strcmp(name + farm + 1, machine->name) == 0;
+	    is_named(machine->name, name + farm + 1);
 }
 
 static bool
 is_server(const struct endpoint *e, const char *name)
 {
-	return strcmp(name, e->server) == 0 || is_machine(e->machine, name);
+	return is_named(e->server, name) || is_machine(e->machine, name);
+}
+
+/* Also who is logging in as that user: it would be there a moment later. */
+static bool
+is_of_user(const struct session *s, const char *user)
+{
+	bool is_coming = s->phase == FRONT_AUTH || s->phase == FRONT_ROUTE;
+
+	if (user == NULL || s->identity.user != NULL || s->login == NULL || !is_coming)
+		return is_any_or(user, s->identity.user);
+	return is_any_or(user, s->login->user);
 }
 
 static bool
@@ -44,7 +65,8 @@ is_at_server(const struct session *s, const struct session_filter *filter)
 		const struct endpoint *e = leg_endpoint(leg);
 
 		if (e != NULL && (filter->server == NULL || is_server(e, filter->server)) &&
-		    is_any_or(filter->endpoint, e->name) && is_any_or(filter->pool, e->service->name))
+		    (filter->endpoint == NULL || is_named(e->name, filter->endpoint)) &&
+		    is_any_or(filter->pool, e->service->name))
 			return true;
 	}
 	return filter->server == NULL && filter->endpoint == NULL && filter->pool == NULL;
@@ -74,7 +96,7 @@ is_wanted(const struct session *s, const struct session_order *order)
 	if (loop_now(s->worker->loop) - s->accepted_at < filter->older_ms ||
 	    session_idle_ms(s) < filter->idle_ms)
 		return false;
-	return is_any_or(filter->user, s->identity.user) &&
+	return is_of_user(s, filter->user) &&
 	    is_any_or(filter->listener, s->listener->name) &&
 	    is_any_or(filter->protocol, s->proto->name) &&
 	    is_any_or(filter->phase, session_phase_name((enum front_phase)s->phase)) &&

@@ -16,9 +16,9 @@ enum session_tls { SESSION_TLS_ANY, SESSION_TLS_WITH, SESSION_TLS_WITHOUT };
 
 struct session_filter {			/* what is zero excludes nobody */
 	const char *id;			/* ours, or a trusted peer's */
-	const char *user;		/* canonical */
-	const char *server;		/* "d03" or "farm/d03" */
-	const char *endpoint;		/* "imap/d03" */
+	const char *user;		/* canonical; also of who is logging in */
+	const char *server;		/* "d03" or "farm/d03", with each d03@ADDRESS */
+	const char *endpoint;		/* "imap/d03", likewise */
 	const char *pool, *listener, *protocol;
 	const char *phase;		/* a name of session_phase_name */
 	struct network client;

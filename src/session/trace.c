@@ -75,9 +75,15 @@ static bool
 may_tell(struct trace *trace, int64_t now)
 {
 	int64_t second = now / 1000;
+	int64_t counted = atomic_load_explicit(&trace->second, memory_order_relaxed);
 
-	if (atomic_exchange_explicit(&trace->second, second, memory_order_relaxed) != second)
-		atomic_store_explicit(&trace->this_second, 0, memory_order_relaxed);
+	/* loops' clocks differ: one that is behind begins no second */
+	while (counted < second)
+		if (atomic_compare_exchange_weak_explicit(&trace->second, &counted, second,
+			memory_order_relaxed, memory_order_relaxed)) {
+			atomic_store_explicit(&trace->this_second, 0, memory_order_relaxed);
+			break;
+		}
 	if (atomic_fetch_add_explicit(&trace->this_second, 1, memory_order_relaxed) < TRACE_LINES_MAX)
 		return true;
 	atomic_fetch_add_explicit(&trace->dropped, 1, memory_order_relaxed);
@@ -149,6 +155,13 @@ holds_secret(struct transcript *transcript, struct slice line)
 	return leg->back != NULL && leg->back->dial != NULL && dial_holds_secret(leg->back->dial, line);
 }
 
+/* Does nobody know what lines there are, as all is compressed? */
+static bool
+is_opaque(const struct session *s)
+{
+	return s->relay != NULL && !s->has_ended && (relay_look(s) & RELAY_BLIND) != 0;
+}
+
 /* In the middle of a message octets are no lines: behind a quiet moment, what the client says begins one. */
 static bool
 is_quiet(const struct session *s)
@@ -183,9 +196,10 @@ on_bytes(struct tap *base, bool is_written, struct slice data)
 
 	tap->transcript.is_settled =
 	    tap->leg == NULL ? tap->session->relay != NULL : tap->leg->way == NULL;
-	if (!tap->is_synced)
+	tap->transcript.is_opaque |= is_opaque(tap->session);
+	if (!tap->is_synced && !tap->transcript.is_opaque)
 		look_whether_synced(tap, is_clients);
-	if (tap->is_synced)
+	if (tap->is_synced || tap->transcript.is_opaque)
 		transcript_feed(&tap->transcript, side, data);
 	else
 		tap->unsynced[side] += data.len;

@@ -54,6 +54,7 @@ listener_new(const char *name, int threads)
 	listener->tag = hash_bytes(name, strlen(name), 0);
 	atomic_init(&listener->references, 1);
 	listener_orders_init(&listener->orders);
+	mishaps_init(&listener->mishaps);
 	return listener;
 }
 
@@ -72,6 +73,7 @@ listener_put(struct listener **listener)
 	*listener = NULL;
 	if (l == NULL || atomic_fetch_sub_explicit(&l->references, 1, memory_order_acq_rel) > 1)
 		return;
+	mishaps_clear(&l->mishaps);
 	xfree(l->name);
 	xfree(l);
 }
@@ -142,7 +144,7 @@ admit(struct worker *worker)
 	list_each(node, &worker->gates) {
 		struct gate *gate = list_entry(node, struct gate, node);
 
-		if (gate->held != NULL)
+		if (gate->held != NULL || gate->is_yielded)
 			continue;
 		if (has_room(gate))
 			open_parked(gate);
@@ -196,9 +198,9 @@ report_empty(struct loop *control, void *arg)
 static void
 look_whether_empty(struct worker *worker)
 {
-	if (!worker->is_draining || !list_is_empty(&worker->gates) || !list_is_empty(&worker->sessions))
+	if (!worker->reports_empty || !list_is_empty(&worker->gates) || !list_is_empty(&worker->sessions))
 		return;
-	worker->is_draining = false;		/* said once */
+	worker->reports_empty = false;		/* said once */
 	loop_post(worker->control, report_empty, worker);
 }
 
@@ -224,6 +226,73 @@ drop_gate(struct worker *worker, struct gate *gate)
 	open_parked(gate);
 	acceptor_resume(&gate->acceptor);
 	acceptor_drop(&gate->acceptor);
+}
+
+struct yield {
+	struct worker *worker;
+	size_t count;
+	int kept[];
+};
+
+static bool
+is_kept(const struct yield *yield, const struct gate *gate)
+{
+	for (size_t i = 0; i < yield->count; i++)
+		if (yield->kept[i] == gate->socket)
+			return true;
+	return false;
+}
+
+static void
+on_yield(struct loop *loop, void *arg)
+{
+	struct yield *yield = arg;
+
+	(void)loop;
+	list_each(node, &yield->worker->gates) {
+		struct gate *gate = list_entry(node, struct gate, node);
+
+		if (gate->held != NULL || is_kept(yield, gate))
+			continue;
+		gate->is_yielded = true;
+		open_parked(gate);
+		acceptor_pause(&gate->acceptor);
+	}
+	xfree(yield);
+}
+
+static void
+on_resume(struct loop *loop, void *arg)
+{
+	struct worker *worker = arg;
+
+	(void)loop;
+	list_each(node, &worker->gates) {
+		struct gate *gate = list_entry(node, struct gate, node);
+
+		if (!gate->is_yielded)
+			continue;
+		gate->is_yielded = false;
+		acceptor_resume(&gate->acceptor);
+		/* the other process may have had it listen, or not: `admit` says so anew */
+		gate->acceptor.is_refusing = !atomic_load(&gate->settings->listener->orders.is_disabled);
+	}
+	admit(worker);
+}
+
+/* Whoever waits there is accepted by the other process. */
+static void
+close_yielded(struct worker *worker)
+{
+	list_each(node, &worker->gates) {
+		struct gate *gate = list_entry(node, struct gate, node);
+
+		if (!gate->is_yielded)
+			continue;
+		acceptor_close(&gate->acceptor);
+		list_remove(&gate->node);
+		loop_defer(worker->loop, xfree, gate);
+	}
 }
 
 static void
@@ -382,7 +451,20 @@ on_send_away(struct loop *loop, void *arg)
 }
 
 static void
-on_drain(struct loop *loop, void *arg)
+on_leave(struct loop *loop, void *arg)
+{
+	struct worker *worker = arg;
+
+	(void)loop;
+	worker->reports_empty = true;
+	close_yielded(worker);
+	list_each(node, &worker->gates)
+		drop_gate(worker, list_entry(node, struct gate, node));
+	look_whether_empty(worker);
+}
+
+static void
+on_send_all_away(struct loop *loop, void *arg)
 {
 	struct worker *worker = arg;
 
@@ -391,9 +473,13 @@ on_drain(struct loop *loop, void *arg)
 	send_away(worker, true);
 	list_each(node, &worker->sessions)
 		session_dequeue(list_entry(node, struct session, node));
-	list_each(node, &worker->gates)
-		drop_gate(worker, list_entry(node, struct gate, node));
-	look_whether_empty(worker);
+}
+
+static void
+on_drain(struct loop *loop, void *arg)
+{
+	on_send_all_away(loop, arg);
+	on_leave(loop, arg);
 }
 
 static void
@@ -531,6 +617,36 @@ void
 worker_drain(struct worker *worker)
 {
 	loop_post(worker->loop, on_drain, worker);
+}
+
+void
+worker_yield(struct worker *worker, const int *kept, size_t count)
+{
+	struct yield *yield = xcalloc(1, sizeof(*yield) + count * sizeof(yield->kept[0]));
+
+	yield->worker = worker;
+	yield->count = count;
+	if (count > 0)
+		memcpy(yield->kept, kept, count * sizeof(kept[0]));
+	loop_post(worker->loop, on_yield, yield);
+}
+
+void
+worker_resume(struct worker *worker)
+{
+	loop_post(worker->loop, on_resume, worker);
+}
+
+void
+worker_leave(struct worker *worker)
+{
+	loop_post(worker->loop, on_leave, worker);
+}
+
+void
+worker_send_all_away(struct worker *worker)
+{
+	loop_post(worker->loop, on_send_all_away, worker);
 }
 
 void

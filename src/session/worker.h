@@ -17,6 +17,7 @@
 #include "net/listener.h"
 #include "net/loop.h"
 #include "session/listener_orders.h"
+#include "session/mishap.h"
 #include "session/listener_settings.h"
 #include "session/snapshot.h"
 #include "session/trace.h"
@@ -63,6 +64,7 @@ struct listener {
 	atomic_int references;			/* snapshots and sessions */
 	atomic_int connections;
 	struct listener_orders orders;
+	struct mishaps mishaps;
 	uint64_t tag;				/* of its TLS tickets */
 	struct listener_counters counters[];	/* one a worker; the whole by xcalloc_aligned */
 };
@@ -92,6 +94,7 @@ struct gate {
 	int parked;				/* a client accepted though there is no room; -1 */
 	struct addr parked_peer;
 	struct snapshot *held;			/* dropped: whose settings clients in the backlog get */
+	bool is_yielded;			/* another process accepts at this socket */
 };
 
 /* Which gate serves which listener from now on; a gate whose socket is not named is dropped. */
@@ -129,7 +132,8 @@ struct worker {
 	struct loop_timer retry;		/* full: looks again whether clients may be accepted */
 	bool is_full;
 	atomic_bool is_to_look;			/* who must leave is to be told: a message is under way */
-	bool is_draining;			/* accepts nobody; on_empty when the last session is gone */
+	bool is_draining;			/* accepts nobody, and nobody stays */
+	bool reports_empty;			/* accepts nobody; on_empty when the last session is gone */
 	bool is_stopping;			/* nobody lingers any more */
 	uint64_t next_session;			/* ids count from a random number */
 	uint64_t log_salt;			/* of hashed names */
@@ -148,6 +152,14 @@ void worker_free(struct worker **worker);		/* its thread has ended */
 void worker_commit(struct worker *worker, struct worker_change *change);
 void worker_send_away(struct worker *worker);	/* those whose server began an era; from any thread */
 void worker_drain(struct worker *worker);		/* accepts what waits, then nobody */
+/*
+ * Another process accepts in its place, but for the `count` sockets in `kept`: nobody is accepted until
+ * worker_resume, and worker_drain closes them at once, as who waits there is the other one's.
+ */
+void worker_yield(struct worker *worker, const int *kept, size_t count);
+void worker_resume(struct worker *worker);
+void worker_leave(struct worker *worker);		/* as worker_drain, but sessions stay … */
+void worker_send_all_away(struct worker *worker);	/* … until now */
 void worker_finish(struct worker *worker);		/* sessions are told to go, at their next boundary */
 void worker_stop(struct worker *worker);		/* ends all at once and leaves loop_run */
 

@@ -40,6 +40,7 @@ struct affinity_binding {
 	uint64_t generation;
 	bool is_held;		/* by a session, or a login under way */
 	int64_t since;		/* clock_ms; 0: not known */
+	bool is_blocked;	/* nobody gets in: sessions of an older generation are not gone yet */
 };
 
 enum affinity_answer {
@@ -104,5 +105,21 @@ size_t affinity_count(struct affinity *affinity);	/* the bindings that this proc
 /* As affinity_peek, at once and at any time: what this process knows.  False: the user is not bound. */
 bool affinity_peek_now(struct affinity *affinity, struct slice user, int64_t now,
     struct affinity_binding *binding);
+
+bool affinity_is_local(const struct affinity *affinity);	/* affinity_memory keeps them */
+
+/*
+ * Another process keeps the bindings from now on: here nobody is bound, rebound or moved any more, who is not
+ * bound hears LATER; but a user with sessions here may have more of them.  on_released comes when the last of
+ * these is gone, from any thread and with locks held; `serial`, not 0, is that freeze's.  Only where they
+ * are local: elsewhere all processes share them.
+ */
+struct affinity_heir {
+	const char *name;	/* for on_released; it and what follows are the same at every freeze */
+	void (*on_released)(void *owner, uint64_t serial, const char *name, struct slice user);
+	void *owner;
+};
+void affinity_freeze(struct affinity *affinity, uint64_t serial, const struct affinity_heir *heir);
+void affinity_thaw(struct affinity *affinity);		/* the other process has failed */
 
 #endif

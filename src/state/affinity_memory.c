@@ -19,6 +19,9 @@ struct memory {
 	struct table *bindings;			/* of struct binding */
 	struct waiter_list blocked;		/* who waits for kicked sessions, of any user, to go */
 	_Atomic uint64_t generations;		/* of all users: one that is remembered never comes again */
+	_Atomic uint64_t frozen;		/* the serial of the freeze; 0: it is not */
+	struct affinity_heir heir;		/* of the first freeze, and of all others */
+	char *heir_name;
 };
 
 struct binding {
@@ -55,6 +58,7 @@ start(struct affinity *affinity, const struct affinity_place *place)
 	(void)place;
 	memory->bindings = table_new(sizeof(struct binding), binding_clear);
 	atomic_init(&memory->generations, 0);
+	atomic_init(&memory->frozen, 0);
 	waiter_list_init(&memory->blocked, on_unclaimed, affinity);
 	return memory;
 }
@@ -66,6 +70,7 @@ stop(void *store)
 
 	table_free(&memory->bindings);
 	waiter_list_clear(&memory->blocked);
+	xfree(memory->heir_name);
 	xfree(memory);
 }
 
@@ -101,6 +106,7 @@ tell(const struct binding *binding, struct affinity_binding *out)
 	out->generation = binding->generation;
 	out->is_held = !list_is_empty(&binding->leases);
 	out->since = binding->since;
+	out->is_blocked = binding->old_leases > 0;
 }
 
 static bool
@@ -207,6 +213,21 @@ lease_new(struct table_entry *entry, const struct affinity_request *request)
 	return lease;
 }
 
+static uint64_t
+frozen(const struct memory *memory)
+{
+	return atomic_load_explicit(&memory->frozen, memory_order_acquire);
+}
+
+/* The other process knows only of users who have sessions here, and that they are on this server. */
+static bool
+is_another_process_asked(const struct memory *memory, const struct binding *binding,
+    const struct affinity_request *request)
+{
+	return frozen(memory) != 0 && (binding->server == NULL || list_is_empty(&binding->leases) ||
+	    (request->replaces != 0 && request->replaces == binding->generation));
+}
+
 /* What the binding says to the wish; the shard is locked.  False: the request waits. */
 static bool
 bind(struct affinity_request *request, struct table_entry *entry, enum affinity_answer *result)
@@ -214,6 +235,10 @@ bind(struct affinity_request *request, struct table_entry *entry, enum affinity_
 	struct memory *memory = memory_of(request->affinity);
 	struct binding *binding = table_value(entry);
 
+	if (is_another_process_asked(memory, binding, request)) {
+		*result = AFFINITY_LATER;
+		return true;
+	}
 	if (binding->server == NULL) {
 		list_init(&binding->leases);
 		set_server(memory, binding, request->wanted);
@@ -264,12 +289,24 @@ leave(struct memory *memory, struct binding *binding, struct affinity_lease *lea
 }
 
 static void
+tell_heir(struct memory *memory, struct table_entry *entry)
+{
+	const struct binding *binding = table_value(entry);
+	uint64_t serial = frozen(memory);
+
+	if (serial != 0 && list_is_empty(&binding->leases))
+		memory->heir.on_released(memory->heir.owner, serial, memory->heir_name,
+		    table_name(memory->bindings, entry));
+}
+
+static void
 close_lease(struct affinity_lease *lease)
 {
 	struct memory *memory = memory_of(lease->affinity);
 
 	table_relock(memory->bindings, lease->place);
 	leave(memory, table_value(lease->place), lease);
+	tell_heir(memory, lease->place);
 	unlock(lease->affinity, lease->place, loop_now(lease->loop));
 }
 
@@ -314,6 +351,11 @@ move(struct affinity_request *request)
 
 	if (entry == NULL) {
 		affinity_answer(request, AFFINITY_UNBOUND);
+		return;
+	}
+	if (frozen(memory) != 0) {
+		unlock_unchanged(memory, entry);
+		affinity_answer(request, AFFINITY_LATER);
 		return;
 	}
 	binding = table_value(entry);
@@ -372,6 +414,30 @@ count(void *store)
 	const struct memory *memory = store;
 
 	return table_count(memory->bindings);
+}
+
+bool
+affinity_is_local(const struct affinity *affinity)
+{
+	return affinity->engine == &affinity_memory;
+}
+
+void
+affinity_freeze(struct affinity *affinity, uint64_t serial, const struct affinity_heir *heir)
+{
+	struct memory *memory = memory_of(affinity);
+
+	if (memory->heir_name == NULL) {
+		memory->heir = *heir;
+		memory->heir_name = xstrdup(heir->name);
+	}
+	atomic_store_explicit(&memory->frozen, serial, memory_order_release);
+}
+
+void
+affinity_thaw(struct affinity *affinity)
+{
+	atomic_store_explicit(&memory_of(affinity)->frozen, 0, memory_order_release);
 }
 
 const struct affinity_engine affinity_memory = {

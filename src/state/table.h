@@ -39,7 +39,8 @@ struct table_entry *table_lock(struct table *table, struct slice name, int64_t n
 /* Locks the shard of an entry that lives TABLE_FOREVER, found before. */
 void table_relock(struct table *table, struct table_entry *entry);
 void *table_value(struct table_entry *entry);
-struct slice table_name(const struct table *table, const struct table_entry *entry);	/* while locked */
+/* While it is locked. */
+struct slice table_name(const struct table *table, const struct table_entry *entry);
 /* Until when the locked entry lives, for table_unlock by those who only look. */
 int64_t table_expires(const struct table_entry *entry);
 /* Unlocks; the entry lives until `expires`: TABLE_FOREVER until that is changed, in the past no longer. */

@@ -110,12 +110,12 @@ sub serve ($self, $socket) {
 		push @payload, $more;
 	}
 	write_file($self->{asked}, join '', read_file($self->{asked}), "$line\n", @payload);
-	for my $command ('set severity-output number', $line =~ s/^set severity-output number;//r) {
+	for my $command ('set severity-output all', $line =~ s/^set severity-output all;//r) {
 		my $answer = $self->{answers}{$command};
 		# a file is read at each question, so that a test can change it
 		$answer = read_file($$answer) if ref $answer;
-		$answer = "[3]:Unknown command: '$command'.\n" if !defined $answer && $command !~ /^set severity/;
-		$answer = "[6]:$answer" if defined $answer && length $answer && $answer !~ /^\[\d\]:/;
+		$answer = "[3]: Unknown command: '$command'.\n" if !defined $answer && $command !~ /^set severity/;
+		$answer = "[6]: $answer" if defined $answer && length $answer && $answer !~ /^\[\d\]: /;
 		print {$socket} ($answer // '') . "\n";
 	}
 	return;

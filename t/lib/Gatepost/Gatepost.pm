@@ -14,6 +14,7 @@ use Gatepost::Process qw(test_dir wait_for read_file write_file);
 use IO::Socket::INET;
 use IO::Socket::UNIX;
 use JSON::PP qw(decode_json);
+use POSIX ();
 
 our @EXPORT_OK = qw(example_program);
 
@@ -92,6 +93,39 @@ sub reload ($self, $seconds = 20) {
 	my $before = () = $self->log_lines($reload_line);
 	$self->signal('HUP') or croak "$self->{name} does not run";
 	return $self->wait_for_log($reload_line, $seconds, $before + 1) !~ $reload_failed;
+}
+
+# Orphans become our children, so that we hear how they end.
+sub become_reaper () {
+	state $done = 0;
+	my %prctl = (x86_64 => 157, aarch64 => 167);
+	my $number = $prctl{ (POSIX::uname())[4] } // croak 'prctl has which number here?';
+
+	return if $done++;
+	syscall($number, 36, 1, 0, 0, 0) == 0 or croak "PR_SET_CHILD_SUBREAPER: $!";
+	return;
+}
+
+# SIGUSR2, then waits for another process to serve: from then on it is meant by $self.  Returns the old one, or
+# nothing when the upgrade failed.
+sub upgrade ($self, $seconds = 20) {
+	my $line = qr/\b(?:upgraded: process \d+ serves|upgrade failed)/;
+	my $before = () = $self->log_lines($line);
+
+	$self->wait_for_log(qr/\bgatepost \S+ started\b/);
+	become_reaper();
+	$self->signal('USR2') or croak "$self->{name} does not run";
+	return $self->follow($self->wait_for_log($line, $seconds, $before + 1));
+}
+
+# As a line of the log says that tells of an upgrade.
+sub follow ($self, $line) {
+	my ($pid) = $line =~ /upgraded: process (\d+) serves/ or return;
+	my $old = Gatepost::Process->new(name => "$self->{name} before", log => $self->{log})->adopt($self->{pid});
+
+	wait_for(sub { read_file($self->{pid_file}) == $pid }, 10, "the pid file to name $pid");
+	$self->{pid} = $pid;
+	return $old;
 }
 
 # The access log's events, perhaps of one kind.

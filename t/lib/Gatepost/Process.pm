@@ -132,7 +132,8 @@ sub wait_for_log ($self, $pattern, $seconds = 10, $count = 1) {
 sub is_running ($self) {
 	return 0 unless defined $self->{pid} && !defined $self->{status};
 	my $got = waitpid $self->{pid}, WNOHANG;
-	return 1 if $got == 0;
+	# not our child as long as the one that started it lives (see Gatepost.pm, upgrade)
+	return 1 if $got == 0 || ($got < 0 && kill 0, $self->{pid});
 	$self->{status} = $got == $self->{pid} ? $? : -1;
 	return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* state_file_test.c: what is written is read; what is not whole is refused, whatever is wrong with it. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,12 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "admin/state_file.h"
 #include "balance/machine.h"
+#include "base/hash.h"
 
 static struct server_record *
 add(struct list *records, enum server_kind kind, const char *owner, const char *name)
@@ -30,19 +33,22 @@ fill(struct list *records)
 
 	list_init(records);
 	record = add(records, SERVER_OF_FARM, "dovecot", "d03@2001:db8::1");
-	record->state = ADMIN_DRAIN;
-	record->weight = record->configured_weight = 7;
-	record->when = 1764400000;
-	server_record_set_text(&record->who, "root (unix)");
-	server_record_set_text(&record->why, "drain by root (unix): 100% \"full\"\n\xC3\xA4");
+	record->state.now = ADMIN_DRAIN;
+	record->weight.now = record->weight.in_file = 7;
+	record->state.when = 1764400000;
+	server_record_set_text(&record->state.who, "root (unix)");
+	server_record_set_text(&record->state.why, "drain by root (unix): 100% \"full\"\n\xC3\xA4");
 	record = add(records, SERVER_OF_POOL, "smtp", "-");
-	record->weight = 0;
-	record->configured_weight = 256;
+	record->weight.now = 0;
+	record->weight.in_file = 256;
+	record->weight.when = 1764400001;
+	server_record_set_text(&record->weight.who, "somebody");
+	server_record_set_text(&record->weight.why, "by somebody: hot");
 	record = add(records, SERVER_SERVICE, "imap", "d04");
-	record->state = ADMIN_MAINTENANCE;
+	record->state.now = ADMIN_MAINTENANCE;
 	/* as the file says: not kept */
 	record = add(records, SERVER_OF_FARM, "dovecot", "d05");
-	record->weight = record->configured_weight = 1;
+	record->weight.now = record->weight.in_file = 1;
 }
 
 static void
@@ -92,13 +98,16 @@ what_is_written_is_read(void **state)
 	assert_int_equal(count(&read), 3);
 	record = list_entry(read.next, struct server_record, node);
 	assert_string_equal(record->name, "d03@2001:db8::1");
-	assert_string_equal(record->why, "drain by root (unix): 100% \"full\"\n\xC3\xA4");
-	assert_int_equal(record->state, ADMIN_DRAIN);
-	assert_int_equal(record->weight, 7);
-	assert_int_equal(record->when, 1764400000);
+	assert_string_equal(record->state.why, "drain by root (unix): 100% \"full\"\n\xC3\xA4");
+	assert_int_equal(record->state.now, ADMIN_DRAIN);
+	assert_int_equal(record->weight.now, 7);
+	assert_int_equal(record->state.when, 1764400000);
 	record = list_entry(read.next->next, struct server_record, node);
 	assert_string_equal(record->name, "-");
-	assert_string_equal(record->why, "");
+	assert_string_equal(record->state.why, "");
+	assert_string_equal(record->weight.why, "by somebody: hot");
+	assert_string_equal(record->weight.who, "somebody");
+	assert_int_equal(record->weight.when, 1764400001);
 	state_format(&none, &read, &again);
 	assert_int_equal(buf_len(&again), buf_len(&text));
 	assert_memory_equal(buf_data(&again), buf_data(&text), buf_len(&text));
@@ -154,12 +163,66 @@ other_files_are_told_apart(void **state)
 	(void)state;
 	refuse(slice_of(""), "no state file");
 	refuse(slice_of("127.0.0.1 localhost\n"), "no state file");
-	refuse(slice_of("gatepost state 2\nend 0 00000000\n"), "version 2");
+	refuse(slice_of("gatepost state 3\nend 0 00000000\n"), "version 3");
 	refuse(slice_of("gatepost state 1\nfarm f d1 drain 300 ready 1 0 - -\nend 1 0\n"), "line 2");
 	refuse(slice_of("gatepost state 1\nfarm f d%00 drain 1 ready 1 0 - -\nend 1 0\n"), "line 2");
 	refuse(slice_of("gatepost state 1\nservice f d1 drain 1 ready -1 0 - -\nend 1 0\n"), "line 2");
 	refuse(slice_of("gatepost state 1\nfarm f d1 gone 1 ready 1 0 - -\nend 1 0\n"), "line 2");
 	refuse(slice_of("gatepost state 1\nend 0 00000000\n"), "sum");
+	refuse(slice_of("gatepost state 2\nfarm f d1 drain ready 0 - - 300 1 0 - -\nend 1 0\n"), "line 2");
+	refuse(slice_of("gatepost state 2\nfarm f d1 drain 1 ready 1 0 - -\nend 1 0\n"), "line 2");
+}
+
+/* Of the version before, where who and why were said once. */
+static void
+older_files_are_read(void **state)
+{
+	static const char old[] = "gatepost state 1\nfarm f d1 drain 7 ready 1 1764400000 root disk\n";
+	const struct server_record *record;
+	struct buf text = { 0 };
+	struct list read;
+	struct error error;
+
+	(void)state;
+	list_init(&read);
+	buf_printf(&text, "%send 1 %08x\n", old, (unsigned)hash_crc32c(old, strlen(old)));
+	assert_true(state_parse(buf_slice(&text), &read, &error));
+	record = list_entry(read.next, struct server_record, node);
+	assert_int_equal(record->state.now, ADMIN_DRAIN);
+	assert_int_equal(record->state.in_file, ADMIN_READY);
+	assert_int_equal(record->weight.now, 7);
+	assert_int_equal(record->weight.in_file, 1);
+	assert_string_equal(record->state.why, "disk");
+	assert_string_equal(record->weight.who, "root");
+	assert_string_equal(record->weight.why, "");
+	clear(&read);
+	buf_clear(&text);
+}
+
+static void
+no_two_write_at_the_same_time(void **state)
+{
+	char folder[] = "/tmp/gatepost-state.XXXXXX", path[64], new_path[64], got[8] = "";
+	struct error error;
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/state", folder);
+	snprintf(new_path, sizeof(new_path), "%s/state.new", folder);
+	fd = open(new_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_int_equal(write(fd, "half", 4), 4);
+	assert_false(state_write(path, slice_of("something"), &error));
+	assert_string_equal(error.text, "another process is writing it");
+	assert_int_equal(pread(fd, got, sizeof(got), 0), 4);
+	assert_string_equal(got, "half");
+	close(fd);
+	/* what one that was killed has left is no hindrance */
+	assert_true(state_write(path, slice_of("something"), &error));
+	assert_int_equal(access(new_path, F_OK), -1);
+	unlink(path);
+	rmdir(folder);
 }
 
 static void
@@ -200,6 +263,8 @@ main(void)
 		cmocka_unit_test(what_is_cut_short_anywhere_is_refused),
 		cmocka_unit_test(a_byte_that_is_another_is_noticed),
 		cmocka_unit_test(other_files_are_told_apart),
+		cmocka_unit_test(older_files_are_read),
+		cmocka_unit_test(no_two_write_at_the_same_time),
 		cmocka_unit_test(files_are_replaced),
 	};
 

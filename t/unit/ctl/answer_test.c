@@ -39,20 +39,20 @@ hears_answers(void **state)
 {
 	(void)state;
 	assert_heard("\n\n", "", false, true);
-	assert_heard("\n[6]:0.1.0\n\n", "0.1.0\n", false, true);
-	assert_heard("\n[3]:No such server.\n\n", "!No such server.\n", true, true);
-	assert_heard("\n[6]:a\n\n\nb\n\n", "a\n\n\nb\n", false, true);
-	assert_heard("\n[6]:a\n\n[3]:b\nc\n\n[6]:d\n\n", "a\n!b\n!c\nd\n", true, true);
-	assert_heard("\n[6]:a\n[3]: is no prefix here\n\n", "a\n[3]: is no prefix here\n", false, true);
-	assert_heard("\n[6]:a\n\n\n[6]:b\n\n", "a\n\nb\n", false, true);
+	assert_heard("\n[6]: 0.1.0\n\n", "0.1.0\n", false, true);
+	assert_heard("\n[3]: No such server.\n\n", "!No such server.\n", true, true);
+	assert_heard("\n[6]: a\n\n\nb\n\n", "a\n\n\nb\n", false, true);
+	assert_heard("\n[6]: a\n\n[3]: b\nc\n\n[6]: d\n\n", "a\n!b\n!c\nd\n", true, true);
+	assert_heard("\n[6]: a\n[3]: is no prefix here\n\n", "a\n[3]: is no prefix here\n", false, true);
+	assert_heard("\n[6]: a\n\n\n[6]: b\n\n", "a\n\nb\n", false, true);
 }
 
 static void
 notices_a_cut(void **state)
 {
 	(void)state;
-	assert_heard("\n[6]:a\nb\n", "a\nb\n", false, false);
-	assert_heard("\n[6]:a\nb", "a\n", false, false);
+	assert_heard("\n[6]: a\nb\n", "a\nb\n", false, false);
+	assert_heard("\n[6]: a\nb", "a\n", false, false);
 }
 
 int

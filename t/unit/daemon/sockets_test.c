@@ -169,6 +169,129 @@ unix_sockets_leave_no_file(void **state)
 	assert_int_equal(rmdir(folder), 0);
 }
 
+static void
+keep_copies(void *owner, const char *key, const int *fds, int count)
+{
+	int copies[2 * THREADS];
+
+	assert_true(count <= 2 * THREADS);
+	for (int i = 0; i < count; i++)
+		copies[i] = dup(fds[i]);
+	sockets_inherit(owner, key, copies, count);
+}
+
+static void
+count_left(void *owner, const char *key)
+{
+	assert_non_null(key);
+	++*(int *)owner;
+}
+
+/* Another table, as of another process with so many threads, that has what the first one has. */
+static struct socket_table *
+heir_of(const struct socket_table *table, int threads)
+{
+	struct socket_table *heir = socket_table_new(threads);
+
+	sockets_each(table, keep_copies, heir);
+	return heir;
+}
+
+static int
+accept_all(int fd)
+{
+	int count = 0, client;
+
+	while ((client = accept(fd, NULL, NULL)) >= 0) {
+		close(client);
+		count++;
+	}
+	return count;
+}
+
+/* All sockets that clients may wait at are somebody's, whatever the number of threads was and is. */
+static void
+every_inherited_socket_is_served(void **state)
+{
+	enum { CLIENTS = 32 };
+	static const int threads[] = { 1, 2, 3, 4 };
+	struct listen_spec spec = spec_of("127.0.0.1", free_port());
+	struct error error;
+
+	(void)state;
+	spec.backlog = CLIENTS;
+	for (size_t i = 0; i < sizeof(threads) / sizeof(threads[0]); i++) {
+		struct socket_table *table = socket_table_new(THREADS), *heir;
+		int number, fd, sockets = 0, accepted = 0;
+
+		assert_true(socket_claim(table, &spec, &tcp, &error) >= 0);
+		heir = heir_of(table, threads[i]);
+		number = socket_claim(heir, &spec, &tcp, &error);
+		assert_true(number >= 0);
+		for (int c = 0; c < CLIENTS; c++)
+			assert_true(can_connect(&spec));
+		socket_table_free(&table);
+		for (int worker = 0; worker < threads[i]; worker++) {
+			while ((fd = socket_take(heir, number, worker)) >= 0) {
+				sockets++;
+				accepted += accept_all(fd);
+				close(fd);
+			}
+		}
+		assert_int_equal(sockets, threads[i] > THREADS ? threads[i] : THREADS);
+		assert_int_equal(accepted, CLIENTS);
+		socket_table_free(&heir);
+	}
+}
+
+static void
+give(void *owner, const char *key, const int *fds, int count)
+{
+	(void)fds;
+	(void)count;
+	sockets_give(owner, key, true);
+}
+
+static void
+files_are_removed_by_whoever_has_the_sockets(void **state)
+{
+	char folder[] = "/tmp/sockets-test.XXXXXX", path[64];
+	struct listen_spec spec = { .addr = { .sa.sa_family = AF_UNIX, .path = path }, .backlog = 1 };
+	struct socket_table *table = socket_table_new(THREADS), *heir;
+	struct error error;
+	int left = 0;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/socket", folder);
+	assert_true(socket_claim(table, &spec, &tcp, &error) >= 0);
+	sockets_commit(table);
+
+	/* one that fails, and one that wants no such socket */
+	heir = heir_of(table, 1);
+	assert_true(socket_claim(heir, &spec, &tcp, &error) >= 0);
+	sockets_each_left(heir, count_left, &left);
+	assert_int_equal(left, 0);
+	sockets_undo(heir);
+	socket_table_free(&heir);
+	heir = heir_of(table, 1);
+	sockets_each_left(heir, count_left, &left);
+	assert_int_equal(left, 1);
+	sockets_commit(heir);
+	socket_table_free(&heir);
+	assert_int_equal(access(path, F_OK), 0);
+
+	heir = heir_of(table, 1);
+	assert_true(socket_claim(heir, &spec, &tcp, &error) >= 0);
+	sockets_commit(heir);
+	sockets_each(table, give, table);
+	socket_table_free(&table);
+	assert_int_equal(access(path, F_OK), 0);
+	socket_table_free(&heir);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(rmdir(folder), 0);
+}
+
 int
 main(void)
 {
@@ -178,6 +301,8 @@ main(void)
 		cmocka_unit_test(takes_no_port_of_another),
 		cmocka_unit_test(says_what_cannot_be_bound),
 		cmocka_unit_test(unix_sockets_leave_no_file),
+		cmocka_unit_test(every_inherited_socket_is_served),
+		cmocka_unit_test(files_are_removed_by_whoever_has_the_sockets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -144,6 +144,32 @@ mail_shows_sizes(void **state)
 	    "C: RETR 1\nS: +OK\nS: [23 octets of mail]\nS: -ERR x\n");
 }
 
+/* Of a size that no 32 bits hold; and mail that begins as replies do. */
+static void
+mail_of_odd_kinds_shows_sizes(void **state)
+{
+	(void)state;
+	check(&proto_smtp, false, (const char *const[]){
+	    "!C BDAT 4294967296\r\nprivate\r\n", NULL },
+	    "C: BDAT 4294967296\nC: [9 octets, unfinished]\n");
+	check(&proto_imap, false, (const char *const[]){
+	    "!C a APPEND INBOX {4294967296+}\r\nprivate\r\n", NULL },
+	    "C: a APPEND INBOX {4294967296+}\nC: [9 octets, unfinished]\n");
+	check(&proto_pop3, false, (const char *const[]){
+	    "!C RETR 1\r\n", "S +OK\r\n--private\r\n+ private\r\n.\r\n-ERR\r\n", NULL },
+	    "C: RETR 1\nS: +OK\nS: [25 octets of mail]\nS: -ERR\n");
+}
+
+/* Its octets do not come, and a login's line is taken for them and for what is behind them. */
+static void
+refused_literals_uncover_no_login(void **state)
+{
+	(void)state;
+	check(&proto_imap, false, (const char *const[]){
+	    "C a NOOP {5}\r\n", "S a BAD what\r\n", "C b LOGIN bob hunter2\r\n", NULL },
+	    "C: a NOOP {5}\nS: a BAD what\nC: [5 octets]\nC: [14 octets]\n");
+}
+
 /* A long line's end tells of a literal all the same, and binary data are no text. */
 static void
 long_and_odd_lines_are_cut(void **state)
@@ -170,6 +196,8 @@ main(void)
 		cmocka_unit_test(logins_show_their_verb_alone),
 		cmocka_unit_test(exchanges_show_sizes),
 		cmocka_unit_test(mail_shows_sizes),
+		cmocka_unit_test(mail_of_odd_kinds_shows_sizes),
+		cmocka_unit_test(refused_literals_uncover_no_login),
 		cmocka_unit_test(long_and_odd_lines_are_cut),
 	};
 

@@ -506,7 +506,6 @@ a_login_waits_for_the_first_server_that_is_up(void **state)
 			agree(serve(&rig, home), &client);
 			peer_close(&client);
 			all_leave(&rig);
-			rig.worker->is_draining = false;
 		}
 		endpoint_set_health(endpoint_at(&rig, 0), HEALTH_DOWN, "");
 		endpoint_set_health(endpoint_at(&rig, 1), HEALTH_DOWN, "");

@@ -159,7 +159,7 @@ expect_all_gone(struct rig *rig)
 	if (list_is_empty(&rig->worker->sessions))
 		return;
 	list_remove(&rig->gate.node);
-	rig->worker->is_draining = true;
+	rig->worker->reports_empty = true;
 	await(rig->loop, &empties, before + 1);
 }
 

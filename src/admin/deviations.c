@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* deviations.c: a list of what was found in the last look, and two of what has happened. */
+#include "admin/deviations.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "balance/endpoint.h"
+#include "balance/pool.h"
+#include "base/log.h"
+#include "base/xalloc.h"
+#include "session/listener_settings.h"
+#include "session/worker.h"
+
+enum { KEPT_MAX = 100, NUMBER_MAX = 24 };
+
+struct deviation {
+	struct list node;
+	char *kind, *subject, *what, *now, *in_file, *who, *why;
+	int64_t when;
+	bool yields, is_there;		/* it was found in the look under way */
+};
+
+struct deviations {
+	struct cockpit *cockpit;
+	struct list found, overruled, moves;	/* struct deviation */
+	size_t overruled_count, move_count;
+	const char *who;			/* of the look under way */
+};
+
+static struct deviation *
+append(struct list *list, const struct told_change *change)
+{
+	struct deviation *d = xcalloc(1, sizeof(*d));
+
+	d->kind = xstrdup(change->kind);
+	d->subject = xstrdup(change->subject);
+	d->what = xstrdup(change->what);
+	d->now = xstrdup(change->now);
+	d->in_file = xstrdup(change->in_file);
+	d->who = xstrdup(change->who);
+	d->why = xstrdup(change->why);
+	d->when = (int64_t)time(NULL);
+	d->yields = change->yields;
+	list_append(list, &d->node);
+	return d;
+}
+
+static void
+forget(struct deviation *d)
+{
+	list_remove(&d->node);
+	xfree(d->kind);
+	xfree(d->subject);
+	xfree(d->what);
+	xfree(d->now);
+	xfree(d->in_file);
+	xfree(d->who);
+	xfree(d->why);
+	xfree(d);
+}
+
+static void
+forget_all(struct list *list)
+{
+	list_each(node, list)
+		forget(list_entry(node, struct deviation, node));
+}
+
+struct deviations *
+deviations_new(struct cockpit *cockpit)
+{
+	struct deviations *deviations = xcalloc(1, sizeof(*deviations));
+
+	deviations->cockpit = cockpit;
+	list_init(&deviations->found);
+	list_init(&deviations->overruled);
+	list_init(&deviations->moves);
+	return deviations;
+}
+
+void
+deviations_free(struct deviations **gone)
+{
+	struct deviations *deviations = *gone;
+
+	*gone = NULL;
+	if (deviations == NULL)
+		return;
+	forget_all(&deviations->found);
+	forget_all(&deviations->overruled);
+	forget_all(&deviations->moves);
+	xfree(deviations);
+}
+
+void
+deviations_keep(struct deviations *deviations, const struct told_change *change)
+{
+	bool is_move = strcmp(change->kind, "move") == 0;
+	struct list *list = is_move ? &deviations->moves : &deviations->overruled;
+	size_t *count = is_move ? &deviations->move_count : &deviations->overruled_count;
+
+	append(list, change);
+	if (++*count <= KEPT_MAX)
+		return;
+	forget(list_entry(list->next, struct deviation, node));
+	--*count;
+}
+
+static void
+find(struct deviations *deviations, const struct told_change *change)
+{
+	struct deviation *known = NULL;
+
+	list_each(node, &deviations->found) {
+		struct deviation *d = list_entry(node, struct deviation, node);
+
+		if (strcmp(d->kind, change->kind) == 0 && strcmp(d->subject, change->subject) == 0 &&
+		    strcmp(d->what, change->what) == 0)
+			known = d;
+	}
+	if (known != NULL && (strcmp(known->now, change->now) != 0 || strcmp(known->why, change->why) != 0)) {
+		forget(known);
+		known = NULL;
+	}
+	if (known == NULL)
+		known = append(&deviations->found, change);
+	known->is_there = true;
+}
+
+static void
+find_word(struct deviations *deviations, struct told_change *change, const char *now, const char *in_file)
+{
+	change->now = now;
+	change->in_file = in_file;
+	find(deviations, change);
+}
+
+static void
+find_number(struct deviations *deviations, struct told_change *change, int64_t now, int64_t in_file)
+{
+	char texts[2][NUMBER_MAX];
+
+	snprintf(texts[0], NUMBER_MAX, "%lld", (long long)now);
+	snprintf(texts[1], NUMBER_MAX, "%lld", (long long)in_file);
+	find_word(deviations, change, texts[0], texts[1]);
+}
+
+static void
+look_at_endpoint(struct deviations *deviations, const struct pool *pool, struct endpoint *e)
+{
+	struct told_change change = { .kind = "service", .subject = e->name, .who = deviations->who,
+		.yields = true };
+	char now[ADDR_TEXT_MAX], in_file[ADDR_TEXT_MAX];
+	struct addr addr = endpoint_addr(e);
+	struct endpoint_facts facts;
+
+	endpoint_read(e, &facts);
+	change.what = "address";
+	change.why = e->moved.why;
+	if (*change.why != '\0')
+		find_word(deviations, &change, addr_format(&addr, now),
+		    e->configured_addr.sa.sa_family != AF_UNSPEC ? addr_format(&e->configured_addr, in_file) :
+		    "");
+	change.what = "max_connections";
+	change.why = facts.bounded.why;
+	if (*change.why != '\0')
+		find_number(deviations, &change, facts.bounded.state, pool->options.max_connections);
+	change.yields = false;
+	change.why = "";
+	change.what = "checks";
+	if (atomic_load(&e->checks_are_off))
+		find_word(deviations, &change, "off", "on");
+	change.what = "agent";
+	if (atomic_load(&e->machine->agent_is_off))
+		find_word(deviations, &change, "off", "on");
+}
+
+static void
+look_at_listener(struct deviations *deviations, const struct listener_settings *settings)
+{
+	const struct listener_orders *orders = &settings->listener->orders;
+	struct told_change change = { .kind = "listener", .subject = settings->conf.title,
+		.who = deviations->who };
+
+	change.what = "state";
+	change.why = orders->disabled.why;
+	if (atomic_load(&orders->is_disabled))
+		find_word(deviations, &change, "disabled", "enabled");
+	change.yields = true;
+	change.what = "max_connections";
+	change.why = orders->bounded.why;
+	if (*change.why != '\0')
+		find_number(deviations, &change, orders->bounded.state, orders->configured_max);
+}
+
+static void
+look_at_process(struct deviations *deviations)
+{
+	const struct listener_orders *orders = worker_process_orders();
+	struct told_change change = { .kind = "process", .subject = "", .what = "max_connections",
+		.who = deviations->who, .why = orders->bounded.why, .yields = true };
+
+	if (*change.why != '\0')
+		find_number(deviations, &change, orders->bounded.state, orders->configured_max);
+}
+
+/* An operator has taken it back, or it was not by an operator: the file has another word, or DNS. */
+static void
+end(struct deviations *deviations, struct deviation *d, bool is_overruled)
+{
+	char *why = xasprintf("the configuration has won over %s%s%s", d->now, *d->why != '\0' ? ": " : "",
+	    d->why);
+
+	if (is_overruled) {
+		log_write(LOG_WARNING, "%s%s%s: %s %s holds no more, as the configuration has changed%s%s%s",
+		    d->kind, *d->subject != '\0' ? " " : "", d->subject, d->what, d->now,
+		    *d->why != '\0' ? " (" : "", d->why, *d->why != '\0' ? ")" : "");
+		deviations_keep(deviations, &(struct told_change){ .kind = "overruled", .subject = d->subject,
+			.what = d->what, .now = "", .in_file = "", .who = d->who, .why = why });
+	}
+	xfree(why);
+	forget(d);
+}
+
+void
+deviations_look(struct deviations *deviations, const char *who)
+{
+	const struct root *root = cockpit_root(deviations->cockpit);
+
+	deviations->who = who != NULL ? who : "";
+	list_each(node, &deviations->found)
+		list_entry(node, struct deviation, node)->is_there = false;
+	for (size_t i = 0; i < root->pools.count; i++) {
+		const struct pool *pool = root->pools.items[i];
+
+		for (size_t j = 0; j < pool->endpoint_count; j++)
+			look_at_endpoint(deviations, pool, pool->endpoints[j]);
+	}
+	for (size_t i = 0; i < root->listeners.count; i++)
+		look_at_listener(deviations, root->listeners.items[i]);
+	look_at_process(deviations);
+	list_each(node, &deviations->found) {
+		struct deviation *d = list_entry(node, struct deviation, node);
+
+		if (!d->is_there)
+			end(deviations, d, who == NULL && d->yields);
+	}
+}
+
+static void
+tell(const struct list *list, void (*each)(const struct told_change *change, void *arg), void *arg)
+{
+	list_each(node, list) {
+		const struct deviation *d = list_entry(node, struct deviation, node);
+		const struct told_change told = {
+			.kind = d->kind, .subject = d->subject, .what = d->what, .now = d->now,
+			.in_file = d->in_file, .who = d->who, .why = d->why, .when = d->when,
+		};
+
+		each(&told, arg);
+	}
+}
+
+void
+deviations_each(const struct deviations *deviations,
+    void (*each)(const struct told_change *change, void *arg), void *arg)
+{
+	tell(&deviations->found, each, arg);
+	tell(&deviations->moves, each, arg);
+	tell(&deviations->overruled, each, arg);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * deviations.h: changes.c's: what operators have set at run time besides states and weights of servers, none
+ * of which outlives a restart; what the configuration has won over; and where users were moved.  All but the
+ * last two are read from the things themselves, so that nothing is told that does not hold.
+ */
+#ifndef ADMIN_DEVIATIONS_H
+#define ADMIN_DEVIATIONS_H
+
+#include "admin/cockpit.h"
+
+struct deviations;
+
+/* A change as it is told; texts may be "". */
+struct told_change {
+	const char *kind, *subject, *what, *now, *in_file, *who, *why;
+	int64_t when;			/* seconds since 1970; 0: from the beginning */
+	bool yields;			/* deviations.c's: to another word of the configuration */
+};
+
+struct deviations *deviations_new(struct cockpit *cockpit);
+void deviations_free(struct deviations **deviations);
+
+/* What is new was set by `who`; or NULL: by nobody, so that what holds no more was overruled. */
+void deviations_look(struct deviations *deviations, const char *who);
+/* Of those that are kept in numbers, kinds "overruled" and "move": the last hundred of each. */
+void deviations_keep(struct deviations *deviations, const struct told_change *change);
+void deviations_each(const struct deviations *deviations,
+    void (*each)(const struct told_change *change, void *arg), void *arg);
+
+#endif
