@@ -23,6 +23,7 @@
 #include "session/pool_fit.h"
 #include "state/affinity.h"
 #include "state/cluster_block.h"
+#include "state/cluster_members.h"
 #include "state/limiter.h"
 
 enum {
@@ -220,6 +221,12 @@ find_bindings(const struct generation *g, const char *name)
 	return NULL;
 }
 
+static int64_t
+count_sessions(void)
+{
+	return atomic_load_explicit(&worker_process()->sessions, memory_order_relaxed);
+}
+
 /* There is one or not from the start on: what a reload says of it needs a restart. */
 static bool
 open_cluster(struct generation *g, struct conf_problems *problems)
@@ -238,6 +245,7 @@ open_cluster(struct generation *g, struct conf_problems *problems)
 	if (is_good && assets->control != NULL && assets->started == g->snapshot.conf) {
 		assets->cluster = cluster_new(&settings, assets->threads);
 		cluster_join(assets->cluster, assets->control);
+		assets->members = cluster_members_new(assets->cluster, GATEPOST_VERSION, count_sessions);
 	}
 	cluster_settings_clear(&settings);
 	return is_good;

@@ -25,6 +25,7 @@ struct assets {
 	struct penalty *penalty;	/* what failed logins were counted */
 	struct limiter *limiter;	/* and what else `limits` count */
 	struct cluster *cluster;	/* of proxies, by the first configuration; NULL: there is none */
+	struct cluster_members *members;	/* of the cluster */
 	int threads;
 	struct endpoint_table *endpoints;
 	struct socket_table *sockets;	/* NULL: nothing is bound */
