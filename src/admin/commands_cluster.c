@@ -119,6 +119,8 @@ tell_redis(struct inquiry *inquiry)
 static void
 note_role(struct inquiry *inquiry, const char *name, struct slice role)
 {
+	if (strncmp(name, "redis ", strlen("redis ")) == 0)
+		name += strlen("redis ");
 	buf_printf(&inquiry->servers, "%s%s %.*s", buf_len(&inquiry->servers) > 0 ? ", " : "", name,
 	    SLICE_ARGS(role));
 }

@@ -28,6 +28,7 @@ struct cluster_members {
 	char *keys[2], *text;
 	struct cluster_member *all;
 	size_t count;
+	bool is_known;			/* a heartbeat was answered */
 	struct cluster_ear ear;
 	struct list polls;
 	uint64_t serials;
@@ -36,7 +37,7 @@ struct cluster_members {
 	void *owner;
 };
 
-/* INC, what it says, ms until it is forgotten; answers {INC, age, text} for each. */
+/* INC, what it says, ms until it is forgotten; answers whether INC was there, and {INC, age, text} of all. */
 static const struct cluster_script beat = { "heartbeat",
 	"local Z, H = KEYS[1], KEYS[2]\n"
 	"local t = redis.call('TIME')\n"
@@ -45,13 +46,14 @@ static const struct cluster_script beat = { "heartbeat",
 	"  redis.call('ZREM', Z, inc)\n"
 	"  redis.call('HDEL', H, inc)\n"
 	"end\n"
-	"redis.call('ZADD', Z, now, ARGV[1])\n"
+	"local was_there = redis.call('ZADD', Z, now, ARGV[1]) == 0 and 1 or 0\n"
 	"redis.call('HSET', H, ARGV[1], ARGV[2])\n"
 	"redis.call('PEXPIRE', Z, silent)\n"
 	"redis.call('PEXPIRE', H, silent)\n"
-	"local all, out = redis.call('ZRANGE', Z, 0, -1, 'WITHSCORES'), {}\n"
+	"local all, out = redis.call('ZRANGE', Z, 0, -1, 'WITHSCORES'), { was_there }\n"
 	"for i = 1, #all, 2 do\n"
-	"  out[#out + 1] = { all[i], math.max(now - tonumber(all[i + 1]), 0), redis.call('HGET', H, all[i]) or '' }\n"
+	"  local age = math.max(now - tonumber(all[i + 1]), 0)\n"
+	"  out[#out + 1] = { all[i], age, redis.call('HGET', H, all[i]) or '' }\n"
 	"end\n"
 	"return out\n", 2
 };
@@ -106,8 +108,12 @@ on_beat(struct cluster_call *call, const struct redis_reply *reply)
 	xfree(members->all);
 	members->all = xcalloc(count, sizeof(*members->all));
 	members->count = 0;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 1; i < count; i++)
 		members->count += read_member(members, &reply->elements[i], &members->all[members->count]);
+	/* Redis has lost it, and then all else, too */
+	if (members->is_known && reply->elements[0].number == 0)
+		cluster_tell_missed(members->cluster);
+	members->is_known = true;
 }
 
 static void
