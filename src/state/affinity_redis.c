@@ -359,12 +359,12 @@ open_by_redis(struct work *work)
 	int64_t now = loop_now(work->loop);
 	struct table_entry *entry = lock(shared, request->user, now, true);
 	struct holder *holder = table_value(entry);
-	uint64_t sessions = 1;
+	uint64_t sessions;
 
+	work->sequence = ++holder->sequence;
+	sessions = (uint64_t)++holder->opens;
 	list_each(node, &holder->leases)
 		sessions++;
-	work->sequence = ++holder->sequence;
-	holder->opens++;
 	work->is_opening = true;
 	unlock(shared, entry, now);
 	if (shared_run(work, &affinity_script_open, (const struct slice[]){

@@ -68,7 +68,10 @@ enum { KEYS_OF_A_USER = 2 };
 	"end\n" \
 	"if s ~= wanted then return answer(2) end\n" \
 	"if is_blocked() then return answer(3) end\n" \
-	"redis.call('HSET', K, 'q:' .. inc, ARGV[7], 'c:' .. inc, ARGV[8])\n" \
+	/* the proxy's threads may overtake each other */ \
+	"if tonumber(ARGV[7]) > tonumber(redis.call('HGET', K, 'q:' .. inc) or '0') then\n" \
+	"  redis.call('HSET', K, 'q:' .. inc, ARGV[7], 'c:' .. inc, ARGV[8])\n" \
+	"end\n" \
 	"redis.call('ZADD', L, now + lease, inc .. '/' .. g)\n" \
 	"keep(lease + retention)\n" \
 	"redis.call('PEXPIRE', L, lease + retention)\n" \
@@ -156,11 +159,11 @@ enum { KEYS_OF_A_USER = 2 };
 	"return answer(s and 1 or 0)\n"
 
 #define SCRIPT(name, text) \
-	const struct cluster_script affinity_script_##name = { #name, text, KEYS_OF_A_USER }
+	const struct cluster_script affinity_script_##name = { #name, text, KEYS_OF_A_USER, false }
 SCRIPT(open, OPEN);
 SCRIPT(renew, RENEW);
 SCRIPT(close, CLOSE);
-SCRIPT(peek, PEEK);
+const struct cluster_script affinity_script_peek = { "peek", PEEK, KEYS_OF_A_USER, true };
 SCRIPT(move, MOVE);
 SCRIPT(kick, KICK);
 SCRIPT(hold, HOLD);

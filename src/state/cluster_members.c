@@ -55,7 +55,7 @@ static const struct cluster_script beat = { "heartbeat",
 	"  local age = math.max(now - tonumber(all[i + 1]), 0)\n"
 	"  out[#out + 1] = { all[i], age, redis.call('HGET', H, all[i]) or '' }\n"
 	"end\n"
-	"return out\n", 2
+	"return out\n", 2, false
 };
 
 static void
