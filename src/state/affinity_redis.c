@@ -292,6 +292,14 @@ open_alone(struct work *work)
 	shared_answer(work, result);
 }
 
+/* Sessions of our own that nobody has told to go: they came while Redis was not asked. */
+static void
+note_split(const struct work *work, int kicked)
+{
+	if (work->request->replaces == 0 && kicked > 0)
+		cluster_note(work->shared->cluster, CLUSTER_RECONCILED, (uint64_t)kicked);
+}
+
 /* The user is held; whoever was told something newer meanwhile has a session that is to go at once. */
 static void
 enter(struct work *work, const struct said *said)
@@ -310,7 +318,7 @@ enter(struct work *work, const struct said *said)
 	holder->renewed_at = now;
 	holder->proved_at = work->sent_at;
 	work->is_opening = false;
-	(void)kick_older(holder);
+	note_split(work, kick_older(holder));
 	unlock(work->shared, entry, now);
 }
 
@@ -328,6 +336,7 @@ on_open(struct cluster_call *call, const struct redis_reply *reply)
 	struct work *work = list_entry(call, struct work, call);
 	struct affinity_request *request = work->request;
 	struct said said;
+	int kicked;
 
 	if (!shared_read(reply, &said)) {
 		open_alone(work);
@@ -340,8 +349,9 @@ on_open(struct cluster_call *call, const struct redis_reply *reply)
 		return;
 	}
 	/* of sessions of our own that are in the way, too */
-	request->kicked += shared_hear(work->shared, request->user, said.generation, said.kicked,
-	    loop_now(work->loop));
+	kicked = shared_hear(work->shared, request->user, said.generation, said.kicked, loop_now(work->loop));
+	note_split(work, kicked);
+	request->kicked += kicked;
 	end_open(work, false);
 	if (said.status == AFFINITY_STATUS_ELSEWHERE) {
 		shared_answer(work, AFFINITY_ELSEWHERE);
@@ -525,14 +535,18 @@ static void
 on_message(struct cluster_ear *ear, const struct slice *parts, int count)
 {
 	struct shared *shared = list_entry(ear, struct shared, ear);
-	bool is_move = slice_equals(parts[0], "moved"), is_kick = slice_equals(parts[0], "kick");
+	bool is_split = slice_equals(parts[0], "split"), is_kick = slice_equals(parts[0], "kick");
+	bool is_move = is_split || slice_equals(parts[0], "moved");
 	uint64_t stamp;
+	int kicked;
 
 	if (count != 4 || (!is_move && !is_kick) || !slice_equals(parts[1], ear->name) ||
 	    !slice_to_number(parts[2], UINT64_MAX, &stamp))
 		return;
-	(void)shared_hear(shared, parts[3], is_move ? stamp : 0, is_kick ? stamp : 0,
+	kicked = shared_hear(shared, parts[3], is_move ? stamp : 0, is_kick ? stamp : 0,
 	    loop_now(cluster_control(shared->cluster)));
+	if (is_split)
+		cluster_note(shared->cluster, CLUSTER_RECONCILED, (uint64_t)kicked);
 }
 
 static void

@@ -88,7 +88,7 @@ enum { KEYS_OF_A_USER = 2 };
 	"  if tonumber(mine) > tonumber(g) and #mine >= #stamp then g = mine else g = stamp end\n" \
 	"  redis.call('HSET', K, 's', s, 'g', g, 't', since, 'n', ARGV[6])\n" \
 	"  if is_news then\n" \
-	"    redis.call('PUBLISH', ARGV[9], 'moved\\n' .. ARGV[10] .. '\\n' .. g .. '\\n' .. ARGV[6])\n" \
+	"    redis.call('PUBLISH', ARGV[9], 'split\\n' .. ARGV[10] .. '\\n' .. g .. '\\n' .. ARGV[6])\n" \
 	"  end\n" \
 	"end\n" \
 	"local mark = s == server and g or mine\n" \
