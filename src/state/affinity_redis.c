@@ -369,12 +369,17 @@ open_by_redis(struct work *work)
 	int64_t now = loop_now(work->loop);
 	struct table_entry *entry = lock(shared, request->user, now, true);
 	struct holder *holder = table_value(entry);
-	uint64_t sessions;
+	bool is_alone = ++holder->opens == 1;
+	uint64_t sessions = (uint64_t)holder->opens, own = 0;
 
 	work->sequence = ++holder->sequence;
-	sessions = (uint64_t)++holder->opens;
-	list_each(node, &holder->leases)
+	list_each(node, &holder->leases) {
+		uint64_t generation = list_entry(node, struct affinity_lease, node)->generation;
+
+		is_alone &= own == 0 || own == generation;
+		own = generation;
 		sessions++;
+	}
 	work->is_opening = true;
 	unlock(shared, entry, now);
 	if (shared_run(work, &affinity_script_open, (const struct slice[]){
@@ -382,7 +387,8 @@ open_by_redis(struct work *work)
 		shared_number(work, 0, request->replaces), shared_number(work, 1, (uint64_t)shared->lease_ms),
 		shared_number(work, 2, (uint64_t)atomic_load(&shared->retention_ms)), request->user,
 		shared_number(work, 3, work->sequence), shared_number(work, 4, sessions),
-		slice_of(cluster_channel(shared->cluster)), slice_of(shared->ear.name) }, 10))
+		slice_of(cluster_channel(shared->cluster)), slice_of(shared->ear.name),
+		is_alone ? shared_number(work, 5, own) : slice_of("") }, 11))
 		affinity_wait(request);
 	else
 		open_alone(work);
@@ -473,6 +479,17 @@ cancel(struct affinity_request *request)
 	shared_work_free(work);
 }
 
+/* Redis is to hear soon that of those whom it was told of some are gone: they are in others' way. */
+static void
+note_gone(struct holder *holder, uint64_t generation)
+{
+	list_each(node, &holder->leases)
+		if (list_entry(node, struct affinity_lease, node)->generation == generation)
+			return;
+	if (!list_is_empty(&holder->leases))
+		holder->renewed_at = SHARED_DUE;
+}
+
 static void
 close_lease(struct affinity_lease *lease)
 {
@@ -485,6 +502,7 @@ close_lease(struct affinity_lease *lease)
 
 	table_relock(shared->holders, entry);
 	list_remove(&lease->node);
+	note_gone(table_value(entry), lease->generation);
 	if (is_left(table_value(entry), false, &sequence)) {
 		name = table_name(shared->holders, entry);
 		user = xstrndup(name.data, name.len);
@@ -522,6 +540,7 @@ shared_renewed(struct work *work, uint64_t mine, const struct said *said)
 	}
 	know(holder, said->server, said->generation, said->since);
 	kicked = kick_older(holder);
+	note_gone(holder, is_split ? mine : said->generation);
 	if (is_split)
 		cluster_note(shared->cluster, CLUSTER_RECONCILED, (uint64_t)kicked);
 	/* the last one may have left while the renewal was on its way, and it would hold for nobody */

@@ -18,6 +18,7 @@ struct due {
 	char *user;
 	char server[AFFINITY_SERVER_MAX];
 	uint64_t generation, sequence, sessions;
+	bool is_all;			/* of what is here */
 };
 
 struct walk {
@@ -52,7 +53,8 @@ renew(struct shared *shared, const struct due *due)
 		shared_number(work, 0, due->generation), shared_number(work, 1, (uint64_t)shared->lease_ms),
 		shared_number(work, 2, (uint64_t)atomic_load(&shared->retention_ms)), slice_of(work->user),
 		shared_number(work, 3, due->sequence), shared_number(work, 4, due->sessions),
-		slice_of(cluster_channel(shared->cluster)), slice_of(shared->ear.name) }, 10))
+		slice_of(cluster_channel(shared->cluster)), slice_of(shared->ear.name),
+		slice_of(due->is_all ? "1" : "") }, 11))
 		shared_work_free(work);
 }
 
@@ -65,8 +67,13 @@ note_due(struct walk *walk, struct slice user, const struct holder *holder, uint
 	snprintf(due->server, sizeof(due->server), "%s", holder->server);
 	due->generation = generation;
 	due->sequence = holder->sequence;
-	list_each(node, &holder->leases)
-		due->sessions += list_entry(node, struct affinity_lease, node)->generation == generation;
+	due->is_all = holder->opens == 0;
+	list_each(node, &holder->leases) {
+		bool is_one = list_entry(node, struct affinity_lease, node)->generation == generation;
+
+		due->sessions += is_one;
+		due->is_all &= is_one;
+	}
 	list_append(&walk->due, &due->node);
 }
 
@@ -149,7 +156,7 @@ make_due(struct slice user, void *value, int64_t expires, void *arg)
 	(void)user;
 	(void)expires;
 	(void)arg;
-	holder->renewed_at = INT64_MIN / 2;
+	holder->renewed_at = SHARED_DUE;
 }
 
 void
