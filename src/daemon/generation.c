@@ -5,7 +5,9 @@
  */
 #include "daemon/generation.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "access/access.h"
 #include "access/country_tally.h"
@@ -24,6 +26,8 @@
 #include "proto/proto.h"
 #include "session/pool_fit.h"
 #include "state/affinity.h"
+#include "state/cluster_block.h"
+#include "state/cluster_members.h"
 #include "state/limiter.h"
 
 enum {
@@ -109,6 +113,7 @@ assets_clear(struct assets *assets)
 	limiter_free(&assets->limiter);
 	screen_memory_free(&assets->screened);
 	country_tally_free(&assets->countries);
+	cluster_free(&assets->cluster);
 	conf_free(&assets->started);
 }
 
@@ -228,19 +233,64 @@ find_bindings(const struct generation *g, const char *name)
 	return NULL;
 }
 
-/* Who is bound to which server outlives the reload. */
-static void
-open_farms(struct generation *g, const struct generation *before)
+static int64_t
+count_sessions(void)
 {
+	return atomic_load_explicit(&worker_process()->sessions, memory_order_relaxed);
+}
+
+/* There is one or not from the start on: what a reload says of it needs a restart. */
+static bool
+open_cluster(struct generation *g, struct conf_problems *problems)
+{
+	const struct cluster_block *block = g->root->cluster;
+	struct assets *assets = g->assets;
+	struct cluster_settings settings;
+	bool is_good;
+
+	if (block == NULL || block->conf.broken || assets->cluster != NULL)
+		return true;
+	is_good = cluster_block_read(block, &settings, problems);
+	if (settings.name == NULL)
+		settings.name = g->root->hostname;
+	settings.nameservers = g->root->nameservers;
+	if (is_good && assets->control != NULL && assets->started == g->snapshot.conf) {
+		assets->cluster = cluster_new(&settings, assets->threads);
+		cluster_join(assets->cluster, assets->control);
+		assets->members = cluster_members_new(assets->cluster, GATEPOST_VERSION, count_sessions);
+	}
+	cluster_settings_clear(&settings);
+	return is_good;
+}
+
+static struct affinity *
+new_bindings(const struct assets *assets, const struct farm *farm)
+{
+	if (assets->cluster != NULL)
+		return affinity_new_shared(assets->cluster, farm->conf.title, farm->affinity.ms);
+	return affinity_new(&affinity_memory, farm->affinity.ms);
+}
+
+/* Who is bound to which server outlives the reload. */
+static bool
+open_farms(struct generation *g, const struct generation *before, struct conf_problems *problems)
+{
+	bool ok = true;
+
 	for (size_t i = 0; i < g->root->farms.count; i++) {
 		struct farm *farm = g->root->farms.items[i];
 		struct affinity *kept = find_bindings(before, farm->conf.title);
 
 		if (farm->affinity.ms == 0)
 			continue;
-		farm->bindings = kept != NULL ? affinity_get(kept) :
-		    affinity_new(&affinity_memory, farm->affinity.ms);
+		farm->bindings = kept != NULL ? affinity_get(kept) : new_bindings(g->assets, farm);
+		if (farm->flush_script == NULL || access(farm->flush_script, X_OK) == 0)
+			continue;
+		conf_error_at_value(problems, &farm->conf, "flush_script", 0, "%s cannot be run: %s",
+		    farm->flush_script, strerror(errno));
+		ok = false;
 	}
+	return ok;
 }
 
 static const struct pool *
@@ -363,7 +413,8 @@ generation_prepare(struct assets *assets, struct conf *conf, const struct genera
 	ok &= open_access(g, before, problems);
 	ok &= open_auths(g, before, problems);
 	ok &= open_pools(g, problems);
-	open_farms(g, before);
+	ok &= open_cluster(g, problems);
+	ok &= open_farms(g, before, problems);
 	begin_eras(g, before);
 	open_listeners(g, before);
 	ok &= claim_sockets(g, problems);

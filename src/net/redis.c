@@ -349,6 +349,8 @@ become_ready(struct redis *redis)
 	if (redis->is_told)
 		log_write(LOG_INFO, "%s: connected", redis->name);
 	redis->is_told = false;
+	if (redis->settings.on_ready != NULL)
+		redis->settings.on_ready(redis->settings.owner);
 	list_each(node, &redis->waiting)
 		pass_on(redis, list_entry(node, struct redis_call, node));
 }
@@ -415,6 +417,14 @@ say_hello(struct redis *redis)
 	say(redis, (const struct slice[]){ slice_of("PING") }, 1);
 }
 
+/* It answers nothing: somebody has said it on a channel that is subscribed to. */
+static bool
+is_message(const struct redis *redis, const struct redis_reply *reply)
+{
+	return redis->settings.on_message != NULL && reply->type == REDIS_ARRAY && reply->count == 3 &&
+	    slice_equals(reply->elements[0].text, "message");
+}
+
 /* false: the connection is gone. */
 static bool
 deliver(struct redis *redis)
@@ -425,6 +435,12 @@ deliver(struct redis *redis)
 	redis->reply = (struct redis_reply){ 0 };
 	redis->bytes = redis->parts = 0;
 	redis->replies++;
+	if (is_message(redis, &reply)) {
+		redis->settings.on_message(redis->settings.owner, reply.elements[1].text,
+		    reply.elements[2].text);
+		clear_reply(&reply);
+		return redis->reader == reader;
+	}
 	if (list_is_empty(&redis->sent)) {
 		clear_reply(&reply);
 		lose(redis, "answers what nobody has asked", false);

@@ -38,6 +38,10 @@ struct redis_settings {			/* copied, all of it */
 	/* Where the host is looked up, asked for anew each time; may be NULL where it is an address. */
 	struct resolver *(*resolver)(void *owner);
 	void *owner;
+	/* May be NULL.  Each connection, before what waited for it is sent: for what has to go first. */
+	void (*on_ready)(void *owner);
+	/* May be NULL: nothing was subscribed to.  May send and cancel, but not free the connection. */
+	void (*on_message)(void *owner, struct slice channel, struct slice payload);
 };
 
 /* Embedded in its owner, zero but for on_reply. */

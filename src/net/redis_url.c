@@ -94,11 +94,12 @@ take_host(struct slice *rest)
 	return host;
 }
 
+/* url->port: what it is where none is said. */
 static bool
-read_place(struct arena *arena, struct slice place, struct redis_url *url, struct error *error)
+read_place(struct arena *arena, struct slice place, struct redis_place *url, struct error *error)
 {
 	struct slice host = take_host(&place);
-	uint64_t port = REDIS_PORT;
+	uint64_t port = url->port;
 
 	url->host = arena_strndup(arena, host.data, host.len);
 	if (!conf_is_host(url->host))
@@ -118,22 +119,78 @@ up_to_last(struct slice text, char separator)
 	return slice_make(text.data, last != NULL ? (size_t)(last - text.data) : 0);
 }
 
+/* Takes "user:password@" off the front, where there is one. */
+static bool
+take_login(struct arena *arena, struct slice *places, struct redis_url *url, struct error *error)
+{
+	struct slice login = up_to_last(*places, '@');
+
+	if (login.len == 0)
+		return true;
+	*places = slice_from(*places, login.len + 1);
+	return read_login(arena, login, url, error);
+}
+
+static bool
+read_database(struct slice text, struct redis_url *url, struct error *error)
+{
+	uint64_t number = 0;
+
+	if (text.len > 0 && !slice_to_number(text, DATABASE_MAX, &number))
+		return error_set(error, "what follows the / is not the number of a database");
+	url->database = (int)number;
+	return true;
+}
+
 static bool
 read_url(struct arena *arena, const char *text, struct redis_url *url, struct error *error)
 {
 	struct slice database = slice_of(text), place = slice_take(&database, '/');
-	struct slice login = up_to_last(place, '@');
-	uint64_t number = 0;
+	struct redis_place at = { .port = REDIS_PORT };
 
-	if (login.len > 0) {
-		place = slice_from(place, login.len + 1);
-		if (!read_login(arena, login, url, error))
+	if (!take_login(arena, &place, url, error) || !read_database(database, url, error) ||
+	    !read_place(arena, place, &at, error))
+		return false;
+	url->host = at.host;
+	url->port = at.port;
+	return true;
+}
+
+static bool
+read_places(struct arena *arena, struct slice text, struct redis_group_url *group, struct error *error)
+{
+	uint16_t port = group->kind == REDIS_SENTINEL ? REDIS_SENTINEL_PORT : REDIS_PORT;
+	size_t most = 1;
+
+	for (size_t i = 0; i < text.len; i++)
+		most += text.data[i] == ',';
+	group->places = arena_alloc(arena, most * sizeof(*group->places));
+	for (size_t i = 0; i < most; i++) {
+		group->places[i] = (struct redis_place){ .port = port };
+		if (!read_place(arena, slice_take(&text, ','), &group->places[i], error))
 			return false;
 	}
-	if (database.len > 0 && !slice_to_number(database, DATABASE_MAX, &number))
-		return error_set(error, "what follows the / is not the number of a database");
-	url->database = (int)number;
-	return read_place(arena, place, url, error);
+	group->count = most;
+	return true;
+}
+
+static bool
+read_group(struct arena *arena, const char *text, struct redis_group_url *group, struct error *error)
+{
+	struct slice rest = slice_of(text), places = slice_take(&rest, '/'), master;
+
+	if (group->kind == REDIS_CLUSTER && rest.len > 0)
+		return error_set(error, "a Redis Cluster has no databases: nothing follows the /");
+	if (!take_login(arena, &places, &group->url, error) ||
+	    !read_places(arena, places, group, error))
+		return false;
+	if (group->kind == REDIS_CLUSTER)
+		return true;
+	master = slice_take(&rest, '/');
+	if (master.len == 0)
+		return error_set(error, "behind the sentinels /NAME is wanted: what they call the server");
+	group->master = arena_strndup(arena, master.data, master.len);
+	return read_database(rest, &group->url, error);
 }
 
 bool
@@ -154,4 +211,28 @@ redis_url_set(struct conf_words *words, void *field, struct error *error)
 	if (strncmp(text, prefix, strlen(prefix)) != 0)
 		return error_set(error, "is not redis://host:port/database or unix:/path");
 	return read_url(words->arena, text + strlen(prefix), url, error);
+}
+
+bool
+redis_group_url_set(struct conf_words *words, void *field, struct error *error)
+{
+	static const struct {
+		const char *prefix;
+		enum redis_kind kind;
+	} kinds[] = {
+		{ "redis+sentinel://", REDIS_SENTINEL }, { "redis+cluster://", REDIS_CLUSTER },
+	};
+	struct redis_group_url *group = field;
+	const char *text = words->words[0];
+
+	*group = (struct redis_group_url){ 0 };
+	for (size_t i = 0; words->count == 1 && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		size_t len = strlen(kinds[i].prefix);
+
+		if (strncmp(text, kinds[i].prefix, len) == 0) {
+			group->kind = kinds[i].kind;
+			return read_group(words->arena, text + len, group, error);
+		}
+	}
+	return redis_url_set(words, &group->url, error);
 }

@@ -5,16 +5,28 @@
 #include "base/xalloc.h"
 #include "state/affinity_engine.h"
 
-struct affinity *
-affinity_new(const struct affinity_engine *engine, int64_t retention_ms)
+static struct affinity *
+new_at(const struct affinity_engine *engine, int64_t retention_ms, const struct affinity_place *place)
 {
 	struct affinity *affinity = xcalloc(1, sizeof(*affinity));
 
 	affinity->engine = engine;
 	atomic_init(&affinity->references, 1);
 	atomic_init(&affinity->retention_ms, retention_ms);
-	affinity->store = engine->start(affinity);
+	affinity->store = engine->start(affinity, place);
 	return affinity;
+}
+
+struct affinity *
+affinity_new(const struct affinity_engine *engine, int64_t retention_ms)
+{
+	return new_at(engine, retention_ms, NULL);
+}
+
+struct affinity *
+affinity_new_shared(struct cluster *cluster, const char *farm, int64_t retention_ms)
+{
+	return new_at(&affinity_redis, retention_ms, &(struct affinity_place){ cluster, farm });
 }
 
 struct affinity *
@@ -48,6 +60,12 @@ affinity_count(struct affinity *affinity)
 	return affinity->engine->count(affinity->store);
 }
 
+bool
+affinity_peek_now(struct affinity *affinity, struct slice user, int64_t now, struct affinity_binding *binding)
+{
+	return affinity->engine->peek_now(affinity->store, user, now, binding);
+}
+
 void
 affinity_answer(struct affinity_request *request, enum affinity_answer answer)
 {
@@ -62,14 +80,21 @@ on_deadline(struct loop_timer *timer)
 	struct affinity_request *request = loop_owner(timer, struct affinity_request, timer);
 
 	request->affinity->engine->cancel(request);
-	affinity_answer(request, AFFINITY_LATER);
+	if (request->again_at != 0 && loop_now(request->loop) < request->deadline)
+		request->again(request);
+	else
+		affinity_answer(request, AFFINITY_LATER);
 }
 
 void
 affinity_wait(struct affinity_request *request)
 {
-	if (!loop_timer_is_set(&request->timer))
-		loop_timer_set(request->loop, &request->timer, request->deadline);
+	int64_t at = request->deadline;
+
+	if (request->again_at != 0 && request->again_at < at)
+		at = request->again_at;
+	if (!loop_timer_is_set(&request->timer) || request->again_at != 0)
+		loop_timer_set(request->loop, &request->timer, at);
 }
 
 /* The engine to be asked. */
@@ -82,6 +107,7 @@ begin(struct affinity *affinity, struct affinity_request *request)
 	request->kicked = 0;
 	request->waiter = NULL;
 	request->work = NULL;
+	request->again_at = 0;
 	loop_timer_init(&request->timer, on_deadline);
 	return affinity->engine;
 }
@@ -108,6 +134,18 @@ void
 affinity_kick(struct affinity *affinity, struct affinity_request *request)
 {
 	begin(affinity, request)->kick(request);
+}
+
+void
+affinity_hold(struct affinity *affinity, struct affinity_request *request)
+{
+	begin(affinity, request)->hold(request);
+}
+
+void
+affinity_pin(struct affinity *affinity, struct affinity_request *request)
+{
+	begin(affinity, request)->pin(request);
 }
 
 void

@@ -22,11 +22,15 @@ enum { AFFINITY_SERVER_MAX = 256 };	/* of a server's name, with its NUL */
 struct affinity;		/* the bindings of one farm */
 struct affinity_lease;		/* one session's hold on a binding */
 struct affinity_engine;
+struct cluster;
 struct waiter;
 
 extern const struct affinity_engine affinity_memory;	/* this process alone */
+extern const struct affinity_engine affinity_redis;	/* all proxies of a cluster */
 
 struct affinity *affinity_new(const struct affinity_engine *engine, int64_t retention_ms);
+/* Bindings that proxies share, under the farm's name; those of this process live as long as `cluster`. */
+struct affinity *affinity_new_shared(struct cluster *cluster, const char *farm, int64_t retention_ms);
 struct affinity *affinity_get(struct affinity *affinity);	/* leases have their own references */
 void affinity_put(struct affinity **affinity);
 void affinity_set_retention(struct affinity *affinity, int64_t retention_ms);	/* after the last session */
@@ -36,6 +40,9 @@ struct affinity_binding {
 	uint64_t generation;
 	bool is_held;		/* by a session, or a login under way */
 	int64_t since;		/* clock_ms; 0: not known */
+	int sessions;		/* of all proxies, as far as they have told */
+	int64_t held_ms;	/* an operator's hold: how long nobody gets in yet; also where UNBOUND */
+	bool is_pinned;		/* to a server, by an operator; while it is held perhaps not this one */
 	bool is_blocked;	/* nobody gets in: sessions of an older generation are not gone yet */
 };
 
@@ -51,7 +58,10 @@ enum affinity_answer {
 struct affinity_request {
 	struct loop *loop;
 	struct slice user;
-	const char *wanted;	/* by affinity_open and affinity_move: the server */
+	const char *wanted;	/* by affinity_open, _move and _pin: the server */
+	int64_t hold_ms;	/* by affinity_hold */
+	uint64_t hold;		/* likewise: which one to release, 0: any; then which one there is */
+	bool is_patient;	/* by affinity_peek: waits until nobody is blocked any more */
 	uint64_t replaces;	/* not 0: the generation whose server is down; its sessions are kicked */
 	int64_t deadline;	/* as loop_now: how long to wait for the answer */
 	/* Called once, perhaps before the function that asks returns; may end the session. */
@@ -70,11 +80,13 @@ struct affinity_request {
 
 	struct affinity *affinity;		/* while it waits, as all that follows */
 	struct waiter *waiter;
-	void *work;				/* the engine's own */
+	void *work;				/* the engine's own, as what follows */
+	void (*again)(struct affinity_request *request);
+	int64_t again_at;			/* 0: not by itself */
 	struct loop_timer timer;
 };
 
-/* Looks without writing: BOUND, UNBOUND or LATER. */
+/* Looks without writing: BOUND, UNBOUND, LATER.  Who is pinned is there, unless sessions are elsewhere. */
 void affinity_peek(struct affinity *affinity, struct affinity_request *request);
 /* Wishes to be bound: HERE, ELSEWHERE or LATER. */
 void affinity_open(struct affinity *affinity, struct affinity_request *request);
@@ -85,6 +97,16 @@ void affinity_open(struct affinity *affinity, struct affinity_request *request);
 void affinity_move(struct affinity *affinity, struct affinity_request *request);
 /* Kicks the user's sessions and keeps the binding: BOUND, UNBOUND or LATER. */
 void affinity_kick(struct affinity *affinity, struct affinity_request *request);
+/*
+ * For hold_ms from now on nobody of the user gets in, who is there stays; a longer hold stays as it is.
+ * 0: the hold ends.  BOUND, UNBOUND or LATER; in binding what holds now, in `hold` its mark.
+ */
+void affinity_hold(struct affinity *affinity, struct affinity_request *request);
+/*
+ * From now on the user belongs on `wanted` (NULL: where it was so far), whoever wishes something else and
+ * whether it is up or not; with sessions elsewhere, once they are gone.  A move takes the pin along.
+ */
+void affinity_pin(struct affinity *affinity, struct affinity_request *request);
 /*
  * Tells some of the bindings, and where the next ones are: BOUND, or LATER.  From the first cursor to the
  * last, what is there all the while is told at least once.
@@ -98,7 +120,7 @@ bool affinity_is_kicked(const struct affinity_lease *lease);
 void affinity_close(struct affinity_lease **lease);		/* on its own loop; fine with NULL */
 
 size_t affinity_count(struct affinity *affinity);	/* the bindings that this process knows of */
-/* As affinity_peek, at once and at any time: of affinity_memory alone.  False: the user is not bound. */
+/* As affinity_peek, at once and at any time: what this process knows.  False: the user is not bound. */
 bool affinity_peek_now(struct affinity *affinity, struct slice user, int64_t now,
     struct affinity_binding *binding);
 

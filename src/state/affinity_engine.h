@@ -12,16 +12,24 @@
 #include "base/list.h"
 #include "state/affinity.h"
 
+struct affinity_place {			/* of an engine that is no process's own */
+	struct cluster *cluster;
+	const char *farm;
+};
+
 /* A place to keep bindings: one file, and one constant named as it. */
 struct affinity_engine {
 	const char *name;
-	void *(*start)(struct affinity *affinity);	/* its store */
+	void *(*start)(struct affinity *affinity, const struct affinity_place *place);	/* its store */
 	void (*stop)(void *store);			/* when nobody refers to it any more */
 	/* Each ends in affinity_answer, now or (it called affinity_wait then) later on the request's loop. */
 	void (*peek)(struct affinity_request *request);
+	bool (*peek_now)(void *store, struct slice user, int64_t now, struct affinity_binding *binding);
 	void (*open)(struct affinity_request *request);
 	void (*move)(struct affinity_request *request);
 	void (*kick)(struct affinity_request *request);
+	void (*hold)(struct affinity_request *request);
+	void (*pin)(struct affinity_request *request);
 	void (*list)(struct affinity_request *request);
 	/* After affinity_wait: it will not answer. */
 	void (*cancel)(struct affinity_request *request);
@@ -40,6 +48,7 @@ struct affinity_lease {
 	struct list node;			/* the engine's own, with `place` and `generation` */
 	void *place;
 	uint64_t generation;
+	uint64_t stamp;				/* likewise: the latest kick before it */
 	struct affinity *affinity;
 	struct loop *loop;
 	void (*on_kick)(void *owner);
@@ -48,7 +57,10 @@ struct affinity_lease {
 	atomic_bool is_kicked;
 };
 
-/* The answer is not there yet; without one by the deadline the request is cancelled and hears LATER. */
+/*
+ * The answer is not there yet; without one by the deadline the request is cancelled and hears LATER.  Where
+ * again_at comes first, it is cancelled then and `again` called.
+ */
 void affinity_wait(struct affinity_request *request);
 /* The request may be gone when this returns. */
 void affinity_answer(struct affinity_request *request, enum affinity_answer answer);

@@ -65,6 +65,51 @@ good_urls_are_read(void **state)
 }
 
 static void
+groups_are_read(void **state)
+{
+	static const struct {
+		const char *text;
+		enum redis_kind kind;
+		const char *host, *second, *master;
+		int database, port;
+	} rows[] = {
+		{ "redis://r:1/2", REDIS_SINGLE, "r", NULL, NULL, 2, 1 },
+		{ "redis+sentinel://a,[::1]:7/mail/4", REDIS_SENTINEL, "a", "::1", "mail", 4, 26379 },
+		{ "redis+sentinel://:pw@a:5/mail", REDIS_SENTINEL, "a", NULL, "mail", 0, 5 },
+		{ "redis+cluster://a,b", REDIS_CLUSTER, "a", "b", NULL, 0, 6379 },
+		{ "redis+cluster://", REDIS_CLUSTER, NULL, NULL, NULL, 0, 0 },
+		{ "redis+cluster://a,,b", REDIS_CLUSTER, NULL, NULL, NULL, 0, 0 },
+		{ "redis+cluster://a/1", REDIS_CLUSTER, NULL, NULL, NULL, 0, 0 },
+		{ "redis+sentinel://a", REDIS_SENTINEL, NULL, NULL, NULL, 0, 0 },
+		{ "redis+sentinel://a/mail/x", REDIS_SENTINEL, NULL, NULL, NULL, 0, 0 },
+	};
+	struct arena *arena = arena_new();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *word = rows[i].text;
+		struct conf_words words = { .words = &word, .count = 1, .arena = arena };
+		struct redis_group_url url;
+		struct error error;
+		const struct redis_place *first;
+
+		assert_int_equal(redis_group_url_set(&words, &url, &error), rows[i].host != NULL);
+		if (rows[i].host == NULL)
+			continue;
+		first = url.kind == REDIS_SINGLE ?
+		    &(const struct redis_place){ url.url.host, url.url.port } : &url.places[0];
+		assert_int_equal(url.kind, rows[i].kind);
+		assert_string_equal(first->host, rows[i].host);
+		assert_int_equal(first->port, rows[i].port);
+		if (rows[i].second != NULL)
+			assert_string_equal(url.places[1].host, rows[i].second);
+		assert_text(url.master, rows[i].master);
+		assert_int_equal(url.url.database, rows[i].database);
+	}
+	arena_free(&arena);
+}
+
+static void
 bad_urls_are_told_without_a_password(void **state)
 {
 	static const struct {
@@ -110,6 +155,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_urls_are_read),
+		cmocka_unit_test(groups_are_read),
 		cmocka_unit_test(bad_urls_are_told_without_a_password),
 	};
 

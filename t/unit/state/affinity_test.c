@@ -94,8 +94,9 @@ far_count(void *store)
 }
 
 static void *
-far_start(struct affinity *affinity)
+far_start(struct affinity *affinity, const struct affinity_place *place)
 {
+	(void)place;
 	far = (struct far){ .affinity = affinity };
 	return &far;
 }

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * affinity_redis_renew.c: keeps leases alive, and tells when nobody is here
+ * any more.  A renewal also brings back what Redis has lost, and hears what
+ * was missed.  It goes on, on control's loop, a piece of the users at a time.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+#include "state/affinity_redis.h"
+
+enum { TURN_MS = 200, MARGIN_PART = 6 };
+
+/* One that is to be renewed; told apart while the table is locked, sent afterwards. */
+struct due {
+	struct list node;
+	char *user;
+	char server[AFFINITY_SERVER_MAX];
+	uint64_t generation, sequence, sessions;
+	bool is_all;			/* of what is here */
+};
+
+struct walk {
+	struct shared *shared;
+	int64_t now;
+	bool may_ask;
+	int ended;
+	struct list due;
+};
+
+static void
+on_renewed(struct cluster_call *call, const struct redis_reply *reply)
+{
+	struct work *work = list_entry(call, struct work, call);
+	struct said said;
+
+	if (shared_read(reply, &said))
+		shared_renewed(work, work->generation, &said);
+	shared_work_free(work);
+}
+
+static void
+renew(struct shared *shared, const struct due *due)
+{
+	struct loop *loop = cluster_control(shared->cluster);
+	struct work *work = shared_work(shared, loop, slice_of(due->user), on_renewed);
+
+	work->generation = due->generation;
+	memcpy(work->server, due->server, sizeof(work->server));
+	if (!shared_run(work, &affinity_script_renew, (const struct slice[]){
+		slice_of(cluster_incarnation(shared->cluster)), slice_of(work->server),
+		shared_number(work, 0, due->generation), shared_number(work, 1, (uint64_t)shared->lease_ms),
+		shared_number(work, 2, (uint64_t)atomic_load(&shared->retention_ms)), slice_of(work->user),
+		shared_number(work, 3, due->sequence), shared_number(work, 4, due->sessions),
+		slice_of(cluster_channel(shared->cluster)), slice_of(shared->ear.name),
+		slice_of(due->is_all ? "1" : "") }, 11))
+		shared_work_free(work);
+}
+
+static void
+note_due(struct walk *walk, struct slice user, const struct holder *holder, uint64_t generation)
+{
+	struct due *due = xcalloc(1, sizeof(*due));
+
+	due->user = xstrndup(user.data, user.len);
+	snprintf(due->server, sizeof(due->server), "%s", holder->server);
+	due->generation = generation;
+	due->sequence = holder->sequence;
+	due->is_all = holder->opens == 0;
+	list_each(node, &holder->leases) {
+		bool is_one = list_entry(node, struct affinity_lease, node)->generation == generation;
+
+		due->sessions += is_one;
+		due->is_all &= is_one;
+	}
+	list_append(&walk->due, &due->node);
+}
+
+/* Another proxy may have the user by now; with a margin, in which the sessions end. */
+static void
+end_unproved(struct walk *walk, struct holder *holder)
+{
+	int64_t lease = walk->shared->lease_ms;
+
+	if (holder->leases.next == NULL || walk->now - holder->proved_at < lease - lease / MARGIN_PART)
+		return;
+	list_each(node, &holder->leases)
+		walk->ended += affinity_lease_kick(list_entry(node, struct affinity_lease, node));
+}
+
+/* Those who were told to go hold their own generation until they are gone. */
+static void
+visit(struct slice user, void *value, int64_t expires, void *arg)
+{
+	struct walk *walk = arg;
+	struct holder *holder = value;
+	uint64_t told = 0;
+
+	(void)expires;
+	if (cluster_is_strict(walk->shared->cluster))
+		end_unproved(walk, holder);
+	if (!walk->may_ask || holder->leases.next == NULL || list_is_empty(&holder->leases) ||
+	    walk->now - holder->renewed_at < walk->shared->renew_ms)
+		return;
+	holder->renewed_at = walk->now;
+	holder->is_told = true;
+	list_each(node, &holder->leases) {
+		const struct affinity_lease *lease = list_entry(node, struct affinity_lease, node);
+
+		if (holder->server != NULL && lease->generation != told)
+			note_due(walk, user, holder, lease->generation);
+		told = lease->generation;
+	}
+}
+
+static void
+on_turn(struct loop_timer *timer)
+{
+	struct shared *shared = loop_owner(timer, struct shared, renewal);
+	struct loop *loop = cluster_control(shared->cluster);
+	struct walk walk = {
+		.shared = shared, .now = loop_now(loop), .may_ask = cluster_is_up(shared->cluster, loop),
+	};
+
+	list_init(&walk.due);
+	if (walk.may_ask || cluster_is_strict(shared->cluster))
+		shared->cursor = table_walk(shared->holders, shared->cursor, walk.now, visit, &walk);
+	if (walk.ended > 0)
+		cluster_note(shared->cluster, CLUSTER_EXPIRED, (uint64_t)walk.ended);
+	list_each(node, &walk.due) {
+		struct due *due = list_entry(node, struct due, node);
+
+		list_remove(&due->node);
+		renew(shared, due);
+		xfree(due->user);
+		xfree(due);
+	}
+	loop_timer_set(loop, timer, walk.now + (shared->cursor != 0 ? 1 : TURN_MS));
+}
+
+void
+shared_renew_begin(struct shared *shared)
+{
+	struct loop *loop = cluster_control(shared->cluster);
+
+	loop_timer_init(&shared->renewal, on_turn);
+	loop_timer_set(loop, &shared->renewal, loop_now(loop) + TURN_MS);
+}
+
+static void
+make_due(struct slice user, void *value, int64_t expires, void *arg)
+{
+	struct holder *holder = value;
+
+	(void)user;
+	(void)expires;
+	(void)arg;
+	holder->renewed_at = SHARED_DUE;
+}
+
+void
+shared_renew_all(struct shared *shared)
+{
+	int64_t now = loop_now(cluster_control(shared->cluster));
+	uint64_t cursor = 0;
+
+	do {
+		cursor = table_walk(shared->holders, cursor, now, make_due, NULL);
+	} while (cursor != 0);
+}
+
+static void
+on_closed(struct cluster_call *call, const struct redis_reply *reply)
+{
+	(void)reply;
+	shared_work_free(list_entry(call, struct work, call));
+}
+
+void
+shared_close(struct shared *shared, struct loop *loop, struct slice user, uint64_t sequence)
+{
+	struct work *work = shared_work(shared, loop, user, on_closed);
+
+	if (!shared_run(work, &affinity_script_close, (const struct slice[]){
+		slice_of(cluster_incarnation(shared->cluster)), shared_number(work, 0, sequence),
+		shared_number(work, 1, (uint64_t)atomic_load(&shared->retention_ms)) }, 3))
+		shared_work_free(work);
+}

@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* cluster.c: a link for each loop, and the ear of control's. */
+#include "state/cluster.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/digest.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "base/xalloc.h"
+#include "net/resolve.h"
+
+enum {
+	SCHEMA = 1,			/* of keys and messages; the one before it is understood, too */
+	MISSES_MAX = 3,			/* timeouts in a row: then nobody waits any more */
+	PROBE_MS = 1000,		/* how often it is tried whether Redis is there again */
+	BYTES_MAX = 1024 * 1024, PARTS_MAX = 10000,	/* of one reply */
+	SHA_SIZE = 41, NAME_SIZE = 80, INCARNATION_SIZE = 17
+};
+
+struct cluster_link {
+	struct cluster *cluster;
+	struct loop *loop;
+	struct redis_group *group;
+	struct list calls;
+	struct resolver *resolver;
+	int misses;			/* in a row */
+	atomic_bool is_down;		/* nobody is sent there but the probe */
+	struct loop_timer timer;
+	struct redis_errand probe;
+};
+
+struct ear {				/* control's: the subscription */
+	struct redis *redis;
+	struct redis_command command, ping;
+	struct loop_timer timer;
+	bool is_deaf;
+};
+
+struct cluster {
+	struct cluster_settings settings;
+	_Atomic uint64_t figures[CLUSTER_FIGURES];
+	uint64_t told_local, told_ended;	/* of them, in the log */
+	char prefix[NAME_SIZE], channel[NAME_SIZE], incarnation[INCARNATION_SIZE];
+	int threads;
+	struct cluster_link *links;	/* control's, then the workers' */
+	struct list ears;
+	struct ear ear;
+};
+
+static struct cluster_link *
+link_of(const struct cluster *cluster, const struct loop *loop)
+{
+	return &cluster->links[loop_index(loop) + 1];
+}
+
+static char *
+copy(const char *text)
+{
+	return text != NULL ? xstrdup(text) : NULL;
+}
+
+struct cluster *
+cluster_new(const struct cluster_settings *settings, int threads)
+{
+	struct cluster *cluster = xcalloc(1, sizeof(*cluster));
+
+	cluster->settings = *settings;
+	cluster->settings.group.redis.timeout_ms = settings->timeout_ms;
+	cluster->settings.group.redis.bytes_max = BYTES_MAX;
+	cluster->settings.group.redis.parts_max = PARTS_MAX;
+	cluster->settings.name = copy(settings->name);
+	cluster->settings.secret = copy(settings->secret);
+	cluster->settings.group.redis.user = copy(settings->group.redis.user);
+	cluster->settings.group.redis.password = copy(settings->group.redis.password);
+	cluster->settings.group.sentinel_password = copy(settings->group.sentinel_password);
+	snprintf(cluster->prefix, sizeof(cluster->prefix), "%.60s:%d", settings->prefix, SCHEMA);
+	snprintf(cluster->channel, sizeof(cluster->channel), "%.60s:%d:said", settings->prefix, SCHEMA);
+	snprintf(cluster->incarnation, sizeof(cluster->incarnation), "%016" PRIx64, random_number());
+	cluster->threads = threads;
+	cluster->links = xcalloc((size_t)threads + 1, sizeof(*cluster->links));
+	list_init(&cluster->ears);
+	return cluster;
+}
+
+void
+cluster_free(struct cluster **cluster)
+{
+	struct cluster *gone = *cluster;
+
+	*cluster = NULL;
+	if (gone == NULL)
+		return;
+	list_each(node, &gone->ears) {
+		struct cluster_ear *ear = list_entry(node, struct cluster_ear, node);
+
+		ear->on_free(ear);
+	}
+	xfree((char *)gone->settings.name);
+	xfree((char *)gone->settings.group.redis.user);
+	secret_free((char **)&gone->settings.secret);
+	secret_free((char **)&gone->settings.group.redis.password);
+	secret_free((char **)&gone->settings.group.sentinel_password);
+	xfree(gone->links);
+	xfree(gone);
+}
+
+const char *
+cluster_name(const struct cluster *cluster)
+{
+	return cluster->settings.name;
+}
+
+const char *
+cluster_incarnation(const struct cluster *cluster)
+{
+	return cluster->incarnation;
+}
+
+const char *
+cluster_prefix(const struct cluster *cluster)
+{
+	return cluster->prefix;
+}
+
+const char *
+cluster_channel(const struct cluster *cluster)
+{
+	return cluster->channel;
+}
+
+struct loop *
+cluster_control(const struct cluster *cluster)
+{
+	return cluster->links[0].loop;
+}
+
+const char *
+cluster_secret(const struct cluster *cluster)
+{
+	return cluster->settings.secret;
+}
+
+bool
+cluster_is_strict(const struct cluster *cluster)
+{
+	return cluster->settings.is_strict;
+}
+
+const struct redis_group_url *
+cluster_url(const struct cluster *cluster)
+{
+	return &cluster->settings.group.url;
+}
+
+int64_t
+cluster_timeout_ms(const struct cluster *cluster)
+{
+	return cluster->settings.timeout_ms;
+}
+
+void
+cluster_note(struct cluster *cluster, enum cluster_figure which, uint64_t count)
+{
+	atomic_fetch_add_explicit(&cluster->figures[which], count, memory_order_relaxed);
+}
+
+uint64_t
+cluster_figure(const struct cluster *cluster, enum cluster_figure which)
+{
+	return atomic_load_explicit(&cluster->figures[which], memory_order_relaxed);
+}
+
+bool
+cluster_is_up(const struct cluster *cluster, const struct loop *loop)
+{
+	return !atomic_load_explicit(&link_of(cluster, loop)->is_down, memory_order_relaxed);
+}
+
+static void
+log_change(struct cluster *cluster, bool is_down)
+{
+	uint64_t local = cluster_figure(cluster, CLUSTER_LOCAL);
+
+	if (!is_down) {
+		log_write(LOG_NOTICE, "cluster: Redis answers again; decisions without it: %" PRIu64,
+		    local - cluster->told_local);
+		cluster->told_local = local;
+		return;
+	}
+	cluster_note(cluster, CLUSTER_DOWNS, 1);
+	log_write(LOG_WARNING, "cluster: Redis gives no answer: %s", cluster->settings.is_strict ?
+	    "bound users are not let in, and sessions end with their leases" :
+	    "decisions are this proxy's own from now on");
+}
+
+/* Sessions that had to go as Redis has, or has not, said where their users are. */
+static void
+log_ended(struct cluster *cluster)
+{
+	uint64_t split = cluster_figure(cluster, CLUSTER_RECONCILED);
+	uint64_t all = split + cluster_figure(cluster, CLUSTER_EXPIRED);
+
+	if (all == cluster->told_ended)
+		return;
+	log_write(LOG_WARNING, "cluster: %" PRIu64 " sessions ended: %s", all - cluster->told_ended,
+	    cluster->settings.is_strict ? "their leases ran out, or their users were on another server" :
+	    "their users were on another server meanwhile");
+	cluster->told_ended = all;
+}
+
+static void
+become(struct cluster_link *link, bool is_down)
+{
+	if (atomic_exchange_explicit(&link->is_down, is_down, memory_order_relaxed) == is_down)
+		return;
+	link->misses = 0;
+	/* each loop finds out by itself; one line is enough */
+	if (loop_index(link->loop) == LOOP_CONTROL)
+		log_change(link->cluster, is_down);
+	if (is_down)
+		loop_timer_set(link->loop, &link->timer, loop_now(link->loop) + PROBE_MS);
+}
+
+static void
+note_answer(struct cluster_link *link, bool is_there)
+{
+	link->misses = is_there ? 0 : link->misses + 1;
+	if (!is_there)
+		cluster_note(link->cluster, CLUSTER_MISSES, 1);
+	if (link->misses >= MISSES_MAX)
+		become(link, true);
+}
+
+static void
+on_probe(struct redis_errand *errand, const struct redis_reply *reply, const char *failure)
+{
+	struct cluster_link *link = list_entry(errand, struct cluster_link, probe);
+
+	(void)failure;
+	if (reply != NULL)
+		become(link, false);
+	else
+		loop_timer_set(link->loop, &link->timer, loop_now(link->loop) + PROBE_MS / 2 +
+		    (int64_t)(random_number() % PROBE_MS));
+}
+
+/* A write that leaves nothing: a replica, or one that cannot write, is not there. */
+static void
+on_time(struct loop_timer *timer)
+{
+	struct cluster_link *link = loop_owner(timer, struct cluster_link, timer);
+	struct slice key = slice_of(link->cluster->prefix);
+	const struct slice words[] = { SLICE_LITERAL("DEL"), key };
+
+	link->probe.on_reply = on_probe;
+	redis_group_send(link->group, &link->probe, redis_slot(key), words, 2,
+	    link->cluster->settings.timeout_ms);
+}
+
+static void
+end_call(struct cluster_call *call, const struct redis_reply *reply)
+{
+	list_remove(&call->node);
+	call->link = NULL;
+	call->on_reply(call, reply);
+}
+
+static void send_script(struct cluster_call *call, bool is_whole);
+
+static void
+on_reply(struct redis_errand *errand, const struct redis_reply *reply, const char *failure)
+{
+	struct cluster_call *call = list_entry(errand, struct cluster_call, errand);
+	struct cluster_link *link = call->link;
+
+	(void)failure;
+	if (reply != NULL && reply->type == REDIS_ERROR && call->script != NULL &&
+	    slice_has_prefix(reply->text, "NOSCRIPT")) {
+		send_script(call, true);
+		return;
+	}
+	if (reply == NULL || (call->script != NULL && !call->script->only_reads))
+		note_answer(link, reply != NULL);
+	if (reply != NULL && reply->type == REDIS_ERROR) {
+		log_write(LOG_WARNING, "cluster: %s: %.*s",
+		    call->script != NULL ? call->script->name : "a command", SLICE_ARGS(reply->text));
+		reply = NULL;
+	}
+	end_call(call, reply);
+}
+
+/* The server has it by its digest, but for the first time. */
+static void
+send_script(struct cluster_call *call, bool is_whole)
+{
+	const struct cluster_script *script = call->script;
+	struct slice text = slice_of(script->text);
+	uint8_t digest[DIGEST_SIZE_MAX];
+	char sha[SHA_SIZE], keys[4];
+	int64_t left = call->until - loop_now(call->link->loop);
+
+	if (digest_both(DIGEST_SHA1, text, slice_of(""), digest))
+		for (size_t i = 0; i < digest_size(DIGEST_SHA1); i++)
+			snprintf(sha + 2 * i, sizeof(sha) - 2 * i, "%02x", digest[i]);
+	else
+		is_whole = true;
+	snprintf(keys, sizeof(keys), "%d", script->keys);
+	call->words[0] = slice_of(is_whole ? "EVAL" : "EVALSHA");
+	call->words[1] = is_whole ? text : slice_make(sha, sizeof(sha) - 1);
+	call->words[2] = slice_of(keys);
+	redis_group_send(call->link->group, &call->errand, redis_slot(call->words[3]), call->words,
+	    (size_t)call->count + 3, left > 0 ? left : 1);
+}
+
+/* False: nobody is asked now. */
+static bool
+begin(struct cluster *cluster, struct loop *loop, struct cluster_call *call)
+{
+	struct cluster_link *link = link_of(cluster, loop);
+
+	if (link->group == NULL || atomic_load_explicit(&link->is_down, memory_order_relaxed))
+		return false;
+	call->link = link;
+	call->errand.on_reply = on_reply;
+	call->until = loop_now(loop) + cluster->settings.timeout_ms;
+	list_init(&call->node);
+	list_append(&link->calls, &call->node);
+	return true;
+}
+
+bool
+cluster_run(struct cluster *cluster, struct loop *loop, struct cluster_call *call,
+    const struct cluster_script *script, const struct slice *words, int count)
+{
+	if (!begin(cluster, loop, call))
+		return false;
+	call->script = script;
+	call->count = count;
+	memcpy(call->words + 3, words, (size_t)count * sizeof(*words));
+	send_script(call, false);
+	return true;
+}
+
+bool
+cluster_send(struct cluster *cluster, struct loop *loop, struct cluster_call *call, unsigned slot,
+    const struct slice *words, int count)
+{
+	if (!begin(cluster, loop, call))
+		return false;
+	call->script = NULL;
+	redis_group_send(call->link->group, &call->errand, slot, words, (size_t)count,
+	    cluster->settings.timeout_ms);
+	return true;
+}
+
+void
+cluster_each(struct cluster *cluster, struct loop *loop, redis_group_visit *visit, void *arg)
+{
+	struct cluster_link *link = link_of(cluster, loop);
+
+	if (link->group != NULL)
+		redis_group_each(link->group, visit, arg);
+}
+
+void
+cluster_cancel(struct cluster_call *call)
+{
+	if (call->link == NULL)
+		return;
+	redis_errand_cancel(&call->errand);
+	list_remove(&call->node);
+	call->link = NULL;
+}
+
+static void
+on_heard(void *owner, struct slice channel, struct slice payload)
+{
+	struct cluster *cluster = owner;
+	struct slice parts[CLUSTER_PARTS_MAX];
+	int count = 0;
+
+	(void)channel;
+	while (payload.len > 0 && count < CLUSTER_PARTS_MAX)
+		parts[count++] = slice_take(&payload, '\n');
+	list_each(node, &cluster->ears) {
+		struct cluster_ear *ear = list_entry(node, struct cluster_ear, node);
+
+		if (count > 0)
+			ear->on_message(ear, parts, count);
+	}
+}
+
+void
+cluster_tell_missed(struct cluster *cluster)
+{
+	list_each(node, &cluster->ears) {
+		struct cluster_ear *ear = list_entry(node, struct cluster_ear, node);
+
+		ear->on_missed(ear);
+	}
+}
+
+static void
+on_subscribed(struct redis_command *command, const struct redis_reply *reply, const char *failure)
+{
+	struct cluster *cluster = list_entry(list_entry(command, struct ear, command), struct cluster, ear);
+
+	(void)failure;
+	if (reply == NULL || reply->type != REDIS_ARRAY)
+		return;
+	cluster_tell_missed(cluster);
+}
+
+static void
+on_ear_ready(void *owner)
+{
+	struct cluster *cluster = owner;
+	const struct slice words[] = { SLICE_LITERAL("SUBSCRIBE"), slice_of(cluster->channel) };
+
+	redis_cancel(&cluster->ear.command);
+	redis_send(cluster->ear.redis, &cluster->ear.command, words, 2, cluster->settings.timeout_ms);
+}
+
+static void
+on_pong(struct redis_command *command, const struct redis_reply *reply, const char *failure)
+{
+	struct ear *ear = list_entry(command, struct ear, ping);
+
+	(void)failure;
+	ear->is_deaf = reply == NULL;
+}
+
+static struct resolver *
+resolver_of_ear(void *owner)
+{
+	return ((const struct cluster *)owner)->links[0].resolver;
+}
+
+/* Listens where the data is now; one that gives no answer may be another's by now. */
+static void
+on_ear_time(struct loop_timer *timer)
+{
+	static const struct slice ping[] = { SLICE_LITERAL("PING") };
+	struct ear *ear = loop_owner(timer, struct ear, timer);
+	struct cluster *cluster = list_entry(ear, struct cluster, ear);
+	struct cluster_link *control = &cluster->links[0];
+	struct redis_settings settings;
+
+	if (ear->is_deaf)
+		redis_free(&ear->redis);
+	if (ear->redis == NULL && redis_group_any(control->group, &settings)) {
+		settings.resolver = resolver_of_ear;
+		settings.owner = cluster;
+		settings.on_ready = on_ear_ready;
+		settings.on_message = on_heard;
+		ear->is_deaf = false;
+		ear->redis = redis_new(control->loop, &settings);
+	} else if (ear->redis != NULL && ear->ping.call == NULL) {
+		redis_send(ear->redis, &ear->ping, ping, 1, cluster->settings.timeout_ms);
+	}
+	log_ended(cluster);
+	loop_timer_set(control->loop, timer, loop_now(control->loop) + PROBE_MS);
+}
+
+static void
+begin_to_hear(struct cluster *cluster, struct loop *loop)
+{
+	struct ear *ear = &cluster->ear;
+
+	ear->command.on_reply = on_subscribed;
+	ear->ping.on_reply = on_pong;
+	loop_timer_init(&ear->timer, on_ear_time);
+	loop_timer_set(loop, &ear->timer, loop_now(loop));
+}
+
+static struct resolver *
+resolver_of_link(void *owner)
+{
+	return ((const struct cluster_link *)owner)->resolver;
+}
+
+void
+cluster_join(struct cluster *cluster, struct loop *loop)
+{
+	struct redis_group_settings settings = cluster->settings.group;
+	struct cluster_link *link = link_of(cluster, loop);
+
+	if (settings.url.url.path == NULL)
+		link->resolver = resolver_new(loop, &cluster->settings.nameservers);
+	settings.redis.resolver = resolver_of_link;
+	settings.redis.owner = link;
+	link->cluster = cluster;
+	link->loop = loop;
+	list_init(&link->calls);
+	loop_timer_init(&link->timer, on_time);
+	link->group = redis_group_new(loop, &settings);
+	if (loop_index(loop) == LOOP_CONTROL)
+		begin_to_hear(cluster, loop);
+}
+
+void
+cluster_leave(struct cluster *cluster, struct loop *loop)
+{
+	struct cluster_link *link = link_of(cluster, loop);
+
+	if (link->group == NULL)
+		return;
+	atomic_store_explicit(&link->is_down, true, memory_order_relaxed);
+	if (loop_index(loop) == LOOP_CONTROL) {
+		loop_timer_stop(loop, &cluster->ear.timer);
+		redis_free(&cluster->ear.redis);
+	}
+	loop_timer_stop(loop, &link->timer);
+	while (!list_is_empty(&link->calls)) {
+		struct cluster_call *call = list_entry(link->calls.next, struct cluster_call, node);
+
+		redis_errand_cancel(&call->errand);
+		end_call(call, NULL);
+	}
+	redis_group_free(&link->group);
+	resolver_free(&link->resolver);
+}
+
+static void
+on_said(struct cluster_call *call, const struct redis_reply *reply)
+{
+	(void)reply;
+	xfree(call);
+}
+
+bool
+cluster_say(struct cluster *cluster, const char *const *parts, int count)
+{
+	struct cluster_call *call = xcalloc(1, sizeof(*call));
+	struct slice words[] = { SLICE_LITERAL("PUBLISH"), slice_of(cluster->channel), { 0 } };
+	struct buf text = { 0 };
+	bool is_sent;
+
+	for (int i = 0; i < count; i++)
+		buf_printf(&text, "%s%s", i > 0 ? "\n" : "", parts[i]);
+	words[2] = buf_slice(&text);
+	call->on_reply = on_said;
+	is_sent = cluster_send(cluster, cluster_control(cluster), call, redis_slot(words[1]), words, 3);
+	if (!is_sent)
+		xfree(call);
+	buf_clear(&text);
+	return is_sent;
+}
+
+void
+cluster_listen(struct cluster *cluster, struct cluster_ear *ear)
+{
+	list_append(&cluster->ears, &ear->node);
+}
+
+struct cluster_ear *
+cluster_find_ear(const struct cluster *cluster, const char *name)
+{
+	list_each(node, &cluster->ears) {
+		struct cluster_ear *ear = list_entry(node, struct cluster_ear, node);
+
+		if (strcmp(ear->name, name) == 0)
+			return ear;
+	}
+	return NULL;
+}
