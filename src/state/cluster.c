@@ -69,6 +69,7 @@ cluster_new(const struct cluster_settings *settings, int threads)
 	cluster->settings.group.redis.bytes_max = BYTES_MAX;
 	cluster->settings.group.redis.parts_max = PARTS_MAX;
 	cluster->settings.name = copy(settings->name);
+	cluster->settings.secret = copy(settings->secret);
 	snprintf(cluster->prefix, sizeof(cluster->prefix), "%.60s:%d", settings->prefix, SCHEMA);
 	snprintf(cluster->channel, sizeof(cluster->channel), "%.60s:%d:said", settings->prefix, SCHEMA);
 	snprintf(cluster->incarnation, sizeof(cluster->incarnation), "%016" PRIx64, random_number());
@@ -92,6 +93,7 @@ cluster_free(struct cluster **cluster)
 		ear->on_free(ear);
 	}
 	xfree((char *)gone->settings.name);
+	secret_free((char **)&gone->settings.secret);
 	xfree(gone->links);
 	xfree(gone);
 }
@@ -118,6 +120,19 @@ const char *
 cluster_channel(const struct cluster *cluster)
 {
 	return cluster->channel;
+}
+
+bool
+cluster_key(const struct cluster *cluster, const char *purpose, uint8_t key[DIGEST_SHA256_SIZE])
+{
+	uint8_t digest[DIGEST_SIZE_MAX];
+
+	if (cluster->settings.secret == NULL || !digest_hmac(DIGEST_SHA256,
+	    slice_of(cluster->settings.secret), slice_of(purpose), digest))
+		return false;
+	memcpy(key, digest, DIGEST_SHA256_SIZE);
+	secret_wipe(digest, sizeof(digest));
+	return true;
 }
 
 struct loop *

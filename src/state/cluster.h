@@ -8,6 +8,7 @@
 #ifndef STATE_CLUSTER_H
 #define STATE_CLUSTER_H
 
+#include "base/digest.h"
 #include "net/redis_group.h"
 
 struct cluster;
@@ -17,6 +18,7 @@ struct cluster_settings {		/* `group` outlives the last cluster_join; the rest i
 	struct redis_group_settings group;
 	const char *prefix;		/* of all keys and channels */
 	const char *name;		/* this proxy's */
+	const char *secret;		/* all proxies'; NULL: what needs one is not shared */
 	int64_t timeout_ms;
 	bool is_strict;			/* nobody comes in where Redis cannot be asked */
 };
@@ -33,6 +35,8 @@ const char *cluster_name(const struct cluster *cluster);
 /* Another one each time that the program starts: random. */
 const char *cluster_incarnation(const struct cluster *cluster);
 const char *cluster_prefix(const struct cluster *cluster);	/* "gatepost:1", with the schema's version */
+/* A key of its own for each purpose, the same at all proxies.  False: there is no secret. */
+bool cluster_key(const struct cluster *cluster, const char *purpose, uint8_t key[DIGEST_SHA256_SIZE]);
 bool cluster_is_strict(const struct cluster *cluster);
 struct loop *cluster_control(const struct cluster *cluster);	/* the loop that joined first */
 /* Is Redis asked at all, as this loop sees it?  From any thread. */
