@@ -19,6 +19,7 @@
 #include "net/tls_context.h"
 #include "session/listener_settings.h"
 #include "session/pool_fit.h"
+#include "state/cluster_block.h"
 
 enum { HOSTNAME_MAX = 255 };
 
@@ -63,6 +64,7 @@ const struct directive root_directives[] = {
 	CONF_BLOCKS(struct root, tls, &tls_block, 0),
 	CONF_BLOCKS(struct root, auths, &auth_block, 0),
 	CONF_BLOCK(struct root, geo, &geo_block, NULL, 0),
+	CONF_BLOCK(struct root, cluster, &cluster_block, NULL, CONF_RESTART),
 	CONF_BLOCKS(struct root, limits, &limits_block, 0),
 	CONF_BLOCKS(struct root, accesses, &access_block, 0),
 	CONF_BLOCKS(struct root, farms, &farm_block, 0),

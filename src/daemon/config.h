@@ -27,6 +27,7 @@ struct root {
 	struct conf_list limits;	/* struct limits */
 	struct conf_list accesses;	/* struct access */
 	struct geo *geo;		/* NULL: no geoip */
+	struct cluster_block *cluster;	/* NULL: this proxy is alone */
 	struct conf_list farms;		/* struct farm */
 	struct conf_list pools;		/* struct pool */
 	struct conf_list listeners;	/* struct listener_settings */

@@ -26,6 +26,7 @@
 #include "daemon/takeover.h"
 #include "daemon/upgrade.h"
 #include "daemon/upkeep.h"
+#include "state/cluster.h"
 
 static void
 log_problem_line(char *line)
@@ -204,6 +205,8 @@ start_threads(struct control *control, struct error *error)
 	for (int i = 0; i < count; i++) {
 		control->workers[i] = worker_new(i, control->loop, log_salt, drain_worker_empty);
 		control->workers[i]->owner = control;
+		if (control->assets.cluster != NULL)
+			cluster_join(control->assets.cluster, control->workers[i]->loop);
 	}
 	control->away = (struct away_observer){ .on_away = on_away, .owner = control };
 	endpoint_observe_away(&control->away);
@@ -281,6 +284,18 @@ serve(struct control *control)
 	log_write(LOG_NOTICE, "gatepost " GATEPOST_VERSION " stopped");
 }
 
+/* All threads but this one have ended. */
+static void
+leave_cluster(struct control *control)
+{
+	struct cluster *cluster = control->assets.cluster;
+
+	for (int i = 0; cluster != NULL && control->workers != NULL && i < control->assets.threads; i++)
+		cluster_leave(cluster, control->workers[i]->loop);
+	if (cluster != NULL)
+		cluster_leave(cluster, control->loop);
+}
+
 static void
 close_all(struct control *control)
 {
@@ -293,6 +308,7 @@ close_all(struct control *control)
 	endpoint_observe_away(NULL);
 	if (control->program->extension != NULL)
 		control->program->extension->close(control);
+	leave_cluster(control);
 	/* before the loops that its threads post to */
 	thread_pool_free(&control->assets.hashing);
 	for (int i = 0; control->workers != NULL && i < control->assets.threads; i++)

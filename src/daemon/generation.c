@@ -22,6 +22,7 @@
 #include "proto/proto.h"
 #include "session/pool_fit.h"
 #include "state/affinity.h"
+#include "state/cluster_block.h"
 #include "state/limiter.h"
 
 enum {
@@ -103,6 +104,7 @@ assets_clear(struct assets *assets)
 	thread_pool_free(&assets->hashing);
 	penalty_free(&assets->penalty);
 	limiter_free(&assets->limiter);
+	cluster_free(&assets->cluster);
 	conf_free(&assets->started);
 }
 
@@ -218,6 +220,37 @@ find_bindings(const struct generation *g, const char *name)
 	return NULL;
 }
 
+/* There is one or not from the start on: what a reload says of it needs a restart. */
+static bool
+open_cluster(struct generation *g, struct conf_problems *problems)
+{
+	const struct cluster_block *block = g->root->cluster;
+	struct assets *assets = g->assets;
+	struct cluster_settings settings;
+	bool is_good;
+
+	if (block == NULL || block->conf.broken || assets->cluster != NULL)
+		return true;
+	is_good = cluster_block_read(block, &settings, problems);
+	if (settings.name == NULL)
+		settings.name = g->root->hostname;
+	settings.nameservers = g->root->nameservers;
+	if (is_good && assets->control != NULL && assets->started == g->snapshot.conf) {
+		assets->cluster = cluster_new(&settings, assets->threads);
+		cluster_join(assets->cluster, assets->control);
+	}
+	cluster_settings_clear(&settings);
+	return is_good;
+}
+
+static struct affinity *
+new_bindings(const struct assets *assets, const struct farm *farm)
+{
+	if (assets->cluster != NULL)
+		return affinity_new_shared(assets->cluster, farm->conf.title, farm->affinity.ms);
+	return affinity_new(&affinity_memory, farm->affinity.ms);
+}
+
 /* Who is bound to which server outlives the reload. */
 static void
 open_farms(struct generation *g, const struct generation *before)
@@ -228,8 +261,7 @@ open_farms(struct generation *g, const struct generation *before)
 
 		if (farm->affinity.ms == 0)
 			continue;
-		farm->bindings = kept != NULL ? affinity_get(kept) :
-		    affinity_new(&affinity_memory, farm->affinity.ms);
+		farm->bindings = kept != NULL ? affinity_get(kept) : new_bindings(g->assets, farm);
 	}
 }
 
@@ -353,6 +385,7 @@ generation_prepare(struct assets *assets, struct conf *conf, const struct genera
 	ok &= open_access(g, before, problems);
 	ok &= open_auths(g, before, problems);
 	ok &= open_pools(g, problems);
+	ok &= open_cluster(g, problems);
 	open_farms(g, before);
 	begin_eras(g, before);
 	open_listeners(g, before);

@@ -85,6 +85,8 @@ static void
 peek(struct leg *leg)
 {
 	prepare_request(leg, on_peeked);
+	/* the dial itself would bring the user to the server */
+	leg->way->binding.is_patient = leg->way->is_judged_by_server;
 	affinity_peek(bindings_of(leg), &leg->way->binding);
 }
 

@@ -80,14 +80,21 @@ on_deadline(struct loop_timer *timer)
 	struct affinity_request *request = loop_owner(timer, struct affinity_request, timer);
 
 	request->affinity->engine->cancel(request);
-	affinity_answer(request, AFFINITY_LATER);
+	if (request->again_at != 0 && loop_now(request->loop) < request->deadline)
+		request->again(request);
+	else
+		affinity_answer(request, AFFINITY_LATER);
 }
 
 void
 affinity_wait(struct affinity_request *request)
 {
-	if (!loop_timer_is_set(&request->timer))
-		loop_timer_set(request->loop, &request->timer, request->deadline);
+	int64_t at = request->deadline;
+
+	if (request->again_at != 0 && request->again_at < at)
+		at = request->again_at;
+	if (!loop_timer_is_set(&request->timer) || request->again_at != 0)
+		loop_timer_set(request->loop, &request->timer, at);
 }
 
 /* The engine to be asked. */
@@ -100,6 +107,7 @@ begin(struct affinity *affinity, struct affinity_request *request)
 	request->kicked = 0;
 	request->waiter = NULL;
 	request->work = NULL;
+	request->again_at = 0;
 	loop_timer_init(&request->timer, on_deadline);
 	return affinity->engine;
 }
@@ -126,6 +134,18 @@ void
 affinity_kick(struct affinity *affinity, struct affinity_request *request)
 {
 	begin(affinity, request)->kick(request);
+}
+
+void
+affinity_hold(struct affinity *affinity, struct affinity_request *request)
+{
+	begin(affinity, request)->hold(request);
+}
+
+void
+affinity_pin(struct affinity *affinity, struct affinity_request *request)
+{
+	begin(affinity, request)->pin(request);
 }
 
 void

@@ -40,6 +40,9 @@ struct affinity_binding {
 	uint64_t generation;
 	bool is_held;		/* by a session, or a login under way */
 	int64_t since;		/* clock_ms; 0: not known */
+	int sessions;		/* of all proxies, as far as they have told */
+	int64_t held_ms;	/* an operator's hold: how long nobody gets in yet; also where UNBOUND */
+	bool is_pinned;		/* to a server, by an operator; while it is held perhaps not this one */
 	bool is_blocked;	/* nobody gets in: sessions of an older generation are not gone yet */
 };
 
@@ -55,7 +58,10 @@ enum affinity_answer {
 struct affinity_request {
 	struct loop *loop;
 	struct slice user;
-	const char *wanted;	/* by affinity_open and affinity_move: the server */
+	const char *wanted;	/* by affinity_open, _move and _pin: the server */
+	int64_t hold_ms;	/* by affinity_hold */
+	uint64_t hold;		/* likewise: which one to release, 0: any; then which one there is */
+	bool is_patient;	/* by affinity_peek: waits until nobody is blocked any more */
 	uint64_t replaces;	/* not 0: the generation whose server is down; its sessions are kicked */
 	int64_t deadline;	/* as loop_now: how long to wait for the answer */
 	/* Called once, perhaps before the function that asks returns; may end the session. */
@@ -74,11 +80,13 @@ struct affinity_request {
 
 	struct affinity *affinity;		/* while it waits, as all that follows */
 	struct waiter *waiter;
-	void *work;				/* the engine's own */
+	void *work;				/* the engine's own, as what follows */
+	void (*again)(struct affinity_request *request);
+	int64_t again_at;			/* 0: not by itself */
 	struct loop_timer timer;
 };
 
-/* Looks without writing: BOUND, UNBOUND or LATER. */
+/* Looks without writing: BOUND, UNBOUND, LATER.  Who is pinned is there, unless sessions are elsewhere. */
 void affinity_peek(struct affinity *affinity, struct affinity_request *request);
 /* Wishes to be bound: HERE, ELSEWHERE or LATER. */
 void affinity_open(struct affinity *affinity, struct affinity_request *request);
@@ -89,6 +97,16 @@ void affinity_open(struct affinity *affinity, struct affinity_request *request);
 void affinity_move(struct affinity *affinity, struct affinity_request *request);
 /* Kicks the user's sessions and keeps the binding: BOUND, UNBOUND or LATER. */
 void affinity_kick(struct affinity *affinity, struct affinity_request *request);
+/*
+ * For hold_ms from now on nobody of the user gets in, who is there stays; a longer hold stays as it is.
+ * 0: the hold ends.  BOUND, UNBOUND or LATER; in binding what holds now, in `hold` its mark.
+ */
+void affinity_hold(struct affinity *affinity, struct affinity_request *request);
+/*
+ * From now on the user belongs on `wanted` (NULL: where it was so far), whoever wishes something else and
+ * whether it is up or not; with sessions elsewhere, once they are gone.  A move takes the pin along.
+ */
+void affinity_pin(struct affinity *affinity, struct affinity_request *request);
 /*
  * Tells some of the bindings, and where the next ones are: BOUND, or LATER.  From the first cursor to the
  * last, what is there all the while is told at least once.

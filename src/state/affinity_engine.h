@@ -28,6 +28,8 @@ struct affinity_engine {
 	void (*open)(struct affinity_request *request);
 	void (*move)(struct affinity_request *request);
 	void (*kick)(struct affinity_request *request);
+	void (*hold)(struct affinity_request *request);
+	void (*pin)(struct affinity_request *request);
 	void (*list)(struct affinity_request *request);
 	/* After affinity_wait: it will not answer. */
 	void (*cancel)(struct affinity_request *request);
@@ -55,7 +57,10 @@ struct affinity_lease {
 	atomic_bool is_kicked;
 };
 
-/* The answer is not there yet; without one by the deadline the request is cancelled and hears LATER. */
+/*
+ * The answer is not there yet; without one by the deadline the request is cancelled and hears LATER.  Where
+ * again_at comes first, it is cancelled then and `again` called.
+ */
 void affinity_wait(struct affinity_request *request);
 /* The request may be gone when this returns. */
 void affinity_answer(struct affinity_request *request, enum affinity_answer answer);

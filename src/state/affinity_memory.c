@@ -30,6 +30,8 @@ struct binding {
 	int64_t since;				/* clock_ms, that it has the server */
 	struct list leases;			/* of all generations */
 	int old_leases;				/* of those before this one: kicked, and to be gone */
+	int64_t held_until;			/* loop_now: nobody gets in before */
+	char *pin;				/* the server; NULL: none */
 };
 
 static void
@@ -38,6 +40,7 @@ binding_clear(void *value)
 	struct binding *binding = value;
 
 	xfree(binding->server);
+	xfree(binding->pin);
 }
 
 /* A waiter has a reference; one that left with its wake under way gives it back here. */
@@ -88,25 +91,48 @@ unlock_unchanged(struct memory *memory, struct table_entry *entry)
 	table_unlock(memory->bindings, entry, table_expires(entry));
 }
 
-/* Unlocks; an entry that nobody holds lives for the retention from now on. */
+static bool
+is_empty(const struct binding *binding)
+{
+	return binding->leases.next == NULL || list_is_empty(&binding->leases);
+}
+
+/* Unlocks; what nobody holds lives for the retention from now on, and what an operator said longer. */
 static void
 unlock(struct affinity *affinity, struct table_entry *entry, int64_t now)
 {
 	struct binding *binding = table_value(entry);
 	int64_t retention = atomic_load_explicit(&affinity->retention_ms, memory_order_relaxed);
-	bool is_held = !list_is_empty(&binding->leases);
+	int64_t until = binding->server != NULL ? now + retention : now;
 
-	table_unlock(memory_of(affinity)->bindings, entry, is_held ? TABLE_FOREVER : now + retention);
+	if (binding->held_until > until)
+		until = binding->held_until;
+	if (!is_empty(binding) || binding->pin != NULL)
+		until = TABLE_FOREVER;
+	table_unlock(memory_of(affinity)->bindings, entry, until);
 }
 
-static void
-tell(const struct binding *binding, struct affinity_binding *out)
+/* False: it has no server. */
+static bool
+tell(const struct binding *binding, int64_t now, struct affinity_binding *out)
 {
-	snprintf(out->server, sizeof(out->server), "%s", binding->server);
+	bool is_at_pin = binding->pin != NULL && is_empty(binding);
+	const char *server = is_at_pin ? binding->pin : binding->server;
+
+	out->held_ms = binding->held_until > now ? binding->held_until - now : 0;
+	out->is_pinned = binding->pin != NULL;
+	out->sessions = 0;
+	if (server == NULL)
+		return false;
+	snprintf(out->server, sizeof(out->server), "%s", server);
 	out->generation = binding->generation;
-	out->is_held = !list_is_empty(&binding->leases);
-	out->since = binding->since;
+	out->is_held = !is_empty(binding);
+	out->since = server == binding->server ? binding->since : 0;
 	out->is_blocked = binding->old_leases > 0;
+	if (out->is_held)
+		list_each(node, &binding->leases)
+			out->sessions++;
+	return true;
 }
 
 static bool
@@ -114,21 +140,13 @@ peek_now(void *store, struct slice user, int64_t now, struct affinity_binding *o
 {
 	struct memory *memory = store;
 	struct table_entry *entry = table_lock(memory->bindings, user, now, false);
+	bool is_bound;
 
 	if (entry == NULL)
 		return false;
-	tell(table_value(entry), out);
+	is_bound = tell(table_value(entry), now, out);
 	unlock_unchanged(memory, entry);
-	return true;
-}
-
-static void
-peek(struct affinity_request *request)
-{
-	bool is_bound = peek_now(memory_of(request->affinity), request->user, loop_now(request->loop),
-	    &request->binding);
-
-	affinity_answer(request, is_bound ? AFFINITY_BOUND : AFFINITY_UNBOUND);
+	return is_bound;
 }
 
 /* Tells every session of the binding to go; those told before are not told again.  The shard is locked. */
@@ -164,12 +182,18 @@ rebind(struct memory *memory, struct binding *binding, const char *server)
 	return kicked;
 }
 
-/* Waits until the sessions of older generations are gone.  The shard is locked: no wake is missed. */
+/*
+ * Waits until the sessions of older generations are gone, or a hold ends.  The shard is locked: no wake is
+ * missed.
+ */
 static void
-wait_unblocked(struct affinity_request *request, const struct waiter_duty *duty)
+wait_unblocked(struct affinity_request *request, const struct binding *binding,
+    const struct waiter_duty *duty)
 {
 	struct memory *memory = memory_of(affinity_get(request->affinity));
 
+	request->again_at = binding->held_until > loop_now(request->loop) && request->again != NULL ?
+	    binding->held_until : 0;
 	waiter_add(&memory->blocked, request->loop, duty, request, &request->waiter);
 	affinity_wait(request);
 }
@@ -187,6 +211,40 @@ cancel(struct affinity_request *request)
 {
 	if (request->waiter != NULL && waiter_cancel(&request->waiter))
 		give_back(request);
+}
+
+static void on_peek_unblocked(void *owner, void *gift);
+
+static const struct waiter_duty peek_duty = { .on_wake = on_peek_unblocked };
+
+static void
+peek(struct affinity_request *request)
+{
+	struct memory *memory = memory_of(request->affinity);
+	int64_t now = loop_now(request->loop);
+	struct table_entry *entry = table_lock(memory->bindings, request->user, now, false);
+	bool is_bound = false, waits = false;
+
+	if (entry != NULL) {
+		struct binding *binding = table_value(entry);
+
+		is_bound = tell(binding, now, &request->binding);
+		waits = request->is_patient && (binding->old_leases > 0 || binding->held_until > now);
+		request->again = peek;
+		if (waits)
+			wait_unblocked(request, binding, &peek_duty);
+		unlock_unchanged(memory, entry);
+	}
+	if (!waits)
+		affinity_answer(request, is_bound ? AFFINITY_BOUND : AFFINITY_UNBOUND);
+}
+
+static void
+on_peek_unblocked(void *owner, void *gift)
+{
+	(void)gift;
+	give_back(owner);
+	peek(owner);
 }
 
 static void try_open(struct affinity_request *request);
@@ -224,8 +282,25 @@ static bool
 is_another_process_asked(const struct memory *memory, const struct binding *binding,
     const struct affinity_request *request)
 {
-	return frozen(memory) != 0 && (binding->server == NULL || list_is_empty(&binding->leases) ||
+	return frozen(memory) != 0 && (binding->server == NULL || is_empty(binding) ||
 	    (request->replaces != 0 && request->replaces == binding->generation));
+}
+
+/* Which server it is, by the pin, the binding that there is, or else the wish. */
+static void
+settle(struct memory *memory, struct binding *binding, struct affinity_request *request)
+{
+	const char *server = binding->pin != NULL ? binding->pin : request->wanted;
+	bool is_replaced = request->replaces != 0 && request->replaces == binding->generation;
+
+	if (binding->leases.next == NULL)
+		list_init(&binding->leases);
+	if (binding->server == NULL)
+		set_server(memory, binding, server);
+	else if (binding->pin != NULL && strcmp(binding->pin, binding->server) == 0)
+		return;
+	else if (is_replaced || (binding->pin != NULL && is_empty(binding)))
+		request->kicked = rebind(memory, binding, server);
 }
 
 /* What the binding says to the wish; the shard is locked.  False: the request waits. */
@@ -234,24 +309,21 @@ bind(struct affinity_request *request, struct table_entry *entry, enum affinity_
 {
 	struct memory *memory = memory_of(request->affinity);
 	struct binding *binding = table_value(entry);
+	int64_t now = loop_now(request->loop);
 
 	if (is_another_process_asked(memory, binding, request)) {
 		*result = AFFINITY_LATER;
 		return true;
 	}
-	if (binding->server == NULL) {
-		list_init(&binding->leases);
-		set_server(memory, binding, request->wanted);
-	} else if (request->replaces != 0 && request->replaces == binding->generation) {
-		request->kicked = rebind(memory, binding, request->wanted);
-	}
-	tell(binding, &request->binding);
-	if (strcmp(binding->server, request->wanted) != 0) {
+	if (binding->held_until <= now)
+		settle(memory, binding, request);
+	(void)tell(binding, now, &request->binding);
+	if (binding->held_until <= now && strcmp(binding->server, request->wanted) != 0) {
 		*result = AFFINITY_ELSEWHERE;
 		return true;
 	}
-	if (binding->old_leases > 0) {
-		wait_unblocked(request, &open_duty);
+	if (binding->old_leases > 0 || binding->held_until > now) {
+		wait_unblocked(request, binding, &open_duty);
 		return false;
 	}
 	request->lease = lease_new(entry, request);
@@ -267,9 +339,11 @@ try_open(struct affinity_request *request)
 	struct memory *memory = memory_of(affinity);
 	struct table_entry *entry = table_lock(memory->bindings, request->user, now, true);
 	enum affinity_answer result = AFFINITY_LATER;
-	bool is_decided = bind(request, entry, &result);
+	bool is_decided, was_new = ((struct binding *)table_value(entry))->server == NULL;
 
-	if (is_decided && result == AFFINITY_HERE)
+	request->again = try_open;
+	is_decided = bind(request, entry, &result);
+	if (is_decided && (result == AFFINITY_HERE || (was_new && result == AFFINITY_ELSEWHERE)))
 		unlock(affinity, entry, now);
 	else
 		unlock_unchanged(memory, entry);
@@ -279,13 +353,18 @@ try_open(struct affinity_request *request)
 
 /* Those who wait for other users look in vain and wait again: moves are rare. */
 static void
+wake_all(struct memory *memory)
+{
+	for (int n = waiter_count(&memory->blocked); n > 0; n--)
+		waiter_wake_one(&memory->blocked, memory->blocked.owner);
+}
+
+static void
 leave(struct memory *memory, struct binding *binding, struct affinity_lease *lease)
 {
 	list_remove(&lease->node);
-	if (lease->generation == binding->generation || --binding->old_leases > 0)
-		return;
-	for (int n = waiter_count(&memory->blocked); n > 0; n--)
-		waiter_wake_one(&memory->blocked, memory->blocked.owner);
+	if (lease->generation != binding->generation && --binding->old_leases == 0)
+		wake_all(memory);
 }
 
 static void
@@ -294,7 +373,7 @@ tell_heir(struct memory *memory, struct table_entry *entry)
 	const struct binding *binding = table_value(entry);
 	uint64_t serial = frozen(memory);
 
-	if (serial != 0 && list_is_empty(&binding->leases))
+	if (serial != 0 && is_empty(binding))
 		memory->heir.on_released(memory->heir.owner, serial, memory->heir_name,
 		    table_name(memory->bindings, entry));
 }
@@ -329,15 +408,22 @@ on_move_unblocked(void *owner, void *gift)
 	if (entry != NULL) {
 		const struct binding *binding = table_value(entry);
 
-		tell(binding, &request->binding);
+		(void)tell(binding, loop_now(request->loop), &request->binding);
 		is_over = binding->old_leases == 0;
 		if (!is_over)
-			wait_unblocked(request, &move_duty);
+			wait_unblocked(request, binding, &move_duty);
 		unlock_unchanged(memory, entry);
 	}
 	if (is_over)
 		affinity_answer(request,
 		    request->binding.generation == mine ? AFFINITY_BOUND : AFFINITY_ELSEWHERE);
+}
+
+static void
+set_pin(struct binding *binding, const char *server)
+{
+	xfree(binding->pin);
+	binding->pin = server != NULL ? xstrdup(server) : NULL;
 }
 
 static void
@@ -359,11 +445,19 @@ move(struct affinity_request *request)
 		return;
 	}
 	binding = table_value(entry);
+	if (binding->pin != NULL)
+		set_pin(binding, request->wanted);
+	if (binding->server == NULL) {
+		unlock(request->affinity, entry, now);
+		affinity_answer(request, AFFINITY_UNBOUND);
+		return;
+	}
+	request->again = NULL;
 	request->kicked = rebind(memory, binding, request->wanted);
-	tell(binding, &request->binding);
+	(void)tell(binding, now, &request->binding);
 	is_over = binding->old_leases == 0;
 	if (!is_over)
-		wait_unblocked(request, &move_duty);
+		wait_unblocked(request, binding, &move_duty);
 	unlock(request->affinity, entry, now);
 	if (is_over)
 		affinity_answer(request, AFFINITY_BOUND);
@@ -376,35 +470,94 @@ kick(struct affinity_request *request)
 	int64_t now = loop_now(request->loop);
 	struct table_entry *entry = table_lock(memory->bindings, request->user, now, false);
 
+	bool is_bound = false;
+
 	if (entry != NULL) {
-		request->kicked = kick_all(table_value(entry));
-		tell(table_value(entry), &request->binding);
+		if (!is_empty(table_value(entry)))
+			request->kicked = kick_all(table_value(entry));
+		is_bound = tell(table_value(entry), now, &request->binding);
 		unlock_unchanged(memory, entry);
 	}
-	affinity_answer(request, entry != NULL ? AFFINITY_BOUND : AFFINITY_UNBOUND);
+	affinity_answer(request, is_bound ? AFFINITY_BOUND : AFFINITY_UNBOUND);
 }
+
+/* What an operator says of a user; NULL: another process is to be asked. */
+static struct table_entry *
+lock_for_orders(struct affinity_request *request)
+{
+	struct memory *memory = memory_of(request->affinity);
+
+	if (frozen(memory) == 0)
+		return table_lock(memory->bindings, request->user, loop_now(request->loop), true);
+	affinity_answer(request, AFFINITY_LATER);
+	return NULL;
+}
+
+static void
+finish_order(struct affinity_request *request, struct table_entry *entry)
+{
+	int64_t now = loop_now(request->loop);
+	bool is_bound = tell(table_value(entry), now, &request->binding);
+
+	unlock(request->affinity, entry, now);
+	affinity_answer(request, is_bound ? AFFINITY_BOUND : AFFINITY_UNBOUND);
+}
+
+static void
+hold(struct affinity_request *request)
+{
+	struct table_entry *entry = lock_for_orders(request);
+	int64_t until = loop_now(request->loop) + request->hold_ms;
+	struct binding *binding;
+
+	if (entry == NULL)
+		return;
+	binding = table_value(entry);
+	if (request->hold_ms > 0) {
+		if (until > binding->held_until)
+			binding->held_until = until;
+	} else if (request->hold == 0 || request->hold == (uint64_t)binding->held_until) {
+		binding->held_until = 0;
+		wake_all(memory_of(request->affinity));
+	}
+	request->hold = (uint64_t)binding->held_until;
+	finish_order(request, entry);
+}
+
+static void
+pin(struct affinity_request *request)
+{
+	struct table_entry *entry = lock_for_orders(request);
+
+	if (entry == NULL)
+		return;
+	set_pin(table_value(entry), request->wanted);
+	finish_order(request, entry);
+}
+
+struct visit {
+	struct affinity_request *request;
+	int64_t now;
+};
 
 static void
 visit(struct slice name, void *value, int64_t expires, void *arg)
 {
-	struct affinity_request *request = arg;
-	const struct binding *binding = value;
-	int sessions = 0;
+	const struct visit *visit = arg;
+	struct affinity_request *request = visit->request;
 
 	(void)expires;
-	list_each(node, &binding->leases)
-		sessions++;
-	tell(binding, &request->binding);
-	request->on_binding(request, name, &request->binding, sessions);
+	if (tell(value, visit->now, &request->binding))
+		request->on_binding(request, name, &request->binding, request->binding.sessions);
 }
 
 static void
 list(struct affinity_request *request)
 {
 	struct memory *memory = memory_of(request->affinity);
+	struct visit each = { request, loop_now(request->loop) };
 
-	request->cursor =
-	    table_walk(memory->bindings, request->cursor, loop_now(request->loop), visit, request);
+	request->cursor = table_walk(memory->bindings, request->cursor, each.now, visit, &each);
 	affinity_answer(request, AFFINITY_BOUND);
 }
 
@@ -449,6 +602,8 @@ const struct affinity_engine affinity_memory = {
 	.open = try_open,
 	.move = move,
 	.kick = kick,
+	.hold = hold,
+	.pin = pin,
 	.list = list,
 	.cancel = cancel,
 	.close = close_lease,

@@ -21,12 +21,6 @@ holder_clear(void *value)
 	xfree(holder->server);
 }
 
-static struct shared *
-shared_of(const struct affinity *affinity)
-{
-	return affinity->store;
-}
-
 /* The entry, locked, with its leases ready. */
 static struct table_entry *
 lock(struct shared *shared, struct slice user, int64_t now, bool create)
@@ -109,6 +103,7 @@ shared_run(struct work *work, const struct cluster_script *script, const struct 
 
 	for (int i = 0; i < count; i++)
 		words[i + 2] = args[i];
+	work->sent_at = loop_now(work->loop);
 	return cluster_run(work->shared->cluster, work->loop, &work->call, script, words, count + 2);
 }
 
@@ -125,7 +120,7 @@ read_number(const struct redis_reply *part)
 bool
 shared_read(const struct redis_reply *reply, struct said *said)
 {
-	enum { PARTS = 7 };
+	enum { PARTS = 11 };
 
 	*said = (struct said){ 0 };
 	if (reply == NULL || reply->type != REDIS_ARRAY || reply->count < PARTS ||
@@ -137,19 +132,24 @@ shared_read(const struct redis_reply *reply, struct said *said)
 	said->kicked = read_number(&reply->elements[3]);
 	said->since = (int64_t)read_number(&reply->elements[4]);
 	said->sessions = (int)read_number(&reply->elements[5]);
-	said->is_held = reply->count > PARTS && read_number(&reply->elements[PARTS]) > 0;
+	said->is_held = read_number(&reply->elements[7]) > 0;
+	said->hold = read_number(&reply->elements[8]);
+	said->held_ms = (int64_t)read_number(&reply->elements[9]);
+	said->is_pinned = reply->elements[10].text.len > 0;
 	return true;
 }
 
-static void
-tell(struct affinity_request *request, const struct said *said)
+void
+shared_tell(const struct said *said, struct affinity_binding *binding)
 {
-	struct affinity_binding *binding = &request->binding;
-
 	snprintf(binding->server, sizeof(binding->server), "%s", said->server);
 	binding->generation = said->generation;
 	binding->is_held = said->is_held || said->sessions > 0;
 	binding->since = said->since;
+	binding->sessions = said->sessions;
+	binding->held_ms = said->held_ms;
+	binding->is_pinned = said->is_pinned;
+	binding->is_blocked = said->status == AFFINITY_STATUS_BLOCKED;
 }
 
 /* Whoever got in before that is told to go; the shard is locked. */
@@ -168,9 +168,8 @@ kick_older(struct holder *holder)
 }
 
 int
-shared_hear(struct shared *shared, struct slice user, uint64_t generation, uint64_t kicked)
+shared_hear(struct shared *shared, struct slice user, uint64_t generation, uint64_t kicked, int64_t now)
 {
-	int64_t now = loop_now(cluster_control(shared->cluster));
 	struct table_entry *entry = lock(shared, user, now, false);
 	struct holder *holder;
 	int count;
@@ -205,12 +204,13 @@ lease_new(struct table_entry *entry, const struct affinity_request *request, uin
 	return lease;
 }
 
-/* An open is under way no more.  True, with the sequence of a close: nobody is here. */
+/* True, with the sequence of a close: nobody is here, and Redis may have heard otherwise. */
 static bool
-is_left(struct holder *holder, uint64_t *sequence)
+is_left(struct holder *holder, bool may_be_told, uint64_t *sequence)
 {
-	if (!list_is_empty(&holder->leases) || holder->opens > 0)
+	if (!list_is_empty(&holder->leases) || holder->opens > 0 || !(may_be_told || holder->is_told))
 		return false;
+	holder->is_told = false;
 	*sequence = ++holder->sequence;
 	return true;
 }
@@ -231,14 +231,14 @@ end_open(struct work *work, bool may_be_there)
 	entry = lock(shared, slice_of(work->user), now, true);
 	holder = table_value(entry);
 	holder->opens--;
-	is_over = is_left(holder, &sequence) && may_be_there;
+	is_over = is_left(holder, may_be_there, &sequence);
 	unlock(shared, entry, now);
 	if (is_over)
 		shared_close(shared, work->loop, slice_of(work->user), sequence);
 }
 
-static void
-answer(struct work *work, enum affinity_answer result)
+void
+shared_answer(struct work *work, enum affinity_answer result)
 {
 	struct affinity_request *request = work->request;
 
@@ -260,10 +260,10 @@ open_alone(struct work *work)
 
 	if (cluster_is_strict(shared->cluster)) {
 		end_open(work, true);
-		answer(work, AFFINITY_LATER);
+		shared_answer(work, AFFINITY_LATER);
 		return;
 	}
-	atomic_fetch_add_explicit(&shared->local, 1, memory_order_relaxed);
+	cluster_note(shared->cluster, CLUSTER_LOCAL, 1);
 	entry = lock(shared, request->user, now, true);
 	holder = table_value(entry);
 	if (holder->server == NULL || (request->replaces != 0 && request->replaces == holder->generation)) {
@@ -279,13 +279,15 @@ open_alone(struct work *work)
 	request->binding.generation = holder->generation;
 	request->binding.since = holder->since;
 	request->binding.is_held = !list_is_empty(&holder->leases);
+	/* what was asked may be done all the same */
+	holder->is_told = true;
 	if (strcmp(holder->server, request->wanted) == 0)
 		request->lease = lease_new(entry, request, holder->generation, holder->kicked);
 	else
 		result = AFFINITY_ELSEWHERE;
 	unlock(shared, entry, now);
 	end_open(work, true);
-	answer(work, result);
+	shared_answer(work, result);
 }
 
 /* The user is held; whoever was told something newer meanwhile has a session that is to go at once. */
@@ -302,7 +304,9 @@ enter(struct work *work, const struct said *said)
 		holder->kicked = said->kicked;
 	request->lease = lease_new(entry, request, said->generation, said->kicked);
 	holder->opens--;
+	holder->is_told = true;
 	holder->renewed_at = now;
+	holder->proved_at = work->sent_at;
 	work->is_opening = false;
 	(void)kick_older(holder);
 	unlock(work->shared, entry, now);
@@ -327,17 +331,18 @@ on_open(struct cluster_call *call, const struct redis_reply *reply)
 		open_alone(work);
 		return;
 	}
-	tell(request, &said);
+	shared_tell(&said, &request->binding);
 	if (said.status == AFFINITY_STATUS_HERE) {
 		enter(work, &said);
-		answer(work, AFFINITY_HERE);
+		shared_answer(work, AFFINITY_HERE);
 		return;
 	}
 	/* of sessions of our own that are in the way, too */
-	request->kicked += shared_hear(work->shared, request->user, said.generation, said.kicked);
+	request->kicked += shared_hear(work->shared, request->user, said.generation, said.kicked,
+	    loop_now(work->loop));
 	end_open(work, false);
 	if (said.status == AFFINITY_STATUS_ELSEWHERE) {
-		answer(work, AFFINITY_ELSEWHERE);
+		shared_answer(work, AFFINITY_ELSEWHERE);
 		return;
 	}
 	loop_timer_init(&work->retry, on_open_retry);
@@ -362,7 +367,7 @@ open_by_redis(struct work *work)
 	unlock(shared, entry, now);
 	if (shared_run(work, &affinity_script_open, (const struct slice[]){
 		slice_of(cluster_incarnation(shared->cluster)), slice_of(request->wanted),
-		shared_number(work, 0, request->replaces), shared_number(work, 1, AFFINITY_LEASE_MS),
+		shared_number(work, 0, request->replaces), shared_number(work, 1, (uint64_t)shared->lease_ms),
 		shared_number(work, 2, (uint64_t)atomic_load(&shared->retention_ms)), request->user,
 		shared_number(work, 3, work->sequence), shared_number(work, 4, sessions),
 		slice_of(cluster_channel(shared->cluster)), slice_of(shared->ear.name) }, 10))
@@ -371,11 +376,11 @@ open_by_redis(struct work *work)
 		open_alone(work);
 }
 
-static struct work *
-work_for(struct affinity_request *request,
+struct work *
+shared_work_for(struct affinity_request *request,
     void (*on_reply)(struct cluster_call *call, const struct redis_reply *reply))
 {
-	struct shared *shared = shared_of(request->affinity);
+	struct shared *shared = request->affinity->store;
 	struct work *work = shared_work(shared, request->loop, request->user, on_reply);
 
 	atomic_store_explicit(&shared->retention_ms,
@@ -389,8 +394,10 @@ work_for(struct affinity_request *request,
 static void
 open(struct affinity_request *request)
 {
-	open_by_redis(work_for(request, on_open));
+	open_by_redis(shared_work_for(request, on_open));
 }
+
+static void on_peek_retry(struct loop_timer *timer);
 
 static void
 on_peek(struct cluster_call *call, const struct redis_reply *reply)
@@ -400,113 +407,41 @@ on_peek(struct cluster_call *call, const struct redis_reply *reply)
 	struct said said;
 
 	if (shared_read(reply, &said)) {
-		tell(request, &said);
-		answer(work, said.status == AFFINITY_STATUS_UNBOUND ? AFFINITY_UNBOUND : AFFINITY_BOUND);
+		shared_tell(&said, &request->binding);
+		if (request->is_patient && (request->binding.is_blocked || said.held_ms > 0)) {
+			loop_timer_init(&work->retry, on_peek_retry);
+			loop_timer_set(work->loop, &work->retry, loop_now(work->loop) + AFFINITY_RETRY_MS);
+			return;
+		}
+		shared_answer(work,
+		    said.status == AFFINITY_STATUS_UNBOUND ? AFFINITY_UNBOUND : AFFINITY_BOUND);
 	} else if (cluster_is_strict(work->shared->cluster)) {
-		answer(work, AFFINITY_LATER);
+		shared_answer(work, AFFINITY_LATER);
 	} else {
-		answer(work, affinity_peek_now(request->affinity, request->user, loop_now(work->loop),
+		shared_answer(work, affinity_peek_now(request->affinity, request->user, loop_now(work->loop),
 		    &request->binding) ? AFFINITY_BOUND : AFFINITY_UNBOUND);
 	}
 }
 
 static void
-peek(struct affinity_request *request)
+peek_by_redis(struct work *work)
 {
-	struct work *work = work_for(request, on_peek);
-
 	if (shared_run(work, &affinity_script_peek, NULL, 0))
-		affinity_wait(request);
+		affinity_wait(work->request);
 	else
 		on_peek(&work->call, NULL);
 }
 
-static void on_moved(struct cluster_call *call, const struct redis_reply *reply);
-
 static void
-on_move_retry(struct loop_timer *timer)
+on_peek_retry(struct loop_timer *timer)
 {
-	struct work *work = loop_owner(timer, struct work, retry);
-
-	if (!shared_run(work, &affinity_script_peek, NULL, 0))
-		answer(work, AFFINITY_LATER);
-}
-
-/* Sessions of the older generation are on their way out, here and elsewhere. */
-static void
-on_moved(struct cluster_call *call, const struct redis_reply *reply)
-{
-	struct work *work = list_entry(call, struct work, call);
-	struct affinity_request *request = work->request;
-	struct said said;
-
-	if (!shared_read(reply, &said)) {
-		answer(work, AFFINITY_LATER);
-		return;
-	}
-	if (said.status == AFFINITY_STATUS_UNBOUND) {
-		answer(work, AFFINITY_UNBOUND);
-		return;
-	}
-	tell(request, &said);
-	if (work->generation == 0) {
-		work->generation = said.generation;
-		request->kicked = said.sessions;
-		(void)shared_hear(work->shared, request->user, said.generation, 0);
-	}
-	if (said.generation != work->generation)
-		answer(work, AFFINITY_ELSEWHERE);
-	else if (said.status != AFFINITY_STATUS_BLOCKED)
-		answer(work, AFFINITY_BOUND);
-	else
-		loop_timer_set(work->loop, &work->retry, loop_now(work->loop) + AFFINITY_RETRY_MS);
+	peek_by_redis(loop_owner(timer, struct work, retry));
 }
 
 static void
-move(struct affinity_request *request)
+peek(struct affinity_request *request)
 {
-	struct work *work = work_for(request, on_moved);
-	struct shared *shared = work->shared;
-
-	loop_timer_init(&work->retry, on_move_retry);
-	if (shared_run(work, &affinity_script_move, (const struct slice[]){ slice_of(request->wanted),
-		shared_number(work, 0, (uint64_t)atomic_load(&shared->retention_ms)),
-		slice_of(cluster_channel(shared->cluster)), slice_of(shared->ear.name) }, 4))
-		affinity_wait(request);
-	else
-		answer(work, AFFINITY_LATER);
-}
-
-static void
-on_kicked(struct cluster_call *call, const struct redis_reply *reply)
-{
-	struct work *work = list_entry(call, struct work, call);
-	struct affinity_request *request = work->request;
-	struct said said;
-
-	if (!shared_read(reply, &said)) {
-		answer(work, AFFINITY_LATER);
-		return;
-	}
-	if (said.status != AFFINITY_STATUS_UNBOUND) {
-		tell(request, &said);
-		request->kicked = said.sessions;
-		(void)shared_hear(work->shared, request->user, 0, said.kicked);
-	}
-	answer(work, said.status == AFFINITY_STATUS_UNBOUND ? AFFINITY_UNBOUND : AFFINITY_BOUND);
-}
-
-static void
-kick(struct affinity_request *request)
-{
-	struct work *work = work_for(request, on_kicked);
-	struct shared *shared = work->shared;
-
-	if (shared_run(work, &affinity_script_kick, (const struct slice[]){
-		slice_of(cluster_channel(shared->cluster)), slice_of(shared->ear.name) }, 2))
-		affinity_wait(request);
-	else
-		answer(work, AFFINITY_LATER);
+	peek_by_redis(shared_work_for(request, on_peek));
 }
 
 static void
@@ -529,7 +464,7 @@ cancel(struct affinity_request *request)
 static void
 close_lease(struct affinity_lease *lease)
 {
-	struct shared *shared = shared_of(lease->affinity);
+	struct shared *shared = lease->affinity->store;
 	int64_t now = loop_now(lease->loop);
 	struct table_entry *entry = lease->place;
 	struct slice name;
@@ -538,7 +473,7 @@ close_lease(struct affinity_lease *lease)
 
 	table_relock(shared->holders, entry);
 	list_remove(&lease->node);
-	if (is_left(table_value(entry), &sequence)) {
+	if (is_left(table_value(entry), false, &sequence)) {
 		name = table_name(shared->holders, entry);
 		user = xstrndup(name.data, name.len);
 	}
@@ -556,9 +491,11 @@ shared_renewed(struct work *work, uint64_t mine, const struct said *said)
 	struct slice user = slice_of(work->user);
 	struct table_entry *entry = lock(shared, user, now, true);
 	struct holder *holder = table_value(entry);
+	bool is_over, is_split = false;
 	uint64_t sequence;
-	bool is_over = false;
+	int kicked;
 
+	holder->proved_at = work->sent_at;
 	if (said->kicked > holder->kicked)
 		holder->kicked = said->kicked;
 	if (strcmp(said->server, work->server) == 0) {
@@ -568,11 +505,15 @@ shared_renewed(struct work *work, uint64_t mine, const struct said *said)
 			if (lease->generation == mine)
 				lease->generation = said->generation;
 		}
+	} else {
+		is_split = true;
 	}
 	know(holder, said->server, said->generation, said->since);
-	(void)kick_older(holder);
+	kicked = kick_older(holder);
+	if (is_split)
+		cluster_note(shared->cluster, CLUSTER_RECONCILED, (uint64_t)kicked);
 	/* the last one may have left while the renewal was on its way, and it would hold for nobody */
-	is_over = is_left(holder, &sequence);
+	is_over = is_left(holder, true, &sequence);
 	unlock(shared, entry, now);
 	if (is_over)
 		shared_close(shared, work->loop, user, sequence);
@@ -588,7 +529,8 @@ on_message(struct cluster_ear *ear, const struct slice *parts, int count)
 	if (count != 4 || (!is_move && !is_kick) || !slice_equals(parts[1], ear->name) ||
 	    !slice_to_number(parts[2], UINT64_MAX, &stamp))
 		return;
-	(void)shared_hear(shared, parts[3], is_move ? stamp : 0, is_kick ? stamp : 0);
+	(void)shared_hear(shared, parts[3], is_move ? stamp : 0, is_kick ? stamp : 0,
+	    loop_now(cluster_control(shared->cluster)));
 }
 
 static void
@@ -624,6 +566,8 @@ start(struct affinity *affinity, const struct affinity_place *place)
 		.on_free = on_free,
 	};
 	shared->cluster = place->cluster;
+	shared->lease_ms = AFFINITY_LEASE_MS;
+	shared->renew_ms = AFFINITY_RENEW_MS;
 	shared->holders = table_new(sizeof(struct holder), holder_clear);
 	cluster_listen(place->cluster, &shared->ear);
 	shared_renew_begin(shared);
@@ -658,6 +602,8 @@ peek_now(void *store, struct slice user, int64_t now, struct affinity_binding *o
 		out->generation = holder->generation;
 		out->is_held = !list_is_empty(&holder->leases);
 		out->since = holder->since;
+		list_each(node, &holder->leases)
+			out->sessions++;
 	}
 	if (entry != NULL)
 		table_unlock(shared->holders, entry, table_expires(entry));
@@ -671,8 +617,10 @@ const struct affinity_engine affinity_redis = {
 	.peek = peek,
 	.peek_now = peek_now,
 	.open = open,
-	.move = move,
-	.kick = kick,
+	.move = shared_move,
+	.kick = shared_kick,
+	.hold = shared_hold,
+	.pin = shared_pin,
 	.list = shared_list,
 	.cancel = cancel,
 	.close = close_lease,

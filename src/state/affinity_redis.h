@@ -25,7 +25,7 @@ struct shared {				/* the bindings of one farm */
 	struct table *holders;		/* struct holder, by user */
 	_Atomic uint64_t guesses;	/* generations of its own decisions: older than all of Redis' */
 	_Atomic int64_t retention_ms;
-	_Atomic uint64_t local;		/* decisions that Redis was not asked for */
+	int64_t lease_ms, renew_ms;
 	struct loop_timer renewal;
 	uint64_t cursor;
 };
@@ -36,8 +36,10 @@ struct holder {				/* a user whose sessions are here, or were a moment ago */
 	int64_t since;
 	struct list leases;
 	int opens;			/* under way */
+	bool is_told;			/* Redis was told of sessions, and not yet that all are gone */
 	uint64_t sequence;		/* of what was told to Redis */
 	int64_t renewed_at;
+	int64_t proved_at;		/* the lease runs from here: when that was sent which was answered */
 };
 
 /* What a script has answered. */
@@ -48,6 +50,9 @@ struct said {
 	int64_t since;
 	int sessions;
 	bool is_held;			/* by peek */
+	uint64_t hold;
+	int64_t held_ms;
+	bool is_pinned;
 };
 
 /* A script's run for a user. */
@@ -61,6 +66,7 @@ struct work {
 	char numbers[5][24];		/* of arguments */
 	char server[AFFINITY_SERVER_MAX];
 	uint64_t generation, sequence;
+	int64_t sent_at;
 	bool is_opening;		/* counted in opens */
 	struct page *page;		/* of affinity_list, else NULL */
 };
@@ -72,12 +78,22 @@ void shared_work_free(struct work *work);
 bool shared_run(struct work *work, const struct cluster_script *script, const struct slice *args, int count);
 struct slice shared_number(struct work *work, int i, uint64_t number);
 bool shared_read(const struct redis_reply *reply, struct said *said);
+void shared_tell(const struct said *said, struct affinity_binding *binding);
+struct work *shared_work_for(struct affinity_request *request,
+    void (*on_reply)(struct cluster_call *call, const struct redis_reply *reply));
+void shared_answer(struct work *work, enum affinity_answer result);		/* frees the work */
+
+/* What operators want: affinity_redis_orders.c. */
+void shared_move(struct affinity_request *request);
+void shared_kick(struct affinity_request *request);
+void shared_hold(struct affinity_request *request);
+void shared_pin(struct affinity_request *request);
 
 /* affinity_list's engine: SCAN at one server after the other, and then a look at each user. */
 void shared_list(struct affinity_request *request);
 void shared_list_cancel(struct affinity_request *request);
 /* What was heard of a user: sessions older than these are told to go; how many. */
-int shared_hear(struct shared *shared, struct slice user, uint64_t generation, uint64_t kicked);
+int shared_hear(struct shared *shared, struct slice user, uint64_t generation, uint64_t kicked, int64_t now);
 /* A renewal's answer: leases that were of `mine` are of said->generation, where it is the same server. */
 void shared_renewed(struct work *work, uint64_t mine, const struct said *said);
 void shared_renew_begin(struct shared *shared);

@@ -80,10 +80,7 @@ on_look(struct cluster_call *call, const struct redis_reply *reply)
 	if (!shared_read(reply, &said)) {
 		page->has_failed = true;
 	} else if (said.status != AFFINITY_STATUS_UNBOUND) {
-		snprintf(request->binding.server, sizeof(request->binding.server), "%s", said.server);
-		request->binding.generation = said.generation;
-		request->binding.is_held = said.is_held;
-		request->binding.since = said.since;
+		shared_tell(&said, &request->binding);
 		request->on_binding(request, reply->elements[6].text, &request->binding, said.sessions);
 	}
 	look_free(look);

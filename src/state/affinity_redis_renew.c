@@ -10,7 +10,7 @@
 #include "base/xalloc.h"
 #include "state/affinity_redis.h"
 
-enum { TURN_MS = 200 };
+enum { TURN_MS = 200, MARGIN_PART = 6 };
 
 /* One that is to be renewed; told apart while the table is locked, sent afterwards. */
 struct due {
@@ -23,6 +23,8 @@ struct due {
 struct walk {
 	struct shared *shared;
 	int64_t now;
+	bool may_ask;
+	int ended;
 	struct list due;
 };
 
@@ -47,7 +49,7 @@ renew(struct shared *shared, const struct due *due)
 	memcpy(work->server, due->server, sizeof(work->server));
 	if (!shared_run(work, &affinity_script_renew, (const struct slice[]){
 		slice_of(cluster_incarnation(shared->cluster)), slice_of(work->server),
-		shared_number(work, 0, due->generation), shared_number(work, 1, AFFINITY_LEASE_MS),
+		shared_number(work, 0, due->generation), shared_number(work, 1, (uint64_t)shared->lease_ms),
 		shared_number(work, 2, (uint64_t)atomic_load(&shared->retention_ms)), slice_of(work->user),
 		shared_number(work, 3, due->sequence), shared_number(work, 4, due->sessions),
 		slice_of(cluster_channel(shared->cluster)), slice_of(shared->ear.name) }, 10))
@@ -68,6 +70,18 @@ note_due(struct walk *walk, struct slice user, const struct holder *holder, uint
 	list_append(&walk->due, &due->node);
 }
 
+/* Another proxy may have the user by now; with a margin, in which the sessions end. */
+static void
+end_unproved(struct walk *walk, struct holder *holder)
+{
+	int64_t lease = walk->shared->lease_ms;
+
+	if (holder->leases.next == NULL || walk->now - holder->proved_at < lease - lease / MARGIN_PART)
+		return;
+	list_each(node, &holder->leases)
+		walk->ended += affinity_lease_kick(list_entry(node, struct affinity_lease, node));
+}
+
 /* Those who were told to go hold their own generation until they are gone. */
 static void
 visit(struct slice user, void *value, int64_t expires, void *arg)
@@ -77,10 +91,13 @@ visit(struct slice user, void *value, int64_t expires, void *arg)
 	uint64_t told = 0;
 
 	(void)expires;
-	if (holder->leases.next == NULL || list_is_empty(&holder->leases) ||
-	    walk->now - holder->renewed_at < AFFINITY_RENEW_MS)
+	if (cluster_is_strict(walk->shared->cluster))
+		end_unproved(walk, holder);
+	if (!walk->may_ask || holder->leases.next == NULL || list_is_empty(&holder->leases) ||
+	    walk->now - holder->renewed_at < walk->shared->renew_ms)
 		return;
 	holder->renewed_at = walk->now;
+	holder->is_told = true;
 	list_each(node, &holder->leases) {
 		const struct affinity_lease *lease = list_entry(node, struct affinity_lease, node);
 
@@ -95,11 +112,15 @@ on_turn(struct loop_timer *timer)
 {
 	struct shared *shared = loop_owner(timer, struct shared, renewal);
 	struct loop *loop = cluster_control(shared->cluster);
-	struct walk walk = { .shared = shared, .now = loop_now(loop) };
+	struct walk walk = {
+		.shared = shared, .now = loop_now(loop), .may_ask = cluster_is_up(shared->cluster, loop),
+	};
 
 	list_init(&walk.due);
-	if (cluster_is_up(shared->cluster, loop))
+	if (walk.may_ask || cluster_is_strict(shared->cluster))
 		shared->cursor = table_walk(shared->holders, shared->cursor, walk.now, visit, &walk);
+	if (walk.ended > 0)
+		cluster_note(shared->cluster, CLUSTER_EXPIRED, (uint64_t)walk.ended);
 	list_each(node, &walk.due) {
 		struct due *due = list_entry(node, struct due, node);
 

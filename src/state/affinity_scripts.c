@@ -12,6 +12,8 @@ enum { KEYS_OF_A_USER = 2 };
 	"local stamp = string.format('%.0f', t[1] * 1000000 + t[2])\n" \
 	"local v = redis.call('HMGET', K, 's', 'g', 'k', 't', 'h', 'p', 'n')\n" \
 	"local s, g, k, since = v[1], v[2] or '0', v[3] or '0', v[4] or '0'\n" \
+	"local hold, pin, live = v[5] or '0', v[6], 0\n" \
+	"local function held() return math.max(tonumber(hold) - now, 0) end\n" \
 	"local function sessions()\n" \
 	"  local sum, all = 0, redis.call('HGETALL', K)\n" \
 	"  for i = 1, #all, 2 do\n" \
@@ -20,7 +22,13 @@ enum { KEYS_OF_A_USER = 2 };
 	"  return sum\n" \
 	"end\n" \
 	"local function forget(inc) redis.call('HDEL', K, 'c:' .. inc, 'q:' .. inc) end\n" \
-	"local function answer(status) return { status, s or '', g, k, since, sessions(), v[7] or '' } end\n"
+	"local function keep(ms)\n" \
+	"  if pin then redis.call('PERSIST', K)\n" \
+	"  else redis.call('PEXPIRE', K, math.max(ms, held(), 1)) end\n" \
+	"end\n" \
+	"local function answer(status)\n" \
+	"  return { status, s or '', g, k, since, sessions(), v[7] or '', live, hold, held(), pin or '' }\n" \
+	"end\n"
 #define SWEEP \
 	"for _, m in ipairs(redis.call('ZRANGEBYSCORE', L, '-inf', now)) do\n" \
 	"  forget(string.match(m, '^[^/]*'))\n" \
@@ -43,25 +51,25 @@ enum { KEYS_OF_A_USER = 2 };
 
 #define OPEN COMMON SWEEP BIND \
 	"local inc, wanted, lease, retention = ARGV[1], ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])\n" \
-	"if v[5] and tonumber(v[5]) > now then return answer(3) end\n" \
-	"local pin = v[6] and v[6] ~= '' and v[6]\n" \
+	"if held() > 0 then return answer(3) end\n" \
 	"local is_new = not s\n" \
 	"if is_new then\n" \
 	"  bind(pin or wanted)\n" \
-	"elseif (ARGV[3] ~= '0' and ARGV[3] == g) or (pin and pin ~= s and #members == 0) then\n" \
+	"elseif (ARGV[3] ~= '0' and ARGV[3] == g and s ~= pin) or\n" \
+	"    (pin and pin ~= s and #members == 0) then\n" \
 	"  is_new = true\n" \
 	"  bind(pin or wanted)\n" \
 	"  redis.call('PUBLISH', ARGV[9], 'moved\\n' .. ARGV[10] .. '\\n' .. g .. '\\n' .. ARGV[6])\n" \
 	"end\n" \
 	"if is_new then\n" \
 	"  redis.call('HSET', K, 'n', ARGV[6])\n" \
-	"  redis.call('PEXPIRE', K, lease + retention)\n" \
+	"  keep(lease + retention)\n" \
 	"end\n" \
 	"if s ~= wanted then return answer(2) end\n" \
 	"if is_blocked() then return answer(3) end\n" \
 	"redis.call('HSET', K, 'q:' .. inc, ARGV[7], 'c:' .. inc, ARGV[8])\n" \
 	"redis.call('ZADD', L, now + lease, inc .. '/' .. g)\n" \
-	"redis.call('PEXPIRE', K, lease + retention)\n" \
+	"keep(lease + retention)\n" \
 	"redis.call('PEXPIRE', L, lease + retention)\n" \
 	"return answer(1)\n"
 #define RENEW COMMON SWEEP \
@@ -79,12 +87,12 @@ enum { KEYS_OF_A_USER = 2 };
 	"    redis.call('PUBLISH', ARGV[9], 'moved\\n' .. ARGV[10] .. '\\n' .. g .. '\\n' .. ARGV[6])\n" \
 	"  end\n" \
 	"end\n" \
-	"local held = s == server and g or mine\n" \
+	"local mark = s == server and g or mine\n" \
 	"if s ~= server then status = 2 end\n" \
-	"if held ~= mine then redis.call('ZREM', L, inc .. '/' .. mine) end\n" \
-	"redis.call('ZADD', L, now + lease, inc .. '/' .. held)\n" \
+	"if mark ~= mine then redis.call('ZREM', L, inc .. '/' .. mine) end\n" \
+	"redis.call('ZADD', L, now + lease, inc .. '/' .. mark)\n" \
 	"redis.call('HSET', K, 'q:' .. inc, ARGV[7], 'c:' .. inc, ARGV[8])\n" \
-	"redis.call('PEXPIRE', K, lease + retention)\n" \
+	"keep(lease + retention)\n" \
 	"redis.call('PEXPIRE', L, lease + retention)\n" \
 	"return answer(status)\n"
 #define CLOSE COMMON SWEEP \
@@ -96,24 +104,25 @@ enum { KEYS_OF_A_USER = 2 };
 	"  if string.match(m, '^[^/]*') == inc then redis.call('ZREM', L, m) else left = left + 1 end\n" \
 	"end\n" \
 	"forget(inc)\n" \
-	"if left == 0 and not (v[6] and v[6] ~= '') and not (v[5] and tonumber(v[5]) > now) then\n" \
-	"  redis.call('PEXPIRE', K, math.max(tonumber(ARGV[3]), 1))\n" \
-	"end\n" \
+	"if left == 0 then keep(tonumber(ARGV[3])) end\n" \
 	"return answer(1)\n"
 #define PEEK COMMON \
-	"if not s then return answer(0) end\n" \
-	"local live, old = 0, false\n" \
+	"local old = false\n" \
 	"for _, m in ipairs(redis.call('ZRANGEBYSCORE', L, now, '+inf')) do\n" \
 	"  live = live + 1\n" \
 	"  if string.match(m, '/(.*)$') ~= g then old = true end\n" \
 	"end\n" \
-	"local a = answer((old or (v[5] and tonumber(v[5]) > now)) and 3 or 1)\n" \
-	"a[8] = live\n" \
-	"return a\n"
+	"if pin and pin ~= s and live == 0 then s, since = pin, '0' end\n" \
+	"if not s then return answer(0) end\n" \
+	"return answer(old and 3 or 1)\n"
 #define MOVE COMMON SWEEP BIND \
+	"if pin then\n" \
+	"  pin = ARGV[1]\n" \
+	"  redis.call('HSET', K, 'p', pin)\n" \
+	"end\n" \
 	"if not s then return answer(0) end\n" \
 	"bind(ARGV[1])\n" \
-	"redis.call('PEXPIRE', K, math.max(tonumber(ARGV[2]), redis.call('PTTL', K)))\n" \
+	"keep(math.max(tonumber(ARGV[2]), redis.call('PTTL', K)))\n" \
 	"redis.call('PUBLISH', ARGV[3], 'moved\\n' .. ARGV[4] .. '\\n' .. g .. '\\n' .. v[7])\n" \
 	"return answer(#members > 0 and 3 or 1)\n"
 #define KICK COMMON SWEEP \
@@ -122,6 +131,28 @@ enum { KEYS_OF_A_USER = 2 };
 	"redis.call('HSET', K, 'k', k)\n" \
 	"redis.call('PUBLISH', ARGV[1], 'kick\\n' .. ARGV[2] .. '\\n' .. k .. '\\n' .. v[7])\n" \
 	"return answer(1)\n"
+#define HOLD COMMON \
+	"local left, ms = redis.call('PTTL', K), tonumber(ARGV[1])\n" \
+	"if ms > 0 then\n" \
+	"  hold = string.format('%.0f', now + math.max(ms, held()))\n" \
+	"  redis.call('HSET', K, 'h', hold, 'n', ARGV[3])\n" \
+	"elseif ARGV[2] == '0' or ARGV[2] == hold then\n" \
+	"  hold = '0'\n" \
+	"  redis.call('HDEL', K, 'h')\n" \
+	"end\n" \
+	"keep(left)\n" \
+	"return answer(s and 1 or 0)\n"
+#define PIN COMMON \
+	"local left = redis.call('PTTL', K)\n" \
+	"if ARGV[1] ~= '' then\n" \
+	"  pin = ARGV[1]\n" \
+	"  redis.call('HSET', K, 'p', pin, 'n', ARGV[3])\n" \
+	"elseif pin then\n" \
+	"  pin, left = false, s and tonumber(ARGV[2]) or 0\n" \
+	"  redis.call('HDEL', K, 'p')\n" \
+	"end\n" \
+	"keep(left)\n" \
+	"return answer(s and 1 or 0)\n"
 
 #define SCRIPT(name, text) \
 	const struct cluster_script affinity_script_##name = { #name, text, KEYS_OF_A_USER }
@@ -131,3 +162,5 @@ SCRIPT(close, CLOSE);
 SCRIPT(peek, PEEK);
 SCRIPT(move, MOVE);
 SCRIPT(kick, KICK);
+SCRIPT(hold, HOLD);
+SCRIPT(pin, PIN);

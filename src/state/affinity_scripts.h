@@ -8,8 +8,9 @@
  *   P:{FARM:HASH}:l  a sorted set: INC/generation, until when (ms) it holds
  * Time is Redis' own, so that proxies' clocks do not matter.  Generations
  * and kicks are its microseconds: none comes again, also where Redis has lost
- * its data.  Each script answers {status, server, generation, kick, since,
- * sessions, name}.
+ * its data.  A pin keeps the hash for good.  Each script answers {status,
+ * server, generation, kick, since, sessions, name, proxies that hold it (by
+ * peek), h or 0, ms that are left of it, pin}.
  */
 #ifndef STATE_AFFINITY_SCRIPTS_H
 #define STATE_AFFINITY_SCRIPTS_H
@@ -20,7 +21,7 @@ enum affinity_status {
 	AFFINITY_STATUS_UNBOUND,
 	AFFINITY_STATUS_HERE,		/* bound to the server in question; by open: held */
 	AFFINITY_STATUS_ELSEWHERE,
-	AFFINITY_STATUS_BLOCKED		/* on hold, or sessions of an older generation are not gone yet */
+	AFFINITY_STATUS_BLOCKED		/* older sessions are not gone yet; by open: or it is on hold */
 };
 
 /*
@@ -32,11 +33,15 @@ extern const struct cluster_script affinity_script_open;
 extern const struct cluster_script affinity_script_renew;
 /* INC, sequence, retention ms */
 extern const struct cluster_script affinity_script_close;
-/* none */
+/* none; who is pinned and held by nobody is told to be there */
 extern const struct cluster_script affinity_script_peek;
 /* server, retention ms, channel, farm: all sessions are told to go; the binding is another one */
 extern const struct cluster_script affinity_script_move;
 /* channel, farm */
 extern const struct cluster_script affinity_script_kick;
+/* ms (0: release), which h to release or 0 for any, name: the longer hold stays */
+extern const struct cluster_script affinity_script_hold;
+/* server or "", ms to keep a binding without pin, name */
+extern const struct cluster_script affinity_script_pin;
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/xalloc.h"
+#include "net/resolve.h"
 
 enum {
 	SCHEMA = 1,			/* of keys and messages; the one before it is understood, too */
@@ -25,6 +26,7 @@ struct cluster_link {
 	struct loop *loop;
 	struct redis_group *group;
 	struct list calls;
+	struct resolver *resolver;
 	int misses;			/* in a row */
 	atomic_bool is_down;		/* nobody is sent there but the probe */
 	struct loop_timer timer;
@@ -40,6 +42,8 @@ struct ear {				/* control's: the subscription */
 
 struct cluster {
 	struct cluster_settings settings;
+	_Atomic uint64_t figures[CLUSTER_FIGURES];
+	uint64_t told_local, told_ended;	/* of them, in the log */
 	char prefix[NAME_SIZE], channel[NAME_SIZE], incarnation[INCARNATION_SIZE];
 	int threads;
 	struct cluster_link *links;	/* control's, then the workers' */
@@ -70,6 +74,9 @@ cluster_new(const struct cluster_settings *settings, int threads)
 	cluster->settings.group.redis.parts_max = PARTS_MAX;
 	cluster->settings.name = copy(settings->name);
 	cluster->settings.secret = copy(settings->secret);
+	cluster->settings.group.redis.user = copy(settings->group.redis.user);
+	cluster->settings.group.redis.password = copy(settings->group.redis.password);
+	cluster->settings.group.sentinel_password = copy(settings->group.sentinel_password);
 	snprintf(cluster->prefix, sizeof(cluster->prefix), "%.60s:%d", settings->prefix, SCHEMA);
 	snprintf(cluster->channel, sizeof(cluster->channel), "%.60s:%d:said", settings->prefix, SCHEMA);
 	snprintf(cluster->incarnation, sizeof(cluster->incarnation), "%016" PRIx64, random_number());
@@ -93,7 +100,10 @@ cluster_free(struct cluster **cluster)
 		ear->on_free(ear);
 	}
 	xfree((char *)gone->settings.name);
+	xfree((char *)gone->settings.group.redis.user);
 	secret_free((char **)&gone->settings.secret);
+	secret_free((char **)&gone->settings.group.redis.password);
+	secret_free((char **)&gone->settings.group.sentinel_password);
 	xfree(gone->links);
 	xfree(gone);
 }
@@ -141,16 +151,78 @@ cluster_control(const struct cluster *cluster)
 	return cluster->links[0].loop;
 }
 
+const char *
+cluster_secret(const struct cluster *cluster)
+{
+	return cluster->settings.secret;
+}
+
 bool
 cluster_is_strict(const struct cluster *cluster)
 {
 	return cluster->settings.is_strict;
 }
 
+const struct redis_group_url *
+cluster_url(const struct cluster *cluster)
+{
+	return &cluster->settings.group.url;
+}
+
+int64_t
+cluster_timeout_ms(const struct cluster *cluster)
+{
+	return cluster->settings.timeout_ms;
+}
+
+void
+cluster_note(struct cluster *cluster, enum cluster_figure which, uint64_t count)
+{
+	atomic_fetch_add_explicit(&cluster->figures[which], count, memory_order_relaxed);
+}
+
+uint64_t
+cluster_figure(const struct cluster *cluster, enum cluster_figure which)
+{
+	return atomic_load_explicit(&cluster->figures[which], memory_order_relaxed);
+}
+
 bool
 cluster_is_up(const struct cluster *cluster, const struct loop *loop)
 {
 	return !atomic_load_explicit(&link_of(cluster, loop)->is_down, memory_order_relaxed);
+}
+
+static void
+log_change(struct cluster *cluster, bool is_down)
+{
+	uint64_t local = cluster_figure(cluster, CLUSTER_LOCAL);
+
+	if (!is_down) {
+		log_write(LOG_NOTICE, "cluster: Redis answers again; decisions without it: %" PRIu64,
+		    local - cluster->told_local);
+		cluster->told_local = local;
+		return;
+	}
+	cluster_note(cluster, CLUSTER_DOWNS, 1);
+	log_write(LOG_WARNING, "cluster: Redis gives no answer: %s", cluster->settings.is_strict ?
+	    "bound users are not let in, and sessions end with their leases" :
+	    "decisions are this proxy's own from now on");
+}
+
+/* Sessions that had to go as Redis has, or has not, said where their users are. */
+static void
+log_ended(struct cluster *cluster)
+{
+	uint64_t split = cluster_figure(cluster, CLUSTER_RECONCILED);
+	uint64_t all = split + cluster_figure(cluster, CLUSTER_EXPIRED);
+
+	if (all == cluster->told_ended)
+		return;
+	log_write(LOG_WARNING, "cluster: %" PRIu64 " sessions ended: %s", all - cluster->told_ended,
+	    cluster->settings.is_strict ? "their leases ran out, or their users were on another server" :
+	    "their users were on another server meanwhile");
+	cluster->told_ended = all;
 }
 
 static void
@@ -161,9 +233,7 @@ become(struct cluster_link *link, bool is_down)
 	link->misses = 0;
 	/* each loop finds out by itself; one line is enough */
 	if (loop_index(link->loop) == LOOP_CONTROL)
-		log_write(is_down ? LOG_WARNING : LOG_NOTICE, is_down ?
-		    "cluster: Redis gives no answer: decisions are this proxy's own from now on" :
-		    "cluster: Redis answers again");
+		log_change(link->cluster, is_down);
 	if (is_down)
 		loop_timer_set(link->loop, &link->timer, loop_now(link->loop) + PROBE_MS);
 }
@@ -172,6 +242,8 @@ static void
 note_answer(struct cluster_link *link, bool is_there)
 {
 	link->misses = is_there ? 0 : link->misses + 1;
+	if (!is_there)
+		cluster_note(link->cluster, CLUSTER_MISSES, 1);
 	if (link->misses >= MISSES_MAX)
 		become(link, true);
 }
@@ -368,6 +440,12 @@ on_pong(struct redis_command *command, const struct redis_reply *reply, const ch
 	ear->is_deaf = reply == NULL;
 }
 
+static struct resolver *
+resolver_of_ear(void *owner)
+{
+	return ((const struct cluster *)owner)->links[0].resolver;
+}
+
 /* Listens where the data is now; one that gives no answer may be another's by now. */
 static void
 on_ear_time(struct loop_timer *timer)
@@ -381,6 +459,7 @@ on_ear_time(struct loop_timer *timer)
 	if (ear->is_deaf)
 		redis_free(&ear->redis);
 	if (ear->redis == NULL && redis_group_any(control->group, &settings)) {
+		settings.resolver = resolver_of_ear;
 		settings.owner = cluster;
 		settings.on_ready = on_ear_ready;
 		settings.on_message = on_heard;
@@ -389,6 +468,7 @@ on_ear_time(struct loop_timer *timer)
 	} else if (ear->redis != NULL && ear->ping.call == NULL) {
 		redis_send(ear->redis, &ear->ping, ping, 1, cluster->settings.timeout_ms);
 	}
+	log_ended(cluster);
 	loop_timer_set(control->loop, timer, loop_now(control->loop) + PROBE_MS);
 }
 
@@ -403,16 +483,27 @@ begin_to_hear(struct cluster *cluster, struct loop *loop)
 	loop_timer_set(loop, &ear->timer, loop_now(loop));
 }
 
+static struct resolver *
+resolver_of_link(void *owner)
+{
+	return ((const struct cluster_link *)owner)->resolver;
+}
+
 void
 cluster_join(struct cluster *cluster, struct loop *loop)
 {
+	struct redis_group_settings settings = cluster->settings.group;
 	struct cluster_link *link = link_of(cluster, loop);
 
+	if (settings.url.url.path == NULL)
+		link->resolver = resolver_new(loop, &cluster->settings.nameservers);
+	settings.redis.resolver = resolver_of_link;
+	settings.redis.owner = link;
 	link->cluster = cluster;
 	link->loop = loop;
 	list_init(&link->calls);
 	loop_timer_init(&link->timer, on_time);
-	link->group = redis_group_new(loop, &cluster->settings.group);
+	link->group = redis_group_new(loop, &settings);
 	if (loop_index(loop) == LOOP_CONTROL)
 		begin_to_hear(cluster, loop);
 }
@@ -424,6 +515,7 @@ cluster_leave(struct cluster *cluster, struct loop *loop)
 
 	if (link->group == NULL)
 		return;
+	atomic_store_explicit(&link->is_down, true, memory_order_relaxed);
 	if (loop_index(loop) == LOOP_CONTROL) {
 		loop_timer_stop(loop, &cluster->ear.timer);
 		redis_free(&cluster->ear.redis);
@@ -436,6 +528,33 @@ cluster_leave(struct cluster *cluster, struct loop *loop)
 		end_call(call, NULL);
 	}
 	redis_group_free(&link->group);
+	resolver_free(&link->resolver);
+}
+
+static void
+on_said(struct cluster_call *call, const struct redis_reply *reply)
+{
+	(void)reply;
+	xfree(call);
+}
+
+bool
+cluster_say(struct cluster *cluster, const char *const *parts, int count)
+{
+	struct cluster_call *call = xcalloc(1, sizeof(*call));
+	struct slice words[] = { SLICE_LITERAL("PUBLISH"), slice_of(cluster->channel), { 0 } };
+	struct buf text = { 0 };
+	bool is_sent;
+
+	for (int i = 0; i < count; i++)
+		buf_printf(&text, "%s%s", i > 0 ? "\n" : "", parts[i]);
+	words[2] = buf_slice(&text);
+	call->on_reply = on_said;
+	is_sent = cluster_send(cluster, cluster_control(cluster), call, redis_slot(words[1]), words, 3);
+	if (!is_sent)
+		xfree(call);
+	buf_clear(&text);
+	return is_sent;
 }
 
 void

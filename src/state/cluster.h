@@ -14,11 +14,12 @@
 struct cluster;
 struct cluster_link;
 
-struct cluster_settings {		/* `group` outlives the last cluster_join; the rest is copied */
-	struct redis_group_settings group;
+struct cluster_settings {		/* copied, but for the URL, which outlives the cluster */
+	struct redis_group_settings group;	/* its resolver is the cluster's own */
+	struct address_list nameservers;	/* that know the servers' names; empty: the system's */
 	const char *prefix;		/* of all keys and channels */
 	const char *name;		/* this proxy's */
-	const char *secret;		/* all proxies'; NULL: what needs one is not shared */
+	const char *secret;		/* that all proxies have; NULL: there is none */
 	int64_t timeout_ms;
 	bool is_strict;			/* nobody comes in where Redis cannot be asked */
 };
@@ -27,7 +28,10 @@ struct cluster_settings {		/* `group` outlives the last cluster_join; the rest i
 struct cluster *cluster_new(const struct cluster_settings *settings, int threads);
 void cluster_free(struct cluster **cluster);		/* all loops have left */
 
-/* On each loop: connects.  And leaves again: calls that wait hear that there is no answer. */
+/*
+ * On each loop, control's first, or before its thread runs: connects.  And leaves again: calls that wait hear
+ * that there is no answer.
+ */
 void cluster_join(struct cluster *cluster, struct loop *loop);
 void cluster_leave(struct cluster *cluster, struct loop *loop);
 
@@ -37,10 +41,25 @@ const char *cluster_incarnation(const struct cluster *cluster);
 const char *cluster_prefix(const struct cluster *cluster);	/* "gatepost:1", with the schema's version */
 /* A key of its own for each purpose, the same at all proxies.  False: there is no secret. */
 bool cluster_key(const struct cluster *cluster, const char *purpose, uint8_t key[DIGEST_SHA256_SIZE]);
+const char *cluster_secret(const struct cluster *cluster);		/* or NULL */
 bool cluster_is_strict(const struct cluster *cluster);
 struct loop *cluster_control(const struct cluster *cluster);	/* the loop that joined first */
 /* Is Redis asked at all, as this loop sees it?  From any thread. */
 bool cluster_is_up(const struct cluster *cluster, const struct loop *loop);
+const struct redis_group_url *cluster_url(const struct cluster *cluster);
+int64_t cluster_timeout_ms(const struct cluster *cluster);
+
+/* What is counted of it, of all loops.  From any thread. */
+enum cluster_figure {
+	CLUSTER_LOCAL,			/* placements that Redis was not asked for */
+	CLUSTER_RECONCILED,		/* sessions ended: their users were elsewhere, Redis said later */
+	CLUSTER_EXPIRED,		/* sessions ended since their lease could not be renewed (strict) */
+	CLUSTER_DOWNS,			/* how often Redis went away, as control's loop saw it */
+	CLUSTER_MISSES,			/* questions without an answer */
+	CLUSTER_FIGURES
+};
+void cluster_note(struct cluster *cluster, enum cluster_figure which, uint64_t count);
+uint64_t cluster_figure(const struct cluster *cluster, enum cluster_figure which);
 
 struct cluster_script {
 	const char *name, *text;	/* in Lua; all keys have one slot */
@@ -87,7 +106,9 @@ struct cluster_ear {
 	void (*on_missed)(struct cluster_ear *ear);
 	void (*on_free)(struct cluster_ear *ear);	/* the cluster goes */
 };
-enum { CLUSTER_PARTS_MAX = 6 };		/* of a message, a line each */
+enum { CLUSTER_PARTS_MAX = 8 };		/* of a message, a line each */
+/* On control's loop: all proxies hear it, if Redis is there.  False: it is not. */
+bool cluster_say(struct cluster *cluster, const char *const *parts, int count);
 /* From control's thread. */
 void cluster_listen(struct cluster *cluster, struct cluster_ear *ear);
 struct cluster_ear *cluster_find_ear(const struct cluster *cluster, const char *name);	/* or NULL */

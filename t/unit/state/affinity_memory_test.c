@@ -764,6 +764,84 @@ nobody_is_ever_on_two_servers(void **state)
 	scene_close(&s);
 }
 
+static void
+order(struct affinity *affinity, struct loop *loop, struct guest *guest, const char *server, int64_t hold_ms,
+    void (*run)(struct affinity *affinity, struct affinity_request *request))
+{
+	memset(guest, 0, sizeof(*guest));
+	guest->request = (struct affinity_request){
+		.loop = loop, .user = bob, .wanted = server, .hold_ms = hold_ms,
+		.deadline = loop_now(loop) + PATIENCE, .on_answer = on_answer, .owner = guest,
+	};
+	run(affinity, &guest->request);
+}
+
+static void
+nobody_gets_in_while_a_hold_stands(void **state)
+{
+	struct loop *loop = loop_new(0);
+	struct affinity *affinity = affinity_new(&affinity_memory, RETENTION);
+	struct guest hold, next, looker;
+
+	(void)state;
+	order(affinity, loop, &hold, NULL, PATIENCE, affinity_hold);
+	assert_int_equal(hold.answer, AFFINITY_UNBOUND);
+	assert_true(hold.request.binding.held_ms > 0);
+	ask(affinity, loop, &next, "d1", 0);
+	assert_int_equal(next.answers, 0);
+	order(affinity, loop, &looker, NULL, 0, affinity_peek);
+	assert_int_equal(looker.answer, AFFINITY_UNBOUND);
+	assert_true(looker.request.binding.held_ms > 0);
+	order(affinity, loop, &hold, NULL, 0, affinity_hold);
+	await(loop, &next.answers, 1);
+	assert_int_equal(next.answer, AFFINITY_HERE);
+	/* by itself */
+	order(affinity, loop, &hold, NULL, 100, affinity_hold);
+	assert_int_equal(hold.answer, AFFINITY_BOUND);
+	ask(affinity, loop, &looker, "d2", 0);
+	assert_int_equal(looker.answers, 0);
+	await(loop, &looker.answers, 1);
+	assert_int_equal(looker.answer, AFFINITY_ELSEWHERE);
+	affinity_close(&next.lease);
+	affinity_put(&affinity);
+	loop_free(&loop);
+}
+
+static void
+a_pin_outlives_bindings_and_wishes(void **state)
+{
+	struct loop *loop = loop_new(0);
+	struct affinity *affinity = affinity_new(&affinity_memory, RETENTION);
+	struct guest first, next, pin;
+
+	(void)state;
+	ask(affinity, loop, &first, "d1", 0);
+	order(affinity, loop, &pin, "d2", 0, affinity_pin);
+	assert_int_equal(pin.answer, AFFINITY_BOUND);
+	/* as long as somebody is there */
+	ask(affinity, loop, &next, "d1", 0);
+	assert_int_equal(next.answer, AFFINITY_HERE);
+	affinity_close(&first.lease);
+	affinity_close(&next.lease);
+	order(affinity, loop, &pin, NULL, 0, affinity_peek);
+	assert_string_equal(pin.request.binding.server, "d2");
+	assert_true(pin.request.binding.is_pinned);
+	ask(affinity, loop, &next, "d1", 0);
+	assert_int_equal(next.answer, AFFINITY_ELSEWHERE);
+	assert_string_equal(next.request.binding.server, "d2");
+	ask(affinity, loop, &first, "d3", next.request.binding.generation);
+	assert_int_equal(first.answer, AFFINITY_ELSEWHERE);
+	order(affinity, loop, &pin, "d3", 0, affinity_move);
+	assert_int_equal(pin.answer, AFFINITY_BOUND);
+	ask(affinity, loop, &next, "d3", 0);
+	assert_int_equal(next.answer, AFFINITY_HERE);
+	affinity_close(&next.lease);
+	order(affinity, loop, &pin, NULL, 0, affinity_pin);
+	assert_false(pin.request.binding.is_pinned);
+	affinity_put(&affinity);
+	loop_free(&loop);
+}
+
 int
 main(void)
 {
@@ -787,6 +865,8 @@ main(void)
 		cmocka_unit_test(a_lease_may_be_closed_with_its_kick_under_way),
 		cmocka_unit_test(users_do_not_mix),
 		cmocka_unit_test(nobody_is_ever_on_two_servers),
+		cmocka_unit_test(nobody_gets_in_while_a_hold_stands),
+		cmocka_unit_test(a_pin_outlives_bindings_and_wishes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -76,7 +76,7 @@ await_server(const struct rig *rig)
 }
 
 static int
-open_rig(void **state)
+open_with(void **state, bool is_strict)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
 
@@ -88,7 +88,7 @@ open_rig(void **state)
 	for (int i = 0; i < PROXIES; i++) {
 		struct cluster_settings settings = {
 			.group.url.url.path = rig->server.path, .prefix = "gp",
-			.name = i == 0 ? "lb1" : "lb2", .timeout_ms = TIMEOUT,
+			.name = i == 0 ? "lb1" : "lb2", .timeout_ms = TIMEOUT, .is_strict = is_strict,
 		};
 
 		rig->clusters[i] = cluster_new(&settings, 1);
@@ -96,6 +96,18 @@ open_rig(void **state)
 		rig->affinities[i] = affinity_new_shared(rig->clusters[i], "farm", RETENTION);
 	}
 	return 0;
+}
+
+static int
+open_rig(void **state)
+{
+	return open_with(state, false);
+}
+
+static int
+open_strict_rig(void **state)
+{
+	return open_with(state, true);
 }
 
 static int
@@ -355,6 +367,200 @@ who_gives_up_holds_nothing(void **state)
 	assert_int_equal(a.kicks, 0);
 }
 
+static enum affinity_answer
+order_at(struct rig *rig, int proxy, struct asked *asked,
+    void (*order)(struct affinity *affinity, struct affinity_request *request))
+{
+	asked->answers = 0;
+	order(rig->affinities[proxy], &asked->request);
+	await(rig->loop, &asked->answers, 1);
+	return asked->answer;
+}
+
+static void
+nobody_gets_in_while_a_hold_stands(void **state)
+{
+	struct rig *rig = *state;
+	struct asked a, next, hold, mover, peek;
+
+	assert_int_equal(open_at(rig, 0, &a, "bob", "d1"), AFFINITY_HERE);
+	prepare(rig, &hold, "bob", NULL);
+	hold.request.hold_ms = 60000;
+	assert_int_equal(order_at(rig, 1, &hold, affinity_hold), AFFINITY_BOUND);
+	assert_true(hold.request.binding.held_ms > 50000 && hold.request.hold != 0);
+	assert_int_equal(a.kicks, 0);
+	prepare(rig, &next, "bob", "d1");
+	affinity_open(rig->affinities[0], &next.request);
+	prepare(rig, &peek, "bob", NULL);
+	peek.request.is_patient = true;
+	affinity_peek(rig->affinities[1], &peek.request);
+	/* a move is not in the way of its own hold */
+	prepare(rig, &mover, "bob", "d2");
+	affinity_move(rig->affinities[1], &mover.request);
+	await(rig->loop, &a.kicks, 1);
+	leave(&a);
+	await(rig->loop, &mover.answers, 1);
+	assert_int_equal(mover.answer, AFFINITY_BOUND);
+	wait_ms(rig->loop, 2 * AFFINITY_RETRY_MS);
+	assert_int_equal(next.answers + peek.answers, 0);
+	/* that of another one stays */
+	hold.request.hold_ms = 0;
+	hold.request.hold--;
+	assert_int_equal(order_at(rig, 1, &hold, affinity_hold), AFFINITY_BOUND);
+	assert_true(hold.request.binding.held_ms > 0);
+	assert_int_equal(order_at(rig, 1, &hold, affinity_hold), AFFINITY_BOUND);
+	assert_int_equal(hold.request.binding.held_ms, 0);
+	await(rig->loop, &next.answers, 1);
+	await(rig->loop, &peek.answers, 1);
+	assert_int_equal(next.answer, AFFINITY_ELSEWHERE);
+	assert_string_equal(peek.request.binding.server, "d2");
+}
+
+static int
+count_keys(const struct rig *rig)
+{
+	char command[256];
+	FILE *cli;
+	int count = -1;
+
+	snprintf(command, sizeof(command), "redis-cli -s %s dbsize", rig->server.path);
+	cli = popen(command, "r");
+	assert_non_null(cli);
+	assert_int_equal(fscanf(cli, "%d", &count), 1);
+	assert_int_equal(pclose(cli), 0);
+	return count;
+}
+
+static void
+a_hold_ends_by_itself_and_leaves_nothing(void **state)
+{
+	struct rig *rig = *state;
+	struct asked hold, next;
+
+	prepare(rig, &hold, "bob", NULL);
+	hold.request.hold_ms = 400;
+	assert_int_equal(order_at(rig, 0, &hold, affinity_hold), AFFINITY_UNBOUND);
+	assert_int_equal(open_at(rig, 1, &next, "bob", "d1"), AFFINITY_HERE);
+	leave(&next);
+	prepare(rig, &hold, "eve", NULL);
+	hold.request.hold_ms = 1;
+	assert_int_equal(order_at(rig, 0, &hold, affinity_hold), AFFINITY_UNBOUND);
+	wait_ms(rig->loop, 50);
+	/* the binding of bob, and nothing else */
+	while (count_keys(rig) != 1)
+		wait_ms(rig->loop, 20);
+}
+
+static void
+a_pin_outlives_bindings_and_wishes(void **state)
+{
+	struct rig *rig = *state;
+	struct asked a, b, pin, mover;
+
+	assert_int_equal(open_at(rig, 0, &a, "bob", "d1"), AFFINITY_HERE);
+	prepare(rig, &pin, "bob", "d2");
+	assert_int_equal(order_at(rig, 0, &pin, affinity_pin), AFFINITY_BOUND);
+	/* who is there stays */
+	assert_int_equal(open_at(rig, 1, &b, "bob", "d1"), AFFINITY_HERE);
+	assert_int_equal(a.kicks, 0);
+	leave(&a);
+	leave(&b);
+	do {
+		prepare(rig, &b, "bob", NULL);
+	} while (order_at(rig, 1, &b, affinity_peek) != AFFINITY_BOUND ||
+	    strcmp(b.request.binding.server, "d2") != 0);
+	assert_true(b.request.binding.is_pinned);
+	assert_int_equal(open_at(rig, 1, &b, "bob", "d1"), AFFINITY_ELSEWHERE);
+	assert_string_equal(b.request.binding.server, "d2");
+	/* its server may be down: nobody replaces it */
+	prepare(rig, &a, "bob", "d3");
+	a.request.replaces = b.request.binding.generation;
+	assert_int_equal(order_at(rig, 0, &a, affinity_open), AFFINITY_ELSEWHERE);
+	assert_string_equal(a.request.binding.server, "d2");
+	/* a move takes it along */
+	prepare(rig, &mover, "bob", "d3");
+	assert_int_equal(order_at(rig, 0, &mover, affinity_move), AFFINITY_BOUND);
+	assert_int_equal(open_at(rig, 1, &b, "bob", "d2"), AFFINITY_ELSEWHERE);
+	assert_string_equal(b.request.binding.server, "d3");
+	prepare(rig, &pin, "bob", NULL);
+	assert_int_equal(order_at(rig, 0, &pin, affinity_pin), AFFINITY_BOUND);
+	assert_false(pin.request.binding.is_pinned);
+}
+
+static void
+where_it_is_strict_sessions_end_with_their_leases(void **state)
+{
+	struct rig *rig = *state;
+	struct asked a, b;
+	struct shared *shared = rig->affinities[1]->store;
+
+	shared->lease_ms = 1200;
+	shared->renew_ms = 300;
+	assert_int_equal(open_at(rig, 1, &a, "bob", "d1"), AFFINITY_HERE);
+	/* renewed again and again */
+	wait_ms(rig->loop, 2 * 1200);
+	assert_int_equal(a.kicks, 0);
+	redis_server_stop(&rig->server);
+	await(rig->loop, &a.kicks, 1);
+	assert_int_equal(open_at(rig, 1, &b, "eve", "d1"), AFFINITY_LATER);
+	assert_int_equal(cluster_figure(rig->clusters[1], CLUSTER_EXPIRED), 1);
+	leave(&a);
+}
+
+static void
+count_answer(struct affinity_request *request, enum affinity_answer answer)
+{
+	struct asked *asked = list_entry(request, struct asked, request);
+	int *left = asked->request.owner;
+
+	asked->answer = answer;
+	asked->answers++;
+	if (--*left == 0)
+		loop_stop(request->loop);
+}
+
+static void
+first_logins_at_the_same_instant_split_nobody(void **state)
+{
+	enum { USERS = 10000, AT_ONCE = 500 };
+	struct rig *rig = *state;
+	struct asked *asked = calloc(PROXIES * AT_ONCE, sizeof(*asked));
+	static char names[AT_ONCE][16];
+	int splits = 0, nowhere = 0;
+
+	for (int first = 0; first < USERS; first += AT_ONCE) {
+		int left = PROXIES * AT_ONCE;
+
+		for (int i = 0; i < PROXIES * AT_ONCE; i++) {
+			struct asked *one = &asked[i];
+			int n = i / PROXIES, proxy = (i + n) % PROXIES;
+
+			snprintf(names[n], sizeof(names[n]), "user%d", first + n);
+			/* each proxy would have it elsewhere */
+			prepare(rig, one, names[n], proxy == 0 ? "d1" : "d2");
+			one->request.on_answer = count_answer;
+			one->request.owner = &left;
+			affinity_open(rig->affinities[proxy], &one->request);
+		}
+		loop_run(rig->loop);
+		for (int n = 0; n < AT_ONCE; n++) {
+			const struct asked *one = &asked[PROXIES * n], *other = one + 1;
+			bool here = one->answer == AFFINITY_HERE, there = other->answer == AFFINITY_HERE;
+
+			splits += here && there;
+			nowhere += !here && !there;
+			assert_string_equal(one->request.binding.server, other->request.binding.server);
+		}
+		for (int i = 0; i < PROXIES * AT_ONCE; i++)
+			leave(&asked[i]);
+	}
+	assert_int_equal(splits, 0);
+	assert_int_equal(nowhere, 0);
+	assert_int_equal(cluster_figure(rig->clusters[0], CLUSTER_LOCAL), 0);
+	free(asked);
+}
+
+#define STRICT_TEST(name) cmocka_unit_test_setup_teardown(name, open_strict_rig, close_rig)
 #define REDIS_TEST(name) cmocka_unit_test_setup_teardown(name, open_rig, close_rig)
 #endif
 
@@ -371,6 +577,11 @@ main(void)
 		REDIS_TEST(without_redis_each_decides_for_itself),
 		REDIS_TEST(all_bindings_are_told),
 		REDIS_TEST(who_gives_up_holds_nothing),
+		REDIS_TEST(nobody_gets_in_while_a_hold_stands),
+		REDIS_TEST(a_hold_ends_by_itself_and_leaves_nothing),
+		REDIS_TEST(a_pin_outlives_bindings_and_wishes),
+		STRICT_TEST(where_it_is_strict_sessions_end_with_their_leases),
+		REDIS_TEST(first_logins_at_the_same_instant_split_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
