@@ -24,6 +24,7 @@ struct assets {
 	struct thread_pool *hashing;	/* of passwords; its threads start when there is work */
 	struct penalty *penalty;	/* what failed logins were counted */
 	struct limiter *limiter;	/* and what else `limits` count */
+	struct sharing *sharing;	/* NULL where there is no cluster */
 	struct cluster *cluster;	/* of proxies, by the first configuration; NULL: there is none */
 	int threads;
 	struct endpoint_table *endpoints;
