@@ -38,6 +38,7 @@ struct ear {				/* control's: the subscription */
 	struct redis_command command, ping;
 	struct loop_timer timer;
 	bool is_deaf;
+	unsigned misses;
 };
 
 struct cluster {
@@ -414,11 +415,18 @@ on_subscribed(struct redis_command *command, const struct redis_reply *reply, co
 	(void)failure;
 	if (reply == NULL || reply->type != REDIS_ARRAY)
 		return;
+	cluster->ear.misses++;
 	list_each(node, &cluster->ears) {
 		struct cluster_ear *ear = list_entry(node, struct cluster_ear, node);
 
 		ear->on_missed(ear);
 	}
+}
+
+unsigned
+cluster_misses(const struct cluster *cluster)
+{
+	return cluster->ear.misses;
 }
 
 static void

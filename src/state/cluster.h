@@ -113,5 +113,7 @@ bool cluster_say(struct cluster *cluster, const char *const *parts, int count);
 void cluster_listen(struct cluster *cluster, struct cluster_ear *ear);
 struct cluster_ear *cluster_find_ear(const struct cluster *cluster, const char *name);	/* or NULL */
 const char *cluster_channel(const struct cluster *cluster);
+/* How often ears have missed something: what Redis was told before may be lost.  On control's loop. */
+unsigned cluster_misses(const struct cluster *cluster);
 
 #endif

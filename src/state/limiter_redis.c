@@ -90,7 +90,7 @@ struct limiter_sharing {
 	struct list batches;		/* under way */
 	int64_t heard_at;
 	int64_t renew_from;		/* what was told before it may be lost */
-	bool was_up;
+	unsigned misses;		/* as cluster_misses then */
 	uint64_t cursor;
 };
 
@@ -398,9 +398,9 @@ on_time(struct loop_timer *timer)
 	struct renewal renewal = { .sharing = sharing, .now = now };
 	bool is_up = cluster_is_up(sharing->cluster, sharing->loop);
 
-	if (is_up && !sharing->was_up)
+	if (cluster_misses(sharing->cluster) != sharing->misses)
 		sharing->renew_from = now;
-	sharing->was_up = is_up;
+	sharing->misses = cluster_misses(sharing->cluster);
 	list_init(&renewal.items);
 	renew(&renewal);
 	pthread_mutex_lock(&sharing->lock);
