@@ -194,6 +194,7 @@ commit(struct control *control)
 		open_door(cockpit, list->items[i]);
 	sockets_commit(cockpit->sockets);
 	http_doors_commit(cockpit, settings_of(cockpit_root(cockpit)));
+	kicks_listen(cockpit, true);
 	changes_commit(cockpit->changes);
 	legacy_commit(cockpit);
 	list_each(node, &cockpit->doors) {
@@ -220,6 +221,7 @@ close_all(struct control *control)
 
 	if (cockpit == NULL)
 		return;
+	kicks_listen(cockpit, false);
 	consoles_close(cockpit);
 	sampler_free(&cockpit->sampler);
 	gate_rounds_close(cockpit);

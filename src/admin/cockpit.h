@@ -49,6 +49,9 @@ extern const struct extension cockpit_extension;
 
 void rebalances_close(struct cockpit *cockpit);		/* commands_rebalance.c's: the workers have ended */
 
+/* commands_kick.c's: whether other proxies' operators are heard. */
+void kicks_listen(struct cockpit *cockpit, bool listens);
+
 /* The configuration at hand. */
 const struct root *cockpit_root(const struct cockpit *cockpit);
 const struct conf_list *cockpit_sockets(const struct cockpit *cockpit);	/* struct admin_socket */

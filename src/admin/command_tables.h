@@ -24,6 +24,8 @@ extern const struct admin_command kick_commands[];
 extern const struct admin_command who_commands[];
 extern const struct admin_command user_commands[];
 extern const struct admin_command binding_commands[];
+extern const struct admin_command cluster_commands[];
+extern const struct admin_command flush_commands[];
 extern const struct admin_command check_commands[];
 extern const struct admin_command trace_commands[];
 extern const struct admin_command upgrade_commands[];
@@ -48,6 +50,8 @@ extern const struct admin_command upgrade_commands[];
 	who_commands, \
 	user_commands, \
 	binding_commands, \
+	cluster_commands, \
+	flush_commands, \
 	check_commands, \
 	trace_commands, \
 	upgrade_commands

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* commands_kick.c: ends sessions. */
+#include <stdio.h>
 #include <string.h>
 
 #include "admin/command_tables.h"
@@ -8,6 +9,8 @@
 #include "admin/target.h"
 #include "base/log.h"
 #include "base/log_line.h"
+#include "base/xalloc.h"
+#include "state/cluster_members.h"
 
 /* Names of operators' making look like words of the log, but for this. */
 static void
@@ -70,7 +73,9 @@ kind_of(const struct admin_command *command)
 /* What was asked outlives the operator's connection. */
 struct kick {
 	const char *kind, *name, *reason;	/* reason NULL: none was given */
+	struct cluster_question question;	/* of another proxy's operator */
 };
+static const char kick_subject[] = "kick user";
 
 static struct kick *
 kick_of(const struct survey *survey)
@@ -78,15 +83,123 @@ kick_of(const struct survey *survey)
 	return survey->owner;
 }
 
+/* The other proxies are asked, too. */
+struct everywhere {
+	struct cluster_poll poll;
+	struct admin_call *call;	/* NULL: the operator has gone */
+	size_t here;
+};
+
+static void
+on_all_kicked(struct cluster_poll *poll)
+{
+	static const struct report_column columns[] = {
+		{ .name = "sessions", .is_number = true }, { .name = "proxies", .is_number = true },
+		{ .name = "silent", .is_number = true },
+	};
+	struct everywhere *all = list_entry(poll, struct everywhere, poll);
+	struct admin_call *call = all->call;
+	struct report report;
+
+	if (call != NULL) {
+		report_begin(&report, call, REPORT_RECORD, columns, REPORT_COUNT(columns));
+		report_number(&report, (int64_t)all->here + poll->sum);
+		report_number(&report, 1 + poll->answered);
+		report_number(&report, poll->asked - poll->answered);
+		report_end(&report);
+		call->work = NULL;
+		call->on_cancel = NULL;
+	}
+	xfree(all);
+	if (call != NULL)
+		call_done(call);
+}
+
+static void
+on_operator_gone(struct admin_call *call)
+{
+	struct everywhere *all = call->work;
+
+	cluster_poll_cancel(&all->poll);
+	xfree(all);
+}
+
+static void
+kick_everywhere(struct survey *survey, struct cluster_members *members)
+{
+	const struct kick *kick = kick_of(survey);
+	struct everywhere *all = xcalloc(1, sizeof(*all));
+	const char *words[CLUSTER_QUESTION_WORDS] = {
+		survey->order.filter.user, kick->reason != NULL ? kick->reason : "", survey->who,
+	};
+
+	all->here = survey->count;
+	all->call = survey->call;
+	all->poll.on_done = on_all_kicked;
+	if (all->call != NULL) {
+		all->call->work = all;
+		all->call->on_cancel = on_operator_gone;
+		survey->call = NULL;
+	}
+	cluster_ask(members, &all->poll, kick_subject, words);
+	survey_end(&survey);
+}
+
+/* Of another proxy's kick. */
+static void
+on_kicked_for(struct survey *survey)
+{
+	const struct kick *kick = kick_of(survey);
+
+	log_ended(survey, kick->kind, kick->name, kick->reason);
+	cluster_answer(survey->cockpit->control->assets.members, &kick->question, (int64_t)survey->count);
+	survey_end(&survey);
+}
+
+static void
+on_question(void *owner, const struct cluster_question *question, const char *subject,
+    const char *const *words)
+{
+	struct cockpit *cockpit = owner;
+	char who[CALL_WHO_MAX];
+	struct survey *survey;
+	struct kick *kick;
+
+	if (strcmp(subject, kick_subject) != 0)
+		return;
+	snprintf(who, sizeof(who), "%s at %s", words[2], question->name);
+	survey = survey_new_for(cockpit, who);
+	kick = survey->owner = arena_alloc(survey->arena, sizeof(*kick));
+	*kick = (struct kick){ .kind = "user", .name = arena_strdup(survey->arena, words[0]),
+		.question = *question };
+	if (strcmp(words[1], " ") != 0)
+		kick->reason = arena_strdup(survey->arena, words[1]);
+	survey->order.action = SESSION_KICK;
+	survey->order.filter.user = kick->name;
+	survey_start(survey, on_kicked_for);
+}
+
+void
+kicks_listen(struct cockpit *cockpit, bool listens)
+{
+	struct cluster_members *members = cockpit->control->assets.members;
+
+	if (members != NULL)
+		cluster_members_on_question(members, listens ? on_question : NULL, cockpit);
+}
+
 static void
 on_kicked(struct survey *survey)
 {
+	struct cluster_members *members = survey->cockpit->control->assets.members;
 	struct kick kick = *kick_of(survey);
 	size_t count = survey->count;
 	struct admin_call *call;
 
 	log_ended(survey, kick.kind, kick.name, kick.reason);
-	if (survey->call == NULL) {
+	if (members != NULL && strcmp(kick.kind, "user") == 0) {
+		kick_everywhere(survey, members);
+	} else if (survey->call == NULL) {
 		survey_end(&survey);
 	} else if (count > 0) {
 		call = survey_end(&survey);
@@ -125,6 +238,7 @@ begin(struct admin_call *call, const char *kind)
 	struct survey *survey = survey_new(call);
 	struct kick *kick = survey->owner = arena_alloc(survey->arena, sizeof(*kick));
 
+	*kick = (struct kick){ 0 };
 	kick->kind = kind;
 	kick->name = arena_strdup(survey->arena, call->words[0]);
 	return survey;
@@ -207,7 +321,8 @@ const struct admin_command kick_commands[] = {
 		.name = "kick user", .arguments = "NAME [reason \"TEXT\"]", .level = ADMIN_LEVEL_ADMIN,
 		.has_json = true, .run = run_kick,
 		.help = "Ends all sessions of a user, also those that are logging in, and answers how "
-		    "many." KICK_HELP,
+		    "many; in a cluster those at all proxies, and how many proxies have answered, and how "
+		    "many have not." KICK_HELP,
 	},
 	{
 		.name = "kick session", .arguments = "ID [reason \"TEXT\"]", .level = ADMIN_LEVEL_ADMIN,

@@ -3,17 +3,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "admin/changes.h"
 #include "admin/command_tables.h"
 #include "admin/session_words.h"
 #include "admin/target.h"
+#include "admin/user_order.h"
 #include "admin/user_place.h"
 #include "base/clock.h"
-#include "base/log.h"
-#include "base/log_line.h"
 #include "base/xalloc.h"
 
-enum { PEEK_MS = 5000, MOVE_MS = 30000, WHY_MAX = 320 };
+enum { PEEK_MS = 5000, WHY_MAX = 320 };
 
 static const char no_word[] = "Nobody can say now where the user is bound.";
 
@@ -24,8 +22,6 @@ struct inquiry {
 	char *canonical;
 	struct slice key;			/* of the name, as bindings go by it */
 	char *protocol;				/* or NULL */
-	char *server;				/* to be moved to; or NULL */
-	struct affinity *bindings;		/* one reference, for a move; or NULL */
 	struct affinity_request request;
 	size_t farm;				/* of the root's: asked about now */
 };
@@ -34,12 +30,10 @@ static void
 free_inquiry(struct inquiry *inquiry)
 {
 	affinity_cancel(&inquiry->request);
-	affinity_put(&inquiry->bindings);
 	if (inquiry->survey != NULL)
 		survey_end(&inquiry->survey);
 	xfree(inquiry->canonical);
 	xfree(inquiry->protocol);
-	xfree(inquiry->server);
 	xfree(inquiry);
 }
 
@@ -84,7 +78,6 @@ prepare(struct inquiry *inquiry, int64_t patience_ms,
 	inquiry->request = (struct affinity_request){
 		.loop = loop,
 		.user = inquiry->key,
-		.wanted = inquiry->server,
 		.deadline = loop_now(loop) + patience_ms,
 		.on_answer = on_answer,
 		.owner = inquiry,
@@ -181,6 +174,7 @@ run_where(struct admin_call *call)
 static const struct report_column user_columns[] = {
 	{ .name = "farm" }, { .name = "server" }, { .name = "address" }, { .name = "bound" },
 	{ .name = "since", .is_number = true }, { .name = "sessions", .is_number = true }, { .name = "why" },
+	{ .name = "held", .is_number = true }, { .name = "pinned" },
 };
 
 /* Of the user, at servers of a farm (or, without one, of the pool). */
@@ -229,9 +223,11 @@ explain(const struct pool *pool, struct slice key, const struct affinity_binding
 }
 
 static void
-tell_place(struct inquiry *inquiry, const struct pool *pool, const struct affinity_binding *binding)
+tell_place(struct inquiry *inquiry, const struct pool *pool, const struct affinity_binding *binding,
+    const struct affinity_binding *known)
 {
 	struct report *report = &inquiry->survey->report;
+	int64_t sessions = count_sessions(inquiry, pool);
 	const char *server = binding != NULL ? binding->server : NULL;
 	struct addr addr = { 0 };
 	struct endpoint *e;
@@ -248,8 +244,14 @@ tell_place(struct inquiry *inquiry, const struct pool *pool, const struct affini
 		report_duration(report, clock_ms() - binding->since);
 	else
 		report_none(report);
-	report_number(report, count_sessions(inquiry, pool));
+	/* those of other proxies */
+	report_number(report, known != NULL && known->sessions > sessions ? known->sessions : sessions);
 	report_word(report, explain(pool, inquiry->key, binding, why));
+	if (known != NULL && known->held_ms > 0)
+		report_duration(report, known->held_ms);
+	else
+		report_none(report);
+	report_flag(report, known != NULL && known->is_pinned);
 	endpoint_put(&e);
 }
 
@@ -264,7 +266,7 @@ tell_unbound_pools(struct inquiry *inquiry)
 
 		if (pool->is_bound && (pool->farm == NULL || (pool->farm->bindings == NULL &&
 		    user_pool_of_farm(root, pool->farm) == pool)))
-			tell_place(inquiry, pool, NULL);
+			tell_place(inquiry, pool, NULL, NULL);
 	}
 }
 
@@ -284,7 +286,7 @@ on_farm(struct affinity_request *request, enum affinity_answer answer)
 	if (inquiry->farm < root->farms.count)
 		pool = user_pool_of_farm(root, root->farms.items[inquiry->farm]);
 	if (pool != NULL)
-		tell_place(inquiry, pool, binding_of(request, answer));
+		tell_place(inquiry, pool, binding_of(request, answer), &request->binding);
 	inquiry->farm++;
 	ask_farms(inquiry);
 }
@@ -321,138 +323,16 @@ on_sessions(struct survey *survey)
 }
 
 static void
-answer_move(struct inquiry *inquiry)
-{
-	static const struct report_column columns[] = {
-		{ .name = "user" }, { .name = "server" }, { .name = "kicked", .is_number = true }
-	};
-	char *user = xstrndup(inquiry->key.data, inquiry->key.len);
-	struct report report;
-
-	report_begin(&report, inquiry->call, REPORT_RECORD, columns, REPORT_COUNT(columns));
-	report_text(&report, inquiry->key);
-	report_word(&report, inquiry->server);
-	report_number(&report, inquiry->request.kicked);
-	report_end(&report);
-	changes_note_move(inquiry->call, user, inquiry->server);
-	xfree(user);
-	call_done(end(inquiry));
-}
-
-/* Nobody was to be moved: a binding without a session lives for the retention time. */
-static void
-on_opened(struct affinity_request *request, enum affinity_answer answer)
-{
-	struct inquiry *inquiry = request->owner;
-
-	if (answer != AFFINITY_HERE) {
-		call_fail(end(inquiry), "The user was bound meanwhile: try again.");
-		return;
-	}
-	affinity_close(&request->lease);
-	answer_move(inquiry);
-}
-
-static void
-on_moved(struct affinity_request *request, enum affinity_answer answer)
-{
-	struct inquiry *inquiry = request->owner;
-
-	switch (answer) {
-	case AFFINITY_UNBOUND:
-		prepare(inquiry, PEEK_MS, on_opened);
-		affinity_open(inquiry->bindings, &inquiry->request);
-		break;
-	case AFFINITY_ELSEWHERE:
-		call_fail(end(inquiry), "Another move came meanwhile: the user is bound to %s.",
-		    request->binding.server);
-		break;
-	case AFFINITY_LATER:
-		call_fail(end(inquiry), "The sessions have not ended within %d s: until then nobody gets in.",
-		    MOVE_MS / 1000);
-		break;
-	case AFFINITY_HERE:
-	case AFFINITY_BOUND:
-		answer_move(inquiry);
-		break;
-	}
-}
-
-/* What binds users to this server; NULL: the call has failed. */
-static struct affinity *
-find_bindings(struct admin_call *call, const struct machine *machine)
-{
-	const struct root *root = cockpit_root(call->cockpit);
-	const struct farm *farm = NULL;
-	bool may_stay = false;
-
-	for (size_t i = 0; i < root->pools.count; i++) {
-		const struct pool *pool = root->pools.items[i];
-		struct endpoint *e;
-
-		if (pool->farm == NULL || pool->farm->bindings == NULL ||
-		    strcmp(pool->farm->conf.title, machine->farm) != 0)
-			continue;
-		farm = pool->farm;
-		e = pool_find(pool, machine->name);
-		may_stay |= e != NULL && user_may_stay(pool, e);
-		endpoint_put(&e);
-	}
-	if (farm == NULL)
-		call_fail(call, "Users are not bound to the servers of %s: it has no affinity.",
-		    machine->farm);
-	else if (!may_stay)
-		call_fail(call, "%s is down or in maintenance.", machine->name);
-	return farm != NULL && may_stay ? farm->bindings : NULL;
-}
-
-static void
-log_move(const struct inquiry *inquiry)
-{
-	struct buf text = { 0 };
-
-	log_line_quote(inquiry->key, &text);
-	log_write(LOG_NOTICE, "%s moves user %.*s to %s", inquiry->call->who, SLICE_ARGS(buf_slice(&text)),
-	    inquiry->server);
-	buf_clear(&text);
-}
-
-static void
-move(struct admin_call *call)
-{
-	const struct machine *machine;
-	struct affinity *bindings;
-	struct inquiry *inquiry;
-
-	if (call->level < ADMIN_LEVEL_ADMIN) {
-		call_fail(call, "Permission denied");
-		return;
-	}
-	machine = target_machine(call, call->words[2]);
-	bindings = machine != NULL ? find_bindings(call, machine) : NULL;
-	if (bindings == NULL)
-		return;
-	inquiry = begin(call, call->words[0]);
-	inquiry->server = xstrdup(machine->name);
-	inquiry->bindings = affinity_get(bindings);
-	log_move(inquiry);
-	prepare(inquiry, MOVE_MS, on_moved);
-	affinity_move(bindings, &inquiry->request);
-}
-
-static void
 run_user(struct admin_call *call)
 {
 	struct survey *survey;
 
 	bool has_name = call->count > 0 && *call->words[0] != '\0';
 
-	if (has_name && call->count == 3 && strcmp(call->words[1], "move") == 0) {
-		move(call);
+	if (has_name && user_order_run(call))
 		return;
-	}
 	if (!has_name || call->count != 1) {
-		call_fail(call, "'user' takes a name, and perhaps move SERVER.");
+		call_fail(call, "'user' takes a name, and perhaps " USER_ORDERS ".");
 		return;
 	}
 	survey = survey_new(call);
@@ -469,12 +349,17 @@ const struct admin_command user_commands[] = {
 		    "auth source knows is not asked.",
 	},
 	{
-		.name = "user", .arguments = "NAME [move SERVER]", .level = ADMIN_LEVEL_OPERATOR,
+		.name = "user", .arguments = "NAME [" USER_ORDERS "]", .level = ADMIN_LEVEL_OPERATOR,
 		.has_json = true, .looks = 1, .run = run_user,
-		.help = "Where a user is bound, since when and why, and how many sessions there are. With "
-		    "`move`, which takes the level admin, the user is bound to another server: sessions are "
-		    "ended, and nobody gets in until they are gone. Who is not bound will be, as long as "
-		    "`affinity` says. Where users go by their domains, all of the domain are meant.",
+		.help = "Where a user is bound, since when and why, and how many sessions there are, at all "
+		    "proxies. All else takes the level admin. With `move` the user is bound to another "
+		    "server: sessions are ended, and nobody gets in until they are gone, and the farm's "
+		    "`flush_script` is done. Who is not bound will be, as long as `affinity` says. `hold`: "
+		    "whoever comes waits, up to the `login_timeout`, and then hears of a temporary failure; "
+		    "sessions go on. It ends after that time, or with `release`. `pin`: the user belongs on "
+		    "that server, up or down, until `unpin`; sessions elsewhere go on, once they are gone "
+		    "it holds; a `move` takes the pin along. Where users go by their domains, all of the "
+		    "domain are meant. Of a proxy that is alone, holds and pins end with it.",
 	},
 	{ 0 }
 };

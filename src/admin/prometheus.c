@@ -12,6 +12,7 @@
 #include "net/resolve.h"
 #include "session/session.h"
 #include "state/affinity.h"
+#include "state/cluster_members.h"
 
 enum { MS_PER_SECOND = 1000, US_PER_SECOND = 1000000, DIGITS_MAX = 24, DAY_SECONDS = 24 * 3600 };
 
@@ -319,6 +320,33 @@ write_number(struct scrape *scrape, const char *name, const char *help, int64_t 
 	prometheus_sample(scrape->out, name, slice_make("", 0), value, false);
 }
 
+static void
+write_cluster(struct scrape *scrape)
+{
+	static const struct { enum cluster_figure which; const char *name, *help; } rows[] = {
+		{ CLUSTER_LOCAL, "gatepost_cluster_local_decisions_total",
+		    "Users placed without asking Redis, which did not answer." },
+		{ CLUSTER_RECONCILED, "gatepost_cluster_reconciled_sessions_total",
+		    "Sessions ended since their users were on another server meanwhile." },
+		{ CLUSTER_EXPIRED, "gatepost_cluster_expired_sessions_total",
+		    "Sessions ended since their leases could not be renewed." },
+		{ CLUSTER_DOWNS, "gatepost_cluster_redis_downs_total", "How often Redis went away." },
+		{ CLUSTER_MISSES, "gatepost_cluster_redis_unanswered_total",
+		    "Questions to Redis without an answer." },
+	};
+	const struct assets *assets = &scrape->cockpit->control->assets;
+
+	if (assets->cluster == NULL)
+		return;
+	write_number(scrape, "gatepost_cluster_redis_up", "1 where Redis answers this proxy.",
+	    cluster_is_up(assets->cluster, assets->control));
+	write_number(scrape, "gatepost_cluster_proxies", "Proxies that Redis has heard of.",
+	    (int64_t)cluster_members_count(assets->members));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		write_number(scrape, rows[i].name, rows[i].help,
+		    (int64_t)cluster_figure(assets->cluster, rows[i].which));
+}
+
 void
 prometheus_write_rest(struct scrape *scrape)
 {
@@ -328,6 +356,7 @@ prometheus_write_rest(struct scrape *scrape)
 	write_server_certificates(scrape);
 	write_lags(scrape);
 	write_names(scrape);
+	write_cluster(scrape);
 	write_number(scrape, "gatepost_redis_connects_total", "Connections to Redis that were made.",
 	    (int64_t)redis_count(REDIS_CONNECTED));
 	write_number(scrape, "gatepost_redis_failures_total",

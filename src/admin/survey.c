@@ -2,6 +2,7 @@
 /* survey.c: asks every worker, and merges what they answer. */
 #include "admin/survey.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,18 +21,26 @@ on_cancel(struct admin_call *call)
 }
 
 struct survey *
-survey_new(struct admin_call *call)
+survey_new_for(struct cockpit *cockpit, const char *who)
 {
-	struct control *control = call->cockpit->control;
+	struct control *control = cockpit->control;
 	int threads = control->assets.threads;
 	struct survey *survey = xcalloc(1, sizeof(*survey) + (size_t)threads * sizeof(survey->walks[0]));
 
 	survey->arena = arena_new();
-	survey->call = call;
-	survey->cockpit = call->cockpit;
+	survey->cockpit = cockpit;
 	survey->walk_count = threads;
-	memcpy(survey->who, call->who, sizeof(survey->who));
-	list_append(&call->cockpit->surveys, &survey->node);
+	snprintf(survey->who, sizeof(survey->who), "%s", who);
+	list_append(&cockpit->surveys, &survey->node);
+	return survey;
+}
+
+struct survey *
+survey_new(struct admin_call *call)
+{
+	struct survey *survey = survey_new_for(call->cockpit, call->who);
+
+	survey->call = call;
 	call->work = survey;
 	call->on_cancel = on_cancel;
 	return survey;

@@ -36,6 +36,8 @@ struct survey {
 
 /* For the call, whose work it is from now on. */
 struct survey *survey_new(struct admin_call *call);
+/* To end some, by another proxy's word: it has no call. */
+struct survey *survey_new_for(struct cockpit *cockpit, const char *who);
 void survey_start(struct survey *survey, void (*on_done)(struct survey *survey));
 /* Behind on_done: calls each(view) for all views, in pieces, and then on_done. */
 void survey_each(struct survey *survey, void (*each)(struct survey *survey, const struct session_view *view),

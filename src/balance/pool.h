@@ -72,6 +72,8 @@ struct farm {				/* farm NAME { … } */
 	struct conf_block conf;
 	struct pool_options options;
 	struct duration affinity;	/* 0: users are not bound */
+	const char *flush_script;	/* NULL: none */
+	struct duration flush_timeout;
 	struct conf_list servers;	/* struct server */
 
 	struct affinity *bindings;	/* one reference, over reloads; NULL without affinity */

@@ -314,6 +314,15 @@ static const struct directive farm_directives[] = {
 	    "Binds a user to one server, over all pools of this farm, for as long as any of the user's "
 	    "sessions lives and for this time longer.  `none`: sessions meet by the hash of "
 	    "`balance user` only."),
+	CONF_PATH(struct farm, flush_script, NULL, 0,
+	    "A program that is run when a user is moved to another server, after the sessions have ended and "
+	    "before anybody gets in again; at the proxy that moves.  Its arguments are those of a Director's "
+	    "flush script: FLUSH, a number that the user's name hashes to, the old address, the new one, up "
+	    "or down for the old server, and the weight of that.  In its environment are GATEPOST_USER, "
+	    "GATEPOST_FARM, GATEPOST_OLD_SERVER and GATEPOST_NEW_SERVER.  Where it fails the user is moved "
+	    "all the same, and that is logged."),
+	CONF_DURATION(struct farm, flush_timeout, "30s", "1s", "1h", 0,
+	    "How long flush_script may run before it is killed."),
 	CONF_BLOCKS(struct farm, servers, &server_block, CONF_OWN),
 	{ 0 }
 };
@@ -334,6 +343,9 @@ check_farm(struct conf_context *context, void *object)
 
 	check_settings_judge(context->problems, &farm->options.checks);
 	check_factor(context, &farm->conf, farm->options.hash_balance_factor);
+	if (farm->flush_script != NULL && farm->affinity.ms == 0)
+		conf_error_at(context->problems, &farm->conf, "flush_script",
+		    "flush_script has no meaning without affinity");
 	check_names(context, &farm->servers);
 	if (farm->servers.count == 0)
 		conf_error_at(context->problems, &farm->conf, NULL, "farm %s needs a server",

@@ -27,7 +27,7 @@
 #include "daemon/takeover.h"
 #include "daemon/upgrade.h"
 #include "daemon/upkeep.h"
-#include "state/cluster.h"
+#include "state/cluster_members.h"
 
 static void
 log_problem_line(char *line)
@@ -292,6 +292,7 @@ leave_cluster(struct control *control)
 	struct cluster *cluster = control->assets.cluster;
 
 	sharing_free(&control->assets.sharing);
+	cluster_members_free(&control->assets.members);
 	for (int i = 0; cluster != NULL && control->workers != NULL && i < control->assets.threads; i++)
 		cluster_leave(cluster, control->workers[i]->loop);
 	if (cluster != NULL)

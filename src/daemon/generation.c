@@ -5,7 +5,9 @@
  */
 #include "daemon/generation.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "access/access.h"
 #include "access/penalty.h"
@@ -24,6 +26,7 @@
 #include "session/pool_fit.h"
 #include "state/affinity.h"
 #include "state/cluster_block.h"
+#include "state/cluster_members.h"
 #include "state/limiter.h"
 
 enum {
@@ -221,6 +224,12 @@ find_bindings(const struct generation *g, const char *name)
 	return NULL;
 }
 
+static int64_t
+count_sessions(void)
+{
+	return atomic_load_explicit(&worker_process()->sessions, memory_order_relaxed);
+}
+
 /* There is one or not from the start on: what a reload says of it needs a restart. */
 static bool
 open_cluster(struct generation *g, struct conf_problems *problems)
@@ -241,6 +250,7 @@ open_cluster(struct generation *g, struct conf_problems *problems)
 		cluster_join(assets->cluster, assets->control);
 		assets->sharing = sharing_new(assets);
 		g->snapshot.penalty = assets->penalty;
+		assets->members = cluster_members_new(assets->cluster, GATEPOST_VERSION, count_sessions);
 	}
 	cluster_settings_clear(&settings);
 	return is_good;
@@ -255,9 +265,11 @@ new_bindings(const struct assets *assets, const struct farm *farm)
 }
 
 /* Who is bound to which server outlives the reload. */
-static void
-open_farms(struct generation *g, const struct generation *before)
+static bool
+open_farms(struct generation *g, const struct generation *before, struct conf_problems *problems)
 {
+	bool ok = true;
+
 	for (size_t i = 0; i < g->root->farms.count; i++) {
 		struct farm *farm = g->root->farms.items[i];
 		struct affinity *kept = find_bindings(before, farm->conf.title);
@@ -265,7 +277,13 @@ open_farms(struct generation *g, const struct generation *before)
 		if (farm->affinity.ms == 0)
 			continue;
 		farm->bindings = kept != NULL ? affinity_get(kept) : new_bindings(g->assets, farm);
+		if (farm->flush_script == NULL || access(farm->flush_script, X_OK) == 0)
+			continue;
+		conf_error_at_value(problems, &farm->conf, "flush_script", 0, "%s cannot be run: %s",
+		    farm->flush_script, strerror(errno));
+		ok = false;
 	}
+	return ok;
 }
 
 static const struct pool *
@@ -389,7 +407,7 @@ generation_prepare(struct assets *assets, struct conf *conf, const struct genera
 	ok &= open_auths(g, before, problems);
 	ok &= open_pools(g, problems);
 	ok &= open_cluster(g, problems);
-	open_farms(g, before);
+	ok &= open_farms(g, before, problems);
 	begin_eras(g, before);
 	open_listeners(g, before);
 	ok &= claim_sockets(g, problems);

@@ -121,6 +121,7 @@ bool
 shared_read(const struct redis_reply *reply, struct said *said)
 {
 	enum { PARTS = 11 };
+	int64_t age_ms;
 
 	*said = (struct said){ 0 };
 	if (reply == NULL || reply->type != REDIS_ARRAY || reply->count < PARTS ||
@@ -130,7 +131,8 @@ shared_read(const struct redis_reply *reply, struct said *said)
 	snprintf(said->server, sizeof(said->server), "%.*s", SLICE_ARGS(reply->elements[1].text));
 	said->generation = read_number(&reply->elements[2]);
 	said->kicked = read_number(&reply->elements[3]);
-	said->since = (int64_t)read_number(&reply->elements[4]);
+	age_ms = (int64_t)read_number(&reply->elements[4]);
+	said->since = age_ms >= 0 ? clock_ms() - age_ms : 0;
 	said->sessions = (int)read_number(&reply->elements[5]);
 	said->is_held = read_number(&reply->elements[7]) > 0;
 	said->hold = read_number(&reply->elements[8]);

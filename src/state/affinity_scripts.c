@@ -27,7 +27,8 @@ enum { KEYS_OF_A_USER = 2 };
 	"  else redis.call('PEXPIRE', K, math.max(ms, held(), 1)) end\n" \
 	"end\n" \
 	"local function answer(status)\n" \
-	"  return { status, s or '', g, k, since, sessions(), v[7] or '', live, hold, held(), pin or '' }\n" \
+	"  local age = since ~= '0' and math.max(now - tonumber(since), 0) or -1\n" \
+	"  return { status, s or '', g, k, age, sessions(), v[7] or '', live, hold, held(), pin or '' }\n" \
 	"end\n"
 #define SWEEP \
 	"for _, m in ipairs(redis.call('ZRANGEBYSCORE', L, '-inf', now)) do\n" \

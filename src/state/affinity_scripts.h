@@ -9,7 +9,7 @@
  * Time is Redis' own, so that proxies' clocks do not matter.  Generations
  * and kicks are its microseconds: none comes again, also where Redis has lost
  * its data.  A pin keeps the hash for good.  Each script answers {status,
- * server, generation, kick, since, sessions, name, proxies that hold it (by
+ * server, generation, kick, ms since t or -1, sessions, name, proxies that hold it (by
  * peek), h or 0, ms that are left of it, pin}.
  */
 #ifndef STATE_AFFINITY_SCRIPTS_H

@@ -407,6 +407,17 @@ on_heard(void *owner, struct slice channel, struct slice payload)
 	}
 }
 
+void
+cluster_tell_missed(struct cluster *cluster)
+{
+	cluster->ear.misses++;
+	list_each(node, &cluster->ears) {
+		struct cluster_ear *ear = list_entry(node, struct cluster_ear, node);
+
+		ear->on_missed(ear);
+	}
+}
+
 static void
 on_subscribed(struct redis_command *command, const struct redis_reply *reply, const char *failure)
 {
@@ -415,12 +426,7 @@ on_subscribed(struct redis_command *command, const struct redis_reply *reply, co
 	(void)failure;
 	if (reply == NULL || reply->type != REDIS_ARRAY)
 		return;
-	cluster->ear.misses++;
-	list_each(node, &cluster->ears) {
-		struct cluster_ear *ear = list_entry(node, struct cluster_ear, node);
-
-		ear->on_missed(ear);
-	}
+	cluster_tell_missed(cluster);
 }
 
 unsigned

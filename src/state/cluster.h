@@ -102,7 +102,7 @@ struct cluster_ear {
 	const char *name;
 	/* parts[0] is the subject. */
 	void (*on_message)(struct cluster_ear *ear, const struct slice *parts, int count);
-	/* Messages may have been lost: there is a connection again. */
+	/* Messages may have been lost: there is a connection again; or what Redis knew. */
 	void (*on_missed)(struct cluster_ear *ear);
 	void (*on_free)(struct cluster_ear *ear);	/* the cluster goes */
 };
@@ -111,6 +111,7 @@ enum { CLUSTER_PARTS_MAX = 8 };		/* of a message, a line each */
 bool cluster_say(struct cluster *cluster, const char *const *parts, int count);
 /* From control's thread. */
 void cluster_listen(struct cluster *cluster, struct cluster_ear *ear);
+void cluster_tell_missed(struct cluster *cluster);	/* all ears: what Redis knew may be gone, too */
 struct cluster_ear *cluster_find_ear(const struct cluster *cluster, const char *name);	/* or NULL */
 const char *cluster_channel(const struct cluster *cluster);
 /* How often ears have missed something: what Redis was told before may be lost.  On control's loop. */
