@@ -8,9 +8,10 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/xalloc.h"
+#include "state/counter_redis.h"
 
 enum {
-	KEY_SIZE = 32,
+	KEY_SIZE = DIGEST_SHA256_SIZE,
 	TAG_SIZE = 8,			/* of a password: told from others, and too little to find it by */
 	/*
 	 * How long a failure counts after the last one: longer than a guesser of little patience pauses, and
@@ -55,6 +56,22 @@ penalty_new(const struct counter_engine *engine)
 
 	penalty->counters = counters_new(engine, space_limits, SPACE_COUNT);
 	random_bytes(penalty->key, sizeof(penalty->key));
+	return penalty;
+}
+
+/* Logins under way are each proxy's own: they are over before they would be told. */
+struct penalty *
+penalty_new_shared(struct cluster *cluster)
+{
+	const struct counter_sharing sharing = { cluster, "penalty",
+		1u << SPACE_FAILURES | 1u << SPACE_PASSWORDS | 1u << SPACE_KNOWN };
+	struct penalty *penalty = xcalloc(1, sizeof(*penalty));
+
+	if (!cluster_key(cluster, "penalty", (uint8_t *)penalty->key)) {
+		xfree(penalty);
+		return NULL;
+	}
+	penalty->counters = counters_new_shared(&sharing, space_limits, SPACE_COUNT);
 	return penalty;
 }
 

@@ -27,9 +27,12 @@
 #include "access/limits.h"
 #include "state/counter.h"
 
+struct cluster;
 struct penalty;				/* what all listeners have counted, over all reloads */
 
 struct penalty *penalty_new(const struct counter_engine *engine);
+/* Together with the other proxies, which need the cluster's secret for it; NULL: there is none. */
+struct penalty *penalty_new_shared(struct cluster *cluster);
 void penalty_free(struct penalty **penalty);
 
 enum {

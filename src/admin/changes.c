@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "admin/shared_words.h"
 #include "admin/state_file.h"
 #include "balance/endpoint.h"
 #include "balance/member.h"
@@ -48,6 +49,7 @@ struct changes {
 	struct map *known;		/* the same by their keys */
 	struct list wishes;		/* struct server_record: of servers that are not there now */
 	struct deviations *deviations;
+	struct shared_words *shared;	/* with the cluster's other proxies; or NULL */
 	struct loop_timer timer;
 	struct writer *writer;
 	struct write_job *job;		/* under way, or NULL */
@@ -181,23 +183,17 @@ set_state(const struct sight *sight, enum admin_state state, const char *why)
 		endpoint_set_admin(sight->endpoint, state, why);
 }
 
-static bool
-is_overruled(const struct server_word *word, int in_file)
-{
-	return server_word_deviates(word) && word->in_file != in_file && word->now != in_file;
-}
-
 /* What was said of it holds again, as far as the configuration is still what it was. */
 static void
 obey_wish(struct changes *changes, const struct sight *sight, const struct server_record *wish)
 {
 	const struct server_word *state = &wish->state, *weight = &wish->weight;
 
-	if (is_overruled(state, sight->configured_state))
+	if (server_word_is_overruled(state, sight->configured_state))
 		overrule(changes, wish, state, state_text, sight->configured_state);
 	else if (server_word_deviates(state))
 		set_state(sight, (enum admin_state)state->now, state->why);
-	if (is_overruled(weight, sight->configured_weight))
+	if (server_word_is_overruled(weight, sight->configured_weight))
 		overrule(changes, wish, weight, weight_text, sight->configured_weight);
 	else if (server_word_deviates(weight) && sight->machine != NULL)
 		machine_weigh(sight->machine, weight->now,
@@ -282,9 +278,9 @@ static void
 compare_word(struct changes *changes, struct server_record *record, struct server_word *word,
     const struct standing *now, int in_file)
 {
-	bool is_weight = word == &record->weight;
+	bool is_weight = word == &record->weight, is_said = word->in_file == in_file;
 
-	if (word->in_file == in_file && word->now == now->state && strcmp(word->why, now->why) == 0)
+	if (is_said && word->now == now->state && strcmp(word->why, now->why) == 0)
 		return;
 	if (server_word_deviates(word) && word->in_file != in_file && word->now != now->state)
 		overrule(changes, record, word, is_weight ? weight_text : state_text, now->state);
@@ -292,6 +288,31 @@ compare_word(struct changes *changes, struct server_record *record, struct serve
 		set_history(word, (int64_t)time(NULL), changes->who != NULL ? changes->who : "");
 	fill_word(word, now, in_file);
 	changes->is_dirty = true;
+	if (is_said)
+		shared_words_tell(changes->shared, record, is_weight ? SHARED_WEIGHT : SHARED_STATE);
+}
+
+/* What another proxy's operator says holds here, too. */
+static void
+hear(struct changes *changes, const struct sight *sight, struct server_record *record,
+    enum shared_word_kind which)
+{
+	struct server_word *word = which == SHARED_WEIGHT ? &record->weight : &record->state, said;
+	struct server_record *heard = shared_words_take(changes->shared, record, which);
+	struct standing admin, weight;
+
+	if (heard == NULL)
+		return;
+	said = which == SHARED_WEIGHT ? heard->weight : heard->state;
+	if (which == SHARED_STATE)
+		set_state(sight, (enum admin_state)said.now, said.why);
+	else if (sight->machine != NULL)
+		machine_weigh(sight->machine, said.now, *said.why != '\0' ? said.why : said.who);
+	read_sight(sight, &admin, &weight);
+	fill_word(word, which == SHARED_WEIGHT ? &weight : &admin, word->in_file);
+	set_history(word, said.when, said.who);
+	changes->is_dirty = true;
+	server_record_free(&heard);
 }
 
 static void
@@ -315,6 +336,8 @@ see(struct changes *changes, const struct sight *sight)
 		come(changes, sight, key);
 	else
 		compare(changes, sight, record);
+	for (int which = 0; which < SHARED_KINDS; which++)
+		hear(changes, sight, map_get(changes->known, slice_of(key)), (enum shared_word_kind)which);
 	xfree(key);
 }
 
@@ -441,6 +464,14 @@ on_time(struct loop_timer *timer)
 
 	changes_look(changes, NULL);
 	loop_timer_set(loop, timer, loop_now(loop) + LOOK_MS);
+}
+
+static void
+share(struct changes *changes)
+{
+	changes->shared = shared_words_new(&(struct shared_words_settings){
+		.cluster = changes->cockpit->control->assets.cluster, .records = &changes->records,
+		.look = &changes->timer });
 }
 
 static void
@@ -611,6 +642,8 @@ changes_commit(struct changes *changes)
 	xfree(changes->path);
 	changes->path = path != NULL ? xstrdup(path) : NULL;
 	changes_follow(changes);
+	if (changes->shared == NULL && !changes->is_handed_over)
+		share(changes);
 	loop_timer_set(loop, &changes->timer, loop_now(loop) + LOOK_MS);
 }
 
@@ -632,6 +665,7 @@ changes_hand_over(struct changes *changes, size_t max, void (*say)(void *owner, 
 	struct slice rest;
 
 	changes_look(changes, NULL);
+	shared_words_free(&changes->shared);
 	stop_writing(changes, true);
 	state_format(&changes->records, &changes->wishes, &text);
 	rest = buf_slice(&text);
@@ -648,6 +682,7 @@ void
 changes_resume(struct changes *changes)
 {
 	stop_writing(changes, false);
+	share(changes);
 	/* the other one may have written */
 	changes->is_dirty = true;
 	save(changes);
@@ -685,6 +720,7 @@ changes_free(struct changes **gone)
 		return;
 	if (changes->is_committed)
 		changes_look(changes, NULL);
+	shared_words_free(&changes->shared);
 	save_last(changes);
 	if (changes->job != NULL)
 		changes->job->changes = NULL;

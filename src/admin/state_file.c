@@ -91,6 +91,12 @@ server_word_deviates(const struct server_word *word)
 }
 
 bool
+server_word_is_overruled(const struct server_word *word, int in_file)
+{
+	return server_word_deviates(word) && word->in_file != in_file && word->now != in_file;
+}
+
+bool
 server_record_deviates(const struct server_record *record)
 {
 	return server_word_deviates(&record->state) || server_word_deviates(&record->weight);

@@ -36,6 +36,8 @@ struct server_record *server_record_new(enum server_kind kind, const char *owner
 void server_record_free(struct server_record **record);
 void server_record_set_text(char **field, const char *text);
 bool server_word_deviates(const struct server_word *word);
+/* Has the configuration changed since it was said, to something else? */
+bool server_word_is_overruled(const struct server_word *word, int in_file);
 bool server_record_deviates(const struct server_record *record);
 const char *server_kind_text(enum server_kind kind);		/* "farm", "pool", "service" */
 

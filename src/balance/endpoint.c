@@ -20,6 +20,9 @@
 #define COUNTER_ROW(field, text) METRIC_COUNTER(struct endpoint, field, text),
 static const struct metric metrics[] = {
 	METRIC_GAUGE(struct endpoint, connections, "Sessions at the server, those still dialling too."),
+	METRIC_GAUGE(struct endpoint, others, "Sessions of the cluster's other proxies at the server."),
+	METRIC_GAUGE(struct endpoint, others_up, "Other proxies that find the server up."),
+	METRIC_GAUGE(struct endpoint, others_down, "Other proxies that find the server down."),
 	METRIC_GAUGE(struct endpoint, dialling, "Sessions that the server has not taken yet, nor refused."),
 	METRIC_GAUGE(struct endpoint, certificate_days,
 	    "Days that the server's certificate is good for, by its checks; 0: no more; -1: none was seen."),
@@ -203,13 +206,14 @@ endpoint_has_room(const struct endpoint *e)
 {
 	int max = atomic_load(&e->max_connections);
 
-	return (max == 0 || atomic_load(&e->connections) < max) && may_dial(e);
+	return (max == 0 || atomic_load(&e->connections) + read_relaxed(&e->others) < max) && may_dial(e);
 }
 
 struct load
 endpoint_load(struct endpoint *e)
 {
-	struct load load = { .connections = read_relaxed(&e->connections), .share = atomic_load(&e->share) };
+	struct load load = { .connections = read_relaxed(&e->connections) + read_relaxed(&e->others),
+		.share = atomic_load(&e->share) };
 
 	if (!endpoint_has_room(e))	/* else nobody waits, and the queue's lock is left alone */
 		load.connections += waiter_count(&e->queue);
@@ -241,7 +245,7 @@ count_in(struct endpoint *e)
 
 	do {
 		max = read_relaxed(&e->max_connections);
-		if (max != 0 && connections >= max)
+		if (max != 0 && connections + read_relaxed(&e->others) >= max)
 			return false;
 	} while (!atomic_compare_exchange_weak_explicit(&e->connections, &connections, connections + 1,
 	    memory_order_relaxed, memory_order_relaxed));
@@ -284,7 +288,8 @@ static bool
 pass_on(struct endpoint *e)
 {
 	int max = read_relaxed(&e->max_connections);
-	bool is_one_too_many = max != 0 && read_relaxed(&e->connections) > max;
+	int all = read_relaxed(&e->connections) + read_relaxed(&e->others);
+	bool is_one_too_many = max != 0 && all > max;
 
 	if (!is_one_too_many && may_dial(e) && waiter_wake_one(&e->queue, e)) {
 		count_dialling(e, 1);

@@ -68,6 +68,10 @@ struct endpoint_counters {
 /* Of each unit of a weight; balancers that hash go by the weight, the others by the share. */
 enum { ENDPOINT_SHARE_ONE = 256, ENDPOINT_SHARE_MAX = MACHINE_WEIGHT_MAX * ENDPOINT_SHARE_ONE };
 
+struct endpoint_others {
+	int connections, up, down;
+};
+
 enum { ENDPOINT_SUFFERERS = 8 };	/* more than it takes to be dead to tries */
 
 /* Of the tries of sessions, the last that came to nothing; its words are for people. */
@@ -91,6 +95,8 @@ struct endpoint {
 	atomic_int flags;		/* enum endpoint_flag */
 	atomic_uint era;		/* sessions that came in an earlier one are to go */
 	atomic_int connections;		/* sessions that took it, those still dialling too */
+	atomic_int others;		/* connections of the cluster's other proxies, as last heard */
+	atomic_int others_up, others_down;	/* how many of these have found it so */
 	atomic_int max_connections;	/* the smaller of its pool's and its agent's; 0: no bound */
 	atomic_int dialling;		/* of these: whose try has no outcome yet */
 	atomic_int dial_bound;		/* of those; see window_bound */
@@ -121,6 +127,7 @@ struct endpoint {
 	int64_t ramp_from;		/* clock_ms */
 	struct endpoint_history history;
 	_Atomic uint64_t checks, failed_checks;	/* control's to count */
+	struct endpoint_others sum;	/* control's, while it adds up; see peers.h */
 	struct standing moved;		/* control's: by an operator; why "": to where its file or DNS says */
 	struct addr configured_addr;	/* control's: where that is */
 	struct leaving leaving;
@@ -129,7 +136,7 @@ struct endpoint {
 
 extern const struct metric_table endpoint_metrics;	/* of struct endpoint */
 
-/* A moment's load, read once.  Who waits in its queue counts as a connection. */
+/* A moment's load, of all proxies, read once.  Who waits in its queue counts as a connection. */
 struct load {
 	int connections, share;
 };

@@ -140,6 +140,34 @@ endpoint_table_endpoint(struct endpoint_table *table, struct service *service, s
 	return endpoint_get(made);
 }
 
+struct endpoint *
+endpoint_table_find(const struct endpoint_table *table, struct slice name)
+{
+	return map_get(table->endpoints, name);
+}
+
+struct each {
+	void (*each)(struct endpoint *e, void *arg);
+	void *arg;
+};
+
+static void
+pass_endpoint(const char *name, void *value, void *arg)
+{
+	const struct each *each = arg;
+
+	(void)name;
+	each->each(value, each->arg);
+}
+
+void
+endpoint_table_each(struct endpoint_table *table, void (*each)(struct endpoint *e, void *arg), void *arg)
+{
+	struct each visitor = { each, arg };
+
+	map_each(table->endpoints, pass_endpoint, &visitor);
+}
+
 size_t
 endpoint_table_count(const struct endpoint_table *table)
 {

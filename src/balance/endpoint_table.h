@@ -31,6 +31,9 @@ struct endpoint *endpoint_table_endpoint(struct endpoint_table *table, struct se
     struct machine *machine);
 
 size_t endpoint_table_count(const struct endpoint_table *table);	/* endpoints of pools */
+struct endpoint *endpoint_table_find(const struct endpoint_table *table, struct slice name);	/* or NULL */
+void endpoint_table_each(struct endpoint_table *table, void (*each)(struct endpoint *e, void *arg),
+    void *arg);
 void endpoint_table_forget_unused(struct endpoint_table *table);	/* after pools were closed */
 /* Forgets what nobody uses any more, and ad-hoc endpoints long unused; now: monotonic ms. */
 void endpoint_table_sweep(struct endpoint_table *table, int64_t now);

@@ -24,6 +24,7 @@
 #include "daemon/pid_file.h"
 #include "daemon/privileges.h"
 #include "daemon/reload.h"
+#include "daemon/sharing.h"
 #include "daemon/takeover.h"
 #include "daemon/upgrade.h"
 #include "daemon/upkeep.h"
@@ -294,6 +295,7 @@ leave_cluster(struct control *control)
 {
 	struct cluster *cluster = control->assets.cluster;
 
+	sharing_free(&control->assets.sharing);
 	cluster_members_free(&control->assets.members);
 	for (int i = 0; cluster != NULL && control->workers != NULL && i < control->assets.threads; i++)
 		cluster_leave(cluster, control->workers[i]->loop);

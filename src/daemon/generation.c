@@ -22,6 +22,7 @@
 #include "daemon/descriptors.h"
 #include "daemon/log_block.h"
 #include "daemon/privileges.h"
+#include "daemon/sharing.h"
 #include "net/stream.h"
 #include "proto/proto.h"
 #include "session/pool_fit.h"
@@ -257,6 +258,8 @@ open_cluster(struct generation *g, struct conf_problems *problems)
 	if (is_good && assets->control != NULL && assets->started == g->snapshot.conf) {
 		assets->cluster = cluster_new(&settings, assets->threads);
 		cluster_join(assets->cluster, assets->control);
+		assets->sharing = sharing_new(assets);
+		g->snapshot.penalty = assets->penalty;
 		assets->members = cluster_members_new(assets->cluster, GATEPOST_VERSION, count_sessions);
 	}
 	cluster_settings_clear(&settings);

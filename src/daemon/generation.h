@@ -26,6 +26,7 @@ struct assets {
 	struct limiter *limiter;	/* and what else `limits` count */
 	struct screen_memory *screened;
 	struct country_tally *countries;	/* where clients came from */
+	struct sharing *sharing;	/* NULL where there is no cluster */
 	struct cluster *cluster;	/* of proxies, by the first configuration; NULL: there is none */
 	struct cluster_members *members;	/* of the cluster */
 	int threads;

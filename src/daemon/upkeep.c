@@ -5,9 +5,10 @@
 #include "access/access.h"
 #include "auth/auth.h"
 #include "base/log.h"
+#include "daemon/sharing.h"
 #include "net/tls_context.h"
 
-enum { INTERVAL_MS = 5 * 1000, CERTIFICATES_MS = 60 * 1000, TICKETS_MS = 12 * 3600 * 1000 };
+enum { INTERVAL_MS = 5 * 1000, CERTIFICATES_MS = 60 * 1000 };
 
 /* A line each; where the configuration names the file is of no interest any more. */
 static void
@@ -70,9 +71,11 @@ on_time(struct loop_timer *timer)
 		refresh_access(root);
 		control->certificates_at = now + CERTIFICATES_MS;
 	}
+	if (control->assets.sharing != NULL && sharing_keeps_tickets(control->assets.sharing, now))
+		control->tickets_at = now + TICKETS_ROTATE_MS;
 	if (now >= control->tickets_at) {
 		tls_tickets_rotate();
-		control->tickets_at = now + TICKETS_MS;
+		control->tickets_at = now + TICKETS_ROTATE_MS;
 	}
 	loop_timer_set(control->loop, timer, now + INTERVAL_MS);
 }
@@ -83,7 +86,7 @@ upkeep_start(struct control *control)
 	int64_t now = loop_now(control->loop);
 
 	tls_tickets_rotate();
-	control->tickets_at = now + TICKETS_MS;
+	control->tickets_at = now + TICKETS_ROTATE_MS;
 	control->certificates_at = now + CERTIFICATES_MS;
 	loop_timer_init(&control->upkeep, on_time);
 	loop_timer_set(control->loop, &control->upkeep, now + INTERVAL_MS);

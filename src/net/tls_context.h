@@ -128,5 +128,8 @@ void tls_certificate_text(const struct stream *stream, struct buf *out);
 
 /* A new key for tickets; the one before still decrypts.  Control's, each 12 hours; not for the first key. */
 void tls_tickets_rotate(void);
+/* In the place of all there are: keys that other proxies have, too.  The first one seals, all open. */
+enum { TLS_TICKET_KEYS = 3, TLS_TICKET_KEY_SIZE = 80 };
+void tls_tickets_set(const uint8_t (*shared)[TLS_TICKET_KEY_SIZE], int count);
 
 #endif

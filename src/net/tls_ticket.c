@@ -18,14 +18,15 @@
 #include "base/digest.h"
 #include "base/random.h"
 
-enum { KEY_NAME_SIZE = 16, SECRET_SIZE = 32, IV_SIZE = 16, KEYS = 2 };
+enum { KEY_NAME_SIZE = 16, SECRET_SIZE = 32, IV_SIZE = 16, OWN_KEYS = 2 };
 
 struct ticket_key {
 	uint8_t name[KEY_NAME_SIZE], cipher_key[SECRET_SIZE], mac_key[SECRET_SIZE];
 };
+_Static_assert(sizeof(struct ticket_key) == TLS_TICKET_KEY_SIZE, "the bytes of a key");
 
-/* Of the process: a ticket of one worker is good at all.  The current key and the one before. */
-static struct ticket_key keys[KEYS];
+/* Of the process: a ticket of one worker is good at all.  The current key and those before. */
+static struct ticket_key keys[TLS_TICKET_KEYS];
 static int key_count;
 static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
 
@@ -45,11 +46,26 @@ fetch_cipher(void)
 static void
 add_key(void)
 {
-	secret_wipe(&keys[1], sizeof(keys[1]));
-	keys[1] = keys[0];
+	struct ticket_key before = keys[0];
+
+	secret_wipe(keys, sizeof(keys));
+	keys[1] = before;
+	secret_wipe(&before, sizeof(before));
 	random_bytes(&keys[0], sizeof(keys[0]));
-	if (key_count < KEYS)
+	if (key_count < OWN_KEYS)
 		key_count++;
+	else
+		key_count = OWN_KEYS;
+}
+
+void
+tls_tickets_set(const uint8_t (*shared)[TLS_TICKET_KEY_SIZE], int count)
+{
+	pthread_rwlock_wrlock(&lock);
+	secret_wipe(keys, sizeof(keys));
+	memcpy(keys, shared, (size_t)count * TLS_TICKET_KEY_SIZE);
+	key_count = count;
+	pthread_rwlock_unlock(&lock);
 }
 
 void

@@ -38,6 +38,7 @@ struct ear {				/* control's: the subscription */
 	struct redis_command command, ping;
 	struct loop_timer timer;
 	bool is_deaf;
+	unsigned misses;
 };
 
 struct cluster {
@@ -130,6 +131,19 @@ const char *
 cluster_channel(const struct cluster *cluster)
 {
 	return cluster->channel;
+}
+
+bool
+cluster_key(const struct cluster *cluster, const char *purpose, uint8_t key[DIGEST_SHA256_SIZE])
+{
+	uint8_t digest[DIGEST_SIZE_MAX];
+
+	if (cluster->settings.secret == NULL || !digest_hmac(DIGEST_SHA256,
+	    slice_of(cluster->settings.secret), slice_of(purpose), digest))
+		return false;
+	memcpy(key, digest, DIGEST_SHA256_SIZE);
+	secret_wipe(digest, sizeof(digest));
+	return true;
 }
 
 struct loop *
@@ -397,6 +411,7 @@ on_heard(void *owner, struct slice channel, struct slice payload)
 void
 cluster_tell_missed(struct cluster *cluster)
 {
+	cluster->ear.misses++;
 	list_each(node, &cluster->ears) {
 		struct cluster_ear *ear = list_entry(node, struct cluster_ear, node);
 
@@ -413,6 +428,12 @@ on_subscribed(struct redis_command *command, const struct redis_reply *reply, co
 	if (reply == NULL || reply->type != REDIS_ARRAY)
 		return;
 	cluster_tell_missed(cluster);
+}
+
+unsigned
+cluster_misses(const struct cluster *cluster)
+{
+	return cluster->ear.misses;
 }
 
 static void

@@ -8,6 +8,7 @@
 #ifndef STATE_CLUSTER_H
 #define STATE_CLUSTER_H
 
+#include "base/digest.h"
 #include "net/redis_group.h"
 
 struct cluster;
@@ -38,6 +39,8 @@ const char *cluster_name(const struct cluster *cluster);
 /* Another one each time that the program starts: random. */
 const char *cluster_incarnation(const struct cluster *cluster);
 const char *cluster_prefix(const struct cluster *cluster);	/* "gatepost:1", with the schema's version */
+/* A key of its own for each purpose, the same at all proxies.  False: there is no secret. */
+bool cluster_key(const struct cluster *cluster, const char *purpose, uint8_t key[DIGEST_SHA256_SIZE]);
 const char *cluster_secret(const struct cluster *cluster);		/* or NULL */
 bool cluster_is_strict(const struct cluster *cluster);
 struct loop *cluster_control(const struct cluster *cluster);	/* the loop that joined first */
@@ -112,5 +115,7 @@ void cluster_listen(struct cluster *cluster, struct cluster_ear *ear);
 void cluster_tell_missed(struct cluster *cluster);	/* all ears: what Redis knew may be gone, too */
 struct cluster_ear *cluster_find_ear(const struct cluster *cluster, const char *name);	/* or NULL */
 const char *cluster_channel(const struct cluster *cluster);
+/* How often ears have missed something: what Redis was told before may be lost.  On control's loop. */
+unsigned cluster_misses(const struct cluster *cluster);
 
 #endif

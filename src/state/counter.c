@@ -6,6 +6,7 @@
 
 #include "base/xalloc.h"
 #include "state/counter_engine.h"
+#include "state/counter_redis.h"
 
 struct counters {
 	const struct counter_engine *engine;
@@ -20,6 +21,17 @@ counters_new(const struct counter_engine *engine, const size_t *limits, int spac
 	assert(spaces <= COUNTER_SPACES_MAX);
 	counters->engine = engine;
 	counters->store = engine->start(limits, spaces);
+	return counters;
+}
+
+struct counters *
+counters_new_shared(const struct counter_sharing *sharing, const size_t *limits, int spaces)
+{
+	struct counters *counters = xcalloc(1, sizeof(*counters));
+
+	assert(spaces <= COUNTER_SPACES_MAX);
+	counters->engine = &counter_redis;
+	counters->store = counter_redis_start(sharing, limits, spaces);
 	return counters;
 }
 

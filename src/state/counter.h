@@ -26,6 +26,9 @@ enum { COUNTER_SPACES_MAX = 4 };
  * counters in each space at most; beyond it a new one takes the place of one that would soon be gone.
  */
 struct counters *counters_new(const struct counter_engine *engine, const size_t *limits, int spaces);
+/* The same for all proxies of a cluster; see counter_redis.h.  On control's thread. */
+struct counter_sharing;
+struct counters *counters_new_shared(const struct counter_sharing *sharing, const size_t *limits, int spaces);
 void counters_free(struct counters **counters);		/* nobody asks any more */
 
 enum counter_act {

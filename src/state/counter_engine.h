@@ -27,4 +27,8 @@ void counter_wait(struct counter_request *request);
 /* The request may be gone when this returns. */
 void counter_answer(struct counter_request *request, bool is_known);
 
+/* Of counter_memory's store, for an engine that has one: a wish is done; how long its counter lives, or 0. */
+void counter_memory_do(void *store, struct counter_wish *wish, int64_t now);
+int64_t counter_memory_left(void *store, const struct counter_wish *wish, int64_t now);
+
 #endif

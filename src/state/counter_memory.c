@@ -86,23 +86,40 @@ set(struct table *table, const struct counter_wish *wish, int64_t now)
 	return before;
 }
 
-static void
-ask(struct counter_request *request, void *store)
+void
+counter_memory_do(void *store, struct counter_wish *wish, int64_t now)
 {
 	struct memory *memory = store;
 
-	for (int i = 0; i < request->count; i++) {
-		struct counter_wish *wish = &request->wishes[i];
+	if (wish->act == COUNTER_LOOK)
+		wish->value = look(store, wish->space, wish->name, now);
+	else if (wish->act == COUNTER_ADD)
+		wish->value = add(memory->tables[wish->space], wish, now);
+	else if (wish->act == COUNTER_TAKE)
+		wish->value = take(memory->tables[wish->space], wish, now);
+	else
+		wish->value = set(memory->tables[wish->space], wish, now);
+}
 
-		if (wish->act == COUNTER_LOOK)
-			wish->value = look(store, wish->space, wish->name, request->now);
-		else if (wish->act == COUNTER_ADD)
-			wish->value = add(memory->tables[wish->space], wish, request->now);
-		else if (wish->act == COUNTER_TAKE)
-			wish->value = take(memory->tables[wish->space], wish, request->now);
-		else
-			wish->value = set(memory->tables[wish->space], wish, request->now);
-	}
+int64_t
+counter_memory_left(void *store, const struct counter_wish *wish, int64_t now)
+{
+	struct table *table = ((struct memory *)store)->tables[wish->space];
+	struct table_entry *entry = table_lock(table, wish->name, now, false);
+	int64_t expires;
+
+	if (entry == NULL)
+		return 0;
+	expires = table_expires(entry);
+	table_unlock(table, entry, expires);
+	return expires - now;
+}
+
+static void
+ask(struct counter_request *request, void *store)
+{
+	for (int i = 0; i < request->count; i++)
+		counter_memory_do(store, &request->wishes[i], request->now);
 	counter_answer(request, true);
 }
 

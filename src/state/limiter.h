@@ -14,11 +14,25 @@
 
 #include "base/slice.h"
 
+struct cluster;
 struct limiter;
 
-/* About so many rates at most are kept, about 100 octets each: beyond it those that soon would be gone go. */
+/* About so many rates at most are kept, about 120 octets each: beyond it those that soon would be gone go. */
 struct limiter *limiter_new(size_t rates_max);
 void limiter_free(struct limiter **limiter);		/* nobody asks any more */
+
+/*
+ * From now on what the cluster's other proxies let in counts, too.  Nobody waits for them: a name is told to
+ * Redis a fifth of a second after it has become a share of its limit here, and the answer brings the others'
+ * numbers.  A share is two (of a limit of 1, one), or, where that is more, a quarter of the limit by the
+ * number of proxies; of the second half of a rate, one.  So beyond a limit there may come two at each proxy,
+ * or, where that is more, a quarter of it, and what all let in within half a second.  While Redis is away
+ * each proxy counts for itself.  On control's thread, before the others start; ended before the cluster is
+ * left.
+ */
+void limiter_share(struct limiter *limiter, struct cluster *cluster);
+void limiter_unshare(struct limiter *limiter);		/* fine where it is not shared */
+void limiter_set_proxies(struct limiter *limiter, size_t others);	/* there are so many */
 
 struct limiter_rate {
 	int64_t limit;			/* so many may come at once; 0: no limit */

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* peers_test.c: proxies count each other's connections, and see each other's checks, through a real Redis. */
+#include "../state/shared_rig.h"
+
+#include "balance/balance.h"
+#include "balance/peers.h"
+
+#ifdef HAVE_HIREDIS
+struct side {
+	struct endpoint_table *table;
+	struct endpoint *endpoint;
+	struct peers *peers;
+};
+
+struct test {
+	struct rig *rig;
+	struct side sides[PROXIES];
+	int side, connections, down;	/* what is awaited */
+	int words;
+};
+
+static void
+open_side(struct side *side, struct cluster *cluster)
+{
+	struct service *service;
+	struct machine *machine;
+
+	side->table = endpoint_table_new(1);
+	service = endpoint_table_service(side->table, "imap");
+	machine = endpoint_table_machine(side->table, true, "dovecot", "d03");
+	side->endpoint = endpoint_table_endpoint(side->table, service, machine);
+	machine_put(&machine);
+	service_put(&service);
+	side->peers = peers_new(cluster, side->table);
+}
+
+static void
+close_side(struct side *side)
+{
+	peers_free(&side->peers);
+	endpoint_put(&side->endpoint);
+	endpoint_table_free(&side->table);
+}
+
+static struct test
+begin(void **state)
+{
+	struct test test = { .rig = *state };
+
+	for (int i = 0; i < PROXIES; i++)
+		open_side(&test.sides[i], test.rig->clusters[i]);
+	return test;
+}
+
+static bool
+is_seen(void *arg)
+{
+	const struct test *test = arg;
+	const struct endpoint *e = test->sides[test->side].endpoint;
+
+	return atomic_load(&e->others) == test->connections && atomic_load(&e->others_down) == test->down;
+}
+
+static void
+await_others(struct test *test, int side, int connections, int down)
+{
+	test->side = side;
+	test->connections = connections;
+	test->down = down;
+	await_that(test->rig, is_seen, test);
+}
+
+static void
+note_word(const struct peer_word *word, void *arg)
+{
+	assert_string_equal(word->proxy, "lb1");
+	assert_true(slice_equals(word->endpoint, "imap/d03"));
+	assert_int_equal(word->health, HEALTH_DOWN);
+	assert_true(slice_equals(word->why, "no answer"));
+	++*(int *)arg;
+}
+
+static void
+others_connections_count(void **state)
+{
+	struct test test = begin(state);
+	struct endpoint *here = test.sides[1].endpoint, *there = test.sides[0].endpoint;
+
+	endpoint_set_max_connections(here, 4);
+	for (int i = 0; i < 3; i++)
+		assert_true(endpoint_take(there));
+	await_others(&test, 1, 3, 0);
+	assert_int_equal(endpoint_load(here).connections, 3);
+	assert_true(endpoint_take(here));
+	assert_false(endpoint_has_room(here));
+	assert_false(endpoint_take(here));
+	await_others(&test, 0, 1, 0);
+	endpoint_release(there);
+	await_others(&test, 1, 2, 0);
+	assert_true(endpoint_take(here));
+	/* who has gone is not counted */
+	for (int i = 0; i < 2; i++)
+		endpoint_release(there);
+	for (int i = 0; i < 2; i++)
+		endpoint_release(here);
+	assert_int_equal(peers_count(test.sides[1].peers), 1);
+	close_side(&test.sides[0]);
+	await_others(&test, 1, 0, 0);
+	close_side(&test.sides[1]);
+}
+
+static void
+others_checks_are_seen(void **state)
+{
+	struct test test = begin(state);
+
+	endpoint_set_health(test.sides[0].endpoint, HEALTH_DOWN, "no answer");
+	await_others(&test, 1, 0, 1);
+	assert_false(endpoint_is_down(test.sides[1].endpoint));
+	peers_each(test.sides[1].peers, note_word, &test.words);
+	assert_int_equal(test.words, 1);
+	endpoint_set_health(test.sides[0].endpoint, HEALTH_UP, "");
+	await_others(&test, 1, 0, 0);
+	for (int i = 0; i < PROXIES; i++)
+		close_side(&test.sides[i]);
+}
+#endif
+
+int
+main(void)
+{
+#ifdef HAVE_HIREDIS
+	const struct CMUnitTest tests[] = {
+		REDIS_TEST(others_connections_count),
+		REDIS_TEST(others_checks_are_seen),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+#else
+	puts("1..0 # SKIP built without hiredis");
+	return 0;
+#endif
+}
