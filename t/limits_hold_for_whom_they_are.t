@@ -169,8 +169,9 @@ is_welcome('guests', '192.0.2.9', 'of which there may be some');
 my $large = own_address(31_001);
 my $pattern = qr/\Q$large\E holds about 100 of \d+ connections of listener direct: .*accept_proxy/;
 push @here, map { Gatepost::Imap->new(port => $gatepost->port('direct'), from => $_ % 2 ? $large : own_address(31_100 + $_),
-    timeout => 30) } 1 .. 198;
-is(scalar $gatepost->log_lines(qr/holds about/), 0, '99 connections of an address are no news');
+    timeout => 30) } 1 .. 180;
+# some of the others may share its cells, and are counted with it
+is(scalar $gatepost->log_lines(qr/holds about/), 0, '90 connections of an address are no news');
 push @here, map { Gatepost::Imap->new(port => $gatepost->port('direct'), from => $large, timeout => 30) } 1 .. 30;
 $gatepost->wait_for_log($pattern, 20);
 is(scalar $gatepost->log_lines(qr/holds about/), 1, 'more are, once');
