@@ -80,6 +80,10 @@ listener tcp { protocol tcp; access none; starttls off; tls none; bind 127.0.0.1
     route us { country US CA; pool tcp2 }
 }
 END
+$config .= <<'END';
+listener webmail { protocol imap; pool imap; auth file; accept_proxy none; trusted 127.0.0.0/8
+    bind 127.0.0.1:@PORT{webmail}@; bind_tls 127.0.0.1:@PORT{webmails}@ }
+END
 my $gatepost = Gatepost::Gatepost->new(values => { CERT => make_cert() }, config => $config)->start;
 
 sub come ($protocol, $from, %option) {
@@ -128,6 +132,14 @@ for my $protocol (@protocols) {
 # TLS that never comes is known at the login.
 like(login('imap', greeted('imap', $clear), 'ann'), qr/^a NO \[AUTHORIZATIONFAILED\] not from there/, 'without TLS');
 
+# A client that a trusted peer tells of was greeted already, whether or not that peer is on TLS.
+for my $name (qw(webmail webmails)) {
+	my $c = Gatepost::Imap->new(port => $gatepost->port($name), timeout => 30, ($name eq 'webmails' ? (tls => 1) : ()));
+
+	$c->send_bytes(qq(a ID ("x-originating-ip" "$korean")\r\n));
+	like($c->rest, qr/^a OK.*^\* BYE not from there\r\n\z/ms, "$name: one that is told of");
+}
+
 my $first = greeted('imap', '192.0.2.65');
 like(come('imap', '192.0.2.66')->line, qr/^\* OK/, 'under the limits of a rule, one connection');
 like(come('imap', '192.0.2.65')->rest, qr/^\* BYE \[LIMIT\] Too many connections/, 'and no other');
@@ -147,7 +159,10 @@ like(come('tcp', $unknown)->line, qr/^here 2/, 'a changed database is used');
 	truncate $out, 100 or die $!;
 }
 like(come('tcp', $german)->line, qr/^here 1/, 'one that is cut off under us harms nobody');
+write_countries('asn.mmdb', %places);
 $gatepost->wait_for_log(qr/geoip: the old database stays in use: \S+country\.mmdb/, 80);
+$gatepost->wait_for_log(qr/geoip: the old database stays in use: \S+asn\.mmdb: is a database of another kind/, 80);
+like(come('tcp', '192.0.2.65')->line, qr/^here 0/, 'nor does one of another kind');
 like(come('tcp', $american)->line, qr/^here 2/, 'and the old one stays in use');
 ok($gatepost->reload, 'over a reload, too');
 like(come('tcp', $german)->line, qr/^here 1/, 'all is as before');

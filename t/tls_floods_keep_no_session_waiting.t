@@ -18,7 +18,7 @@ use IO::Socket::INET;
 use IO::Socket::SSL ();
 use POSIX qw(_exit);
 use Test::More;
-use Time::HiRes qw(time);
+use Time::HiRes qw(sleep time);
 
 my ($hellos, $leavers, $whole) = (300, 100, 12);
 raise_descriptors(2048);
@@ -112,5 +112,40 @@ close $_ for @clients;
 ok(eval { wait_for(sub { (() = grep { $_->{reason} eq 'TLS failed' } $gatepost->events('session')) >= $hellos }, 20, 'the end of all') },
     'all that gave up are gone') or diag($@);
 like($user->cmd('NOOP'), qr/ OK/, 'the session lives');
+$gatepost->stop;
+
+# Who was kept waiting has its whole time from its turn on: the costliest step would else be for those who go.
+my ($timeout, $pause) = (6, 3);
+$gatepost = Gatepost::Gatepost->new(name => 'late', values => { SERVER => $fake->port, CERT => make_cert(kind => 'rsa'),
+    TIMEOUT => $timeout }, config => <<'END')->start;
+threads 1
+stress off
+admin { http 127.0.0.1:@PORT{metrics}@ }
+tls main { certificate @CERT@ }
+pool imap { port @SERVER@; server s1 { address 127.0.0.1 } }
+listener imap { protocol imap; pool imap; tls main; bind_tls 127.0.0.1:@PORT{imaps}@; login_timeout @TIMEOUT@s }
+END
+sub connect_to_imaps () {
+	return IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $gatepost->port('imaps')) // die "connect: $!";
+}
+my @others = map { connect_to_imaps() } 1 .. 400;
+my $late = IO::Socket::SSL->start_SSL(connect_to_imaps(), SSL_verify_mode => 0, SSL_startHandshake => 0);
+my $begun = time;
+$late->blocking(0);
+syswrite $_, $hello for @others[0 .. 199];
+$late->connect_SSL;
+syswrite $_, $hello for @others[200 .. 399];
+wait_for(sub { metric('gatepost_tls_handshakes_waiting') > 200 }, 20, 'a queue which it is in');
+kill STOP => $gatepost->{pid};
+sleep $pause;
+kill CONT => $gatepost->{pid};
+ok(IO::Select->new($late)->can_read($timeout), 'one who was kept waiting has its turn');
+sleep $begun + $timeout + 0.5 - time;
+my $greeting = '';
+ok(eval { wait_for(sub {
+	sysread $late, $greeting, 1024, length $greeting if $late->connect_SSL;
+	$greeting =~ /\n/;
+}, 20, 'the greeting') }, 'and as much time as if it had not been') or diag($@);
+like($greeting, qr/^\* OK/, 'it is greeted');
 $gatepost->stop;
 done_testing;

@@ -55,8 +55,26 @@ static const struct directive limit_directives[] = {
 	{ 0 }
 };
 
+/* They stand in one field, with commas between them. */
+static bool
+set_tag(struct conf_words *words, void *field, struct error *error)
+{
+	static const char known[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+	enum { TAG_MAX = 64 };
+	const char **tag = field, *word = words->words[0];
+	size_t len = words->count == 1 ? strlen(word) : 0;
+
+	if (len == 0 || len > TAG_MAX || strspn(word, known) != len)
+		return error_set(error, "takes one word of at most %d letters, digits, dots, _ and -",
+		    TAG_MAX);
+	*tag = word;
+	return true;
+}
+
 static const struct directive tag_directives[] = {
-	CONF_STRING(struct access_rule, word, NULL, CONF_REQUIRED, "A word for them, in the log's events."),
+	CONF_CUSTOM(struct access_rule, word, NULL, set_tag, "word", CONF_REQUIRED,
+	    "A word for them, in the log's events."),
 	CONDITION_ROWS(struct access_rule, lines),
 	{ 0 }
 };
@@ -113,6 +131,7 @@ access_each(const struct access *access,
 }
 
 struct opening {
+	const struct condition_scope *scope;
 	struct conf_problems *problems;
 	bool ok;
 };
@@ -122,13 +141,13 @@ open_line(struct condition_line *line, const struct conf_block *block, void *arg
 {
 	struct opening *opening = arg;
 
-	opening->ok &= block->broken || condition_open(line, block, opening->problems);
+	opening->ok &= block->broken || condition_open(line, block, opening->scope, opening->problems);
 }
 
 bool
-access_open(struct access *access, struct conf_problems *problems)
+access_open(struct access *access, const struct condition_scope *scope, struct conf_problems *problems)
 {
-	struct opening opening = { problems, true };
+	struct opening opening = { scope, problems, true };
 
 	access_each(access, open_line, &opening);
 	return opening.ok;

@@ -27,7 +27,8 @@ struct access {				/* access NAME { … } */
 };
 extern const struct block access_block;
 
-bool access_open(struct access *access, struct conf_problems *problems);	/* the files that it names */
+/* The files that it names, and whether its rules can be answered at all. */
+bool access_open(struct access *access, const struct condition_scope *scope, struct conf_problems *problems);
 void access_close(struct access *access);
 void access_refresh(struct access *access);	/* control's, now and then: changed files; logs */
 

@@ -457,11 +457,49 @@ condition_word(enum condition_kind kind)
 	return condition_blocks[kind].name;
 }
 
-bool
-condition_open(struct condition_line *line, const struct conf_block *block, struct conf_problems *problems)
+static bool
+has_listener(const struct condition_scope *scope, const char *name)
 {
+	for (size_t i = 0; i < scope->listeners->count; i++)
+		if (strcmp(((const struct conf_block *)scope->listeners->items[i])->title, name) == 0)
+			return true;
+	return false;
+}
+
+/* Why nobody can say whether it is true, but for what is unknown anyhow; or NULL. */
+static const char *
+find_gap(const struct condition_line *line, const struct condition_scope *scope, const char **word)
+{
+	const struct geo *geo = scope->geo;
+	bool has_countries = geo != NULL && (geo->country != NULL || geo->city != NULL);
+	bool has_networks = geo != NULL && geo->asn != NULL;
+
+	*word = condition_word(line->kind);
+	if ((line->kind == CONDITION_COUNTRY || line->kind == CONDITION_CONTINENT) && !has_countries)
+		return "needs a database of countries or cities, and `geoip` names none";
+	if (line->kind == CONDITION_ASN && !has_networks)
+		return "needs a database of autonomous systems, and `geoip` names none";
+	if (line->kind == CONDITION_RECIPIENT_DOMAIN && !scope->has_recipients)
+		return "does not belong in access, but in route";
+	for (size_t i = 0; line->kind == CONDITION_LISTENER && i < line->count; i++) {
+		*word = line->words[i];
+		if (!has_listener(scope, *word))
+			return "is no listener";
+	}
+	return NULL;
+}
+
+bool
+condition_open(struct condition_line *line, const struct conf_block *block,
+    const struct condition_scope *scope, struct conf_problems *problems)
+{
+	const char *word, *gap = find_gap(line, scope, &word);
 	struct error error;
 
+	if (gap != NULL) {
+		conf_error_at(problems, block, NULL, "%s %s", word, gap);
+		return false;
+	}
 	if (line->kind != CONDITION_USER_FILE || line->count == 0)
 		return true;
 	line->names = watched_file_open(line->words[0], &name_file, &error);

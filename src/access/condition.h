@@ -84,9 +84,15 @@ extern const struct block condition_blocks[CONDITION_KIND_COUNT], condition_not_
 /* A setter for a condition behind a word: allow net 10.0.0.0/8.  The field is a condition_line. */
 bool condition_set(struct conf_words *words, void *field, struct error *error);
 
-/* Opens the files that a line names; false: told at the block. */
+/* What there is where a line stands. */
+struct condition_scope {
+	const struct geo *geo;			/* or NULL */
+	const struct conf_list *listeners;	/* blocks, by their titles */
+	bool has_recipients;
+};
+/* Opens the files that a line names; false, and told at the block: also where nothing can ever answer. */
 bool condition_open(struct condition_line *line, const struct conf_block *block,
-    struct conf_problems *problems);
+    const struct condition_scope *scope, struct conf_problems *problems);
 void condition_close(struct condition_line *line);
 void condition_refresh(struct condition_line *line);	/* control's: takes up a changed file; logs */
 

@@ -36,6 +36,8 @@ copy(int from, int to)
 
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n == 0)
+			errno = EIO;	/* somebody cuts it off */
 		if (n <= 0)
 			return false;
 		left -= n;
@@ -176,7 +178,36 @@ describe(void *data, struct geo_database *database)
 }
 #endif
 
-static const struct watched_kind database = { load, unload };
+/* One of another kind knows nobody: it is as bad as one that is broken. */
+static void *
+load_fitting(const char *path, const char *foreign, const char *as_foreign, struct error *error)
+{
+	struct geo_database facts = { 0 };
+	void *data = load(path, error);
+
+	if (data == NULL)
+		return NULL;
+	describe(data, &facts);
+	if (strstr(facts.type, foreign) == NULL && strstr(facts.type, as_foreign) == NULL)
+		return data;
+	unload(data);
+	error_set(error, "%s: is a database of another kind, %s", path, facts.type);
+	return NULL;
+}
+
+static void *
+load_places(const char *path, struct error *error)
+{
+	return load_fitting(path, "ASN", "ASN", error);
+}
+
+static void *
+load_networks(const char *path, struct error *error)
+{
+	return load_fitting(path, "Country", "City", error);
+}
+
+static const struct watched_kind places = { load_places, unload }, networks = { load_networks, unload };
 
 static const struct directive geo_directives[] = {
 	CONF_PATH(struct geo, country, NULL, 0,
@@ -195,40 +226,25 @@ const struct block geo_block = {
 		"good leaves the old one in use. Where several know an address the last one here counts.",
 };
 
-/* False: it is of another kind, by which nobody would be found. */
-static bool
-is_fitting(const char *directive, struct watched_file *file, struct error *error)
-{
-	struct watched_content *content = watched_file_hold(file);
-	struct geo_database facts = { 0 };
-	bool is_of_networks, wants_networks = strcmp(directive, "asn") == 0;
-
-	describe(watched_data(content), &facts);
-	watched_let_go(&content);
-	is_of_networks = strstr(facts.type, "ASN") != NULL;
-	if (!wants_networks && !is_of_networks)
-		return true;
-	if (wants_networks && strstr(facts.type, "Country") == NULL && strstr(facts.type, "City") == NULL)
-		return true;
-	return error_set(error, "%s: is a database of another kind, %s", watched_file_path(file), facts.type);
-}
+struct source {
+	const char *directive, *path;
+	const struct watched_kind *kind;
+};
 
 static bool
-open_one(const struct geo *geo, const char *directive, const char *path, struct watched_file *kept,
+open_one(const struct geo *geo, const struct source *source, struct watched_file *kept,
     struct watched_file **file, struct conf_problems *problems)
 {
 	struct error error;
 
-	if (path == NULL)
+	if (source->path == NULL)
 		return true;
-	if (kept != NULL && strcmp(watched_file_path(kept), path) == 0)
+	if (kept != NULL && strcmp(watched_file_path(kept), source->path) == 0)
 		*file = watched_file_get(kept);
 	else
-		*file = watched_file_open(path, &database, &error);
-	if (*file != NULL && !is_fitting(directive, *file, &error))
-		watched_file_put(file);
+		*file = watched_file_open(source->path, source->kind, &error);
 	if (*file == NULL)
-		conf_error_at_value(problems, &geo->conf, directive, 0, "%s", error.text);
+		conf_error_at_value(problems, &geo->conf, source->directive, 0, "%s", error.text);
 	return *file != NULL;
 }
 
@@ -236,13 +252,16 @@ bool
 geo_open(struct geo *geo, const struct geo *before, struct conf_problems *problems)
 {
 	static const struct geo none = { 0 };
+	const struct source countries = { "country", geo->country, &places };
+	const struct source cities = { "city", geo->city, &places };
+	const struct source systems = { "asn", geo->asn, &networks };
 	bool ok;
 
 	if (before == NULL)
 		before = &none;
-	ok = open_one(geo, "country", geo->country, before->countries, &geo->countries, problems);
-	ok &= open_one(geo, "city", geo->city, before->cities, &geo->cities, problems);
-	ok &= open_one(geo, "asn", geo->asn, before->networks, &geo->networks, problems);
+	ok = open_one(geo, &countries, before->countries, &geo->countries, problems);
+	ok &= open_one(geo, &cities, before->cities, &geo->cities, problems);
+	ok &= open_one(geo, &systems, before->networks, &geo->networks, problems);
 	return ok;
 }
 

@@ -165,6 +165,7 @@ load_tls(struct generation *g, struct conf_problems *problems)
 static bool
 open_access(struct generation *g, const struct generation *before, struct conf_problems *problems)
 {
+	struct condition_scope scope = { .geo = g->root->geo, .listeners = &g->root->listeners };
 	bool ok = true;
 
 	if (g->root->geo != NULL && !g->root->geo->conf.broken)
@@ -173,11 +174,12 @@ open_access(struct generation *g, const struct generation *before, struct conf_p
 		struct access *access = g->root->accesses.items[i];
 
 		if (!access->conf.broken)
-			ok &= access_open(access, problems);
+			ok &= access_open(access, &scope, problems);
 		ok &= conf_has_memory(problems, &access->conf);
 	}
+	scope.has_recipients = true;
 	for (size_t i = 0; i < g->root->listeners.count; i++)
-		ok &= listener_settings_open(g->root->listeners.items[i], problems);
+		ok &= listener_settings_open(g->root->listeners.items[i], &scope, problems);
 	return ok;
 }
 

@@ -82,6 +82,7 @@ on_time(struct loop_timer *timer)
 			next = first_of(&all->fresh);
 		if (next == NULL)
 			return;
+		next->waited_ms += loop_now(all->loop) - next->since;
 		note_wait(loop_now(all->loop) - next->since);
 		handshake_leave(next);
 		next->on_turn(next);

@@ -17,6 +17,7 @@
 struct handshake {
 	struct list node;
 	int64_t since;			/* loop_now: it waits; 0: it does not */
+	int64_t waited_ms;		/* for the turns that have come */
 	void (*on_turn)(struct handshake *handshake);	/* its next step is to be taken */
 };
 

@@ -85,6 +85,7 @@ void tls_client_free(struct tls_client **client);
 
 /* Facts of a finished handshake, for logs and identity. */
 struct tls_facts {
+	int64_t waited_ms;		/* a client's, for its turn (handshakes.h); also while it is begun */
 	const char *version;		/* "TLSv1.3", OpenSSL's own constant; NULL without TLS */
 	const char *cipher;
 	const char *sni, *alpn;		/* what a client asked for and got; last as long as the stream */

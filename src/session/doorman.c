@@ -95,7 +95,7 @@ doorman_begin(struct session *s)
 
 	if (words == NULL)
 		return ENTRANCE_PASS;
-	turn_away(s, words, !s->is_tls);
+	turn_away(s, words, s->login != NULL || !s->is_tls);
 	return ENTRANCE_GONE;
 }
 

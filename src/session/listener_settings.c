@@ -598,12 +598,13 @@ listener_settings_warn(const struct conf_list *listeners)
 }
 
 bool
-listener_settings_open(struct listener_settings *l, struct conf_problems *problems)
+listener_settings_open(struct listener_settings *l, const struct condition_scope *scope,
+    struct conf_problems *problems)
 {
 	bool ok = true;
 
 	for (size_t i = 0; i < l->route.count; i++)
-		ok &= route_rule_open(l->route.items[i], problems);
+		ok &= route_rule_open(l->route.items[i], scope, problems);
 	return ok;
 }
 

@@ -11,6 +11,7 @@
 #include "net/listener.h"
 #include "net/tls_context.h"
 
+struct condition_scope;
 struct access;
 struct limits;
 struct listener;
@@ -84,7 +85,8 @@ bool bind_is_tls(const struct bind_settings *bind);
 struct listen_spec bind_spec(const struct bind_settings *bind);
 
 /* The files that its routes name; false: told at the conditions. */
-bool listener_settings_open(struct listener_settings *l, struct conf_problems *problems);
+bool listener_settings_open(struct listener_settings *l, const struct condition_scope *scope,
+    struct conf_problems *problems);
 void listener_settings_close(struct listener_settings *l);
 void listener_settings_refresh(struct listener_settings *l);	/* control's: takes up changed ones */
 

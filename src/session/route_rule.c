@@ -21,14 +21,15 @@ const struct block route_block = {
 };
 
 bool
-route_rule_open(struct route_rule *rule, struct conf_problems *problems)
+route_rule_open(struct route_rule *rule, const struct condition_scope *scope, struct conf_problems *problems)
 {
 	bool ok = true;
 
 	for (size_t i = 0; i < rule->lines.count; i++) {
 		struct condition *condition = rule->lines.items[i];
 
-		ok &= condition->conf.broken || condition_open(&condition->line, &condition->conf, problems);
+		ok &= condition->conf.broken ||
+		    condition_open(&condition->line, &condition->conf, scope, problems);
 	}
 	return ok;
 }

@@ -15,7 +15,9 @@ struct route_rule {			/* route NAME { … } */
 
 extern const struct block route_block;
 
-bool route_rule_open(struct route_rule *rule, struct conf_problems *problems);	/* the files that it names */
+/* The files that it names, and whether its lines can be answered at all. */
+bool route_rule_open(struct route_rule *rule, const struct condition_scope *scope,
+    struct conf_problems *problems);
 void route_rule_close(struct route_rule *rule);
 void route_rule_refresh(struct route_rule *rule);	/* control's: takes up changed files */
 

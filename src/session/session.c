@@ -122,22 +122,34 @@ on_time(struct loop_timer *timer)
 		phases[s->phase].on_time(s);
 }
 
+static int64_t
+handshake_waited_ms(const struct session *s)
+{
+	struct tls_facts facts;
+
+	tls_facts_read(&s->front, &facts);
+	return facts.waited_ms;
+}
+
 /*
  * Until when the login must be done, as loop_now; INT64_MAX: it may take for ever.  Under stress there is
- * less time where the client is the one to act, and not more than that since it became so.
+ * less time where the client is the one to act, and not more than that since it became so.  One whose
+ * handshake has waited for its turn has as much time from there on as if it had not: or else the costliest
+ * step would be taken for clients that are about to be given up.
  */
 static int64_t
 find_deadline(const struct session *s)
 {
 	int64_t timeout = s->settings->login_timeout.ms, at = INT64_MAX;
-	int64_t since = s->login != NULL ? s->login->idle_since : s->accepted_at;
+	int64_t waited = handshake_waited_ms(s);
+	int64_t since = waited + (s->login != NULL ? s->login->idle_since : s->accepted_at);
 	bool is_clients = s->phase != FRONT_AUTH && s->phase != FRONT_ROUTE && !front_is_spared(s);
 	int64_t patience = is_clients ? stress_patience_ms(listener_stress(s->listener)) : INT64_MAX;
 
 	if (timeout > 0)
-		at = s->accepted_at + timeout + guard_waited_ms(s);
+		at = s->accepted_at + timeout + waited + guard_waited_ms(s);
 	else if (s->login == NULL && s->tls_began_us != 0)
-		at = s->accepted_at + HANDSHAKE_MS;
+		at = s->accepted_at + HANDSHAKE_MS + waited;
 	if (patience < at - since)
 		at = since + patience;
 	return at;

@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include <time.h>
+
 #include "net/handshakes.h"
 
 enum { COUNT = 4, DEAR_US = 60 * 1000 };
@@ -112,6 +114,23 @@ later_ones_go_in_later_turns_in_their_order(void **state)
 }
 
 static void
+how_long_they_wait_is_told(void **state)
+{
+	enum { WAIT_MS = 20 };
+	const struct timespec wait = { .tv_nsec = WAIT_MS * 1000 * 1000 };
+	struct client clients[2];
+
+	come(&clients[0], *state, DEAR_US, false);
+	come(&clients[1], *state, DEAR_US, false);
+	nanosleep(&wait, NULL);
+	assert_int_equal(clients[1].handshake.waited_ms, 0);
+	run_a_turn(*state);
+	assert_int_equal(went_count, 2);
+	assert_int_equal(clients[0].handshake.waited_ms, 0);
+	assert_true(clients[1].handshake.waited_ms >= WAIT_MS - 1);
+}
+
+static void
 those_that_are_begun_go_first(void **state)
 {
 	struct client clients[COUNT];
@@ -169,6 +188,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(nobody_waits_within_the_budget, open_loop, close_loop),
 		cmocka_unit_test_setup_teardown(later_ones_go_in_later_turns_in_their_order, open_loop,
 		    close_loop),
+		cmocka_unit_test_setup_teardown(how_long_they_wait_is_told, open_loop, close_loop),
 		cmocka_unit_test_setup_teardown(those_that_are_begun_go_first, open_loop, close_loop),
 		cmocka_unit_test_setup_teardown(new_ones_stand_behind_those_who_wait, open_loop, close_loop),
 		cmocka_unit_test_setup_teardown(who_leaves_waits_no_more, open_loop, close_loop),
