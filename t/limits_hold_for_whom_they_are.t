@@ -32,6 +32,7 @@ default limits { auth_failure_delay none; rate_unit 1h }
 limits one { client_connections 1; client_connection_rate 50; user_connections 5; user_client_connections 5 }
 limits wide { client_connections 1; ipv4_prefix 24; ipv6_prefix 48 }
 limits few { user_connections 1 }
+limits local { client_connections 1; client_connection_rate 1; client_auth_rate 1; user_connections 1; user_client_connections 1 }
 limits mails { client_message_rate 1; client_recipient_rate 1 }
 limits none_at_all { }
 limits guests { auth_ban 2 10m 1h }
@@ -54,6 +55,7 @@ listener mail { auth none; protocol smtp; bind 127.0.0.1:@PORT{mail}@; pool mail
 listener direct { protocol imap; accept_proxy none; bind 127.0.0.1:@PORT{direct}@; pool imap }
 limits office { exempt @OFFICE@ }
 listener exempt { protocol imap; accept_proxy none; bind 127.0.0.1:@PORT{exempt}@; pool imap; limits office }
+listener local { protocol imap; accept_proxy none; bind unix:@DIR@/local.sock; pool imap; limits local }
 listener told { protocol imap; bind 127.0.0.1:@PORT{told}@; pool imap }
 END
 
@@ -121,6 +123,15 @@ for my $listener (qw(one bare)) {
 	    "$listener: a user under limits of a rule");
 	like(log_in($listener, "$net.2", 'bob'), qr/^a NO \[LIMIT\] Too many sessions of this user/, "$listener: his second session");
 	like(log_in($listener, "$net.$_", 'ann'), qr/^a OK/, "$listener: another user") for 3, 4;
+}
+
+# By a unix socket all come from the same place, which is nobody's: only users count.
+for my $step (['ann', qr/^a OK/], ['ann', qr/^a NO \[LIMIT\] Too many sessions of this user/], ['bob', qr/^a OK/]) {
+	my $in = Gatepost::Imap->new(path => test_dir() . '/local.sock', timeout => 30);
+
+	push @here, $in;
+	like(($in->send_bytes("a LOGIN $step->[0] right\r\n")->lines_until(qr/^a /))[-1], $step->[1],
+	    "by a unix socket: $step->[0]");
 }
 
 # What operators see.

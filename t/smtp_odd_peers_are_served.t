@@ -161,7 +161,7 @@ is(join(' ', sort map { /^250[- ](\S*)/ } @lines[1 .. $#lines]),
 $c->quit;
 $c = client('autosink');
 like($c->cmd('MAIL FROM:<alice@example.org>'), qr/^451 /, 'one that cannot be told the address is not');
-like($gatepost->wait_for_log(qr/autosink.*no way to pass the client's address/), qr/server failed/,
+like($gatepost->wait_for_log(qr/ back=autosink.*no way to pass the client's address/), qr/server failed/,
     'and the log says why');
 $c->quit;
 

@@ -19,7 +19,8 @@ enum {
 	FAILURE_MS = 10 * 60 * 1000,
 	/* Longer than the longest delay and a slow server's answer.  For bookings that nobody ended only. */
 	BOOKING_MS = 10 * 60 * 1000,
-	ASK_MS = 1000			/* who cannot say by then keeps nobody out */
+	ASK_MS = 1000,			/* who cannot say by then keeps nobody out */
+	LOOK_MS = 100			/* how soon those are looked at again who wait for others */
 };
 
 /* About 100 octets each.  Marks of those who have logged in are not to be thrown out by those who guess. */
@@ -37,6 +38,7 @@ enum subject {
 	OF_USER = 'u',			/* failures, logins under way */
 	OF_PAIR = 'p',			/* likewise, and the mark that it has logged in */
 	OF_PASSWORD = 'w',		/* a pair's: logins under way that show it */
+	OF_NEWCOMERS = 's',		/* an address's */
 	OF_BAN = 'b',			/* a mark */
 	OF_BAN_COUNT = 'n'		/* failures up to a ban; the length of its time is in the name, too */
 };
@@ -200,7 +202,7 @@ smaller(int64_t a, int64_t b)
 
 enum {
 	ASKED_PAIR, ASKED_CLIENT, ASKED_USER, ASKED_KNOWN,
-	ASKED_BOOKED_PAIR, ASKED_BOOKED_CLIENT, ASKED_BOOKED_USER
+	ASKED_NEWCOMERS, ASKED_BOOKED_PAIR, ASKED_BOOKED_CLIENT, ASKED_BOOKED_USER
 };
 
 /* Without an answer all values are 0. */
@@ -222,13 +224,29 @@ under_way(const struct counter_wish *booked)
 }
 
 static int64_t
-failures_to_come(const struct counter_wish *asked)
+failures_to_come(const struct penalty_case *of)
 {
+	const struct counter_wish *asked = of->wishes.items;
 	int64_t pair = asked[ASKED_PAIR].value + under_way(&asked[ASKED_BOOKED_PAIR]) / PENALTY_CROWD;
-	int64_t client = asked[ASKED_CLIENT].value + under_way(&asked[ASKED_BOOKED_CLIENT]) / PENALTY_CROWD;
+	int64_t ahead = smaller(under_way(&asked[ASKED_BOOKED_CLIENT]), of->ahead);
+	int64_t crowd = larger(ahead - PENALTY_ROOM * asked[ASKED_NEWCOMERS].value, 0);
+	int64_t client = asked[ASKED_CLIENT].value + crowd / PENALTY_CROWD;
 	int64_t user = asked[ASKED_USER].value + under_way(&asked[ASKED_BOOKED_USER]);
 
 	return asked[ASKED_KNOWN].value != 0 ? pair : larger(pair, larger(client, user));
+}
+
+/* It is to wait as for so many failures, of which some are certain, and the others may come to nothing. */
+static void
+answer(struct penalty_case *of, int64_t failures, int64_t now)
+{
+	const struct failure_delay *delay = &of->limits->auth_failure_delay;
+	int64_t waited = now - of->asked_at;
+	int64_t wait = larger(delay_after(delay, failures) - waited, 0);
+	int64_t certain = delay_after(delay, failures_of(of->wishes.items)) - waited;
+
+	of->look_ms = smaller(wait, larger(certain, larger(LOOK_MS, waited / 2)));
+	of->on_answer(of, wait);
 }
 
 static void
@@ -237,8 +255,9 @@ on_looked(struct counter_request *request, bool is_known)
 	struct penalty_case *opened = loop_owner(request, struct penalty_case, request);
 
 	(void)is_known;
-	opened->failures = failures_to_come(opened->wishes.items);
-	opened->on_answer(opened, delay_after(&opened->limits->auth_failure_delay, opened->failures));
+	opened->ahead = under_way(&opened->wishes.items[ASKED_BOOKED_CLIENT]);
+	opened->failures = failures_to_come(opened);
+	answer(opened, opened->failures, request->now);
 }
 
 /* Those that came after it do not count as long as they are under way. */
@@ -246,12 +265,10 @@ static void
 on_looked_again(struct counter_request *request, bool is_known)
 {
 	struct penalty_case *waited = loop_owner(request, struct penalty_case, request);
-	const struct counter_wish *asked = waited->wishes.items;
-	int64_t failures = larger(failures_of(asked), smaller(failures_to_come(asked), waited->failures));
-	int64_t delay = delay_after(&waited->limits->auth_failure_delay, failures);
+	int64_t to_come = smaller(failures_to_come(waited), waited->failures);
 
 	(void)is_known;
-	waited->on_answer(waited, larger(waited->asked_at + delay - request->now, 0));
+	answer(waited, larger(failures_of(waited->wishes.items), to_come), request->now);
 }
 
 /* `act` for what is booked of the pair that has such a thing. */
@@ -276,6 +293,7 @@ look(struct penalty_case *opened, enum counter_act act, int64_t now,
 	wish(wishes, COUNTER_LOOK, SPACE_FAILURES, OF_CLIENT, &opened->pair);
 	wish(wishes, COUNTER_LOOK, SPACE_FAILURES, OF_USER, &opened->pair);
 	wish(wishes, COUNTER_LOOK, SPACE_KNOWN, OF_PAIR, &opened->pair);
+	wish(wishes, COUNTER_LOOK, SPACE_BOOKED, OF_NEWCOMERS, &opened->pair);
 	wish_bookings(wishes, act, &opened->pair);
 	opened->request.on_answer = on_answer;
 	fill_request(&opened->request, opened->loop, wishes, now);
@@ -506,6 +524,23 @@ penalty_failed(struct penalty_case *judged, struct slice secret, int64_t now)
 	penalty_undecided(judged, now);
 }
 
+/* Whoever is new there. */
+static void
+on_success_told(struct counter_request *request, bool is_known)
+{
+	struct report *report = loop_owner(request, struct report, request);
+	struct counter_wish *newcomers;
+
+	if (!is_known || request->wishes[0].value != 0 || report->pair.client.len == 0) {
+		xfree(report);
+		return;
+	}
+	newcomers = wish(&report->wishes, COUNTER_ADD, SPACE_BOOKED, OF_NEWCOMERS, &report->pair);
+	newcomers->window_ms = FAILURE_MS;
+	newcomers->keeps_time = true;
+	report_send(report, on_done);
+}
+
 static void
 report_success(const struct penalty_case *judged, int64_t now)
 {
@@ -519,7 +554,7 @@ report_success(const struct penalty_case *judged, int64_t now)
 	known->value = 1;
 	known->window_ms = judged->limits->auth_known_ttl.ms;
 	wish(&report->wishes, COUNTER_SET, SPACE_FAILURES, OF_PAIR, &report->pair);
-	report_send(report, on_done);
+	report_send(report, on_success_told);
 }
 
 void

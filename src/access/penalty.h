@@ -12,9 +12,14 @@
  * like a failure for those of the same user that come after it; of an
  * address, where an office with a hundred telephones may come back at once,
  * and for a pair that has logged in, only every PENALTY_CROWD count as one.
+ * Of an address those do not count that its newcomers outweigh, users who
+ * have logged in there for the first time within the last minutes: each
+ * makes room for PENALTY_ROOM, so that a large office is in as fast as its
+ * logins are judged, and one who guesses has no more than a small one had.
  * What one client shows for one user counts once, however many of its
- * connections show the same password.  Whoever has waited is looked at again,
- * and never waits longer in all than the longest delay.
+ * connections show the same password.  Whoever waits is looked at again,
+ * soon where it waits for logins under way alone, and never waits longer in
+ * all than the longest delay.
  */
 #ifndef ACCESS_PENALTY_H
 #define ACCESS_PENALTY_H
@@ -27,7 +32,10 @@ struct penalty;				/* what all listeners have counted, over all reloads */
 struct penalty *penalty_new(const struct counter_engine *engine);
 void penalty_free(struct penalty **penalty);
 
-enum { PENALTY_CROWD = 20 };		/* logins under way at the same time */
+enum {
+	PENALTY_CROWD = 20,		/* logins under way at the same time */
+	PENALTY_ROOM = 2
+};
 
 enum { PENALTY_USER_SIZE = 16, PENALTY_NAME_MAX = 1 + LIMITS_CLIENT_MAX + PENALTY_USER_SIZE };
 
@@ -39,7 +47,7 @@ struct penalty_pair {
 };
 
 /* What is asked of the counters at one time. */
-enum { PENALTY_WISHES_MAX = 7 };
+enum { PENALTY_WISHES_MAX = 8 };
 struct penalty_wishes {
 	struct counter_wish items[PENALTY_WISHES_MAX];
 	char names[PENALTY_WISHES_MAX][PENALTY_NAME_MAX];
@@ -51,7 +59,7 @@ struct penalty_case {
 	struct penalty *penalty;
 	const struct limits *limits;
 	struct loop *loop;
-	/* Of penalty_ask, and _ask_again, once each, perhaps before that returns; may end the case. */
+	/* Of penalty_ask, and of each _ask_again, perhaps before that returns; may end the case. */
 	void (*on_answer)(struct penalty_case *pending, int64_t wait_ms);
 
 	struct penalty_pair pair;
@@ -61,6 +69,8 @@ struct penalty_case {
 	} booking;
 	char password[PENALTY_NAME_MAX];	/* a hash, of the last kind of booking */
 	int64_t asked_at, failures;	/* … and how many it found, with those under way */
+	int64_t ahead;			/* of its address, under way when it asked */
+	int64_t look_ms;		/* of an answer: when to ask again, by wait_ms at last */
 	struct penalty_wishes wishes;
 	struct counter_request request;
 };
@@ -74,7 +84,7 @@ void penalty_name(struct penalty_case *named, struct slice user);
  * the client did not show it.  now: as loop_now, in what follows too.
  */
 void penalty_ask(struct penalty_case *opened, struct slice secret, int64_t now);
-/* That time is over: how much longer, by what has happened meanwhile. */
+/* The time to look again has come: how much longer, by what has happened meanwhile. */
 void penalty_ask_again(struct penalty_case *waited, int64_t now);
 void penalty_cancel(struct penalty_case *opened);	/* no answer will come; fine when none is awaited */
 /* The outcome, each ends what is booked.  secret: the wrong one, as above. */

@@ -483,6 +483,12 @@ read_held(const struct metric_subject *subject, struct metric_value *value)
 }
 
 bool
+read_failures_in_row(const struct metric_subject *subject, struct metric_value *value)
+{
+	return number(value, endpoint_failures_in_row(subject->endpoint));
+}
+
+bool
 read_recent_sessions(const struct metric_subject *subject, struct metric_value *value)
 {
 	return number(value, track_recent(subject->track, SAMPLE_RATE));

@@ -19,7 +19,8 @@ metric_read_function read_rise, read_fall, read_health, read_last_agent, read_ad
 metric_read_function read_agent_status, read_agent_code, read_agent_duration, read_agent_text;
 metric_read_function read_agent_rise, read_agent_health;
 metric_read_function read_admin_state, read_admin_reason, read_health_state, read_health_reason;
-metric_read_function read_held, read_recent_sessions, read_recent_failures, read_recent_refused;
+metric_read_function read_held, read_failures_in_row;
+metric_read_function read_recent_sessions, read_recent_failures, read_recent_refused;
 metric_read_function read_recent_login, read_last_failure, read_last_failure_age;
 
 #endif

@@ -316,7 +316,7 @@ async function drawPeople() {
 	const rows = await askCommand(['who']);
 	if (!Array.isArray(rows))
 		return;
-	$('people').hidden = false;
+	$('people').hidden = rows.length === 0;
 	drawTop($('users'), 'Users', rows, 'user');
 	drawTop($('clients'), 'Clients', rows, 'client');
 }

@@ -76,6 +76,7 @@ struct endpoint_failure {
 	int64_t at;			/* clock_ms; 0: there was none */
 	const char *what;		/* "connection lost" */
 	char why[ENDPOINT_WHY_MAX];	/* "reset while logging in"; or "" */
+	int in_row;			/* failures, not refusals, since the last success */
 };
 
 struct endpoint {

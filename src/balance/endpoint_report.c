@@ -125,6 +125,12 @@ note_failure(struct endpoint *e, const struct endpoint_outcome *outcome)
 {
 	struct endpoint_failure *failure = &e->failure;
 
+	if (outcome->result == ENDPOINT_OK || outcome->result == ENDPOINT_REFUSED)
+		failure->in_row = 0;
+	else if (outcome->result != ENDPOINT_OWN_FAULT)
+		failure->in_row++;
+	if (outcome->result == ENDPOINT_OK || outcome->result == ENDPOINT_OWN_FAULT)
+		return;
 	failure->at = clock_ms();
 	failure->what = rows[outcome->result].text;
 	snprintf(failure->why, sizeof(failure->why), "%s", outcome->why);
@@ -138,8 +144,7 @@ settle(struct endpoint *e, const struct endpoint_outcome *outcome)
 
 	pthread_mutex_lock(&e->lock);
 	change.from = e->window.state;
-	if (outcome->result != ENDPOINT_OK && outcome->result != ENDPOINT_OWN_FAULT)
-		note_failure(e, outcome);
+	note_failure(e, outcome);
 	if (is_observed(e)) {
 		change.verdict = verdict_of(e, outcome);
 		move_window(e, change.verdict, outcome->took_ms);
@@ -239,6 +244,17 @@ endpoint_last_failure(struct endpoint *e, char out[ENDPOINT_FAILURE_TEXT_MAX], i
 	snprintf(out, ENDPOINT_FAILURE_TEXT_MAX, "%s%s%s", says_all ? "" : failure.what,
 	    says_all || failure.why[0] == '\0' ? "" : ": ", failure.why);
 	return true;
+}
+
+int
+endpoint_failures_in_row(struct endpoint *e)
+{
+	int in_row;
+
+	pthread_mutex_lock(&e->lock);
+	in_row = e->failure.in_row;
+	pthread_mutex_unlock(&e->lock);
+	return in_row;
 }
 
 const char *

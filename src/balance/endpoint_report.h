@@ -63,6 +63,7 @@ void endpoint_report(struct endpoint *e, int worker, const struct endpoint_outco
 /* "connection lost: reset while logging in"; false: there was none since its start. */
 enum { ENDPOINT_FAILURE_TEXT_MAX = ENDPOINT_WHY_MAX + 32 };
 bool endpoint_last_failure(struct endpoint *e, char out[ENDPOINT_FAILURE_TEXT_MAX], int64_t *age_ms);
+int endpoint_failures_in_row(struct endpoint *e);	/* refusals are none */
 const char *endpoint_result_text(enum endpoint_result result);		/* "TLS failed" */
 
 /* How many failures in a row are suspicious; 0: sessions do not judge it, and it has no window.  Cheap. */

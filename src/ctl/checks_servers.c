@@ -17,7 +17,6 @@ enum {
 	SICK_TOLD_MAX = 8,
 	MANY = 3,			/* less is chance */
 	FAILED_PERCENT = 10,		/* of tries, from which on it is sick */
-	QUIET_S = 20,
 	FRESH_S = 90,			/* a dead server is tried once a minute at least */
 	SLOW_MS = 500, SLOW_TIMES = 4,	/* of what its neighbours take */
 	CURES_MAX = 3
@@ -212,17 +211,14 @@ is_fresh(const struct patient *patient)
 static bool
 takes_nobody(const struct patient *patient)
 {
-	double last = stats_amount(patient->object, "lastsess");
-
-	return stats_amount(patient->object, "held") > 0 ||
-	    (last > QUIET_S && last > stats_amount(patient->object, "last_failure_age"));
+	return stats_amount(patient->object, "failures_in_row") >= MANY;
 }
 
 static enum sign
 sign_of(const struct patient *p)
 {
-	bool fails = p->failures >= MANY && is_fresh(p) && (takes_nobody(p) ||
-	    p->failures * 100 >= (p->failures + p->sessions) * FAILED_PERCENT);
+	bool fails = is_fresh(p) && (takes_nobody(p) || (p->failures >= MANY &&
+	    p->failures * 100 >= (p->failures + p->sessions) * FAILED_PERCENT));
 	bool refuses = p->refused >= MANY && is_fresh(p) && p->refused * 4 >= p->sessions &&
 	    p->others_refused * p->sessions * 4 < p->refused * p->others_sessions;
 

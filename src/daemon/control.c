@@ -342,7 +342,9 @@ control_run(const char *config_path, const struct program *program, bool in_back
 
 	background_fill_standard();
 	signals_block();
+	spare_begin();
 	upgrade_init(&control);
+	spare_end();
 	if (!takeover_join(&control, &error) ||
 	    (in_background && control.takeover == NULL && !background_enter(&error)))
 		fail(error.text);

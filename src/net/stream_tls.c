@@ -20,6 +20,7 @@
 #include "base/addr.h"
 #include "base/clock.h"
 #include "base/xalloc.h"
+#include "net/handshakes.h"
 #include "net/stream_state.h"
 #include "net/tls.h"
 #include "net/transport.h"
@@ -160,6 +161,12 @@ stream_tls_set_secret(struct stream *stream)
 		SSL_clear_options(tls->ssl, SSL_OP_CLEANSE_PLAINTEXT);
 }
 
+/* Apart, since most TLS streams have long done their handshakes. */
+struct turn {
+	struct handshake handshake;
+	struct stream *stream;
+};
+
 /* A client that has given up is not worth a handshake. */
 static bool
 has_left(const struct stream *stream)
@@ -172,7 +179,7 @@ has_left(const struct stream *stream)
 static void
 on_turn(struct handshake *handshake)
 {
-	struct stream *stream = loop_owner(handshake, struct tls, handshake)->stream;
+	struct stream *stream = list_entry(handshake, struct turn, handshake)->stream;
 
 	if (has_left(stream))
 		stream_fail(stream);
@@ -189,7 +196,9 @@ stream_tls_accept(struct stream *stream, const struct tls_front *front)
 	tls_server_put(server);
 	tls->front = front;
 	tls->alpn = front->alpn;
-	tls->handshake.on_turn = on_turn;
+	tls->turn = xcalloc(1, sizeof(*tls->turn));
+	tls->turn->handshake.on_turn = on_turn;
+	tls->turn->stream = stream;
 	SSL_set_accept_state(tls->ssl);
 }
 
@@ -273,10 +282,21 @@ stream_tls_has_turn(struct stream *stream)
 	struct tls *tls = stream->tls;
 	bool is_begun = SSL_get_state(tls->ssl) != TLS_ST_BEFORE;
 
-	if (SSL_is_server(tls->ssl) == 0 || handshake_may_go(stream->loop, &tls->handshake, is_begun))
+	if (tls->turn == NULL || handshake_may_go(stream->loop, &tls->turn->handshake, is_begun))
 		return true;
 	stream->tls_wants_read = stream->tls_wants_write = false;
 	return false;
+}
+
+static void
+end_turn(struct tls *tls)
+{
+	if (tls->turn == NULL)
+		return;
+	handshake_leave(&tls->turn->handshake);
+	tls->waited_ms = (uint32_t)tls->turn->handshake.waited_ms;
+	xfree(tls->turn);
+	tls->turn = NULL;
 }
 
 static enum stream_io
@@ -295,6 +315,7 @@ shake(struct stream *stream)
 		}
 		tls->is_done = true;
 		tls->front = NULL;
+		end_turn(tls);
 		tls->has_more = SSL_has_pending(tls->ssl);
 		tls->is_empty = false;
 		tls->fruitless = 0;
@@ -401,7 +422,7 @@ tls_close(struct stream *stream, bool politely)
 {
 	struct tls *tls = stream->tls;
 
-	handshake_leave(&tls->handshake);
+	end_turn(tls);
 	if (politely)
 		send_close_notify(tls);
 	SSL_free(tls->ssl);
@@ -441,7 +462,9 @@ tls_facts_read(const struct stream *stream, struct tls_facts *facts)
 	const unsigned char *alpn;
 	unsigned alpn_len;
 
-	*facts = (struct tls_facts){ .waited_ms = tls != NULL ? tls->handshake.waited_ms : 0 };
+	*facts = (struct tls_facts){ 0 };
+	if (tls != NULL)
+		facts->waited_ms = tls->turn != NULL ? tls->turn->handshake.waited_ms : tls->waited_ms;
 	if (!stream_has_tls(stream))
 		return;
 	facts->version = SSL_get_version(tls->ssl);

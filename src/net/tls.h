@@ -15,7 +15,6 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/map.h"
-#include "net/handshakes.h"
 #include "net/transport.h"
 #include "net/tls_context.h"
 
@@ -25,6 +24,7 @@ struct ssl_method_st;
 struct ssl_st;
 struct stack_st_X509;
 struct stack_st_X509_NAME;
+struct turn;
 struct x509_st;
 struct x509_store_st;
 
@@ -34,7 +34,7 @@ enum { TLS_NAME_MAX = 256, TLS_BINDING_SIZE = 16 };
 struct tls {
 	struct ssl_st *ssl;
 	struct stream *stream;
-	struct handshake handshake;	/* a client's, while it waits for its turn */
+	struct turn *turn;		/* of a client's handshake; NULL once that is done */
 	const struct tls_front *front;	/* NULL: as a client, or the handshake is done */
 	const char *alpn;		/* front's */
 	struct tls_client *client;	/* one reference, where sessions are resumed; or NULL */
@@ -42,6 +42,7 @@ struct tls {
 	unsigned long error;		/* OpenSSL's code of the failure, or 0 */
 	uint8_t binding[TLS_BINDING_SIZE];	/* what a ticket must have been made for */
 	size_t fruitless;		/* bytes read from the socket since there last was data */
+	uint32_t waited_ms;		/* for its turns, once it is done */
 	enum stream_io end;		/* what comes behind the data already delivered, or STREAM_IO_OK */
 	bool is_done;			/* the handshake */
 	bool is_empty;			/* the last read of the socket was a short one */

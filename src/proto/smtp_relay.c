@@ -313,7 +313,7 @@ run_data(struct smtp_state *s, struct slice line, struct slice args, struct medi
 	} else if (!is_within(s, line, m)) {
 		return;
 	} else if (buf_len(&s->mail) > 0) {
-		answer(s, line, WORDS_NO_RECIPIENT, m);
+		refuse(s, line, WORDS_NO_RECIPIENT, m);
 	} else if (s->is_chunked) {
 		refuse(s, line, WORDS_MIXED, m);
 	} else if (may_pass(s, m)) {

@@ -86,8 +86,8 @@ say_ours(const struct smtp_state *s, enum owed_kind kind, enum words words, stru
 bool
 owed_is_full(const struct smtp_state *s)
 {
-	/* one is left for last words */
-	return s->owed_count >= OWED_MAX - 1;
+	/* a greeting is owed two, and last words may stand behind them */
+	return s->owed_count > OWED_MAX - 3;
 }
 
 static struct owed *
@@ -160,6 +160,7 @@ say_due(struct smtp_state *s, struct mediation *m)
 	while (s->owed_count > 0 && is_ours(&s->owed[s->owed_first])) {
 		struct owed owed = take_first(s);
 
+		s->has_waited = false;
 		say(m, "");
 		say_ours(s, owed.kind, owed.words, m);
 	}
@@ -412,12 +413,15 @@ pass_reply(struct smtp_state *s, struct slice whole, int code, struct mediation 
 	end_by_errors(s, m);
 }
 
-/* Is the reply that has come one that the client gets, and late? */
+/* Is the reply that has come one that the client gets, and late?  An accepted mail is forgiven for first. */
 static bool
 is_late(const struct smtp_state *s, int code)
 {
-	return manners_are_bad(&s->manners) && !s->has_waited && code != 421 && s->owed_count > 0 &&
-	    !s->owed[s->owed_first].is_hidden;
+	const struct owed *first = &s->owed[s->owed_first];
+
+	if (s->owed_count == 0 || first->is_hidden || (first->kind == OWED_FINAL && code / 100 == 2))
+		return false;
+	return manners_are_bad(&s->manners) && !s->has_waited && code != 421;
 }
 
 /* All lines of a reply; `last` is the last. */

@@ -24,18 +24,28 @@ name_of(struct admission *admission, enum admission_subject subject, char name[A
 	return admission_name_write(&admission->key, name);
 }
 
-/* Whom it is about: the client at hand. */
+/* Whom it is about: the client at hand.  limits: NULL: nothing more is counted of it. */
 static void
 describe(struct session *s, const struct limits *limits)
 {
 	struct admission *admission = s->admission;
 
 	admission->limits = limits;
+	admission->is_watched = false;
+	if (limits == NULL)
+		return;
 	admission->key = (struct admission_key){
 		.block = admission_block(limits), .client = limits_client(limits, &s->identity.client),
 	};
 	admission->counts = limits->counts;
-	admission->is_watched = admission->key.client.len > 0 && !guard_spares(s);
+	admission->is_watched = !guard_spares(s);
+}
+
+/* False: it came by a unix socket, which tells nothing of it: only its user can be counted. */
+static bool
+has_client(const struct admission *admission)
+{
+	return admission->key.client.len > 0;
 }
 
 static bool
@@ -45,8 +55,8 @@ takes(const struct session *s, enum admission_subject subject, int64_t limit)
 	const struct limiter_rate rate = { limit, admission->counts.rate_unit.ms };
 	char name[ADMISSION_NAME_MAX];
 
-	return limit == 0 || limiter_take(admission->limiter, name_of(admission, subject, name), rate,
-	    loop_now(s->worker->loop));
+	return limit == 0 || !has_client(admission) || limiter_take(admission->limiter,
+	    name_of(admission, subject, name), rate, loop_now(s->worker->loop));
 }
 
 /* Under `name`, which it fills in; false: it does not. */
@@ -74,7 +84,7 @@ let_in(struct session *s)
 	const struct limits_counts *counts = &admission->counts;
 	char name[ADMISSION_NAME_MAX];
 
-	if (!admission->is_watched)
+	if (!admission->is_watched || !has_client(admission))
 		return ENTRANCE_PASS;
 	if (takes(s, ADMISSION_CONNECTION_RATE, counts->client_connection_rate)) {
 		if (counts->client_connections == 0)
@@ -99,10 +109,9 @@ void
 admission_follow(struct session *s)
 {
 	const struct limits *limits = s->limits;
+	bool is_counted = s->admission != NULL || (limits != NULL && limits_count(limits));
 
-	if (limits == NULL || s->snapshot->limiter == NULL)
-		return;
-	if (s->admission == NULL && !limits_count(limits))
+	if (s->snapshot->limiter == NULL || !is_counted)
 		return;
 	if (s->admission == NULL) {
 		s->admission = xcalloc(1, sizeof(*s->admission));
@@ -144,7 +153,7 @@ admission_is_tls_spent(const struct session *s)
 	char name[ADMISSION_NAME_MAX];
 	struct limiter_rate rate;
 
-	if (counts == NULL)
+	if (counts == NULL || !has_client(s->admission))
 		return false;
 	rate = (struct limiter_rate){ counts->client_tls_rate, counts->rate_unit.ms };
 	return limiter_is_spent(s->admission->limiter, name_of(s->admission, ADMISSION_TLS_RATE, name), rate,
@@ -201,7 +210,7 @@ admission_takes_user(struct session *s, const char *user)
 	admission_leave_user(s);
 	if (!takes_name(admission, ADMISSION_USER, user, counts->user_connections, &admission->user))
 		return false;
-	limit = counts->user_client_connections;
+	limit = has_client(admission) ? counts->user_client_connections : 0;
 	if (takes_name(admission, ADMISSION_USER_CLIENT, user, limit, &admission->user_client))
 		return true;
 	admission_leave_user(s);

@@ -2,7 +2,8 @@
 /*
  * admission.h: the limits of a session's client and user: how many there are at once, and how often they do
  * what costs something.  Counted by the limits' block, over all workers and listeners that name it.  Whoever
- * is exempt, or a trusted peer that speaks for itself, always may.  On the session's own thread.
+ * is exempt, or a trusted peer that speaks for itself, always may; of who comes by a unix socket only the
+ * user is counted.  On the session's own thread.
  */
 #ifndef SESSION_ADMISSION_H
 #define SESSION_ADMISSION_H

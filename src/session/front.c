@@ -99,6 +99,7 @@ begin_dialogue(struct session *s)
 		front_learn_local(s);		/* before it tells another one, which is not for good */
 	/* TLS that ends at a peer before us is as good, and may be begun with us all the same */
 	d->secrets_allowed = s->identity.tls_version != NULL || d->is_trusted || is_plain_allowed(s);
+	s->login->checked = s->identity.client;
 	tarpit_set(s, &s->login->manners, false);
 	session_enter(s, FRONT_COMMAND);
 	dialogue_greet(d);
@@ -198,14 +199,21 @@ perform(struct session *s, enum step step)
 	}
 }
 
-/* A trusted peer has told of its client. */
+/* A trusted peer has told of its client, of another one, or speaks for itself again behind STARTTLS. */
 static void
 heed_word(struct session *s)
 {
+	struct login *login = s->login;
+
+	if (addr_equals(&login->checked, &s->identity.client))
+		return;
+	login->checked = s->identity.client;
 	front_flush(s);
 	entrance_retold(s);
-	if (!s->has_ended)
-		tarpit_set(s, &s->login->manners, false);
+	if (s->has_ended)
+		return;
+	login->dialogue.tls_is_spent = admission_is_tls_spent(s);
+	tarpit_set(s, &login->manners, false);
 }
 
 /* Its step, and what comes of it besides. */
@@ -215,7 +223,7 @@ finish_command(struct session *s, enum step step)
 	struct dialogue *d = &s->login->dialogue;
 
 	perform(s, step);
-	if (s->phase == FRONT_COMMAND && d->has_told && !s->login->had_told)
+	if (s->phase == FRONT_COMMAND)
 		heed_word(s);
 	if (s->phase == FRONT_COMMAND && d->is_idle && manners_idle(&s->login->manners))
 		front_count_error(s);
@@ -257,7 +265,6 @@ run_commands(struct session *s, struct slice in)
 	    stream_kept(&s->front) == 0) {
 		const char *verb = NULL;
 
-		s->login->had_told = d->has_told;
 		step = command_run(d, slice_from(in, total), &used, &verb);
 		total += used;
 		if (verb != NULL && log_wants(LOG_DEBUG))
@@ -334,7 +341,9 @@ on_tls_ready(struct session *s)
 	dialogue_tls_started(&s->login->dialogue);
 	tarpit_set(s, &s->login->manners, false);
 	session_enter(s, FRONT_COMMAND);
-	front_flush(s);
+	heed_word(s);
+	if (!s->has_ended)
+		front_flush(s);
 }
 
 /*

@@ -16,6 +16,7 @@ struct guard {
 	void (*on_time)(struct session *s);
 	struct loop_timer timer;
 	bool has_waited;			/* the last login, already */
+	int64_t until;				/* … and for how long it was told to */
 	int64_t waited_ms;			/* by all logins of the session */
 };
 
@@ -82,19 +83,21 @@ on_timer(struct loop_timer *timer)
 	penalty_ask_again(&guard->login, loop_now(guard->session->worker->loop));
 }
 
-/* The time is not the client's: its login_timeout is as much longer. */
+/* The time is not the client's: its login_timeout is as much longer.  It is looked at again in `look_ms`. */
 static void
-wait(struct session *s, int64_t ms)
+wait(struct session *s, int64_t ms, int64_t look_ms)
 {
 	struct guard *guard = s->login->guard;
 	int64_t now = loop_now(s->worker->loop);
 
 	if (!guard->has_waited)
 		tally_add(&counters_of(s)->delayed_logins, 1);
+	if (!guard->has_waited || now + ms > guard->until)
+		session_log(s, LOG_DEBUG, "the login waits for %lld ms", (long long)ms);
 	guard->has_waited = true;
-	session_log(s, LOG_DEBUG, "the login waits for %lld ms", (long long)ms);
-	guard->waited_ms += ms;
-	loop_timer_set(s->worker->loop, &guard->timer, now + ms);
+	guard->until = now + ms;
+	guard->waited_ms += look_ms;
+	loop_timer_set(s->worker->loop, &guard->timer, now + look_ms);
 	if (session_has_left(s))
 		session_end(s, END_CLIENT_LEFT);
 	else if (s->settings->login_timeout.ms > 0)
@@ -109,7 +112,7 @@ on_answer(struct penalty_case *login, int64_t wait_ms)
 	if (wait_ms == 0)
 		go_on(s);
 	else
-		wait(s, wait_ms);
+		wait(s, wait_ms, login->look_ms);
 }
 
 /* Whose password was shown, or what proves that it is known: the master user's, who acts for another. */

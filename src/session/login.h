@@ -26,9 +26,9 @@ struct login {
 	int64_t begun_at;			/* loop_now of the credentials at hand */
 	int64_t idle_since;			/* loop_now: since then it is the client who is to act */
 	struct manners manners;			/* bad commands and wrong guesses */
+	struct addr checked;			/* the client that the entrance has let pass */
 	int tries;				/* logins begun */
 	uint8_t step;				/* enum step: of a command whose reply is late */
-	bool had_told;				/* a trusted peer, before the command at hand */
 	bool is_refused;			/* the refusal that waits is one, and no temporary failure */
 	bool is_noted;				/* that it failed, in the log */
 	bool is_guess;				/* its credentials were wrong */

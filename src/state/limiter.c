@@ -47,14 +47,23 @@ step_of(struct limiter_rate rate)
 	return step > 0 ? step : 1;
 }
 
-/* When all that was taken is due, one more counted; 0: that is one too many. */
+/* When all that was taken is due, at this rate: it may have been another one once, of a longer unit. */
+static int64_t
+due_within(int64_t due, struct limiter_rate rate, int64_t now_ns)
+{
+	int64_t latest = now_ns + rate.unit_ms * NS_A_MS;
+
+	if (due < now_ns)
+		return now_ns;
+	return due < latest ? due : latest;
+}
+
+/* The same with one more; 0: that is one too many. */
 static int64_t
 due_with_one(int64_t due, struct limiter_rate rate, int64_t now_ns)
 {
-	int64_t unit = rate.unit_ms * NS_A_MS;
-
-	due = (due > now_ns ? due : now_ns) + step_of(rate);
-	return due - now_ns <= unit ? due : 0;
+	due = due_within(due, rate, now_ns) + step_of(rate);
+	return due - now_ns <= rate.unit_ms * NS_A_MS ? due : 0;
 }
 
 bool
@@ -68,8 +77,7 @@ limiter_take(struct limiter *limiter, struct slice name, struct limiter_rate rat
 	entry = table_lock(limiter->rates, name, now, true);
 	due = table_value(entry);
 	next = due_with_one(*due, rate, now * NS_A_MS);
-	if (next != 0)
-		*due = next;
+	*due = next != 0 ? next : due_within(*due, rate, now * NS_A_MS);
 	table_unlock(limiter->rates, entry, *due / NS_A_MS + 1);
 	return next != 0;
 }
@@ -98,9 +106,9 @@ limiter_used(struct limiter *limiter, struct slice name, struct limiter_rate rat
 
 	if (entry == NULL)
 		return 0;
-	left = *(int64_t *)table_value(entry) - now * NS_A_MS;
+	left = due_within(*(int64_t *)table_value(entry), rate, now * NS_A_MS) - now * NS_A_MS;
 	table_unlock(limiter->rates, entry, table_expires(entry));
-	return left > 0 && rate.limit > 0 ? (left + step_of(rate) - 1) / step_of(rate) : 0;
+	return rate.limit > 0 ? (left + step_of(rate) - 1) / step_of(rate) : 0;
 }
 
 void

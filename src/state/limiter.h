@@ -25,7 +25,10 @@ struct limiter_rate {
 	int64_t unit_ms;		/* in which as many more may come, evenly */
 };
 
-/* One more.  now: monotonic ms.  False: one too many, which counts for nothing. */
+/*
+ * One more.  now: monotonic ms.  False: one too many, which counts for nothing.  A rate that was another one
+ * before holds at once: nobody waits for longer than a unit of it.
+ */
 bool limiter_take(struct limiter *limiter, struct slice name, struct limiter_rate rate, int64_t now);
 /* Would the next one be too many? */
 bool limiter_is_spent(struct limiter *limiter, struct slice name, struct limiter_rate rate, int64_t now);

@@ -123,7 +123,7 @@ sub serve ($self, $socket) {
 
 my @columns = qw(pxname svname qcur scur smax stot bin bout econ eresp status weight rate check_status last_chk addr
     recent_sessions recent_failures recent_refused recent_login_ms last_failure last_failure_age
-    held lastsess);
+    failures_in_row);
 my %type = (FRONTEND => 'Frontend', BACKEND => 'Backend');
 
 # HAProxy's JSON of rows, each { pxname => …, svname => …, … }.

@@ -158,11 +158,14 @@ sub fill_server ($self, $n) {
 	kill 'STOP', @{ $self->{readers} };
 	$self->reconfigure($n, "service imap {\n  process_limit = @{[FULL_AT]}\n  client_limit = 1\n}\n");
 	$self->{holders} = [];
-	# those that the old processes still took do not count
-	for my $user (1 .. 4 * FULL_AT) {
-		push @{ $self->{holders} }, eval { $self->hold($n, $user) } // last;
+	# those that the old processes still took do not count, and who only had to wait too long says nothing
+	my $full = qr/process_limit \(\d+\) reached/;
+	my $before = () = $dovecot->log_lines($full);
+	for my $user (1 .. 8 * FULL_AT) {
+		push @{ $self->{holders} }, eval { $self->hold($n, $user) } // ();
+		last if (() = $dovecot->log_lines($full)) > $before;
 	}
-	croak "d$n takes everybody" if @{ $self->{holders} } == 4 * FULL_AT;
+	croak "d$n takes everybody" if (() = $dovecot->log_lines($full)) == $before;
 	kill 'CONT', @{ $self->{readers} };
 	return;
 }
@@ -292,6 +295,7 @@ sub write_case ($self, $guide, $fault, $watch, $sign) {
 	my $text = $watch->transcript('imap', "d$n");
 	my $metric = $sign->[1] =~ /\{/ ? $sign->[1] =~ s/\{/{server="d$n",/r : "$sign->[1]\{server=\"d$n\"}";
 
+	croak "doctor has changed its mind: $text" if $text !~ /^\s+(?:wrong|note) +servers +imap.d$n /m;
 	for my $k (1 .. SERVERS) {
 		my $address = quotemeta $self->{address}[$k];
 		$text =~ s/$address:$self->{port}( *)/sprintf '%-*s', length $&, "10.1.0.1$k:143"/ge;

@@ -462,6 +462,148 @@ a_crowd_at_one_address_counts_in_steps(void **state)
 	end();
 }
 
+/*
+ * Logins of as many users from one address, all at once, each judged a turn after it may be; until all were,
+ * or for so long.
+ */
+enum { TURN_MS = 50, LARGE_OFFICE = 1500 };
+
+struct storm {
+	struct login logins[LARGE_OFFICE];
+	int64_t look_at[LARGE_OFFICE];		/* 0: it is judged in the next turn; -1: it was */
+	int judged;
+};
+
+static void
+begin_storm(struct storm *storm, const char *name)
+{
+	char user[16];
+
+	storm->judged = 0;
+	for (int i = 0; i < LARGE_OFFICE; i++) {
+		int64_t wait_ms;
+
+		snprintf(user, sizeof(user), "%s%d", name, i);
+		wait_ms = set_out(&storm->logins[i], "192.0.2.1", user, "x");
+		storm->look_at[i] = wait_ms > 0 ? now + storm->logins[i].pending.look_ms : 0;
+	}
+}
+
+static void
+take_turn(struct storm *storm, void (*judge)(struct penalty_case *login))
+{
+	for (int i = 0; i < LARGE_OFFICE; i++) {
+		struct login *login = &storm->logins[i];
+
+		if (storm->look_at[i] == 0) {
+			judge(&login->pending);
+			storm->look_at[i] = -1;
+			storm->judged++;
+		} else if (storm->look_at[i] > 0 && storm->look_at[i] <= now) {
+			storm->look_at[i] = wait_again(login) > 0 ? now + login->pending.look_ms : 0;
+		}
+	}
+}
+
+static int64_t
+sit_out(struct storm *storm, void (*judge)(struct penalty_case *login), int64_t until)
+{
+	int64_t began = now;
+
+	while (storm->judged < LARGE_OFFICE && now - began < until) {
+		now += TURN_MS;
+		take_turn(storm, judge);
+	}
+	return now - began;
+}
+
+static void
+find_right(struct penalty_case *login)
+{
+	penalty_succeeded(login, now);
+}
+
+static void
+find_wrong(struct penalty_case *login)
+{
+	penalty_failed(login, slice_of("x"), now);
+}
+
+static void
+a_large_office_is_in_as_fast_as_it_is_judged(void **state)
+{
+	static struct storm storm;
+	int64_t took;
+
+	(void)state;
+	begin("");
+	begin_storm(&storm, "user");
+	took = sit_out(&storm, find_right, MINUTE);
+	assert_int_equal(storm.judged, LARGE_OFFICE);
+	assert_true(took <= 3 * SECOND);
+	assert_int_equal(wait_of("192.0.2.1", "somebody"), 0);
+	end();
+}
+
+static void
+a_large_crowd_of_guesses_is_held_up(void **state)
+{
+	static struct storm storm;
+
+	(void)state;
+	begin("");
+	begin_storm(&storm, "user");
+	sit_out(&storm, find_wrong, 14 * SECOND);
+	assert_int_equal(storm.judged, PENALTY_CROWD);
+	/* nobody waits longer than that */
+	sit_out(&storm, find_wrong, 2 * SECOND);
+	assert_int_equal(storm.judged, LARGE_OFFICE);
+	end();
+}
+
+/* Who guesses from within an office has the room that its newcomers make, for some minutes, and no more. */
+static void
+newcomers_make_room_for_so_many_only(void **state)
+{
+	static struct storm storm;
+	enum { NEWCOMERS = 100 };
+	char user[16];
+
+	(void)state;
+	for (int pause = 0; pause <= 10 * MINUTE; pause += 10 * MINUTE) {
+		begin("");
+		/* time and again: once they are known, they are no newcomers */
+		for (int i = 0; i < 3 * NEWCOMERS; i++) {
+			snprintf(user, sizeof(user), "good%d", i % NEWCOMERS);
+			succeed("192.0.2.1", user);
+		}
+		now += pause;
+		begin_storm(&storm, "user");
+		sit_out(&storm, find_wrong, 14 * SECOND);
+		assert_int_equal(storm.judged, PENALTY_CROWD + (pause == 0 ? PENALTY_ROOM * NEWCOMERS : 0));
+		end();
+	}
+}
+
+/* A user whose devices come back at once, from here and there, waits while they are judged. */
+static void
+logins_that_were_right_hold_up_nobody(void **state)
+{
+	struct login first, second;
+
+	(void)state;
+	begin("");
+	set_out(&first, "192.0.2.1", "bob", "right");
+	assert_int_equal(set_out(&second, "192.0.2.2", "bob", "right"), 2 * SECOND);
+	assert_int_equal(second.pending.look_ms, 100);
+	now += 100;
+	assert_int_equal(wait_again(&second), 2 * SECOND - 100);
+	penalty_succeeded(&first.pending, now);
+	now += second.pending.look_ms;
+	assert_int_equal(wait_again(&second), 0);
+	end();
+}
+
 /* A program that opens five connections at once, whatever their order is at the end. */
 static void
 the_same_password_is_under_way_once(void **state)
@@ -652,6 +794,10 @@ main(void)
 		cmocka_unit_test(few_failures_over_a_long_time_ban_nobody),
 		cmocka_unit_test(logins_under_way_delay_those_of_the_same_user),
 		cmocka_unit_test(a_crowd_at_one_address_counts_in_steps),
+		cmocka_unit_test(a_large_office_is_in_as_fast_as_it_is_judged),
+		cmocka_unit_test(a_large_crowd_of_guesses_is_held_up),
+		cmocka_unit_test(newcomers_make_room_for_so_many_only),
+		cmocka_unit_test(logins_that_were_right_hold_up_nobody),
 		cmocka_unit_test(the_same_password_is_under_way_once),
 		cmocka_unit_test(the_known_wait_for_a_crowd_of_their_own_only),
 		cmocka_unit_test(whoever_has_waited_is_looked_at_again),

@@ -142,7 +142,7 @@ who_is_turned_down_hears_so_at_each_recipient(void **state)
 	};
 	static const struct turn many[] = {
 		{ 'C', "MAIL FROM:<a@x>\r\n" HOME_RCPT, MAIL_OK DOWN, NULL },
-		{ 'C', HOME_RCPT, DOWN "421 4.7.0 Too many errors\r\n", NULL },
+		{ 'C', "DATA\r\n", NO_RECIPIENT "421 4.7.0 lb.example.com Error: too many errors\r\n", NULL },
 		{ 0 }
 	};
 	struct scene scene = {
@@ -156,8 +156,8 @@ who_is_turned_down_hears_so_at_each_recipient(void **state)
 	play(&scene);
 	scene.order.asks_recipients = scene.order.looks_up = true;
 	play(&scene);
-	scene = (struct scene){ .order = { .chooses_anew = true, .turned_down = DOWN, .errors_max = 2 },
-		.turns = many, .end = TALK_FATAL };
+	scene = (struct scene){ .order = { .chooses_anew = true, .turned_down = DOWN,
+	    .manners.hard_errors = 2 }, .turns = many, .end = TALK_FATAL };
 	play(&scene);
 }
 

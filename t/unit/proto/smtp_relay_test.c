@@ -522,6 +522,77 @@ an_accepted_mail_is_forgiven_for(void **state)
 	    .messages = "<a@x> to 1 (2@x) not 1, 4: sent 250 queued\n" });
 }
 
+/* Postfix forgives first, and says so at once. */
+static void
+what_is_taken_is_told_at_once(void **state)
+{
+#define WHOLE_MAIL "MAIL FROM:<a@x>\r\n" RCPT("1") "BDAT 2 LAST\r\nhi"
+	static const struct turn turns[] = {
+		{ 'C', WHOLE_MAIL "foo\r\n", "", WHOLE_MAIL },
+		{ 'S', "250 m\r\n" NOBODY, "250 m\r\n" NOBODY, "" },
+		{ 'S', "250 queued\r\n", "250 queued\r\n" UNKNOWN, "" },
+		{ 'C', "HELP\r\n", HELP, "" },
+		{ 0 }
+	};
+
+	(void)state;
+	play(&(struct scene){ .order = { .capabilities = pipelining, .manners = { .soft_errors = 1,
+	    .counts_servers = true } }, .turns = turns, .delays = 1,
+	    .messages = "<a@x> to 0 () not 1, 2: sent 250 queued\n" });
+}
+
+/* A greeting that the server hears as a RSET waits as all do, and what comes behind it waits again. */
+static void
+greetings_of_bad_clients_are_late(void **state)
+{
+	static const struct turn turns[] = {
+		{ 'C', "foo\r\n", UNKNOWN, "" },
+		{ 'C', "EHLO a\r\nHELP\r\nHELP\r\n", "", "RSET\r\n" },
+		{ 'S', "250 n\r\n", OUR_EHLO HELP HELP, "" },
+		{ 0 }
+	};
+
+	(void)state;
+	play(&(struct scene){ .order = { .capabilities = pipelining, .manners.soft_errors = 1 },
+	    .turns = turns, .delays = 3 });
+}
+
+static void
+say_often(struct talk *t, char who, const char *what, int times)
+{
+	for (int i = 0; i < times; i++)
+		say(t, who, slice_of(what), CUT_NONE, 0);
+}
+
+/* However many replies are owed, a greeting that is one error too many finds room, and so do last words. */
+static void
+last_words_have_room_behind_all_that_is_owed(void **state)
+{
+	const struct talk_order order = { .capabilities = pipelining,
+		.manners = { .hard_errors = 1, .idles_max = 1 } };
+	const struct turn nothing = { .says = "" };
+
+	(void)state;
+	for (int before = OWED_MAX - 5; before <= OWED_MAX; before++) {
+		struct talk t;
+
+		talk_open(&t, &order);
+		say_often(&t, 'C', "NOOP\r\n", 2);
+		say_often(&t, 'S', "250 n\r\n", 2);
+		say_often(&t, 'C', "MAIL FROM:<a@x>\r\n", 1);
+		say_often(&t, 'S', "250 m\r\n", 1);
+		buf_clear(&t.to_client);
+		say_often(&t, 'C', RCPT("1"), before);
+		say_often(&t, 'C', "EHLO a\r\n", 1);
+		say_often(&t, 'S', "250 r\r\n", before);
+		buf_consume(&t.to_client, (size_t)before * strlen("250 r\r\n"));
+		say_often(&t, 'S', "250 n\r\n", 1);
+		expect(&nothing, "the client", &t.to_client, OUR_EHLO TOO_MANY);
+		assert_int_equal(t.end, TALK_FATAL);
+		talk_close(&t);
+	}
+}
+
 static void
 bare_newlines_refuse_a_message(void **state)
 {
@@ -763,6 +834,9 @@ main(void)
 		cmocka_unit_test(replies_that_are_under_way_are_late_too),
 		cmocka_unit_test(a_whole_message_is_answered_before_the_end),
 		cmocka_unit_test(an_accepted_mail_is_forgiven_for),
+		cmocka_unit_test(what_is_taken_is_told_at_once),
+		cmocka_unit_test(greetings_of_bad_clients_are_late),
+		cmocka_unit_test(last_words_have_room_behind_all_that_is_owed),
 		cmocka_unit_test(bare_newlines_refuse_a_message),
 		cmocka_unit_test(bare_newlines_become_good_ones),
 		cmocka_unit_test(bare_newlines_pass),

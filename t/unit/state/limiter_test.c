@@ -79,6 +79,24 @@ no_limit_is_none_and_large_ones_hold(void **state)
 	limiter_free(&limiter);
 }
 
+/* Of a rate that was one a day when it was spent, and is six a minute since a reload. */
+static void
+a_shorter_unit_holds_at_once(void **state)
+{
+	struct limiter *limiter = limiter_new(100);
+	const struct limiter_rate one_a_day = { 1, 24 * 60 * MINUTE };
+
+	(void)state;
+	assert_int_equal(take_many(limiter, "a", one_a_day, START), 1);
+	assert_int_equal(limiter_used(limiter, slice_of("a"), six_a_minute, START), 6);
+	assert_int_equal(take_many(limiter, "a", six_a_minute, START), 0);
+	assert_int_equal(take_many(limiter, "a", six_a_minute, START + MINUTE / 2), 3);
+	assert_int_equal(take_many(limiter, "a", six_a_minute, START + 2 * MINUTE), 6);
+	/* and the other way round: what was taken counts by the new one */
+	assert_false(limiter_take(limiter, slice_of("a"), one_a_day, START + 2 * MINUTE));
+	limiter_free(&limiter);
+}
+
 struct crowd {
 	struct limiter *limiter;
 	pthread_barrier_t barrier;
@@ -171,6 +189,7 @@ main(void)
 		cmocka_unit_test(as_many_as_the_limit_come_at_once),
 		cmocka_unit_test(one_more_comes_for_each_part_of_the_unit),
 		cmocka_unit_test(no_window_has_twice_the_limit),
+		cmocka_unit_test(a_shorter_unit_holds_at_once),
 		cmocka_unit_test(no_limit_is_none_and_large_ones_hold),
 		cmocka_unit_test(threads_take_exactly_the_limit),
 		cmocka_unit_test(who_leaves_makes_room_and_the_last_one_is_forgotten),
