@@ -135,11 +135,12 @@ for my $protocol (@protocols) {
 
 	# TLS: the first handshake is taken, the second one heard and turned away, and the third not begun
 	my $tls = new_address();
-	my $first = hear_hello($protocol, come($protocol, 'tls', $auth, $tls));
+	my ($first, $second) = map { hear_hello($protocol, come($protocol, 'tls', $auth, $tls)) } 1, 2;
 
 	say_line($protocol, $first, $dialect->{starttls});
 	$first->start_tls;
 	ok(say_line($protocol, $first, 'a NONSENSE'), "$protocol: a first TLS session");
+	like(say_line($protocol, $second, $dialect->{starttls}), $dialect->{tls}, "$protocol: who came before it has none");
 	like(say_line($protocol, hear_hello($protocol, come($protocol, 'tls', $auth, $tls)), $dialect->{starttls}),
 	    $dialect->{tls}, "$protocol: STARTTLS is refused then");
 	my $implicit = Gatepost::Imap->new(port => $gatepost->port("${protocol}_implicit"), from => $tls, greeting => 0,

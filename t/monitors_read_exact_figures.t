@@ -51,6 +51,10 @@ sub figures_are ($row, $wanted, $what) {
 my $rows = stat_rows();
 is_deeply([sort keys %$rows], ['imap/BACKEND', 'imap/FRONTEND', 'imap/d1', 'imap/d2'], 'a row for each');
 # the start has looked whether somebody listens
+wait_for(sub {
+	my $front = stat_rows()->{'imap/FRONTEND'};
+	return $front->{stot} >= keys %{ $gatepost->{ports} } && $front->{scur} == 0;
+}, 10, 'that to be over');
 $gatepost->ask('clear counters all');
 is(stat_rows()->{'imap/FRONTEND'}{stot}, 0, 'nothing has happened yet');
 

@@ -11,6 +11,7 @@ use Gatepost::Gatepost;
 use Gatepost::Geo qw(write_countries write_networks);
 use Gatepost::Imap;
 use Gatepost::Process qw(test_dir write_file);
+use Gatepost::Smtp;
 use Test::More;
 
 write_countries('country.mmdb', '192.0.2.0/25' => ['DE', 'EU'], '198.51.100.0/24' => ['KP', 'AS']);
@@ -40,6 +41,13 @@ pool bound { protocol imap; farm f }
 default listener { protocol imap; starttls off; plaintext_login yes; access public; limits calm; auth file
     capabilities IDLE }
 listener turns { bind 127.0.0.1:@PORT{turns}@; pool turns }
+screen mx { greeting_delay 0s; allow 192.0.2.0/24; dnsbl zen.example.net; passed_ttl 1h }
+screen sure { greeting_delay 0s }
+pool mail { protocol smtp; forward none; server f1 { address 127.0.0.1:@F1@ } }
+listener mx { protocol smtp; starttls off; bind 127.0.0.1:@PORT{mx}@; pool mail; screen mx; access none; auth none
+    capabilities auto }
+listener sure { protocol smtp; starttls off; bind 127.0.0.1:@PORT{sure}@; pool mail; screen sure; access none; auth none
+    capabilities auto }
 listener bound { bind 127.0.0.1:@PORT{bound}@; pool bound }
 END
 
@@ -68,6 +76,15 @@ like(why('turns client 192.0.2.2 user eve sni mail.example.org', 'access_then'),
 is(why('turns client 192.0.2.2 user eve tls off', 'result'), 'turned away by `access`', 'who comes to no server');
 is(why('turns user eve', 'access'), 'not judged, as no client was named', 'without a client');
 is(why('turns user x@example.net', 'result'), 'the login is refused', 'a user whom no source takes');
+
+is(why('mx client 192.0.2.1', 'screen'), 'the client is spared', 'whom a screen allows');
+is(why('mx client 203.0.113.1', 'screen'),
+    'the client is not known: it waits 0 s for its greeting, 1 lists are asked', 'whom it would look at');
+is(why('mx', 'screen'), 'not looked at, as no client was named', 'and nobody');
+is(value('turns client 203.0.113.1', 'screen'), '', 'where there is none');
+like(why('sure client 127.0.0.2', 'screen'), qr/^the client is not known: it waits/, 'one that was never there');
+Gatepost::Smtp->new(port => $gatepost->port('sure'))->close;
+is(why('sure client 127.0.0.1', 'screen'), 'the client has passed before: it is greeted at once', 'one that was');
 
 # Asked often, beside clients.
 sub log_in ($listener) {

@@ -90,7 +90,9 @@ static const struct block deny_block = {
 };
 static const struct block limit_block = {
 	.name = "limit", .directives = limit_directives, .size = BLOCK_SIZE(struct access_rule),
-	.title = TITLE_VALUE, .help = "Who may come under other limits."
+	.title = TITLE_VALUE,
+	.help = "Who may come under other limits. Where this is clear only behind the connect, by TLS or the "
+		"user, the connection has been counted under those of the listener by then, and stays so.",
 };
 static const struct block tag_block = {
 	.name = "tag", .directives = tag_directives, .size = BLOCK_SIZE(struct access_rule),

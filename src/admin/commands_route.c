@@ -10,6 +10,8 @@
 #include "access/access.h"
 #include "access/limits.h"
 #include "access/penalty.h"
+#include "access/screen.h"
+#include "access/screen_memory.h"
 #include "admin/command_tables.h"
 #include "admin/report.h"
 #include "admin/target.h"
@@ -183,6 +185,34 @@ tell_access(struct inquiry *inquiry, const struct limits **limits)
 		tell_access_at(inquiry, "access_then", KNOWN_TLS | KNOWN_USER, limits);
 }
 
+/* What it would wait for, unless it is known; nobody is asked. */
+static void
+tell_screen(struct inquiry *inquiry, const struct limits *limits)
+{
+	const struct listener_settings *l = inquiry->listener;
+	struct control *control = inquiry->call->cockpit->control;
+	const struct screen *screen = l->proto->screen != NULL ? l->screen : NULL;
+	const struct addr *client = &inquiry->client;
+	char why[VALUE_MAX] = "not looked at, as no client was named";
+	struct screen_key key;
+
+	if (screen == NULL)
+		return;
+	if (inquiry->client_word != NULL) {
+		key = screen_key(screen, client);
+		if (screen_allows(screen, client) || listener_trusts(l, client) ||
+		    (limits != NULL && limits_exempt(limits, client)))
+			snprintf(why, sizeof(why), "the client is spared");
+		else if (screen_memory_has_passed(control->assets.screened, &key, loop_now(control->loop)))
+			snprintf(why, sizeof(why), "the client has passed before: it is greeted at once");
+		else
+			snprintf(why, sizeof(why),
+			    "the client is not known: it waits %g s for its greeting, %zu lists are asked",
+			    (double)screen->greeting_delay.ms / 1000, screen->zone_count);
+	}
+	tell(inquiry, "screen", screen->conf.title, why);
+}
+
 /* Those of the listener, by which bans go, or of a rule of access. */
 static void
 tell_limits(struct inquiry *inquiry)
@@ -206,6 +236,7 @@ tell_limits(struct inquiry *inquiry)
 	tell_access(inquiry, &limits);
 	if (limits != l->limits)
 		tell(inquiry, "limits", limits->conf.title, "by that rule of `access`");
+	tell_screen(inquiry, limits);
 }
 
 static void
@@ -535,9 +566,9 @@ const struct admin_command route_commands[] = {
 		.arguments = "LISTENER " CLIENT_WORDS,
 		.level = ADMIN_LEVEL_OPERATOR, .has_json = true, .looks = CALL_WORDS_MAX, .run = run_explain,
 		.help = "Where such a client would go, and why: listener, country, limits, access at the "
-		    "connect and when all is known, auth source, pool, binding, every server's state, and "
-		    "the result. Nothing is touched; what an auth source would answer is not asked, nor are "
-		    "rates counted.",
+		    "connect and when all is known, screen, auth source, pool, binding, the state of every "
+		    "server, and the result. Nothing is touched; what an auth source would answer is not "
+		    "asked, nor lists of the DNS, nor are rates counted.",
 	},
 	{ 0 }
 };

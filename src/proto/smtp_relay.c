@@ -303,6 +303,19 @@ run_rcpt(struct smtp_state *s, struct slice line, struct slice args, struct medi
 		s->judged = JUDGED_NOT;
 }
 
+/* Who pipelines could not know, once, that the recipients before it are refused; all else is an error. */
+static void
+refuse_data(struct smtp_state *s, struct slice line, struct mediation *m)
+{
+	struct transaction *t = s->transaction;
+
+	if (t->refused > 0 && !t->is_told)
+		answer(s, line, WORDS_NO_RECIPIENT, m);
+	else
+		refuse(s, line, WORDS_NO_RECIPIENT, m);
+	t->is_told = true;
+}
+
 static void
 run_data(struct smtp_state *s, struct slice line, struct slice args, struct mediation *m)
 {
@@ -313,7 +326,7 @@ run_data(struct smtp_state *s, struct slice line, struct slice args, struct medi
 	} else if (!is_within(s, line, m)) {
 		return;
 	} else if (buf_len(&s->mail) > 0) {
-		refuse(s, line, WORDS_NO_RECIPIENT, m);
+		refuse_data(s, line, m);
 	} else if (s->is_chunked) {
 		refuse(s, line, WORDS_MIXED, m);
 	} else if (may_pass(s, m)) {
@@ -360,7 +373,7 @@ run_bdat(struct smtp_state *s, struct slice line, struct slice args, struct medi
 	} else if (!is_within(s, line, m)) {
 		begin_chunk(s, octets, true);
 	} else if (buf_len(&s->mail) > 0) {
-		refuse(s, line, WORDS_NO_RECIPIENT, m);
+		refuse_data(s, line, m);
 		begin_chunk(s, octets, true);
 	} else if (!s->has_chunking) {
 		/* another server may have what was offered */

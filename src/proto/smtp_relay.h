@@ -81,6 +81,7 @@ struct transaction {
 	struct buf recipients, refused_recipients;
 	struct buf answer;		/* the server's last refusal */
 	uint32_t accepted, refused;
+	bool is_told;			/* that it has no recipient, where it was to be sent */
 };
 
 enum transaction_state { TRANSACTION_NONE, TRANSACTION_OPEN, TRANSACTION_LOST };

@@ -153,7 +153,7 @@ admission_is_tls_spent(const struct session *s)
 	char name[ADMISSION_NAME_MAX];
 	struct limiter_rate rate;
 
-	if (counts == NULL || !has_client(s->admission))
+	if (counts == NULL || counts->client_tls_rate == 0 || !has_client(s->admission))
 		return false;
 	rate = (struct limiter_rate){ counts->client_tls_rate, counts->rate_unit.ms };
 	return limiter_is_spent(s->admission->limiter, name_of(s->admission, ADMISSION_TLS_RATE, name), rate,

@@ -4,6 +4,7 @@
 
 #include "access/country_tally.h"
 #include "access/geo.h"
+#include "access/limits.h"
 #include "base/log.h"
 #include "session/admission.h"
 #include "session/doorman.h"
@@ -25,10 +26,12 @@ static void
 look_at_share(struct session *s)
 {
 	struct listener *listener = s->listener;
+	const struct limits *limits = s->settings->limits;
 	int has, all = atomic_load_explicit(&listener->connections, memory_order_relaxed);
 	char client[ADDR_TEXT_MAX];
 
-	if (s->via != NULL || s->identity.client.sa.sa_family == AF_UNIX || guard_speaks_for_itself(s))
+	if (s->via != NULL || s->identity.client.sa.sa_family == AF_UNIX || guard_speaks_for_itself(s) ||
+	    (limits != NULL && limits_exempt(limits, &s->identity.client)))
 		return;
 	has = holders_enter(&listener->holders, &s->holder, &s->identity.client, listener->tag);
 	if (!holders_notice(&listener->holders, &s->holder, has, all))

@@ -91,7 +91,6 @@ begin_dialogue(struct session *s)
 	d->offer = offer_list(s->login->offer);
 	d->mechanisms = offer_mechanisms(s->login->offer) & auth_mechanisms(&settings->auth);
 	d->is_led = auth_leads_exchanges(&settings->auth);
-	d->tls_is_spent = admission_is_tls_spent(s);
 	d->tls_offered = !stream_has_tls(&s->front) && settings->starttls != STARTTLS_OFF;
 	/* by its own address, or that of a PROXY header; what it tells of its client comes later */
 	d->is_trusted = listener_trusts(settings, &s->identity.client);
@@ -210,10 +209,8 @@ heed_word(struct session *s)
 	login->checked = s->identity.client;
 	front_flush(s);
 	entrance_retold(s);
-	if (s->has_ended)
-		return;
-	login->dialogue.tls_is_spent = admission_is_tls_spent(s);
-	tarpit_set(s, &login->manners, false);
+	if (!s->has_ended)
+		tarpit_set(s, &login->manners, false);
 }
 
 /* Its step, and what comes of it besides. */
@@ -265,6 +262,7 @@ run_commands(struct session *s, struct slice in)
 	    stream_kept(&s->front) == 0) {
 		const char *verb = NULL;
 
+		d->tls_is_spent = d->tls_offered && admission_is_tls_spent(s);
 		step = command_run(d, slice_from(in, total), &used, &verb);
 		total += used;
 		if (verb != NULL && log_wants(LOG_DEBUG))

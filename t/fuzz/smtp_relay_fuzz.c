@@ -78,7 +78,9 @@ compare(const struct input *input)
 		.bare_newline = policies[input->options >> 2 & 3],
 		.chooses_anew = has_option(input, 1),
 		.capabilities = "PIPELINING\nCHUNKING\n",
-		.manners = { .soft_errors = 3, .hard_errors = 20, .idles_max = 5, .counts_servers = true },
+		/* where no reply is late, all may be pipelined up to the last error */
+		.manners = { .soft_errors = has_option(input, 4) ? 0 : 3,
+		    .hard_errors = has_option(input, 5) ? 2 : 20, .idles_max = 5, .counts_servers = true },
 	};
 	struct talk whole, pieces;
 

@@ -125,6 +125,8 @@ a_server_lost_at_the_mail_is_told_of(void **state)
 	PLAY_ASKING(turns, .messages = "<a@x> to 0 () not 0, 0: " LOST_LINE);
 }
 
+#define TOO_MANY "421 4.7.0 lb.example.com Error: too many errors\r\n"
+
 /* Of a client that was screened out; no server is asked, and the log has all of it. */
 static void
 who_is_turned_down_hears_so_at_each_recipient(void **state)
@@ -142,7 +144,13 @@ who_is_turned_down_hears_so_at_each_recipient(void **state)
 	};
 	static const struct turn many[] = {
 		{ 'C', "MAIL FROM:<a@x>\r\n" HOME_RCPT, MAIL_OK DOWN, NULL },
-		{ 'C', "DATA\r\n", NO_RECIPIENT "421 4.7.0 lb.example.com Error: too many errors\r\n", NULL },
+		{ 'C', "DATA\r\n", NO_RECIPIENT, NULL },
+		{ 'C', "BDAT 0 LAST\r\n", NO_RECIPIENT TOO_MANY, NULL },
+		{ 0 }
+	};
+	static const struct turn none[] = {
+		{ 'C', "MAIL FROM:<a@x>\r\nDATA\r\n", MAIL_OK NO_RECIPIENT, NULL },
+		{ 'C', "DATA\r\n", NO_RECIPIENT TOO_MANY, NULL },
 		{ 0 }
 	};
 	struct scene scene = {
@@ -158,6 +166,8 @@ who_is_turned_down_hears_so_at_each_recipient(void **state)
 	play(&scene);
 	scene = (struct scene){ .order = { .chooses_anew = true, .turned_down = DOWN,
 	    .manners.hard_errors = 2 }, .turns = many, .end = TALK_FATAL };
+	play(&scene);
+	scene.turns = none;
 	play(&scene);
 }
 
