@@ -28,7 +28,7 @@ sub proxies ($kind, $url, $more = '') {
 	    MORE => $more, (map { uc($_) => $dovecot{$_}->address } keys %dovecot) }, config => <<'END')->start } 1 .. 2;
 shutdown_timeout 2m
 users { default_domain example.com }
-cluster { redis @URL@; password_file @DIR@/redis.password; @MORE@ }
+cluster { redis @URL@; password_file @DIR@/redis.password; timeout 1s; @MORE@ }
 farm f { affinity 10m
     server d1 { address @D1@ }; server d2 { address @D2@ } }
 default pool { check { kind none } }
@@ -128,7 +128,7 @@ $_->kill_now for $replica, @sentinels;
 
 # A Redis Cluster.
 my @node = map { Gatepost::Redis->new(name => "node$_", settings => ['--cluster-enabled', 'yes',
-    '--cluster-config-file', "$dir/nodes$_.conf", '--cluster-node-timeout', '2000', '--masterauth', SECRET])->start }
+    '--cluster-config-file', "$dir/nodes$_.conf", '--cluster-port', free_port(), '--cluster-node-timeout', '2000', '--masterauth', SECRET])->start }
     1 .. 3;
 my @address = map { '127.0.0.1:' . $_->port } @node;
 run_command('redis-cli', ['redis-cli', '-a', SECRET, '--no-auth-warning', '--cluster', 'create', @address,

@@ -479,6 +479,19 @@ cancel(struct affinity_request *request)
 	shared_work_free(work);
 }
 
+void
+shared_tell_again(struct shared *shared, struct slice user, int64_t now)
+{
+	struct table_entry *entry = lock(shared, user, now, false);
+	struct holder *holder = entry != NULL ? table_value(entry) : NULL;
+
+	if (holder == NULL)
+		return;
+	holder->is_told = true;
+	holder->renewed_at = now;
+	unlock(shared, entry, now);
+}
+
 /* Redis is to hear soon that of those whom it was told of some are gone: they are in others' way. */
 static void
 note_gone(struct holder *holder, uint64_t generation)

@@ -101,6 +101,8 @@ void shared_renewed(struct work *work, uint64_t mine, const struct said *said);
 void shared_renew_begin(struct shared *shared);
 /* Everybody at once: what was said meanwhile may have been missed. */
 void shared_renew_all(struct shared *shared);
+/* Redis has not heard that nobody is here any more: it is told again. */
+void shared_tell_again(struct shared *shared, struct slice user, int64_t now);
 /* Nobody is here any more. */
 void shared_close(struct shared *shared, struct loop *loop, struct slice user, uint64_t sequence);
 
