@@ -540,6 +540,8 @@ void
 generation_commit(struct generation *g, const struct generation *before)
 {
 	generation_warn(g);
+	if ((g->root->cluster != NULL) != (g->assets->cluster != NULL))
+		log_write(LOG_WARNING, "cluster has come or gone: that needs a restart");
 	bound_sessions(g, before);
 	commit_pools(g, before);
 	commit_listeners(g);

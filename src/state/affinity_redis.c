@@ -292,6 +292,14 @@ open_alone(struct work *work)
 	shared_answer(work, result);
 }
 
+/* Sessions of our own that nobody has told to go: they came while Redis was not asked. */
+static void
+note_split(const struct work *work, int kicked)
+{
+	if (work->request->replaces == 0 && kicked > 0)
+		cluster_note(work->shared->cluster, CLUSTER_RECONCILED, (uint64_t)kicked);
+}
+
 /* The user is held; whoever was told something newer meanwhile has a session that is to go at once. */
 static void
 enter(struct work *work, const struct said *said)
@@ -310,7 +318,7 @@ enter(struct work *work, const struct said *said)
 	holder->renewed_at = now;
 	holder->proved_at = work->sent_at;
 	work->is_opening = false;
-	(void)kick_older(holder);
+	note_split(work, kick_older(holder));
 	unlock(work->shared, entry, now);
 }
 
@@ -328,6 +336,7 @@ on_open(struct cluster_call *call, const struct redis_reply *reply)
 	struct work *work = list_entry(call, struct work, call);
 	struct affinity_request *request = work->request;
 	struct said said;
+	int kicked;
 
 	if (!shared_read(reply, &said)) {
 		open_alone(work);
@@ -340,8 +349,9 @@ on_open(struct cluster_call *call, const struct redis_reply *reply)
 		return;
 	}
 	/* of sessions of our own that are in the way, too */
-	request->kicked += shared_hear(work->shared, request->user, said.generation, said.kicked,
-	    loop_now(work->loop));
+	kicked = shared_hear(work->shared, request->user, said.generation, said.kicked, loop_now(work->loop));
+	note_split(work, kicked);
+	request->kicked += kicked;
 	end_open(work, false);
 	if (said.status == AFFINITY_STATUS_ELSEWHERE) {
 		shared_answer(work, AFFINITY_ELSEWHERE);
@@ -359,12 +369,17 @@ open_by_redis(struct work *work)
 	int64_t now = loop_now(work->loop);
 	struct table_entry *entry = lock(shared, request->user, now, true);
 	struct holder *holder = table_value(entry);
-	uint64_t sessions = 1;
+	bool is_alone = ++holder->opens == 1;
+	uint64_t sessions = (uint64_t)holder->opens, own = 0;
 
-	list_each(node, &holder->leases)
-		sessions++;
 	work->sequence = ++holder->sequence;
-	holder->opens++;
+	list_each(node, &holder->leases) {
+		uint64_t generation = list_entry(node, struct affinity_lease, node)->generation;
+
+		is_alone &= own == 0 || own == generation;
+		own = generation;
+		sessions++;
+	}
 	work->is_opening = true;
 	unlock(shared, entry, now);
 	if (shared_run(work, &affinity_script_open, (const struct slice[]){
@@ -372,7 +387,8 @@ open_by_redis(struct work *work)
 		shared_number(work, 0, request->replaces), shared_number(work, 1, (uint64_t)shared->lease_ms),
 		shared_number(work, 2, (uint64_t)atomic_load(&shared->retention_ms)), request->user,
 		shared_number(work, 3, work->sequence), shared_number(work, 4, sessions),
-		slice_of(cluster_channel(shared->cluster)), slice_of(shared->ear.name) }, 10))
+		slice_of(cluster_channel(shared->cluster)), slice_of(shared->ear.name),
+		is_alone ? shared_number(work, 5, own) : slice_of("") }, 11))
 		affinity_wait(request);
 	else
 		open_alone(work);
@@ -463,6 +479,30 @@ cancel(struct affinity_request *request)
 	shared_work_free(work);
 }
 
+void
+shared_tell_again(struct shared *shared, struct slice user, int64_t now)
+{
+	struct table_entry *entry = lock(shared, user, now, false);
+	struct holder *holder = entry != NULL ? table_value(entry) : NULL;
+
+	if (holder == NULL)
+		return;
+	holder->is_told = true;
+	holder->renewed_at = now;
+	unlock(shared, entry, now);
+}
+
+/* Redis is to hear soon that of those whom it was told of some are gone: they are in others' way. */
+static void
+note_gone(struct holder *holder, uint64_t generation)
+{
+	list_each(node, &holder->leases)
+		if (list_entry(node, struct affinity_lease, node)->generation == generation)
+			return;
+	if (!list_is_empty(&holder->leases))
+		holder->renewed_at = SHARED_DUE;
+}
+
 static void
 close_lease(struct affinity_lease *lease)
 {
@@ -475,6 +515,7 @@ close_lease(struct affinity_lease *lease)
 
 	table_relock(shared->holders, entry);
 	list_remove(&lease->node);
+	note_gone(table_value(entry), lease->generation);
 	if (is_left(table_value(entry), false, &sequence)) {
 		name = table_name(shared->holders, entry);
 		user = xstrndup(name.data, name.len);
@@ -512,6 +553,7 @@ shared_renewed(struct work *work, uint64_t mine, const struct said *said)
 	}
 	know(holder, said->server, said->generation, said->since);
 	kicked = kick_older(holder);
+	note_gone(holder, is_split ? mine : said->generation);
 	if (is_split)
 		cluster_note(shared->cluster, CLUSTER_RECONCILED, (uint64_t)kicked);
 	/* the last one may have left while the renewal was on its way, and it would hold for nobody */
@@ -525,14 +567,18 @@ static void
 on_message(struct cluster_ear *ear, const struct slice *parts, int count)
 {
 	struct shared *shared = list_entry(ear, struct shared, ear);
-	bool is_move = slice_equals(parts[0], "moved"), is_kick = slice_equals(parts[0], "kick");
+	bool is_split = slice_equals(parts[0], "split"), is_kick = slice_equals(parts[0], "kick");
+	bool is_move = is_split || slice_equals(parts[0], "moved");
 	uint64_t stamp;
+	int kicked;
 
 	if (count != 4 || (!is_move && !is_kick) || !slice_equals(parts[1], ear->name) ||
 	    !slice_to_number(parts[2], UINT64_MAX, &stamp))
 		return;
-	(void)shared_hear(shared, parts[3], is_move ? stamp : 0, is_kick ? stamp : 0,
+	kicked = shared_hear(shared, parts[3], is_move ? stamp : 0, is_kick ? stamp : 0,
 	    loop_now(cluster_control(shared->cluster)));
+	if (is_split)
+		cluster_note(shared->cluster, CLUSTER_RECONCILED, (uint64_t)kicked);
 }
 
 static void

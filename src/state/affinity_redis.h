@@ -17,6 +17,8 @@ enum {
 	AFFINITY_RETRY_MS = 150		/* how often a login on hold asks again */
 };
 
+#define SHARED_DUE (INT64_MIN / 2)
+
 struct page;
 
 struct shared {				/* the bindings of one farm */
@@ -38,7 +40,7 @@ struct holder {				/* a user whose sessions are here, or were a moment ago */
 	int opens;			/* under way */
 	bool is_told;			/* Redis was told of sessions, and not yet that all are gone */
 	uint64_t sequence;		/* of what was told to Redis */
-	int64_t renewed_at;
+	int64_t renewed_at;		/* SHARED_DUE: at once */
 	int64_t proved_at;		/* the lease runs from here: when that was sent which was answered */
 };
 
@@ -63,7 +65,7 @@ struct work {
 	struct affinity_request *request;	/* NULL: nobody waits for it */
 	struct loop_timer retry;
 	char *user, *keys[2];
-	char numbers[5][24];		/* of arguments */
+	char numbers[6][24];		/* of arguments */
 	char server[AFFINITY_SERVER_MAX];
 	uint64_t generation, sequence;
 	int64_t sent_at;
@@ -99,6 +101,8 @@ void shared_renewed(struct work *work, uint64_t mine, const struct said *said);
 void shared_renew_begin(struct shared *shared);
 /* Everybody at once: what was said meanwhile may have been missed. */
 void shared_renew_all(struct shared *shared);
+/* Redis has not heard that nobody is here any more: it is told again. */
+void shared_tell_again(struct shared *shared, struct slice user, int64_t now);
 /* Nobody is here any more. */
 void shared_close(struct shared *shared, struct loop *loop, struct slice user, uint64_t sequence);
 

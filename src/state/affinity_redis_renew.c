@@ -10,7 +10,7 @@
 #include "base/xalloc.h"
 #include "state/affinity_redis.h"
 
-enum { TURN_MS = 200, MARGIN_PART = 6 };
+enum { TURN_MS = 200, CLOSE_MS = 1000, MARGIN_PART = 6 };
 
 /* One that is to be renewed; told apart while the table is locked, sent afterwards. */
 struct due {
@@ -18,6 +18,8 @@ struct due {
 	char *user;
 	char server[AFFINITY_SERVER_MAX];
 	uint64_t generation, sequence, sessions;
+	bool is_all;			/* of what is here */
+	bool is_over;			/* nobody is here any more */
 };
 
 struct walk {
@@ -52,7 +54,8 @@ renew(struct shared *shared, const struct due *due)
 		shared_number(work, 0, due->generation), shared_number(work, 1, (uint64_t)shared->lease_ms),
 		shared_number(work, 2, (uint64_t)atomic_load(&shared->retention_ms)), slice_of(work->user),
 		shared_number(work, 3, due->sequence), shared_number(work, 4, due->sessions),
-		slice_of(cluster_channel(shared->cluster)), slice_of(shared->ear.name) }, 10))
+		slice_of(cluster_channel(shared->cluster)), slice_of(shared->ear.name),
+		slice_of(due->is_all ? "1" : "") }, 11))
 		shared_work_free(work);
 }
 
@@ -65,8 +68,13 @@ note_due(struct walk *walk, struct slice user, const struct holder *holder, uint
 	snprintf(due->server, sizeof(due->server), "%s", holder->server);
 	due->generation = generation;
 	due->sequence = holder->sequence;
-	list_each(node, &holder->leases)
-		due->sessions += list_entry(node, struct affinity_lease, node)->generation == generation;
+	due->is_all = holder->opens == 0;
+	list_each(node, &holder->leases) {
+		bool is_one = list_entry(node, struct affinity_lease, node)->generation == generation;
+
+		due->sessions += is_one;
+		due->is_all &= is_one;
+	}
 	list_append(&walk->due, &due->node);
 }
 
@@ -82,6 +90,22 @@ end_unproved(struct walk *walk, struct holder *holder)
 		walk->ended += affinity_lease_kick(list_entry(node, struct affinity_lease, node));
 }
 
+/* Redis was not there when the last one left. */
+static void
+note_over(struct walk *walk, struct slice user, struct holder *holder)
+{
+	struct due *due;
+
+	if (!holder->is_told || holder->opens > 0 || walk->now - holder->renewed_at < CLOSE_MS)
+		return;
+	due = xcalloc(1, sizeof(*due));
+	due->user = xstrndup(user.data, user.len);
+	due->is_over = true;
+	due->sequence = ++holder->sequence;
+	holder->is_told = false;
+	list_append(&walk->due, &due->node);
+}
+
 /* Those who were told to go hold their own generation until they are gone. */
 static void
 visit(struct slice user, void *value, int64_t expires, void *arg)
@@ -93,8 +117,13 @@ visit(struct slice user, void *value, int64_t expires, void *arg)
 	(void)expires;
 	if (cluster_is_strict(walk->shared->cluster))
 		end_unproved(walk, holder);
-	if (!walk->may_ask || holder->leases.next == NULL || list_is_empty(&holder->leases) ||
-	    walk->now - holder->renewed_at < walk->shared->renew_ms)
+	if (!walk->may_ask || holder->leases.next == NULL)
+		return;
+	if (list_is_empty(&holder->leases)) {
+		note_over(walk, user, holder);
+		return;
+	}
+	if (walk->now - holder->renewed_at < walk->shared->renew_ms)
 		return;
 	holder->renewed_at = walk->now;
 	holder->is_told = true;
@@ -125,7 +154,10 @@ on_turn(struct loop_timer *timer)
 		struct due *due = list_entry(node, struct due, node);
 
 		list_remove(&due->node);
-		renew(shared, due);
+		if (due->is_over)
+			shared_close(shared, loop, slice_of(due->user), due->sequence);
+		else
+			renew(shared, due);
 		xfree(due->user);
 		xfree(due);
 	}
@@ -149,7 +181,7 @@ make_due(struct slice user, void *value, int64_t expires, void *arg)
 	(void)user;
 	(void)expires;
 	(void)arg;
-	holder->renewed_at = INT64_MIN / 2;
+	holder->renewed_at = SHARED_DUE;
 }
 
 void
@@ -166,8 +198,11 @@ shared_renew_all(struct shared *shared)
 static void
 on_closed(struct cluster_call *call, const struct redis_reply *reply)
 {
-	(void)reply;
-	shared_work_free(list_entry(call, struct work, call));
+	struct work *work = list_entry(call, struct work, call);
+
+	if (reply == NULL)
+		shared_tell_again(work->shared, slice_of(work->user), loop_now(work->loop));
+	shared_work_free(work);
 }
 
 void
@@ -177,6 +212,8 @@ shared_close(struct shared *shared, struct loop *loop, struct slice user, uint64
 
 	if (!shared_run(work, &affinity_script_close, (const struct slice[]){
 		slice_of(cluster_incarnation(shared->cluster)), shared_number(work, 0, sequence),
-		shared_number(work, 1, (uint64_t)atomic_load(&shared->retention_ms)) }, 3))
+		shared_number(work, 1, (uint64_t)atomic_load(&shared->retention_ms)) }, 3)) {
 		shared_work_free(work);
+		shared_tell_again(shared, user, loop_now(loop));
+	}
 }

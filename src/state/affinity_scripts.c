@@ -36,6 +36,16 @@ enum { KEYS_OF_A_USER = 2 };
 	"end\n" \
 	"redis.call('ZREMRANGEBYSCORE', L, '-inf', now)\n" \
 	"local members = redis.call('ZRANGE', L, 0, -1)\n"
+/* Of a proxy's own members all go but the one that it says is all it has. */
+#define PURGE \
+	"local function purge(inc, own)\n" \
+	"  local kept = {}\n" \
+	"  for _, m in ipairs(members) do\n" \
+	"    local i, h = string.match(m, '^([^/]*)/(.*)$')\n" \
+	"    if i == inc and h ~= own then redis.call('ZREM', L, m) else kept[#kept + 1] = m end\n" \
+	"  end\n" \
+	"  members = kept\n" \
+	"end\n"
 /* Whoever holds an older generation is in the way. */
 #define BIND \
 	"local function bind(server)\n" \
@@ -50,8 +60,10 @@ enum { KEYS_OF_A_USER = 2 };
 	"  return false\n" \
 	"end\n"
 
-#define OPEN COMMON SWEEP BIND \
+#define OPEN COMMON SWEEP PURGE BIND \
 	"local inc, wanted, lease, retention = ARGV[1], ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])\n" \
+	"local is_latest = tonumber(ARGV[7]) > tonumber(redis.call('HGET', K, 'q:' .. inc) or '0')\n" \
+	"if is_latest and ARGV[11] ~= '' then purge(inc, ARGV[11]) end\n" \
 	"if held() > 0 then return answer(3) end\n" \
 	"local is_new = not s\n" \
 	"if is_new then\n" \
@@ -68,12 +80,13 @@ enum { KEYS_OF_A_USER = 2 };
 	"end\n" \
 	"if s ~= wanted then return answer(2) end\n" \
 	"if is_blocked() then return answer(3) end\n" \
-	"redis.call('HSET', K, 'q:' .. inc, ARGV[7], 'c:' .. inc, ARGV[8])\n" \
+	/* the proxy's threads may overtake each other */ \
+	"if is_latest then redis.call('HSET', K, 'q:' .. inc, ARGV[7], 'c:' .. inc, ARGV[8]) end\n" \
 	"redis.call('ZADD', L, now + lease, inc .. '/' .. g)\n" \
 	"keep(lease + retention)\n" \
 	"redis.call('PEXPIRE', L, lease + retention)\n" \
 	"return answer(1)\n"
-#define RENEW COMMON SWEEP \
+#define RENEW COMMON SWEEP PURGE \
 	"local inc, server, mine = ARGV[1], ARGV[2], ARGV[3]\n" \
 	"local lease, retention = tonumber(ARGV[4]), tonumber(ARGV[5])\n" \
 	"local status = 1\n" \
@@ -85,12 +98,13 @@ enum { KEYS_OF_A_USER = 2 };
 	"  if tonumber(mine) > tonumber(g) and #mine >= #stamp then g = mine else g = stamp end\n" \
 	"  redis.call('HSET', K, 's', s, 'g', g, 't', since, 'n', ARGV[6])\n" \
 	"  if is_news then\n" \
-	"    redis.call('PUBLISH', ARGV[9], 'moved\\n' .. ARGV[10] .. '\\n' .. g .. '\\n' .. ARGV[6])\n" \
+	"    redis.call('PUBLISH', ARGV[9], 'split\\n' .. ARGV[10] .. '\\n' .. g .. '\\n' .. ARGV[6])\n" \
 	"  end\n" \
 	"end\n" \
 	"local mark = s == server and g or mine\n" \
 	"if s ~= server then status = 2 end\n" \
 	"if mark ~= mine then redis.call('ZREM', L, inc .. '/' .. mine) end\n" \
+	"if ARGV[11] ~= '' then purge(inc, mark) end\n" \
 	"redis.call('ZADD', L, now + lease, inc .. '/' .. mark)\n" \
 	"redis.call('HSET', K, 'q:' .. inc, ARGV[7], 'c:' .. inc, ARGV[8])\n" \
 	"keep(lease + retention)\n" \
@@ -156,11 +170,11 @@ enum { KEYS_OF_A_USER = 2 };
 	"return answer(s and 1 or 0)\n"
 
 #define SCRIPT(name, text) \
-	const struct cluster_script affinity_script_##name = { #name, text, KEYS_OF_A_USER }
+	const struct cluster_script affinity_script_##name = { #name, text, KEYS_OF_A_USER, false }
 SCRIPT(open, OPEN);
 SCRIPT(renew, RENEW);
 SCRIPT(close, CLOSE);
-SCRIPT(peek, PEEK);
+const struct cluster_script affinity_script_peek = { "peek", PEEK, KEYS_OF_A_USER, true };
 SCRIPT(move, MOVE);
 SCRIPT(kick, KICK);
 SCRIPT(hold, HOLD);

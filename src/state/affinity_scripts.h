@@ -26,10 +26,13 @@ enum affinity_status {
 
 /*
  * INC, server, the generation it replaces or 0, lease ms, retention ms, name, sequence, sessions, channel,
- * farm
+ * farm, the generation of all sessions that the proxy has (0: none; "": several, or others are under way)
  */
 extern const struct cluster_script affinity_script_open;
-/* INC, server, generation, lease ms, retention ms, name, sequence, sessions, channel, farm */
+/*
+ * INC, server, generation, lease ms, retention ms, name, sequence, sessions, channel, farm, "1" if that is
+ * all that the proxy has, or ""
+ */
 extern const struct cluster_script affinity_script_renew;
 /* INC, sequence, retention ms */
 extern const struct cluster_script affinity_script_close;

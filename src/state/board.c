@@ -51,7 +51,7 @@ enum { KEYS = 3, FIRST_SHEET = 2 };
 	"out[1] = string.format('%.0f', last)\n" \
 	"return out\n"
 
-const struct cluster_script board_script = { "board", BOARD, KEYS };
+const struct cluster_script board_script = { "board", BOARD, KEYS, false };
 
 struct peer {
 	char *incarnation, *proxy;

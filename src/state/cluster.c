@@ -297,7 +297,8 @@ on_reply(struct redis_errand *errand, const struct redis_reply *reply, const cha
 		send_script(call, true);
 		return;
 	}
-	note_answer(link, reply != NULL);
+	if (reply == NULL || (call->script != NULL && !call->script->only_reads))
+		note_answer(link, reply != NULL);
 	if (reply != NULL && reply->type == REDIS_ERROR) {
 		log_write(LOG_WARNING, "cluster: %s: %.*s",
 		    call->script != NULL ? call->script->name : "a command", SLICE_ARGS(reply->text));

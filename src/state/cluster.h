@@ -64,6 +64,7 @@ uint64_t cluster_figure(const struct cluster *cluster, enum cluster_figure which
 struct cluster_script {
 	const char *name, *text;	/* in Lua; all keys have one slot */
 	int keys;
+	bool only_reads;		/* by a replica too: no proof that Redis is there */
 };
 
 enum { CLUSTER_WORDS_MAX = 16 };

@@ -26,6 +26,7 @@ struct cluster_members {
 	struct loop_timer timer;
 	struct cluster_call call;
 	char *keys[2], *text;
+	char silent[16];
 	struct cluster_member *all;
 	size_t count;
 	bool is_known;			/* a heartbeat was answered */
@@ -55,7 +56,7 @@ static const struct cluster_script beat = { "heartbeat",
 	"  local age = math.max(now - tonumber(all[i + 1]), 0)\n"
 	"  out[#out + 1] = { all[i], age, redis.call('HGET', H, all[i]) or '' }\n"
 	"end\n"
-	"return out\n", 2
+	"return out\n", 2, false
 };
 
 static void
@@ -122,7 +123,6 @@ on_time(struct loop_timer *timer)
 	struct cluster_members *members = loop_owner(timer, struct cluster_members, timer);
 	struct cluster *cluster = members->cluster;
 	struct loop *loop = cluster_control(cluster);
-	char silent[16];
 	struct slice words[5] = { slice_of(members->keys[0]), slice_of(members->keys[1]),
 		slice_of(cluster_incarnation(cluster)) };
 
@@ -133,9 +133,8 @@ on_time(struct loop_timer *timer)
 	members->text = xasprintf("%s\n%s\n%" PRId64 "\n%" PRIu64 "\n%" PRId64, cluster_name(cluster),
 	    members->version, members->sessions(), cluster_figure(cluster, CLUSTER_LOCAL),
 	    clock_ms() - members->started_at);
-	snprintf(silent, sizeof(silent), "%d", SILENT_MS);
 	words[3] = slice_of(members->text);
-	words[4] = slice_of(silent);
+	words[4] = slice_of(members->silent);
 	members->sent_us = clock_us();
 	if (!cluster_run(cluster, loop, &members->call, &beat, words, 5))
 		members->latency_us = -1;
@@ -234,6 +233,7 @@ cluster_members_new(struct cluster *cluster, const char *version, int64_t (*sess
 	members->call.on_reply = on_beat;
 	members->keys[0] = xasprintf("%s:{proxies}:z", cluster_prefix(cluster));
 	members->keys[1] = xasprintf("%s:{proxies}:h", cluster_prefix(cluster));
+	snprintf(members->silent, sizeof(members->silent), "%d", SILENT_MS);
 	list_init(&members->polls);
 	/* no farm has a blank in its name */
 	members->ear = (struct cluster_ear){

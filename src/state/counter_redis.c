@@ -69,8 +69,8 @@ enum {
 	"end\n" \
 	"return { #out, table.concat(out, ';') }\n"
 
-const struct cluster_script counter_script_tell = { "count", TELL, KEYS };
-const struct cluster_script counter_script_page = { "counters", PAGES, KEYS };
+const struct cluster_script counter_script_tell = { "count", TELL, KEYS, false };
+const struct cluster_script counter_script_page = { "counters", PAGES, KEYS, true };
 
 /* What was done to a counter that Redis does not know of yet. */
 struct change {

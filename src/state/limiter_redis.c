@@ -67,8 +67,8 @@ enum {
 	"redis.call('PEXPIRE', E, 2 * lease)\n" \
 	"return out\n"
 
-const struct cluster_script limiter_script_rates = { "rates", RATES, 1 };
-const struct cluster_script limiter_script_present = { "present", PRESENT, 2 };
+const struct cluster_script limiter_script_rates = { "rates", RATES, 1, false };
+const struct cluster_script limiter_script_present = { "present", PRESENT, 2, false };
 
 struct item {				/* a name that is to be told */
 	struct list node;

@@ -42,8 +42,8 @@ enum { LOOK_MS = 200, NUMBER_SIZE = 24 };
 	"end\n" \
 	"return out\n"
 
-const struct cluster_script register_script_tell = { "register", TELL, 1 };
-const struct cluster_script register_script_read = { "registered", READ, 1 };
+const struct cluster_script register_script_tell = { "register", TELL, 1, false };
+const struct cluster_script register_script_read = { "registered", READ, 1, true };
 
 struct untold {
 	struct list node;

@@ -30,7 +30,7 @@ enum { RETRY_MS = 1000 };
 	"end\n" \
 	"return out\n"
 
-const struct cluster_script ticket_keys_script = { "tickets", TICKETS, 1 };
+const struct cluster_script ticket_keys_script = { "tickets", TICKETS, 1, false };
 
 struct ticket_keys {
 	struct ticket_keys_settings settings;
