@@ -106,6 +106,16 @@ sub s_client ($proxy, @options) {
 	return `(echo 'a LOGOUT'; sleep 0.3) | timeout 20 openssl s_client -connect 127.0.0.1:$port -crlf -ign_eof @options 2>&1`;
 }
 
+subtest 'each sees the other ones servers' => sub {
+	my $client = come($proxy[0], 'bob');
+	my ($row) = eval { wait_for(sub { my @rows = grep { $_->{proxy} eq 'lb1' && $_->{server} eq 'imap/s2' }
+	    @{ $proxy[1]->ask_json('show cluster health') }; @rows && $rows[0]{connections} == 1 ? $rows[0] : undef },
+	    10, 'the connection') };
+
+	is($row && $row->{health}, 'unknown', 'nobody checks it') or diag($@,
+	    $proxy[1]->ask('show cluster health'));
+};
+
 subtest 'a TLS session goes on at the other one' => sub {
 	for my $version (qw(-tls1_2 -tls1_3)) {
 		ok(eval { wait_for(sub {

@@ -2,6 +2,7 @@
 /* commands_cluster.c: the proxies that share their state, and the Redis in the middle. */
 #include <string.h>
 
+#include "admin/cluster_health.h"
 #include "admin/command_tables.h"
 #include "admin/report.h"
 #include "admin/session_words.h"
@@ -185,20 +186,24 @@ run_show_cluster(struct admin_call *call)
 		show_members(call, assets->members);
 	else if (call->count == 1 && strcmp(call->words[0], "redis") == 0)
 		show_redis(call, assets->cluster);
+	else if (call->count == 1 && strcmp(call->words[0], "health") == 0)
+		show_cluster_health(call);
 	else
-		call_fail(call, "'show cluster' takes redis, or nothing.");
+		call_fail(call, "'show cluster' takes redis, health, or nothing.");
 }
 
 const struct admin_command cluster_commands[] = {
 	{
-		.name = "show cluster", .arguments = "[redis]", .level = ADMIN_LEVEL_OPERATOR,
+		.name = "show cluster", .arguments = "[redis | health]", .level = ADMIN_LEVEL_OPERATOR,
 		.has_json = true, .run = run_show_cluster,
 		.help = "The proxies that share their state, as Redis knows them: since when they were last "
 		    "heard of, and how many sessions they have; who is silent for ten seconds is forgotten. "
 		    "With `redis`: whether it answers this proxy, how fast, and what its servers say that "
 		    "they are; how often it went away, questions without an answer, placements that it was "
 		    "not asked for, sessions that ended since their users were on another server meanwhile, "
-		    "or (redis_down strict) since their leases ran out.",
+		    "or (redis_down strict) since their leases ran out. "
+		    "With `health`: what the other proxies' checks say of the servers, and how many "
+		    "sessions each of them has there, up to two seconds old.",
 	},
 	{ 0 }
 };

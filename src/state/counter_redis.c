@@ -70,7 +70,7 @@ enum {
 	"return { #out, table.concat(out, ';') }\n"
 
 const struct cluster_script counter_script_tell = { "count", TELL, KEYS, false };
-const struct cluster_script counter_script_page = { "counters", PAGES, KEYS, false };
+const struct cluster_script counter_script_page = { "counters", PAGES, KEYS, true };
 
 /* What was done to a counter that Redis does not know of yet. */
 struct change {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* register.c: P:{register:NAME}, a hash: a name, "STAMP WORD", the stamp (us) of when it was said. */
+/*
+ * register.c: P:{register:NAME}, a hash: a name, "STAMP INC WORD": when (us) it was said, and at which proxy,
+ * whose words come in the order in which they were said.
+ */
 #include "state/register.h"
 
 #include <inttypes.h>
@@ -10,34 +13,37 @@
 
 enum { LOOK_MS = 200, NUMBER_SIZE = 24 };
 
-#define TELL \
-	"local K, t = KEYS[1], redis.call('TIME')\n" \
+#define PARSE "local function parse(text) return string.match(text, '^(%d+) (%x+) (.*)$') end\n"
+#define TELL PARSE \
+	"local K, inc, t = KEYS[1], ARGV[1], redis.call('TIME')\n" \
 	"local stamp = t[1] * 1000000 + t[2] - ARGV[6] * 1000\n" \
 	"local known = redis.call('HGET', K, ARGV[4])\n" \
 	"if known then\n" \
-	"  local since = string.match(known, '^%d+')\n" \
-	"  if tonumber(since) > stamp then return 0 end\n" \
-	"  if string.sub(known, #since + 2) == ARGV[5] then return 0 end\n" \
+	"  local since, who, word = parse(known)\n" \
+	"  since = tonumber(since)\n" \
+	"  if since > stamp and who ~= inc then return 0 end\n" \
+	"  if word == ARGV[5] then return 0 end\n" \
+	"  stamp = math.max(stamp, since)\n" \
 	"end\n" \
-	"redis.call('HSET', K, ARGV[4], string.format('%.0f', stamp) .. ' ' .. ARGV[5])\n" \
-	"redis.call('PUBLISH', ARGV[2], table.concat({ 'register', ARGV[3], ARGV[1], ARGV[6], ARGV[4],\n" \
+	"redis.call('HSET', K, ARGV[4], string.format('%.0f', stamp) .. ' ' .. inc .. ' ' .. ARGV[5])\n" \
+	"redis.call('PUBLISH', ARGV[2], table.concat({ 'register', ARGV[3], inc, ARGV[6], ARGV[4],\n" \
 	"  ARGV[5] }, '\\n'))\n" \
 	"return 1\n"
-#define READ \
+#define READ PARSE \
 	"local t = redis.call('TIME')\n" \
 	"local now = t[1] * 1000000 + t[2]\n" \
 	"local found = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', 500)\n" \
 	"local out = { found[1] }\n" \
 	"for i = 1, #found[2], 2 do\n" \
-	"  local since = string.match(found[2][i + 1], '^%d+')\n" \
+	"  local since, _, word = parse(found[2][i + 1])\n" \
 	"  out[#out + 1] = found[2][i]\n" \
-	"  out[#out + 1] = string.sub(found[2][i + 1], #since + 2)\n" \
+	"  out[#out + 1] = word\n" \
 	"  out[#out + 1] = math.max(math.floor((now - since) / 1000), 0)\n" \
 	"end\n" \
 	"return out\n"
 
 const struct cluster_script register_script_tell = { "register", TELL, 1, false };
-const struct cluster_script register_script_read = { "registered", READ, 1, false };
+const struct cluster_script register_script_read = { "registered", READ, 1, true };
 
 struct untold {
 	struct list node;

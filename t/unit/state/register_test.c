@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* register_test.c: the last word holds at all proxies, by when it was said. */
+#include "shared_rig.h"
+
+#include "state/register.h"
+
+#ifdef HAVE_HIREDIS
+enum { MINUTE = 60 * 1000 };
+
+struct side {
+	struct rig *rig;
+	struct shared_register *shared;
+	char word[64];			/* of "s1", as last heard */
+	int alls;
+	const char *wanted;
+};
+
+static void
+on_word(void *owner, struct slice name, struct slice word, int64_t age_ms)
+{
+	struct side *side = owner;
+
+	assert_true(age_ms >= 0);
+	if (slice_equals(name, "s1"))
+		snprintf(side->word, sizeof(side->word), "%.*s", SLICE_ARGS(word));
+}
+
+static void
+on_all(void *owner)
+{
+	((struct side *)owner)->alls++;
+}
+
+static void
+start_side(struct side *side, struct rig *rig, int i)
+{
+	*side = (struct side){ .rig = rig };
+	side->shared = register_new(&(struct register_settings){ .cluster = rig->clusters[i], .name = "test",
+		.on_word = on_word, .on_all = on_all, .owner = side });
+}
+
+static bool
+has_read_all(void *arg)
+{
+	return ((const struct side *)arg)->alls > 0;
+}
+
+static bool
+has_heard(void *arg)
+{
+	const struct side *side = arg;
+
+	return strcmp(side->word, side->wanted) == 0;
+}
+
+static void
+await_word(struct side *side, const char *wanted)
+{
+	side->wanted = wanted;
+	await_that(side->rig, has_heard, side);
+}
+
+static void
+say(struct side *side, const char *word, int64_t age_ms)
+{
+	register_tell(side->shared, slice_of("s1"), slice_of(word), age_ms);
+}
+
+static bool
+is_told(void *arg)
+{
+	return !register_is_telling(((const struct side *)arg)->shared, slice_of("s1"));
+}
+
+static void
+the_last_word_holds(void **state)
+{
+	struct side one, two, late;
+
+	start_side(&one, *state, 0);
+	start_side(&two, *state, 1);
+	await_that(*state, has_read_all, &one);
+	await_that(*state, has_read_all, &two);
+	say(&one, "drain", 0);
+	await_word(&two, "drain");
+	say(&two, "ready", 0);
+	await_word(&one, "ready");
+	/* said before that, and told later */
+	say(&one, "maintenance", MINUTE);
+	await_that(*state, is_told, &one);
+	register_free(&two.shared);
+	start_side(&late, *state, 1);
+	await_that(*state, has_read_all, &late);
+	assert_string_equal(late.word, "ready");
+	register_free(&one.shared);
+	register_free(&late.shared);
+}
+
+static void
+what_is_said_without_redis_is_told_later(void **state)
+{
+	struct rig *rig = *state;
+	struct side one, two;
+
+	start_side(&one, rig, 0);
+	start_side(&two, rig, 1);
+	await_that(rig, has_read_all, &one);
+	await_that(rig, has_read_all, &two);
+	redis_server_stop(&rig->server);
+	say(&one, "drain", 0);
+	say(&one, "ready", 0);
+	assert_true(register_is_telling(one.shared, slice_of("s1")));
+	redis_server_start(&rig->server, "");
+	await_server(rig);
+	await_word(&two, "ready");
+	await_that(rig, is_told, &one);
+	register_free(&one.shared);
+	register_free(&two.shared);
+}
+#endif
+
+int
+main(void)
+{
+#ifdef HAVE_HIREDIS
+	const struct CMUnitTest tests[] = {
+		REDIS_TEST(the_last_word_holds),
+		REDIS_TEST(what_is_said_without_redis_is_told_later),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+#else
+	puts("1..0 # SKIP built without hiredis");
+	return 0;
+#endif
+}
