@@ -121,7 +121,8 @@ sub late_replies () {
 }
 
 for my $dialogue (['before the mail' => ('FOO') x 7], ['within it' => 'EHLO a', $mail, ($bad) x 7],
-    ['sent together' => 'EHLO a', [$mail, ($bad) x 7]]) {
+    ['sent together' => 'EHLO a', [$mail, ($bad) x 7]],
+    ['up to the reply to a mail that is taken' => 'EHLO a', $mail, ($bad) x 3, $good, 'DATA', "Subject: x\r\n\r\nx\r\n.", 'NOOP']) {
 	my ($name, @commands) = @$dialogue;
 	my ($oracle, $oracle_times) = talk($postfix{late}->port, 0, \@commands);
 	my ($ours, $our_times) = talk($gatepost->port('late'), 0, \@commands);
@@ -130,7 +131,7 @@ for my $dialogue (['before the mail' => ('FOO') x 7], ['within it' => 'EHLO a', 
 	note("Postfix: @$oracle_times");
 	note("gatepost: @$our_times");
 }
-is(late_replies(), 9, 'each of them was counted');
+is(late_replies(), 11, 'each of them was counted');
 
 # Whom `exempt` names is borne as without limits.
 my $c = Gatepost::Smtp->new(port => $gatepost->port('strangers'), from => '127.0.0.9', timeout => 60);

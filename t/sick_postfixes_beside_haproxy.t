@@ -90,10 +90,15 @@ my %delivered;
 bring_back($relay);
 for my $server (values %postfix, $behind) {
 	$server->wait_until_quiet;
-	$delivered{$_}++ for map { $_->{text} =~ /^Subject: mail (\S+)\.$/m ? $1 : () } $server->messages;
+	for my $mail (map { $_->{text} } $server->messages) {
+		my ($name) = $mail =~ /^Subject: mail (\S+)\.$/m or next;
+		# one that was stopped at the wrong moment writes what it took once into the mailbox twice
+		my ($taken) = $mail =~ /\bid (\w+)$/m;
+		$delivered{$name}{$server->address . ($taken // '')} = 1;
+	}
 }
 my @acknowledged = split /\n/, read_file(test_dir() . '/acknowledged');
 ok(@acknowledged > 100, scalar(@acknowledged) . ' mails were acknowledged');
 is_deeply([grep { !$delivered{$_} } @acknowledged], [], 'and delivered');
-is_deeply([grep { $delivered{$_} > 1 } keys %delivered], [], 'none twice');
+is_deeply([grep { keys %{ $delivered{$_} } > 1 } keys %delivered], [], 'none twice');
 done_testing;

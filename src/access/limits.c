@@ -135,6 +135,8 @@ static const struct directive limits_directives[] = {
 	    "count for ten minutes after the last one. The same wrong password of the same client for the "
 	    "same user counts once, unless the mechanism does not show it. A user who has logged in from "
 	    "an address does not wait there for what others do, but for own failures at that address. "
+	    "Logins that are being judged count as failures until it is known better, of one address but "
+	    "every twentieth, and of those no more than exceed twice the users who are new there. "
 	    "`none`: nobody waits. Time that a login waits is not taken off `login_timeout`."),
 	CONF_DURATION(struct limits, auth_known_ttl, "1d", "1m", "90d", 0,
 	    "How long it is remembered that a user has logged in from an address, and which wrong passwords "

@@ -13,10 +13,7 @@
 #include "base/xalloc.h"
 #include "proto/capability.h"
 
-enum {
-	COMMAND_MAX = 2048,
-	PATH_MAX_LOGGED = 512		/* octets of an address for the log */
-};
+enum { COMMAND_MAX = 2048 };
 
 struct relay_verb {
 	const char *name;
@@ -111,22 +108,11 @@ forward(struct smtp_state *s, struct slice line, enum owed_kind kind, struct med
 	owed_push(s, kind, false);
 }
 
-static void
-begin_transaction(struct smtp_state *s, struct slice from)
-{
-	smtp_relay_forget(s);
-	s->transaction = xcalloc(1, sizeof(*s->transaction));
-	buf_append(&s->transaction->from, from.data, from.len < PATH_MAX_LOGGED ? from.len : PATH_MAX_LOGGED);
-	s->transaction_state = TRANSACTION_OPEN;
-	s->is_chunked = s->is_rejected = false;
-	s->size = 0;
-}
-
 /* Which server it is for is known at the first recipient only. */
 static void
 hold_mail(struct smtp_state *s, struct slice line, struct slice from, struct mediation *m)
 {
-	begin_transaction(s, from);
+	smtp_relay_begin(s, from);
 	buf_append_slice(&s->mail, slice_make(line.data, line.len - (ends_in_crlf(line) ? 2 : 1)));
 	if (s->looks_up)
 		buf_append_slice(&s->mail_line, buf_slice(&s->mail));
@@ -166,7 +152,7 @@ run_mail(struct smtp_state *s, struct slice line, struct slice args, struct medi
 		s->wants_server = true;
 		m->wish = WISH_SERVER;
 	} else {
-		begin_transaction(s, from);
+		smtp_relay_begin(s, from);
 		forward(s, line, OWED_MAIL, m);
 	}
 }
@@ -695,19 +681,6 @@ on_server_came(void *state, const struct slice *capabilities)
 }
 
 static void
-on_refused(void *state, struct slice words)
-{
-	struct smtp_state *s = state;
-	struct smtp_reply reply;
-
-	buf_clear(&s->refusal);
-	if (!smtp_take_reply(words, &reply) || !reply.is_last || reply.code < 500 || !smtp_is_clean(words))
-		return;
-	buf_append_slice(&s->refusal, words);
-	buf_append_text(&s->refusal, "\r\n");
-}
-
-static void
 init(void *state, const struct mediator_order *order)
 {
 	struct smtp_state *s = state;
@@ -802,7 +775,7 @@ const struct mediator smtp_mediator = {
 	.clear = clear,
 	.server_came = on_server_came,
 	.server_gone = smtp_relay_server_gone,
-	.refused = on_refused,
+	.refused = smtp_relay_server_refused,
 	.judged = smtp_relay_judged,
 	.waited = on_waited,
 	.client = on_client,

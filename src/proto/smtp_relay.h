@@ -11,7 +11,10 @@
 #include "proto/smtp.h"
 #include "proto/smtp_data.h"
 
-enum { OWED_MAX = 64 };			/* commands that wait for their replies; a power of two */
+enum {
+	OWED_MAX = 64,			/* commands that wait for their replies; a power of two */
+	PATH_MAX_LOGGED = 512		/* octets of an address for the log */
+};
 
 /* What a reply is to, in the order the client is told. */
 enum owed_kind {
@@ -132,6 +135,8 @@ void owed_count_error(struct smtp_state *s, struct mediation *m);
 bool owed_is_final(const struct smtp_state *s);		/* the reply to a message is to come */
 void smtp_relay_server(void *state, struct slice in, struct mediation *m);
 void smtp_relay_server_gone(void *state, struct mediation *m);
+void smtp_relay_server_refused(void *state, struct slice words);
+void smtp_relay_begin(struct smtp_state *s, struct slice from);	/* a transaction */
 void smtp_relay_refused(struct smtp_state *s, struct slice recipient);	/* by us or by the server */
 void smtp_relay_turn_down(struct smtp_state *s, struct slice recipient);	/* as the order has it */
 void smtp_relay_give_up(struct smtp_state *s, struct mediation *m);	/* the client ends the transaction */

@@ -199,6 +199,17 @@ smtp_relay_forget(struct smtp_state *s)
 	s->is_chosen = s->has_server && !s->chooses_anew;
 }
 
+void
+smtp_relay_begin(struct smtp_state *s, struct slice from)
+{
+	smtp_relay_forget(s);
+	s->transaction = xcalloc(1, sizeof(*s->transaction));
+	buf_append(&s->transaction->from, from.data, from.len < PATH_MAX_LOGGED ? from.len : PATH_MAX_LOGGED);
+	s->transaction_state = TRANSACTION_OPEN;
+	s->is_chunked = s->is_rejected = false;
+	s->size = 0;
+}
+
 static void
 tell(struct smtp_state *s, struct slice reply, bool is_accepted, struct mediation *m)
 {
@@ -474,6 +485,19 @@ smtp_relay_server(void *state, struct slice in, struct mediation *m)
 			break;
 		}
 	}
+}
+
+void
+smtp_relay_server_refused(void *state, struct slice words)
+{
+	struct smtp_state *s = state;
+	struct smtp_reply reply;
+
+	buf_clear(&s->refusal);
+	if (!smtp_take_reply(words, &reply) || !reply.is_last || reply.code < 500 || !smtp_is_clean(words))
+		return;
+	buf_append_slice(&s->refusal, words);
+	buf_append_text(&s->refusal, "\r\n");
 }
 
 static void
