@@ -44,7 +44,8 @@ auth file { source file; path @DIR@/users }
 cluster { redis redis://localhost:@REDIS@/2; password_file @DIR@/redis.password; name @NAME@; prefix test
     redis_down @DOWN@; timeout 1s }
 farm f { affinity 10m; flush_script @DIR@/flush
-    server d1 { address @D1@ }; server d2 { address @D2@ }; server d3 { address @D3@ } }
+    server d1 { address @D1@; state @STATE1@ }; server d2 { address @D2@; state @STATE2@ }
+    server d3 { address @D3@; state @STATE3@ } }
 default pool { check { kind none }; farm f; close_spread 0s; login_timeout 10s }
 pool imap { port @IMAP@ }
 pool pop3 { port @POP3@ }
@@ -59,12 +60,13 @@ listener lmtp { bind 127.0.0.1:@PORT{lmtp}@; pool lmtp; auth none; plaintext_log
 listener loose { protocol imap; bind 127.0.0.1:@PORT{loose}@; pool loose }
 END
 
-sub proxy ($name, $down = 'keep') {
+# $drained: the number of a server that this one, by its configuration, would not choose
+sub proxy ($name, $down = 'keep', $drained = 0) {
 	return Gatepost::Gatepost->new(name => $name, config => $config, values => { REDIS => $redis->port,
-	    NAME => $name, DOWN => $down, (map { uc($_) => $port{$_} } keys %port),
+	    NAME => $name, DOWN => $down, (map { ("STATE$_" => $_ == $drained ? 'drain' : 'ready') } 1 .. 3), (map { uc($_) => $port{$_} } keys %port),
 	    (map { uc($_) => $dovecot{$_}->address } keys %dovecot) });
 }
-my @proxy = map { proxy("lb$_")->start } 1 .. PROXIES;
+my @proxy = map { proxy("lb$_", 'keep', $_)->start } 1 .. PROXIES;
 
 sub come ($proxy, $n, $listener = 'imap') {
 	my $client = Gatepost::Imap->new(port => $proxy->port($listener), timeout => 20);
@@ -89,7 +91,6 @@ is_deeply([sort map { $_->{name} } @{ $proxy[0]->ask_json('show cluster') }], [m
 like(redis_is($proxy[0])->{servers}, qr/^\S+:\d+ master$/, 'and Redis');
 
 # First logins, all at once, at proxies that would not choose the same server.
-$proxy[$_]->ask("drain d" . ($_ + 1)) for 0 .. PROXIES - 1;
 my %waiting;
 for my $n (1 .. USERS) {
 	my $at = sub ($listener) { $proxy[int rand PROXIES]->port($listener) };
@@ -129,7 +130,6 @@ my @split = grep { my @at = seen_at($_); @at != 1 } 1 .. USERS;
 is_deeply(\@split, [], 'each user is on one server, whatever the proxies would have chosen');
 my %used = map { (seen_at($_))[0] => 1 } 1 .. USERS;
 is(scalar keys %used, 3, 'and all servers are in use');
-$_->ask('undrain all') for @proxy;
 $proxy[$_]->ask("ready d" . ($_ + 1)) for 0 .. PROXIES - 1;
 my %sessions = map { $_->{user} => $_->{sessions} } @{ $proxy[1]->ask_json('users') };
 is(scalar keys %sessions, USERS, 'one proxy tells of all users');
