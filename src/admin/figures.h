@@ -13,6 +13,9 @@
 #define ENDPOINT_FIGURE(field, text) ENDPOINT_FIGURE_##field,
 enum endpoint_figure {
 	ENDPOINT_FIGURE_connections,
+	ENDPOINT_FIGURE_others,
+	ENDPOINT_FIGURE_others_up,
+	ENDPOINT_FIGURE_others_down,
 	ENDPOINT_FIGURE_dialling,
 	ENDPOINT_FIGURE_certificate_days,
 	ENDPOINT_COUNTERS(ENDPOINT_FIGURE) ENDPOINT_FIGURE_COUNT

@@ -83,7 +83,8 @@ static void
 add_endpoint_rows(struct metric_fields *fields)
 {
 	for (size_t i = 0; i < endpoint_metrics.count; i++) {
-		bool adds_up = i != ENDPOINT_FIGURE_certificate_days;
+		bool adds_up = i != ENDPOINT_FIGURE_certificate_days && i != ENDPOINT_FIGURE_others_up &&
+		    i != ENDPOINT_FIGURE_others_down;
 		struct metric_field *field = add_metric(fields, &endpoint_metrics.rows[i],
 		    adds_up ? "BS" : "S");
 
