@@ -107,7 +107,7 @@ settle_in(struct thread_pool *pool)
 	pthread_mutex_lock(&pool->lock);
 	for (int i = 0; i < pool->thread_count; i++)
 		if (pthread_equal(pool->threads[i], pthread_self()))
-			snprintf(name, sizeof(name), "hash/%d", i);
+			snprintf(name, sizeof(name), "hash/%u", (unsigned)i);
 	pthread_mutex_unlock(&pool->lock);
 	pthread_setname_np(pthread_self(), name);
 	setpriority(PRIO_PROCESS, 0, NICE);	/* 0: on Linux this thread, not the process */
