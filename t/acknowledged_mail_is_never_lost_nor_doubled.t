@@ -15,15 +15,18 @@ use Gatepost::Postfix;
 use Gatepost::Process qw(read_file test_dir write_file);
 use IO::Select;
 use IO::Socket::INET;
+use List::Util qw(max);
 use MIME::Base64 qw(encode_base64);
 use POSIX qw(_exit);
 use Test::More;
+use Time::HiRes qw(time);
 
 plan skip_all => 'needs root' if $> != 0;
 
-use constant { CONNECTIONS => 50, MESSAGES => 40, STEP => 120, ATTEMPTS => 200 };
+use constant { CONNECTIONS => 50, MESSAGES => 40, STEP => 120, PATIENCE => 300, PAUSE => 0.2 };
 
-# All that is accepted stays in the hold queue: a delivery that is killed may well be done twice.
+# All that is accepted stays in the hold queue: a delivery that is killed may well be done twice.  Who is refused
+# again and again while a server is away is borne, by gatepost too.
 my %main = (smtpd_data_restrictions => 'check_client_access static:HOLD', in_flow_delay => '0s',
     smtpd_hard_error_limit => 1000, smtpd_soft_error_limit => 1000, default_process_limit => 150);
 my @postfixes = map {
@@ -34,6 +37,7 @@ my $gatepost = Gatepost::Gatepost->new(values => { CERT => make_cert(),
 tls main { certificate @CERT@ }
 farm f { server p1 { address 127.0.0.1:@P1@ }; server p2 { address 127.0.0.1:@P2@ } }
 default pool { farm f; balance roundrobin }
+default listener { max_errors 1000 }
 pool smtp { }
 pool submission { }
 listener smtp { bind 127.0.0.1:@PORT{smtp}@; tls main; pool smtp }
@@ -42,7 +46,8 @@ listener submission { bind 127.0.0.1:@PORT{submission}@; tls main; pool submissi
 END
 
 # The clients are one process with one loop.  A connection is { socket, in, name, listener, number (of the
-# message), attempt, awaits (replies that are still to come, of the group that was sent), state }.
+# message), attempt, began (when the first was), awaits (replies that are still to come, of the group that was
+# sent), state, due (when a pause ends) }.
 my $report = test_dir() . '/report';
 my $results = '';		# lines: tag, what became of it
 my %cut;			# connections that ended, by listener
@@ -66,15 +71,18 @@ sub connect_client ($c) {
 	return;
 }
 
-# One attempt has ended with a word about it; the next one, of this message or another.
+# One attempt has ended with a word about it; the next one, of this message or another.  Time bounds them, not
+# their number: who is refused at once, as a server is away, makes many, though it pauses as clients do.
 sub settle ($c, $what) {
 	$results .= tag($c) . " $what\n";
 	if ($what eq 'accepted') {
 		syswrite $progress, '.';
 		$c->{number}++;
-		$c->{attempt} = 0;
-	} elsif (++$c->{attempt} > ATTEMPTS) {
+		@$c{qw(attempt began)} = (0, time);
+	} elsif (time > $c->{began} + PATIENCE) {
 		die tag($c) . " cannot be sent: $what\n";
+	} else {
+		$c->{attempt}++;
 	}
 	return;
 }
@@ -126,7 +134,7 @@ my %next = (
 		settle($c, 'refused');
 		return put($c, "RSET\r\n", 'rset');
 	},
-	rset => sub ($c, $reply) { begin_message($c) },
+	rset => sub ($c, $reply) { @$c{qw(state due)} = ('pause', time + PAUSE) },
 	text => sub ($c, $reply) {
 		settle($c, $reply =~ /^250/ ? 'accepted' : $reply =~ /^451 4\.3\.0/ ? 'unknown'
 		    : "failed: $reply");
@@ -164,15 +172,18 @@ sub on_input ($c) {
 
 sub run_clients {
 	my @all = map {
-		{ name => "m$_", number => 0, attempt => 0, listener => $_ % 2 ? 'smtp' : 'submission',
-		    pipelines => $_ % 3 == 0, leaves => $_ % 5 == 0 }
+		{ name => "m$_", number => 0, attempt => 0, began => time,
+		    listener => $_ % 2 ? 'smtp' : 'submission', pipelines => $_ % 3 == 0, leaves => $_ % 5 == 0 }
 	} 1 .. CONNECTIONS;
 
 	connect_client($_) for @all;
 	while (my %by_socket = map { $_->{socket} ? ($_->{socket} => $_) : () } @all) {
-		my @ready = IO::Select->new(map { $_->{socket} } values %by_socket)->can_read(60);
-		die "nothing happens any more\n" unless @ready;
+		my @pausing = sort { $a->{due} <=> $b->{due} } grep { $_->{state} eq 'pause' } values %by_socket;
+		my $pause = @pausing ? max(0, $pausing[0]{due} - time) : 60;
+		my @ready = IO::Select->new(map { $_->{socket} } values %by_socket)->can_read($pause);
+		die "nothing happens any more\n" unless @ready || @pausing;
 		on_input($by_socket{$_}) for @ready;
+		begin_message($_) for grep { $_->{state} eq 'pause' && $_->{due} <= time } @pausing;
 	}
 	write_file("$report.cut", join '', map { "$cut{$_} × $_\n" } sort keys %cut);
 	return write_file($report, $results);

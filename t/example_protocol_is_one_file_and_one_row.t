@@ -77,20 +77,10 @@ my %port;
 sub start_server ($name, $offers = 'SASL PLAIN') {
 	my $listener = IO::Socket::INET->new(Listen => 128, ReuseAddr => 1, LocalAddr => '127.0.0.1',
 	    LocalPort => $port{$name} = free_port()) or die "listen: $!";
-	my $server = Gatepost::Process->new(name => $name, command => []);
-	my $pid = fork // die "fork: $!";
-
-	return $server->adopt($pid) if $pid;
-	setpgrp;
-	$SIG{CHLD} = 'IGNORE';
-	$SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
-	open my $record, '>>', test_dir() . "/$name.heard" or _exit(1);
-	while (1) {
-		my $socket = $listener->accept or next;
-		syswrite $record, "CONNECTED\n";
-		next if fork;
+	open my $record, '>>', test_dir() . "/$name.heard" or die "open: $!";
+	return Gatepost::Process->new(name => $name, command => [])->serve_each($listener, sub ($socket) {
 		serve({ name => $name, socket => $socket, offers => $offers, record => $record });
-	}
+	}, sub { syswrite $record, "CONNECTED\n" });
 }
 
 sub heard ($name) { return read_file(test_dir() . "/$name.heard") }

@@ -6,6 +6,7 @@
 #include "admin/target.h"
 #include "base/log.h"
 #include "daemon/descriptors.h"
+#include "session/listener_kept.h"
 #include "session/worker.h"
 
 enum { CONNECTIONS_MAX = 10000000 };

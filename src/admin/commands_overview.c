@@ -11,6 +11,7 @@
 #include "balance/endpoint_report.h"
 #include "base/clock.h"
 #include "health/health.h"
+#include "session/listener_kept.h"
 #include "session/worker.h"
 
 enum { SINCE_MS = 1000 };

@@ -8,6 +8,7 @@
 #include "admin/command_tables.h"
 #include "admin/reason.h"
 #include "admin/target.h"
+#include "balance/endpoint_room.h"
 #include "balance/endpoint_state.h"
 #include "base/log.h"
 

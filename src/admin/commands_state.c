@@ -12,6 +12,7 @@
 #include "balance/member.h"
 #include "base/clock.h"
 #include "health/watch.h"
+#include "session/listener_kept.h"
 #include "session/listener_settings.h"
 #include "session/worker.h"
 

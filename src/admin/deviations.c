@@ -10,6 +10,7 @@
 #include "balance/pool.h"
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "session/listener_kept.h"
 #include "session/listener_settings.h"
 #include "session/worker.h"
 

@@ -4,6 +4,8 @@
 
 #include <assert.h>
 
+#include "session/listener_kept.h"
+
 static_assert((int)ENDPOINT_FIGURE_COUNT <= (int)FIGURE_ROWS, "room for the rows of endpoints");
 static_assert((int)LISTENER_FIGURE_COUNT <= (int)FIGURE_ROWS, "room for the rows of listeners");
 

@@ -7,6 +7,7 @@
 #define ADMIN_FIGURES_H
 
 #include "balance/endpoint.h"
+#include "session/listener_kept.h"
 #include "session/worker.h"
 
 /* The rows of endpoint_metrics and of listener_metrics, in their order. */

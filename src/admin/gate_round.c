@@ -7,6 +7,7 @@
 #include "admin/call.h"
 #include "admin/reason.h"
 #include "base/xalloc.h"
+#include "session/listener_kept.h"
 #include "session/worker.h"
 
 struct gate_round {

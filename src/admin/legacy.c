@@ -13,6 +13,7 @@
 #include "balance/endpoint.h"
 #include "balance/pool.h"
 #include "base/xalloc.h"
+#include "session/listener_kept.h"
 #include "session/worker.h"
 
 enum { NUMBER_MAX = 24 };

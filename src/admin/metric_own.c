@@ -4,6 +4,7 @@
  * of endpoints and listeners, so that whoever counts something more has told it here, too.
  */
 #include "admin/metric_read.h"
+#include "session/listener_kept.h"
 
 #include <assert.h>
 #include <string.h>

@@ -11,6 +11,7 @@
 #include "health/agent.h"
 #include "health/watch.h"
 #include "proto/proto.h"
+#include "session/listener_kept.h"
 #include "session/session.h"
 
 enum { MS_PER_SECOND = 1000, PERCENT = 100 };

@@ -8,6 +8,7 @@
 #include "balance/member.h"
 #include "base/xalloc.h"
 #include "health/health.h"
+#include "session/listener_kept.h"
 
 enum { IID_FIRST = 1 };
 

@@ -13,6 +13,8 @@
 #include "net/handshakes.h"
 #include "net/redis.h"
 #include "net/resolve.h"
+#include "net/stream_memory.h"
+#include "session/listener_kept.h"
 #include "session/session.h"
 #include "state/affinity.h"
 #include "state/cluster_members.h"

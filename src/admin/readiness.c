@@ -4,6 +4,7 @@
 
 #include "balance/endpoint.h"
 #include "balance/pool.h"
+#include "session/listener_kept.h"
 #include "session/listener_settings.h"
 #include "session/worker.h"
 

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "balance/endpoint_counters.h"
 #include "balance/endpoint_state.h"
 #include "balance/leaving.h"
 #include "balance/machine.h"
@@ -24,46 +25,6 @@
 #include "net/waiter.h"
 
 struct balance_key;
-
-/* To count something more takes a row here. */
-#define ENDPOINT_COUNTERS(row) \
-	row(sessions, "Tries that the server took; a binding may have sent the session elsewhere then.") \
-	row(connect_failures, "Tries that could not connect.") \
-	row(timeouts, "Tries that the server took too long for.") \
-	row(tls_failures, "Tries that failed in the TLS handshake.") \
-	row(dialogue_failures, "Tries that the server broke off, or was out of protocol in.") \
-	row(refused, "Logins that the server refused.") \
-	row(put_off, "Tries that the server put off for later.") \
-	row(own_faults, "Tries that failed since files, ports or memory are short here.") \
-	row(tries, "Tries, whatever came of them.") \
-	row(retries, "Tries after which the session tried the same server once more.") \
-	row(redispatches, "Tries after which the session tried another server.") \
-	row(rebinds, "Users who were bound here since their server was down.") \
-	row(bytes_up, "Octets relayed to the server.") \
-	row(bytes_down, "Octets relayed from the server.") \
-	row(client_aborts, "Sessions at the server whose client was lost.") \
-	row(server_aborts, "Sessions that the server broke off.") \
-	row(tls_sessions, "TLS handshakes that succeeded with the server, those of checks not counted.") \
-	row(tls_resumed, "TLS handshakes of these that resumed a session.")
-
-/* What is measured of each session, in milliseconds. */
-enum endpoint_time {
-	ENDPOINT_TIME_QUEUE,		/* in queues, before the server was taken */
-	ENDPOINT_TIME_CONNECT,		/* connecting, and TLS where it begins with that */
-	ENDPOINT_TIME_LOGIN,		/* from then on until the server took the session */
-	ENDPOINT_TIME_SESSION,		/* from accept to close */
-	ENDPOINT_TIME_COUNT
-};
-
-/* One worker's share, see tally.h: cache lines of its own, added up by whoever reads. */
-struct endpoint_counters {
-	_Alignas(64) struct {
-		ENDPOINT_COUNTERS(METRIC_FIELD)
-		_Atomic uint64_t most_connections;	/* that it saw: tally_raise */
-		_Atomic uint64_t last_session_at;	/* clock_ms; 0: there was none */
-		struct tally_mean times[ENDPOINT_TIME_COUNT];
-	};
-};
 
 /* Of each unit of a weight; balancers that hash go by the weight, the others by the share. */
 enum { ENDPOINT_SHARE_ONE = 256, ENDPOINT_SHARE_MAX = MACHINE_WEIGHT_MAX * ENDPOINT_SHARE_ONE };
@@ -149,10 +110,6 @@ void endpoint_put(struct endpoint **e);		/* frees the last one's */
 
 void endpoint_set_addr(struct endpoint *e, const struct addr *addr);	/* another: nothing is known of it */
 struct addr endpoint_addr(struct endpoint *e);
-void endpoint_set_max_connections(struct endpoint *e, int max);	/* its pool's; then endpoint_let_in */
-/* The same by an operator, until its pool has another one; why is not "". */
-void endpoint_bound(struct endpoint *e, int max, const char *why);
-void endpoint_let_in(struct endpoint *e);	/* there may be more room: it goes to those who wait first */
 enum { ENDPOINT_HOST_MAX = 256 };
 void endpoint_set_host(struct endpoint *e, const char *host);	/* NULL: it has no name */
 /* The name that its certificate should bear: the host's, or else the address; returns out. */
@@ -170,23 +127,6 @@ struct load endpoint_load(struct endpoint *e);
 int endpoint_weight(const struct endpoint *e);		/* 0: takes no new sessions */
 /* Takes new sessions, is not full, was not tried and keeps what was promised: as the key says. */
 bool endpoint_is_usable(struct endpoint *e, const struct balance_key *key);
-
-/*
- * One more connection, which holds a reference of its own, and dials until endpoint_report; false: full, take
- * nothing.
- */
-bool endpoint_take(struct endpoint *e);
-/*
- * The same, or joins the queue at once, so that no room is missed in between: false: *slot waits, and who is
- * woken owns a connection, the gift.  Whoever waits has a reference to `e` meanwhile.
- */
-bool endpoint_take_or_wait(struct endpoint *e, struct loop *loop, const struct waiter_duty *duty,
-    void *owner, struct waiter **slot);
-/* Gives a connection and its reference back: to the oldest in its queue, else to that of its service's. */
-void endpoint_release(struct endpoint *e);
-void endpoint_give_up(struct endpoint *e);	/* the same for one whose try has no outcome */
-/* There may be more room: lets in who waits for it.  Under the lock. */
-void endpoint_let_in_locked(struct endpoint *e);
 
 /* What a dial to there saw before its login, mechanisms as bits; cheap where it is what was known. */
 void endpoint_learn(struct endpoint *e, const struct addr *there, struct slice capabilities,

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "balance/endpoint_room.h"
 #include "base/clock.h"
 #include "base/log.h"
 

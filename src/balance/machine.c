@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "balance/endpoint.h"
+#include "balance/endpoint_room.h"
 #include "balance/endpoint_state.h"
 #include "base/clock.h"
 #include "base/hash.h"

@@ -4,6 +4,7 @@
 
 #include "balance/discovery.h"
 #include "balance/endpoint_report.h"
+#include "balance/endpoint_room.h"
 #include "balance/endpoint_table.h"
 #include "balance/pool.h"
 #include "balance/roster.h"

@@ -2,6 +2,7 @@
 /* peers.c: a sheet has a line for each endpoint of a pool: its name, connections, health, and why. */
 #include "balance/peers.h"
 
+#include "balance/endpoint_room.h"
 #include "base/xalloc.h"
 #include "state/board.h"
 

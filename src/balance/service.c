@@ -3,6 +3,7 @@
 #include "balance/service.h"
 
 #include "balance/endpoint.h"
+#include "balance/endpoint_room.h"
 #include "balance/roster.h"
 #include "base/xalloc.h"
 

@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "net/handshakes.h"
+#include "net/stream_memory.h"
+#include "session/listener_kept.h"
 
 enum { INTERVAL_MS = 1000, LAG_MIN_US = 500 * 1000, PERCENT = 100 };
 

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "net/stream.h"
+#include "net/stream_memory.h"
 
 enum { HUNGRY_MS = 50 };	/* how soon memory given back by another thread is noticed */
 

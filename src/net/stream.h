@@ -141,12 +141,4 @@ bool stream_has_tls(const struct stream *stream);
 /* "connection reset by peer", "certificate has expired"; returns out. */
 const char *stream_reason(const struct stream *stream, char out[STREAM_REASON_MAX]);
 
-/*
- * All bytes kept by all streams, of either direction, may be this much (relay_memory).  Beyond it only small
- * blocks are read, and those only where the stream's sink takes them at once and little input is kept: who
- * does not read keeps nobody else waiting.
- */
-void stream_set_memory_limit(int64_t bytes);
-int64_t stream_memory_used(void);
-
 #endif

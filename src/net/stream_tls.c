@@ -23,6 +23,7 @@
 #include "net/handshakes.h"
 #include "net/stream_state.h"
 #include "net/tls.h"
+#include "net/tls_authorities.h"
 #include "net/transport.h"
 
 /*

@@ -23,10 +23,8 @@ struct ssl_ctx_st;
 struct ssl_method_st;
 struct ssl_st;
 struct stack_st_X509;
-struct stack_st_X509_NAME;
 struct turn;
 struct x509_st;
-struct x509_store_st;
 
 enum { TLS_NAME_MAX = 256, TLS_BINDING_SIZE = 16 };
 
@@ -111,25 +109,8 @@ const char *tls_pattern_each(const char *pattern, void (*each)(const char *path,
 /* Calls each(name, arg) for all DNS names of a certificate, in lower case. */
 void tls_names_each(struct x509_st *leaf, void (*each)(const char *name, void *arg), void *arg);
 
-/* Who vouches for clients' certificates. */
-struct tls_authorities {
-	struct x509_store_st *store;
-	struct stack_st_X509_NAME *names;
-	uint8_t digest[DIGEST_SHA256_SIZE];	/* of all their certificates */
-};
-
-/* Reads the files of client_ca, if any; false: the problems tell, and there is nothing to free. */
-bool tls_authorities_load(const struct tls_settings *settings, struct tls_authorities *authorities,
-    struct conf_problems *problems);
-void tls_authorities_free(struct tls_authorities *authorities);
-/* Has clients asked for certificates: verify_client is enum tls_verify_client. */
-void tls_authorities_install(const struct tls_authorities *authorities, int verify_client,
-    struct ssl_ctx_st *ctx);
 /* The peer's; NULL: none was shown. */
 struct x509_st *tls_shown_certificate(const struct ssl_st *ssl);
-
-/* The user that a certificate names, by the rules of tls_facts_user, whether or not it is believed. */
-bool tls_certificate_user(const struct x509_st *certificate, char out[TLS_USER_MAX]);
 
 /* What all SSL_CTX have in common, and then those of servers; NULL and an error. */
 struct ssl_ctx_st *tls_new_ctx(const struct ssl_method_st *method, int min_version, struct error *error);

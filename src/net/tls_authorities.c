@@ -4,7 +4,7 @@
  * they are asked for, and which user they name.  Revocation lists are not
  * looked at: an authority goes when its certificate leaves the files.
  */
-#include "net/tls.h"
+#include "net/tls_authorities.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +16,7 @@
 
 #include "base/buf.h"
 #include "conf/conf.h"
+#include "net/tls.h"
 
 /* While files are read. */
 struct reading {

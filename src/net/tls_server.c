@@ -12,6 +12,7 @@
 
 #include "base/xalloc.h"
 #include "conf/conf.h"
+#include "net/tls_authorities.h"
 
 enum { KINDS = 3, NONE = -1 };
 

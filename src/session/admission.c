@@ -6,6 +6,7 @@
 #include "base/xalloc.h"
 #include "session/admission_name.h"
 #include "session/guard.h"
+#include "session/listener_kept.h"
 #include "state/limiter.h"
 
 struct admission {

@@ -10,6 +10,7 @@
 #include "proto/reply.h"
 #include "session/admission.h"
 #include "session/guard.h"
+#include "session/listener_kept.h"
 #include "session/login.h"
 
 static const char no_words[] = "Access is not allowed.";

@@ -9,6 +9,7 @@
 #include "session/admission.h"
 #include "session/doorman.h"
 #include "session/guard.h"
+#include "session/listener_kept.h"
 #include "session/screening.h"
 #include "session/trace.h"
 

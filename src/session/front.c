@@ -3,6 +3,7 @@
  * front.c: the client's side up to the login: its bytes go through the
  * command engine, and the steps that come out are performed here.
  */
+#include "session/listener_kept.h"
 #include "session/session.h"
 
 #include <sys/socket.h>

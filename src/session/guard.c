@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/tally.h"
 #include "base/xalloc.h"
+#include "session/listener_kept.h"
 #include "session/login.h"
 
 struct guard {

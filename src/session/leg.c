@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "balance/endpoint.h"
+#include "balance/endpoint_room.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/xalloc.h"

@@ -16,6 +16,7 @@
 #include "proto/reply.h"
 #include "session/admission.h"
 #include "session/doorman.h"
+#include "session/listener_kept.h"
 #include "session/plan.h"
 #include "session/relay.h"
 #include "session/route_rule.h"

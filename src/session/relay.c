@@ -10,6 +10,7 @@
 #include "proto/proto.h"
 #include "session/admission.h"
 #include "session/departure.h"
+#include "session/listener_kept.h"
 #include "session/login.h"
 #include "session/tarpit.h"
 

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 
+#include "balance/endpoint_room.h"
 #include "balance/roster.h"
 #include "base/hash.h"
 

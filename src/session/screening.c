@@ -10,6 +10,7 @@
 #include "base/xalloc.h"
 #include "proto/reply.h"
 #include "session/guard.h"
+#include "session/listener_kept.h"
 
 enum {
 	LISTS_MS = 2000,		/* that lists have where nobody waits for the greeting */

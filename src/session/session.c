@@ -18,6 +18,7 @@
 #include "session/admission.h"
 #include "session/entrance.h"
 #include "session/guard.h"
+#include "session/listener_kept.h"
 #include "session/login.h"
 #include "session/relay.h"
 #include "session/screening.h"

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "proto/proto.h"
+#include "session/listener_kept.h"
 #include "session/login.h"
 #include "session/relay.h"
 

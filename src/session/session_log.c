@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* session_log.c: a session's lines and events in the log. */
+#include "session/listener_kept.h"
 #include "session/session.h"
 
 #include <arpa/inet.h>

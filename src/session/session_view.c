@@ -4,6 +4,7 @@
 
 #include "balance/endpoint.h"
 #include "proto/proto.h"
+#include "session/listener_kept.h"
 #include "session/relay.h"
 
 static const char *

@@ -7,6 +7,7 @@
 #include "base/xalloc.h"
 #include "proto/proto.h"
 #include "session/guard.h"
+#include "session/listener_kept.h"
 
 enum { DATA_RATE = 500 };		/* without limits */
 

@@ -15,6 +15,7 @@
 #include "base/xalloc.h"
 #include "net/connect.h"
 #include "session/departure.h"
+#include "session/listener_kept.h"
 #include "session/offer.h"
 #include "session/relay.h"
 #include "session/session_list.h"
@@ -27,16 +28,8 @@ enum {
 /* max_connections bounds the process, so that the count cannot be one worker's. */
 static struct process process = { .orders = { .max_connections = LISTENER_AS_CONFIGURED } };
 
-#define COUNTER_ROW(field, text) METRIC_COUNTER(struct listener, field, text),
-static const struct metric listener_rows[] = {
-	METRIC_GAUGE(struct listener, connections, "Sessions, from accept to close."),
-	LISTENER_COUNTERS(COUNTER_ROW)
-};
 static const struct metric process_rows[] = {
 	METRIC_GAUGE(struct process, sessions, "Sessions of all listeners, from accept to close."),
-};
-const struct metric_table listener_metrics = {
-	"listener", listener_rows, sizeof(listener_rows) / sizeof(listener_rows[0])
 };
 const struct metric_table process_metrics = {
 	"process", process_rows, sizeof(process_rows) / sizeof(process_rows[0])
@@ -46,40 +39,6 @@ const struct process *
 worker_process(void)
 {
 	return &process;
-}
-
-struct listener *
-listener_new(const char *name, int threads)
-{
-	struct listener *listener = xcalloc_aligned(sizeof(*listener) +
-	    (size_t)threads * sizeof(listener->counters[0]));
-
-	listener->name = xstrdup(name);
-	listener->tag = hash_bytes(name, strlen(name), 0);
-	atomic_init(&listener->references, 1);
-	listener_orders_init(&listener->orders);
-	mishaps_init(&listener->mishaps);
-	return listener;
-}
-
-struct listener *
-listener_get(struct listener *listener)
-{
-	atomic_fetch_add_explicit(&listener->references, 1, memory_order_relaxed);
-	return listener;
-}
-
-void
-listener_put(struct listener **listener)
-{
-	struct listener *l = *listener;
-
-	*listener = NULL;
-	if (l == NULL || atomic_fetch_sub_explicit(&l->references, 1, memory_order_acq_rel) > 1)
-		return;
-	mishaps_clear(&l->mishaps);
-	xfree(l->name);
-	xfree(l);
 }
 
 int

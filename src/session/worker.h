@@ -11,14 +11,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/histogram.h"
 #include "base/list.h"
 #include "base/metric.h"
 #include "net/listener.h"
 #include "net/loop.h"
-#include "session/holders.h"
 #include "session/listener_orders.h"
-#include "session/mishap.h"
 #include "session/listener_settings.h"
 #include "session/snapshot.h"
 #include "session/stress.h"
@@ -26,56 +23,9 @@
 
 struct auth_clients;
 struct dnsbl;
+struct listener;
 struct resolver;
 struct session;
-
-/* To count something more takes a row here. */
-#define LISTENER_COUNTERS(row) \
-	row(accepted, "Clients accepted.") \
-	row(refused, "Clients turned away for lack of memory.") \
-	row(logins, "Logins that succeeded.") \
-	row(failed_logins, "Logins refused.") \
-	row(delayed_logins, "Logins that waited because of failed ones before them.") \
-	row(delayed_replies, "Replies that were late because of their client's many errors.") \
-	row(banned, "Clients turned away because of their address' failed logins.") \
-	row(denied, "Clients and logins turned away by `access`.") \
-	row(crowded, "Clients turned away because of their address' many connections or TLS sessions.") \
-	row(screened, "Clients looked at before their greeting, as `screen` has it.") \
-	row(screened_out, "Clients of these that were disconnected, or whose recipients are refused.") \
-	row(paced, "Logins, mails and recipients refused because of their client's or user's many.") \
-	row(unavailable, "Logins, or clients without one, that no server could be had for.") \
-	row(undecided, "Logins that the auth source could not judge, or that could not be placed.") \
-	row(queued, "Waits for room at a server, or for one that is up.") \
-	row(bytes_up, "Octets relayed from clients.") \
-	row(bytes_down, "Octets relayed to clients.") \
-	row(tls_sessions, "TLS handshakes that succeeded with clients.") \
-	row(tls_resumed, "TLS handshakes of these that resumed a session.") \
-	row(tls_failures, "TLS handshakes that failed with clients.")
-
-enum { LISTENER_ENDS_MAX = 32 };	/* no fewer than there are reasons, see session.h */
-
-/* One worker's counts of a listener, see tally.h: on a cache line of its own. */
-struct listener_counters {
-	_Alignas(64) struct {
-		LISTENER_COUNTERS(METRIC_FIELD)
-		_Atomic uint64_t most_connections;	/* that it saw: tally_raise */
-		_Atomic uint64_t ends[LISTENER_ENDS_MAX];	/* by enum end_reason */
-	};
-	struct histogram handshakes;	/* microseconds that TLS with clients took, where it succeeded */
-};
-
-/* What of a listener outlives reloads: known by its name. */
-struct listener {
-	char *name;
-	atomic_int references;			/* snapshots and sessions */
-	atomic_int connections;
-	struct listener_orders orders;
-	struct mishaps mishaps;
-	struct stress stress;			/* of its own max_connections */
-	struct holders holders;			/* of its connections */
-	uint64_t tag;				/* of its TLS tickets */
-	struct listener_counters counters[];	/* one a worker; the whole by xcalloc_aligned */
-};
 
 /* What all workers count together. */
 struct process {
@@ -84,11 +34,7 @@ struct process {
 	struct stress stress;
 };
 
-extern const struct metric_table listener_metrics, process_metrics;
-
-struct listener *listener_new(const char *name, int threads);
-struct listener *listener_get(struct listener *listener);
-void listener_put(struct listener **listener);
+extern const struct metric_table process_metrics;
 
 /* A worker's end of one bound address.  Made by control, then the worker's. */
 struct gate {

@@ -18,6 +18,7 @@
 #include "daemon/check.h"
 #include "daemon/control.h"
 #include "daemon/reload.h"
+#include "session/listener_kept.h"
 #include "session/session.h"
 
 enum { ENDLESS = -1, GRANTED_ALL = 100 };

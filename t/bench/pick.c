@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "balance/balance.h"
+#include "balance/endpoint_room.h"
 #include "base/xalloc.h"
 
 #define BALANCER_POINTER(name) &balance_##name

@@ -66,23 +66,13 @@ sub set_options ($self, @options) {
 sub start ($self) {
 	my $listener = IO::Socket::INET->new(Listen => 16, ReuseAddr => 1, LocalAddr => '127.0.0.1',
 	    LocalPort => $self->port) or croak "$self->{name}: $!";
-	my $pid = fork // croak "fork: $!";
-
-	if ($pid == 0) {
-		setpgrp;
-		$SIG{CHLD} = 'IGNORE';
-		$SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
-		while (1) {
-			my $socket = $listener->accept or next;
-			next if fork;
-			open STDIN, '<&', $socket or _exit(126);
-			open STDOUT, '>&', $socket or _exit(126);
-			open STDERR, '>>', $self->{log} or _exit(126);
-			close $socket;
-			exec $self->command(split /\n/, read_file("$self->{dir}/options")) or _exit(127);
-		}
-	}
-	return $self->adopt($pid);
+	return $self->serve_each($listener, sub ($socket) {
+		open STDIN, '<&', $socket or _exit(126);
+		open STDOUT, '>&', $socket or _exit(126);
+		open STDERR, '>>', $self->{log} or _exit(126);
+		close $socket;
+		exec $self->command(split /\n/, read_file("$self->{dir}/options")) or _exit(127);
+	});
 }
 
 1;

@@ -7,8 +7,7 @@ use v5.36;
 use parent -norequire, 'Gatepost::Process';
 use Carp qw(croak);
 use Gatepost::Port qw(free_port);
-use Gatepost::Process qw(read_file test_dir wait_for write_file);
-use IO::Socket::INET;
+use Gatepost::Process qw(read_file test_dir write_file);
 
 my $delivered = 0;
 
@@ -275,10 +274,7 @@ sub config ($self) {
 
 sub start ($self) {
 	$self->SUPER::start;
-	wait_for(sub {
-		croak "$self->{name} ended: " . $self->log_text unless $self->is_running;
-		IO::Socket::INET->new(PeerAddr => $self->{address}, PeerPort => $self->{port});
-	}, 20, "$self->{name} to listen");
+	$self->wait_until_listening;
 	return $self;
 }
 

@@ -11,7 +11,6 @@ use Carp qw(croak);
 use Gatepost::Port qw(free_port);
 use Gatepost::Process qw(test_dir wait_for read_file write_file);
 use Gatepost::Unpacked qw(enclosed unpacked_path);
-use IO::Socket::INET;
 
 # name, and perhaps
 #   address, users => count
@@ -135,10 +134,7 @@ sub authenticators ($self) {
 
 sub start ($self) {
 	$self->SUPER::start;
-	wait_for(sub {
-		croak "$self->{name} ended: " . $self->log_text unless $self->is_running;
-		IO::Socket::INET->new(PeerAddr => $self->{address}, PeerPort => $self->{port});
-	}, 20, "$self->{name} to listen");
+	$self->wait_until_listening;
 	return $self;
 }
 

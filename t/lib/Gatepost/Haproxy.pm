@@ -7,8 +7,7 @@ use v5.36;
 use parent -norequire, 'Gatepost::Process';
 use Carp qw(croak);
 use Gatepost::Port qw(free_port);
-use Gatepost::Process qw(test_dir wait_for write_file);
-use IO::Socket::INET;
+use Gatepost::Process qw(test_dir write_file);
 use IO::Socket::UNIX;
 
 $ENV{PATH} .= ':/usr/sbin';
@@ -54,12 +53,7 @@ sub config ($self) {
 # A look whether it listens makes a session behind it, as a health check of its own would.
 sub start ($self) {
 	$self->SUPER::start;
-	for my $name (sort keys %{ $self->{ways} }) {
-		wait_for(sub {
-			croak "$self->{name} ended: " . $self->log_text unless $self->is_running;
-			IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->port($name));
-		}, 20, "$self->{name} to listen on $name");
-	}
+	$self->wait_until_listening($self->port($_)) for sort keys %{ $self->{ways} };
 	return $self;
 }
 

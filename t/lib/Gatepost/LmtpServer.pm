@@ -31,22 +31,7 @@ sub start ($self) {
 	my $listener = IO::Socket::INET->new(Listen => 128, ReuseAddr => 1, LocalAddr => $self->{address},
 	    LocalPort => $self->{port}) or croak "server $self->{name} on $self->{port}: $!";
 	$listener->sockopt(Socket::SO_RCVBUF(), $self->{receive_buffer}) if $self->{receive_buffer};
-	my $pid = fork // croak "fork: $!";
-
-	if ($pid == 0) {
-		setpgrp;
-		$SIG{CHLD} = 'IGNORE';
-		$SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
-		while (1) {
-			my $socket = $listener->accept or next;
-			$self->{connection}++;
-			next if fork;
-			close $listener;
-			$self->serve($socket);
-			_exit(0);
-		}
-	}
-	return $self->adopt($pid);
+	return $self->serve_each($listener, sub ($socket) { $self->serve($socket) }, sub { $self->{connection}++ });
 }
 
 sub write_down ($self, $what, $line) {

@@ -8,8 +8,7 @@ use v5.36;
 use parent -norequire, 'Gatepost::Process';
 use Carp qw(croak);
 use Gatepost::Port qw(free_port);
-use Gatepost::Process qw(test_dir wait_for write_file);
-use IO::Socket::INET;
+use Gatepost::Process qw(test_dir write_file);
 
 $ENV{PATH} .= ':/usr/sbin';
 
@@ -41,12 +40,7 @@ sub port ($self, $name) { return $self->{ports}{$name} //= free_port() }
 
 sub start ($self) {
 	$self->SUPER::start;
-	for my $name (sort keys %{ $self->{ports} }) {
-		wait_for(sub {
-			croak "$self->{name} ended: " . $self->log_text unless $self->is_running;
-			IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->port($name));
-		}, 20, "$self->{name} to listen on $name");
-	}
+	$self->wait_until_listening($self->port($_)) for sort keys %{ $self->{ports} };
 	return $self;
 }
 

@@ -9,6 +9,7 @@ use Carp qw(croak);
 use Exporter 'import';
 use File::Path qw(remove_tree);
 use File::Temp qw(tempdir);
+use IO::Socket::INET;
 use POSIX qw(WNOHANG _exit);
 use Test::More ();
 use Time::HiRes qw(time);
@@ -112,6 +113,33 @@ sub adopt ($self, $pid) {
 	@$self{qw(pid status)} = ($pid, undef);
 	push @started, $self;
 	return $self;
+}
+
+# A child of our own accepts clients for good; each has a process in which SERVE is called with its socket.
+# `came` is called in the child for each of them, before.
+sub serve_each ($self, $listener, $serve, $came = sub { }) {
+	my $pid = fork // croak "fork: $!";
+
+	return $self->adopt($pid) if $pid;
+	setpgrp;
+	$SIG{CHLD} = 'IGNORE';
+	$SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
+	while (1) {
+		my $client = $listener->accept or next;
+		$came->();
+		next if fork;
+		close $listener;
+		$serve->($client);
+		_exit(0);
+	}
+}
+
+# Waits for a server to take connections at its address; the first one.
+sub wait_until_listening ($self, $port = $self->{port}) {
+	return wait_for(sub {
+		croak "$self->{name} ended: " . $self->log_text unless $self->is_running;
+		IO::Socket::INET->new(PeerAddr => $self->{address} // '127.0.0.1', PeerPort => $port);
+	}, 20, "$self->{name} to listen on $port");
 }
 
 sub pid ($self) { return $self->{pid} }

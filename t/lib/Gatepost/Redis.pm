@@ -7,8 +7,7 @@ use v5.36;
 use parent -norequire, 'Gatepost::Process';
 use Carp qw(croak);
 use Gatepost::Port qw(free_port);
-use Gatepost::Process qw(test_dir wait_for);
-use IO::Socket::INET;
+use Gatepost::Process qw(test_dir);
 
 # name, and perhaps password (which is not empty), settings => [words of its command line].
 sub new ($class, %option) {
@@ -29,10 +28,7 @@ sub password ($self) { return $self->{password} }
 sub start ($self) {
 	delete $self->{socket};
 	$self->SUPER::start;
-	$self->{socket} = wait_for(sub {
-		croak "$self->{name} ended at its start:\n" . $self->log_text unless $self->is_running;
-		IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port});
-	}, 20, "$self->{name} to listen");
+	$self->{socket} = $self->wait_until_listening;
 	$self->ask('AUTH', $self->{password});
 	return $self;
 }

@@ -10,7 +10,6 @@ use Carp qw(croak);
 use Gatepost::Process qw(read_file);
 use IO::Socket::UNIX;
 use MIME::Base64 qw(decode_base64 encode_base64);
-use POSIX qw(_exit);
 use Socket qw(SOMAXCONN);
 
 # name, path, users => { USER => PASSWORD } or 'any'.
@@ -23,21 +22,7 @@ sub start ($self) {
 	my $listener = IO::Socket::UNIX->new(Local => $self->{path}, Listen => SOMAXCONN)
 	    or croak "$self->{path}: $!";
 	chmod 0666, $self->{path} or croak "$self->{path}: $!";
-	my $pid = fork // croak "fork: $!";
-
-	if ($pid == 0) {
-		setpgrp;
-		$SIG{CHLD} = 'IGNORE';
-		$SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
-		while (1) {
-			my $client = $listener->accept or next;
-			next if fork;
-			close $listener;
-			$self->serve($client);
-			_exit(0);
-		}
-	}
-	return $self->adopt($pid);
+	return $self->serve_each($listener, sub ($client) { $self->serve($client) });
 }
 
 sub serve ($self, $client) {

@@ -9,7 +9,6 @@ use Carp qw(croak);
 use Gatepost::Process qw(test_dir write_file);
 use IO::Select;
 use IO::Socket::INET;
-use POSIX qw(_exit);
 use Time::HiRes qw(time);
 
 # name, address, port, to => the server's port at the same address, delay => seconds.
@@ -26,20 +25,7 @@ sub start ($self) {
 	    LocalPort => $self->{port}) or croak "relay $self->{name} on $self->{address}:$self->{port}: $!";
 
 	write_file($self->{slow_file}, '');
-	my $pid = fork // croak "fork: $!";
-	if ($pid == 0) {
-		setpgrp;
-		$SIG{CHLD} = 'IGNORE';
-		$SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
-		while (1) {
-			my $client = $listener->accept or next;
-			next if fork;
-			close $listener;
-			eval { $self->pass($client) };
-			_exit(0);
-		}
-	}
-	return $self->adopt($pid);
+	return $self->serve_each($listener, sub ($client) { eval { $self->pass($client) } });
 }
 
 sub hurry ($self) { unlink $self->{slow_file} or croak "$self->{slow_file}: $!" }

@@ -11,6 +11,7 @@
 
 #include "admin/metric_field.h"
 #include "admin/metric_info.h"
+#include "session/listener_kept.h"
 
 static const char header[] =
     "pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,ereq,econ,eresp,wretr,wredis,status,"

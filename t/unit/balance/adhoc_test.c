@@ -10,6 +10,7 @@
 
 #include "balance/adhoc.h"
 #include "balance/endpoint_report.h"
+#include "balance/endpoint_room.h"
 
 enum { THREADS = 2, HOSTS = 16, ROUNDS = 20000 };
 

@@ -9,6 +9,8 @@
 
 #include "crowd.h"
 
+#include "balance/endpoint_room.h"
+
 static void
 fills_one_behind_the_other(void **state)
 {

@@ -10,6 +10,8 @@
 #include "crowd.h"
 #include "pool_fixture.h"
 
+#include "balance/endpoint_room.h"
+
 static void
 take_and_release_all(struct fixture *f, int sessions, int *taken)
 {

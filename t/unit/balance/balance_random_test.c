@@ -12,6 +12,8 @@
 
 #include "crowd.h"
 
+#include "balance/endpoint_room.h"
+
 enum { PICKS = 60000 };
 
 static void

@@ -11,6 +11,8 @@
 #include "crowd.h"
 #include "pool_fixture.h"
 
+#include "balance/endpoint_room.h"
+
 enum { USERS = 10000 };
 
 static int

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "balance/balance.h"
+#include "balance/endpoint_room.h"
 #include "base/xalloc.h"
 
 enum { CROWD_MAX = 1000, CROWD_THREADS = 4 };

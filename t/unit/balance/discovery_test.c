@@ -6,6 +6,7 @@
 #include "pick.h"
 
 #include "balance/discovery.h"
+#include "balance/endpoint_room.h"
 #include "balance/endpoint_table.h"
 #include "balance/roster.h"
 #include "base/xalloc.h"

@@ -6,6 +6,7 @@
 #include "pool_fixture.h"
 
 #include "balance/endpoint_report.h"
+#include "balance/endpoint_room.h"
 #include "base/clock.h"
 #include "net/loop.h"
 

@@ -13,6 +13,7 @@
 #include "../base/counters.h"
 
 #include "balance/balance.h"
+#include "balance/endpoint_room.h"
 #include "net/loop.h"
 
 enum { DEADLINE_S = 60 };		/* a lost wake-up ends the program, not the machine's patience */

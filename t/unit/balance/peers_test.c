@@ -3,6 +3,7 @@
 #include "../state/shared_rig.h"
 
 #include "balance/balance.h"
+#include "balance/endpoint_room.h"
 #include "balance/peers.h"
 
 #ifdef HAVE_HIREDIS

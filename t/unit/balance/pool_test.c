@@ -13,6 +13,7 @@
 
 #include "balance/adhoc.h"
 #include "balance/balance.h"
+#include "balance/endpoint_room.h"
 #include "balance/endpoint_table.h"
 #include "balance/roster.h"
 #include "conf/conf.h"

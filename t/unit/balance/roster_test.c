@@ -14,6 +14,7 @@
 #include "crowd.h"
 
 #include "balance/endpoint_report.h"
+#include "balance/endpoint_room.h"
 
 /* Servers 0 and 1 first, 2 their backup, 3 the backup of all three. */
 static struct crowd *

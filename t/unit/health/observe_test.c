@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "balance/endpoint_report.h"
+#include "balance/endpoint_room.h"
 #include "base/clock.h"
 #include "health/observe.h"
 

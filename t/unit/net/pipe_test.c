@@ -6,6 +6,7 @@
 
 #include "net/pipe.h"
 #include "net/store.h"
+#include "net/stream_memory.h"
 
 enum { TOTAL = 8 * 1024 * 1024, SLOW_READ = 3000, SLOWISH_READ = 20000 };
 

@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include "net/store.h"
+#include "net/stream_memory.h"
 
 /* A stream, its other end, and what the owner does at the next data. */
 struct scene {

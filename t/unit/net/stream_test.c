@@ -7,6 +7,7 @@
 
 #include "net/connect.h"
 #include "net/store.h"
+#include "net/stream_memory.h"
 
 enum { BLOCK = 200 * 1024 };		/* more than a unix socket holds */
 

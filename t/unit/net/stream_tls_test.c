@@ -10,6 +10,7 @@
 #include <openssl/ssl.h>
 
 #include "net/connect.h"
+#include "net/stream_memory.h"
 #include "net/tls.h"
 
 enum { MANY = 3 * 1024 * 1024 };

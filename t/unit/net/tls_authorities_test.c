@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "net/tls.h"
+#include "net/tls_authorities.h"
 
 /* A client and the front; what came of the handshake. */
 struct duo {

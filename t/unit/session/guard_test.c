@@ -3,6 +3,7 @@
 #include "bound.h"
 
 #include "access/penalty.h"
+#include "session/listener_kept.h"
 
 #define NEVER "auth_failure_delay 5m 5m"	/* who waits does so to the end of the test */
 

@@ -2,6 +2,8 @@
 /* login_answer_test.c: what a client hears of its auth source's answer, when, and what becomes of it then. */
 #include "fake_source.h"
 
+#include "session/listener_kept.h"
+
 #define WRONG "a NO [AUTHENTICATIONFAILED] Authentication failed.\r\n"
 #define UNAVAILABLE "a NO [UNAVAILABLE] Account is temporarily unavailable.\r\n"
 #define BYE "* BYE [UNAVAILABLE] Account is temporarily unavailable.\r\n"

@@ -3,6 +3,9 @@
 #include "../balance/pick.h"
 #include "client.h"
 
+#include "balance/endpoint_room.h"
+#include "session/listener_kept.h"
+
 static void
 logs_in_and_passes_both_ways(void **state)
 {

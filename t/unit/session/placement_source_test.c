@@ -6,6 +6,8 @@
  */
 #include "bound.h"
 
+#include "balance/endpoint_room.h"
+
 static const struct rig_text farm_text = { .farm = "affinity 15m" };
 static const char plain_bob[] = "bob:{PLAIN}secret\n";
 

@@ -6,6 +6,7 @@
  */
 #include "client.h"
 
+#include "balance/endpoint_room.h"
 #include "proto/mediator.h"
 #include "proto/proto.h"
 #include "session/relay.h"

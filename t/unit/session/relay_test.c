@@ -2,6 +2,8 @@
 /* relay_test.c: octets both ways without loss, half-closes, timeouts, last words only where they fit. */
 #include "client.h"
 
+#include "net/stream_memory.h"
+#include "session/listener_kept.h"
 #include "session/relay.h"
 
 enum { MANY = 3 * 1024 * 1024 };

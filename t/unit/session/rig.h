@@ -12,6 +12,7 @@
 
 #include "balance/endpoint_table.h"
 #include "base/xalloc.h"
+#include "session/listener_kept.h"
 #include "session/login.h"
 #include "state/affinity.h"
 

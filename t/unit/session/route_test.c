@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include "balance/endpoint_room.h"
 #include "balance/roster.h"
 #include "session/route.h"
 

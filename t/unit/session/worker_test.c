@@ -3,6 +3,8 @@
 #include "../base/counters.h"
 #include "client.h"
 
+#include "session/listener_kept.h"
+
 /* A second configuration, as a reload would bring it. */
 struct generation {
 	struct snapshot snapshot;
