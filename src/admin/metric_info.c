@@ -56,7 +56,8 @@ const struct info_row metric_info_rows[] = {
 	{ .position = 20, .name = "MaxSslConns", .tags = "MMP", .type = METRIC_U32,
 	    .help = "Of no meaning here" },
 	{ .position = 21, .name = "CurrSslConns", .tags = "MGP", .type = METRIC_U32,
-	    .help = "Of no meaning here" },
+	    .source = INFO_TLS_NOW, .promex = "current_ssl_connections",
+	    .help = "Sessions now whose clients have TLS" },
 	{ .position = 22, .name = "CumSslConns", .tags = "MCP", .type = METRIC_U32,
 	    .source = INFO_TLS_SESSIONS, .promex = "ssl_connections_total",
 	    .help = "TLS handshakes with clients" },
@@ -88,16 +89,20 @@ const struct info_row metric_info_rows[] = {
 	    .source = INFO_MOST_TLS_RATE, .promex = "max_ssl_rate",
 	    .help = "Most TLS handshakes of a second" },
 	{ .position = 35, .name = "SslFrontendKeyRate", .tags = "MGP", .type = METRIC_U32,
-	    .help = "Keys made in the last second" },
+	    .source = INFO_KEY_RATE, .promex = "current_frontend_ssl_key_rate",
+	    .help = "TLS handshakes of the last second that resumed nothing" },
 	{ .position = 36, .name = "SslFrontendMaxKeyRate", .tags = "MMP", .type = METRIC_U32,
-	    .help = "Of no meaning here" },
+	    .source = INFO_MOST_KEY_RATE, .promex = "max_frontend_ssl_key_rate",
+	    .help = "Most of these in a second" },
 	{ .position = 37, .name = "SslFrontendSessionReuse_pct", .tags = "MGP", .type = METRIC_U32,
 	    .source = INFO_TLS_RESUMED_PERCENT, .promex = "frontend_ssl_reuse",
 	    .help = "Percent of TLS handshakes that resumed a session" },
 	{ .position = 38, .name = "SslBackendKeyRate", .tags = "MRP", .type = METRIC_U32,
-	    .help = "Of no meaning here" },
+	    .source = INFO_SERVER_KEY_RATE, .promex = "current_backend_ssl_key_rate",
+	    .help = "The same with servers" },
 	{ .position = 39, .name = "SslBackendMaxKeyRate", .tags = "MMP", .type = METRIC_U32,
-	    .help = "Of no meaning here" },
+	    .source = INFO_MOST_SERVER_KEY_RATE, .promex = "max_backend_ssl_key_rate",
+	    .help = "Most of these in a second" },
 	{ .position = 40, .name = "SslCacheLookups", .tags = "MCP", .type = METRIC_U32,
 	    .help = "Of no meaning here" },
 	{ .position = 41, .name = "SslCacheMisses", .tags = "MCP", .type = METRIC_U32,
@@ -165,6 +170,15 @@ const struct info_row metric_info_rows[] = {
 };
 const size_t metric_info_count = sizeof(metric_info_rows) / sizeof(metric_info_rows[0]);
 
+/* One may begin and end between the looks at both. */
+static int64_t
+tls_now(const int64_t *figures)
+{
+	int64_t now = figures[LISTENER_FIGURE_tls_sessions] - figures[LISTENER_FIGURE_tls_ended];
+
+	return now > 0 ? now : 0;
+}
+
 static void
 add_listener(struct metric_subject *subject, void *arg)
 {
@@ -173,6 +187,7 @@ add_listener(struct metric_subject *subject, void *arg)
 
 	if (subject->kind != METRIC_LISTENER)
 		return;
+	info->numbers[INFO_TLS_NOW] += tls_now(figures);
 	figures_subtract(&subject->figures, &subject->track->base, true);
 	info->numbers[INFO_LISTENERS]++;
 	info->numbers[INFO_ACCEPTED] += figures[LISTENER_FIGURE_accepted];
@@ -202,6 +217,10 @@ read_rates(const struct sampler_process *process, struct metric_info *info)
 	info->numbers[INFO_MOST_ACCEPT_RATE] = process->most_accept_rate;
 	info->numbers[INFO_TLS_RATE] = process->tls_rate;
 	info->numbers[INFO_MOST_TLS_RATE] = process->most_tls_rate;
+	info->numbers[INFO_KEY_RATE] = process->key_rate;
+	info->numbers[INFO_MOST_KEY_RATE] = process->most_key_rate;
+	info->numbers[INFO_SERVER_KEY_RATE] = process->server_key_rate;
+	info->numbers[INFO_MOST_SERVER_KEY_RATE] = process->most_server_key_rate;
 	info->numbers[INFO_BYTES_RATE] = process->bytes_rate;
 	info->numbers[INFO_IDLE_PERCENT] = process->idle_percent;
 }
