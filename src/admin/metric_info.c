@@ -167,6 +167,10 @@ const struct info_row metric_info_rows[] = {
 	    .help = "Second of the start, since 1970" },
 	{ .position = 71, .name = "Tainted", .tags = "SGP", .type = METRIC_STR, .source = INFO_TAINTED,
 	    .help = "0: nothing odd was done to it" },
+	/* ours, behind all that HAProxy may come to have */
+	{ .position = 1000, .name = "Longest_turn_us", .tags = "MMP", .type = METRIC_U32,
+	    .source = INFO_LONGEST_TURN_US,
+	    .help = "Most processor time that a worker took before it looked at its other sessions" },
 };
 const size_t metric_info_count = sizeof(metric_info_rows) / sizeof(metric_info_rows[0]);
 
@@ -195,6 +199,19 @@ add_listener(struct metric_subject *subject, void *arg)
 	info->numbers[INFO_TLS_SESSIONS] += figures[LISTENER_FIGURE_tls_sessions];
 	info->numbers[INFO_TLS_RESUMED_PERCENT] += figures[LISTENER_FIGURE_tls_resumed];
 	info->numbers[INFO_BYTES_OUT] += figures[LISTENER_FIGURE_bytes_down];
+}
+
+static int64_t
+longest_turn_us(const struct control *control)
+{
+	int64_t longest_us = 0;
+
+	for (int i = 0; control->workers != NULL && i < control->assets.threads; i++) {
+		int64_t us = (int64_t)loop_pause_us(control->workers[i]->loop);
+
+		longest_us = us > longest_us ? us : longest_us;
+	}
+	return longest_us;
 }
 
 static void
@@ -262,6 +279,7 @@ metric_info_read(struct cockpit *cockpit, struct metric_info *info)
 	numbers[INFO_STOPPING] = control->phase != DRAIN_NONE;
 	numbers[INFO_DROPPED_LOGS] = (int64_t)log_lost();
 	numbers[INFO_RELAY_MEMORY] = stream_memory_used();
+	numbers[INFO_LONGEST_TURN_US] = longest_turn_us(control);
 	read_limits(control, info);
 	read_rates(sampler_process(cockpit->sampler), info);
 	write_texts(cockpit_root(cockpit), info);

@@ -439,9 +439,13 @@ clear_subject(struct metric_subject *subject, void *arg)
 void
 sampler_clear(struct sampler *sampler, bool all)
 {
-	struct clearing clearing = { sampler->cockpit->control->assets.threads, all };
+	const struct control *control = sampler->cockpit->control;
+	struct clearing clearing = { control->assets.threads, all };
 	struct sampler_process *process = &sampler->process;
 
+	loop_forget_pause(control->loop);
+	for (int i = 0; control->workers != NULL && i < clearing.threads; i++)
+		loop_forget_pause(control->workers[i]->loop);
 	metric_subjects(sampler->cockpit, clear_subject, &clearing);
 	process->most_accept_rate = process->most_login_rate = process->most_tls_rate = 0;
 	process->most_key_rate = process->most_server_key_rate = 0;
