@@ -23,8 +23,8 @@ struct deviations *deviations_new(struct cockpit *cockpit);
 void deviations_free(struct deviations **deviations);
 
 /*
- * What is new was set by `who`; or NULL: by nobody, so that what holds no more was overruled.  True: something
- * is to be kept for a restart, or no more.
+ * What is new was set by `who`; or NULL: by nobody, so that what holds no more was overruled.  True:
+ * something is to be kept for a restart, or no more.
  */
 bool deviations_look(struct deviations *deviations, const char *who);
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * bans.c: many in a message, each as its client in base64, a colon, and how many milliseconds it lasts.  Those
- * of a cluster are its own.
+ * bans.c: many in a message, each as its client in base64, a colon, and how many milliseconds it lasts.
+ * Those of a cluster are its own.
  */
 #include "daemon/bans.h"
 
