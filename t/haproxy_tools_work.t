@@ -35,21 +35,21 @@ sub status ($server) {
 	return qx(echo 'show stat' | socat -t 20 stdio 'unix-connect:$socket' \\
 	    | awk -F, '\$1 == "pair" && \$2 == ENVIRON["SERVER"] { printf "%s", \$18 }');
 }
-wait_for(sub { status('a') eq 'UP' && status('b') eq 'UP' }, 10, 'the servers to be up');
+wait_for(sub { status('a') eq 'UP' && status('b') eq 'UP' }, 60, 'the servers to be up');
 is(status('FRONTEND'), 'OPEN', 'a listener');
 is(status('BACKEND'), 'UP', 'a pool');
 
 # Ansible's community.general.haproxy: state=disabled shutdown_sessions wait, then enabled; drain asks for the version.
-my $client = Gatepost::Imap->new(port => $gatepost->port('pair'), timeout => 10);
+my $client = Gatepost::Imap->new(port => $gatepost->port('pair'), timeout => 60);
 is($client->greeting, 'hello', 'a session');
 like($gatepost->ask('show info'), qr/^Version: (?:[2-9]|\d\d+)\./m, 'a version that knows of drain');
 for my $server (qw(a b)) {
 	is($gatepost->ask("get weight pair/$server; disable server pair/$server"), "4 (initial 4)\n\n", 'disabled');
-	wait_for(sub { status($server) =~ /MAINT/ }, 10, "$server in MAINT");
+	wait_for(sub { status($server) =~ /MAINT/ }, 60, "$server in MAINT");
 	is($gatepost->ask("get weight pair/$server; enable server pair/$server"), "4 (initial 4)\n\n", 'enabled');
-	wait_for(sub { status($server) =~ /^UP/ }, 10, "$server to be UP");
+	wait_for(sub { status($server) =~ /^UP/ }, 60, "$server to be UP");
 	is($gatepost->ask("set server pair/$server state drain"), '', 'drained');
-	wait_for(sub { status($server) =~ /DRAIN/ }, 10, "$server in DRAIN");
+	wait_for(sub { status($server) =~ /DRAIN/ }, 60, "$server in DRAIN");
 	is($gatepost->ask("set server pair/$server state ready"), '', 'ready');
 }
 $client->close;
@@ -85,23 +85,44 @@ sub look () {
 	return $screen;
 }
 sub await_screen ($pattern, $what) {
-	return ok(eval { wait_for(sub { look() =~ $pattern }, 30, $what); 1 }, $what) || diag($screen);
+	return ok(eval { wait_for(sub { look() =~ $pattern }, 60, $what); 1 }, $what) || diag($screen);
 }
 my %key = (down => "\eOB", f4 => "\eOS", f7 => "\e[18~", f9 => "\e[20~", f10 => "\e[21~");
 sub press ($name) { return syswrite $terminal, $key{$name} // $name }
 sub becomes ($check, $what) {
-	return ok(eval { wait_for(sub { look(); $check->() }, 30, $what); 1 }, "hatop: $what") || diag($screen);
+	return ok(eval { wait_for(sub { look(); $check->() }, 60, $what); 1 }, "hatop: $what") || diag($screen);
+}
+
+
+# What it paints behind all keys before, and their commands: they are done when it shows what this one asks for.
+sub paints ($key, $pattern) {
+	my $from = length $screen;
+
+	press($key);
+	wait_for(sub { substr(look(), $from) =~ $pattern }, 60, "hatop to heed $key");
+	return substr $screen, $from;
+}
+
+# The numbers of the row that it is at, which it paints when it comes back from its help; and "" at a title.
+sub row () {
+	paints('?', qr/Online Help/);
+	my $painted = paints('1', qr/NAME/) . paints('?', qr/Online Help/);
+
+	paints('1', qr/NAME/);
+	return $painted =~ m{\[#(\d+/#\d+)\]} ? $1 : '';
 }
 
 await_screen(qr/pair/, 'hatop shows the pool');
-# the first row that obeys is the first server's; others have nothing to disable
-my $rows = 0;
-becomes(sub {
-	press('f10');
-	my $is_disabled = eval { wait_for(sub { look(); status('a') eq 'MAINT' }, 1.5, 'MAINT'); 1 };
-	press('down') unless $is_disabled || $rows++ > 12;
-	return $is_disabled;
-}, 'F10 disables');
+my ($wanted) = map { my @fields = split /,/; "$fields[27]/#$fields[28]" }
+    grep { /^pair,a,/ } split /\n/, $gatepost->ask('show stat');
+my $row = '';
+for (1 .. 12) {
+	last if ($row = row()) eq $wanted;
+	press('down');
+}
+is($row, $wanted, 'hatop finds the first server');
+press('f10');
+becomes(sub { status('a') eq 'MAINT' }, 'F10 disables');
 press('f9');
 becomes(sub { status('a') =~ /^UP/ }, 'F9 enables');
 press('f7');
@@ -116,7 +137,7 @@ unlike($screen, qr/runtime error|Traceback/, 'without an error');
 # the exporter
 my $port = free_port();
 my $exporter = Gatepost::Process->new(name => 'exporter', command => ['prometheus-haproxy-exporter',
-    "--haproxy.scrape-uri=unix:$socket", "--web.listen-address=127.0.0.1:$port"])->start;
+    '--haproxy.timeout=60s', "--haproxy.scrape-uri=unix:$socket", "--web.listen-address=127.0.0.1:$port"])->start;
 sub scraped () {
 	my $http = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) or return '';
 
@@ -124,7 +145,7 @@ sub scraped () {
 	local $/;
 	return scalar <$http>;
 }
-wait_for(sub { scraped() =~ /^haproxy_up 1$/m }, 20, 'the exporter');
+wait_for(sub { scraped() =~ /^haproxy_up 1$/m }, 60, 'the exporter');
 like(scraped(), qr/^haproxy_server_up\{backend="pair",server="a"\} 1$/m, 'a server is up');
 is($gatepost->ask('disable server pair/a; set weight pair/b 9'), "\n", 'changes');
 my $metrics = scraped();

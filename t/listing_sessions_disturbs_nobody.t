@@ -76,8 +76,18 @@ for my $round (1 .. ROUNDS) {
 is_deeply(\@wrong, [], 'nobody is told twice, none of the crowd is missing');
 my $before = (talked())[1];
 wait_for(sub { (talked())[1] >= $before + 10 }, 20, 'the talker to go on');
-diag(sprintf '%d sessions listed in %.0f to %.0f ms; the talker waited for at most %.0f ms', IDLE,
-    1000 * min(@times), 1000 * max(@times), 1000 * (talked())[0]);
+
+# How long a worker was at work without a look at the others: that of all is the longest of each.
+sub longest_turn { return ($gatepost->ask('show info') =~ /^Longest_turn_us: (\d+)$/m)[0] }
+my $turn = longest_turn();
+my %turn = $gatepost->ask('show metrics') =~ /^gatepost_loop_longest_turn_seconds\{thread="(\w+)"\} (\S+)$/mg;
+is_deeply([sort keys %turn], [0, 1, 'control'], 'each thread has a longest turn');
+my $longest = sprintf '%.0f', 1_000_000 * max(@turn{0, 1});
+cmp_ok($turn, '>', 0, 'a worker had one');
+cmp_ok($longest, '>=', $turn, 'as the metrics tell');
+cmp_ok($longest, '<=', longest_turn(), 'of all workers');
+diag(sprintf '%d sessions listed in %.0f to %.0f ms; the talker waited for at most %.0f ms, turns took %.1f ms at most',
+    IDLE, 1000 * min(@times), 1000 * max(@times), 1000 * (talked())[0], $turn / 1000);
 
 # Operators who ask and go: before, within and behind the answer.  The first of several that cannot be
 # written tells that they have gone, while the next one is under way.

@@ -622,9 +622,8 @@ penalty_walk(struct penalty *penalty, uint64_t cursor, int64_t now, penalty_visi
 	return counter_walk(penalty->counters, &walk, cursor);
 }
 
-void
-penalty_forgive(struct penalty *penalty, const struct limits_client *client, const struct limits *limits,
-    struct loop *loop)
+static struct report *
+report_of(struct penalty *penalty, const struct limits_client *client, struct loop *loop)
 {
 	struct report *report = xcalloc(1, sizeof(*report));
 
@@ -632,6 +631,26 @@ penalty_forgive(struct penalty *penalty, const struct limits_client *client, con
 	report->loop = loop;
 	report->pair.client = *client;
 	report->now = loop_now(loop);
+	return report;
+}
+
+void
+penalty_ban(struct penalty *penalty, const struct limits_client *client, int64_t left_ms, struct loop *loop)
+{
+	struct report *report = report_of(penalty, client, loop);
+	struct counter_wish *mark = wish(&report->wishes, COUNTER_SET, SPACE_FAILURES, OF_BAN, &report->pair);
+
+	mark->value = 1;
+	mark->window_ms = left_ms;
+	report_send(report, on_done);
+}
+
+void
+penalty_forgive(struct penalty *penalty, const struct limits_client *client, const struct limits *limits,
+    struct loop *loop)
+{
+	struct report *report = report_of(penalty, client, loop);
+
 	wish(&report->wishes, COUNTER_SET, SPACE_FAILURES, OF_CLIENT, &report->pair);
 	wish(&report->wishes, COUNTER_SET, SPACE_FAILURES, OF_BAN, &report->pair);
 	if (limits != NULL && limits->auth_ban.count > 0)

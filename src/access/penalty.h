@@ -112,6 +112,9 @@ uint64_t penalty_walk(struct penalty *penalty, uint64_t cursor, int64_t now, pen
 /* An operator forgives a client: its failures and its ban are gone, under these limits (or any: NULL). */
 void penalty_forgive(struct penalty *penalty, const struct limits_client *client, const struct limits *limits,
     struct loop *loop);
+/* A client that was banned before, by another process. */
+void penalty_ban(struct penalty *penalty, const struct limits_client *client, int64_t left_ms,
+    struct loop *loop);
 size_t penalty_count(struct penalty *penalty);	/* clients, users and pairs of both; many are over */
 size_t penalty_limit(void);			/* of these */
 

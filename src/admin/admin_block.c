@@ -3,9 +3,12 @@
 #include "admin/admin_block.h"
 
 #include <grp.h>
+#include <pwd.h>
 #include <string.h>
 
 #include "admin/http_block.h"
+#include "base/arena.h"
+#include "conf/conf.h"
 
 enum { OCTAL_DIGITS_MAX = 4, BACKLOG = 128, OWNERS_MODE = 0600 };
 
@@ -68,6 +71,62 @@ set_mode(struct conf_words *words, void *field, struct error *error)
 	return error_set(error, "takes a file's mode in octal digits, such as 0660");
 }
 
+static bool
+find_user(const char *name, unsigned *id)
+{
+	const struct passwd *user = getpwnam(name);
+
+	if (user != NULL)
+		*id = user->pw_uid;
+	return user != NULL;
+}
+
+static bool
+find_group(const char *name, unsigned *id)
+{
+	const struct group *group = getgrnam(name);
+
+	if (group != NULL)
+		*id = group->gr_gid;
+	return group != NULL;
+}
+
+/* Names, or numbers of those that this machine has no names for. */
+static bool
+set_ids(struct conf_words *words, struct id_list *ids, bool (*find)(const char *name, unsigned *id),
+    struct error *error)
+{
+	uint64_t number;
+
+	if (words->count == 0)
+		return error_set(error, "takes at least one name");
+	ids->items = arena_alloc(words->arena, words->count * sizeof(ids->items[0]));
+	for (size_t i = 0; i < words->count; i++) {
+		unsigned *id = &ids->items[ids->count++];
+
+		words->bad = i;
+		/* the largest number is nobody's */
+		if (slice_to_number(slice_of(words->words[i]), UINT32_MAX - 1, &number))
+			*id = (unsigned)number;
+		else if (!find(words->words[i], id))
+			return error_set(error, "there is no %s %s", find == find_user ? "user" : "group",
+			    words->words[i]);
+	}
+	return true;
+}
+
+static bool
+set_users(struct conf_words *words, void *field, struct error *error)
+{
+	return set_ids(words, field, find_user, error);
+}
+
+static bool
+set_groups(struct conf_words *words, void *field, struct error *error)
+{
+	return set_ids(words, field, find_group, error);
+}
+
 static const struct directive socket_directives[] = {
 	CONF_CUSTOM(struct admin_socket, place, NULL, set_place, "path|address:port", CONF_REQUIRED,
 	    "Where commands are taken: a unix socket's path, or a loopback address with its port. An address "
@@ -79,12 +138,46 @@ static const struct directive socket_directives[] = {
 	CONF_CHOICE(struct admin_socket, level, "operator", levels, 0,
 	    "What may be asked there: `user` sees states and figures, `operator` sessions and users "
 	    "too, `admin` changes things."),
+	CONF_CUSTOM(struct admin_socket, operator_users, NULL, set_users, "user ...", 0,
+	    "Users of this machine, by name or number, who have the level `operator` at this socket where "
+	    "others have less: as the kernel knew them when they connected. `mode` has to let them in."),
+	CONF_CUSTOM(struct admin_socket, operator_groups, NULL, set_groups, "group ...", 0,
+	    "The same for all members of these groups."),
+	CONF_CUSTOM(struct admin_socket, admin_users, NULL, set_users, "user ...", 0,
+	    "Users who have the level `admin` at this socket."),
+	CONF_CUSTOM(struct admin_socket, admin_groups, NULL, set_groups, "group ...", 0,
+	    "The same for all members of these groups."),
 	{ 0 }
 };
 
+/* What gives nobody more than he has would be taken for a restriction. */
+static void
+check_socket(struct conf_context *context, void *object)
+{
+	const struct admin_socket *socket = object;
+	const struct { const char *row; const struct id_list *ids; enum admin_level level; } rows[] = {
+		{ "operator_users", &socket->operator_users, ADMIN_LEVEL_OPERATOR },
+		{ "operator_groups", &socket->operator_groups, ADMIN_LEVEL_OPERATOR },
+		{ "admin_users", &socket->admin_users, ADMIN_LEVEL_ADMIN },
+		{ "admin_groups", &socket->admin_groups, ADMIN_LEVEL_ADMIN },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (rows[i].ids->count == 0 || socket->place.text == NULL)
+			continue;
+		if (socket->place.addr.sa.sa_family != AF_UNIX)
+			conf_error_at(context->problems, &socket->conf, rows[i].row,
+			    "%s: an address knows no users: only a unix socket does", rows[i].row);
+		else if ((enum admin_level)socket->level >= rows[i].level)
+			conf_error_at(context->problems, &socket->conf, rows[i].row,
+			    "%s: all have the level %s at this socket already", rows[i].row,
+			    admin_level_text((enum admin_level)socket->level));
+	}
+}
+
 static const struct block socket_block = {
 	.name = "socket", .directives = socket_directives, .size = BLOCK_SIZE(struct admin_socket),
-	.title = TITLE_VALUE,
+	.title = TITLE_VALUE, .check = check_socket,
 	.help = "A socket for commands. It speaks as HAProxy's does, so that tools made for that can use it."
 };
 

@@ -7,12 +7,18 @@
 #include "daemon/config.h"
 #include "net/listener.h"
 
+struct id_list {			/* of users or groups, as the kernel has them */
+	unsigned *items;
+	size_t count;
+};
+
 struct admin_socket {			/* socket PLACE { … } */
 	struct conf_block conf;
 	struct address place;
 	int mode;			/* of the file; 0: as `level` has it */
 	const char *group;		/* NULL: the process's */
-	int level;			/* enum admin_level */
+	int level;			/* enum admin_level: of whoever is not named below */
+	struct id_list operator_users, operator_groups, admin_users, admin_groups;
 };
 
 struct admin_settings {			/* admin { … } */

@@ -49,6 +49,7 @@ struct changes {
 	struct map *known;		/* the same by their keys */
 	struct list wishes;		/* struct server_record: of servers that are not there now */
 	struct deviations *deviations;
+	struct state_lists lists;	/* all of these, as files have them */
 	struct shared_words *shared;	/* with the cluster's other proxies; or NULL */
 	struct loop_timer timer;
 	struct writer *writer;
@@ -444,7 +445,7 @@ changes_follow(struct changes *changes)
 	for (size_t i = 0; i < root->pools.count; i++)
 		see_pool(changes, root->pools.items[i]);
 	prune(changes, root);
-	deviations_look(changes->deviations, changes->who);
+	changes->is_dirty |= deviations_look(changes->deviations, changes->who);
 	save(changes);
 }
 
@@ -558,7 +559,7 @@ save(struct changes *changes)
 	job->writer = changes->writer;
 	job->path = xstrdup(path);
 	job->number = ++changes->texts;
-	state_format(&changes->records, &changes->wishes, &job->text);
+	state_format(&changes->lists, &job->text);
 	if (!thread_pool_submit(changes->cockpit->control->assets.hashing, &job->job)) {
 		buf_clear(&job->text);
 		xfree(job->path);
@@ -601,11 +602,11 @@ read_wishes(struct changes *changes, const char *path)
 	if (changes->was_told) {
 		/* it may have had no file, or another one */
 		changes->is_dirty = true;
-		if (!state_parse(buf_slice(&changes->told), &changes->wishes, &error))
+		if (!state_parse(buf_slice(&changes->told), &changes->lists, &error))
 			log_write(LOG_ERR, "upgrade: states of servers were told wrongly: %s; %s", error.text,
 			    consequence);
 		buf_clear(&changes->told);
-	} else if (path != NULL && !state_read(path, &changes->wishes, &error)) {
+	} else if (path != NULL && !state_read(path, &changes->lists, &error)) {
 		complain(path, error.text, consequence);
 	}
 }
@@ -620,6 +621,9 @@ changes_new(struct cockpit *cockpit)
 	list_init(&changes->records);
 	list_init(&changes->wishes);
 	changes->deviations = deviations_new(cockpit);
+	changes->lists.records = &changes->wishes;
+	changes->lists.more_records = &changes->records;
+	deviations_share(changes->deviations, &changes->lists);
 	changes->writer = xcalloc(1, sizeof(*changes->writer));
 	changes->writer->users = 1;
 	pthread_mutex_init(&changes->writer->lock, NULL);
@@ -667,7 +671,7 @@ changes_hand_over(struct changes *changes, size_t max, void (*say)(void *owner, 
 	changes_look(changes, NULL);
 	shared_words_free(&changes->shared);
 	stop_writing(changes, true);
-	state_format(&changes->records, &changes->wishes, &text);
+	state_format(&changes->lists, &text);
 	rest = buf_slice(&text);
 	while (rest.len > 0) {
 		struct slice piece = slice_make(rest.data, rest.len < max ? rest.len : max);
@@ -704,7 +708,7 @@ save_last(struct changes *changes)
 
 	if (changes->path == NULL || !is_due || changes->is_handed_over)
 		return;
-	state_format(&changes->records, &changes->wishes, &text);
+	state_format(&changes->lists, &text);
 	tell_outcome(changes, changes->path,
 	    !write_text(changes->writer, changes->path, &text, ++changes->texts, &error), &error);
 	buf_clear(&text);

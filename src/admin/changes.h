@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * changes.h: where the process at run time is not as its configuration says, since when, by whom and why;
- * and that states and weights of servers outlive a restart.  Of servers, both are read from the servers
+ * and that it is so again behind a restart.  States and weights of servers are read from the servers
  * themselves, behind each command that may change something and every second, whoever changed them; so is all
- * else that commands set, which does not outlive a restart: deviations.h.  On control's loop.
+ * else that commands set: deviations.h.  On control's loop.
  */
 #ifndef ADMIN_CHANGES_H
 #define ADMIN_CHANGES_H

@@ -177,7 +177,6 @@ open_door(struct cockpit *cockpit, const struct admin_socket *settings)
 		    socket_take(cockpit->sockets, number, 0));
 	}
 	door->settings = settings;
-	door->level = (enum admin_level)settings->level;
 	door->is_kept = true;
 }
 
@@ -259,7 +258,7 @@ open_own_door(struct cockpit *cockpit, const struct admin_socket *settings)
 	door->own_path = xasprintf("%s.%ld", settings->place.addr.path, (long)getpid());
 	door->cockpit = cockpit;
 	door->number = -1;
-	door->level = (enum admin_level)settings->level;
+	door->settings = settings;
 	door->acceptor.on_client = on_operator;
 	door->acceptor.owner = door;
 	if (admin_socket_spec(settings, &spec, &error)) {

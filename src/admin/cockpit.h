@@ -39,7 +39,6 @@ struct door {
 	struct cockpit *cockpit;
 	struct acceptor acceptor;
 	int number;			/* in the socket table */
-	enum admin_level level;
 	bool is_kept;			/* by the configuration that is being committed */
 	const struct admin_socket *settings;	/* of the configuration that is in force */
 	char *own_path;			/* beside another process's socket: removed with the door */

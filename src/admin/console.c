@@ -4,11 +4,11 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "admin/call.h"
 #include "admin/command_tables.h"
+#include "admin/socket_peer.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/xalloc.h"
@@ -348,19 +348,21 @@ on_time(struct loop_timer *timer)
 		close_console(console);
 }
 
-/* "root (uid 0, pid 4711)", or the address. */
+/* "uid 0 (pid 4711)", or the address; and what he may ask. */
 static void
-name_operator(struct console *console, int fd, const struct addr *peer)
+know_operator(struct console *console, int fd, const struct addr *peer, const struct admin_socket *settings)
 {
-	struct ucred ucred;
-	socklen_t len = sizeof(ucred);
+	struct socket_peer who;
 	char text[ADDR_TEXT_MAX];
 
-	if (peer->sa.sa_family == AF_UNIX && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &ucred, &len) == 0)
-		snprintf(console->who, sizeof(console->who), "uid %u (pid %d)", (unsigned)ucred.uid,
-		    (int)ucred.pid);
-	else
+	if (peer->sa.sa_family != AF_UNIX || !socket_peer_read(fd, &who)) {
+		console->level = socket_peer_level(NULL, settings);
 		snprintf(console->who, sizeof(console->who), "%s", addr_format(peer, text));
+		return;
+	}
+	console->level = socket_peer_level(&who, settings);
+	snprintf(console->who, sizeof(console->who), "uid %u (pid %d)", who.uid, who.pid);
+	socket_peer_clear(&who);
 }
 
 /* Of one socket: those who may only look keep nobody from changing things. */
@@ -387,10 +389,9 @@ console_open(struct door *door, int fd, const struct addr *peer)
 	console = xcalloc(1, sizeof(*console));
 	console->cockpit = door->cockpit;
 	console->door = door->number;
-	console->level = door->level;
 	console->patience_ms = PATIENCE_MS;
 	console->before_failure = console->before_success = "";
-	name_operator(console, fd, peer);
+	know_operator(console, fd, peer, door->settings);
 	list_append(&door->cockpit->consoles, &console->node);
 	loop_timer_init(&console->timer, on_time);
 	loop_timer_init(&console->next_turn, on_next_turn);

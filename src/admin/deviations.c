@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* deviations.c: a list of what was found in the last look, and two of what has happened. */
+/*
+ * deviations.c: a list of what was found in the last look, one of what is to be set again, and two of what
+ * has happened.
+ */
 #include "admin/deviations.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
+#include "admin/recall.h"
 #include "balance/endpoint.h"
 #include "balance/pool.h"
 #include "base/log.h"
@@ -17,56 +21,57 @@
 enum { KEPT_MAX = 100, NUMBER_MAX = 24 };
 
 struct deviation {
-	struct list node;
-	char *kind, *subject, *what, *now, *in_file, *who, *why;
-	int64_t when;
+	struct setting setting;		/* first: state_file.h's lists have them as such */
 	bool yields, is_there;		/* it was found in the look under way */
 };
 
 struct deviations {
 	struct cockpit *cockpit;
 	struct list found, overruled, moves;	/* struct deviation */
+	struct list recalled;			/* struct setting */
 	size_t overruled_count, move_count;
+	bool is_new;				/* `found` or `recalled` has changed */
 	const char *who;			/* of the look under way */
 };
+
+static struct deviation *
+entry_of(struct list *node)
+{
+	return (struct deviation *)(void *)list_entry(node, struct setting, node);
+}
 
 static struct deviation *
 append(struct list *list, const struct told_change *change)
 {
 	struct deviation *d = xcalloc(1, sizeof(*d));
+	struct setting *s = &d->setting;
 
-	d->kind = xstrdup(change->kind);
-	d->subject = xstrdup(change->subject);
-	d->what = xstrdup(change->what);
-	d->now = xstrdup(change->now);
-	d->in_file = xstrdup(change->in_file);
-	d->who = xstrdup(change->who);
-	d->why = xstrdup(change->why);
-	d->when = (int64_t)time(NULL);
+	s->kind = xstrdup(change->kind);
+	s->subject = xstrdup(change->subject);
+	s->what = xstrdup(change->what);
+	s->now = xstrdup(change->now);
+	s->in_file = xstrdup(change->in_file);
+	s->who = xstrdup(change->who);
+	s->why = xstrdup(change->why);
+	s->when = change->when != 0 ? change->when : (int64_t)time(NULL);
 	d->yields = change->yields;
-	list_append(list, &d->node);
+	list_append(list, &s->node);
 	return d;
 }
 
 static void
 forget(struct deviation *d)
 {
-	list_remove(&d->node);
-	xfree(d->kind);
-	xfree(d->subject);
-	xfree(d->what);
-	xfree(d->now);
-	xfree(d->in_file);
-	xfree(d->who);
-	xfree(d->why);
-	xfree(d);
+	struct setting *setting = &d->setting;
+
+	setting_free(&setting);
 }
 
 static void
 forget_all(struct list *list)
 {
 	list_each(node, list)
-		forget(list_entry(node, struct deviation, node));
+		forget(entry_of(node));
 }
 
 struct deviations *
@@ -78,6 +83,7 @@ deviations_new(struct cockpit *cockpit)
 	list_init(&deviations->found);
 	list_init(&deviations->overruled);
 	list_init(&deviations->moves);
+	list_init(&deviations->recalled);
 	return deviations;
 }
 
@@ -92,6 +98,11 @@ deviations_free(struct deviations **gone)
 	forget_all(&deviations->found);
 	forget_all(&deviations->overruled);
 	forget_all(&deviations->moves);
+	list_each(node, &deviations->recalled) {
+		struct setting *s = list_entry(node, struct setting, node);
+
+		setting_free(&s);
+	}
 	xfree(deviations);
 }
 
@@ -105,7 +116,7 @@ deviations_keep(struct deviations *deviations, const struct told_change *change)
 	append(list, change);
 	if (++*count <= KEPT_MAX)
 		return;
-	forget(list_entry(list->next, struct deviation, node));
+	forget(entry_of(list->next));
 	--*count;
 }
 
@@ -115,19 +126,23 @@ find(struct deviations *deviations, const struct told_change *change)
 	struct deviation *known = NULL;
 
 	list_each(node, &deviations->found) {
-		struct deviation *d = list_entry(node, struct deviation, node);
+		const struct setting *s = list_entry(node, struct setting, node);
 
-		if (strcmp(d->kind, change->kind) == 0 && strcmp(d->subject, change->subject) == 0 &&
-		    strcmp(d->what, change->what) == 0)
-			known = d;
+		if (strcmp(s->kind, change->kind) == 0 && strcmp(s->subject, change->subject) == 0 &&
+		    strcmp(s->what, change->what) == 0)
+			known = entry_of(node);
 	}
-	if (known != NULL && (strcmp(known->now, change->now) != 0 || strcmp(known->why, change->why) != 0)) {
+	if (known != NULL && (strcmp(known->setting.now, change->now) != 0 ||
+		strcmp(known->setting.why, change->why) != 0)) {
 		forget(known);
 		known = NULL;
 	}
-	if (known == NULL)
+	if (known == NULL) {
 		known = append(&deviations->found, change);
+		deviations->is_new = true;
+	}
 	known->is_there = true;
+	known->yields = change->yields;
 }
 
 static void
@@ -207,32 +222,79 @@ look_at_process(struct deviations *deviations)
 		find_number(deviations, &change, orders->bounded.state, orders->configured_max);
 }
 
-/* An operator has taken it back, or it was not by an operator: the file has another word, or DNS. */
 static void
-end(struct deviations *deviations, struct deviation *d, bool is_overruled)
+overrule(struct deviations *deviations, const struct setting *s)
 {
-	char *why = xasprintf("the configuration has won over %s%s%s", d->now, *d->why != '\0' ? ": " : "",
-	    d->why);
+	char *why = xasprintf("the configuration has won over %s%s%s", s->now, *s->why != '\0' ? ": " : "",
+	    s->why);
 
-	if (is_overruled) {
-		log_write(LOG_WARNING, "%s%s%s: %s %s holds no more, as the configuration has changed%s%s%s",
-		    d->kind, *d->subject != '\0' ? " " : "", d->subject, d->what, d->now,
-		    *d->why != '\0' ? " (" : "", d->why, *d->why != '\0' ? ")" : "");
-		deviations_keep(deviations, &(struct told_change){ .kind = "overruled", .subject = d->subject,
-			.what = d->what, .now = "", .in_file = "", .who = d->who, .why = why });
-	}
+	log_write(LOG_WARNING, "%s%s%s: %s %s holds no more, as the configuration has changed%s%s%s",
+	    s->kind, *s->subject != '\0' ? " " : "", s->subject, s->what, s->now,
+	    *s->why != '\0' ? " (" : "", s->why, *s->why != '\0' ? ")" : "");
+	deviations_keep(deviations, &(struct told_change){ .kind = "overruled", .subject = s->subject,
+		.what = s->what, .now = "", .in_file = "", .who = s->who, .why = why });
 	xfree(why);
-	forget(d);
 }
 
-void
+/* Who has set it, and when, is what it was. */
+static void
+remember(struct deviations *deviations, const struct setting *s)
+{
+	append(&deviations->found, &(struct told_change){ .kind = s->kind, .subject = s->subject,
+		.what = s->what, .now = s->now, .in_file = s->in_file, .who = s->who, .why = s->why,
+		.when = s->when });
+}
+
+static void
+set_again(struct deviations *deviations, struct setting *s)
+{
+	switch (recall_set(deviations->cockpit, s)) {
+	case RECALL_LATER:
+		return;
+	case RECALL_DONE:
+		remember(deviations, s);
+		break;
+	case RECALL_NEEDLESS:
+		break;
+	case RECALL_OVERRULED:
+		overrule(deviations, s);
+		break;
+	case RECALL_GONE:
+		log_write(LOG_NOTICE, "%s %s is not configured any more: %s %s is forgotten", s->kind,
+		    s->subject, s->what, s->now);
+		break;
+	}
+	deviations->is_new = true;
+	setting_free(&s);
+}
+
+/* An operator has taken it back, or it was not by an operator: the file has another word, or DNS. */
+static void
+drop_gone(struct deviations *deviations, bool is_overruled)
+{
+	list_each(node, &deviations->found) {
+		struct deviation *d = entry_of(node);
+
+		if (d->is_there)
+			continue;
+		if (is_overruled && d->yields)
+			overrule(deviations, &d->setting);
+		forget(d);
+		deviations->is_new = true;
+	}
+}
+
+bool
 deviations_look(struct deviations *deviations, const char *who)
 {
 	const struct root *root = cockpit_root(deviations->cockpit);
 
 	deviations->who = who != NULL ? who : "";
+	deviations->is_new = false;
+	list_each(node, &deviations->recalled)
+		set_again(deviations, list_entry(node, struct setting, node));
 	list_each(node, &deviations->found)
-		list_entry(node, struct deviation, node)->is_there = false;
+		entry_of(node)->is_there = false;
 	for (size_t i = 0; i < root->pools.count; i++) {
 		const struct pool *pool = root->pools.items[i];
 
@@ -242,22 +304,25 @@ deviations_look(struct deviations *deviations, const char *who)
 	for (size_t i = 0; i < root->listeners.count; i++)
 		look_at_listener(deviations, root->listeners.items[i]);
 	look_at_process(deviations);
-	list_each(node, &deviations->found) {
-		struct deviation *d = list_entry(node, struct deviation, node);
+	drop_gone(deviations, who == NULL);
+	return deviations->is_new;
+}
 
-		if (!d->is_there)
-			end(deviations, d, who == NULL && d->yields);
-	}
+void
+deviations_share(struct deviations *deviations, struct state_lists *lists)
+{
+	lists->settings = &deviations->recalled;
+	lists->more_settings = &deviations->found;
 }
 
 static void
 tell(const struct list *list, void (*each)(const struct told_change *change, void *arg), void *arg)
 {
 	list_each(node, list) {
-		const struct deviation *d = list_entry(node, struct deviation, node);
+		const struct setting *s = list_entry(node, struct setting, node);
 		const struct told_change told = {
-			.kind = d->kind, .subject = d->subject, .what = d->what, .now = d->now,
-			.in_file = d->in_file, .who = d->who, .why = d->why, .when = d->when,
+			.kind = s->kind, .subject = s->subject, .what = s->what, .now = s->now,
+			.in_file = s->in_file, .who = s->who, .why = s->why, .when = s->when,
 		};
 
 		each(&told, arg);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * deviations.h: changes.c's: what operators have set at run time besides states and weights of servers, none
- * of which outlives a restart; what the configuration has won over; and where users were moved.  All but the
- * last two are read from the things themselves, so that nothing is told that does not hold.
+ * deviations.h: changes.c's: what operators have set at run time besides states and weights of servers; what
+ * the configuration has won over; and where users were moved.  All but the last two are read from the things
+ * themselves, so that nothing is told that does not hold; and those are set again behind a restart.
  */
 #ifndef ADMIN_DEVIATIONS_H
 #define ADMIN_DEVIATIONS_H
 
 #include "admin/cockpit.h"
+#include "admin/state_file.h"
 
 struct deviations;
 
@@ -21,8 +22,16 @@ struct told_change {
 struct deviations *deviations_new(struct cockpit *cockpit);
 void deviations_free(struct deviations **deviations);
 
-/* What is new was set by `who`; or NULL: by nobody, so that what holds no more was overruled. */
-void deviations_look(struct deviations *deviations, const char *who);
+/*
+ * What is new was set by `who`; or NULL: by nobody, so that what holds no more was overruled.  True:
+ * something is to be kept for a restart, or no more.
+ */
+bool deviations_look(struct deviations *deviations, const char *who);
+/*
+ * Fills in the settings that the state file is to have.  What is appended to the first list is set again in
+ * the next look, as far as the configuration is still what it was; servers that have no address yet, later.
+ */
+void deviations_share(struct deviations *deviations, struct state_lists *lists);
 /* Of those that are kept in numbers, kinds "overruled" and "move": the last hundred of each. */
 void deviations_keep(struct deviations *deviations, const struct told_change *change);
 void deviations_each(const struct deviations *deviations,

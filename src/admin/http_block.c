@@ -2,6 +2,8 @@
 /* http_block.c: rows of the block `http`. */
 #include "admin/http_block.h"
 
+#include <string.h>
+
 #include "admin/http_server.h"
 #include "conf/conf.h"
 
@@ -18,6 +20,10 @@ static const struct directive directives[] = {
 	CONF_NETWORKS(struct admin_http, allow, NULL, 0,
 	    "Who may connect; others are hung up on. Only a loopback address can do without it: then whoever "
 	    "has a shell or a proxy on this machine may ask."),
+	CONF_STRINGS(struct admin_http, names, NULL, 0,
+	    "Names that this machine is called by, besides its addresses, `localhost` and its host name. "
+	    "Without a `password_file`, those who ask for another one are refused: it would be a page of "
+	    "somebody else's, in the browser of one who may connect."),
 	CONF_CHOICE(struct admin_http, level, "user", levels, 0,
 	    "What may be asked there: `user` sees states and figures, `operator` sessions and users "
 	    "too, `admin` changes things, which takes a `password_file`."),
@@ -29,6 +35,12 @@ static const struct directive directives[] = {
 	    "within seconds. Without one nothing can be changed over HTTP."),
 	{ 0 }
 };
+
+static bool
+is_name(const char *text)
+{
+	return conf_is_host(text) && strpbrk(text, ":[]") == NULL;
+}
 
 static void
 check(struct conf_context *context, void *object)
@@ -42,6 +54,10 @@ check(struct conf_context *context, void *object)
 		conf_error_at(context->problems, &http->conf, NULL,
 		    "%s is not an address of this machine alone: say who may connect, with `allow`",
 		    http->place.text);
+	for (size_t i = 0; i < http->names.count; i++)
+		if (!is_name(http->names.items[i]))
+			conf_error_at_value(context->problems, &http->conf, "names", i,
+			    "%s is not a host's name without a port", http->names.items[i]);
 	if (http->level == ADMIN_LEVEL_ADMIN && http->password_file == NULL)
 		conf_error_at(context->problems, &http->conf, "level",
 		    "level admin needs a password_file: nobody may change things without saying who he is");

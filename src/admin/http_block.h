@@ -12,6 +12,7 @@ struct admin_http {			/* http ADDRESS:PORT { … } */
 	struct conf_block conf;
 	struct address place;
 	struct network_list allow;	/* empty, at a loopback address alone: whoever can connect */
+	struct string_list names;	/* by which callers without a password may call it, too */
 	int level;			/* enum admin_level */
 	struct tls_settings *tls;	/* NULL: none is spoken */
 	const char *password_file;	/* NULL: nobody has to say who he is */

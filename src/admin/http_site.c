@@ -23,8 +23,8 @@ static const char TEXT[] = "text/plain; charset=utf-8";
 	"img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 #define GONE "Nobody is answered here any more."
-#define REBOUND "Without a password_file, only those who call this machine by its address, localhost or " \
-	"its host name are answered here."
+#define REBOUND "Without a password_file, only those who call this machine by its address, localhost, its " \
+	"host name or one of `names` are answered here."
 
 enum path_flag {
 	PATH_OPEN = 1,			/* to all who may connect: no password is asked */
@@ -214,17 +214,21 @@ find_path(const char *text)
 static bool
 is_own_name(const struct guest *guest, struct slice name)
 {
+	const struct string_list *names = &guest->door->settings->names;
 	char host[NAME_MAX_BYTES];
 	struct addr addr;
 
+	for (size_t i = 0; i < names->count; i++)
+		if (slice_equals_nocase(name, names->items[i]))
+			return true;
 	return addr_parse(name, 0, &addr) || slice_equals_nocase(name, "localhost") ||
 	    slice_equals_nocase(name, cockpit_root(guest->door->cockpit)->hostname) ||
 	    (gethostname(host, sizeof(host)) == 0 && slice_equals_nocase(name, host));
 }
 
 /*
- * A page of anybody's, whose name its owner lets mean 127.0.0.1, would be let in by the browser of whoever
- * sits here, where no password is asked: but it cannot help to tell its name.
+ * A page of anybody's, whose name its owner lets mean this address, would be let in by the browser of whoever
+ * may connect, where no password is asked: but it cannot help to tell its name.
  */
 static bool
 is_rebound(const struct guest *guest)
@@ -232,8 +236,7 @@ is_rebound(const struct guest *guest)
 	struct slice name = slice_of(http_visit_header(guest->visit, "Host"));
 	const char *colon;
 
-	if (guest->door->users != NULL || name.len == 0 ||
-	    !addr_is_loopback(&guest->door->settings->place.addr))
+	if (guest->door->users != NULL || name.len == 0)
 		return false;
 	colon = memrchr(name.data, ':', name.len);
 	if (colon != NULL && memchr(colon, ']', name.len - (size_t)(colon - name.data)) == NULL)

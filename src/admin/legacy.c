@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * legacy.c: states and weights of servers as a state file; the orders of listeners, and servers that are to
- * be left over some time, one by one.
- */
+/* legacy.c: what was set, as a state file; and servers that are to be left over some time, one by one. */
 #include "admin/legacy.h"
 
 #include <inttypes.h>
@@ -10,34 +7,24 @@
 #include <string.h>
 
 #include "admin/changes.h"
+#include "admin/recall.h"
 #include "balance/endpoint.h"
 #include "balance/pool.h"
 #include "base/xalloc.h"
-#include "session/listener_kept.h"
-#include "session/worker.h"
 
 enum { NUMBER_MAX = 24 };
 
 /* First words. */
 static const char servers[] = "servers";
-static const char disabled[] = "disabled";
-static const char bound[] = "bound";
-static const char leaving[] = "leaving";
-static const char rebalanced[] = "rebalanced";
-
-/* An order that was heard, until it holds. */
-struct legacy {
-	struct list node;
-	const struct heard *kind;
-	char *subject;
-	char *why;
-	int64_t first, second;		/* numbers */
+static const struct { const char *word; enum leaving_kind kind; } kinds[] = {
+	{ "leaving", LEAVING_ALL }, { "rebalanced", LEAVING_STRAYS },
 };
 
-/* What may be heard of a subject. */
-struct heard {
-	const char *word;		/* behind it: subject, why, and two numbers or none */
-	void (*obey)(const struct cockpit *cockpit, const struct legacy *legacy);
+/* What was heard, until it holds. */
+struct legacy {
+	struct list node;
+	char *endpoint;
+	struct leaving_order order;
 };
 
 static void
@@ -50,42 +37,20 @@ say_servers(void *owner, struct slice piece)
 	xfree(text);
 }
 
-static void
-say_numbers(const struct extension_listener *listener, const char *const words[3], int64_t first,
-    int64_t second)
-{
-	char texts[2][NUMBER_MAX];
-
-	snprintf(texts[0], NUMBER_MAX, "%" PRId64, first);
-	snprintf(texts[1], NUMBER_MAX, "%" PRId64, second);
-	listener->say(listener->owner,
-	    (const char *[]){ words[0], words[1], words[2], texts[0], texts[1], NULL });
-}
-
-static void
-tell_orders(const char *name, const struct listener_orders *orders, const struct extension_listener *listener)
-{
-	int64_t max = listener_orders_max(orders, orders->configured_max);
-
-	if (atomic_load(&orders->is_disabled))
-		listener->say(listener->owner,
-		    (const char *[]){ disabled, name, orders->disabled.why, NULL });
-	if (max != orders->configured_max)
-		say_numbers(listener, (const char *[]){ bound, name, orders->bounded.why }, max,
-		    orders->configured_max);
-}
-
 /* Times are the machine's: the other process knows them, too. */
 static void
 tell_leaving(struct endpoint *e, const struct extension_listener *listener)
 {
+	char from[NUMBER_MAX], until[NUMBER_MAX];
 	struct leaving_order order;
 
 	endpoint_read_leaving(e, &order);
-	if (order.kind != LEAVING_NOT)
-		say_numbers(listener,
-		    (const char *[]){ order.kind == LEAVING_ALL ? leaving : rebalanced, e->name, "" },
-		    order.from, order.until);
+	snprintf(from, NUMBER_MAX, "%" PRId64, order.from);
+	snprintf(until, NUMBER_MAX, "%" PRId64, order.until);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (order.kind == kinds[i].kind)
+			listener->say(listener->owner,
+			    (const char *[]){ kinds[i].word, e->name, "", from, until, NULL });
 }
 
 void
@@ -96,12 +61,6 @@ legacy_tell(struct control *control, const struct extension_listener *listener)
 	struct extension_listener copy = *listener;
 
 	changes_hand_over(cockpit->changes, EXTENSION_BYTES_MAX - sizeof(servers) - 1, say_servers, &copy);
-	tell_orders("", worker_process_orders(), listener);
-	for (size_t i = 0; i < root->listeners.count; i++) {
-		const struct listener_settings *settings = root->listeners.items[i];
-
-		tell_orders(settings->conf.title, &settings->listener->orders, listener);
-	}
 	for (size_t i = 0; i < root->pools.count; i++) {
 		const struct pool *pool = root->pools.items[i];
 
@@ -110,62 +69,11 @@ legacy_tell(struct control *control, const struct extension_listener *listener)
 	}
 }
 
-/* NULL: the configuration has it no more. */
-static struct listener_orders *
-find_orders(const struct cockpit *cockpit, const char *name)
-{
-	const struct conf_list *listeners = &cockpit_root(cockpit)->listeners;
-
-	if (*name == '\0')
-		return worker_process_orders();
-	for (size_t i = 0; i < listeners->count; i++) {
-		const struct listener_settings *settings = listeners->items[i];
-
-		if (strcmp(settings->conf.title, name) == 0)
-			return &settings->listener->orders;
-	}
-	return NULL;
-}
-
 static void
-obey_disabled(const struct cockpit *cockpit, const struct legacy *legacy)
+obey(const struct cockpit *cockpit, const struct legacy *legacy)
 {
-	struct listener_orders *orders = find_orders(cockpit, legacy->subject);
-
-	if (orders != NULL)
-		(void)listener_orders_disable(orders, true, legacy->why);
-}
-
-/* It holds until the file has another one, as over a reload. */
-static void
-obey_bound(const struct cockpit *cockpit, const struct legacy *legacy)
-{
-	struct listener_orders *orders = find_orders(cockpit, legacy->subject);
-
-	if (orders != NULL && legacy->second == orders->configured_max)
-		listener_orders_bound(orders, legacy->first, legacy->why);
-}
-
-static struct endpoint *
-find_endpoint(const struct cockpit *cockpit, const char *name)
-{
-	const struct conf_list *pools = &cockpit_root(cockpit)->pools;
-
-	for (size_t i = 0; i < pools->count; i++) {
-		const struct pool *pool = pools->items[i];
-
-		for (size_t j = 0; j < pool->endpoint_count; j++)
-			if (strcmp(pool->endpoints[j]->name, name) == 0)
-				return pool->endpoints[j];
-	}
-	return NULL;
-}
-
-static void
-have_left(const struct cockpit *cockpit, const struct legacy *legacy, enum leaving_kind kind)
-{
-	const struct leaving_order order = { .kind = kind, .from = legacy->first, .until = legacy->second };
-	struct endpoint *e = find_endpoint(cockpit, legacy->subject);
+	const struct pool *pool;
+	struct endpoint *e = recall_find_endpoint(cockpit, legacy->endpoint, &pool);
 	struct endpoint_facts facts;
 	struct machine_facts machine;
 
@@ -174,29 +82,10 @@ have_left(const struct cockpit *cockpit, const struct legacy *legacy, enum leavi
 	endpoint_read(e, &facts);
 	machine_read(e->machine, &machine);
 	/* the file may have ended the drain */
-	if (kind == LEAVING_STRAYS || facts.admin.state == ADMIN_DRAIN || machine.admin.state == ADMIN_DRAIN)
-		endpoint_set_leaving(e, &order);
+	if (legacy->order.kind == LEAVING_STRAYS || facts.admin.state == ADMIN_DRAIN ||
+	    machine.admin.state == ADMIN_DRAIN)
+		endpoint_set_leaving(e, &legacy->order);
 }
-
-static void
-obey_leaving(const struct cockpit *cockpit, const struct legacy *legacy)
-{
-	have_left(cockpit, legacy, LEAVING_ALL);
-}
-
-static void
-obey_rebalanced(const struct cockpit *cockpit, const struct legacy *legacy)
-{
-	have_left(cockpit, legacy, LEAVING_STRAYS);
-}
-
-/* Listeners, "" being all of them together; endpoints. */
-static const struct heard kinds[] = {
-	{ disabled,   obey_disabled },
-	{ bound,      obey_bound },
-	{ leaving,    obey_leaving },
-	{ rebalanced, obey_rebalanced },
-};
 
 static int64_t
 number_of(const char *word)
@@ -208,15 +97,13 @@ number_of(const char *word)
 }
 
 static void
-keep(struct cockpit *cockpit, const struct heard *kind, const char *const *words)
+keep(struct cockpit *cockpit, enum leaving_kind kind, const char *const *words)
 {
 	struct legacy *legacy = xcalloc(1, sizeof(*legacy));
 
-	legacy->kind = kind;
-	legacy->subject = xstrdup(words[1]);
-	legacy->why = xstrdup(words[2]);
-	legacy->first = number_of(words[3]);
-	legacy->second = number_of(words[4]);
+	legacy->endpoint = xstrdup(words[1]);
+	legacy->order = (struct leaving_order){ .kind = kind, .from = number_of(words[3]),
+		.until = number_of(words[4]) };
 	list_append(&cockpit->legacies, &legacy->node);
 }
 
@@ -230,15 +117,14 @@ legacy_hear(struct control *control, const char *const *words)
 	/* another release may say more */
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (strcmp(words[0], kinds[i].word) == 0)
-			keep(cockpit, &kinds[i], words);
+			keep(cockpit, kinds[i].kind, words);
 }
 
 static void
 free_legacy(struct legacy *legacy)
 {
 	list_remove(&legacy->node);
-	xfree(legacy->subject);
-	xfree(legacy->why);
+	xfree(legacy->endpoint);
 	xfree(legacy);
 }
 
@@ -248,7 +134,7 @@ legacy_commit(struct cockpit *cockpit)
 	list_each(node, &cockpit->legacies) {
 		struct legacy *legacy = list_entry(node, struct legacy, node);
 
-		legacy->kind->obey(cockpit, legacy);
+		obey(cockpit, legacy);
 		free_legacy(legacy);
 	}
 }

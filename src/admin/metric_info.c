@@ -57,7 +57,8 @@ const struct info_row metric_info_rows[] = {
 	{ .position = 20, .name = "MaxSslConns", .tags = "MMP", .type = METRIC_U32,
 	    .help = "Of no meaning here" },
 	{ .position = 21, .name = "CurrSslConns", .tags = "MGP", .type = METRIC_U32,
-	    .help = "Of no meaning here" },
+	    .source = INFO_TLS_NOW, .promex = "current_ssl_connections",
+	    .help = "Sessions now whose clients have TLS" },
 	{ .position = 22, .name = "CumSslConns", .tags = "MCP", .type = METRIC_U32,
 	    .source = INFO_TLS_SESSIONS, .promex = "ssl_connections_total",
 	    .help = "TLS handshakes with clients" },
@@ -89,16 +90,20 @@ const struct info_row metric_info_rows[] = {
 	    .source = INFO_MOST_TLS_RATE, .promex = "max_ssl_rate",
 	    .help = "Most TLS handshakes of a second" },
 	{ .position = 35, .name = "SslFrontendKeyRate", .tags = "MGP", .type = METRIC_U32,
-	    .help = "Keys made in the last second" },
+	    .source = INFO_KEY_RATE, .promex = "current_frontend_ssl_key_rate",
+	    .help = "TLS handshakes of the last second that resumed nothing" },
 	{ .position = 36, .name = "SslFrontendMaxKeyRate", .tags = "MMP", .type = METRIC_U32,
-	    .help = "Of no meaning here" },
+	    .source = INFO_MOST_KEY_RATE, .promex = "max_frontend_ssl_key_rate",
+	    .help = "Most of these in a second" },
 	{ .position = 37, .name = "SslFrontendSessionReuse_pct", .tags = "MGP", .type = METRIC_U32,
 	    .source = INFO_TLS_RESUMED_PERCENT, .promex = "frontend_ssl_reuse",
 	    .help = "Percent of TLS handshakes that resumed a session" },
 	{ .position = 38, .name = "SslBackendKeyRate", .tags = "MRP", .type = METRIC_U32,
-	    .help = "Of no meaning here" },
+	    .source = INFO_SERVER_KEY_RATE, .promex = "current_backend_ssl_key_rate",
+	    .help = "The same with servers" },
 	{ .position = 39, .name = "SslBackendMaxKeyRate", .tags = "MMP", .type = METRIC_U32,
-	    .help = "Of no meaning here" },
+	    .source = INFO_MOST_SERVER_KEY_RATE, .promex = "max_backend_ssl_key_rate",
+	    .help = "Most of these in a second" },
 	{ .position = 40, .name = "SslCacheLookups", .tags = "MCP", .type = METRIC_U32,
 	    .help = "Of no meaning here" },
 	{ .position = 41, .name = "SslCacheMisses", .tags = "MCP", .type = METRIC_U32,
@@ -163,8 +168,21 @@ const struct info_row metric_info_rows[] = {
 	    .help = "Second of the start, since 1970" },
 	{ .position = 71, .name = "Tainted", .tags = "SGP", .type = METRIC_STR, .source = INFO_TAINTED,
 	    .help = "0: nothing odd was done to it" },
+	/* ours, behind all that HAProxy may come to have */
+	{ .position = 1000, .name = "Longest_turn_us", .tags = "MMP", .type = METRIC_U32,
+	    .source = INFO_LONGEST_TURN_US,
+	    .help = "Most processor time that a worker took before it looked at its other sessions" },
 };
 const size_t metric_info_count = sizeof(metric_info_rows) / sizeof(metric_info_rows[0]);
+
+/* One may begin and end between the looks at both. */
+static int64_t
+tls_now(const int64_t *figures)
+{
+	int64_t now = figures[LISTENER_FIGURE_tls_sessions] - figures[LISTENER_FIGURE_tls_ended];
+
+	return now > 0 ? now : 0;
+}
 
 static void
 add_listener(struct metric_subject *subject, void *arg)
@@ -174,6 +192,7 @@ add_listener(struct metric_subject *subject, void *arg)
 
 	if (subject->kind != METRIC_LISTENER)
 		return;
+	info->numbers[INFO_TLS_NOW] += tls_now(figures);
 	figures_subtract(&subject->figures, &subject->track->base, true);
 	info->numbers[INFO_LISTENERS]++;
 	info->numbers[INFO_ACCEPTED] += figures[LISTENER_FIGURE_accepted];
@@ -181,6 +200,19 @@ add_listener(struct metric_subject *subject, void *arg)
 	info->numbers[INFO_TLS_SESSIONS] += figures[LISTENER_FIGURE_tls_sessions];
 	info->numbers[INFO_TLS_RESUMED_PERCENT] += figures[LISTENER_FIGURE_tls_resumed];
 	info->numbers[INFO_BYTES_OUT] += figures[LISTENER_FIGURE_bytes_down];
+}
+
+static int64_t
+longest_turn_us(const struct control *control)
+{
+	int64_t longest_us = 0;
+
+	for (int i = 0; control->workers != NULL && i < control->assets.threads; i++) {
+		int64_t us = (int64_t)loop_pause_us(control->workers[i]->loop);
+
+		longest_us = us > longest_us ? us : longest_us;
+	}
+	return longest_us;
 }
 
 static void
@@ -203,6 +235,10 @@ read_rates(const struct sampler_process *process, struct metric_info *info)
 	info->numbers[INFO_MOST_ACCEPT_RATE] = process->most_accept_rate;
 	info->numbers[INFO_TLS_RATE] = process->tls_rate;
 	info->numbers[INFO_MOST_TLS_RATE] = process->most_tls_rate;
+	info->numbers[INFO_KEY_RATE] = process->key_rate;
+	info->numbers[INFO_MOST_KEY_RATE] = process->most_key_rate;
+	info->numbers[INFO_SERVER_KEY_RATE] = process->server_key_rate;
+	info->numbers[INFO_MOST_SERVER_KEY_RATE] = process->most_server_key_rate;
 	info->numbers[INFO_BYTES_RATE] = process->bytes_rate;
 	info->numbers[INFO_IDLE_PERCENT] = process->idle_percent;
 }
@@ -244,6 +280,7 @@ metric_info_read(struct cockpit *cockpit, struct metric_info *info)
 	numbers[INFO_STOPPING] = control->phase != DRAIN_NONE;
 	numbers[INFO_DROPPED_LOGS] = (int64_t)log_lost();
 	numbers[INFO_RELAY_MEMORY] = stream_memory_used();
+	numbers[INFO_LONGEST_TURN_US] = longest_turn_us(control);
 	read_limits(control, info);
 	read_rates(sampler_process(cockpit->sampler), info);
 	write_texts(cockpit_root(cockpit), info);

@@ -306,6 +306,21 @@ write_lags(struct scrape *scrape)
 }
 
 static void
+write_pauses(struct scrape *scrape)
+{
+	static const char name[] = "gatepost_loop_longest_turn_seconds";
+	const struct control *control = scrape->cockpit->control;
+
+	prometheus_head(scrape->out, name, "gauge",
+	    "The most processor time that a thread was at work for, without a look at what else was due.");
+	buf_printf(scrape->out, "%s{thread=\"control\"} %.6f\n", name,
+	    (double)loop_pause_us(control->loop) / US_PER_SECOND);
+	for (int i = 0; i < control->assets.threads; i++)
+		buf_printf(scrape->out, "%s{thread=\"%d\"} %.6f\n", name, i,
+		    (double)loop_pause_us(control->workers[i]->loop) / US_PER_SECOND);
+}
+
+static void
 write_names(struct scrape *scrape)
 {
 	static const char name[] = "gatepost_dns_questions_total";
@@ -420,6 +435,7 @@ prometheus_write_rest(struct scrape *scrape)
 	write_farms(scrape);
 	write_certificates(scrape);
 	write_server_certificates(scrape);
+	write_pauses(scrape);
 	write_lags(scrape);
 	write_names(scrape);
 	write_stress(scrape);

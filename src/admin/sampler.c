@@ -190,6 +190,15 @@ struct look {
 	struct sampler_process process;
 };
 
+/* One that resumes may be counted between the looks at both. */
+static uint32_t
+keys_of(const struct figures *figures, const struct figures *last, int made, int resumed)
+{
+	int64_t keys = figures->of[made] - figures->of[resumed] - last->of[made] + last->of[resumed];
+
+	return keys > 0 ? (uint32_t)keys : 0;
+}
+
 static void
 look_at(struct metric_subject *subject, void *arg)
 {
@@ -204,7 +213,12 @@ look_at(struct metric_subject *subject, void *arg)
 		    last->of[LISTENER_FIGURE_logins]);
 		look->process.tls_rate += (uint32_t)(now->of[LISTENER_FIGURE_tls_sessions] -
 		    last->of[LISTENER_FIGURE_tls_sessions]);
+		look->process.key_rate +=
+		    keys_of(now, last, LISTENER_FIGURE_tls_sessions, LISTENER_FIGURE_tls_resumed);
 	}
+	if (subject->kind == METRIC_SERVER && track->was_seen)
+		look->process.server_key_rate += keys_of(now, &track->last, ENDPOINT_FIGURE_tls_sessions,
+		    ENDPOINT_FIGURE_tls_resumed);
 	take_sample(look->sampler, track, now);
 	if (subject->kind == METRIC_LISTENER) {
 		look->process.accept_rate += track->now[SAMPLE_RATE];
@@ -275,9 +289,13 @@ take_process(struct sampler *sampler, struct sampler_process *now)
 	now->most_accept_rate = sampler->process.most_accept_rate;
 	now->most_login_rate = sampler->process.most_login_rate;
 	now->most_tls_rate = sampler->process.most_tls_rate;
+	now->most_key_rate = sampler->process.most_key_rate;
+	now->most_server_key_rate = sampler->process.most_server_key_rate;
 	raise(&now->most_accept_rate, now->accept_rate);
 	raise(&now->most_login_rate, now->login_rate);
 	raise(&now->most_tls_rate, now->tls_rate);
+	raise(&now->most_key_rate, now->key_rate);
+	raise(&now->most_server_key_rate, now->server_key_rate);
 	sampler->process = *now;
 }
 
@@ -421,9 +439,14 @@ clear_subject(struct metric_subject *subject, void *arg)
 void
 sampler_clear(struct sampler *sampler, bool all)
 {
-	struct clearing clearing = { sampler->cockpit->control->assets.threads, all };
+	const struct control *control = sampler->cockpit->control;
+	struct clearing clearing = { control->assets.threads, all };
 	struct sampler_process *process = &sampler->process;
 
+	loop_forget_pause(control->loop);
+	for (int i = 0; control->workers != NULL && i < clearing.threads; i++)
+		loop_forget_pause(control->workers[i]->loop);
 	metric_subjects(sampler->cockpit, clear_subject, &clearing);
 	process->most_accept_rate = process->most_login_rate = process->most_tls_rate = 0;
+	process->most_key_rate = process->most_server_key_rate = 0;
 }

@@ -60,6 +60,8 @@ const struct track *sampler_find(const struct sampler *sampler, enum metric_obje
 struct sampler_process {
 	uint32_t accept_rate, login_rate, tls_rate, bytes_rate;
 	uint32_t most_accept_rate, most_login_rate, most_tls_rate;
+	uint32_t key_rate, most_key_rate;	/* TLS that resumed nothing */
+	uint32_t server_key_rate, most_server_key_rate;	/* the same with servers */
 	int idle_percent;		/* of the time that the workers had */
 	int64_t control_lag_us;		/* how late control's loop was */
 };

@@ -21,7 +21,9 @@
 enum { FILE_MAX = 16 << 20, FILE_MODE = 0640, READ_STEP = 64 << 10, TIME_BITS = 40 };
 
 static const char title[] = "gatepost state ";
-static const char version[] = "2", old_version[] = "1";	/* with one when, who and why for both words */
+static const char version[] = "3", old_version[] = "1";	/* with one when, who and why for both words */
+static const char servers_version[] = "2";		/* no more than servers */
+static const char setting_word[] = "set";
 static const char *const kinds[] = { "farm", "pool", "service" };
 _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == SERVER_KIND_COUNT, "one word per kind");
 
@@ -139,6 +141,45 @@ put_record(struct buf *out, const struct server_record *r)
 	buf_append_text(out, "\n");
 }
 
+void
+setting_free(struct setting **setting)
+{
+	struct setting *gone = *setting;
+
+	*setting = NULL;
+	list_remove(&gone->node);
+	xfree(gone->kind);
+	xfree(gone->subject);
+	xfree(gone->what);
+	xfree(gone->now);
+	xfree(gone->in_file);
+	xfree(gone->who);
+	xfree(gone->why);
+	xfree(gone);
+}
+
+static size_t
+put_settings(struct buf *out, const struct list *settings)
+{
+	size_t count = 0;
+
+	list_each(node, settings) {
+		const struct setting *s = list_entry(node, struct setting, node);
+		const char *const words[] = {
+			s->kind, s->subject, s->what, s->now, s->in_file, s->who, s->why,
+		};
+
+		buf_printf(out, "%s %" PRId64, setting_word, s->when);
+		for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+			buf_append_text(out, " ");
+			put_word(out, words[i]);
+		}
+		buf_append_text(out, "\n");
+		count++;
+	}
+	return count;
+}
+
 static size_t
 put_records(struct buf *out, const struct list *records)
 {
@@ -156,14 +197,16 @@ put_records(struct buf *out, const struct list *records)
 }
 
 void
-state_format(const struct list *records, const struct list *more, struct buf *out)
+state_format(const struct state_lists *lists, struct buf *out)
 {
 	size_t start = buf_len(out), count;
 	struct slice whole;
 
 	buf_printf(out, "%s%s\n", title, version);
-	count = put_records(out, records);
-	count += put_records(out, more);
+	count = put_records(out, lists->records);
+	count += put_records(out, lists->more_records);
+	count += put_settings(out, lists->settings);
+	count += put_settings(out, lists->more_settings);
 	whole = slice_from(buf_slice(out), start);
 	buf_printf(out, "end %zu %08" PRIx32 "\n", count, hash_crc32c(whole.data, whole.len));
 }
@@ -265,7 +308,25 @@ take_words(struct slice *line, struct server_record *r, bool has_weight)
 }
 
 static bool
-parse_line(struct slice line, bool is_old, struct list *records)
+parse_setting(struct slice line, struct list *settings)
+{
+	struct setting *s = xcalloc(1, sizeof(*s));
+	char **const fields[] = { &s->kind, &s->subject, &s->what, &s->now, &s->in_file, &s->who, &s->why };
+	uint64_t when = 0;
+	bool ok = slice_to_number(slice_word(&line), UINT64_C(1) << TIME_BITS, &when);
+
+	s->when = (int64_t)when;
+	for (size_t i = 0; ok && i < sizeof(fields) / sizeof(fields[0]); i++)
+		ok = take_text(&line, fields[i]);
+	list_append(settings, &s->node);
+	if (ok && slice_word(&line).len == 0)
+		return true;
+	setting_free(&s);
+	return false;
+}
+
+static bool
+parse_record(struct slice line, bool is_old, struct list *records)
 {
 	struct server_record *r = server_record_new(SERVER_OF_FARM, "", "");
 	struct slice word = slice_word(&line);
@@ -286,6 +347,16 @@ parse_line(struct slice line, bool is_old, struct list *records)
 }
 
 static bool
+parse_line(struct slice line, bool is_old, const struct state_lists *lists)
+{
+	struct slice rest = line;
+
+	if (slice_equals(slice_word(&rest), setting_word))
+		return parse_setting(rest, lists->settings);
+	return parse_record(line, is_old, lists->records);
+}
+
+static bool
 check_end(struct slice line, struct slice before, size_t count, struct error *error)
 {
 	char wanted[64];
@@ -295,7 +366,7 @@ check_end(struct slice line, struct slice before, size_t count, struct error *er
 }
 
 static bool
-parse_lines(struct slice text, struct list *records, struct error *error)
+parse_lines(struct slice text, const struct state_lists *lists, struct error *error)
 {
 	struct slice rest = text, line;
 	size_t count = 0;
@@ -305,10 +376,11 @@ parse_lines(struct slice text, struct list *records, struct error *error)
 	line = slice_take(&rest, '\n');
 	if (!slice_has_prefix(line, title))
 		return error_set(error, "it is no state file of gatepost's");
-	is_old = slice_equals(slice_from(line, strlen(title)), old_version);
-	if (!is_old && !slice_equals(slice_from(line, strlen(title)), version))
+	line = slice_from(line, strlen(title));
+	is_old = slice_equals(line, old_version);
+	if (!is_old && !slice_equals(line, servers_version) && !slice_equals(line, version))
 		return error_set(error, "it has the version %.*s, and this gatepost knows %s",
-		    SLICE_ARGS(slice_from(line, strlen(title))), version);
+		    SLICE_ARGS(line), version);
 	while (rest.len > 0) {
 		struct slice before = slice_make(text.data, (size_t)(rest.data - text.data));
 
@@ -319,7 +391,7 @@ parse_lines(struct slice text, struct list *records, struct error *error)
 		if (slice_has_prefix(line, "end "))
 			return (rest.len == 0 || error_set(error, "something stands behind its end")) &&
 			    check_end(line, before, count, error);
-		if (!parse_line(line, is_old, records))
+		if (!parse_line(line, is_old, lists))
 			return error_set(error, "its line %d is not understood", number);
 		count++;
 	}
@@ -327,35 +399,48 @@ parse_lines(struct slice text, struct list *records, struct error *error)
 }
 
 static void
-drop_all(struct list *records)
+drop_all(const struct state_lists *lists)
 {
-	list_each(node, records) {
+	list_each(node, lists->records) {
 		struct server_record *r = list_entry(node, struct server_record, node);
 
 		server_record_free(&r);
 	}
-}
+	list_each(node, lists->settings) {
+		struct setting *s = list_entry(node, struct setting, node);
 
-bool
-state_parse(struct slice text, struct list *records, struct error *error)
-{
-	struct list found;
-	bool ok;
-
-	list_init(&found);
-	ok = parse_lines(text, &found, error);
-	list_each(node, &found) {
-		if (!ok)
-			break;
-		list_remove(node);
-		list_append(records, node);
+		setting_free(&s);
 	}
-	drop_all(&found);
-	return ok;
+}
+
+static void
+append_all(struct list *to, struct list *from)
+{
+	list_each(node, from) {
+		list_remove(node);
+		list_append(to, node);
+	}
 }
 
 bool
-state_read(const char *path, struct list *records, struct error *error)
+state_parse(struct slice text, const struct state_lists *lists, struct error *error)
+{
+	struct list records, settings;
+	const struct state_lists found = { .records = &records, .settings = &settings };
+
+	list_init(&records);
+	list_init(&settings);
+	if (!parse_lines(text, &found, error)) {
+		drop_all(&found);
+		return false;
+	}
+	append_all(lists->records, &records);
+	append_all(lists->settings, &settings);
+	return true;
+}
+
+bool
+state_read(const char *path, const struct state_lists *lists, struct error *error)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	struct buf text = { 0 };
@@ -378,7 +463,7 @@ state_read(const char *path, struct list *records, struct error *error)
 	else if (buf_len(&text) > FILE_MAX)
 		ok = error_set(error, "it is larger than %d MiB", FILE_MAX >> 20);
 	else
-		ok = state_parse(buf_slice(&text), records, error);
+		ok = state_parse(buf_slice(&text), lists, error);
 	close(fd);
 	buf_clear(&text);
 	return ok;

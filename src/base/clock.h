@@ -7,5 +7,6 @@
 
 int64_t clock_ms(void);			/* monotonic milliseconds */
 int64_t clock_us(void);			/* likewise microseconds: for what is measured */
+int64_t clock_thread_us(void);		/* processor time of the calling thread */
 
 #endif

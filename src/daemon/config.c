@@ -70,10 +70,11 @@ const struct directive root_directives[] = {
 	CONF_PATH(struct root, pid_file, NULL, CONF_RESTART,
 	    "A file for the number of the process, written when all listeners are open, removed at the end."),
 	CONF_PATH(struct root, state_file, NULL, 0,
-	    "A file for what operators have said of servers: their states (drain, maintenance) and weights "
-	    "are kept in it over a restart, written soon after each change. Where the configuration says "
-	    "something else of a server than it did then, the configuration wins, and that is logged. "
-	    "Without it a restart forgets them; a reload never does."),
+	    "A file for what operators have set: states of servers (drain, maintenance), weights, bounds, "
+	    "addresses, closed listeners, and checks and agents that are off are kept in it over a restart, "
+	    "written soon after each change. Where the configuration says something else than it did then, "
+	    "the configuration wins, and that is logged. Without it a restart forgets them; a reload never "
+	    "does."),
 	CONF_BLOCK(struct root, users, &users_block, "", 0),
 	CONF_BLOCKS(struct root, logs, &log_block, 0),
 	CONF_BLOCKS(struct root, tls, &tls_block, 0),

@@ -20,6 +20,7 @@ enum handover_kind {
 	HANDOVER_STDERR = 'e',		/* with the standard error; that of the new one is read until then */
 	HANDOVER_ALL = 'a',		/* nothing more is needed to prepare */
 	HANDOVER_BINDING = 'b',		/* farm, user, server, state */
+	HANDOVER_BANS = 'n',		/* as bans.c has them */
 	HANDOVER_TOLD = 'o',		/* words of the extension's */
 	HANDOVER_GO = 'g',		/* serve */
 	HANDOVER_RELEASE = 'x',		/* farm, user: has no sessions in the old one any more */

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "daemon/bans.h"
 #include "daemon/bindings.h"
 #include "daemon/drain.h"
 #include "daemon/handover.h"
@@ -236,6 +237,9 @@ on_message(struct channel *channel, struct channel_message *message)
 	case HANDOVER_RELEASE:
 		bindings_release(t->bindings, message);
 		drain_look_whether_over(t->control);
+		break;
+	case HANDOVER_BANS:
+		bans_take(t->control, message);
 		break;
 	case HANDOVER_TOLD:
 		if (extension != NULL && extension->hear != NULL && takeover_is_under_way(t->control))

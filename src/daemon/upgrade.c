@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "daemon/bans.h"
 #include "daemon/bindings.h"
 #include "daemon/drain.h"
 #include "daemon/handover.h"
@@ -431,6 +432,7 @@ on_bindings_told(void *owner)
 	struct upgrade *u = owner;
 	const struct extension *extension = extension_of(u);
 
+	bans_give(u->control, &u->channel);
 	if (extension != NULL) {
 		extension->tell(u->control, &(struct extension_listener){ .say = say, .owner = u });
 		u->has_told = true;

@@ -48,6 +48,8 @@ struct loop {
 	uint64_t turn;
 	int64_t began_us, turn_us;	/* this turn's work, 0: not yet; and how long the last one's took */
 	_Atomic uint64_t lag_sum;
+	int64_t stamped_us, cpu_us;	/* when the thread's processor time was looked at, and what it was */
+	_Atomic uint64_t pause_us;
 	char *scratch;
 	struct entries deferred;
 	struct list again;		/* of struct loop_io */
@@ -84,6 +86,17 @@ on_posted(struct ev_loop *ev, ev_async *posted, int events)
 	xfree(messages.all);
 }
 
+/* The kernel has to be asked, which costs more than a short turn: once in a while is enough. */
+static void
+begin_turn(struct loop *loop, int64_t now_us)
+{
+	loop->began_us = now_us;
+	if (loop->stamped_us != 0 && now_us - loop->stamped_us < LOOP_STAMP_US)
+		return;
+	loop->stamped_us = now_us;
+	loop->cpu_us = clock_thread_us();
+}
+
 /* Runs first in every turn: its priority is the highest. */
 static void
 on_turned(struct ev_loop *ev, ev_check *turned, int events)
@@ -96,7 +109,7 @@ on_turned(struct ev_loop *ev, ev_check *turned, int events)
 	(void)events;
 	loop->now = now_us / 1000;
 	if (loop->began_us == 0)
-		loop->began_us = now_us;
+		begin_turn(loop, now_us);
 }
 
 /* libev's memory is ours: it would abort where a client is to be turned away. */
@@ -187,6 +200,18 @@ run_again(struct loop *loop)
 	}
 }
 
+/* No turn takes more of the processor than of time: the others need no look. */
+static void
+note_pause(struct loop *loop)
+{
+	int64_t pause_us = loop->turn_us, cpu_us;
+
+	if ((uint64_t)pause_us <= tally_read(&loop->pause_us))
+		return;
+	cpu_us = clock_thread_us() - loop->cpu_us;
+	tally_raise(&loop->pause_us, (uint64_t)(cpu_us < pause_us ? cpu_us : pause_us));
+}
+
 static void
 end_turn(struct loop *loop)
 {
@@ -195,6 +220,7 @@ end_turn(struct loop *loop)
 	loop->turn_us = clock_us() - loop->began_us;
 	loop->began_us = 0;
 	tally_add(&loop->lag_sum, (uint64_t)(loop->turn_us * loop->turn_us));
+	note_pause(loop);
 }
 
 void
@@ -207,7 +233,7 @@ loop_run(struct loop *loop)
 
 		loop->turn++;
 		if (has_work) {
-			loop->began_us = clock_us();
+			begin_turn(loop, clock_us());
 			run_again(loop);
 		}
 		ev_run(loop->ev, has_work ? EVRUN_NOWAIT : EVRUN_ONCE);
@@ -250,6 +276,18 @@ uint64_t
 loop_lag_sum(const struct loop *loop)
 {
 	return tally_read(&loop->lag_sum);
+}
+
+uint64_t
+loop_pause_us(const struct loop *loop)
+{
+	return tally_read(&loop->pause_us);
+}
+
+void
+loop_forget_pause(struct loop *loop)
+{
+	tally_reset(&loop->pause_us);
 }
 
 void

@@ -17,6 +17,7 @@ enum {
 	LOOP_READ = 1,
 	LOOP_WRITE = 2,
 	LOOP_SCRATCH_SIZE = 256 * 1024,		/* the largest single read */
+	LOOP_STAMP_US = 250,			/* how old a look at the processor time may get */
 	LOOP_CONTROL = -1			/* the index of control's loop; workers count from 0 */
 };
 
@@ -50,6 +51,12 @@ int64_t loop_turn_us(const struct loop *loop);	/* how long the last one was at w
  * thread.
  */
 uint64_t loop_lag_sum(const struct loop *loop);
+/*
+ * The most processor time that a turn took, in microseconds, or LOOP_STAMP_US more than that: what others do
+ * on a busy machine does not count, unlike above.  From any thread, as forgetting it.
+ */
+uint64_t loop_pause_us(const struct loop *loop);
+void loop_forget_pause(struct loop *loop);
 
 /* Has handle(loop, arg) called by the loop's thread, in the order of posting.  From any thread. */
 void loop_post(struct loop *loop, void (*handle)(struct loop *loop, void *arg), void *arg);

@@ -38,6 +38,7 @@ count_tls(struct session *s, const struct tls_facts *facts)
 {
 	struct listener_counters *counters = session_counters(s);
 
+	s->has_tls = true;
 	tally_add(&counters->tls_sessions, 1);
 	if (facts->resumed)
 		tally_add(&counters->tls_resumed, 1);

@@ -38,6 +38,7 @@
 	row(bytes_down, "Octets relayed to clients.") \
 	row(tls_sessions, "TLS handshakes that succeeded with clients.") \
 	row(tls_resumed, "TLS handshakes of these that resumed a session.") \
+	row(tls_ended, "TLS sessions of these that have ended.") \
 	row(tls_failures, "TLS handshakes that failed with clients.")
 
 enum { LISTENER_ENDS_MAX = 32 };	/* no fewer than there are reasons, see end_reason.h */

@@ -308,6 +308,8 @@ destroy(struct session *s)
 	stream_close(&s->front);
 	loop_timer_stop(s->worker->loop, &s->timer);
 	atomic_fetch_sub_explicit(&s->listener->connections, 1, memory_order_relaxed);
+	if (s->has_tls)
+		tally_add(&session_counters(s)->tls_ended, 1);
 	session_enter(s, FRONT_ENDED);
 	holders_leave(&s->listener->holders, &s->holder);
 	listener_put(&s->listener);

@@ -65,6 +65,7 @@ struct session {
 	uint8_t entrance_step;			/* entrance.c's: the next check */
 	uint8_t phase;				/* enum front_phase; session_enter sets it */
 	bool is_tls;				/* from the client's first byte */
+	bool has_tls;				/* a handshake has succeeded: counted until it ends */
 	bool has_ended;
 };
 

@@ -16,6 +16,25 @@
 #include "admin/state_file.h"
 #include "balance/machine.h"
 #include "base/hash.h"
+#include "base/xalloc.h"
+
+/* What is read, and beside it nothing. */
+struct state {
+	struct list records, settings, no_records, no_settings;
+	struct state_lists lists;
+};
+
+static const struct state_lists *
+begin(struct state *state)
+{
+	list_init(&state->records);
+	list_init(&state->settings);
+	list_init(&state->no_records);
+	list_init(&state->no_settings);
+	state->lists = (struct state_lists){ &state->records, &state->no_records, &state->settings,
+		&state->no_settings };
+	return &state->lists;
+}
 
 static struct server_record *
 add(struct list *records, enum server_kind kind, const char *owner, const char *name)
@@ -27,11 +46,30 @@ add(struct list *records, enum server_kind kind, const char *owner, const char *
 }
 
 static void
-fill(struct list *records)
+add_setting(struct list *settings, const char *subject, const char *why)
 {
+	struct setting *setting = xcalloc(1, sizeof(*setting));
+
+	setting->kind = xstrdup("listener");
+	setting->subject = xstrdup(subject);
+	setting->what = xstrdup("max_connections");
+	setting->now = xstrdup("77");
+	setting->in_file = xstrdup("0");
+	setting->who = xstrdup("uid 0 (pid 1)");
+	setting->why = xstrdup(why);
+	setting->when = 1764400002;
+	list_append(settings, &setting->node);
+}
+
+static void
+fill(struct state *state)
+{
+	struct list *records = &state->records;
 	struct server_record *record;
 
-	list_init(records);
+	begin(state);
+	add_setting(&state->settings, "imap", "100%\n");
+	add_setting(&state->settings, "", "-");
 	record = add(records, SERVER_OF_FARM, "dovecot", "d03@2001:db8::1");
 	record->state.now = ADMIN_DRAIN;
 	record->weight.now = record->weight.in_file = 7;
@@ -52,24 +90,28 @@ fill(struct list *records)
 }
 
 static void
-clear(struct list *records)
+clear(struct state *state)
 {
-	list_each(node, records) {
+	list_each(node, &state->records) {
 		struct server_record *record = list_entry(node, struct server_record, node);
 
 		server_record_free(&record);
+	}
+	list_each(node, &state->settings) {
+		struct setting *setting = list_entry(node, struct setting, node);
+
+		setting_free(&setting);
 	}
 }
 
 static void
 format(struct buf *text)
 {
-	struct list records, none;
+	struct state written;
 
-	fill(&records);
-	list_init(&none);
-	state_format(&records, &none, text);
-	clear(&records);
+	fill(&written);
+	state_format(&written.lists, text);
+	clear(&written);
 }
 
 static size_t
@@ -85,30 +127,42 @@ count(const struct list *records)
 static void
 what_is_written_is_read(void **state)
 {
-	struct list read, none;
+	struct state read;
 	const struct server_record *record;
+	const struct setting *setting;
 	struct buf text = { 0 }, again = { 0 };
 	struct error error;
 
 	(void)state;
 	format(&text);
-	list_init(&read);
-	list_init(&none);
-	assert_true(state_parse(buf_slice(&text), &read, &error));
-	assert_int_equal(count(&read), 3);
-	record = list_entry(read.next, struct server_record, node);
+	assert_true(state_parse(buf_slice(&text), begin(&read), &error));
+	assert_int_equal(count(&read.records), 3);
+	record = list_entry(read.records.next, struct server_record, node);
 	assert_string_equal(record->name, "d03@2001:db8::1");
 	assert_string_equal(record->state.why, "drain by root (unix): 100% \"full\"\n\xC3\xA4");
 	assert_int_equal(record->state.now, ADMIN_DRAIN);
 	assert_int_equal(record->weight.now, 7);
 	assert_int_equal(record->state.when, 1764400000);
-	record = list_entry(read.next->next, struct server_record, node);
+	record = list_entry(read.records.next->next, struct server_record, node);
 	assert_string_equal(record->name, "-");
 	assert_string_equal(record->state.why, "");
 	assert_string_equal(record->weight.why, "by somebody: hot");
 	assert_string_equal(record->weight.who, "somebody");
 	assert_int_equal(record->weight.when, 1764400001);
-	state_format(&none, &read, &again);
+	assert_int_equal(count(&read.settings), 2);
+	setting = list_entry(read.settings.next, struct setting, node);
+	assert_string_equal(setting->kind, "listener");
+	assert_string_equal(setting->subject, "imap");
+	assert_string_equal(setting->what, "max_connections");
+	assert_string_equal(setting->now, "77");
+	assert_string_equal(setting->in_file, "0");
+	assert_string_equal(setting->who, "uid 0 (pid 1)");
+	assert_string_equal(setting->why, "100%\n");
+	assert_int_equal(setting->when, 1764400002);
+	setting = list_entry(read.settings.next->next, struct setting, node);
+	assert_string_equal(setting->subject, "");
+	assert_string_equal(setting->why, "-");
+	state_format(&read.lists, &again);
 	assert_int_equal(buf_len(&again), buf_len(&text));
 	assert_memory_equal(buf_data(&again), buf_data(&text), buf_len(&text));
 	clear(&read);
@@ -119,12 +173,12 @@ what_is_written_is_read(void **state)
 static void
 refuse(struct slice text, const char *why)
 {
-	struct list read;
+	struct state read;
 	struct error error;
 
-	list_init(&read);
-	assert_false(state_parse(text, &read, &error));
-	assert_true(list_is_empty(&read));
+	assert_false(state_parse(text, begin(&read), &error));
+	assert_true(list_is_empty(&read.records));
+	assert_true(list_is_empty(&read.settings));
 	if (why != NULL && strstr(error.text, why) == NULL)
 		fail_msg("\"%s\" does not say \"%s\"", error.text, why);
 }
@@ -163,7 +217,7 @@ other_files_are_told_apart(void **state)
 	(void)state;
 	refuse(slice_of(""), "no state file");
 	refuse(slice_of("127.0.0.1 localhost\n"), "no state file");
-	refuse(slice_of("gatepost state 3\nend 0 00000000\n"), "version 3");
+	refuse(slice_of("gatepost state 4\nend 0 00000000\n"), "version 4");
 	refuse(slice_of("gatepost state 1\nfarm f d1 drain 300 ready 1 0 - -\nend 1 0\n"), "line 2");
 	refuse(slice_of("gatepost state 1\nfarm f d%00 drain 1 ready 1 0 - -\nend 1 0\n"), "line 2");
 	refuse(slice_of("gatepost state 1\nservice f d1 drain 1 ready -1 0 - -\nend 1 0\n"), "line 2");
@@ -171,6 +225,9 @@ other_files_are_told_apart(void **state)
 	refuse(slice_of("gatepost state 1\nend 0 00000000\n"), "sum");
 	refuse(slice_of("gatepost state 2\nfarm f d1 drain ready 0 - - 300 1 0 - -\nend 1 0\n"), "line 2");
 	refuse(slice_of("gatepost state 2\nfarm f d1 drain 1 ready 1 0 - -\nend 1 0\n"), "line 2");
+	refuse(slice_of("gatepost state 3\nset x listener imap state 1 0 - -\nend 1 0\n"), "line 2");
+	refuse(slice_of("gatepost state 3\nset 1 listener imap state 1 0 -\nend 1 0\n"), "line 2");
+	refuse(slice_of("gatepost state 3\nset 1 listener imap state 1 0 - - -\nend 1 0\n"), "line 2");
 }
 
 /* Of the version before, where who and why were said once. */
@@ -180,14 +237,13 @@ older_files_are_read(void **state)
 	static const char old[] = "gatepost state 1\nfarm f d1 drain 7 ready 1 1764400000 root disk\n";
 	const struct server_record *record;
 	struct buf text = { 0 };
-	struct list read;
+	struct state read;
 	struct error error;
 
 	(void)state;
-	list_init(&read);
 	buf_printf(&text, "%send 1 %08x\n", old, (unsigned)hash_crc32c(old, strlen(old)));
-	assert_true(state_parse(buf_slice(&text), &read, &error));
-	record = list_entry(read.next, struct server_record, node);
+	assert_true(state_parse(buf_slice(&text), begin(&read), &error));
+	record = list_entry(read.records.next, struct server_record, node);
 	assert_int_equal(record->state.now, ADMIN_DRAIN);
 	assert_int_equal(record->state.in_file, ADMIN_READY);
 	assert_int_equal(record->weight.now, 7);
@@ -230,25 +286,26 @@ files_are_replaced(void **state)
 {
 	char folder[] = "/tmp/gatepost-state.XXXXXX", path[64], new_path[64];
 	struct buf text = { 0 };
-	struct list read;
+	const struct state_lists *lists;
+	struct state read;
 	struct error error;
 
 	(void)state;
 	assert_non_null(mkdtemp(folder));
 	snprintf(path, sizeof(path), "%s/state", folder);
 	snprintf(new_path, sizeof(new_path), "%s/state.new", folder);
-	list_init(&read);
-	assert_true(state_read(path, &read, &error));
-	assert_true(list_is_empty(&read));
+	lists = begin(&read);
+	assert_true(state_read(path, lists, &error));
+	assert_true(list_is_empty(&read.records));
 	format(&text);
 	assert_true(state_write(path, slice_of("something"), &error));
-	assert_false(state_read(path, &read, &error));
+	assert_false(state_read(path, lists, &error));
 	assert_true(state_write(path, buf_slice(&text), &error));
-	assert_true(state_read(path, &read, &error));
-	assert_int_equal(count(&read), 3);
+	assert_true(state_read(path, lists, &error));
+	assert_int_equal(count(&read.records), 3);
 	assert_int_equal(access(new_path, F_OK), -1);
 	clear(&read);
-	assert_false(state_read(folder, &read, &error));
+	assert_false(state_read(folder, lists, &error));
 	unlink(path);
 	rmdir(folder);
 	assert_false(state_write(path, buf_slice(&text), &error));

@@ -3,6 +3,7 @@
 #include "tape.h"
 
 #include <pthread.h>
+#include <time.h>
 
 #include "base/clock.h"
 
@@ -243,10 +244,55 @@ turns_are_measured(void **state)
 	loop_free(&loop);
 }
 
+static void
+take_processor(struct loop *loop, void *arg)
+{
+	int64_t until = clock_thread_us() + *(const int64_t *)arg;
+
+	while (clock_thread_us() < until)
+		;
+	loop_stop(loop);
+}
+
+static void
+take_time(struct loop *loop, void *arg)
+{
+	const struct timespec time = { .tv_nsec = (long)(*(const int64_t *)arg * 1000) };
+
+	nanosleep(&time, NULL);
+	loop_stop(loop);
+}
+
+static void
+pauses_are_of_the_processor(void **state)
+{
+	struct loop *loop = loop_new(0);
+	int64_t long_us = 5000, short_us = 1, sleep_us = 50 * 1000;
+
+	(void)state;
+	loop_post(loop, take_time, &sleep_us);
+	loop_run(loop);
+	assert_true(loop_turn_us(loop) >= sleep_us);
+	assert_true(loop_pause_us(loop) < (uint64_t)sleep_us);
+	loop_post(loop, take_processor, &long_us);
+	loop_run(loop);
+	assert_true(loop_pause_us(loop) >= (uint64_t)long_us);
+	loop_post(loop, take_processor, &short_us);
+	loop_run(loop);
+	assert_true(loop_pause_us(loop) >= (uint64_t)long_us);
+	loop_forget_pause(loop);
+	assert_int_equal(loop_pause_us(loop), 0);
+	loop_post(loop, take_processor, &long_us);
+	loop_run(loop);
+	assert_true(loop_pause_us(loop) >= (uint64_t)long_us);
+	loop_free(&loop);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pauses_are_of_the_processor),
 		cmocka_unit_test(posts_of_many_threads_arrive_once_and_in_order),
 		cmocka_unit_test(timers_fire_once_and_never_early),
 		cmocka_unit_test(a_timer_set_again_or_stopped_forgets_the_first_time),
