@@ -12,8 +12,7 @@
 #include "session/guard.h"
 
 enum {
-	LISTS_MS = 2000,		/* that lists have where nobody waits for the greeting */
-	UNSURE_MS = 10 * 60 * 1000	/* for which one has passed at most where a list could not say */
+	LISTS_MS = 2000			/* that lists have where nobody waits for the greeting */
 };
 
 struct screening_zone {
@@ -91,17 +90,9 @@ is_spared(const struct session *s, const struct screen *screen)
 	    guard_speaks_for_itself(s) || (s->limits != NULL && limits_exempt(s->limits, client));
 }
 
-static bool
-has_passed(const struct session *s, const struct screen *screen)
-{
-	const struct screen_key key = screen_key(screen, &s->identity.client);
-
-	return screen_memory_has_passed(s->snapshot->screened, &key, loop_now(s->worker->loop));
-}
-
 /*
  * With TLS from the first byte the client is the one to speak; under stress nobody is kept waiting.  Who
- * passes in haste is not remembered.
+ * passes in haste has passed the lists alone.
  */
 static bool
 is_in_haste(const struct session *s)
@@ -118,7 +109,8 @@ look(const struct session *s, struct finding *finding)
 	bool is_listed;
 
 	*finding = (struct finding){ .action = SCREEN_IGNORE };
-	finding->score = screen_score(screen, screening->answers, &finding->zones, &finding->worst);
+	if (screening->zone_count > 0)
+		finding->score = screen_score(screen, screening->answers, &finding->zones, &finding->worst);
 	for (size_t i = 0; i < screening->zone_count; i++)
 		finding->unknown += !screening->answers[i].is_known;
 	is_listed = finding->score >= screen->threshold;
@@ -204,19 +196,21 @@ refuse_recipients(struct session *s, const struct finding *finding)
 	buf_clear(&out);
 }
 
-/* Whoever was not tried in full is not remembered. */
+/* Each test that it was put to, and passed, is remembered. */
 static void
 let_pass(struct session *s, const struct finding *finding)
 {
 	const struct screen *screen = s->settings->screen;
-	int64_t now = loop_now(s->worker->loop), ttl = screen->passed_ttl.ms;
+	const struct screening *screening = s->screening;
+	int64_t now = loop_now(s->worker->loop);
 	const struct screen_key key = screen_key(screen, &s->identity.client);
+	struct screen_passed passed = { 0 };
 
-	if (finding->unknown > 0 && ttl > UNSURE_MS)
-		ttl = UNSURE_MS;
-	if (finding->found == FOUND_NOTHING &&
-	    (s->screening->is_delayed || screen->greeting_delay.ms == 0))
-		screen_memory_let_pass(s->snapshot->screened, &key, now, now + ttl);
+	if (!screening->is_early && (screening->is_delayed || screen->greeting_delay.ms == 0))
+		passed.greeting_until = now + screen->passed_ttl.ms;
+	if (screening->zone_count > 0 && finding->score < screen->threshold)
+		passed.lists_until = screen_lists_until(screen, screening->answers, now);
+	screen_memory_let_pass(s->snapshot->screened, &key, now, &passed);
 	screening_free(s);
 }
 
@@ -339,8 +333,6 @@ ask_zones(struct session *s, const struct screen *screen)
 {
 	struct screening *screening = s->screening;
 
-	if (screen->zone_count == 0)
-		return;
 	screening->zone_count = screen->zone_count;
 	screening->answers = xcalloc(screen->zone_count, sizeof(screening->answers[0]));
 	screening->zones = xcalloc(screen->zone_count, sizeof(screening->zones[0]));
@@ -359,22 +351,39 @@ tease(struct session *s)
 	buf_clear(&out);
 }
 
+/* What it need not be put to again. */
+static void
+recall(const struct session *s, bool *has_waited, bool *is_unlisted)
+{
+	const struct screen *screen = s->settings->screen;
+	int64_t now = loop_now(s->worker->loop);
+	const struct screen_key key = screen_key(screen, &s->identity.client);
+	const struct screen_passed passed = screen_memory_passed(s->snapshot->screened, &key, now);
+
+	*has_waited = passed.greeting_until > now;
+	*is_unlisted = screen->zone_count == 0 || passed.lists_until > now;
+}
+
 enum entrance_verdict
 screening_begin(struct session *s)
 {
 	const struct screen *screen = s->settings->screen;
 	int64_t now = loop_now(s->worker->loop);
+	bool has_waited, is_unlisted;
 
-	if (screen == NULL || s->proto->screen == NULL || s->snapshot->screened == NULL)
+	if (screen == NULL || s->proto->screen == NULL || s->snapshot->screened == NULL ||
+	    is_spared(s, screen))
 		return ENTRANCE_PASS;
-	if (is_spared(s, screen) || has_passed(s, screen))
+	recall(s, &has_waited, &is_unlisted);
+	if (has_waited && is_unlisted)
 		return ENTRANCE_PASS;
 	tally_add(&session_counters(s)->screened, 1);
 	s->screening = xcalloc(1, sizeof(*s->screening));
 	s->screening->session = s;
 	s->screening->began_at = now;
-	s->screening->is_delayed = screen->greeting_delay.ms > 0 && !is_in_haste(s);
-	ask_zones(s, screen);
+	s->screening->is_delayed = !has_waited && screen->greeting_delay.ms > 0 && !is_in_haste(s);
+	if (!is_unlisted)
+		ask_zones(s, screen);
 	if (s->screening->pending == 0 && !s->screening->is_delayed)
 		return judge(s);
 	session_enter(s, FRONT_SCREEN);
