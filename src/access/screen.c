@@ -202,7 +202,8 @@ static const struct directive screen_directives[] = {
 	    "least and an hour at most; 60 seconds where a list could not say."),
 	CONF_NETWORKS(struct screen, allow, NULL, 0,
 	    "Clients that are greeted at once: your own networks, and whoever monitors the port. Peers that "
-	    "the listener has as `trusted` and those that its `limits` exempt are greeted at once, too."),
+	    "the listener has as `trusted` and those that its `limits` exempt are greeted at once, too; who "
+	    "such a peer tells of is looked up in the lists, before its next command."),
 	CONF_BLOCKS(struct screen, rules, &rule_block, 0),
 	CONF_NUMBER(struct screen, threshold, "1", "1", "100000", 0,
 	    "The score from which on a client is on too many lists."),

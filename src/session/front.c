@@ -238,7 +238,7 @@ settle(struct session *s)
 		return;
 	if (s->phase == FRONT_COMMAND && !tarpit_holds(s))
 		front_flush(s);
-	if (s->phase == FRONT_AUTH || s->phase == FRONT_ROUTE || tarpit_holds(s))
+	if (s->phase == FRONT_SCREEN || s->phase == FRONT_AUTH || s->phase == FRONT_ROUTE || tarpit_holds(s))
 		stream_hold(&s->front);
 	else if (s->phase == FRONT_COMMAND && stream_kept(&s->front) > 0)
 		stream_pause(&s->front);

@@ -179,7 +179,7 @@ turn_away(struct session *s, const struct finding *finding)
 	struct buf out = { 0 };
 
 	write_words(s, finding, &out);
-	if (!s->is_tls)
+	if (!s->is_tls || s->login != NULL)
 		stream_write(&s->front, buf_slice(&out));
 	buf_clear(&out);
 	session_end(s, END_SCREENED);
@@ -239,6 +239,11 @@ finish(struct session *s)
 {
 	if (judge(s) == ENTRANCE_GONE)
 		return;
+	if (s->login != NULL) {
+		front_resume(s);
+		session_set_deadline(s);
+		return;
+	}
 	stream_resume(&s->front);
 	entrance_go_on(s);
 }
@@ -300,7 +305,9 @@ screening_event(struct session *s, enum stream_event event, struct slice data)
 		on_early(s);
 		return s->has_ended ? data.len : 0;
 	case STREAM_CLOSED:
-		on_left(s, END_CLIENT_LEFT);
+		/* a peer has perhaps said all that it has to say: this comes again behind that */
+		if (s->login == NULL)
+			on_left(s, END_CLIENT_LEFT);
 		break;
 	case STREAM_FAILED:
 		on_left(s, END_CLIENT_LOST);
@@ -364,31 +371,59 @@ recall(const struct session *s, bool *has_waited, bool *is_unlisted)
 	*is_unlisted = screen->zone_count == 0 || passed.lists_until > now;
 }
 
-enum entrance_verdict
-screening_begin(struct session *s)
+static bool
+is_looked_at(const struct session *s)
+{
+	const struct screen *screen = s->settings->screen;
+
+	return screen != NULL && s->proto->screen != NULL && s->snapshot->screened != NULL &&
+	    !is_spared(s, screen);
+}
+
+static enum entrance_verdict
+begin(struct session *s, bool is_delayed, bool is_unlisted)
 {
 	const struct screen *screen = s->settings->screen;
 	int64_t now = loop_now(s->worker->loop);
-	bool has_waited, is_unlisted;
 
-	if (screen == NULL || s->proto->screen == NULL || s->snapshot->screened == NULL ||
-	    is_spared(s, screen))
-		return ENTRANCE_PASS;
-	recall(s, &has_waited, &is_unlisted);
-	if (has_waited && is_unlisted)
-		return ENTRANCE_PASS;
 	tally_add(&session_counters(s)->screened, 1);
 	s->screening = xcalloc(1, sizeof(*s->screening));
 	s->screening->session = s;
 	s->screening->began_at = now;
-	s->screening->is_delayed = !has_waited && screen->greeting_delay.ms > 0 && !is_in_haste(s);
+	s->screening->is_delayed = is_delayed;
 	if (!is_unlisted)
 		ask_zones(s, screen);
-	if (s->screening->pending == 0 && !s->screening->is_delayed)
+	if (s->screening->pending == 0 && !is_delayed)
 		return judge(s);
 	session_enter(s, FRONT_SCREEN);
-	session_wake_at(s, now + (s->screening->is_delayed ? screen->greeting_delay.ms : LISTS_MS));
-	if (s->screening->is_delayed)
+	session_wake_at(s, now + (is_delayed ? screen->greeting_delay.ms : LISTS_MS));
+	if (is_delayed)
 		tease(s);
 	return ENTRANCE_WAIT;
+}
+
+enum entrance_verdict
+screening_begin(struct session *s)
+{
+	bool has_waited, is_unlisted;
+
+	if (!is_looked_at(s))
+		return ENTRANCE_PASS;
+	recall(s, &has_waited, &is_unlisted);
+	if (has_waited && is_unlisted)
+		return ENTRANCE_PASS;
+	return begin(s, !has_waited && s->settings->screen->greeting_delay.ms > 0 && !is_in_haste(s),
+	    is_unlisted);
+}
+
+enum entrance_verdict
+screening_retold(struct session *s)
+{
+	bool has_waited, is_unlisted;
+
+	screening_free(s);
+	if (!is_looked_at(s))
+		return ENTRANCE_PASS;
+	recall(s, &has_waited, &is_unlisted);
+	return is_unlisted ? ENTRANCE_PASS : begin(s, false, false);
 }
