@@ -52,7 +52,7 @@ like($other->cmd('XCLIENT ADDR=192.0.2.1'), qr/^220/, 'another peer tells of the
 $other->cmd('NOOP');
 is(rows('limits/one'), '192.0.2.1:1 192.0.2.2:1', 'who counts, too');
 $other->cmd('XCLIENT ADDR=192.0.2.2');
-like($other->reply, qr/^421 4\.7\.0 Error: too many connections/, 'but not as the second, who is there already');
+like($other->reply, qr/^421 4\.7\.0 \S+ Error: too many connections from 192\.0\.2\.2$/, 'but not as the second, who is there already');
 wait_for(sub { rows('limits/one') eq '192.0.2.2:1' }, 10, 'it to count no more');
 pass('who was turned away counts no more');
 

@@ -34,10 +34,11 @@ my $gatepost = Gatepost::Gatepost->new(values => { FREE => $postfix{free}->port 
 	default listener { limits quick; starttls off }
 	pool mx { protocol smtp; server p { address 127.0.0.1:@FREE@ } }
 	pool out { protocol submission; server p { address 127.0.0.1:@FREE@ } }
-	listener mx { protocol smtp; bind 127.0.0.1:@PORT{mx}@; pool mx }
+	listener mx { protocol smtp; bind 127.0.0.1:@PORT{mx}@; pool mx; max_errors 2 }
 	listener late { protocol smtp; bind 127.0.0.1:@PORT{late}@; pool mx; limits late }
 	listener strangers { protocol smtp; bind 127.0.0.1:@PORT{strangers}@; pool mx; limits strangers }
-	listener out { protocol submission; bind 127.0.0.1:@PORT{out}@; pool out; auth server; plaintext_login yes }
+	listener out { protocol submission; bind 127.0.0.1:@PORT{out}@; pool out; auth server; plaintext_login yes
+	    max_errors 2 }
 	auth server { source server }
 	END
 

@@ -43,7 +43,7 @@ my %dialects = (
 	submission => {
 		hello => qr/^220 /, after => "EHLO client.example.org\r\n", ready => qr/^250 /,
 		login => 'AUTH PLAIN %s', end => qr/^[245]\d\d /, good => qr/^235/,
-		bye => qr/^421 4\.7\.0 Too many failed logins/,
+		bye => qr/^421 4\.7\.0 \S+ Error: too many failed logins/,
 		server => [[send => "220 here ESMTP\r\n"], [expect => qr/^EHLO .*\r\n/m],
 		    [send => "250-here\r\n250 AUTH PLAIN\r\n"], [expect => qr/^AUTH PLAIN .*\r\n/m],
 		    [send => "235 2.7.0 in\r\n"], ['hold']],

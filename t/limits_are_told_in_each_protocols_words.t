@@ -19,46 +19,46 @@ my $plain = encode_base64("\0ann\0right", '');
 my $bad = encode_base64("\0ann\0wrong", '');
 my $smtp_server = [[send => "220 here ESMTP\r\n"], [expect => qr/^EHLO .*\r\n/m],
     [send => "250-here\r\n250-XCLIENT ADDR PORT\r\n250 AUTH PLAIN\r\n"]];
-my %mail = (rate => 'MAIL FROM:<a@example.org>', ok => qr/^250 /, many => qr/^450 4\.7\.1 Error: too much mail/);
+my $host = qr/127\.\d+\.\d+\.\d+/;		# this client's; which one: limits_hold_for_whom_they_are.t
 my %dialects = (
 	imap => {
 		hello => qr/^\* OK/, login => "a AUTHENTICATE PLAIN %s", end => qr/^(?:a |\* BYE)/, good => qr/^a OK/,
-		crowd => qr/^\* BYE \[LIMIT\] Too many connections from your address\.\r\n\z/,
-		paced => qr/^a NO \[LIMIT\] Too many logins/, user => qr/^a NO \[LIMIT\] Too many sessions of this user/,
-		starttls => "a STARTTLS", tls => qr/^a NO \[LIMIT\] Too many new TLS/, bye => qr/^\* BYE \[LIMIT\] Too many new TLS/,
+		crowd => qr/^\* BYE \[LIMIT\] Too many connections from $host\.\r\n\z/,
+		paced => qr/^a NO \[LIMIT\] Too many logins from $host\.$/, user => qr/^a NO \[LIMIT\] Too many sessions of this user/,
+		starttls => "a STARTTLS", tls => qr/^a NO \[LIMIT\] Too many new TLS sessions from $host\.$/, bye => qr/^\* BYE \[LIMIT\] Too many new TLS sessions from $host\.\r\n\z/,
 		server => [[send => "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] here\r\n"],
 		    [expect => qr/^(\S+) AUTHENTICATE.*\r\n/m], [send => sub ($tag) { "$tag OK in\r\n" }], ['hold']],
 	},
 	pop3 => {
 		hello => qr/^\+OK/, login => "AUTH PLAIN %s", end => qr/^(?:\+OK|-ERR)/, good => qr/^\+OK/,
-		crowd => qr/^-ERR \[SYS\/TEMP\] Too many connections from your address\.\r\n\z/,
-		paced => qr/^-ERR \[LOGIN-DELAY\] Too many logins/, user => qr/^-ERR \[IN-USE\] Too many sessions/,
-		starttls => "STLS", tls => qr/^-ERR \[SYS\/TEMP\] Too many new TLS/, bye => qr/^-ERR \[SYS\/TEMP\] Too many new TLS/,
+		crowd => qr/^-ERR \[SYS\/TEMP\] Too many connections from $host\.\r\n\z/,
+		paced => qr/^-ERR \[LOGIN-DELAY\] Too many logins from $host\.$/, user => qr/^-ERR \[IN-USE\] Too many sessions/,
+		starttls => "STLS", tls => qr/^-ERR \[SYS\/TEMP\] Too many new TLS sessions from $host\.\s*$/, bye => qr/^-ERR \[SYS\/TEMP\] Too many new TLS sessions from $host\.\s*$/,
 		server => [[send => "+OK here\r\n"], [expect => qr/^CAPA\r\n/m],
 		    [send => "+OK\r\nUSER\r\nSASL PLAIN\r\n.\r\n"], [expect => qr/^AUTH PLAIN.*\r\n/m],
 		    [send => "+OK in\r\n"], ['hold']],
 	},
 	sieve => {
 		hello => qr/^OK/, login => 'AUTHENTICATE "PLAIN" "%s"', end => qr/^(?:OK|NO|BYE)/, good => qr/^OK/,
-		crowd => qr/^BYE \(TRYLATER\) "Too many connections from your address\."\r\n\z/,
-		paced => qr/^NO \(TRYLATER\) "Too many logins/, user => qr/^NO \(TRYLATER\) "Too many sessions/,
-		starttls => "STARTTLS", tls => qr/^NO \(TRYLATER\) "Too many new TLS/, bye => qr/^BYE \(TRYLATER\) "Too many new TLS/,
+		crowd => qr/^BYE \(TRYLATER\) "Too many connections from $host\."\r\n\z/,
+		paced => qr/^NO \(TRYLATER\) "Too many logins from $host\."$/, user => qr/^NO \(TRYLATER\) "Too many sessions/,
+		starttls => "STARTTLS", tls => qr/^NO \(TRYLATER\) "Too many new TLS sessions from $host\."$/, bye => qr/^BYE \(TRYLATER\) "Too many new TLS sessions from $host\."\r\n\z/,
 		server => [[send => qq("IMPLEMENTATION" "fake"\r\n"SASL" "PLAIN"\r\n"SIEVE" "fileinto"\r\nOK\r\n)],
 		    [expect => qr/^AUTHENTICATE.*\r\n/m], [send => "OK\r\n"], ['hold']],
 	},
 	submission => {
 		hello => qr/^220 /, after => 'EHLO client.example.org', ready => qr/^250 /,
 		login => "AUTH PLAIN %s", end => qr/^[245]\d\d /, good => qr/^235/,
-		crowd => qr/^421 4\.7\.0 Error: too many connections from your address\.\r\n\z/,
-		paced => qr/^450 4\.7\.1 Error: too many AUTH commands/, user => qr/^454 4\.7\.0 Error: too many sessions/,
-		starttls => "STARTTLS", tls => qr/^454 4\.7\.0 Error: too many new TLS/, bye => qr/^421 4\.7\.0 Error: too many new TLS/,
+		crowd => qr/^421 4\.7\.0 \S+ Error: too many connections from $host\r\n\z/,
+		paced => qr/^450 4\.7\.1 Error: too many AUTH commands from $host$/, user => qr/^454 4\.7\.0 Error: too many sessions/,
+		starttls => "STARTTLS", tls => qr/^454 4\.7\.0 Error: too many new TLS sessions from $host$/, bye => qr/^421 4\.7\.0 \S+ Error: too many new TLS sessions from $host\r\n\z/,
 		server => [@$smtp_server, [expect => qr/^AUTH PLAIN .*\r\n/m],
 		    [send => "235 2.7.0 in\r\n"], ['hold']],
 	},
 	smtp => {
 		hello => qr/^220 /, after => 'EHLO client.example.org', ready => qr/^250 /, end => qr/^[245]\d\d /,
-		crowd => qr/^421 4\.7\.0 Error: too many connections from your address\.\r\n\z/,
-		starttls => "STARTTLS", tls => qr/^454 4\.7\.0 Error: too many new TLS/, bye => qr/^421 4\.7\.0 Error: too many new TLS/,
+		crowd => qr/^421 4\.7\.0 \S+ Error: too many connections from $host\r\n\z/,
+		starttls => "STARTTLS", tls => qr/^454 4\.7\.0 Error: too many new TLS sessions from $host$/, bye => qr/^421 4\.7\.0 \S+ Error: too many new TLS sessions from $host\r\n\z/,
 		server => $smtp_server,
 	},
 );

@@ -24,7 +24,7 @@ my @listed = (
 	['192.0.2.9', 'many.test', '127.0.0.8'], ['192.0.2.9', 'white.test', '127.0.5.1'],
 	['192.0.2.10', 'bl.test', '127.0.0.4'], ['192.0.2.10', 'white.test', '127.0.5.1'],
 	['192.0.2.11', 'bl.test', '127.0.0.4'], ['192.0.2.11', 'white.test', '127.255.255.254'],
-	['192.0.2.20', 'bl.test', '127.0.0.2', 1],
+	['192.0.2.20', 'bl.test', '127.0.0.2', 1], ['192.0.2.21', 'bl.test', '127.0.0.12', 1],
 	['2001:db8::1:2', 'bl.test', '127.0.0.3'],
 );
 
@@ -61,12 +61,14 @@ my $gatepost = Gatepost::Gatepost->new(values => { DNS => $dns->port, MX => $ser
 	screen enforce { }
 	screen drop { action drop }
 	screen log { action log }
+	screen both { greeting_delay 1s; passed_ttl 1s }
 	screen failing { dnsbl refused.test { weight 9; name a-secret }; dnsbl silent.test { weight 9 }; passed_ttl 1h }
 	pool mx { protocol smtp; forward none; server s { address 127.0.0.1:@MX@ } }
 	default listener { protocol smtp; starttls off; pool mx; accept_proxy 127.0.0.0/8 }
 	listener enforce { bind 127.0.0.1:@PORT{enforce}@; screen enforce }
 	listener drop { bind 127.0.0.1:@PORT{drop}@; screen drop }
 	listener log { bind 127.0.0.1:@PORT{log}@; screen log }
+	listener both { bind 127.0.0.1:@PORT{both}@; screen both }
 	listener failing { bind 127.0.0.1:@PORT{failing}@; screen failing }
 	END
 
@@ -170,6 +172,15 @@ wait_for(sub {
 	return asked('192.0.2.20', 'bl.test') > 1;
 }, 30, 'the list to be asked anew');
 pass('behind its TTL an answer is asked for anew');
+
+# Each test is passed for its own time: the greeting waits again, and the list, whose answer is old, is not asked.
+sub connect_both () {
+	return Gatepost::Smtp->new(port => $gatepost->port('both'), timeout => 30, greeting => 0,
+	    before => "PROXY TCP4 192.0.2.21 198.51.100.25 4711 25\r\n");
+}
+like(connect_both()->reply, qr/^220-.*\n220 /, 'both: it waits');
+wait_for(sub { connect_both()->line =~ /^220-/ }, 30, 'the greeting to wait anew');
+is(asked('192.0.2.21', 'bl.test'), 1, 'both: the list is not asked anew');
 
 # Lists that refuse, and one that is silent: nothing is known, and nobody waits for ever.
 for my $i (1 .. 12) {

@@ -176,10 +176,10 @@ on_answer(struct resolve_question *question, const struct resolve_result *result
 	struct dnsbl_answer answer;
 	uint32_t ttl = read_result(result, &answer);
 
+	answer.until = now + (int64_t)ttl * 1000;
 	note_outcome(flight->zone, result);
 	if (answer.is_known && ttl > 0)
-		screen_memory_keep(flight->memory, slice_of(flight->name), &answer, now,
-		    now + (int64_t)ttl * 1000);
+		screen_memory_keep(flight->memory, slice_of(flight->name), &answer, now, answer.until);
 	end_flight(flight);
 	flight->is_over = true;
 	while (!list_is_empty(&flight->waiting)) {

@@ -106,13 +106,13 @@ static const struct directive manners_directives[] = {
 	    "that are refused, by us or, but with lmtp, by the server, and failed logins; an accepted mail "
 	    "takes them back. 0: no reply waits."),
 	CONF_NUMBER(struct limits_manners, hard_errors, "20", "0", "1000", 0,
-	    "So many of them end the session, with a 421 behind the last one's reply. Before the login, or "
-	    "the first mail, `max_errors` of the listener counts, too. 0: none do."),
+	    "So many of them end the session, with a 421 behind the last one's reply, in place of "
+	    "`max_errors` of the listener. 0: none do, but by that before the login, or the first mail."),
 	CONF_DURATION(struct limits_manners, error_delay, "1s", "0s", "1m", 0,
 	    "How long replies wait, see `soft_errors`."),
 	CONF_NUMBER(struct limits_manners, junk_commands, "100", "0", "100000", 0,
 	    "EHLO, HELO, LHLO, NOOP, RSET, VRFY and ETRN behind so many of them count as errors, whatever is "
-	    "said to them; an accepted mail takes them back. 0: none do."),
+	    "said to them; an accepted mail takes them back. 0: none do. Under `stress` it is less."),
 	CONF_NUMBER(struct limits_manners, min_data_rate, "500", "0", "1000000", 0,
 	    "How many octets of mail a client has to send in a second: they earn it time by this rate, and "
 	    "never more than `idle_timeout`. Without a `limits` block it is 500, too. 0: any octet earns all "

@@ -11,6 +11,8 @@
 
 enum {
 	OCTET_MAX = 255,
+	LISTS_MIN_MS = 60 * 1000,	/* for which one has passed them at least, … */
+	LISTS_MAX_MS = 3600 * 1000,	/* … and at most */
 	NIBBLES_MAX = 64,		/* octets of an address in a question: "7.6.…", with its last dot */
 	NAME_MAX_BYTES = 100
 };
@@ -195,11 +197,13 @@ static const struct directive screen_directives[] = {
 	    "recipients is refused (`enforce`). `ignore`: nothing, but they wait the next time, too. It "
 	    "cannot be seen where TLS comes from the first byte."),
 	CONF_DURATION(struct screen, passed_ttl, "1d", "1s", "90d", 0,
-	    "For how long a client that has passed is greeted at once, and looked up in no list; 10 minutes "
-	    "at most where a list could not say."),
+	    "For how long a client that has waited for its greeting is greeted at once. That it passed the "
+	    "lists holds apart from that, as long as the TTL of all their answers says, but 60 seconds at "
+	    "least and an hour at most; 60 seconds where a list could not say."),
 	CONF_NETWORKS(struct screen, allow, NULL, 0,
 	    "Clients that are greeted at once: your own networks, and whoever monitors the port. Peers that "
-	    "the listener has as `trusted` and those that its `limits` exempt are greeted at once, too."),
+	    "the listener has as `trusted` and those that its `limits` exempt are greeted at once, too; who "
+	    "such a peer tells of is looked up in the lists, before its next command."),
 	CONF_BLOCKS(struct screen, rules, &rule_block, 0),
 	CONF_NUMBER(struct screen, threshold, "1", "1", "100000", 0,
 	    "The score from which on a client is on too many lists."),
@@ -329,6 +333,20 @@ screen_score(const struct screen *screen, const struct dnsbl_answer *answers, st
 		}
 	}
 	return score;
+}
+
+int64_t
+screen_lists_until(const struct screen *screen, const struct dnsbl_answer *answers, int64_t now)
+{
+	int64_t until = now + LISTS_MAX_MS;
+
+	for (size_t i = 0; i < screen->zone_count; i++) {
+		int64_t holds = answers[i].is_known ? answers[i].until : now;
+
+		if (holds < until)
+			until = holds;
+	}
+	return until > now + LISTS_MIN_MS ? until : now + LISTS_MIN_MS;
 }
 
 struct screen_key

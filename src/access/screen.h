@@ -22,6 +22,7 @@ struct dnsbl_answer {
 	bool is_known;			/* false: it could not say */
 	uint8_t count;			/* 0: the client is not on it */
 	uint32_t addresses[DNSBL_ADDRESSES_MAX];	/* 127.0.0.2 is 0x7f000002 */
+	int64_t until;			/* as loop_now: its TTL is over; of what is known */
 };
 
 struct dnsbl_pattern {			/* all addresses between two, or what each of four octets may be */
@@ -65,6 +66,9 @@ const struct dnsbl_rule *screen_zone(const struct screen *screen, size_t i);	/* 
  */
 int64_t screen_score(const struct screen *screen, const struct dnsbl_answer *answers, struct buf *zones,
     const char **worst);
+
+/* Until when a client that passes by these answers need not be looked up again. */
+int64_t screen_lists_until(const struct screen *screen, const struct dnsbl_answer *answers, int64_t now);
 
 /* As what a client is known that has passed: by its whole address, of IPv6 by 64 bits of it; by the block. */
 enum { SCREEN_KEY_MAX = 32 };

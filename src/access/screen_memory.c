@@ -6,11 +6,11 @@
 #include "state/table.h"
 
 struct screen_memory {
-	struct table *passed;		/* names alone */
+	struct table *passed;		/* struct screen_passed */
 	struct table *answers;		/* struct dnsbl_answer */
 };
 
-/* About 90 and 160 octets each. */
+/* About 110 and 170 octets each. */
 static const size_t limits[] = {
 	[SCREEN_MEMORY_PASSED] = 1 << 18, [SCREEN_MEMORY_ANSWERS] = 1 << 17
 };
@@ -20,7 +20,7 @@ screen_memory_new(void)
 {
 	struct screen_memory *memory = xcalloc(1, sizeof(*memory));
 
-	memory->passed = table_new(0, NULL);
+	memory->passed = table_new(sizeof(struct screen_passed), NULL);
 	table_set_limit(memory->passed, limits[SCREEN_MEMORY_PASSED]);
 	memory->answers = table_new_lru(sizeof(struct dnsbl_answer), NULL);
 	table_set_limit(memory->answers, limits[SCREEN_MEMORY_ANSWERS]);
@@ -40,25 +40,36 @@ screen_memory_free(struct screen_memory **memory)
 	xfree(gone);
 }
 
-bool
-screen_memory_has_passed(struct screen_memory *memory, const struct screen_key *key, int64_t now)
+struct screen_passed
+screen_memory_passed(struct screen_memory *memory, const struct screen_key *key, int64_t now)
 {
 	struct table_entry *entry =
 	    table_lock(memory->passed, slice_make(key->bytes, key->len), now, false);
+	struct screen_passed passed = { 0 };
 
 	if (entry == NULL)
-		return false;
+		return passed;
+	passed = *(const struct screen_passed *)table_value(entry);
 	table_unlock(memory->passed, entry, table_expires(entry));
-	return true;
+	return passed;
+}
+
+static int64_t
+later(int64_t one, int64_t other)
+{
+	return one > other ? one : other;
 }
 
 void
 screen_memory_let_pass(struct screen_memory *memory, const struct screen_key *key, int64_t now,
-    int64_t until)
+    const struct screen_passed *passed)
 {
 	struct table_entry *entry = table_lock(memory->passed, slice_make(key->bytes, key->len), now, true);
+	struct screen_passed *kept = table_value(entry);
 
-	table_unlock(memory->passed, entry, until);
+	kept->greeting_until = later(kept->greeting_until, passed->greeting_until);
+	kept->lists_until = later(kept->lists_until, passed->lists_until);
+	table_unlock(memory->passed, entry, later(kept->greeting_until, kept->lists_until));
 }
 
 bool

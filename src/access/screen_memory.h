@@ -13,9 +13,15 @@ struct screen_memory;
 struct screen_memory *screen_memory_new(void);
 void screen_memory_free(struct screen_memory **memory);		/* nobody asks any more */
 
-bool screen_memory_has_passed(struct screen_memory *memory, const struct screen_key *key, int64_t now);
+/* Until when a client need not be put to either test again; what is not behind now is over, or never was. */
+struct screen_passed {
+	int64_t greeting_until, lists_until;
+};
+struct screen_passed screen_memory_passed(struct screen_memory *memory, const struct screen_key *key,
+    int64_t now);
+/* Of each test the later time counts. */
 void screen_memory_let_pass(struct screen_memory *memory, const struct screen_key *key, int64_t now,
-    int64_t until);
+    const struct screen_passed *passed);
 
 /* What was answered to a question, as screen_write_question has it; false: it has to be asked. */
 bool screen_memory_find(struct screen_memory *memory, struct slice question, int64_t now,

@@ -187,6 +187,24 @@ tell_access(struct inquiry *inquiry, const struct limits **limits)
 
 /* What it would wait for, unless it is known; nobody is asked. */
 static void
+explain_tests(const struct control *control, const struct screen *screen, const struct addr *client,
+    char why[VALUE_MAX])
+{
+	const struct screen_key key = screen_key(screen, client);
+	int64_t now = loop_now(control->loop);
+	const struct screen_passed passed = screen_memory_passed(control->assets.screened, &key, now);
+	bool has_waited = passed.greeting_until > now, is_unlisted = passed.lists_until > now;
+	double delay = has_waited ? 0 : (double)screen->greeting_delay.ms / 1000;
+	size_t lists = is_unlisted ? 0 : screen->zone_count;
+
+	if (has_waited && lists == 0)
+		snprintf(why, VALUE_MAX, "the client has passed before: it is greeted at once");
+	else
+		snprintf(why, VALUE_MAX, "the client %s: it waits %g s for its greeting, %zu lists are asked",
+		    has_waited || is_unlisted ? "has passed in part" : "is not known", delay, lists);
+}
+
+static void
 tell_screen(struct inquiry *inquiry, const struct limits *limits)
 {
 	const struct listener_settings *l = inquiry->listener;
@@ -194,21 +212,15 @@ tell_screen(struct inquiry *inquiry, const struct limits *limits)
 	const struct screen *screen = l->proto->screen != NULL ? l->screen : NULL;
 	const struct addr *client = &inquiry->client;
 	char why[VALUE_MAX] = "not looked at, as no client was named";
-	struct screen_key key;
 
 	if (screen == NULL)
 		return;
 	if (inquiry->client_word != NULL) {
-		key = screen_key(screen, client);
 		if (screen_allows(screen, client) || listener_trusts(l, client) ||
 		    (limits != NULL && limits_exempt(limits, client)))
 			snprintf(why, sizeof(why), "the client is spared");
-		else if (screen_memory_has_passed(control->assets.screened, &key, loop_now(control->loop)))
-			snprintf(why, sizeof(why), "the client has passed before: it is greeted at once");
 		else
-			snprintf(why, sizeof(why),
-			    "the client is not known: it waits %g s for its greeting, %zu lists are asked",
-			    (double)screen->greeting_delay.ms / 1000, screen->zone_count);
+			explain_tests(control, screen, client, why);
 	}
 	tell(inquiry, "screen", screen->conf.title, why);
 }

@@ -55,8 +55,9 @@ const struct directive root_directives[] = {
 	    "500 ms, or TLS handshakes for 1 or 4 s; and left one by one when all of it has been well below "
 	    "for 5 s.  At the first, a client that is the one to act has 30 seconds and 5 errors before its "
 	    "login (with smtp, before its first mail), at the second 10 seconds and one error, unless the "
-	    "listener says less; those who are idle for longer go at once.  Waiting for an auth source or a "
-	    "server does not count, nor do `trusted` peers.  `off`: nothing of that."),
+	    "listener says less, and where mail is taken each command that leads nowhere behind 10, then 1, "
+	    "is an error (`junk_commands`); those who are idle for longer go at once.  Waiting for an auth "
+	    "source or a server does not count, nor do `trusted` peers.  `off`: nothing of that."),
 	CONF_DURATION(struct root, shutdown_delay, "0s", "0s", "1h", 0,
 	    "For how long clients are still accepted after the signal to end, so that whatever sends them "
 	    "here has time to notice."),

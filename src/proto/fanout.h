@@ -44,6 +44,7 @@ struct fanout_order {
 	struct slice offer;			/* what the client was offered: capability.h's form */
 	enum bare_newline bare_newline;
 	struct manners manners;			/* so far */
+	const struct identity *identity;	/* the client's */
 	const struct fanout_host *host;
 	void *owner;
 };

@@ -48,6 +48,20 @@ refuse(struct lmtp_state *s, const char *words)
 	return answer(s, words);
 }
 
+/* The client has named too many. */
+static enum wish
+refuse_for_now(struct lmtp_state *s, const char *what,
+    enum wish (*refuse_by)(struct lmtp_state *s, const char *words))
+{
+	struct buf words = { 0 };
+
+	manners_write_pace(what, &s->identity->client, &words);
+	buf_append(&words, "", 1);
+	refuse_by(s, buf_data(&words));
+	buf_clear(&words);
+	return WISH_GO_ON;
+}
+
 static bool
 takes(const struct lmtp_state *s, enum mediator_count what)
 {
@@ -62,7 +76,7 @@ run_mail(struct lmtp_state *s, struct slice line, struct slice args)
 	if (s->mail != NULL)
 		return refuse(s, "503 5.5.1 There is a MAIL already\r\n");
 	if (!takes(s, MEDIATOR_MAIL))
-		return refuse(s, "450 4.7.1 Error: too much mail from your address\r\n");
+		return refuse_for_now(s, "much mail", refuse);
 	s->mail = xstrndup(line.data, line.len);
 	s->from.data = s->mail + (s->from.data - line.data);
 	return answer(s, "250 2.1.0 Ok\r\n");
@@ -108,7 +122,7 @@ run_rcpt(struct lmtp_state *s, struct slice line, struct slice args)
 		return refuse_recipient(s, "501 5.5.4 Command or argument is malformed\r\n");
 	}
 	if (!takes(s, MEDIATOR_RECIPIENT))
-		return refuse_recipient(s, "450 4.7.1 Error: too many recipients from your address\r\n");
+		return refuse_for_now(s, "many recipients", refuse_recipient);
 	r = add_recipient(s);
 	r->line = xstrndup(line.data, line.len);
 	r->address = (unsigned)(to.data - line.data);
@@ -451,6 +465,7 @@ init(void *state, const struct fanout_order *order)
 	struct buf lhlo = { 0 };
 
 	*s = (struct lmtp_state){
+		.identity = order->identity,
 		.host = order->host,
 		.owner = order->owner,
 		.bare_newline = order->bare_newline,

@@ -76,6 +76,7 @@ enum lmtp_mode {
 };
 
 struct lmtp_state {
+	const struct identity *identity;
 	const struct fanout_host *host;
 	void *owner;
 	char *lhlo;			/* our reply to this */

@@ -29,6 +29,14 @@ manners_forgive(struct manners *manners)
 }
 
 void
+manners_write_pace(const char *what, const struct addr *client, struct buf *out)
+{
+	char host[ADDR_TEXT_MAX];
+
+	buf_printf(out, "450 4.7.1 Error: too %s from %s\r\n", what, addr_host(client, host));
+}
+
+void
 manners_write_end(struct slice hello, struct buf *out)
 {
 	struct slice name = slice_from(hello, strlen("250-"));

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "base/addr.h"
 #include "base/buf.h"
 #include "base/slice.h"
 
@@ -35,6 +36,8 @@ manners_are_spent(const struct manners *manners)	/* was this the last error? */
 	return manners->hard_errors > 0 && manners->errors >= manners->hard_errors;
 }
 
+/* "450 4.7.1 Error: too many recipients from 192.0.2.7": so much was named in too short a time. */
+void manners_write_pace(const char *what, const struct addr *client, struct buf *out);
 /* Last words of SMTP; `hello` is our reply to one, "250-mail.example.com…". */
 void manners_write_end(struct slice hello, struct buf *out);
 

@@ -33,6 +33,17 @@ write_timestamp(struct dialogue *d)
 	buf_append_slice(&d->out, buf_slice(&d->timestamp));
 }
 
+/* It is in `words` where there is no dialogue. */
+static void
+write_address(struct dialogue *d, struct slice words)
+{
+	char client[ADDR_TEXT_MAX];
+
+	if (d->identity != NULL)
+		words = slice_of(addr_host(&d->identity->client, client));
+	buf_append_slice(&d->out, words);
+}
+
 /* `words`: of the one letter that is not known from the dialogue, %q, %r or %s; `code`: of %k. */
 static void
 write_letter(struct dialogue *d, char letter, struct slice words, struct slice code)
@@ -44,6 +55,7 @@ write_letter(struct dialogue *d, char letter, struct slice words, struct slice c
 	case 'a': write_timestamp(d); break;
 	case 'x': buf_append_text(&d->out, d->is_trusted ? "[XCLIENT] " : ""); break;
 	case 'k': buf_append_slice(&d->out, code); break;
+	case 'i': write_address(d, words); break;
 	case 'q': mail_string_write_quoted(&d->out, words); break;
 	case 'r': reply_write_text(&d->out, words); break;
 	case 's': base64_encode(words, &d->out); break;

@@ -4,7 +4,7 @@
  * in the texts: %t the tag of the command, or "*" where there is none; %h our
  * host name; %c the capabilities as they are now; %x what tells a trusted peer
  * that it may say XCLIENT; %a a blank and APOP's timestamp, where it is offered;
- * %r a reason, %q in quotes; %k a code; %% a percent sign.
+ * %i the client's address; %r a reason, %q in quotes; %k a code; %% a percent sign.
  */
 #ifndef PROTO_REPLY_H
 #define PROTO_REPLY_H
@@ -32,7 +32,7 @@ void reply_write_text(struct buf *out, struct slice text);
 /* Appends such a text where there is no dialogue, or it is no matter. */
 void reply_write_alone(const struct proto *proto, const char *hostname, const char *text, struct slice words,
     struct buf *out);
-/* The same for last words, with a reason where they have one. */
+/* The same for last words, with a reason where they have one, or the client's address for %i. */
 void reply_write_last(const struct proto *proto, const char *hostname, enum reply reply, struct slice words,
     struct buf *out);
 

@@ -20,8 +20,8 @@ enum {
 
 static const char *const texts[] = {
 	[WORDS_OK]                = "250 2.0.0 Ok\r\n",
-	[WORDS_TOO_MUCH_MAIL]     = "450 4.7.1 Error: too much mail from your address\r\n",
-	[WORDS_TOO_MANY_RECIPIENTS] = "450 4.7.1 Error: too many recipients from your address\r\n",
+	[WORDS_TOO_MUCH_MAIL]     = "much mail",
+	[WORDS_TOO_MANY_RECIPIENTS] = "many recipients",
 	[WORDS_BYE]               = "221 2.0.0 Goodbye\r\n",
 	[WORDS_HELP]              = "214 2.0.0 See RFC 5321\r\n",
 	[WORDS_EHLO]              = NULL,
@@ -75,6 +75,8 @@ say_ours(const struct smtp_state *s, enum owed_kind kind, enum words words, stru
 {
 	if (words == WORDS_TOO_MANY)
 		manners_write_end(slice_of(s->helo), &m->to_client);
+	else if (words == WORDS_TOO_MUCH_MAIL || words == WORDS_TOO_MANY_RECIPIENTS)
+		manners_write_pace(texts[words], &s->identity->client, &m->to_client);
 	else
 		buf_append_text(&m->to_client, text_of(s, words));
 	if (kind == OWED_OURS_DONE)

@@ -54,13 +54,13 @@ check_ban(struct session *s)
 
 static const struct entrance_check {
 	enum entrance_verdict (*begin)(struct session *s);
-	/* Of a client that a trusted peer tells of: never WAIT.  NULL: it is not asked then. */
+	/* Of a client that a trusted peer tells of: only the last may WAIT. */
 	enum entrance_verdict (*retold)(struct session *s);
 } checks[] = {
 	{ check_ban, check_ban },
 	{ doorman_begin, doorman_begin },
 	{ admission_begin, admission_retold },
-	{ screening_begin, NULL },
+	{ screening_begin, screening_retold },
 };
 enum { CHECK_COUNT = sizeof(checks) / sizeof(checks[0]) };
 
@@ -93,6 +93,6 @@ entrance_retold(struct session *s)
 {
 	locate(s);
 	for (size_t i = 0; i < CHECK_COUNT; i++)
-		if (checks[i].retold != NULL && checks[i].retold(s) == ENTRANCE_GONE)
+		if (checks[i].retold(s) == ENTRANCE_GONE)
 			return;
 }

@@ -22,7 +22,10 @@ enum entrance_verdict {
 void entrance_begin(struct session *s);
 /* A check that let it wait lets it pass. */
 void entrance_go_on(struct session *s);
-/* A trusted peer has told of another client, who is checked now and does not wait; may end the session. */
+/*
+ * A trusted peer has told of another client, who is checked now; may end the session, or leave it in
+ * FRONT_SCREEN until front_resume.
+ */
 void entrance_retold(struct session *s);
 
 #endif

@@ -124,19 +124,12 @@ front_is_spared(const struct session *s)
 	return s->identity.user != NULL || (s->login != NULL && s->login->dialogue.is_trusted);
 }
 
-int64_t
-front_max_errors(const struct session *s)
-{
-	int level = front_is_spared(s) ? STRESS_NONE : listener_stress(s->listener);
-
-	return stress_max_errors(level, s->settings->max_errors);
-}
-
 void
 front_count_error(struct session *s)
 {
+	tarpit_set(s, &s->login->manners, false);
 	manners_err(&s->login->manners);
-	if (!manners_are_spent(&s->login->manners) && s->login->manners.errors < front_max_errors(s))
+	if (!manners_are_spent(&s->login->manners))
 		return;
 	front_flush(s);
 	if (s->phase != FRONT_COMMAND)
@@ -215,6 +208,15 @@ heed_word(struct session *s)
 		tarpit_set(s, &login->manners, false);
 }
 
+/* The level of stress may be another one than at its last command. */
+static void
+count_idle(struct session *s)
+{
+	tarpit_set(s, &s->login->manners, false);
+	if (manners_idle(&s->login->manners))
+		front_count_error(s);
+}
+
 /* Its step, and what comes of it besides. */
 static void
 finish_command(struct session *s, enum step step)
@@ -224,8 +226,8 @@ finish_command(struct session *s, enum step step)
 	perform(s, step);
 	if (s->phase == FRONT_COMMAND)
 		heed_word(s);
-	if (s->phase == FRONT_COMMAND && d->is_idle && manners_idle(&s->login->manners))
-		front_count_error(s);
+	if (s->phase == FRONT_COMMAND && d->is_idle)
+		count_idle(s);
 	if (s->phase == FRONT_COMMAND && buf_len(&d->out) >= FLUSH_AT)
 		front_flush(s);
 }
@@ -238,7 +240,7 @@ settle(struct session *s)
 		return;
 	if (s->phase == FRONT_COMMAND && !tarpit_holds(s))
 		front_flush(s);
-	if (s->phase == FRONT_AUTH || s->phase == FRONT_ROUTE || tarpit_holds(s))
+	if (s->phase == FRONT_SCREEN || s->phase == FRONT_AUTH || s->phase == FRONT_ROUTE || tarpit_holds(s))
 		stream_hold(&s->front);
 	else if (s->phase == FRONT_COMMAND && stream_kept(&s->front) > 0)
 		stream_pause(&s->front);

@@ -155,8 +155,8 @@ static const struct directive listener_directives[] = {
 	    "Clients of this listener at once; more wait in the backlog. 0: no bound of its own."),
 	CONF_NUMBER(struct listener_settings, max_errors, "by protocol", "1",
 	    "1000", CONF_COMPUTED,
-	    "Bad commands and failed logins before a client is disconnected. Where mail is taken and there "
-	    "are `limits`, their `hard_errors` count as well, and alone behind the login or the first MAIL."),
+	    "Bad commands and failed logins before a client is disconnected. Where mail is taken "
+	    "`hard_errors` of its `limits` stand in for it."),
 	CONF_CHOICE(struct listener_settings, unavailable, "no", unavailable_choices, 0,
 	    "What a client hears when no server can be had: `no`, it may stay and try again; `bye`, it is "
 	    "disconnected."),

@@ -526,6 +526,7 @@ begin(struct session *s)
 		.offer = login->dialogue.offer,
 		.bare_newline = (enum bare_newline)listener_bare_newline(s->settings, &s->identity.client),
 		.manners = login->manners,
+		.identity = &s->identity,
 		.host = &host,
 	};
 

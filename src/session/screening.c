@@ -13,8 +13,7 @@
 #include "session/listener_kept.h"
 
 enum {
-	LISTS_MS = 2000,		/* that lists have where nobody waits for the greeting */
-	UNSURE_MS = 10 * 60 * 1000	/* for which one has passed at most where a list could not say */
+	LISTS_MS = 2000			/* that lists have where nobody waits for the greeting */
 };
 
 struct screening_zone {
@@ -92,17 +91,9 @@ is_spared(const struct session *s, const struct screen *screen)
 	    guard_speaks_for_itself(s) || (s->limits != NULL && limits_exempt(s->limits, client));
 }
 
-static bool
-has_passed(const struct session *s, const struct screen *screen)
-{
-	const struct screen_key key = screen_key(screen, &s->identity.client);
-
-	return screen_memory_has_passed(s->snapshot->screened, &key, loop_now(s->worker->loop));
-}
-
 /*
  * With TLS from the first byte the client is the one to speak; under stress nobody is kept waiting.  Who
- * passes in haste is not remembered.
+ * passes in haste has passed the lists alone.
  */
 static bool
 is_in_haste(const struct session *s)
@@ -119,7 +110,8 @@ look(const struct session *s, struct finding *finding)
 	bool is_listed;
 
 	*finding = (struct finding){ .action = SCREEN_IGNORE };
-	finding->score = screen_score(screen, screening->answers, &finding->zones, &finding->worst);
+	if (screening->zone_count > 0)
+		finding->score = screen_score(screen, screening->answers, &finding->zones, &finding->worst);
 	for (size_t i = 0; i < screening->zone_count; i++)
 		finding->unknown += !screening->answers[i].is_known;
 	is_listed = finding->score >= screen->threshold;
@@ -188,7 +180,7 @@ turn_away(struct session *s, const struct finding *finding)
 	struct buf out = { 0 };
 
 	write_words(s, finding, &out);
-	if (!s->is_tls)
+	if (!s->is_tls || s->login != NULL)
 		stream_write(&s->front, buf_slice(&out));
 	buf_clear(&out);
 	session_end(s, END_SCREENED);
@@ -205,19 +197,21 @@ refuse_recipients(struct session *s, const struct finding *finding)
 	buf_clear(&out);
 }
 
-/* Whoever was not tried in full is not remembered. */
+/* Each test that it was put to, and passed, is remembered. */
 static void
 let_pass(struct session *s, const struct finding *finding)
 {
 	const struct screen *screen = s->settings->screen;
-	int64_t now = loop_now(s->worker->loop), ttl = screen->passed_ttl.ms;
+	const struct screening *screening = s->screening;
+	int64_t now = loop_now(s->worker->loop);
 	const struct screen_key key = screen_key(screen, &s->identity.client);
+	struct screen_passed passed = { 0 };
 
-	if (finding->unknown > 0 && ttl > UNSURE_MS)
-		ttl = UNSURE_MS;
-	if (finding->found == FOUND_NOTHING &&
-	    (s->screening->is_delayed || screen->greeting_delay.ms == 0))
-		screen_memory_let_pass(s->snapshot->screened, &key, now, now + ttl);
+	if (!screening->is_early && (screening->is_delayed || screen->greeting_delay.ms == 0))
+		passed.greeting_until = now + screen->passed_ttl.ms;
+	if (screening->zone_count > 0 && finding->score < screen->threshold)
+		passed.lists_until = screen_lists_until(screen, screening->answers, now);
+	screen_memory_let_pass(s->snapshot->screened, &key, now, &passed);
 	screening_free(s);
 }
 
@@ -246,6 +240,11 @@ finish(struct session *s)
 {
 	if (judge(s) == ENTRANCE_GONE)
 		return;
+	if (s->login != NULL) {
+		front_resume(s);
+		session_set_deadline(s);
+		return;
+	}
 	stream_resume(&s->front);
 	entrance_go_on(s);
 }
@@ -307,7 +306,9 @@ screening_event(struct session *s, enum stream_event event, struct slice data)
 		on_early(s);
 		return s->has_ended ? data.len : 0;
 	case STREAM_CLOSED:
-		on_left(s, END_CLIENT_LEFT);
+		/* a peer has perhaps said all that it has to say: this comes again behind that */
+		if (s->login == NULL)
+			on_left(s, END_CLIENT_LEFT);
 		break;
 	case STREAM_FAILED:
 		on_left(s, END_CLIENT_LOST);
@@ -340,8 +341,6 @@ ask_zones(struct session *s, const struct screen *screen)
 {
 	struct screening *screening = s->screening;
 
-	if (screen->zone_count == 0)
-		return;
 	screening->zone_count = screen->zone_count;
 	screening->answers = xcalloc(screen->zone_count, sizeof(screening->answers[0]));
 	screening->zones = xcalloc(screen->zone_count, sizeof(screening->zones[0]));
@@ -360,27 +359,72 @@ tease(struct session *s)
 	buf_clear(&out);
 }
 
-enum entrance_verdict
-screening_begin(struct session *s)
+/* What it need not be put to again. */
+static void
+recall(const struct session *s, bool *has_waited, bool *is_unlisted)
+{
+	const struct screen *screen = s->settings->screen;
+	int64_t now = loop_now(s->worker->loop);
+	const struct screen_key key = screen_key(screen, &s->identity.client);
+	const struct screen_passed passed = screen_memory_passed(s->snapshot->screened, &key, now);
+
+	*has_waited = passed.greeting_until > now;
+	*is_unlisted = screen->zone_count == 0 || passed.lists_until > now;
+}
+
+static bool
+is_looked_at(const struct session *s)
+{
+	const struct screen *screen = s->settings->screen;
+
+	return screen != NULL && s->proto->screen != NULL && s->snapshot->screened != NULL &&
+	    !is_spared(s, screen);
+}
+
+static enum entrance_verdict
+begin(struct session *s, bool is_delayed, bool is_unlisted)
 {
 	const struct screen *screen = s->settings->screen;
 	int64_t now = loop_now(s->worker->loop);
 
-	if (screen == NULL || s->proto->screen == NULL || s->snapshot->screened == NULL)
-		return ENTRANCE_PASS;
-	if (is_spared(s, screen) || has_passed(s, screen))
-		return ENTRANCE_PASS;
 	tally_add(&session_counters(s)->screened, 1);
 	s->screening = xcalloc(1, sizeof(*s->screening));
 	s->screening->session = s;
 	s->screening->began_at = now;
-	s->screening->is_delayed = screen->greeting_delay.ms > 0 && !is_in_haste(s);
-	ask_zones(s, screen);
-	if (s->screening->pending == 0 && !s->screening->is_delayed)
+	s->screening->is_delayed = is_delayed;
+	if (!is_unlisted)
+		ask_zones(s, screen);
+	if (s->screening->pending == 0 && !is_delayed)
 		return judge(s);
 	session_enter(s, FRONT_SCREEN);
-	session_wake_at(s, now + (s->screening->is_delayed ? screen->greeting_delay.ms : LISTS_MS));
-	if (s->screening->is_delayed)
+	session_wake_at(s, now + (is_delayed ? screen->greeting_delay.ms : LISTS_MS));
+	if (is_delayed)
 		tease(s);
 	return ENTRANCE_WAIT;
+}
+
+enum entrance_verdict
+screening_begin(struct session *s)
+{
+	bool has_waited, is_unlisted;
+
+	if (!is_looked_at(s))
+		return ENTRANCE_PASS;
+	recall(s, &has_waited, &is_unlisted);
+	if (has_waited && is_unlisted)
+		return ENTRANCE_PASS;
+	return begin(s, !has_waited && s->settings->screen->greeting_delay.ms > 0 && !is_in_haste(s),
+	    is_unlisted);
+}
+
+enum entrance_verdict
+screening_retold(struct session *s)
+{
+	bool has_waited, is_unlisted;
+
+	screening_free(s);
+	if (!is_looked_at(s))
+		return ENTRANCE_PASS;
+	recall(s, &has_waited, &is_unlisted);
+	return is_unlisted ? ENTRANCE_PASS : begin(s, false, false);
 }

@@ -12,6 +12,12 @@
 /* A row of entrance.c: the last, since what is said from then on is the beginning of the greeting. */
 enum entrance_verdict screening_begin(struct session *s);
 
+/*
+ * Of a client that a trusted peer tells of: in place of what was found of the one before its lists are asked,
+ * before the peer's next command is heard.  There is no greeting that could wait.
+ */
+enum entrance_verdict screening_retold(struct session *s);
+
 /* FRONT_SCREEN's. */
 size_t screening_event(struct session *s, enum stream_event event, struct slice data);
 void screening_on_time(struct session *s);

@@ -359,13 +359,15 @@ our_name(const struct session *s)
 static bool
 say_last_words(struct session *s, const struct end_row *row, bool is_told)
 {
+	char client[ADDR_TEXT_MAX];
 	struct buf words = { 0 };
 
 	if (row->broken == FRONT || s->phase == FRONT_TLS || s->phase == FRONT_PROXY ||
-	    (s->phase == FRONT_SCREEN && s->is_tls))
+	    (s->phase == FRONT_SCREEN && s->is_tls && s->login == NULL))
 		return false;
 	if (row->reply != REPLY_NONE && !is_told && (s->relay == NULL || (relay_look(s) & RELAY_SPEAK) != 0))
-		reply_write_last(s->proto, our_name(s), row->reply, slice_of(NULL), &words);
+		reply_write_last(s->proto, our_name(s), row->reply,
+		    slice_of(addr_host(&s->identity.client, client)), &words);
 	if (buf_len(&words) > 0)
 		stream_write(&s->front, buf_slice(&words));
 	buf_clear(&words);

@@ -29,7 +29,7 @@ struct tarpit;
 enum front_phase {
 	FRONT_NEW,		/* just accepted */
 	FRONT_PROXY,		/* a PROXY header must come first */
-	FRONT_SCREEN,		/* its greeting is delayed, lists are asked */
+	FRONT_SCREEN,		/* its greeting, or a peer's next command, is delayed; lists are asked */
 	FRONT_TLS,		/* a handshake is under way */
 	FRONT_COMMAND,		/* the dialogue before the login */
 	FRONT_AUTH,		/* an auth source was asked */
@@ -119,9 +119,7 @@ size_t front_event(struct session *s, enum stream_event event, struct slice data
 void front_learn_local(struct session *s);	/* identity.local, where nobody has told it yet */
 void front_flush(struct session *s);		/* writes what the dialogue has to say */
 bool front_is_spared(const struct session *s);	/* stress is not for it: a user is known, or a peer trusted */
-/* Commands that may be refused before it ends. */
-int64_t front_max_errors(const struct session *s);
 void front_count_error(struct session *s);	/* a bad command, a wrong guess; one too many ends it */
-void front_resume(struct session *s);		/* after a failed login: runs what was pipelined */
+void front_resume(struct session *s);		/* after a failed login, or lists: runs what was pipelined */
 
 #endif

@@ -17,11 +17,11 @@ static const struct cause_row {
 _Static_assert(sizeof(causes) / sizeof(causes[0]) == STRESS_CAUSE_COUNT, "a row per cause");
 
 static const struct effect_row {
-	int64_t patience_ms, errors;
+	int64_t patience_ms, errors, idles;	/* of the last two 0: as configured */
 } effects[] = {
-	[STRESS_NONE]    = { INT64_MAX, INT64_MAX },
-	[STRESS_HIGH]    = { 30 * 1000, 5 },
-	[STRESS_EXTREME] = { 10 * 1000, 1 },
+	[STRESS_NONE]    = { INT64_MAX, 0, 0 },
+	[STRESS_HIGH]    = { 30 * 1000, 5, 10 },
+	[STRESS_EXTREME] = { 10 * 1000, 1, 1 },
 };
 _Static_assert(sizeof(effects) / sizeof(effects[0]) == STRESS_LEVEL_COUNT, "a row per level");
 
@@ -80,8 +80,23 @@ stress_patience_ms(int level)
 	return effects[level].patience_ms;
 }
 
+/* The lower one of two limits, of which 0 is none. */
+static int64_t
+lower(int64_t one, int64_t other)
+{
+	if (one == 0 || other == 0)
+		return one + other;
+	return one < other ? one : other;
+}
+
 int64_t
 stress_max_errors(int level, int64_t configured)
 {
-	return configured < effects[level].errors ? configured : effects[level].errors;
+	return lower(configured, effects[level].errors);
+}
+
+int64_t
+stress_max_idles(int level, int64_t configured)
+{
+	return lower(configured, effects[level].idles);
 }

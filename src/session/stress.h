@@ -52,8 +52,12 @@ enum { STRESS_TEXT_MAX = 96 };
 /* "98 % of the connections are in use"; returns out. */
 const char *stress_change_text(const struct stress_change *change, char out[STRESS_TEXT_MAX]);
 
-/* How long a client may be idle before its login, INT64_MAX: as configured; how many errors it may make. */
+/*
+ * How long a client may be idle before its login, INT64_MAX: as configured; how many errors it may make,
+ * and how many commands that lead nowhere before each one more is an error; of both 0 is no limit.
+ */
 int64_t stress_patience_ms(int level);
 int64_t stress_max_errors(int level, int64_t configured);
+int64_t stress_max_idles(int level, int64_t configured);
 
 #endif

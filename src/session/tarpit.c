@@ -17,19 +17,24 @@ struct tarpit {
 	void (*on_time)(struct session *s);
 };
 
+static bool
+takes_mail(const struct session *s)
+{
+	return s->proto->mediator != NULL || s->proto->fanout != NULL;
+}
+
 /* NULL: there are none for this client. */
 static const struct limits_manners *
 manners_of(const struct session *s)
 {
-	bool takes_mail = s->proto->mediator != NULL || s->proto->fanout != NULL;
-
-	return takes_mail && s->limits != NULL && !guard_spares(s) ? &s->limits->manners : NULL;
+	return takes_mail(s) && s->limits != NULL && !guard_spares(s) ? &s->limits->manners : NULL;
 }
 
 void
 tarpit_set(const struct session *s, struct manners *manners, bool is_relayed)
 {
 	const struct limits_manners *limits = manners_of(s);
+	int level = front_is_spared(s) ? STRESS_NONE : listener_stress(s->listener);
 	struct manners borne = {
 		.errors = manners->errors,
 		.idles = manners->idles,
@@ -37,17 +42,16 @@ tarpit_set(const struct session *s, struct manners *manners, bool is_relayed)
 	};
 
 	if (limits != NULL) {
-		int hard_errors = (int)limits->hard_errors;
-
 		borne.soft_errors = limits->error_delay.ms > 0 ? (int)limits->soft_errors : 0;
 		borne.idles_max = (int)limits->junk_commands;
 		borne.delay_ms = (int)limits->error_delay.ms;
 		borne.counts_servers = true;
-		if (is_relayed || (hard_errors > 0 && hard_errors < borne.hard_errors))
-			borne.hard_errors = hard_errors;
+		if (is_relayed || limits->hard_errors > 0)
+			borne.hard_errors = (int)limits->hard_errors;
 	}
-	borne.hard_errors = (int)stress_max_errors(front_is_spared(s) ? STRESS_NONE :
-	    listener_stress(s->listener), borne.hard_errors);
+	borne.hard_errors = (int)stress_max_errors(level, borne.hard_errors);
+	if (takes_mail(s))
+		borne.idles_max = (int)stress_max_idles(level, borne.idles_max);
 	*manners = borne;
 }
 

@@ -10,8 +10,9 @@
 #include "session/session.h"
 
 /*
- * Sets what is borne of the client as it is known now; what it has done stays.  `is_relayed`: the listener's
- * max_errors does not count any more, but where there is nothing else.  Before relay_start.
+ * Sets what is borne of the client as it is known now, and by the stress there is; what it has done stays.
+ * hard_errors of `limits` stand in for the listener's max_errors; where they are 0, only if `is_relayed`.
+ * Before relay_start.
  */
 void tarpit_set(const struct session *s, struct manners *manners, bool is_relayed);
 int tarpit_min_data_rate(const struct session *s);	/* octets a second; 0: none.  Likewise */

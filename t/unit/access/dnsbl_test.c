@@ -16,7 +16,8 @@
 
 #include "access/dnsbl.h"
 
-enum { PATIENCE_MS = 10000, HEADER = 12, FIXED = 4, MESSAGE_MAX = 512, FAILURES = 5, CLIENTS = 8 };
+enum { PATIENCE_MS = 10000, TTL_MS = 300 * 1000 };
+enum { HEADER = 12, FIXED = 4, MESSAGE_MAX = 512, FAILURES = 5, CLIENTS = 8 };
 enum says { SAYS_LISTED, SAYS_NOTHING, SAYS_SERVFAIL };
 
 struct server {
@@ -181,8 +182,11 @@ one_question_is_for_all_who_ask(void **state)
 	assert_true(clients[0].answer.is_known);
 	assert_int_equal(clients[0].answer.count, 1);
 	assert_int_equal(clients[0].answer.addresses[0], 0x7f000002);
+	assert_in_range(clients[0].answer.until, loop_now(world.loop) + TTL_MS - PATIENCE_MS,
+	    loop_now(world.loop) + TTL_MS);
 	assert_true(ask(&world, &clients[0], "1.a.test"));
 	assert_int_equal(clients[0].answer.addresses[0], 0x7f000002);
+	assert_int_equal(clients[0].answer.until, clients[3].answer.until);
 	assert_int_equal(world.servers[0].asked, 1);
 	assert_false(ask(&world, &clients[0], "2.a.test"));
 	dnsbl_cancel(&clients[0].question);

@@ -209,11 +209,11 @@ weights_are_added_once_each(void **state)
 
 	(void)state;
 	assert_score(screen, answers, "0  -");
-	answers[0] = (struct dnsbl_answer){ true, 2, { FIRST, FIRST + 1 } };
+	answers[0] = (struct dnsbl_answer){ true, 2, { FIRST, FIRST + 1 }, 0 };
 	assert_score(screen, answers, "2 a2 a2");
-	answers[0] = (struct dnsbl_answer){ true, 2, { FIRST + 1, FIRST + 2 } };
+	answers[0] = (struct dnsbl_answer){ true, 2, { FIRST + 1, FIRST + 2 }, 0 };
 	assert_score(screen, answers, "7 a2,a4 a4");
-	answers[1] = (struct dnsbl_answer){ true, 1, { FIRST } };
+	answers[1] = (struct dnsbl_answer){ true, 1, { FIRST }, 0 };
 	assert_score(screen, answers, "1 a2,a4,b a4");
 	answers[0].is_known = false;
 	assert_score(screen, answers, "-6 b -");
@@ -238,24 +238,81 @@ who_has_passed_is_known_by_block_and_prefix(void **state)
 		struct addr addr = addr_of(i == 0 ? "192.0.2.1" : "2001:db8::1");
 		struct screen_key key = screen_key(load("one", ""), &addr);
 
-		screen_memory_let_pass(memory, &key, 1000, 2000);
+		screen_memory_let_pass(memory, &key, 1000, &(struct screen_passed){ 2000, 0 });
 		conf_free(&conf);
 	}
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct addr addr = addr_of(rows[i].client);
 		struct screen_key key = screen_key(load(rows[i].block, ""), &addr);
 
-		assert_int_equal(screen_memory_has_passed(memory, &key, 1999), rows[i].is_known);
+		assert_int_equal(screen_memory_passed(memory, &key, 1999).greeting_until,
+		    rows[i].is_known ? 2000 : 0);
 		conf_free(&conf);
 	}
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct addr addr = addr_of(rows[i].client);
 		struct screen_key key = screen_key(load(rows[i].block, ""), &addr);
 
-		assert_false(screen_memory_has_passed(memory, &key, 2000));
+		assert_int_equal(screen_memory_passed(memory, &key, 2000).greeting_until, 0);
 		conf_free(&conf);
 	}
 	screen_memory_free(&memory);
+}
+
+/* The later of the two has no part in the other. */
+static void
+each_test_is_passed_for_its_own_time(void **state)
+{
+	struct screen_memory *memory = screen_memory_new();
+	struct addr addr = addr_of("192.0.2.1");
+	struct screen_key key = screen_key(load("one", ""), &addr);
+	struct screen_passed passed;
+
+	(void)state;
+	screen_memory_let_pass(memory, &key, 1000, &(struct screen_passed){ .lists_until = 2000 });
+	passed = screen_memory_passed(memory, &key, 1999);
+	assert_int_equal(passed.greeting_until, 0);
+	assert_int_equal(passed.lists_until, 2000);
+	screen_memory_let_pass(memory, &key, 1500, &(struct screen_passed){ .greeting_until = 5000 });
+	passed = screen_memory_passed(memory, &key, 4999);
+	assert_int_equal(passed.greeting_until, 5000);
+	assert_int_equal(passed.lists_until, 2000);
+	screen_memory_let_pass(memory, &key, 1500, &(struct screen_passed){ 4000, 3000 });
+	passed = screen_memory_passed(memory, &key, 4999);
+	assert_int_equal(passed.greeting_until, 5000);
+	assert_int_equal(passed.lists_until, 3000);
+	assert_int_equal(screen_memory_passed(memory, &key, 5000).greeting_until, 0);
+	screen_memory_free(&memory);
+	conf_free(&conf);
+}
+
+static void
+lists_are_passed_as_long_as_their_answers_hold(void **state)
+{
+	enum { NOW = 1000, MINUTE = 60000, HOUR = 60 * MINUTE };
+	static const struct {
+		int64_t one, two;		/* 0: it is not known */
+		int64_t until;
+	} rows[] = {
+		{ NOW + 5 * MINUTE, NOW + 9 * MINUTE, NOW + 5 * MINUTE },
+		{ NOW + 9 * MINUTE, NOW + 5 * MINUTE, NOW + 5 * MINUTE },
+		{ NOW + 1, NOW + HOUR, NOW + MINUTE },
+		{ NOW - 5, NOW + HOUR, NOW + MINUTE },
+		{ NOW + 2 * HOUR, NOW + 3 * HOUR, NOW + HOUR },
+		{ NOW + HOUR, 0, NOW + MINUTE },
+	};
+	const struct screen *screen = load("one", "dnsbl a.test { } dnsbl b.test { }");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct dnsbl_answer answers[] = {
+			{ .is_known = rows[i].one != 0, .until = rows[i].one },
+			{ .is_known = rows[i].two != 0, .until = rows[i].two },
+		};
+
+		assert_int_equal(screen_lists_until(screen, answers, NOW), rows[i].until);
+	}
+	conf_free(&conf);
 }
 
 /* However many there are. */
@@ -274,7 +331,7 @@ memory_is_bounded(void **state)
 		struct screen_key key = screen_key(screen, &addr);
 		char name[32];
 
-		screen_memory_let_pass(memory, &key, 0, 1000000 + i);
+		screen_memory_let_pass(memory, &key, 0, &(struct screen_passed){ 1000000 + i, 0 });
 		snprintf(name, sizeof(name), "%u.test", i);
 		screen_memory_keep(memory, slice_of(name), &answer, 0, 1000000);
 	}
@@ -294,6 +351,8 @@ main(void)
 		cmocka_unit_test(patterns_are_those_of_postscreen),
 		cmocka_unit_test(weights_are_added_once_each),
 		cmocka_unit_test(who_has_passed_is_known_by_block_and_prefix),
+		cmocka_unit_test(each_test_is_passed_for_its_own_time),
+		cmocka_unit_test(lists_are_passed_as_long_as_their_answers_hold),
 		cmocka_unit_test(memory_is_bounded),
 	};
 

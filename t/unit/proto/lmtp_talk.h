@@ -130,13 +130,14 @@ talk_come(struct lmtp_talk *t, unsigned server, const char *capabilities, bool i
 }
 
 static struct manners manners = { .hard_errors = 5 };	/* what is borne */
+static const struct identity nobody;
 
 static void
 talk_open(struct lmtp_talk *t, enum bare_newline bare_newline)
 {
 	const struct fanout_order order = {
 		.hostname = "lb.x", .offer = slice_of("8BITMIME\nCHUNKING\n"), .bare_newline = bare_newline,
-		.manners = manners, .host = &talk_host, .owner = t,
+		.manners = manners, .identity = &nobody, .host = &talk_host, .owner = t,
 	};
 
 	memset(t, 0, sizeof(*t));

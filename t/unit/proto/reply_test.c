@@ -24,6 +24,7 @@ static const char *const replies[REPLY_COUNT] = {
 	[REPLY_UNKNOWN] = "%",
 	[REPLY_REFUSED] = "NO %q, %r\r\n",
 	[REPLY_TIMEOUT] = "* BYE\r\n",
+	[REPLY_CROWDED] = "* BYE %i, %h\r\n",
 };
 
 static const struct proto fake = {
@@ -51,6 +52,27 @@ letters(void **state)
 	assert_true(slice_equals(buf_slice(&d.out),
 	    "* mail.%t.example [A %s B] 100%\r\n* BAD\r\n%n BAD\r\n%+ UGFzc3dvcmQ6\r\n+ \r\n"));
 	dialogue_wipe(&d);
+}
+
+/* The dialogue's client, as it is now; or whoever is named where there is none. */
+static void
+addresses(void **state)
+{
+	struct identity identity = { .session = "" };
+	struct dialogue d;
+	struct buf out = { 0 };
+
+	(void)state;
+	assert_true(addr_parse(slice_of("2001:db8::7"), 4711, &identity.client));
+	dialogue_init(&d, &fake, &identity, "lb");
+	reply_write(&d, REPLY_CROWDED);
+	assert_true(addr_parse(slice_of("192.0.2.7"), 4711, &identity.client));
+	reply_write(&d, REPLY_CROWDED);
+	assert_true(slice_equals(buf_slice(&d.out), "* BYE 2001:db8::7, lb\r\n* BYE 192.0.2.7, lb\r\n"));
+	dialogue_wipe(&d);
+	reply_write_last(&fake, "lb", REPLY_CROWDED, slice_of("192.0.2.8"), &out);
+	assert_true(slice_equals(buf_slice(&out), "* BYE 192.0.2.8, lb\r\n"));
+	buf_clear(&out);
 }
 
 static void
@@ -83,6 +105,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(letters),
+		cmocka_unit_test(addresses),
 		cmocka_unit_test(reasons),
 		cmocka_unit_test(last_words),
 	};

@@ -12,6 +12,8 @@ static const char client_greeting[] =
 static const char server_greeting[] = "* OK [CAPABILITY IMAP4rev1 IDLE SASL-IR AUTH=PLAIN] ready\r\n";
 /* what a server hears of bob with "secret" */
 static const char login_line[] = "L AUTHENTICATE PLAIN AGJvYgBzZWNyZXQ=\r\n";
+/* and of bob with "wrong" */
+#define WRONG_LOGIN_LINE "L AUTHENTICATE PLAIN AGJvYgB3cm9uZw==\r\n"
 
 /* A client comes. */
 static inline struct session *
@@ -27,6 +29,30 @@ rig_client(struct rig *rig, struct peer *client)
 	return list_entry(rig->worker->sessions.prev, struct session, node);
 }
 
+/* A login has come to the server, which has greeted, and heard this of it. */
+static inline struct peer *
+rig_hear_login(struct rig *rig, const char *line)
+{
+	struct peer *server = door_accept(&rig->doors[0]);
+
+	peer_say(server, server_greeting);
+	peer_expect(server, line);
+	return server;
+}
+
+/* One for mail is dialled to the end. */
+static inline struct peer *
+rig_serve_mail(struct rig *rig, int server, const char *capabilities)
+{
+	struct peer *peer = door_accept(&rig->doors[server]);
+
+	peer_say(peer, "220 d.example.com\r\n");
+	peer_expect(peer, "EHLO lb.example.com\r\n");
+	peer_say(peer, "250-d.example.com\r\n");
+	peer_say(peer, capabilities);
+	return peer;
+}
+
 /* The server takes bob in; the client has heard so. */
 static inline struct peer *
 rig_log_in(struct rig *rig, struct peer *client)
@@ -34,9 +60,7 @@ rig_log_in(struct rig *rig, struct peer *client)
 	struct peer *server;
 
 	peer_say(client, "a LOGIN bob secret\r\n");
-	server = door_accept(&rig->doors[0]);
-	peer_say(server, server_greeting);
-	peer_expect(server, login_line);
+	server = rig_hear_login(rig, login_line);
 	peer_say(server, "L OK [CAPABILITY IMAP4rev1] done\r\n");
 	peer_expect(client, "a OK [CAPABILITY IMAP4rev1] done\r\n");
 	return server;

@@ -75,9 +75,7 @@ what_follows_in_the_same_segment_is_the_clients(void **state)
 	peer_expect(&client, client_greeting);
 	peer_expect(&client, "a OK NOOP completed.\r\n");
 	peer_say(&client, "ret\r\n");
-	server = door_accept(&rig.doors[0]);
-	peer_say(server, server_greeting);
-	peer_expect(server, login_line);
+	server = rig_hear_login(&rig, login_line);
 	peer_say(server, "L OK [CAPABILITY IMAP4rev1] done\r\n");
 	peer_expect(&client, "b OK [CAPABILITY IMAP4rev1] done\r\n");
 	peer_close(server);

@@ -301,12 +301,21 @@ without_limits_or_when_exempt_nothing_counts(void **state)
 }
 
 static void
-expect_turned_away(struct rig *rig, struct peer *client, uint64_t banned)
+expect_told_away(struct rig *rig, struct peer *client, const char *from, uint64_t banned)
 {
-	peer_expect(client, "* BYE [LIMIT] Too many failed logins from your address.\r\n");
+	char words[128];
+
+	snprintf(words, sizeof(words), "* BYE [LIMIT] Too many failed logins from %s.\r\n", from);
+	peer_expect(client, words);
 	peer_expect_end(client);
 	peer_close(client);
 	assert_int_equal(rig->settings->listener->counters[0].banned, banned);
+}
+
+static void
+expect_turned_away(struct rig *rig, struct peer *client, uint64_t banned)
+{
+	expect_told_away(rig, client, "192.0.2.7", banned);
 }
 
 static void
@@ -389,11 +398,11 @@ whom_a_trusted_peer_tells_of_is_the_client(void **state)
 	peer_expect(&client, "* ID (\"name\" \"gatepost\")\r\ni OK ID completed.\r\n");
 	peer_say(&client, "a LOGIN ann wrong\r\n");
 	peer_expect(&client, refused);
-	expect_turned_away(&rig, &client, 1);
+	expect_told_away(&rig, &client, "198.51.100.7", 1);
 	come(&rig, &client);
 	peer_say(&client, told);
 	peer_expect(&client, "* ID (\"name\" \"gatepost\")\r\ni OK ID completed.\r\n");
-	expect_turned_away(&rig, &client, 2);
+	expect_told_away(&rig, &client, "198.51.100.7", 2);
 	/* and the peer may speak for itself */
 	come(&rig, &client);
 	peer_say(&client, "a LOGIN bob secret\r\n");
@@ -417,14 +426,14 @@ whom_a_proxy_header_tells_of_is_the_client(void **state)
 		peer_expect(&client, client_greeting);
 		peer_say(&client, "a LOGIN bob wrong\r\n");
 		peer_expect(&client, refused);
-		expect_turned_away(&rig, &client, 1);
+		expect_told_away(&rig, &client, "198.51.100.7", 1);
 		rig.gate.is_tls = tls != 0;
 		rig_client(&rig, &client);
 		peer_say(&client, header);
 		if (tls != 0)
 			peer_expect_end(&client);
 		else
-			expect_turned_away(&rig, &client, 2);
+			expect_told_away(&rig, &client, "198.51.100.7", 2);
 		assert_int_equal(rig.settings->listener->counters[0].banned, 2);
 		peer_close(&client);
 		watch_close(&rig);

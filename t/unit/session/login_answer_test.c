@@ -227,9 +227,7 @@ an_answer_bounds_the_servers_time(void **state)
 	peer_expect_end(server);
 	peer_say(&client, imap_login);
 	fake_answer(&rig, &(struct auth_answer){ .verdict = AUTH_OK });
-	server = door_accept(&rig.doors[0]);
-	peer_say(server, server_greeting);
-	peer_expect(server, login_line);
+	server = rig_hear_login(&rig, login_line);
 	peer_say(server, "L OK done\r\n");
 	peer_expect(&client, "a OK");
 	peer_close(&client);

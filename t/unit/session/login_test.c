@@ -84,9 +84,7 @@ serves_a_client_that_has_said_all(void **state)
 	peer_expect(&client, client_greeting);
 	peer_say(&client, "a LOGIN bob secret\r\nb LOGOUT\r\n");
 	stream_shut(&client.stream);
-	server = door_accept(&rig.doors[0]);
-	peer_say(server, server_greeting);
-	peer_expect(server, login_line);
+	server = rig_hear_login(&rig, login_line);
 	peer_say(server, "L OK [CAPABILITY IMAP4rev1] done\r\n");
 	peer_expect(server, "b LOGOUT\r\n");
 	peer_expect_end(server);
@@ -109,9 +107,7 @@ a_refused_login_may_be_tried_again(void **state)
 	rig_client(&rig, &client);
 	peer_expect(&client, client_greeting);
 	peer_say(&client, "x LOGIN bob wrong\r\ny NOOP\r\n");
-	server = door_accept(&rig.doors[0]);
-	peer_say(server, server_greeting);
-	peer_expect(server, "L AUTHENTICATE PLAIN AGJvYgB3cm9uZw==\r\n");
+	server = rig_hear_login(&rig, WRONG_LOGIN_LINE);
 	peer_say(server, "L NO [AUTHENTICATIONFAILED] bob is unknown here\r\n");
 	peer_expect(&client, "x NO [AUTHENTICATIONFAILED] Authentication failed.\r\n");
 	peer_expect(&client, "y OK NOOP completed.\r\n");
@@ -258,9 +254,7 @@ too_many_errors_end_the_session(void **state)
 	rig_client(&rig, &client);
 	peer_expect(&client, client_greeting);
 	peer_say(&client, "a FETCH 1 x\r\nb LOGIN bob wrong\r\nc FETCH 1 x\r\nd NOOP\r\n");
-	server = door_accept(&rig.doors[0]);
-	peer_say(server, server_greeting);
-	peer_expect(server, "L AUTHENTICATE PLAIN AGJvYgB3cm9uZw==\r\n");
+	server = rig_hear_login(&rig, WRONG_LOGIN_LINE);
 	peer_say(server, "L NO no\r\n");
 	peer_expect(&client, "a BAD Unknown command, or not before login.\r\n");
 	peer_expect(&client, "b NO [AUTHENTICATIONFAILED] Authentication failed.\r\n");
@@ -282,9 +276,7 @@ guesses_are_bounded_too(void **state)
 	rig_client(&rig, &client);
 	peer_expect(&client, client_greeting);
 	peer_say(&client, "a LOGIN bob secret\r\n");
-	server = door_accept(&rig.doors[0]);
-	peer_say(server, server_greeting);
-	peer_expect(server, login_line);
+	server = rig_hear_login(&rig, login_line);
 	peer_say(server, "L NO no\r\n");
 	peer_expect(&client, "a NO [AUTHENTICATIONFAILED] Authentication failed.\r\n");
 	peer_expect(&client, "* BYE Too many invalid commands.\r\n");
@@ -392,9 +384,7 @@ waits_in_the_queue_or_leaves_it(void **state)
 	assert_int_equal(atomic_load(&endpoint_at(&rig, 0)->connections), 1);
 	peer_close(&first);
 	peer_close(server);
-	server = door_accept(&rig.doors[0]);
-	peer_say(server, server_greeting);
-	peer_expect(server, login_line);
+	server = rig_hear_login(&rig, login_line);
 	assert_int_equal(atomic_load(&endpoint_at(&rig, 0)->connections), 1);
 	peer_close(&third);
 	peer_say(server, "L OK done\r\n");

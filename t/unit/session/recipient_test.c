@@ -33,12 +33,7 @@ mx_open(struct rig *rig, struct peer *client, const char *top)
 static struct peer *
 serve(struct rig *rig, int server)
 {
-	struct peer *peer = door_accept(&rig->doors[server]);
-
-	peer_say(peer, "220 d.example.com\r\n");
-	peer_expect(peer, "EHLO lb.example.com\r\n");
-	peer_say(peer, "250-d.example.com\r\n250 PIPELINING\r\n");
-	return peer;
+	return rig_serve_mail(rig, server, "250 PIPELINING\r\n");
 }
 
 static void

@@ -45,12 +45,7 @@ mx_open(struct rig *rig, int servers, struct peer *client, const char *listener)
 static struct peer *
 serve(struct rig *rig, int server)
 {
-	struct peer *peer = door_accept(&rig->doors[server]);
-
-	peer_say(peer, "220 d.example.com\r\n");
-	peer_expect(peer, "EHLO lb.example.com\r\n");
-	peer_say(peer, "250-d.example.com\r\n250-PIPELINING\r\n250 CHUNKING\r\n");
-	return peer;
+	return rig_serve_mail(rig, server, "250-PIPELINING\r\n250 CHUNKING\r\n");
 }
 
 static struct peer *

@@ -407,9 +407,7 @@ who_reaches_a_dropped_server_is_told_to_go(void **state)
 	rig_client(&rig, &client);
 	peer_expect(&client, client_greeting);
 	peer_say(&client, "a LOGIN bob secret\r\n");
-	server = door_accept(&rig.doors[0]);
-	peer_say(server, server_greeting);
-	peer_expect(server, login_line);
+	server = rig_hear_login(&rig, login_line);
 	rig.pool->options.close_spread.ms = 50;
 	pool_drop(rig.pool);
 	peer_say(server, "L OK [CAPABILITY IMAP4rev1] done\r\n");
@@ -523,9 +521,7 @@ what_may_not_pass_ends_the_session(void **state)
 	peer_expect(&client, client_greeting);
 	peer_say(&client, "a LOGIN bob secret\r\nb UNAUTHENTICATE\r\n");
 	stream_shut(&client.stream);
-	server = door_accept(&rig.doors[0]);
-	peer_say(server, server_greeting);
-	peer_expect(server, login_line);
+	server = rig_hear_login(&rig, login_line);
 	peer_say(server, "L OK [CAPABILITY IMAP4rev1] done\r\n");
 	peer_expect_end(server);
 	peer_close(&client);

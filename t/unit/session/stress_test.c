@@ -111,6 +111,27 @@ levels_take_time_and_errors_away(void **state)
 	assert_int_equal(stress_max_errors(STRESS_EXTREME, 20), 1);
 }
 
+static void
+levels_limit_what_has_no_limit(void **state)
+{
+	(void)state;
+	assert_int_equal(stress_max_errors(STRESS_NONE, 0), 0);
+	assert_int_equal(stress_max_errors(STRESS_HIGH, 0), 5);
+	assert_int_equal(stress_max_errors(STRESS_EXTREME, 0), 1);
+}
+
+static void
+levels_take_junk_commands_away(void **state)
+{
+	(void)state;
+	assert_int_equal(stress_max_idles(STRESS_NONE, 100), 100);
+	assert_int_equal(stress_max_idles(STRESS_NONE, 0), 0);
+	assert_int_equal(stress_max_idles(STRESS_HIGH, 100), 10);
+	assert_int_equal(stress_max_idles(STRESS_HIGH, 3), 3);
+	assert_int_equal(stress_max_idles(STRESS_EXTREME, 100), 1);
+	assert_int_equal(stress_max_idles(STRESS_EXTREME, 0), 1);
+}
+
 int
 main(void)
 {
@@ -120,6 +141,8 @@ main(void)
 		cmocka_unit_test(between_the_two_marks_it_neither_comes_nor_goes),
 		cmocka_unit_test(a_change_tells_its_cause),
 		cmocka_unit_test(levels_take_time_and_errors_away),
+		cmocka_unit_test(levels_limit_what_has_no_limit),
+		cmocka_unit_test(levels_take_junk_commands_away),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
