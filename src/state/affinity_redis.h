@@ -29,6 +29,7 @@ struct shared {				/* the bindings of one farm */
 	int64_t lease_ms, renew_ms;
 	struct loop_timer renewal;
 	uint64_t cursor;
+	int ended;			/* in the round under way: their leases could not be renewed */
 };
 
 struct holder {				/* a user whose sessions are here, or were a moment ago */
