@@ -22,7 +22,7 @@ my %class = (imap => 'Gatepost::Imap', pop3 => 'Gatepost::Pop3', sieve => 'Gatep
 
 # Perhaps proxies, servers, users => how many; cluster, farm, pool, top => more of these blocks, top's of none;
 # server => sub ($proxy, $server) that gives more of a server's block, by their numbers; redis => 0: each proxy is
-# alone.  Words as @DIR@ are filled in.  All runs, and the proxies know each other, when it returns.
+# alone.  @DIR@, servers' addresses as @D1@ and ports as @IMAP@ are filled in.  All runs, and the proxies know each other, when it returns.
 sub new ($class, %option) {
 	my $self = bless { proxies => 3, servers => 3, users => 10, cluster => '', farm => '', pool => '', top => '',
 	    server => sub { '' }, redis => 1, %option, port => { map { $_ => free_port() } qw(imap pop3 sieve lmtp) } },
@@ -38,7 +38,9 @@ sub new ($class, %option) {
 		$self->{redis} = Gatepost::Redis->new(name => 'redis')->start;
 		write_file("$dir/redis.password", $self->{redis}->password . "\n");
 	}
-	$self->{proxy} = [map { Gatepost::Gatepost->new(name => "lb$_", config => $self->config($_))->start }
+	my %values = ((map { uc($_) => $port->{$_} } keys %$port),
+	    map { uc($_) => $self->{dovecot}{$_}->address } keys %{ $self->{dovecot} });
+	$self->{proxy} = [map { Gatepost::Gatepost->new(name => "lb$_", config => $self->config($_), values => \%values)->start }
 	    1 .. $self->{proxies}];
 	$self->await_peers if $self->{redis};
 	return $self;
@@ -85,9 +87,9 @@ sub dovecot ($self, $name) { return $self->{dovecot}{$name} }
 sub names ($self) { return sort keys %{ $self->{dovecot} } }
 sub redis ($self) { return $self->{redis} }
 
-# A client of the proxy's who has not logged in.
+# A client of the proxy's who has not logged in; at a listener of the test's own, by IMAP.
 sub client ($self, $i, $listener = 'imap') {
-	return $class{$listener}->new(port => $self->proxy($i)->port($listener), timeout => 30);
+	return ($class{$listener} // $class{imap})->new(port => $self->proxy($i)->port($listener), timeout => 30);
 }
 # What a client hears who logs in as userN.
 sub log_in ($client, $n) {
