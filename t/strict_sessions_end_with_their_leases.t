@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # Two proxies with `redis_down strict` and a short lease.  Redis hangs for longer than that: bound sessions of all
-# protocols end and hear so, the log says why, whoever comes is refused for now in the words of the protocol, and
+# protocols end, the log says why, whoever comes is refused for now in the words of the protocol, and
 # nobody's password is doubted.  Redis comes back, and so do all.
 use v5.36;
 use FindBin;
@@ -52,12 +52,13 @@ $farm->redis->signal('STOP');
 $farm->await_redis('down');
 like($farm->proxy($_)->wait_for_log(qr/Redis gives no answer/), qr/not let in, and sessions end with their leases/,
     "lb$_: the log says what is to come") for 1 .. 2;
-my %words = (imap => qr/^\* BYE \[UNAVAILABLE\] /m, pop3 => qr/^-ERR \[SYS\/TEMP\] /m, sieve => qr/^BYE \(TRYLATER\) /m);
+# of POP3 and ManageSieve the proxy does not know where a reply ends: nothing may be said within one
+my %words = (imap => qr/^\* BYE \[UNAVAILABLE\] /m, pop3 => qr/\A\z/, sieve => qr/\A\z/);
 for my $key (sort keys %session) {
 	my ($n, $protocol) = split / /, $key;
-	like($session{$key}->rest, $words{$protocol}, "user$n, $protocol: the session ends, and the client hears so");
+	like($session{$key}->rest, $words{$protocol}, "user$n, $protocol: the session ends as the protocol has it");
 }
-like($mta->reply // '', qr/^(?:421|451) 4\./, 'so does the delivery');
+like($mta->cmd('DATA'), qr/^451 4\./, 'the delivery ends too: its mail is to come again');
 ok(lives($loose), 'who is not bound goes on');
 for my $i (1 .. 2) {
 	$farm->proxy($i)->wait_for_log(qr/sessions of farm f end, as Redis cannot renew their leases: \d+$/);
