@@ -417,6 +417,27 @@ nobody_gets_in_while_a_hold_stands(void **state)
 	assert_string_equal(peek.request.binding.server, "d2");
 }
 
+/* Who is on hold and bound nowhere is bound by a move, and on hold still. */
+static void
+a_move_binds_who_is_on_hold(void **state)
+{
+	struct rig *rig = *state;
+	struct asked hold, mover, next;
+
+	prepare(rig, &mover, "bob", "d2");
+	assert_int_equal(order_at(rig, 0, &mover, affinity_move), AFFINITY_UNBOUND);
+	prepare(rig, &hold, "bob", NULL);
+	hold.request.hold_ms = 60000;
+	assert_int_equal(order_at(rig, 0, &hold, affinity_hold), AFFINITY_UNBOUND);
+	assert_int_equal(order_at(rig, 1, &mover, affinity_move), AFFINITY_BOUND);
+	assert_string_equal(mover.request.binding.server, "d2");
+	assert_true(mover.request.binding.held_ms > 0);
+	hold.request.hold_ms = 0;
+	assert_int_equal(order_at(rig, 0, &hold, affinity_hold), AFFINITY_BOUND);
+	assert_int_equal(open_at(rig, 0, &next, "bob", "d1"), AFFINITY_ELSEWHERE);
+	assert_string_equal(next.request.binding.server, "d2");
+}
+
 static int
 count_keys(const struct rig *rig)
 {
@@ -579,6 +600,7 @@ main(void)
 		REDIS_TEST(all_bindings_are_told),
 		REDIS_TEST(who_gives_up_holds_nothing),
 		REDIS_TEST(nobody_gets_in_while_a_hold_stands),
+		REDIS_TEST(a_move_binds_who_is_on_hold),
 		REDIS_TEST(a_hold_ends_by_itself_and_leaves_nothing),
 		REDIS_TEST(a_pin_outlives_bindings_and_wishes),
 		STRICT_TEST(where_it_is_strict_sessions_end_with_their_leases),
