@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * mover.h: one user's way to another server: where the farm has a flush_script the user is put on hold, then
- * all sessions end, at all proxies, the script runs, and the hold ends.  Who was on hold before stays on hold.
+ * all sessions end, at all proxies, the script runs, and the hold ends; but who was on hold before stays so.
  */
 #ifndef ADMIN_MOVER_H
 #define ADMIN_MOVER_H
