@@ -26,6 +26,7 @@ struct flush {
 	size_t count, room, at;
 	size_t parallel, running;
 	size_t moved, stayed, failed, kicked;
+	size_t script_failed;			/* of those who were moved */
 	struct list movers;
 	bool is_starting;
 };
@@ -80,12 +81,14 @@ tell(struct flush *flush)
 		{ .name = "server" }, { .name = "users", .is_number = true },
 		{ .name = "moved", .is_number = true }, { .name = "stayed", .is_number = true },
 		{ .name = "failed", .is_number = true }, { .name = "kicked", .is_number = true },
+		{ .name = "script_failed", .is_number = true },
 	};
 	struct report report;
 
 	log_write(LOG_NOTICE,
-	    "%s has flushed %s: %zu users moved, %zu stayed, %zu failed, %zu sessions ended",
-	    flush->call->who, flush->server, flush->moved, flush->stayed, flush->failed, flush->kicked);
+	    "%s has flushed %s: %zu users moved, %zu stayed, %zu failed, %zu sessions ended, "
+	    "flush_script failed for %zu", flush->call->who, flush->server, flush->moved, flush->stayed,
+	    flush->failed, flush->kicked, flush->script_failed);
 	report_begin(&report, flush->call, REPORT_RECORD, columns, REPORT_COUNT(columns));
 	report_word(&report, flush->server);
 	report_number(&report, (int64_t)flush->count);
@@ -93,6 +96,7 @@ tell(struct flush *flush)
 	report_number(&report, (int64_t)flush->stayed);
 	report_number(&report, (int64_t)flush->failed);
 	report_number(&report, (int64_t)flush->kicked);
+	report_number(&report, (int64_t)flush->script_failed);
 	report_end(&report);
 	call_done(end(flush));
 }
@@ -106,10 +110,11 @@ on_moved(struct mover *mover, enum mover_result result)
 
 	flush->running--;
 	flush->kicked += (size_t)mover->kicked;
-	if (result == MOVER_MOVED && !mover->has_failed_script)
+	if (result == MOVER_MOVED)
 		flush->moved++;
 	else
 		flush->failed++;
+	flush->script_failed += mover->has_failed_script;
 	list_remove(&mover->node);
 	loop_defer(mover->cockpit->control->loop, xfree, mover);
 	if (!flush->is_starting)
@@ -273,7 +278,8 @@ const struct admin_command flush_commands[] = {
 		.help = "Moves all users who are bound to a server to where the hash has them now, at all "
 		    "proxies, N (100) at once: of a server that is drained or down, to others; of one that "
 		    "takes sessions those stay whom the hash has there. Each is moved as by `user NAME "
-		    "move`, pinned ones too. Progress is told every second; whoever leaves stops it.",
+		    "move`, pinned ones too. Where `flush_script` fails the user is moved all the same, and "
+		    "counted in script_failed. Progress is told every second; whoever leaves stops it.",
 	},
 	{ 0 }
 };

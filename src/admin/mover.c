@@ -68,13 +68,14 @@ on_released(struct affinity_request *request, enum affinity_answer answer)
 }
 
 static void
-release(struct mover *mover, void (*on_answer)(struct affinity_request *, enum affinity_answer))
+release(struct mover *mover)
 {
-	uint64_t hold = mover->hold;
-
-	mover->hold = 0;
-	prepare(mover, PEEK_MS, on_answer);
-	mover->request.hold = hold;
+	if (mover->was_held) {
+		finish(mover, mover->is_stuck ? MOVER_STUCK : MOVER_MOVED);
+		return;
+	}
+	prepare(mover, PEEK_MS, on_released);
+	mover->request.hold = mover->hold;
 	affinity_hold(mover->bindings, &mover->request);
 }
 
@@ -94,7 +95,7 @@ on_script(struct child *child, int status, bool is_late)
 		    WIFEXITED(status) ? "exit code" : "signal",
 		    WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status), SLICE_ARGS(buf_slice(&text)));
 	buf_clear(&text);
-	release(mover, on_released);
+	release(mover);
 }
 
 /* As the Director numbers users: of the MD5 of the name the first four octets. */
@@ -167,7 +168,7 @@ run_script(struct mover *mover)
 	if (start_script(mover))
 		return;
 	mover->has_failed_script = true;
-	release(mover, on_released);
+	release(mover);
 }
 
 /* Nobody was to be moved: a binding without a session lives for the retention time. */
@@ -190,31 +191,24 @@ bind_anew(struct mover *mover)
 }
 
 static void
-on_hold_over(struct affinity_request *request, enum affinity_answer answer)
-{
-	(void)answer;
-	bind_anew(request->owner);
-}
-
-static void
 on_moved(struct affinity_request *request, enum affinity_answer answer)
 {
 	struct mover *mover = request->owner;
 
 	mover->kicked = request->kicked;
-	if (answer == AFFINITY_UNBOUND && mover->hold != 0) {
-		release(mover, on_hold_over);
-	} else if (answer == AFFINITY_UNBOUND) {
+	if (answer == AFFINITY_UNBOUND) {
 		bind_anew(mover);
 	} else if (answer == AFFINITY_ELSEWHERE) {
 		finish(mover, MOVER_OVERTAKEN);
 	} else if (answer == AFFINITY_LATER && mover->hold != 0) {
 		mover->is_stuck = true;
-		release(mover, on_released);
+		release(mover);
 	} else if (answer == AFFINITY_LATER) {
 		finish(mover, MOVER_STUCK);
-	} else if (mover->hold != 0) {
+	} else if (mover->hold != 0 && mover->old_server != NULL) {
 		run_script(mover);
+	} else if (mover->hold != 0) {
+		release(mover);
 	} else {
 		finish(mover, MOVER_MOVED);
 	}
@@ -227,7 +221,6 @@ move(struct mover *mover)
 	affinity_move(mover->bindings, &mover->request);
 }
 
-/* A longer hold is an operator's, and not ours to end. */
 static void
 on_held(struct affinity_request *request, enum affinity_answer answer)
 {
@@ -238,9 +231,25 @@ on_held(struct affinity_request *request, enum affinity_answer answer)
 		return;
 	}
 	mover->hold = request->hold;
+	move(mover);
+}
+
+/* A hold that stands already is an operator's, and not ours to end. */
+static void
+on_peeked(struct affinity_request *request, enum affinity_answer answer)
+{
+	struct mover *mover = request->owner;
+
+	if (answer == AFFINITY_LATER) {
+		finish(mover, MOVER_UNKNOWN);
+		return;
+	}
+	mover->was_held = request->binding.held_ms > 0;
 	if (answer == AFFINITY_BOUND)
 		mover->old_server = xstrdup(request->binding.server);
-	move(mover);
+	prepare(mover, PEEK_MS, on_held);
+	mover->request.hold_ms = MOVER_PATIENCE_MS + mover->script_ms + PEEK_MS;
+	affinity_hold(mover->bindings, &mover->request);
 }
 
 void
@@ -259,9 +268,8 @@ mover_start(struct mover *mover, struct cockpit *cockpit, const struct farm *far
 	}
 	mover->path = xstrdup(farm->flush_script);
 	mover->script_ms = farm->flush_timeout.ms;
-	prepare(mover, PEEK_MS, on_held);
-	mover->request.hold_ms = MOVER_PATIENCE_MS + mover->script_ms + PEEK_MS;
-	affinity_hold(mover->bindings, &mover->request);
+	prepare(mover, PEEK_MS, on_peeked);
+	affinity_peek(mover->bindings, &mover->request);
 }
 
 void

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * mover.h: one user's way to another server: where the farm has a flush_script the user is put on hold, then
- * all sessions end, at all proxies, the script runs, and the hold ends.
+ * all sessions end, at all proxies, the script runs, and the hold ends; but who was on hold before stays so.
  */
 #ifndef ADMIN_MOVER_H
 #define ADMIN_MOVER_H
@@ -34,6 +34,7 @@ struct mover {
 	uint64_t hold;			/* ours; 0: none */
 	int kicked;
 	bool has_failed_script, is_stuck;
+	bool was_held;			/* by an operator, before */
 };
 
 /* The first answer may come before it returns. */

@@ -93,6 +93,7 @@ void affinity_open(struct affinity *affinity, struct affinity_request *request);
 /*
  * Binds the user to `wanted` and kicks whoever is there; new logins wait until the kicked sessions are gone.
  * BOUND: they are; LATER: not yet; ELSEWHERE: another move came meanwhile; UNBOUND: nothing was to be moved.
+ * Who is on hold is bound in any case.
  */
 void affinity_move(struct affinity *affinity, struct affinity_request *request);
 /* Kicks the user's sessions and keeps the binding: BOUND, UNBOUND or LATER. */

@@ -447,11 +447,13 @@ move(struct affinity_request *request)
 	binding = table_value(entry);
 	if (binding->pin != NULL)
 		set_pin(binding, request->wanted);
-	if (binding->server == NULL) {
+	if (binding->server == NULL && binding->held_until <= now) {
 		unlock(request->affinity, entry, now);
 		affinity_answer(request, AFFINITY_UNBOUND);
 		return;
 	}
+	if (binding->leases.next == NULL)
+		list_init(&binding->leases);
 	request->again = NULL;
 	request->kicked = rebind(memory, binding, request->wanted);
 	(void)tell(binding, now, &request->binding);

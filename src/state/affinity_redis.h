@@ -12,8 +12,7 @@
 #include "state/table.h"
 
 enum {
-	AFFINITY_LEASE_MS = 90 * 1000,	/* how long a proxy that has died is in the way */
-	AFFINITY_RENEW_MS = 30 * 1000,
+	AFFINITY_RENEWALS = 3,		/* in the time of a lease */
 	AFFINITY_RETRY_MS = 150		/* how often a login on hold asks again */
 };
 
@@ -30,6 +29,7 @@ struct shared {				/* the bindings of one farm */
 	int64_t lease_ms, renew_ms;
 	struct loop_timer renewal;
 	uint64_t cursor;
+	int ended;			/* in the round under way: their leases could not be renewed */
 };
 
 struct holder {				/* a user whose sessions are here, or were a moment ago */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/xalloc.h"
 #include "state/affinity_redis.h"
 
@@ -136,6 +137,20 @@ visit(struct slice user, void *value, int64_t expires, void *arg)
 	}
 }
 
+/* One line for all that end in a round. */
+static void
+note_ended(struct shared *shared, int count)
+{
+	if (count > 0)
+		cluster_note(shared->cluster, CLUSTER_EXPIRED, (uint64_t)count);
+	shared->ended += count;
+	if (shared->cursor != 0 || shared->ended == 0)
+		return;
+	log_write(LOG_WARNING, "cluster: sessions of farm %s end, as Redis cannot renew their leases: %d",
+	    shared->ear.name, shared->ended);
+	shared->ended = 0;
+}
+
 static void
 on_turn(struct loop_timer *timer)
 {
@@ -148,8 +163,7 @@ on_turn(struct loop_timer *timer)
 	list_init(&walk.due);
 	if (walk.may_ask || cluster_is_strict(shared->cluster))
 		shared->cursor = table_walk(shared->holders, shared->cursor, walk.now, visit, &walk);
-	if (walk.ended > 0)
-		cluster_note(shared->cluster, CLUSTER_EXPIRED, (uint64_t)walk.ended);
+	note_ended(shared, walk.ended);
 	list_each(node, &walk.due) {
 		struct due *due = list_entry(node, struct due, node);
 

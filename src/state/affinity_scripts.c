@@ -135,7 +135,8 @@ enum { KEYS_OF_A_USER = 2 };
 	"  pin = ARGV[1]\n" \
 	"  redis.call('HSET', K, 'p', pin)\n" \
 	"end\n" \
-	"if not s then return answer(0) end\n" \
+	/* of one who is on hold the name is known, and nobody can bind the user otherwise */ \
+	"if not s and held() == 0 then return answer(0) end\n" \
 	"bind(ARGV[1])\n" \
 	"keep(math.max(tonumber(ARGV[2]), redis.call('PTTL', K)))\n" \
 	"redis.call('PUBLISH', ARGV[3], 'moved\\n' .. ARGV[4] .. '\\n' .. g .. '\\n' .. v[7])\n" \

@@ -776,6 +776,19 @@ order(struct affinity *affinity, struct loop *loop, struct guest *guest, const c
 	run(affinity, &guest->request);
 }
 
+/* Releases the hold of that mark; 0: any. */
+static void
+release(struct affinity *affinity, struct loop *loop, struct guest *guest, uint64_t mark)
+{
+	memset(guest, 0, sizeof(*guest));
+	guest->request = (struct affinity_request){
+		.loop = loop, .user = bob, .hold = mark, .deadline = loop_now(loop) + PATIENCE,
+		.on_answer = on_answer, .owner = guest,
+	};
+	affinity_hold(affinity, &guest->request);
+	assert_int_equal(guest->answers, 1);
+}
+
 static void
 nobody_gets_in_while_a_hold_stands(void **state)
 {
@@ -803,6 +816,58 @@ nobody_gets_in_while_a_hold_stands(void **state)
 	await(loop, &looker.answers, 1);
 	assert_int_equal(looker.answer, AFFINITY_ELSEWHERE);
 	affinity_close(&next.lease);
+	affinity_put(&affinity);
+	loop_free(&loop);
+}
+
+/* A hold has a mark: whoever made an older one ends no newer one. */
+static void
+a_hold_ends_by_its_own_mark(void **state)
+{
+	struct loop *loop = loop_new(0);
+	struct affinity *affinity = affinity_new(&affinity_memory, RETENTION);
+	struct guest first, longer, shorter, end;
+
+	(void)state;
+	order(affinity, loop, &first, NULL, PATIENCE / 2, affinity_hold);
+	assert_true(first.request.hold != 0);
+	order(affinity, loop, &longer, NULL, PATIENCE, affinity_hold);
+	assert_int_not_equal(longer.request.hold, first.request.hold);
+	order(affinity, loop, &shorter, NULL, PATIENCE / 2, affinity_hold);
+	assert_int_equal(shorter.request.hold, longer.request.hold);
+	release(affinity, loop, &end, first.request.hold);
+	assert_true(end.request.binding.held_ms > PATIENCE / 2);
+	release(affinity, loop, &end, longer.request.hold);
+	assert_int_equal(end.request.binding.held_ms, 0);
+	/* whatever it is */
+	order(affinity, loop, &longer, NULL, PATIENCE, affinity_hold);
+	release(affinity, loop, &end, 0);
+	assert_int_equal(end.request.binding.held_ms, 0);
+	affinity_put(&affinity);
+	loop_free(&loop);
+}
+
+/* Who is on hold and bound nowhere is bound by a move, and on hold still. */
+static void
+a_move_binds_who_is_on_hold(void **state)
+{
+	struct loop *loop = loop_new(0);
+	struct affinity *affinity = affinity_new(&affinity_memory, RETENTION);
+	struct guest hold, mover, next;
+
+	(void)state;
+	order(affinity, loop, &hold, NULL, PATIENCE, affinity_hold);
+	order(affinity, loop, &mover, "d2", 0, affinity_move);
+	assert_int_equal(mover.answer, AFFINITY_BOUND);
+	assert_int_equal(mover.request.kicked, 0);
+	assert_string_equal(mover.request.binding.server, "d2");
+	assert_true(mover.request.binding.held_ms > 0);
+	ask(affinity, loop, &next, "d1", 0);
+	assert_int_equal(next.answers, 0);
+	release(affinity, loop, &hold, 0);
+	await(loop, &next.answers, 1);
+	assert_int_equal(next.answer, AFFINITY_ELSEWHERE);
+	assert_string_equal(next.request.binding.server, "d2");
 	affinity_put(&affinity);
 	loop_free(&loop);
 }
@@ -866,6 +931,8 @@ main(void)
 		cmocka_unit_test(users_do_not_mix),
 		cmocka_unit_test(nobody_is_ever_on_two_servers),
 		cmocka_unit_test(nobody_gets_in_while_a_hold_stands),
+		cmocka_unit_test(a_hold_ends_by_its_own_mark),
+		cmocka_unit_test(a_move_binds_who_is_on_hold),
 		cmocka_unit_test(a_pin_outlives_bindings_and_wishes),
 	};
 

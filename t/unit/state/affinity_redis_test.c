@@ -6,7 +6,7 @@
 #include "state/affinity_redis.h"
 
 #ifdef HAVE_HIREDIS
-enum { RETENTION = 60000, PATIENCE = 20000, TIMEOUT = 2000, PROXIES = 2 };
+enum { RETENTION = 60000, PATIENCE = 20000, TIMEOUT = 2000, LEASE = 90000, PROXIES = 2 };
 
 struct rig {
 	struct loop *loop;
@@ -88,7 +88,8 @@ open_with(void **state, bool is_strict)
 	for (int i = 0; i < PROXIES; i++) {
 		struct cluster_settings settings = {
 			.group.url.url.path = rig->server.path, .prefix = "gp",
-			.name = i == 0 ? "lb1" : "lb2", .timeout_ms = TIMEOUT, .is_strict = is_strict,
+			.name = i == 0 ? "lb1" : "lb2", .timeout_ms = TIMEOUT, .lease_ms = LEASE,
+			.is_strict = is_strict,
 		};
 
 		rig->clusters[i] = cluster_new(&settings, 1);
@@ -416,6 +417,27 @@ nobody_gets_in_while_a_hold_stands(void **state)
 	assert_string_equal(peek.request.binding.server, "d2");
 }
 
+/* Who is on hold and bound nowhere is bound by a move, and on hold still. */
+static void
+a_move_binds_who_is_on_hold(void **state)
+{
+	struct rig *rig = *state;
+	struct asked hold, mover, next;
+
+	prepare(rig, &mover, "bob", "d2");
+	assert_int_equal(order_at(rig, 0, &mover, affinity_move), AFFINITY_UNBOUND);
+	prepare(rig, &hold, "bob", NULL);
+	hold.request.hold_ms = 60000;
+	assert_int_equal(order_at(rig, 0, &hold, affinity_hold), AFFINITY_UNBOUND);
+	assert_int_equal(order_at(rig, 1, &mover, affinity_move), AFFINITY_BOUND);
+	assert_string_equal(mover.request.binding.server, "d2");
+	assert_true(mover.request.binding.held_ms > 0);
+	hold.request.hold_ms = 0;
+	assert_int_equal(order_at(rig, 0, &hold, affinity_hold), AFFINITY_BOUND);
+	assert_int_equal(open_at(rig, 0, &next, "bob", "d1"), AFFINITY_ELSEWHERE);
+	assert_string_equal(next.request.binding.server, "d2");
+}
+
 static int
 count_keys(const struct rig *rig)
 {
@@ -578,6 +600,7 @@ main(void)
 		REDIS_TEST(all_bindings_are_told),
 		REDIS_TEST(who_gives_up_holds_nothing),
 		REDIS_TEST(nobody_gets_in_while_a_hold_stands),
+		REDIS_TEST(a_move_binds_who_is_on_hold),
 		REDIS_TEST(a_hold_ends_by_itself_and_leaves_nothing),
 		REDIS_TEST(a_pin_outlives_bindings_and_wishes),
 		STRICT_TEST(where_it_is_strict_sessions_end_with_their_leases),
