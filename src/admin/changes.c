@@ -472,6 +472,7 @@ share(struct changes *changes)
 	changes->shared = shared_words_new(&(struct shared_words_settings){
 		.cluster = changes->cockpit->control->assets.cluster, .records = &changes->records,
 		.look = &changes->timer });
+	deviations_share(changes->deviations, &changes->timer);
 }
 
 static void
@@ -666,6 +667,7 @@ changes_hand_over(struct changes *changes, size_t max, void (*say)(void *owner, 
 
 	changes_look(changes, NULL);
 	shared_words_free(&changes->shared);
+	deviations_unshare(changes->deviations);
 	stop_writing(changes, true);
 	state_format(&changes->records, &changes->wishes, &text);
 	rest = buf_slice(&text);

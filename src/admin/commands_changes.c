@@ -49,8 +49,9 @@ const struct admin_command changes_commands[] = {
 		.help = "Where the process is not as its configuration says: since when, by whom and why. "
 		    "States and weights of servers outlive a restart, with `state_file`; addresses, bounds, "
 		    "closed listeners, checks and agents that are off, and the time of `drain SERVER over`, "
-		    "which no session would be left for, do not. `move`: the last hundred users who were "
-		    "moved, bound still or not. `overruled`: the last hundred that were set and hold no "
+		    "which no session would be left for, do not; in a cluster, bounds of servers, and checks "
+		    "and agents that are off, are read from Redis again. `move`: the last hundred users who "
+		    "were moved, bound still or not. `overruled`: the last hundred that were set and hold no "
 		    "more, as the configuration has changed there.",
 	},
 	{ 0 }

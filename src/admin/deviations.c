@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "admin/shared_orders.h"
 #include "balance/endpoint.h"
 #include "balance/pool.h"
 #include "base/log.h"
@@ -27,6 +28,8 @@ struct deviations {
 	struct list found, overruled, moves;	/* struct deviation */
 	size_t overruled_count, move_count;
 	const char *who;			/* of the look under way */
+	int64_t heard_at;			/* likewise: when another proxy's operator said it; or 0 */
+	struct shared_orders *shared;		/* with the cluster's other proxies; or NULL */
 };
 
 static struct deviation *
@@ -88,6 +91,7 @@ deviations_free(struct deviations **gone)
 	*gone = NULL;
 	if (deviations == NULL)
 		return;
+	deviations_unshare(deviations);
 	forget_all(&deviations->found);
 	forget_all(&deviations->overruled);
 	forget_all(&deviations->moves);
@@ -108,6 +112,32 @@ deviations_keep(struct deviations *deviations, const struct told_change *change)
 	--*count;
 }
 
+static struct told_change
+told(const struct deviation *d)
+{
+	return (struct told_change){ .kind = d->kind, .subject = d->subject, .what = d->what, .now = d->now,
+		.in_file = d->in_file, .who = d->who, .why = d->why, .when = d->when };
+}
+
+/* The others are told, unless they have said so. */
+static void
+share(const struct deviations *deviations, const struct told_change *change)
+{
+	if (deviations->shared != NULL && deviations->heard_at == 0 && *deviations->who != '\0')
+		shared_orders_tell(deviations->shared, change);
+}
+
+static void
+note_new(struct deviations *deviations, struct deviation *d)
+{
+	struct told_change change;
+
+	if (deviations->heard_at != 0)
+		d->when = deviations->heard_at;
+	change = told(d);
+	share(deviations, &change);
+}
+
 static void
 find(struct deviations *deviations, const struct told_change *change)
 {
@@ -124,8 +154,10 @@ find(struct deviations *deviations, const struct told_change *change)
 		forget(known);
 		known = NULL;
 	}
-	if (known == NULL)
+	if (known == NULL) {
 		known = append(&deviations->found, change);
+		note_new(deviations, known);
+	}
 	known->is_there = true;
 }
 
@@ -155,6 +187,7 @@ look_at_endpoint(struct deviations *deviations, const struct pool *pool, struct 
 	char now[ADDR_TEXT_MAX], in_file[ADDR_TEXT_MAX];
 	struct addr addr = endpoint_addr(e);
 	struct endpoint_facts facts;
+	struct machine_facts machine;
 
 	endpoint_read(e, &facts);
 	change.what = "address";
@@ -168,10 +201,12 @@ look_at_endpoint(struct deviations *deviations, const struct pool *pool, struct 
 	if (*change.why != '\0')
 		find_number(deviations, &change, facts.bounded.state, pool->options.max_connections);
 	change.yields = false;
-	change.why = "";
+	change.why = facts.unchecked.why;
 	change.what = "checks";
 	if (atomic_load(&e->checks_are_off))
 		find_word(deviations, &change, "off", "on");
+	machine_read(e->machine, &machine);
+	change.why = machine.unasked.why;
 	change.what = "agent";
 	if (atomic_load(&e->machine->agent_is_off))
 		find_word(deviations, &change, "off", "on");
@@ -210,6 +245,9 @@ look_at_process(struct deviations *deviations)
 static void
 end(struct deviations *deviations, struct deviation *d, bool is_overruled)
 {
+	const struct told_change taken_back = { .kind = d->kind, .subject = d->subject, .what = d->what,
+		.now = d->in_file, .in_file = d->in_file, .who = deviations->who, .why = "",
+		.when = (int64_t)time(NULL) };
 	char *why = xasprintf("the configuration has won over %s%s%s", d->now, *d->why != '\0' ? ": " : "",
 	    d->why);
 
@@ -221,11 +259,12 @@ end(struct deviations *deviations, struct deviation *d, bool is_overruled)
 			.what = d->what, .now = "", .in_file = "", .who = d->who, .why = why });
 	}
 	xfree(why);
+	share(deviations, &taken_back);
 	forget(d);
 }
 
-void
-deviations_look(struct deviations *deviations, const char *who)
+static void
+look(struct deviations *deviations, const char *who)
 {
 	const struct root *root = cockpit_root(deviations->cockpit);
 
@@ -249,17 +288,59 @@ deviations_look(struct deviations *deviations, const char *who)
 	}
 }
 
+void
+deviations_look(struct deviations *deviations, const char *who)
+{
+	look(deviations, who);
+	if (deviations->shared != NULL)
+		shared_orders_obey(deviations->shared);
+}
+
+static void
+each_found(void *owner, told_change_visit *visit, void *arg)
+{
+	const struct deviations *deviations = owner;
+
+	list_each(node, &deviations->found) {
+		const struct told_change change = told(list_entry(node, struct deviation, node));
+
+		visit(&change, arg);
+	}
+}
+
+static void
+on_obeyed(void *owner, const char *who, int64_t when)
+{
+	struct deviations *deviations = owner;
+
+	deviations->heard_at = when;
+	look(deviations, who);
+	deviations->heard_at = 0;
+}
+
+void
+deviations_share(struct deviations *deviations, struct loop_timer *look_timer)
+{
+	if (deviations->cockpit->control->assets.cluster == NULL)
+		return;
+	deviations->shared = shared_orders_new(&(struct shared_orders_settings){
+		.cockpit = deviations->cockpit, .look = look_timer, .each = each_found,
+		.on_obeyed = on_obeyed, .owner = deviations });
+}
+
+void
+deviations_unshare(struct deviations *deviations)
+{
+	shared_orders_free(&deviations->shared);
+}
+
 static void
 tell(const struct list *list, void (*each)(const struct told_change *change, void *arg), void *arg)
 {
 	list_each(node, list) {
-		const struct deviation *d = list_entry(node, struct deviation, node);
-		const struct told_change told = {
-			.kind = d->kind, .subject = d->subject, .what = d->what, .now = d->now,
-			.in_file = d->in_file, .who = d->who, .why = d->why, .when = d->when,
-		};
+		const struct told_change change = told(list_entry(node, struct deviation, node));
 
-		each(&told, arg);
+		each(&change, arg);
 	}
 }
 

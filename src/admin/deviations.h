@@ -8,6 +8,7 @@
 #define ADMIN_DEVIATIONS_H
 
 #include "admin/cockpit.h"
+#include "net/loop.h"
 
 struct deviations;
 
@@ -20,6 +21,13 @@ struct told_change {
 
 struct deviations *deviations_new(struct cockpit *cockpit);
 void deviations_free(struct deviations **deviations);
+
+/*
+ * Where there is a cluster: what is set here of servers holds at all of its proxies, and what is set there
+ * holds here; the timer, of a look, is due at once then.
+ */
+void deviations_share(struct deviations *deviations, struct loop_timer *look_timer);
+void deviations_unshare(struct deviations *deviations);		/* fine where it is not shared */
 
 /* What is new was set by `who`; or NULL: by nobody, so that what holds no more was overruled. */
 void deviations_look(struct deviations *deviations, const char *who);
