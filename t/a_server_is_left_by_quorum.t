@@ -31,7 +31,7 @@ auth file { source file; path @DIR@/users }
 cluster { redis redis://127.0.0.1:@REDIS@; password_file @DIR@/redis.password; name @NAME@; timeout 2s }
 farm f { affinity 10m; check_quorum majority; on_down keep; close_spread 0s
     server d1 { address @D1@ }; server d2 { address @D2@ } }
-default pool { protocol imap; port @IMAP@; farm f; check { interval 500ms; rise 1; fall 1 } }
+default pool { protocol imap; port @IMAP@; farm f; check { interval 500ms; fast_interval 200ms; down_interval 500ms; rise 1; fall 1 } }
 pool hasty { queue_timeout 0s }
 pool patient { queue_timeout 5m }
 default listener { protocol imap; starttls off; plaintext_login yes; auth file; login_timeout 5m }
