@@ -36,14 +36,15 @@ limits public { user_connections 20; auth_ban 3 10m 1h; auth_failure_delay 1ms 1
 tls public { certificate @CERT@ }
 default pool { check { kind none }; protocol imap }
 pool imap { server s1 { address 127.0.0.1:@S1@ }; server s2 { address 127.0.0.1:@S2@ } }
+pool checked { check { kind tcp; interval 1h }; server s1 { address 127.0.0.1:@S1@; agent 127.0.0.1:1; agent_interval 1h } }
 pool few { max_connections 2; queue_timeout 1s; login_timeout 5s; server s1 { address 127.0.0.1:@S1@ } }
 default listener { protocol imap; plaintext_login yes; auth file; starttls optional; tls public }
 listener imap { bind 127.0.0.1:@PORT{imap}@; limits public; pool imap }
 listener few { bind 127.0.0.1:@PORT{few}@; pool few }
 listener tls { bind_tls 127.0.0.1:@PORT{tls}@; pool imap }
 END
-sub proxy ($name) {
-	return Gatepost::Gatepost->new(name => $name, config => $config, values => { NAME => $name,
+sub proxy ($name, $pool = 'pool checked {') {
+	return Gatepost::Gatepost->new(name => $name, config => $config =~ s/pool checked \{/$pool/r, values => { NAME => $name,
 	    REDIS => $redis->port, S1 => $fake{s1}->port, S2 => $fake{s2}->port, CERT => $cert })->start;
 }
 my @proxy = map { proxy("lb$_") } 1, 2;
@@ -87,6 +88,57 @@ subtest 'a state and a weight hold at both' => sub {
 	$proxy[0]->ask('set weight imap/s2 1 as it was');
 	ok(eval { wait_for(sub { $proxy[1]->ask('get weight imap/s2') =~ /^1 /m }, 10, 'the weight') },
 	    'and back again') or diag($@);
+};
+
+sub changed ($proxy, $what, $subject = 'checked/s1') {
+	my ($row) = grep { $_->{what} eq $what && $_->{subject} eq $subject } @{ $proxy->ask_json('show changes') };
+	return $row;
+}
+
+subtest 'bounds, checks and agents that are off are so at both' => sub {
+	my %orders = (
+		max_connections => ['set maxconn server checked/s1 7', 'set maxconn server checked/s1 0', '7'],
+		checks => ['disable health checked/s1', 'enable health checked/s1', 'off'],
+		agent => ['disable agent checked/s1', 'enable agent checked/s1', 'off'],
+	);
+
+	for my $what (sort keys %orders) {
+		$proxy[0]->ask("$orders{$what}[0] reason \"as $what\"");
+		my $row = eval { wait_for(sub { changed($proxy[1], $what) }, 10, $what) } or diag($@);
+		is($row->{now}, $orders{$what}[2], $what);
+		like($row->{who}, qr/^uid \d+ .*at lb1$/, 'by whom');
+		like($row->{why}, qr/as $what/, 'and why');
+	}
+	my $third = proxy('lb3');
+	ok(eval { wait_for(sub { 3 == grep { changed($third, $_) } keys %orders }, 10, 'all three') },
+	    'so it is at a proxy that starts later') or diag($@, $third->ask('show changes'));
+	$third->stop;
+	for my $what (sort keys %orders) {
+		$proxy[1]->ask($orders{$what}[1]);
+		ok(eval { wait_for(sub { !changed($proxy[0], $what) }, 10, "the end of $what") },
+		    "$what: and is taken back by the other one") or diag($@, $proxy[0]->ask('show changes'));
+	}
+	my $own = proxy('own', 'pool checked { max_connections 5;');
+	$proxy[0]->ask('set maxconn server checked/s1 7');
+	ok(eval { wait_for(sub { changed($proxy[1], 'max_connections') }, 10, 'the bound') }, 'a bound') or diag($@);
+	$proxy[0]->ask('drain checked/s1');
+	ok(eval { wait_for(sub { changed($own, 'state') }, 10, 'a later order') }, 'and a drain are heard') or diag($@);
+	is(changed($own, 'max_connections'), undef, 'a file with another bound has its own');
+	$own->stop;
+	$proxy[0]->ask('ready checked/s1; set maxconn server checked/s1 0');
+	ok(eval { wait_for(sub { !grep { changed($proxy[1], $_) } qw(state max_connections) }, 10, 'the end') },
+	    'all is as before') or diag($@);
+};
+
+subtest 'a listener is closed at one alone' => sub {
+	like($proxy[0]->ask('disable frontend few'), qr/^Listener few is disabled at this proxy alone\.$/m, 'so it is told');
+	$proxy[0]->ask('set maxconn server checked/s1 9');
+	ok(eval { wait_for(sub { changed($proxy[1], 'max_connections') }, 10, 'a later order') }, 'the other one hears') or
+	    diag($@);
+	is(changed($proxy[1], 'state', 'few'), undef, 'nothing of it');
+	ok(is_in(come($proxy[1], 'bob', 'good', 'few')), 'and takes clients');
+	like($proxy[0]->ask('enable frontend few'), qr/^Listener few is enabled at this proxy alone\.$/m, 'until it is open again');
+	$proxy[0]->ask('set maxconn server checked/s1 0');
 };
 
 subtest 'connections of both count for max_connections' => sub {

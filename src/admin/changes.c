@@ -473,6 +473,7 @@ share(struct changes *changes)
 	changes->shared = shared_words_new(&(struct shared_words_settings){
 		.cluster = changes->cockpit->control->assets.cluster, .records = &changes->records,
 		.look = &changes->timer });
+	deviations_share(changes->deviations, &changes->timer);
 }
 
 static void
@@ -623,7 +624,7 @@ changes_new(struct cockpit *cockpit)
 	changes->deviations = deviations_new(cockpit);
 	changes->lists.records = &changes->wishes;
 	changes->lists.more_records = &changes->records;
-	deviations_share(changes->deviations, &changes->lists);
+	deviations_list(changes->deviations, &changes->lists);
 	changes->writer = xcalloc(1, sizeof(*changes->writer));
 	changes->writer->users = 1;
 	pthread_mutex_init(&changes->writer->lock, NULL);
@@ -670,6 +671,7 @@ changes_hand_over(struct changes *changes, size_t max, void (*say)(void *owner, 
 
 	changes_look(changes, NULL);
 	shared_words_free(&changes->shared);
+	deviations_unshare(changes->deviations);
 	stop_writing(changes, true);
 	state_format(&changes->lists, &text);
 	rest = buf_slice(&text);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* commands_cluster.c: the proxies that share their state, and the Redis in the middle. */
+#include <stdio.h>
 #include <string.h>
 
 #include "admin/cluster_health.h"
@@ -13,12 +14,14 @@ static const struct report_column member_columns[] = {
 	{ .name = "name" }, { .name = "incarnation" }, { .name = "self" }, { .name = "version" },
 	{ .name = "seen_ms", .is_number = true }, { .name = "uptime", .is_number = true },
 	{ .name = "sessions", .is_number = true }, { .name = "local_decisions", .is_number = true },
+	{ .name = "schemas" }, { .name = "shares" },
 };
 
 static void
 show_members(struct admin_call *call, const struct cluster_members *members)
 {
 	struct report report;
+	char schemas[2 * sizeof("2147483647")];
 
 	report_begin(&report, call, REPORT_TABLE, member_columns, REPORT_COUNT(member_columns));
 	for (size_t i = 0; i < cluster_members_count(members); i++) {
@@ -32,6 +35,9 @@ show_members(struct admin_call *call, const struct cluster_members *members)
 		report_duration(&report, member->uptime_ms);
 		report_number(&report, member->sessions);
 		report_number(&report, member->local);
+		snprintf(schemas, sizeof(schemas), "%d-%d", member->oldest, member->newest);
+		report_word(&report, schemas);
+		report_flag(&report, !cluster_member_is_foreign(member));
 	}
 	report_end(&report);
 	call_done(call);
@@ -198,12 +204,14 @@ const struct admin_command cluster_commands[] = {
 		.has_json = true, .run = run_show_cluster,
 		.help = "The proxies that share their state, as Redis knows them: since when they were last "
 		    "heard of, and how many sessions they have; who is silent for ten seconds is forgotten. "
+		    "`schemas` are the ways of sharing state that its release knows, from the oldest to the "
+		    "newest; it shares nothing with proxies that know none of the same. "
 		    "With `redis`: whether it answers this proxy, how fast, and what its servers say that "
 		    "they are; how often it went away, questions without an answer, placements that it was "
 		    "not asked for, sessions that ended since their users were on another server meanwhile, "
 		    "or (redis_down strict) since their leases ran out. "
-		    "With `health`: what the other proxies' checks say of the servers, and how many "
-		    "sessions each of them has there, up to two seconds old.",
+		    "With `health`: what the other proxies' checks say of the servers, what those here do, "
+		    "and how many sessions each of the others has there, up to two seconds old.",
 	},
 	{ 0 }
 };

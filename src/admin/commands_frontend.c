@@ -37,6 +37,9 @@ set_disabled(struct admin_call *call, bool is_disabled)
 		return;
 	}
 	log_write(LOG_NOTICE, "listener %s: %s %s", settings->conf.title, word, why);
+	if (call->cockpit->control->assets.cluster != NULL)
+		buf_printf(&call->out, "Listener %s is %s at this proxy alone.\n", settings->conf.title,
+		    word);
 	gate_round_start(call, settings->listener, why);
 }
 
@@ -105,7 +108,8 @@ const struct admin_command frontend_commands[] = {
 		.run = run_disable_frontend,
 		.help = "Closes a listener for new clients until `enable frontend`, over reloads. They are "
 		    "refused at once, so that they or a balancer before them go elsewhere, and those in "
-		    "the backlog are disconnected; sessions go on. At a unix socket clients wait.",
+		    "the backlog are disconnected; sessions go on. At a unix socket clients wait. Listeners "
+		    "are each proxy's own: in a cluster the others go on, and the answer says so.",
 	},
 	{
 		.name = "enable frontend", .arguments = "LISTENER " REASON, .level = ADMIN_LEVEL_ADMIN,

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "admin/cluster_health.h"
 #include "admin/cockpit.h"
 #include "admin/command_tables.h"
 #include "admin/report.h"
@@ -104,16 +105,24 @@ report_login_time(struct report *report, const struct cockpit *cockpit, const st
 		report_none(report);
 }
 
-/* Checks may be content where sessions are not. */
+/* Checks may be content where sessions are not, and where other proxies' are not. */
 static void
-report_why(struct report *report, const struct endpoint *e, const struct verdict_of_all *verdict)
+report_why(struct report *report, const struct cockpit *cockpit, const struct pool *pool, struct endpoint *e,
+    const struct verdict_of_all *verdict)
 {
 	bool is_up = verdict->standing->state == HEALTH_UP && endpoint_weight(e) > 0;
+	struct buf why = { 0 };
 
 	if (is_up && endpoint_is_held(e))
-		report_word(report, "held: gets few sessions or none, since tries fail");
+		buf_append_text(&why, "held: gets few sessions or none, since tries fail");
 	else
-		report_word(report, verdict->standing->why[0] != '\0' ? verdict->standing->why : NULL);
+		buf_append_text(&why, verdict->standing->why);
+	cluster_health_differs(cockpit, pool, e, &why);
+	if (buf_len(&why) > 0)
+		report_text(report, buf_slice(&why));
+	else
+		report_none(report);
+	buf_clear(&why);
 }
 
 static void
@@ -165,7 +174,7 @@ report_server(struct report *report, const struct cockpit *cockpit, const struct
 	else
 		report_none(report);
 	report_login_time(report, cockpit, e);
-	report_why(report, e, &verdict);
+	report_why(report, cockpit, pool, e, &verdict);
 	report_failure(report, e);
 }
 
@@ -249,7 +258,8 @@ const struct admin_command overview_commands[] = {
 		.help = "Servers of all pools or of one, whether they take sessions, since when, and why "
 		    "not. `check` is the last result of the first check; failures are tries in vain, refused "
 		    "are logins, login_ms is what one took in the last five minutes. `failure` is the last "
-		    "one, failed_s seconds ago.",
+		    "one, failed_s seconds ago. In a cluster `why` tells whose checks say otherwise: \"down "
+		    "here, up at lb2 lb3\", and whether bound users wait for a `check_quorum`.",
 	},
 	{
 		.name = "show listeners", .has_json = true, .run = run_show_listeners,

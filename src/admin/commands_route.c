@@ -422,7 +422,12 @@ tell_bound(struct inquiry *inquiry)
 		return;
 	}
 	describe(e, text);
-	if (!placement_keeps(inquiry->pool, e)) {
+	if (!placement_keeps(inquiry->pool, e) && !placement_may_replace(inquiry->pool, e)) {
+		snprintf(why, sizeof(why),
+		    "the user is bound there; the server is %s, and not by `check_quorum`: it waits for "
+		    "`queue_timeout`, then hears to come later", text);
+		tell(inquiry, "result", e->name, why);
+	} else if (!placement_keeps(inquiry->pool, e)) {
 		snprintf(why, sizeof(why), "the server it is bound to is %s; bound anew: ", text);
 		tell_choice(inquiry, why);
 	} else if (departure_is_due(e, key_of(inquiry), binding, loop_now(inquiry->request.loop)) &&

@@ -348,7 +348,7 @@ run_enable_health(struct admin_call *call)
 		call_fail(call, "Health check was not configured on this server, cannot enable.");
 		return;
 	}
-	health_set_checked(health_of(&order), order.endpoint, true);
+	health_set_checked(health_of(&order), order.endpoint, true, order.why);
 	obeyed(&order, "checks enabled");
 }
 
@@ -359,7 +359,7 @@ run_disable_health(struct admin_call *call)
 
 	if (!take_order(call, &order))
 		return;
-	health_set_checked(health_of(&order), order.endpoint, false);
+	health_set_checked(health_of(&order), order.endpoint, false, order.why);
 	obeyed(&order, "checks disabled");
 }
 
@@ -374,7 +374,7 @@ run_enable_agent(struct admin_call *call)
 		call_fail(call, "Agent was not configured on this server, cannot enable.");
 		return;
 	}
-	health_set_asked(health_of(&order), order.endpoint->machine, true);
+	health_set_asked(health_of(&order), order.endpoint->machine, true, order.why);
 	obeyed(&order, "agent enabled");
 }
 
@@ -385,7 +385,7 @@ run_disable_agent(struct admin_call *call)
 
 	if (!take_order(call, &order))
 		return;
-	health_set_asked(health_of(&order), order.endpoint->machine, false);
+	health_set_asked(health_of(&order), order.endpoint->machine, false, order.why);
 	obeyed(&order, "agent disabled");
 }
 
@@ -423,7 +423,8 @@ const struct admin_command server_commands[] = {
 		.name = "set weight", .arguments = "POOL/SERVER N|N% " REASON, .level = ADMIN_LEVEL_ADMIN,
 		.run = run_set_weight,
 		.help = "Sets a server's weight, or a part of the one that its file has. The weight is the "
-		    "server's, and so that of all pools of its farm. It stays until the file has another.",
+		    "server's, and so that of all pools of its farm. It stays until the file has another, at "
+		    "all proxies of a cluster.",
 	},
 	{
 		.name = "set server", .arguments = "POOL/SERVER state|weight|health|agent|addr … " REASON,
@@ -433,7 +434,8 @@ const struct admin_command server_commands[] = {
 		    "`health up|down` holds until checks say otherwise, `stopping` is drain. `agent "
 		    "up|down` holds for the server in all pools, until its agent says otherwise. `addr IP "
 		    "[port N]` is where it is reached until its file or DNS has another address; users are "
-		    "told to go where they are bound to their server.",
+		    "told to go where they are bound to their server. In a cluster, `state` and `weight` are "
+		    "set at all proxies; the others at this one alone.",
 	},
 	{
 		.name = "enable server", .arguments = "POOL/SERVER " REASON, .level = ADMIN_LEVEL_ADMIN,
@@ -448,28 +450,29 @@ const struct admin_command server_commands[] = {
 	{
 		.name = "enable health", .arguments = "POOL/SERVER " REASON, .level = ADMIN_LEVEL_ADMIN,
 		.run = run_enable_health,
-		.help = "Checks a server again, from now on.",
+		.help = "Checks a server again, from now on; all proxies of a cluster do.",
 	},
 	{
 		.name = "disable health", .arguments = "POOL/SERVER " REASON, .level = ADMIN_LEVEL_ADMIN,
 		.run = run_disable_health,
-		.help = "Checks a server no more: its health stays as it is.",
+		.help = "Checks a server no more: its health stays as it is. So at all proxies of a cluster.",
 	},
 	{
 		.name = "enable agent", .arguments = "POOL/SERVER " REASON, .level = ADMIN_LEVEL_ADMIN,
 		.run = run_enable_agent,
-		.help = "Asks a server's agent again, from now on.",
+		.help = "Asks a server's agent again, from now on; all proxies of a cluster do.",
 	},
 	{
 		.name = "disable agent", .arguments = "POOL/SERVER " REASON, .level = ADMIN_LEVEL_ADMIN,
 		.run = run_disable_agent,
-		.help = "Asks a server's agent no more: what it has said stays. All pools have one agent.",
+		.help = "Asks a server's agent no more: what it has said stays. All pools have one agent. So "
+		    "at all proxies of a cluster.",
 	},
 	{
 		.name = "set maxconn server", .arguments = "POOL/SERVER N " REASON,
 		.level = ADMIN_LEVEL_ADMIN, .run = run_set_maxconn,
 		.help = "Bounds a server's sessions of a pool; 0 is no bound. It holds until the file has "
-		    "another bound.",
+		    "another bound, at all proxies of a cluster.",
 	},
 	{ 0 }
 };

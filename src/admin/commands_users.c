@@ -205,6 +205,9 @@ explain(const struct pool *pool, struct slice key, const struct affinity_binding
 		snprintf(out, WHY_MAX, "not bound: by the hash");
 	else if (bound == NULL)
 		snprintf(out, WHY_MAX, "bound, and the server is gone: the next login goes to %s", other);
+	else if (!user_may_stay(pool, bound) && next == bound)
+		snprintf(out, WHY_MAX,
+		    "bound, and the server is down here, not by check_quorum: logins wait");
 	else if (!user_may_stay(pool, bound))
 		snprintf(out, WHY_MAX, "bound, and the server is down: the next login goes to %s", other);
 	else if (next != bound)

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "admin/recall.h"
+#include "admin/shared_orders.h"
 #include "balance/endpoint.h"
 #include "balance/pool.h"
 #include "base/log.h"
@@ -32,6 +33,8 @@ struct deviations {
 	size_t overruled_count, move_count;
 	bool is_new;				/* `found` or `recalled` has changed */
 	const char *who;			/* of the look under way */
+	int64_t heard_at;			/* likewise: when another proxy's operator said it; or 0 */
+	struct shared_orders *shared;		/* with the cluster's other proxies; or NULL */
 };
 
 static struct deviation *
@@ -95,6 +98,7 @@ deviations_free(struct deviations **gone)
 	*gone = NULL;
 	if (deviations == NULL)
 		return;
+	deviations_unshare(deviations);
 	forget_all(&deviations->found);
 	forget_all(&deviations->overruled);
 	forget_all(&deviations->moves);
@@ -120,6 +124,32 @@ deviations_keep(struct deviations *deviations, const struct told_change *change)
 	--*count;
 }
 
+static struct told_change
+told(const struct setting *s)
+{
+	return (struct told_change){ .kind = s->kind, .subject = s->subject, .what = s->what, .now = s->now,
+		.in_file = s->in_file, .who = s->who, .why = s->why, .when = s->when };
+}
+
+/* The others are told, unless they have said so. */
+static void
+share(const struct deviations *deviations, const struct told_change *change)
+{
+	if (deviations->shared != NULL && deviations->heard_at == 0 && *deviations->who != '\0')
+		shared_orders_tell(deviations->shared, change);
+}
+
+static void
+note_new(struct deviations *deviations, struct deviation *d)
+{
+	struct told_change change;
+
+	if (deviations->heard_at != 0)
+		d->setting.when = deviations->heard_at;
+	change = told(&d->setting);
+	share(deviations, &change);
+}
+
 static void
 find(struct deviations *deviations, const struct told_change *change)
 {
@@ -140,6 +170,7 @@ find(struct deviations *deviations, const struct told_change *change)
 	if (known == NULL) {
 		known = append(&deviations->found, change);
 		deviations->is_new = true;
+		note_new(deviations, known);
 	}
 	known->is_there = true;
 	known->yields = change->yields;
@@ -171,6 +202,7 @@ look_at_endpoint(struct deviations *deviations, const struct pool *pool, struct 
 	char now[ADDR_TEXT_MAX], in_file[ADDR_TEXT_MAX];
 	struct addr addr = endpoint_addr(e);
 	struct endpoint_facts facts;
+	struct machine_facts machine;
 
 	endpoint_read(e, &facts);
 	change.what = "address";
@@ -184,10 +216,12 @@ look_at_endpoint(struct deviations *deviations, const struct pool *pool, struct 
 	if (*change.why != '\0')
 		find_number(deviations, &change, facts.bounded.state, pool->options.max_connections);
 	change.yields = false;
-	change.why = "";
+	change.why = facts.unchecked.why;
 	change.what = "checks";
 	if (atomic_load(&e->checks_are_off))
 		find_word(deviations, &change, "off", "on");
+	machine_read(e->machine, &machine);
+	change.why = machine.unasked.why;
 	change.what = "agent";
 	if (atomic_load(&e->machine->agent_is_off))
 		find_word(deviations, &change, "off", "on");
@@ -268,6 +302,18 @@ set_again(struct deviations *deviations, struct setting *s)
 	setting_free(&s);
 }
 
+static void
+take_back(const struct deviations *deviations, const struct setting *s)
+{
+	struct told_change change = told(s);
+
+	change.now = s->in_file;
+	change.who = deviations->who;
+	change.why = "";
+	change.when = (int64_t)time(NULL);
+	share(deviations, &change);
+}
+
 /* An operator has taken it back, or it was not by an operator: the file has another word, or DNS. */
 static void
 drop_gone(struct deviations *deviations, bool is_overruled)
@@ -279,18 +325,18 @@ drop_gone(struct deviations *deviations, bool is_overruled)
 			continue;
 		if (is_overruled && d->yields)
 			overrule(deviations, &d->setting);
+		take_back(deviations, &d->setting);
 		forget(d);
 		deviations->is_new = true;
 	}
 }
 
-bool
-deviations_look(struct deviations *deviations, const char *who)
+static void
+look(struct deviations *deviations, const char *who)
 {
 	const struct root *root = cockpit_root(deviations->cockpit);
 
 	deviations->who = who != NULL ? who : "";
-	deviations->is_new = false;
 	list_each(node, &deviations->recalled)
 		set_again(deviations, list_entry(node, struct setting, node));
 	list_each(node, &deviations->found)
@@ -305,27 +351,70 @@ deviations_look(struct deviations *deviations, const char *who)
 		look_at_listener(deviations, root->listeners.items[i]);
 	look_at_process(deviations);
 	drop_gone(deviations, who == NULL);
-	return deviations->is_new;
 }
 
 void
-deviations_share(struct deviations *deviations, struct state_lists *lists)
+deviations_list(struct deviations *deviations, struct state_lists *lists)
 {
 	lists->settings = &deviations->recalled;
 	lists->more_settings = &deviations->found;
+}
+
+bool
+deviations_look(struct deviations *deviations, const char *who)
+{
+	deviations->is_new = false;
+	look(deviations, who);
+	if (deviations->shared != NULL)
+		shared_orders_obey(deviations->shared);
+	return deviations->is_new;
+}
+
+static void
+each_found(void *owner, told_change_visit *visit, void *arg)
+{
+	const struct deviations *deviations = owner;
+
+	list_each(node, &deviations->found) {
+		const struct told_change change = told(list_entry(node, struct setting, node));
+
+		visit(&change, arg);
+	}
+}
+
+static void
+on_obeyed(void *owner, const char *who, int64_t when)
+{
+	struct deviations *deviations = owner;
+
+	deviations->heard_at = when;
+	look(deviations, who);
+	deviations->heard_at = 0;
+}
+
+void
+deviations_share(struct deviations *deviations, struct loop_timer *look_timer)
+{
+	if (deviations->cockpit->control->assets.cluster == NULL)
+		return;
+	deviations->shared = shared_orders_new(&(struct shared_orders_settings){
+		.cockpit = deviations->cockpit, .look = look_timer, .each = each_found,
+		.on_obeyed = on_obeyed, .owner = deviations });
+}
+
+void
+deviations_unshare(struct deviations *deviations)
+{
+	shared_orders_free(&deviations->shared);
 }
 
 static void
 tell(const struct list *list, void (*each)(const struct told_change *change, void *arg), void *arg)
 {
 	list_each(node, list) {
-		const struct setting *s = list_entry(node, struct setting, node);
-		const struct told_change told = {
-			.kind = s->kind, .subject = s->subject, .what = s->what, .now = s->now,
-			.in_file = s->in_file, .who = s->who, .why = s->why, .when = s->when,
-		};
+		const struct told_change change = told(list_entry(node, struct setting, node));
 
-		each(&told, arg);
+		each(&change, arg);
 	}
 }
 

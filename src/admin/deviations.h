@@ -9,6 +9,7 @@
 
 #include "admin/cockpit.h"
 #include "admin/state_file.h"
+#include "net/loop.h"
 
 struct deviations;
 
@@ -31,7 +32,14 @@ bool deviations_look(struct deviations *deviations, const char *who);
  * Fills in the settings that the state file is to have.  What is appended to the first list is set again in
  * the next look, as far as the configuration is still what it was; servers that have no address yet, later.
  */
-void deviations_share(struct deviations *deviations, struct state_lists *lists);
+void deviations_list(struct deviations *deviations, struct state_lists *lists);
+/*
+ * Where there is a cluster: what is set here of servers holds at all of its proxies, and what is set there
+ * holds here; the timer, of a look, is due at once then.
+ */
+void deviations_share(struct deviations *deviations, struct loop_timer *look_timer);
+void deviations_unshare(struct deviations *deviations);		/* fine where it is not shared */
+
 /* Of those that are kept in numbers, kinds "overruled" and "move": the last hundred of each. */
 void deviations_keep(struct deviations *deviations, const struct told_change *change);
 void deviations_each(const struct deviations *deviations,

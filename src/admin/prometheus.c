@@ -423,6 +423,9 @@ write_cluster(struct scrape *scrape)
 	    cluster_is_up(assets->cluster, assets->control));
 	write_number(scrape, "gatepost_cluster_proxies", "Proxies that Redis has heard of.",
 	    (int64_t)cluster_members_count(assets->members));
+	write_number(scrape, "gatepost_cluster_foreign_proxies",
+	    "Proxies of these whose release shares nothing with this one.",
+	    (int64_t)cluster_members_foreign(assets->members));
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		write_number(scrape, rows[i].name, rows[i].help,
 		    (int64_t)cluster_figure(assets->cluster, rows[i].which));

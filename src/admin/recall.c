@@ -196,14 +196,15 @@ move_service(const struct recalled *r)
 static enum recall
 end_checks(const struct recalled *r)
 {
-	health_set_checked(r->cockpit->control->assets.health, r->endpoint, false);
+	health_set_checked(r->cockpit->control->assets.health, r->endpoint, false, r->setting->why);
 	return RECALL_DONE;
 }
 
 static enum recall
 end_agent(const struct recalled *r)
 {
-	health_set_asked(r->cockpit->control->assets.health, r->endpoint->machine, false);
+	health_set_asked(r->cockpit->control->assets.health, r->endpoint->machine, false,
+	    r->setting->why);
 	return RECALL_DONE;
 }
 

@@ -109,6 +109,7 @@ read_word(struct slice text, int64_t age_ms, enum shared_word_kind which, struct
 	    !slice_to_number(slice_take(&text, '\t'), max, &in_file))
 		return false;
 	who = slice_take(&text, '\t');
+	text = slice_take(&text, '\t');
 	if (!slice_is_printable(who) || !slice_is_printable(text))
 		return false;
 	word->now = (int)now;

@@ -10,6 +10,7 @@
 #include "proto/proto.h"
 #include "session/departure.h"
 #include "session/listener_settings.h"
+#include "session/placement.h"
 #include "session/route_rule.h"
 
 static bool
@@ -53,7 +54,7 @@ user_pool_of_farm(const struct root *root, const struct farm *farm)
 bool
 user_may_stay(const struct pool *pool, const struct endpoint *e)
 {
-	return pool_may_use(pool, e) || (!pool->options.vital && !endpoint_is_in_maintenance(e));
+	return placement_keeps(pool, e);
 }
 
 struct endpoint *
@@ -63,6 +64,8 @@ user_endpoint(const struct pool *pool, struct slice key, const struct affinity_b
 	struct endpoint *e = binding != NULL ? pool_find(pool, binding->server) : NULL, *other;
 
 	if (e != NULL && user_may_stay(pool, e) && !departure_is_due(e, key, binding, clock_ms()))
+		return e;
+	if (e != NULL && !user_may_stay(pool, e) && !placement_may_replace(pool, e))
 		return e;
 	other = pool_pick(pool, ROSTER_TO_LOOK, &by_user);
 	/* one that is to be left, and is up, is better than none */

@@ -17,7 +17,10 @@ struct pool *user_pool(const struct root *root, const char *canonical, const cha
 struct pool *user_pool_of_farm(const struct root *root, const struct farm *farm);
 /* May a user stay bound there? */
 bool user_may_stay(const struct pool *pool, const struct endpoint *e);
-/* By binding (NULL: not bound), or else by the hash: one reference, or NULL where no server is usable. */
+/*
+ * By binding (NULL: not bound), or else by the hash: one reference, or NULL where no server is usable.  That
+ * of the binding may be down, where logins wait for it (see placement_may_replace).
+ */
 struct endpoint *user_endpoint(const struct pool *pool, struct slice key,
     const struct affinity_binding *binding);
 

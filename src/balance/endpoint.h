@@ -31,6 +31,7 @@ enum { ENDPOINT_SHARE_ONE = 256, ENDPOINT_SHARE_MAX = MACHINE_WEIGHT_MAX * ENDPO
 
 struct endpoint_others {
 	int connections, up, down;
+	bool is_read;			/* they were added up once */
 };
 
 enum { ENDPOINT_SUFFERERS = 8 };	/* more than it takes to be dead to tries */
@@ -58,6 +59,7 @@ struct endpoint {
 	atomic_int connections;		/* sessions that took it, those still dialling too */
 	atomic_int others;		/* connections of the cluster's other proxies, as last heard */
 	atomic_int others_up, others_down;	/* how many of these have found it so */
+	atomic_bool awaits_others;	/* it is shared with them, and they were not heard of yet */
 	atomic_int max_connections;	/* the smaller of its pool's and its agent's; 0: no bound */
 	atomic_int dialling;		/* of these: whose try has no outcome yet */
 	atomic_int dial_bound;		/* of those; see window_bound */
@@ -84,6 +86,7 @@ struct endpoint {
 	bool stays_when_down;		/* its sessions do: `on_down keep` */
 	int configured_max;		/* of max_connections: its pool's */
 	struct standing bounded;	/* by an operator: `state` is the bound; why "": as configured */
+	struct standing unchecked;	/* checks_are_off, with why; why "": they are not */
 	int slow_start_ms, ramp_ms;	/* of recoveries to come, and of the one under way (0: none) */
 	int64_t ramp_from;		/* clock_ms */
 	struct endpoint_history history;

@@ -227,6 +227,14 @@ endpoint_set_admin(struct endpoint *e, enum admin_state state, const char *why)
 }
 
 void
+endpoint_note_checked(struct endpoint *e, bool is_on, const char *why)
+{
+	pthread_mutex_lock(&e->machine->lock);
+	standing_set(&e->unchecked, !is_on, is_on ? "" : why);
+	pthread_mutex_unlock(&e->machine->lock);
+}
+
+void
 endpoint_set_slow_start(struct endpoint *e, int ms)
 {
 	pthread_mutex_lock(&e->machine->lock);
@@ -260,6 +268,7 @@ endpoint_read(struct endpoint *e, struct endpoint_facts *out)
 		.wanted = e->wanted,
 		.admin = e->admin,
 		.bounded = e->bounded,
+		.unchecked = e->unchecked,
 		.slow_start_percent = slow_start_percent(e),
 		.history = e->history,
 	};

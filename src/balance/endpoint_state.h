@@ -41,6 +41,7 @@ struct endpoint_facts {
 	int passed, wanted;		/* of the checks that another state takes; wanted 0: it is stable */
 	struct standing admin;		/* of this endpoint alone */
 	struct standing bounded;	/* likewise: its connections, by an operator; see endpoint.h */
+	struct standing unchecked;	/* an operator wants no checks; why "": they go on */
 	int slow_start_percent;		/* 100: has its whole share */
 	struct endpoint_history history;
 };
@@ -49,6 +50,7 @@ struct endpoint_facts {
 bool endpoint_set_health(struct endpoint *e, enum health_state state, const char *why);
 void endpoint_set_progress(struct endpoint *e, int passed, int wanted);	/* towards the other state */
 bool endpoint_set_admin(struct endpoint *e, enum admin_state state, const char *why);
+void endpoint_note_checked(struct endpoint *e, bool is_on, const char *why);	/* health's */
 /*
  * The slow start, 0: none, of recoveries from now on: of those from down or maintenance, by whoever's word,
  * to sessions again.  The end of a drain is none, but a slow start waits for it.

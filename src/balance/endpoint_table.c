@@ -14,6 +14,7 @@ struct endpoint_table {
 	struct adhoc_table *adhoc;
 	struct discovery *discovery;
 	int threads;
+	bool is_shared;
 };
 
 struct endpoint_table *
@@ -134,6 +135,7 @@ endpoint_table_endpoint(struct endpoint_table *table, struct service *service, s
 		endpoint_put(&made);
 		return endpoint_get(known);
 	}
+	atomic_store(&made->awaits_others, table->is_shared);
 	known = map_remove(table->endpoints, slice_of(made->name));
 	endpoint_put(&known);
 	map_set(table->endpoints, slice_of(made->name), made);
@@ -229,6 +231,19 @@ forget(struct map *map, void (*collect_one)(const char *name, void *value, void 
 }
 
 /* An endpoint refers to its machine and service: these are looked at later. */
+static void
+await_others(struct endpoint *e, void *arg)
+{
+	atomic_store(&e->awaits_others, *(const bool *)arg);
+}
+
+void
+endpoint_table_share(struct endpoint_table *table, bool is_shared)
+{
+	table->is_shared = is_shared;
+	endpoint_table_each(table, await_others, &is_shared);
+}
+
 void
 endpoint_table_forget_unused(struct endpoint_table *table)
 {

@@ -34,6 +34,8 @@ size_t endpoint_table_count(const struct endpoint_table *table);	/* endpoints of
 struct endpoint *endpoint_table_find(const struct endpoint_table *table, struct slice name);	/* or NULL */
 void endpoint_table_each(struct endpoint_table *table, void (*each)(struct endpoint *e, void *arg),
     void *arg);
+/* Endpoints await other proxies' words from now on, those to come, too; false: none does. */
+void endpoint_table_share(struct endpoint_table *table, bool is_shared);
 void endpoint_table_forget_unused(struct endpoint_table *table);	/* after pools were closed */
 /* Forgets what nobody uses any more, and ad-hoc endpoints long unused; now: monotonic ms. */
 void endpoint_table_sweep(struct endpoint_table *table, int64_t now);

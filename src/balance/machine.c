@@ -189,6 +189,14 @@ machine_forget_agent(struct machine *machine)
 }
 
 void
+machine_note_asked(struct machine *machine, bool is_on, const char *why)
+{
+	pthread_mutex_lock(&machine->lock);
+	standing_set(&machine->unasked, !is_on, is_on ? "" : why);
+	pthread_mutex_unlock(&machine->lock);
+}
+
+void
 machine_read(struct machine *machine, struct machine_facts *out)
 {
 	pthread_mutex_lock(&machine->lock);
@@ -202,6 +210,7 @@ machine_read(struct machine *machine, struct machine_facts *out)
 		.admin = machine->admin,
 		.agent_admin = machine->agent_admin,
 		.agent_down = machine->agent_down,
+		.unasked = machine->unasked,
 	};
 	pthread_mutex_unlock(&machine->lock);
 }

@@ -60,12 +60,13 @@ struct machine {
 	int agent_weight;		/* instead of weight and percentage; -1: it does not say */
 	int agent_max_connections;	/* 0: no bound, or it does not say */
 	atomic_bool agent_is_off;	/* an operator wants it not asked: health's */
+	struct standing unasked;	/* the same, with why; why "": it is asked */
 };
 
 /* What is known of a machine at a moment. */
 struct machine_facts {
 	int weight, configured_weight, agent_percent, agent_weight, agent_max_connections;
-	struct standing weighed, admin, agent_admin, agent_down;
+	struct standing weighed, admin, agent_admin, agent_down, unasked;
 };
 
 struct machine *machine_new(const char *farm, const char *name);	/* one reference; weight 0 */
@@ -81,6 +82,7 @@ void machine_weigh(struct machine *machine, int weight, const char *why);
 bool machine_set_admin(struct machine *machine, enum admin_state state, const char *why);
 /* Hashes heed no weight of an agent's; nothing outweighs a weight of 0 that was set. */
 bool machine_obey_agent(struct machine *machine, const struct agent_word *word);
+void machine_note_asked(struct machine *machine, bool is_on, const char *why);	/* health's */
 bool machine_forget_agent(struct machine *machine);		/* as if it had never said a word */
 void machine_read(struct machine *machine, struct machine_facts *out);
 

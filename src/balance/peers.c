@@ -9,25 +9,25 @@
 struct peers {
 	struct endpoint_table *table;
 	struct board *board;
+	bool is_settled;		/* it is known who the others are */
+};
+
+struct writer {
+	struct buf *sheet;
+	bool is_any_new;		/* an endpoint that the others' words were not added up for */
 };
 
 static void
 write_line(struct endpoint *e, void *arg)
 {
+	struct writer *writer = arg;
 	struct endpoint_facts facts;
 
 	endpoint_read(e, &facts);
-	buf_printf(arg, "%s %d %d %s\n", e->name,
+	writer->is_any_new |= !e->sum.is_read;
+	buf_printf(writer->sheet, "%s %d %d %s\n", e->name,
 	    atomic_load_explicit(&e->connections, memory_order_relaxed), facts.health.state,
 	    facts.health.why);
-}
-
-static void
-write_sheet(void *owner, struct buf *sheet)
-{
-	const struct peers *peers = owner;
-
-	endpoint_table_each(peers->table, write_line, sheet);
 }
 
 static bool
@@ -37,10 +37,11 @@ read_line(struct slice line, struct peer_word *word)
 
 	word->endpoint = slice_take(&line, ' ');
 	if (!slice_to_number(slice_take(&line, ' '), INT32_MAX / 1024, &connections) ||
-	    !slice_to_number(slice_take(&line, ' '), HEALTH_STATE_COUNT - 1, &health))
+	    !slice_to_number(slice_take(&line, ' '), INT32_MAX, &health))
 		return false;
 	word->connections = (int)connections;
-	word->health = (enum health_state)health;
+	/* a state that a newer release has */
+	word->health = health < HEALTH_STATE_COUNT ? (enum health_state)health : HEALTH_UNKNOWN;
 	word->why = line;
 	return slice_is_printable(line);
 }
@@ -73,7 +74,7 @@ static void
 begin_sum(struct endpoint *e, void *arg)
 {
 	(void)arg;
-	e->sum = (struct endpoint_others){ 0 };
+	e->sum = (struct endpoint_others){ .is_read = true };
 }
 
 static void
@@ -87,19 +88,25 @@ add_word(const struct peer_word *word, void *arg)
 	if (e->sum.connections < INT32_MAX / 2)
 		e->sum.connections += word->connections;
 	e->sum.up += word->health == HEALTH_UP;
-	e->sum.down += word->health == HEALTH_DOWN;
+	e->sum.down += word->health == HEALTH_DOWN || word->health == HEALTH_UNRESOLVED;
 }
 
+/* Users who wait for a server that is down here may be bound to another one now. */
 static void
 end_sum(struct endpoint *e, void *arg)
 {
 	int before = atomic_exchange_explicit(&e->others, e->sum.connections, memory_order_relaxed);
+	int up = atomic_exchange_explicit(&e->others_up, e->sum.up, memory_order_relaxed);
+	int down = atomic_exchange_explicit(&e->others_down, e->sum.down, memory_order_relaxed);
+	bool was_awaited = atomic_exchange(&e->awaits_others, false);
 
 	(void)arg;
-	atomic_store_explicit(&e->others_up, e->sum.up, memory_order_relaxed);
-	atomic_store_explicit(&e->others_down, e->sum.down, memory_order_relaxed);
 	if (e->sum.connections < before)
 		endpoint_let_in(e);
+	if (endpoint_is_down(e) && (was_awaited || up != e->sum.up || down != e->sum.down)) {
+		service_changed(e->service);
+		service_wake(e->service);
+	}
 }
 
 static void
@@ -107,9 +114,21 @@ on_read(void *owner)
 {
 	struct peers *peers = owner;
 
+	peers->is_settled = true;
 	endpoint_table_each(peers->table, begin_sum, NULL);
 	peers_each(peers, add_word, peers);
 	endpoint_table_each(peers->table, end_sum, NULL);
+}
+
+static void
+write_sheet(void *owner, struct buf *sheet)
+{
+	struct peers *peers = owner;
+	struct writer writer = { .sheet = sheet };
+
+	endpoint_table_each(peers->table, write_line, &writer);
+	if (writer.is_any_new && peers->is_settled)
+		on_read(peers);
 }
 
 struct peers *
@@ -118,6 +137,7 @@ peers_new(struct cluster *cluster, struct endpoint_table *table)
 	struct peers *peers = xcalloc(1, sizeof(*peers));
 
 	peers->table = table;
+	endpoint_table_share(table, true);
 	peers->board = board_new(&(struct board_settings){ .cluster = cluster, .name = "servers",
 		.write = write_sheet, .on_read = on_read, .owner = peers });
 	return peers;
@@ -132,6 +152,7 @@ peers_free(struct peers **peers)
 	if (gone == NULL)
 		return;
 	board_free(&gone->board);
+	endpoint_table_share(gone->table, false);
 	endpoint_table_each(gone->table, begin_sum, NULL);
 	endpoint_table_each(gone->table, end_sum, NULL);
 	xfree(gone);

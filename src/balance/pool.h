@@ -46,6 +46,7 @@ struct pool_options {
 	struct duration connect_timeout, login_timeout, queue_timeout, close_spread;
 	const char *master_user, *master_password_file;
 	int64_t retries, max_connections, hash_balance_factor;
+	int64_t check_quorum;		/* of quorum.h */
 	struct duration slow_start;
 	int on_down;			/* enum on_down */
 	bool panic, observe, vital;

@@ -7,6 +7,7 @@
 #include "balance/check_settings.h"
 #include "balance/machine.h"
 #include "balance/pool.h"
+#include "balance/quorum.h"
 #include "conf/conf.h"
 #include "net/dns_answer.h"
 #include "state/affinity.h"
@@ -83,6 +84,10 @@ static const struct block server_tls_block = {
 };
 
 static const struct choice on_down_words[] = { { "close", ON_DOWN_CLOSE }, { "keep", ON_DOWN_KEEP }, { 0 } };
+
+static const struct choice quorum_words[] = {
+	{ "none", QUORUM_NONE }, { "majority", QUORUM_MAJORITY }, { 0 }
+};
 
 static const struct directive option_directives[] = {
 	CONF_CHOICE(struct pool_options, balance, "by protocol: user for mailboxes, else leastconn", balances,
@@ -164,6 +169,15 @@ static const struct directive option_directives[] = {
 	    "With `affinity`: whether a server that is down in this pool is down for the users who are bound "
 	    "to it.  With `no` they stay bound there, logins to this pool wait and are then told to come "
 	    "later, and the other pools go on."),
+	CONF_NUMBER_OR(struct pool_options, check_quorum, "none", quorum_words, "1", "1000", 0,
+	    "With `affinity` and a `cluster`: how many proxies, this one included, must find a server down "
+	    "before the users who are bound to it are bound to another one.  `majority`: more than half of "
+	    "those that check it.  `none`: this one alone.  A proxy never sends sessions to a server that it "
+	    "finds down itself; where the others do not, bound users wait here for `queue_timeout` and are "
+	    "then told to come later, while those who come through another proxy are served.  More than "
+	    "there are proxies is all of them.  A word of an operator (maintenance) or of the server's "
+	    "agent needs nobody else's; and a proxy that has heard nothing of the others for five seconds, "
+	    "as Redis is away, goes by its own checks."),
 	CONF_BOOL(struct pool_options, panic, "no", 0,
 	    "Where every server is down: choose among them as if none were, since it may be the checks that "
 	    "are wrong.  With `no`, clients wait and are then told to come later."),
@@ -398,6 +412,11 @@ check_pool(struct conf_context *context, void *object)
 	if (conf_origin(&pool->conf, "check") != CONF_ORIGIN_INHERITED)
 		check_settings_judge(context->problems, &pool->options.checks);
 	check_factor(context, &pool->conf, pool->options.hash_balance_factor);
+	if (pool->options.check_quorum != QUORUM_NONE &&
+	    conf_origin(&pool->conf, "check_quorum") == CONF_ORIGIN_WRITTEN &&
+	    (pool->farm == NULL || pool->farm->affinity.ms == 0))
+		conf_error_at(context->problems, &pool->conf, "check_quorum",
+		    "check_quorum has no meaning without a farm with affinity");
 	if (pool->farm != NULL && pool->servers.count != 0)
 		conf_error_at(context->problems, &pool->conf, "farm",
 		    "pool %s has servers of its own, so that it cannot use farm %s", pool->conf.title,

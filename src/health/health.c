@@ -592,10 +592,11 @@ health_can_check(const struct health *health, const struct endpoint *e)
 }
 
 void
-health_set_checked(struct health *health, struct endpoint *e, bool is_on)
+health_set_checked(struct health *health, struct endpoint *e, bool is_on, const char *why)
 {
 	struct subject *subject = find_subject(health, e);
 
+	endpoint_note_checked(e, is_on, why);
 	if (atomic_exchange(&e->checks_are_off, !is_on) == !is_on)
 		return;
 	for (size_t i = 0; subject != NULL && i < subject->watch_count; i++) {
@@ -619,8 +620,9 @@ health_agent_result(const struct health *health, struct machine *machine)
 }
 
 void
-health_set_asked(struct health *health, struct machine *machine, bool is_on)
+health_set_asked(struct health *health, struct machine *machine, bool is_on, const char *why)
 {
+	machine_note_asked(machine, is_on, why);
 	if (atomic_exchange(&machine->agent_is_off, !is_on) == is_on)
 		agents_follow(health->agents, machine);
 }

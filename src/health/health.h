@@ -41,11 +41,12 @@ void health_suspect(struct health *health, struct endpoint *e);	/* sessions fail
 /* Operators': a state until checks say otherwise; false: no address is known. */
 bool health_force(struct health *health, struct endpoint *e, enum health_state state, const char *why);
 bool health_can_check(const struct health *health, const struct endpoint *e);	/* its pool has checks */
-void health_set_checked(struct health *health, struct endpoint *e, bool is_on);
+void health_set_checked(struct health *health, struct endpoint *e, bool is_on, const char *why);
 bool health_has_agent(const struct health *health, struct machine *machine);
 /* What came of the last question to it (agent.h); NULL: there is none, or an operator wants it not asked. */
 const struct agent_result *health_agent_result(const struct health *health, struct machine *machine);
-void health_set_asked(struct health *health, struct machine *machine, bool is_on);	/* its agent */
+/* Its agent. */
+void health_set_asked(struct health *health, struct machine *machine, bool is_on, const char *why);
 /* The check `i` of an endpoint, in the order of its pool's blocks; NULL: there is none such. */
 const struct watch *health_watch(const struct health *health, const struct endpoint *e, size_t i);
 

@@ -6,6 +6,7 @@
 
 #include "auth/auth.h"
 #include "balance/endpoint.h"
+#include "balance/quorum.h"
 #include "session/departure.h"
 #include "session/host.h"
 #include "session/session.h"
@@ -34,6 +35,12 @@ placement_keeps(const struct pool *pool, const struct endpoint *endpoint)
 	/* where the pool is not vital its health is no reason to leave */
 	return pool_may_use(pool, endpoint) ||
 	    (!pool->options.vital && !endpoint_is_in_maintenance(endpoint));
+}
+
+bool
+placement_may_replace(const struct pool *pool, const struct endpoint *endpoint)
+{
+	return quorum_agrees(endpoint, pool->options.check_quorum);
 }
 
 static bool
@@ -165,6 +172,7 @@ struct refusal {
 	bool may_pass;		/* once a server takes sessions */
 };
 
+static const char not_agreed[] = "the user's server is down for this proxy, and not by `check_quorum`";
 static const char no_such_server[] = "the pool has no server of the name that the auth source gave";
 
 /* Where auth source or else balancer want the user, one reference; NULL: nowhere. */
@@ -217,15 +225,20 @@ find_bound(struct leg *leg, const struct affinity_binding *binding, struct refus
 {
 	struct leg_way *way = leg->way;
 	struct endpoint *endpoint = pool_find(way->pool, binding->server);
-	bool is_gone;
+	bool is_gone, may_leave;
 
 	if (is_there(way, endpoint) && (way->server == NULL || strcmp(way->server, binding->server) == 0))
 		return stay_or_leave(leg, endpoint, binding);
 	is_gone = endpoint == NULL;
+	may_leave = is_gone || way->server != NULL || placement_may_replace(way->pool, endpoint);
 	endpoint_put(&endpoint);
 	if (is_gone && way->snapshot != leg->session->worker->snapshot) {
 		/* perhaps a server of the newer configuration: not ours to replace */
 		refusal->why = "the user's server is not of the configuration that the client came under";
+		return NULL;
+	}
+	if (!may_leave) {
+		*refusal = (struct refusal){ not_agreed, true };
 		return NULL;
 	}
 	way->replaces = binding->generation;

@@ -13,6 +13,8 @@
 
 /* May users who are bound to it stay there?  NULL: no.  From any thread. */
 bool placement_keeps(const struct pool *pool, const struct endpoint *endpoint);
+/* Of one where they may not: are they to be bound elsewhere, or does only this proxy find it down? */
+bool placement_may_replace(const struct pool *pool, const struct endpoint *endpoint);
 void placement_start(struct leg *leg);	/* goes on in leg_route, or ends in leg_give_up */
 /*
  * No route was found.  True: as the server is down, once more as from placement_start; where that has been

@@ -572,7 +572,7 @@ on_message(struct cluster_ear *ear, const struct slice *parts, int count)
 	uint64_t stamp;
 	int kicked;
 
-	if (count != 4 || (!is_move && !is_kick) || !slice_equals(parts[1], ear->name) ||
+	if (count < 4 || (!is_move && !is_kick) || !slice_equals(parts[1], ear->name) ||
 	    !slice_to_number(parts[2], UINT64_MAX, &stamp))
 		return;
 	kicked = shared_hear(shared, parts[3], is_move ? stamp : 0, is_kick ? stamp : 0,

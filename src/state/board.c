@@ -69,7 +69,7 @@ struct board {
 	struct map *peers;		/* struct peer, by incarnation */
 	int64_t heard_at;
 	unsigned round;
-	bool is_too_long, is_busy;
+	bool is_too_long, is_busy, is_settled;
 };
 
 static void
@@ -163,7 +163,8 @@ on_reply(struct cluster_call *call, const struct redis_reply *reply)
 	if (reply != NULL && reply->type == REDIS_ARRAY && reply->count >= FIRST_SHEET &&
 	    reply->elements[1].type == REDIS_ARRAY) {
 		board->heard_at = loop_now(cluster_control(board->settings.cluster));
-		is_new = read_reply(board, reply);
+		is_new = read_reply(board, reply) || !board->is_settled;
+		board->is_settled = true;
 	}
 	if (is_new)
 		board->settings.on_read(board->settings.owner);
@@ -173,8 +174,9 @@ on_reply(struct cluster_call *call, const struct redis_reply *reply)
 static void
 forget_old(struct board *board, int64_t now)
 {
-	if (now - board->heard_at < BOARD_LEASE_MS || map_count(board->peers) == 0)
+	if (now - board->heard_at < BOARD_LEASE_MS || (board->is_settled && map_count(board->peers) == 0))
 		return;
+	board->is_settled = true;
 	board->round++;
 	snprintf(board->stamp, sizeof(board->stamp), "0");
 	drop_unseen(board);
@@ -234,6 +236,7 @@ board_new(const struct board_settings *settings)
 
 	board->settings = *settings;
 	board->peers = map_new();
+	board->heard_at = loop_now(loop);
 	board->call.on_reply = on_reply;
 	for (int i = 0; i < KEYS; i++)
 		board->keys[i] = xasprintf("%s:{board:%s}:%s", cluster_prefix(settings->cluster),

@@ -24,7 +24,7 @@ struct board_settings {
 	const char *name;		/* a constant */
 	/* Appends this proxy's sheet as it is now. */
 	void (*write)(void *owner, struct buf *sheet);
-	/* Others' sheets are not what they were, or others came or went. */
+	/* Others' sheets are not what they were, others came or went; and once it is known who is there. */
 	void (*on_read)(void *owner);
 	void *owner;
 };

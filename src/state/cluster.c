@@ -14,7 +14,7 @@
 #include "net/resolve.h"
 
 enum {
-	SCHEMA = 1,			/* of keys and messages; the one before it is understood, too */
+	FIRST_SCHEMA = 1,
 	MISSES_MAX = 3,			/* timeouts in a row: then nobody waits any more */
 	PROBE_MS = 1000,		/* how often it is tried whether Redis is there again */
 	BYTES_MAX = 1024 * 1024, PARTS_MAX = 10000,	/* of one reply */
@@ -45,7 +45,7 @@ struct cluster {
 	struct cluster_settings settings;
 	_Atomic uint64_t figures[CLUSTER_FIGURES];
 	uint64_t told_local, told_ended;	/* of them, in the log */
-	char prefix[NAME_SIZE], channel[NAME_SIZE], incarnation[INCARNATION_SIZE];
+	char prefix[NAME_SIZE], meeting[NAME_SIZE], channel[NAME_SIZE], incarnation[INCARNATION_SIZE];
 	int threads;
 	struct cluster_link *links;	/* control's, then the workers' */
 	struct list ears;
@@ -78,8 +78,10 @@ cluster_new(const struct cluster_settings *settings, int threads)
 	cluster->settings.group.redis.user = copy(settings->group.redis.user);
 	cluster->settings.group.redis.password = copy(settings->group.redis.password);
 	cluster->settings.group.sentinel_password = copy(settings->group.sentinel_password);
-	snprintf(cluster->prefix, sizeof(cluster->prefix), "%.60s:%d", settings->prefix, SCHEMA);
-	snprintf(cluster->channel, sizeof(cluster->channel), "%.60s:%d:said", settings->prefix, SCHEMA);
+	snprintf(cluster->prefix, sizeof(cluster->prefix), "%.60s:%d", settings->prefix, CLUSTER_SCHEMA);
+	snprintf(cluster->meeting, sizeof(cluster->meeting), "%.60s:%d", settings->prefix, FIRST_SCHEMA);
+	snprintf(cluster->channel, sizeof(cluster->channel), "%.60s:%d:said", settings->prefix,
+	    CLUSTER_SCHEMA);
 	snprintf(cluster->incarnation, sizeof(cluster->incarnation), "%016" PRIx64, random_number());
 	cluster->threads = threads;
 	cluster->links = xcalloc((size_t)threads + 1, sizeof(*cluster->links));
@@ -125,6 +127,12 @@ const char *
 cluster_prefix(const struct cluster *cluster)
 {
 	return cluster->prefix;
+}
+
+const char *
+cluster_meeting(const struct cluster *cluster)
+{
+	return cluster->meeting;
 }
 
 const char *

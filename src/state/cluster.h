@@ -4,6 +4,16 @@
  * for each loop, scripts that run there as one step each, and what the
  * proxies say to each other.  Nobody waits longer than the timeout; after
  * three timeouts in a row a loop stops asking, and tries once a second.
+ *
+ * The schema is what all proxies mean by the same keys and messages.  A script comes with the proxy that
+ * runs it, so that its arguments and its answer are nobody else's affair; what it leaves in keys and says
+ * is. Within a schema whoever reads ignores what is new: fields of a user's hash, lines of a sheet or a
+ * heartbeat, parts of a message behind those that are known, subjects of messages, names in a register,
+ * fields of its words behind the last one.  Nothing that is there changes its meaning, its place or its
+ * name, or goes; what must is another schema, with keys and a channel of its own.  A release knows two at
+ * most, its own and the one before, and speaks the highest that all living proxies know: so users of both
+ * releases meet in the older schema until the last proxy of the older release has gone.  So far there is
+ * one; see doc/scale.md.
  */
 #ifndef STATE_CLUSTER_H
 #define STATE_CLUSTER_H
@@ -13,6 +23,9 @@
 
 struct cluster;
 struct cluster_link;
+
+/* What this release knows. */
+enum { CLUSTER_SCHEMA_OLDEST = 1, CLUSTER_SCHEMA = 1 };
 
 struct cluster_settings {		/* copied, but for the URL, which outlives the cluster */
 	struct redis_group_settings group;	/* its resolver is the cluster's own */
@@ -39,7 +52,9 @@ void cluster_leave(struct cluster *cluster, struct loop *loop);
 const char *cluster_name(const struct cluster *cluster);
 /* Another one each time that the program starts: random. */
 const char *cluster_incarnation(const struct cluster *cluster);
-const char *cluster_prefix(const struct cluster *cluster);	/* "gatepost:1", with the schema's version */
+const char *cluster_prefix(const struct cluster *cluster);	/* "gatepost:1", with the schema */
+/* Where proxies of all schemas meet: "gatepost:1", with the first one. */
+const char *cluster_meeting(const struct cluster *cluster);
 /* A key of its own for each purpose, the same at all proxies.  False: there is no secret. */
 bool cluster_key(const struct cluster *cluster, const char *purpose, uint8_t key[DIGEST_SHA256_SIZE]);
 const char *cluster_secret(const struct cluster *cluster);		/* or NULL */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * cluster_members.c: two keys of one slot: a sorted set of incarnations by
- * Redis' time of their last heartbeat, and a hash of what they said.
+ * cluster_members.c: two keys of one slot, the same in all schemas: a sorted
+ * set of incarnations by Redis' time of their last heartbeat, and a hash of
+ * what they said: lines, of which those that are not known are for others.
  */
 #include "state/cluster_members.h"
 
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/xalloc.h"
 
 enum {
@@ -75,6 +77,21 @@ take_number(struct slice *rest)
 	return slice_to_number(slice_take(rest, '\n'), INT64_MAX, &number) ? (int64_t)number : 0;
 }
 
+/* "1 2": the oldest and the newest; a proxy that says nothing of it knows the first one. */
+static void
+take_schemas(struct slice *rest, struct cluster_member *out)
+{
+	struct slice line = slice_take(rest, '\n');
+	uint64_t oldest, newest;
+
+	out->oldest = out->newest = 1;
+	if (!slice_to_number(slice_take(&line, ' '), INT32_MAX, &oldest) ||
+	    !slice_to_number(slice_take(&line, ' '), INT32_MAX, &newest))
+		return;
+	out->oldest = (int)oldest;
+	out->newest = (int)newest;
+}
+
 static bool
 read_member(const struct cluster_members *members, const struct redis_reply *part, struct cluster_member *out)
 {
@@ -91,8 +108,34 @@ read_member(const struct cluster_members *members, const struct redis_reply *par
 	out->sessions = take_number(&text);
 	out->local = take_number(&text);
 	out->uptime_ms = take_number(&text);
+	take_schemas(&text, out);
 	out->is_self = strcmp(out->incarnation, cluster_incarnation(members->cluster)) == 0;
 	return true;
+}
+
+static const struct cluster_member *
+find(const struct cluster_member *all, size_t count, const char *incarnation)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(all[i].incarnation, incarnation) == 0)
+			return &all[i];
+	return NULL;
+}
+
+/* Once for each start of such a proxy. */
+static void
+warn_of_foreign(const struct cluster_members *members, const struct cluster_member *before, size_t count)
+{
+	for (size_t i = 0; i < members->count; i++) {
+		const struct cluster_member *member = &members->all[i];
+
+		if (cluster_member_is_foreign(member) && find(before, count, member->incarnation) == NULL)
+			log_write(LOG_ERR,
+			    "cluster: proxy %s (gatepost %s) knows the schemas %d to %d, this one %d to %d: "
+			    "they share nothing, and a user may come to two servers",
+			    member->name, member->version, member->oldest, member->newest,
+			    CLUSTER_SCHEMA_OLDEST, CLUSTER_SCHEMA);
+	}
 }
 
 static void
@@ -100,17 +143,20 @@ on_beat(struct cluster_call *call, const struct redis_reply *reply)
 {
 	struct cluster_members *members = list_entry(call, struct cluster_members, call);
 	size_t count = reply != NULL && reply->type == REDIS_ARRAY ? reply->count : 0;
+	struct cluster_member *before = members->all;
+	size_t before_count = members->count;
 
 	members->latency_us = reply != NULL ? clock_us() - members->sent_us : -1;
 	if (count == 0)
 		return;
 	if (count > CLUSTER_MEMBERS_MAX)
 		count = CLUSTER_MEMBERS_MAX;
-	xfree(members->all);
 	members->all = xcalloc(count, sizeof(*members->all));
 	members->count = 0;
 	for (size_t i = 1; i < count; i++)
 		members->count += read_member(members, &reply->elements[i], &members->all[members->count]);
+	warn_of_foreign(members, before, before_count);
+	xfree(before);
 	/* Redis has lost it, and then all else, too */
 	if (members->is_known && reply->elements[0].number == 0)
 		cluster_tell_missed(members->cluster);
@@ -130,9 +176,10 @@ on_time(struct loop_timer *timer)
 	if (members->call.link != NULL)
 		return;
 	xfree(members->text);
-	members->text = xasprintf("%s\n%s\n%" PRId64 "\n%" PRIu64 "\n%" PRId64, cluster_name(cluster),
-	    members->version, members->sessions(), cluster_figure(cluster, CLUSTER_LOCAL),
-	    clock_ms() - members->started_at);
+	members->text = xasprintf("%s\n%s\n%" PRId64 "\n%" PRIu64 "\n%" PRId64 "\n%d %d",
+	    cluster_name(cluster), members->version, members->sessions(),
+	    cluster_figure(cluster, CLUSTER_LOCAL), clock_ms() - members->started_at, CLUSTER_SCHEMA_OLDEST,
+	    CLUSTER_SCHEMA);
 	words[3] = slice_of(members->text);
 	words[4] = slice_of(members->silent);
 	members->sent_us = clock_us();
@@ -200,9 +247,9 @@ on_message(struct cluster_ear *ear, const struct slice *parts, int count)
 	if (count < ANSWER_PARTS || !slice_to_number(parts[2], UINT64_MAX, &serial))
 		return;
 	is_ours = slice_equals(parts[1], cluster_incarnation(members->cluster));
-	if (slice_equals(parts[0], "answer") && count == ANSWER_PARTS && is_ours)
+	if (slice_equals(parts[0], "answer") && is_ours)
 		hear_answer(members, serial, parts[3]);
-	else if (slice_equals(parts[0], "ask") && count == QUESTION_PARTS && !is_ours &&
+	else if (slice_equals(parts[0], "ask") && count >= QUESTION_PARTS && !is_ours &&
 	    members->on_question != NULL)
 		hear_question(members, parts, serial);
 }
@@ -231,8 +278,8 @@ cluster_members_new(struct cluster *cluster, const char *version, int64_t (*sess
 	members->started_at = clock_ms();
 	members->latency_us = -1;
 	members->call.on_reply = on_beat;
-	members->keys[0] = xasprintf("%s:{proxies}:z", cluster_prefix(cluster));
-	members->keys[1] = xasprintf("%s:{proxies}:h", cluster_prefix(cluster));
+	members->keys[0] = xasprintf("%s:{proxies}:z", cluster_meeting(cluster));
+	members->keys[1] = xasprintf("%s:{proxies}:h", cluster_meeting(cluster));
 	snprintf(members->silent, sizeof(members->silent), "%d", SILENT_MS);
 	list_init(&members->polls);
 	/* no farm has a blank in its name */
@@ -275,6 +322,22 @@ cluster_members_get(const struct cluster_members *members, size_t i)
 	return &members->all[i];
 }
 
+bool
+cluster_member_is_foreign(const struct cluster_member *member)
+{
+	return member->newest < CLUSTER_SCHEMA_OLDEST || member->oldest > CLUSTER_SCHEMA;
+}
+
+size_t
+cluster_members_foreign(const struct cluster_members *members)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < members->count; i++)
+		count += cluster_member_is_foreign(&members->all[i]);
+	return count;
+}
+
 int64_t
 cluster_members_latency_us(const struct cluster_members *members)
 {
@@ -310,7 +373,8 @@ cluster_ask(struct cluster_members *members, struct cluster_poll *poll, const ch
 	poll->members = members;
 	poll->serial = ++members->serials;
 	for (size_t i = 0; i < members->count; i++)
-		poll->asked += !members->all[i].is_self && members->all[i].age_ms < LIVELY_MS;
+		poll->asked += !members->all[i].is_self && members->all[i].age_ms < LIVELY_MS &&
+		    !cluster_member_is_foreign(&members->all[i]);
 	list_init(&poll->node);
 	list_append(&members->polls, &poll->node);
 	loop_timer_init(&poll->timer, on_late);

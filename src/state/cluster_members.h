@@ -17,6 +17,7 @@ struct cluster_member {
 	char name[CLUSTER_MEMBER_TEXT_MAX], version[CLUSTER_MEMBER_TEXT_MAX];
 	int64_t age_ms;			/* since it was heard of, when Redis said so */
 	int64_t sessions, local, uptime_ms;
+	int oldest, newest;		/* schemas that it knows, see cluster.h */
 	bool is_self;
 };
 
@@ -31,6 +32,9 @@ void cluster_members_free(struct cluster_members **members);	/* before control's
 /* As Redis said last; those that are silent for 10 s are forgotten. */
 size_t cluster_members_count(const struct cluster_members *members);
 const struct cluster_member *cluster_members_get(const struct cluster_members *members, size_t i);
+/* Knows none of our schemas: nothing is shared with it. */
+bool cluster_member_is_foreign(const struct cluster_member *member);
+size_t cluster_members_foreign(const struct cluster_members *members);		/* how many do not */
 /* How long the last heartbeat took to be answered; -1: it was not. */
 int64_t cluster_members_latency_us(const struct cluster_members *members);
 

@@ -294,7 +294,7 @@ hear_record(struct space *space, struct slice record, int64_t now)
 
 	wish.name = read_hex(key, name);
 	if (wish.name.len == 0 || !slice_to_number(slice_take(&record, ' '), INT32_MAX, &value) ||
-	    !slice_to_number(record, INT64_MAX / 2, &left))
+	    !slice_to_number(slice_take(&record, ' '), INT64_MAX / 2, &left))
 		return;
 	pthread_mutex_lock(&space->shared->lock);
 	wish.value = apply(&space->queued, key, apply(&space->sent, key, (int64_t)value));
@@ -322,7 +322,7 @@ on_message(struct cluster_ear *ear, const struct slice *parts, int count)
 	struct space *space;
 	uint64_t number;
 
-	if (shared->is_over || count != PARTS || !slice_equals(parts[SUBJECT], "count") ||
+	if (shared->is_over || count < PARTS || !slice_equals(parts[SUBJECT], "count") ||
 	    !slice_equals(parts[NAME], shared->name) ||
 	    !slice_to_number(parts[SPACE], (uint64_t)shared->count - 1, &number))
 		return;

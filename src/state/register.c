@@ -166,7 +166,7 @@ on_message(struct cluster_ear *ear, const struct slice *parts, int count)
 	const struct register_settings *settings = &shared->settings;
 	uint64_t age;
 
-	if (shared->is_over || count != PARTS || !slice_equals(parts[SUBJECT], "register") ||
+	if (shared->is_over || count < PARTS || !slice_equals(parts[SUBJECT], "register") ||
 	    !slice_equals(parts[REGISTER], settings->name) ||
 	    slice_equals(parts[INCARNATION], cluster_incarnation(settings->cluster)) ||
 	    !slice_to_number(parts[AGE], INT64_MAX, &age))

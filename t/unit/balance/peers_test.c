@@ -2,6 +2,8 @@
 /* peers_test.c: proxies count each other's connections, and see each other's checks, through a real Redis. */
 #include "../state/shared_rig.h"
 
+#include <unistd.h>
+
 #include "balance/balance.h"
 #include "balance/endpoint_room.h"
 #include "balance/peers.h"
@@ -125,6 +127,96 @@ others_checks_are_seen(void **state)
 	for (int i = 0; i < PROXIES; i++)
 		close_side(&test.sides[i]);
 }
+
+/* As lb9, of a newer release: a health that is not known here, and a line that is none of an endpoint. */
+static const char newer_sheet[] =
+    "local t, inc = redis.call('TIME'), '00000000000000aa'\n"
+    "local now = t[1] * 1000 + math.floor(t[2] / 1000) + 60000\n"
+    "redis.call('HSET', 'gp:1:{board:servers}:s', inc, 'lb9\\nload imap 5\\nimap/d03 3 9 half up\\n\\n')\n"
+    "redis.call('ZADD', 'gp:1:{board:servers}:l', now, inc)\n"
+    "redis.call('ZADD', 'gp:1:{board:servers}:c', now * 1000, inc)\n";
+
+static void
+note_newer(const struct peer_word *word, void *arg)
+{
+	if (strcmp(word->proxy, "lb9") != 0)
+		return;
+	assert_true(slice_equals(word->endpoint, "imap/d03"));
+	assert_int_equal(word->health, HEALTH_UNKNOWN);
+	assert_true(slice_equals(word->why, "half up"));
+	++*(int *)arg;
+}
+
+static void
+what_a_newer_release_says_is_read_as_far_as_it_is_known(void **state)
+{
+	struct test test = begin(state);
+	char path[] = "/tmp/gatepost-sheet.XXXXXX", words[128];
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, newer_sheet, strlen(newer_sheet)), strlen(newer_sheet));
+	close(fd);
+	snprintf(words, sizeof(words), "--eval %s", path);
+	run_cli(test.rig, words);
+	unlink(path);
+	await_others(&test, 1, 3, 0);
+	peers_each(test.sides[1].peers, note_newer, &test.words);
+	assert_int_equal(test.words, 1);
+	for (int i = 0; i < PROXIES; i++)
+		close_side(&test.sides[i]);
+}
+
+/* Whoever finds a server down awaits the others' words first, and is told when they have come. */
+static void
+others_are_awaited(void **state)
+{
+	struct test test = begin(state);
+	struct endpoint *here = test.sides[1].endpoint;
+	unsigned changes = service_changes(here->service);
+
+	assert_true(atomic_load(&here->awaits_others));
+	endpoint_set_health(here, HEALTH_DOWN, "no answer");
+	endpoint_set_health(test.sides[0].endpoint, HEALTH_UNRESOLVED, "no address");
+	await_others(&test, 1, 0, 1);
+	assert_false(atomic_load(&here->awaits_others));
+	assert_true(service_changes(here->service) != changes);
+	for (int i = 0; i < PROXIES; i++)
+		close_side(&test.sides[i]);
+}
+
+/* One that comes later, by a reload, knows at once what the others have said before. */
+static void
+a_later_endpoint_knows_the_others(void **state)
+{
+	struct test test = begin(state);
+	struct endpoint *there = test.sides[0].endpoint;
+	struct service *service;
+	struct endpoint *first = test.sides[1].endpoint, *later;
+	struct machine *machine;
+
+	service = endpoint_table_service(test.sides[0].table, "pop3");
+	machine = endpoint_table_machine(test.sides[0].table, true, "dovecot", "d03");
+	later = endpoint_table_endpoint(test.sides[0].table, service, machine);
+	assert_true(endpoint_take(later));
+	assert_true(endpoint_take(there));
+	await_others(&test, 1, 1, 0);
+	service_put(&service);
+	machine_put(&machine);
+	service = endpoint_table_service(test.sides[1].table, "pop3");
+	machine = endpoint_table_machine(test.sides[1].table, true, "dovecot", "d03");
+	test.sides[1].endpoint = endpoint_table_endpoint(test.sides[1].table, service, machine);
+	assert_true(atomic_load(&test.sides[1].endpoint->awaits_others));
+	await_others(&test, 1, 1, 0);
+	service_put(&service);
+	machine_put(&machine);
+	endpoint_release(later);
+	endpoint_release(there);
+	endpoint_put(&later);
+	endpoint_put(&first);
+	for (int i = 0; i < PROXIES; i++)
+		close_side(&test.sides[i]);
+}
 #endif
 
 int
@@ -134,6 +226,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		REDIS_TEST(others_connections_count),
 		REDIS_TEST(others_checks_are_seen),
+		REDIS_TEST(what_a_newer_release_says_is_read_as_far_as_it_is_known),
+		REDIS_TEST(others_are_awaited),
+		REDIS_TEST(a_later_endpoint_knows_the_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -593,8 +593,8 @@ who_is_not_to_be_checked_stays_as_he_is(void **state)
 	configure(&rig, POOL(ONE_CHECK D01));
 	settle(&rig);
 	e = endpoint_of(&rig, 0);
-	health_set_checked(rig.health, e, false);
-	health_set_checked(rig.health, e, false);
+	health_set_checked(rig.health, e, false, "");
+	health_set_checked(rig.health, e, false, "");
 	assert_true(health_force(rig.health, e, HEALTH_DOWN, "by bob"));
 	turn_a_little(rig.loop);
 	came = rig.mocks[0].came;
@@ -603,7 +603,7 @@ who_is_not_to_be_checked_stays_as_he_is(void **state)
 	wait_ms(rig.loop, 250);
 	assert_int_equal(rig.mocks[0].came, came);
 	assert_true(is_down(&rig));
-	health_set_checked(rig.health, e, true);
+	health_set_checked(rig.health, e, true, "");
 	await_that(&rig, is_up);
 	checked_close(&rig);
 }

@@ -579,6 +579,79 @@ a_pool_that_is_not_vital_moves_nobody(void **state)
 	bound_close(&rig);
 }
 
+static void
+others_say(struct rig *rig, size_t server, int up, int down)
+{
+	struct endpoint *e = endpoint_at(rig, server);
+
+	atomic_store(&e->others_up, up);
+	atomic_store(&e->others_down, down);
+	service_changed(e->service);
+	service_wake(e->service);
+}
+
+/* Other proxies reach it: its users wait here; who is not bound to it goes elsewhere. */
+static void
+a_server_that_others_reach_keeps_its_users(void **state)
+{
+	struct rig rig;
+	struct peer old, client;
+	struct session *s;
+	size_t home;
+
+	(void)state;
+	bound_open(&rig, "on_down keep; check_quorum majority");
+	home = home_of_bob(&rig);
+	ask_in(&rig, &old);
+	agree(serve(&rig, home), &old);
+	others_say(&rig, home, 2, 0);
+	endpoint_set_health(endpoint_at(&rig, home), HEALTH_DOWN, "");
+	s = ask_in(&rig, &client);
+	while (s->leg == NULL || !leg_is_queued(s->leg))
+		turn_a_little(rig.loop);
+	assert_int_equal(old.is_gone, 0);
+	expect_bound(&rig, home);
+	/* who is not bound there */
+	assert_int_equal(home_of_bob(&rig), !home);
+	/* most of them agree now: whoever waits is bound anew, and the old session is kicked */
+	others_say(&rig, home, 1, 1);
+	agree(serve(&rig, !home), &client);
+	expect_bound(&rig, !home);
+	peer_expect(&old, "* BYE ");
+	peer_close(&old);
+	peer_close(&client);
+	bound_close(&rig);
+}
+
+static void
+and_they_hear_to_come_later(void **state)
+{
+	struct rig rig;
+	struct peer client;
+	size_t home;
+
+	(void)state;
+	bound_open(&rig, "queue_timeout 50ms; check_quorum 2");
+	home = home_of_bob(&rig);
+	ask_in(&rig, &client);
+	agree(serve(&rig, home), &client);
+	peer_close(&client);
+	all_leave(&rig);
+	others_say(&rig, home, 1, 0);
+	endpoint_set_health(endpoint_at(&rig, home), HEALTH_DOWN, "");
+	ask_in(&rig, &client);
+	peer_expect(&client, unavailable);
+	expect_bound(&rig, home);
+	peer_close(&client);
+	/* nobody else is heard: this proxy's own word */
+	others_say(&rig, home, 0, 0);
+	ask_in(&rig, &client);
+	agree(serve(&rig, !home), &client);
+	expect_bound(&rig, !home);
+	peer_close(&client);
+	bound_close(&rig);
+}
+
 /* Nobody is up, and the pool takes that for a mistake: users go where they would. */
 static void
 a_pool_in_panic_sends_users_home(void **state)
@@ -625,6 +698,8 @@ main(void)
 		cmocka_unit_test(a_login_waits_for_the_first_server_that_is_up),
 		cmocka_unit_test(and_is_told_when_none_comes_up),
 		cmocka_unit_test(a_pool_that_is_not_vital_moves_nobody),
+		cmocka_unit_test(a_server_that_others_reach_keeps_its_users),
+		cmocka_unit_test(and_they_hear_to_come_later),
 		cmocka_unit_test(a_pool_in_panic_sends_users_home),
 	};
 
