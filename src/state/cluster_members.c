@@ -256,6 +256,8 @@ cluster_members_free(struct cluster_members **members)
 	cluster_cancel(&gone->call);
 	loop_timer_stop(cluster_control(gone->cluster), &gone->timer);
 	list_remove(&gone->ear.node);
+	while (!list_is_empty(&gone->polls))
+		end_poll(list_entry(gone->polls.next, struct cluster_poll, node));
 	xfree(gone->keys[0]);
 	xfree(gone->keys[1]);
 	xfree(gone->text);
