@@ -46,6 +46,8 @@ bool cluster_is_strict(const struct cluster *cluster);
 struct loop *cluster_control(const struct cluster *cluster);	/* the loop that joined first */
 /* Is Redis asked at all, as this loop sees it?  From any thread. */
 bool cluster_is_up(const struct cluster *cluster, const struct loop *loop);
+/* Redis answers, but lets nobody here subscribe: what others say is not heard.  On control's loop. */
+bool cluster_is_deaf(const struct cluster *cluster);
 const struct redis_group_url *cluster_url(const struct cluster *cluster);
 int64_t cluster_timeout_ms(const struct cluster *cluster);
 
@@ -80,6 +82,7 @@ struct cluster_call {
 	const struct cluster_script *script;
 	struct slice words[CLUSTER_WORDS_MAX + 3];
 	int count;
+	bool is_whole;			/* the script's text was sent */
 	int64_t until;
 };
 
