@@ -75,6 +75,7 @@ release(struct mover *mover, void (*on_answer)(struct affinity_request *, enum a
 	mover->hold = 0;
 	prepare(mover, PEEK_MS, on_answer);
 	mover->request.hold = hold;
+	mover->request.is_move = true;
 	affinity_hold(mover->bindings, &mover->request);
 }
 
@@ -227,7 +228,6 @@ move(struct mover *mover)
 	affinity_move(mover->bindings, &mover->request);
 }
 
-/* A longer hold is an operator's, and not ours to end. */
 static void
 on_held(struct affinity_request *request, enum affinity_answer answer)
 {
@@ -261,6 +261,7 @@ mover_start(struct mover *mover, struct cockpit *cockpit, const struct farm *far
 	mover->script_ms = farm->flush_timeout.ms;
 	prepare(mover, PEEK_MS, on_held);
 	mover->request.hold_ms = MOVER_PATIENCE_MS + mover->script_ms + PEEK_MS;
+	mover->request.is_move = true;
 	affinity_hold(mover->bindings, &mover->request);
 }
 

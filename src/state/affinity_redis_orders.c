@@ -119,7 +119,7 @@ shared_hold(struct affinity_request *request)
 
 	run(work, &affinity_script_hold, (const struct slice[]){
 		shared_number(work, 0, (uint64_t)request->hold_ms), shared_number(work, 1, request->hold),
-		request->user }, 3);
+		request->user, slice_of(request->is_move ? "1" : "") }, 4);
 }
 
 void

@@ -10,10 +10,13 @@ enum { KEYS_OF_A_USER = 2 };
 	"local t = redis.call('TIME')\n" \
 	"local now = t[1] * 1000 + math.floor(t[2] / 1000)\n" \
 	"local stamp = string.format('%.0f', t[1] * 1000000 + t[2])\n" \
-	"local v = redis.call('HMGET', K, 's', 'g', 'k', 't', 'h', 'p', 'n')\n" \
+	"local v = redis.call('HMGET', K, 's', 'g', 'k', 't', 'h', 'p', 'n', 'm', 'w')\n" \
 	"local s, g, k, since = v[1], v[2] or '0', v[3] or '0', v[4] or '0'\n" \
-	"local hold, pin, live = v[5] or '0', v[6], 0\n" \
-	"local function held() return math.max(tonumber(hold) - now, 0) end\n" \
+	"local hold, pin, live, moving = v[5] or '0', v[6], 0, v[8] or '0'\n" \
+	"local mark\n" \
+	"local function left_of(time) return math.max(tonumber(time) - now, 0) end\n" \
+	"local function held() return math.max(left_of(hold), left_of(moving)) end\n" \
+	"local function from_now(ms) return string.format('%.0f', now + ms) end\n" \
 	"local function sessions()\n" \
 	"  local sum, all = 0, redis.call('HGETALL', K)\n" \
 	"  for i = 1, #all, 2 do\n" \
@@ -28,7 +31,8 @@ enum { KEYS_OF_A_USER = 2 };
 	"end\n" \
 	"local function answer(status)\n" \
 	"  local age = since ~= '0' and math.max(now - tonumber(since), 0) or -1\n" \
-	"  return { status, s or '', g, k, age, sessions(), v[7] or '', live, hold, held(), pin or '' }\n" \
+	"  return { status, s or '', g, k, age, sessions(), v[7] or '', live, mark or hold, held(),\n" \
+	"    pin or '', left_of(hold) }\n" \
 	"end\n"
 #define SWEEP \
 	"for _, m in ipairs(redis.call('ZRANGEBYSCORE', L, '-inf', now)) do\n" \
@@ -148,8 +152,17 @@ enum { KEYS_OF_A_USER = 2 };
 	"return answer(1)\n"
 #define HOLD COMMON \
 	"local left, ms = redis.call('PTTL', K), tonumber(ARGV[1])\n" \
-	"if ms > 0 then\n" \
-	"  hold = string.format('%.0f', now + math.max(ms, held()))\n" \
+	"if ARGV[4] ~= '' then\n" \
+	"  mark = v[9] or '0'\n" \
+	"  if ms > 0 then\n" \
+	"    moving, mark = from_now(math.max(ms, left_of(moving))), stamp\n" \
+	"    redis.call('HSET', K, 'm', moving, 'w', mark, 'n', ARGV[3])\n" \
+	"  elseif ARGV[2] == mark then\n" \
+	"    moving, mark = '0', '0'\n" \
+	"    redis.call('HDEL', K, 'm', 'w')\n" \
+	"  end\n" \
+	"elseif ms > 0 then\n" \
+	"  hold = from_now(math.max(ms, left_of(hold)))\n" \
 	"  redis.call('HSET', K, 'h', hold, 'n', ARGV[3])\n" \
 	"elseif ARGV[2] == '0' or ARGV[2] == hold then\n" \
 	"  hold = '0'\n" \

@@ -431,6 +431,52 @@ count_keys(const struct rig *rig)
 	return count;
 }
 
+/* The hold of a move: set, or ended by its mark.  What holds then, in ms. */
+static int64_t
+hold_of_move(struct rig *rig, uint64_t *mark, int64_t ms)
+{
+	struct asked asked;
+
+	prepare(rig, &asked, "bob", NULL);
+	asked.request.hold_ms = ms;
+	asked.request.hold = *mark;
+	asked.request.is_move = true;
+	(void)order_at(rig, 1, &asked, affinity_hold);
+	*mark = asked.request.hold;
+	return asked.request.binding.held_ms;
+}
+
+static void
+a_move_ends_its_own_hold_alone(void **state)
+{
+	enum { SHORT = 30000, LONG = 60000 };
+	struct rig *rig = *state;
+	struct asked hold;
+	uint64_t first = 0, second = 0, none = 1;
+
+	/* whichever is longer */
+	for (int i = 0; i < 2; i++) {
+		prepare(rig, &hold, "bob", NULL);
+		hold.request.hold_ms = i == 0 ? SHORT : LONG;
+		(void)order_at(rig, 0, &hold, affinity_hold);
+		assert_true(hold_of_move(rig, &first, i == 0 ? LONG : SHORT) > SHORT);
+		assert_true(hold_of_move(rig, &first, 0) > SHORT / 2);
+		assert_int_equal(first, 0);
+		prepare(rig, &hold, "bob", NULL);
+		(void)order_at(rig, 0, &hold, affinity_hold);
+		assert_int_equal(hold.request.binding.held_ms, 0);
+	}
+	/* the operator's release is not the move's, and the later move has the hold */
+	(void)hold_of_move(rig, &first, SHORT);
+	(void)hold_of_move(rig, &second, SHORT);
+	prepare(rig, &hold, "bob", NULL);
+	(void)order_at(rig, 0, &hold, affinity_hold);
+	assert_true(hold.request.binding.held_ms > 0);
+	assert_true(hold_of_move(rig, &none, 0) > 0);
+	assert_true(hold_of_move(rig, &first, 0) > 0);
+	assert_int_equal(hold_of_move(rig, &second, 0), 0);
+}
+
 static void
 a_hold_ends_by_itself_and_leaves_nothing(void **state)
 {
@@ -578,6 +624,7 @@ main(void)
 		REDIS_TEST(all_bindings_are_told),
 		REDIS_TEST(who_gives_up_holds_nothing),
 		REDIS_TEST(nobody_gets_in_while_a_hold_stands),
+		REDIS_TEST(a_move_ends_its_own_hold_alone),
 		REDIS_TEST(a_hold_ends_by_itself_and_leaves_nothing),
 		REDIS_TEST(a_pin_outlives_bindings_and_wishes),
 		STRICT_TEST(where_it_is_strict_sessions_end_with_their_leases),
