@@ -120,7 +120,7 @@ read_number(const struct redis_reply *part)
 bool
 shared_read(const struct redis_reply *reply, struct said *said)
 {
-	enum { PARTS = 11 };
+	enum { PARTS = 12 };
 	int64_t age_ms;
 
 	*said = (struct said){ 0 };
@@ -138,6 +138,7 @@ shared_read(const struct redis_reply *reply, struct said *said)
 	said->hold = read_number(&reply->elements[8]);
 	said->held_ms = (int64_t)read_number(&reply->elements[9]);
 	said->is_pinned = reply->elements[10].text.len > 0;
+	said->hold_ms = (int64_t)read_number(&reply->elements[11]);
 	return true;
 }
 
@@ -593,6 +594,7 @@ on_free(struct cluster_ear *ear)
 	struct shared *shared = list_entry(ear, struct shared, ear);
 
 	list_remove(&ear->node);
+	shared_words_end(shared);
 	table_free(&shared->holders);
 	xfree((char *)ear->name);
 	xfree(shared);
@@ -619,6 +621,7 @@ start(struct affinity *affinity, const struct affinity_place *place)
 	shared->holders = table_new(sizeof(struct holder), holder_clear);
 	cluster_listen(place->cluster, &shared->ear);
 	shared_renew_begin(shared);
+	shared_words_begin(shared);
 	return shared;
 }
 

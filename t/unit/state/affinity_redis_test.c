@@ -4,6 +4,7 @@
 
 #include "../net/redis_server.h"
 #include "state/affinity_redis.h"
+#include "state/cluster_members.h"
 
 #ifdef HAVE_HIREDIS
 enum { RETENTION = 60000, PATIENCE = 20000, TIMEOUT = 2000, PROXIES = 2 };
@@ -492,8 +493,8 @@ a_hold_ends_by_itself_and_leaves_nothing(void **state)
 	hold.request.hold_ms = 1;
 	assert_int_equal(order_at(rig, 0, &hold, affinity_hold), AFFINITY_UNBOUND);
 	wait_ms(rig->loop, 50);
-	/* the binding of bob, and nothing else */
-	while (count_keys(rig) != 1)
+	/* the binding of bob, and the words */
+	while (count_keys(rig) != 2)
 		wait_ms(rig->loop, 20);
 }
 
@@ -531,6 +532,84 @@ a_pin_outlives_bindings_and_wishes(void **state)
 	prepare(rig, &pin, "bob", NULL);
 	assert_int_equal(order_at(rig, 0, &pin, affinity_pin), AFFINITY_BOUND);
 	assert_false(pin.request.binding.is_pinned);
+}
+
+static bool
+is_ordered(const struct rig *rig, const char *field)
+{
+	char command[512];
+
+	snprintf(command, sizeof(command),
+	    "k=$(redis-cli -s %s --scan --pattern 'gp:1:{farm:*}:b') && test -n \"$k\" && "
+	    "redis-cli -s %s hexists \"$k\" %s | grep -q 1", rig->server.path, rig->server.path, field);
+	return system(command) == 0;
+}
+
+/* So many words of the register are as the pattern. */
+static void
+await_words(const struct rig *rig, const char *pattern, int count)
+{
+	char command[256];
+	int tries = 0;
+
+	snprintf(command, sizeof(command),
+	    "test $(redis-cli -s %s hvals 'gp:1:{register:users/farm}' | grep -c ' %s$') = %d",
+	    rig->server.path, pattern, count);
+	while (system(command) != 0) {
+		assert_true(tries++ < 1000);
+		wait_ms(rig->loop, 20);
+	}
+}
+
+static void
+await_hearing(const struct rig *rig, int proxy, const char *name)
+{
+	const struct shared *shared = rig->affinities[proxy]->store;
+
+	while (!register_knows(shared->words, slice_of(name)))
+		wait_ms(rig->loop, 20);
+}
+
+static int64_t
+no_sessions(void)
+{
+	return 0;
+}
+
+static void
+orders_outlive_what_redis_loses(void **state)
+{
+	struct rig *rig = *state;
+	struct asked pin, hold, peek;
+	struct cluster_members *members = cluster_members_new(rig->clusters[1], "1", no_sessions);
+
+	while (cluster_members_count(members) == 0)
+		wait_ms(rig->loop, 20);
+	prepare(rig, &pin, "bob", "d2");
+	(void)order_at(rig, 0, &pin, affinity_pin);
+	prepare(rig, &hold, "bob", NULL);
+	hold.request.hold_ms = 60000;
+	(void)order_at(rig, 0, &hold, affinity_hold);
+	/* the other proxy has heard of it, and notices */
+	await_hearing(rig, 1, "pin\tbob");
+	await_hearing(rig, 1, "hold\tbob");
+	run_cli(rig, "flushall");
+	await_words(rig, "[d0-9]*", 2);
+	assert_true(is_ordered(rig, "p") && is_ordered(rig, "h"));
+	prepare(rig, &peek, "bob", NULL);
+	assert_int_equal(order_at(rig, 0, &peek, affinity_peek), AFFINITY_BOUND);
+	assert_string_equal(peek.request.binding.server, "d2");
+	assert_true(peek.request.binding.held_ms > 30000 && peek.request.binding.held_ms <= 60000);
+	/* what is over does not come back */
+	prepare(rig, &pin, "bob", NULL);
+	(void)order_at(rig, 1, &pin, affinity_pin);
+	prepare(rig, &hold, "bob", NULL);
+	(void)order_at(rig, 1, &hold, affinity_hold);
+	await_words(rig, "-", 2);
+	run_cli(rig, "flushall");
+	await_words(rig, "-", 2);
+	assert_false(is_ordered(rig, "p") || is_ordered(rig, "h"));
+	cluster_members_free(&members);
 }
 
 static void
@@ -627,6 +706,7 @@ main(void)
 		REDIS_TEST(a_move_ends_its_own_hold_alone),
 		REDIS_TEST(a_hold_ends_by_itself_and_leaves_nothing),
 		REDIS_TEST(a_pin_outlives_bindings_and_wishes),
+		REDIS_TEST(orders_outlive_what_redis_loses),
 		STRICT_TEST(where_it_is_strict_sessions_end_with_their_leases),
 		REDIS_TEST(first_logins_at_the_same_instant_split_nobody),
 	};
