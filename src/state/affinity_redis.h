@@ -33,6 +33,7 @@ struct shared {				/* the bindings of one farm */
 	uint64_t cursor;
 	struct shared_register *words;	/* holds and pins */
 	char *words_name;
+	int hints;			/* users who are looked at since something was said of them */
 };
 
 struct holder {				/* a user whose sessions are here, or were a moment ago */
@@ -74,7 +75,7 @@ struct work {
 	uint64_t generation, sequence;
 	int64_t sent_at;
 	bool is_opening;		/* counted in opens */
-	bool is_pin;
+	bool is_pin, is_split;
 	struct page *page;		/* of affinity_list, else NULL */
 };
 

@@ -13,6 +13,7 @@
 #include "base/xalloc.h"
 #include "net/resolve.h"
 #include "state/cluster_hearing.h"
+#include "state/cluster_signing.h"
 #include "state/cluster_trouble.h"
 
 enum {
@@ -53,6 +54,10 @@ struct cluster {
 	unsigned misses;		/* of the ears */
 	struct hearing *hearing;	/* NULL: control has not joined, or has left */
 	struct loop_timer report;
+	struct signing *signing;	/* NULL: there is no secret */
+	int64_t ahead_ms;		/* Redis' time is that of control's loop and so much more */
+	bool has_time;
+	_Atomic int64_t silent_until;	/* of messages that are refused */
 };
 
 static struct cluster_link *
@@ -65,6 +70,17 @@ static char *
 copy(const char *text)
 {
 	return text != NULL ? xstrdup(text) : NULL;
+}
+
+static void
+begin_signing(struct cluster *cluster)
+{
+	uint8_t key[DIGEST_SHA256_SIZE];
+
+	if (!cluster_key(cluster, "messages", key))
+		return;
+	cluster->signing = signing_new(key, cluster->channel, cluster->incarnation);
+	secret_wipe(key, sizeof(key));
 }
 
 struct cluster *
@@ -86,6 +102,7 @@ cluster_new(const struct cluster_settings *settings, int threads)
 	snprintf(cluster->probe_key, sizeof(cluster->probe_key), "%.60s:%d:probe", settings->prefix, SCHEMA);
 	snprintf(cluster->incarnation, sizeof(cluster->incarnation), "%016" PRIx64, random_number());
 	cluster->threads = threads;
+	begin_signing(cluster);
 	cluster->links = xcalloc((size_t)threads + 1, sizeof(*cluster->links));
 	list_init(&cluster->ears);
 	return cluster;
@@ -104,6 +121,7 @@ cluster_free(struct cluster **cluster)
 
 		ear->on_free(ear);
 	}
+	signing_free(&gone->signing);
 	xfree((char *)gone->settings.name);
 	xfree((char *)gone->settings.group.redis.user);
 	secret_free((char **)&gone->settings.secret);
@@ -412,6 +430,30 @@ cluster_cancel(struct cluster_call *call)
 	call->link = NULL;
 }
 
+static int64_t
+redis_now(const struct cluster *cluster)
+{
+	return loop_now(cluster_control(cluster)) + cluster->ahead_ms;
+}
+
+/* What scripts publish cannot be signed: it orders nothing. */
+static bool
+is_credible(struct cluster *cluster, struct slice *message)
+{
+	if (cluster->signing == NULL)
+		return true;
+	if (signing_is_signed(*message))
+		return cluster->has_time && signing_open(cluster->signing, message, redis_now(cluster));
+	return !slice_has_prefix(*message, "ask\n") && !slice_has_prefix(*message, "answer\n");
+}
+
+void
+cluster_set_time(struct cluster *cluster, int64_t redis_ms)
+{
+	cluster->ahead_ms = redis_ms - loop_now(cluster_control(cluster));
+	cluster->has_time = true;
+}
+
 static void
 on_heard(void *owner, struct slice message)
 {
@@ -419,6 +461,13 @@ on_heard(void *owner, struct slice message)
 	struct slice parts[CLUSTER_PARTS_MAX];
 	int count = 0;
 
+	if (!is_credible(cluster, &message)) {
+		if (log_is_due(&cluster->silent_until))
+			log_write(LOG_WARNING,
+			    "cluster: an order is refused, not signed with our secret, or old: "
+			    "do all proxies have the same secret_file?");
+		return;
+	}
 	while (message.len > 0 && count < CLUSTER_PARTS_MAX)
 		parts[count++] = slice_take(&message, '\n');
 	list_each(node, &cluster->ears) {
@@ -555,19 +604,25 @@ on_said(struct cluster_call *call, const struct redis_reply *reply)
 bool
 cluster_say(struct cluster *cluster, const char *const *parts, int count)
 {
-	struct cluster_call *call = xcalloc(1, sizeof(*call));
+	struct cluster_call *call;
 	struct slice words[] = { SLICE_LITERAL("PUBLISH"), slice_of(cluster->channel), { 0 } };
-	struct buf text = { 0 };
+	struct buf text = { 0 }, signed_text = { 0 };
 	bool is_sent;
 
+	if (cluster->signing != NULL && !cluster->has_time)
+		return false;
+	call = xcalloc(1, sizeof(*call));
 	for (int i = 0; i < count; i++)
 		buf_printf(&text, "%s%s", i > 0 ? "\n" : "", parts[i]);
-	words[2] = buf_slice(&text);
+	if (cluster->signing != NULL)
+		signing_write(cluster->signing, buf_slice(&text), redis_now(cluster), &signed_text);
+	words[2] = buf_slice(cluster->signing != NULL ? &signed_text : &text);
 	call->on_reply = on_said;
 	is_sent = cluster_send(cluster, cluster_control(cluster), call, redis_slot(words[1]), words, 3);
 	if (!is_sent)
 		xfree(call);
 	buf_clear(&text);
+	buf_clear(&signed_text);
 	return is_sent;
 }
 

@@ -4,6 +4,15 @@
  * for each loop, scripts that run there as one step each, and what the
  * proxies say to each other.  Nobody waits longer than the timeout; after
  * three timeouts in a row a loop stops asking, and tries once a second.
+ *
+ * Who may only publish in Redis can make proxies ask Redis again (moves,
+ * kicks, operators' words), and set counts of failed logins whose names, which
+ * are HMACs, were heard.  With a secret no more: orders of proxies (ask,
+ * answer) are signed, and good once, for a minute.  Who may write there can
+ * move, kick and hold users, and change words, limits and counts; but reads
+ * no user's password, and no ticket key, makes none, and brings no old one
+ * back.  Redis itself, if hostile, can also say late what was said, to proxies
+ * that have not heard it.
  */
 #ifndef STATE_CLUSTER_H
 #define STATE_CLUSTER_H
@@ -113,6 +122,8 @@ struct cluster_ear {
 enum { CLUSTER_PARTS_MAX = 8 };		/* of a message, a line each */
 /* On control's loop: all proxies hear it, if Redis is there.  False: it is not. */
 bool cluster_say(struct cluster *cluster, const char *const *parts, int count);
+/* Redis' time is so now: for signed messages, which are good for a minute.  On control's loop. */
+void cluster_set_time(struct cluster *cluster, int64_t redis_ms);
 /* From control's thread. */
 void cluster_listen(struct cluster *cluster, struct cluster_ear *ear);
 void cluster_tell_missed(struct cluster *cluster);	/* all ears: what Redis knew may be gone, too */

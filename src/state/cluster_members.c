@@ -38,7 +38,7 @@ struct cluster_members {
 	void *owner;
 };
 
-/* INC, what it says, ms until it is forgotten; answers whether INC was there, and {INC, age, text} of all. */
+/* INC, what it says, ms until it is forgotten; answers whether INC was there, {INC, age, text}s, and now. */
 static const struct cluster_script beat = { "heartbeat",
 	"local Z, H = KEYS[1], KEYS[2]\n"
 	"local t = redis.call('TIME')\n"
@@ -56,6 +56,7 @@ static const struct cluster_script beat = { "heartbeat",
 	"  local age = math.max(now - tonumber(all[i + 1]), 0)\n"
 	"  out[#out + 1] = { all[i], age, redis.call('HGET', H, all[i]) or '' }\n"
 	"end\n"
+	"out[#out + 1] = now\n"
 	"return out\n", 2, false
 };
 
@@ -104,6 +105,7 @@ on_beat(struct cluster_call *call, const struct redis_reply *reply)
 	members->latency_us = reply != NULL ? clock_us() - members->sent_us : -1;
 	if (count == 0)
 		return;
+	cluster_set_time(members->cluster, reply->elements[count - 1].number);
 	if (count > CLUSTER_MEMBERS_MAX)
 		count = CLUSTER_MEMBERS_MAX;
 	xfree(members->all);

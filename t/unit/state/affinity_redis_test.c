@@ -534,6 +534,27 @@ a_pin_outlives_bindings_and_wishes(void **state)
 	assert_false(pin.request.binding.is_pinned);
 }
 
+static void
+what_is_only_published_kicks_nobody(void **state)
+{
+	struct rig *rig = *state;
+	struct asked a, b, kick;
+
+	assert_int_equal(open_at(rig, 0, &a, "bob", "d1"), AFFINITY_HERE);
+	run_cli(rig, "publish gp:1:said \"$(printf 'kick\\nfarm\\n9999999999999999\\nbob')\"");
+	run_cli(rig, "publish gp:1:said \"$(printf 'moved\\nfarm\\n9999999999999999\\nbob')\"");
+	/* and nobody is kept out */
+	assert_int_equal(open_at(rig, 1, &b, "bob", "d1"), AFFINITY_HERE);
+	wait_ms(rig->loop, AFFINITY_RETRY_MS);
+	assert_int_equal(a.kicks + b.kicks, 0);
+	prepare(rig, &kick, "bob", NULL);
+	assert_int_equal(order_at(rig, 1, &kick, affinity_kick), AFFINITY_BOUND);
+	await(rig->loop, &a.kicks, 1);
+	await(rig->loop, &b.kicks, 1);
+	leave(&a);
+	leave(&b);
+}
+
 static bool
 is_ordered(const struct rig *rig, const char *field)
 {
@@ -706,6 +727,7 @@ main(void)
 		REDIS_TEST(a_move_ends_its_own_hold_alone),
 		REDIS_TEST(a_hold_ends_by_itself_and_leaves_nothing),
 		REDIS_TEST(a_pin_outlives_bindings_and_wishes),
+		REDIS_TEST(what_is_only_published_kicks_nobody),
 		REDIS_TEST(orders_outlive_what_redis_loses),
 		STRICT_TEST(where_it_is_strict_sessions_end_with_their_leases),
 		REDIS_TEST(first_logins_at_the_same_instant_split_nobody),

@@ -96,6 +96,25 @@ proxies_answer_each_other(void **state)
 }
 
 static void
+orders_without_signature_are_refused(void **state)
+{
+	struct rig *rig = *state;
+	struct side sides[PROXIES];
+
+	begin(rig, sides);
+	begin_logging(rig);
+	run_cli(rig, "publish gp:1:said "
+		     "\"$(printf 'ask\\nff\\n1\\nlb9\\nwhat\\nforged\\ntwo\\nthree')\"");
+	/* on_question would not bear the word; what is signed comes behind it */
+	cluster_ask(sides[0].members, &sides[0].poll, "what", words);
+	await_that(rig, is_done, &sides[0]);
+	assert_int_equal(sides[0].poll.answered, 1);
+	assert_int_equal(sides[1].questions, 1);
+	end(sides);
+	assert_int_equal(end_logging(rig, "an order is refused"), PROXIES);
+}
+
+static void
 a_poll_under_way_ends_with_the_members(void **state)
 {
 	struct side sides[PROXIES];
@@ -119,6 +138,7 @@ main(void)
 #ifdef HAVE_HIREDIS
 	const struct CMUnitTest tests[] = {
 		REDIS_TEST(proxies_answer_each_other),
+		REDIS_TEST(orders_without_signature_are_refused),
 		REDIS_TEST(a_poll_under_way_ends_with_the_members),
 	};
 
