@@ -48,16 +48,17 @@ on_done(struct cluster_call *call, const struct redis_reply *reply)
 }
 
 static void
-restore_pin(struct work *work, struct slice server)
+restore_pin(struct work *work, struct slice server, int64_t age_ms)
 {
 	struct shared *shared = work->shared;
 	int64_t keep_ms = shared->lease_ms + atomic_load(&shared->retention_ms);
 	const struct slice args[] = {
 		slice_equals(server, nothing) ? slice_of("") : server,
 		shared_number(work, 0, (uint64_t)keep_ms), slice_of(work->user),
+		shared_number(work, 1, (uint64_t)age_ms),
 	};
 
-	if (server.len >= sizeof(work->server) || !shared_run(work, &affinity_script_pin, args, 3))
+	if (server.len >= sizeof(work->server) || !shared_run(work, &affinity_script_pin, args, 4))
 		shared_work_free(work);
 }
 
@@ -66,11 +67,14 @@ restore_hold(struct work *work, struct slice word, int64_t age_ms)
 {
 	uint64_t ms = 0;
 	bool is_over = !slice_to_number(word, INT64_MAX, &ms) || ms <= (uint64_t)age_ms;
+	const struct slice args[] = {
+		shared_number(work, 0, is_over ? 0 : ms - (uint64_t)age_ms), slice_of("0"),
+		slice_of(work->user), slice_of(""), shared_number(work, 1, (uint64_t)age_ms),
+	};
 
 	/* one that has ended by itself is not to be released */
-	if ((is_over && !slice_equals(word, nothing)) || !shared_run(work, &affinity_script_hold,
-	    (const struct slice[]){ shared_number(work, 0, is_over ? 0 : ms - (uint64_t)age_ms),
-		slice_of("0"), slice_of(work->user), slice_of("") }, 4))
+	if ((is_over && !slice_equals(word, nothing)) ||
+	    !shared_run(work, &affinity_script_hold, args, 5))
 		shared_work_free(work);
 }
 
@@ -87,7 +91,7 @@ on_word(void *owner, struct slice name, struct slice word, int64_t age_ms)
 		return;
 	work = shared_work(shared, cluster_control(shared->cluster), name, on_done);
 	if (is_pin)
-		restore_pin(work, word);
+		restore_pin(work, word, age_ms);
 	else
 		restore_hold(work, word, age_ms);
 }

@@ -34,7 +34,9 @@ enum { KEYS_OF_A_USER = 2 };
 	"  return { status, s or '', g, k, age, sessions(), v[7] or '', live, mark or hold, held(),\n" \
 	"    pin or '', left_of(hold) }\n" \
 	"end\n"
+/* Who holds it for longer than any lease has said so before Redis' clock was set back. */
 #define SWEEP \
+	"redis.call('ZREMRANGEBYSCORE', L, now + 600000, '+inf')\n" \
 	"for _, m in ipairs(redis.call('ZRANGEBYSCORE', L, '-inf', now)) do\n" \
 	"  forget(string.match(m, '^[^/]*'))\n" \
 	"end\n" \
@@ -137,7 +139,7 @@ enum { KEYS_OF_A_USER = 2 };
 #define MOVE COMMON SWEEP BIND \
 	"if pin then\n" \
 	"  pin = ARGV[1]\n" \
-	"  redis.call('HSET', K, 'p', pin)\n" \
+	"  redis.call('HSET', K, 'p', pin, 'i', string.format('%.0f', now))\n" \
 	"end\n" \
 	"if not s then return answer(0) end\n" \
 	"bind(ARGV[1])\n" \
@@ -150,8 +152,17 @@ enum { KEYS_OF_A_USER = 2 };
 	"redis.call('HSET', K, 'k', k)\n" \
 	"redis.call('PUBLISH', ARGV[1], 'kick\\n' .. ARGV[2] .. '\\n' .. k .. '\\n' .. v[7])\n" \
 	"return answer(1)\n"
-#define HOLD COMMON \
+/* Of an order that was said so long ago: a later one may have been carried out. */
+#define FENCE \
+	"local function is_late(field, age)\n" \
+	"  local said = now - tonumber(age)\n" \
+	"  if said < tonumber(redis.call('HGET', K, field) or '0') then return true end\n" \
+	"  redis.call('HSET', K, field, string.format('%.0f', said))\n" \
+	"  return false\n" \
+	"end\n"
+#define HOLD COMMON FENCE \
 	"local left, ms = redis.call('PTTL', K), tonumber(ARGV[1])\n" \
+	"if ARGV[4] == '' and is_late('o', ARGV[5]) then return answer(s and 1 or 0) end\n" \
 	"if ARGV[4] ~= '' then\n" \
 	"  mark = v[9] or '0'\n" \
 	"  if ms > 0 then\n" \
@@ -170,8 +181,9 @@ enum { KEYS_OF_A_USER = 2 };
 	"end\n" \
 	"keep(left)\n" \
 	"return answer(s and 1 or 0)\n"
-#define PIN COMMON \
+#define PIN COMMON FENCE \
 	"local left = redis.call('PTTL', K)\n" \
+	"if is_late('i', ARGV[4]) then return answer(s and 1 or 0) end\n" \
 	"if ARGV[1] ~= '' then\n" \
 	"  pin = ARGV[1]\n" \
 	"  redis.call('HSET', K, 'p', pin, 'n', ARGV[3])\n" \

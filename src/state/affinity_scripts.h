@@ -4,7 +4,8 @@
  * two keys of one slot, which expire by themselves:
  *   P:{FARM:HASH}:b  a hash: s server, g generation, t since (ms), k the
  *     latest kick, h on hold until (ms), m the same of a move and w which
- *     one, p pinned to, n the user's name,
+ *     one, p pinned to, o and i when (ms) an operator held or released, and
+ *     pinned or unpinned, n the user's name,
  *     c:INC sessions of a proxy's incarnation, q:INC its latest sequence
  *   P:{FARM:HASH}:l  a sorted set: INC/generation, until when (ms) it holds
  * Time is Redis' own, so that proxies' clocks do not matter.  Generations
@@ -44,11 +45,12 @@ extern const struct cluster_script affinity_script_move;
 /* channel, farm */
 extern const struct cluster_script affinity_script_kick;
 /*
- * ms (0: release), which one to release or 0 for any, name, "1" for a move or "": the longer hold stays.  A
- * move's ends by its own w alone; one that comes later has it from then on.
+ * ms (0: release), which one to release or 0 for any, name, "1" for a move or "", how long ago (ms) it was
+ * said: what is older than the latest order does nothing, and the longer hold stays.  A move's ends by its
+ * own w alone; one that comes later has it from then on.
  */
 extern const struct cluster_script affinity_script_hold;
-/* server or "", ms to keep a binding without pin, name */
+/* server or "", ms to keep a binding without pin, name, how long ago (ms) it was said */
 extern const struct cluster_script affinity_script_pin;
 
 #endif

@@ -18,16 +18,21 @@
 
 enum { KEYS = 3, FIRST_SHEET = 2 };
 
+/* What is to live for longer than a lease was left before Redis' clock was set back. */
 #define BOARD \
 	"local S, L, C, inc = KEYS[1], KEYS[2], KEYS[3], ARGV[1]\n" \
 	"local t = redis.call('TIME')\n" \
 	"local stamp = t[1] * 1000000 + t[2]\n" \
 	"local now, lease = math.floor(stamp / 1000), tonumber(ARGV[2])\n" \
-	"for _, m in ipairs(redis.call('ZRANGEBYSCORE', L, '-inf', now)) do\n" \
-	"  redis.call('HDEL', S, m)\n" \
-	"  redis.call('ZREM', L, m)\n" \
-	"  redis.call('ZREM', C, m)\n" \
+	"local function drop(from, to)\n" \
+	"  for _, m in ipairs(redis.call('ZRANGEBYSCORE', L, from, to)) do\n" \
+	"    redis.call('HDEL', S, m)\n" \
+	"    redis.call('ZREM', L, m)\n" \
+	"    redis.call('ZREM', C, m)\n" \
+	"  end\n" \
 	"end\n" \
+	"drop('-inf', now)\n" \
+	"drop(now + 2 * lease, '+inf')\n" \
 	"if redis.call('HGET', S, inc) ~= ARGV[4] then\n" \
 	"  redis.call('HSET', S, inc, ARGV[4])\n" \
 	"  redis.call('ZADD', C, stamp, inc)\n" \

@@ -38,15 +38,22 @@ struct cluster_members {
 	void *owner;
 };
 
-/* INC, what it says, ms until it is forgotten; answers whether INC was there, {INC, age, text}s, and now. */
+/*
+ * Who was heard of later than now was so before Redis' clock was set back.
+ * INC, what it says, ms until it is forgotten; answers whether INC was there, {INC, age, text}s, and now.
+ */
 static const struct cluster_script beat = { "heartbeat",
 	"local Z, H = KEYS[1], KEYS[2]\n"
 	"local t = redis.call('TIME')\n"
 	"local now, silent = t[1] * 1000 + math.floor(t[2] / 1000), tonumber(ARGV[3])\n"
-	"for _, inc in ipairs(redis.call('ZRANGEBYSCORE', Z, '-inf', now - silent)) do\n"
-	"  redis.call('ZREM', Z, inc)\n"
-	"  redis.call('HDEL', H, inc)\n"
+	"local function forget(from, to)\n"
+	"  for _, inc in ipairs(redis.call('ZRANGEBYSCORE', Z, from, to)) do\n"
+	"    redis.call('ZREM', Z, inc)\n"
+	"    redis.call('HDEL', H, inc)\n"
+	"  end\n"
 	"end\n"
+	"forget('-inf', now - silent)\n"
+	"forget(now + silent, '+inf')\n"
 	"local was_there = redis.call('ZADD', Z, now, ARGV[1]) == 0 and 1 or 0\n"
 	"redis.call('HSET', H, ARGV[1], ARGV[2])\n"
 	"redis.call('PEXPIRE', Z, silent)\n"

@@ -2,6 +2,8 @@
 /* affinity_redis_test.c: proxies that share a real Redis, and are left alone by it. */
 #include "../net/tape.h"
 
+#include <time.h>
+
 #include "../net/redis_server.h"
 #include "state/affinity_redis.h"
 #include "state/cluster_members.h"
@@ -535,6 +537,68 @@ a_pin_outlives_bindings_and_wishes(void **state)
 }
 
 static void
+on_late_order(struct cluster_call *call, const struct redis_reply *reply)
+{
+	struct work *work = list_entry(call, struct work, call);
+
+	assert_non_null(reply);
+	loop_stop(work->loop);
+}
+
+static void
+run_late(struct rig *rig, const struct cluster_script *script, const struct slice *args, int count)
+{
+	struct work *work = shared_work(rig->affinities[1]->store, rig->loop, slice_of("bob"), on_late_order);
+
+	assert_true(shared_run(work, script, args, count));
+	loop_run(rig->loop);
+	while (work->call.link != NULL)
+		loop_run(rig->loop);
+	shared_work_free(work);
+}
+
+/* As of a proxy that hears late of a release, or an unpin, of a minute ago. */
+static void
+a_late_order_ends_no_newer_one(void **state)
+{
+	struct rig *rig = *state;
+	struct asked hold, pin, peek;
+
+	prepare(rig, &hold, "bob", NULL);
+	hold.request.hold_ms = 60000;
+	(void)order_at(rig, 0, &hold, affinity_hold);
+	prepare(rig, &pin, "bob", "d2");
+	(void)order_at(rig, 0, &pin, affinity_pin);
+	run_late(rig, &affinity_script_hold, (const struct slice[]){ slice_of("0"), slice_of("0"),
+		slice_of("bob"), slice_of(""), slice_of("60000") }, 5);
+	run_late(rig, &affinity_script_pin, (const struct slice[]){ slice_of(""), slice_of("1000"),
+		slice_of("bob"), slice_of("60000") }, 4);
+	prepare(rig, &peek, "bob", NULL);
+	assert_int_equal(order_at(rig, 0, &peek, affinity_peek), AFFINITY_BOUND);
+	assert_string_equal(peek.request.binding.server, "d2");
+	assert_true(peek.request.binding.held_ms > 0);
+}
+
+static void
+leases_of_before_the_clock_was_set_back_are_none(void **state)
+{
+	struct rig *rig = *state;
+	struct asked a, b;
+	char command[512];
+
+	assert_int_equal(open_at(rig, 0, &a, "bob", "d1"), AFFINITY_HERE);
+	/* of a proxy that has died, and of an older generation */
+	snprintf(command, sizeof(command),
+	    "redis-cli -s %s zadd \"$(redis-cli -s %s --scan --pattern 'gp:1:{farm:*}:l')\" "
+	    "%lld000 deadbeef/1 >/dev/null", rig->server.path, rig->server.path,
+	    (long long)time(NULL) + 24 * 3600);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(open_at(rig, 1, &b, "bob", "d1"), AFFINITY_HERE);
+	leave(&a);
+	leave(&b);
+}
+
+static void
 what_is_only_published_kicks_nobody(void **state)
 {
 	struct rig *rig = *state;
@@ -727,6 +791,8 @@ main(void)
 		REDIS_TEST(a_move_ends_its_own_hold_alone),
 		REDIS_TEST(a_hold_ends_by_itself_and_leaves_nothing),
 		REDIS_TEST(a_pin_outlives_bindings_and_wishes),
+		REDIS_TEST(a_late_order_ends_no_newer_one),
+		REDIS_TEST(leases_of_before_the_clock_was_set_back_are_none),
 		REDIS_TEST(what_is_only_published_kicks_nobody),
 		REDIS_TEST(orders_outlive_what_redis_loses),
 		STRICT_TEST(where_it_is_strict_sessions_end_with_their_leases),

@@ -2,6 +2,8 @@
 /* cluster_members_test.c: proxies know of each other, and ask each other, and nobody else asks them. */
 #include "shared_rig.h"
 
+#include <time.h>
+
 #include "state/cluster_members.h"
 
 #ifdef HAVE_HIREDIS
@@ -96,6 +98,24 @@ proxies_answer_each_other(void **state)
 }
 
 static void
+who_was_heard_of_later_than_now_is_forgotten(void **state)
+{
+	struct rig *rig = *state;
+	struct side sides[PROXIES];
+	char add[128];
+
+	begin(rig, sides);
+	snprintf(add, sizeof(add), "zadd gp:1:{proxies}:z %lld000 deadbeef", (long long)time(NULL) + 3600);
+	run_cli(rig, add);
+	cluster_ask(sides[0].members, &sides[0].poll, "what", words);
+	await_that(rig, is_done, &sides[0]);
+	for (int i = 0; i < PROXIES; i++)
+		await_that(rig, knows_all, &sides[i]);
+	run_cli(rig, "eval \"assert(not redis.call('zscore', KEYS[1], 'deadbeef'))\" 1 gp:1:{proxies}:z");
+	end(sides);
+}
+
+static void
 orders_without_signature_are_refused(void **state)
 {
 	struct rig *rig = *state;
@@ -138,6 +158,7 @@ main(void)
 #ifdef HAVE_HIREDIS
 	const struct CMUnitTest tests[] = {
 		REDIS_TEST(proxies_answer_each_other),
+		REDIS_TEST(who_was_heard_of_later_than_now_is_forgotten),
 		REDIS_TEST(orders_without_signature_are_refused),
 		REDIS_TEST(a_poll_under_way_ends_with_the_members),
 	};
