@@ -106,7 +106,8 @@ tell_redis(struct inquiry *inquiry)
 
 	report_begin(&report, call, REPORT_RECORD, redis_columns, REPORT_COUNT(redis_columns));
 	report_word(&report, kinds[cluster_url(cluster)->kind]);
-	report_word(&report, cluster_is_up(cluster, assets->control) ? "up" : "down");
+	report_word(&report, !cluster_is_up(cluster, assets->control) ? "down" :
+	    cluster_is_deaf(cluster) ? "deaf" : "up");
 	report_text(&report, buf_slice(&inquiry->servers));
 	if (latency >= 0)
 		report_number(&report, latency);
@@ -207,8 +208,9 @@ const struct admin_command cluster_commands[] = {
 		    "`schemas` are the ways of sharing state that its release knows, from the oldest to the "
 		    "newest; it shares nothing with proxies that know none of the same. "
 		    "With `redis`: whether it answers this proxy, how fast, and what its servers say that "
-		    "they are; how often it went away, questions without an answer, placements that it was "
-		    "not asked for, sessions that ended since their users were on another server meanwhile, "
+		    "they are (`deaf`: it does not let this proxy hear the others); how often it went away, "
+		    "questions without an answer, placements that it was not asked for, sessions that "
+		    "ended since their users were on another server meanwhile, "
 		    "or (redis_down strict) since their leases ran out. "
 		    "With `health`: what the other proxies' checks say of the servers, what those here do, "
 		    "and how many sessions each of the others has there, up to two seconds old.",

@@ -70,12 +70,9 @@ on_released(struct affinity_request *request, enum affinity_answer answer)
 static void
 release(struct mover *mover)
 {
-	if (mover->was_held) {
-		finish(mover, mover->is_stuck ? MOVER_STUCK : MOVER_MOVED);
-		return;
-	}
 	prepare(mover, PEEK_MS, on_released);
 	mover->request.hold = mover->hold;
+	mover->request.is_move = true;
 	affinity_hold(mover->bindings, &mover->request);
 }
 
@@ -231,25 +228,9 @@ on_held(struct affinity_request *request, enum affinity_answer answer)
 		return;
 	}
 	mover->hold = request->hold;
-	move(mover);
-}
-
-/* A hold that stands already is an operator's, and not ours to end. */
-static void
-on_peeked(struct affinity_request *request, enum affinity_answer answer)
-{
-	struct mover *mover = request->owner;
-
-	if (answer == AFFINITY_LATER) {
-		finish(mover, MOVER_UNKNOWN);
-		return;
-	}
-	mover->was_held = request->binding.held_ms > 0;
 	if (answer == AFFINITY_BOUND)
 		mover->old_server = xstrdup(request->binding.server);
-	prepare(mover, PEEK_MS, on_held);
-	mover->request.hold_ms = MOVER_PATIENCE_MS + mover->script_ms + PEEK_MS;
-	affinity_hold(mover->bindings, &mover->request);
+	move(mover);
 }
 
 void
@@ -268,8 +249,10 @@ mover_start(struct mover *mover, struct cockpit *cockpit, const struct farm *far
 	}
 	mover->path = xstrdup(farm->flush_script);
 	mover->script_ms = farm->flush_timeout.ms;
-	prepare(mover, PEEK_MS, on_peeked);
-	affinity_peek(mover->bindings, &mover->request);
+	prepare(mover, PEEK_MS, on_held);
+	mover->request.hold_ms = MOVER_PATIENCE_MS + mover->script_ms + PEEK_MS;
+	mover->request.is_move = true;
+	affinity_hold(mover->bindings, &mover->request);
 }
 
 void

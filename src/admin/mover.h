@@ -34,7 +34,6 @@ struct mover {
 	uint64_t hold;			/* ours; 0: none */
 	int kicked;
 	bool has_failed_script, is_stuck;
-	bool was_held;			/* by an operator, before */
 };
 
 /* The first answer may come before it returns. */

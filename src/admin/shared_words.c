@@ -22,7 +22,6 @@ static const char *const kinds[SHARED_KINDS] = { "state", "weight" };
 struct shared_words {
 	struct shared_words_settings settings;
 	struct shared_register *shared;
-	struct map *known;		/* names, of which something was read or told since all was read */
 	struct map *heard;		/* struct server_record, by name: not taken yet */
 };
 
@@ -143,7 +142,6 @@ on_word(void *owner, struct slice name, struct slice text, int64_t age_ms)
 		server_record_free(&record);
 		return;
 	}
-	map_set(words->known, name, words);
 	/* what was said here meanwhile is on its way */
 	if (register_is_telling(words->shared, name)) {
 		server_record_free(&record);
@@ -160,13 +158,13 @@ tell_unknown(struct shared_words *words, const struct server_record *record, enu
 	bool is_known;
 
 	write_name(record, which, &name);
-	is_known = map_get(words->known, buf_slice(&name)) != NULL;
+	is_known = register_knows(words->shared, buf_slice(&name));
 	buf_clear(&name);
 	if (!is_known && server_word_deviates(which == SHARED_WEIGHT ? &record->weight : &record->state))
 		shared_words_tell(words, record, which);
 }
 
-/* What holds here and nobody has said anything else of: by the state file, say, or Redis has lost it. */
+/* What holds here and nobody has said anything else of: by the state file, say. */
 static void
 on_all(void *owner)
 {
@@ -178,8 +176,6 @@ on_all(void *owner)
 		tell_unknown(words, record, SHARED_STATE);
 		tell_unknown(words, record, SHARED_WEIGHT);
 	}
-	map_free(&words->known);
-	words->known = map_new();
 }
 
 struct shared_words *
@@ -191,7 +187,6 @@ shared_words_new(const struct shared_words_settings *settings)
 		return NULL;
 	words = xcalloc(1, sizeof(*words));
 	words->settings = *settings;
-	words->known = map_new();
 	words->heard = map_new();
 	words->shared = register_new(&(struct register_settings){ .cluster = settings->cluster,
 		.name = "servers", .on_word = on_word, .on_all = on_all, .owner = words });
@@ -219,7 +214,6 @@ shared_words_free(struct shared_words **words)
 	register_free(&gone->shared);
 	map_each(gone->heard, free_heard, NULL);
 	map_free(&gone->heard);
-	map_free(&gone->known);
 	xfree(gone);
 }
 
@@ -238,7 +232,6 @@ shared_words_tell(struct shared_words *words, const struct server_record *record
 	write_text(word->who, &text);
 	buf_printf(&text, " at %s\t", cluster_name(words->settings.cluster));
 	write_text(word->why, &text);
-	map_set(words->known, buf_slice(&name), words);
 	register_tell(words->shared, buf_slice(&name), buf_slice(&text), age > 0 ? age * SECOND : 0);
 	buf_clear(&name);
 	buf_clear(&text);

@@ -286,13 +286,23 @@ follow(struct redis_errand *errand, struct slice text)
 	return true;
 }
 
+/* Redis 6 puts its own words before what a command in a script was answered, and a dash. */
+static bool
+is_error_in_script(struct slice text, const char *kind)
+{
+	const char *found = slice_has_prefix(text, "ERR Error running script") ?
+	    memmem(text.data, text.len, kind, strlen(kind)) : NULL;
+
+	return found != NULL && found[-1] == '-';
+}
+
 static bool
 is_unable(const struct redis_reply *reply)
 {
 	if (reply->type != REDIS_ERROR)
 		return false;
 	for (size_t i = 0; i < sizeof(unable) / sizeof(unable[0]); i++)
-		if (slice_has_prefix(reply->text, unable[i]))
+		if (slice_has_prefix(reply->text, unable[i]) || is_error_in_script(reply->text, unable[i]))
 			return true;
 	return false;
 }

@@ -61,7 +61,12 @@ void redis_errand_cancel(struct redis_errand *errand);	/* fine where nothing is 
 typedef void redis_group_visit(unsigned slot, const char *name, void *arg);
 void redis_group_each(struct redis_group *group, redis_group_visit *visit, void *arg);
 
-/* The settings of a connection to any of these servers that is of its own, as one that subscribes is. */
-bool redis_group_any(const struct redis_group *group, struct redis_settings *settings);
+/*
+ * The settings of a connection of its own to one of the servers that have data, as one that subscribes is;
+ * turn chooses which one.  False: none is known.
+ */
+bool redis_group_any(const struct redis_group *group, unsigned turn, struct redis_settings *settings);
+/* Does the one there still have data?  A single server always does. */
+bool redis_group_has(const struct redis_group *group, const struct redis_place *place);
 
 #endif

@@ -272,19 +272,46 @@ redis_group_each(struct redis_group *group, redis_group_visit *visit, void *arg)
 	}
 }
 
-bool
-redis_group_any(const struct redis_group *group, struct redis_settings *settings)
+static bool
+has_data(const struct redis_group *group, const struct redis_node *node)
 {
-	const struct redis_node *node = NULL;
+	unsigned slots = redis_group_slots(group), slot = 0;
+
+	while (slot < slots && group->owners[slot] != node)
+		slot++;
+	return slot < slots && !node->is_wrong;
+}
+
+bool
+redis_group_any(const struct redis_group *group, unsigned turn, struct redis_settings *settings)
+{
+	unsigned count = 0;
 
 	if (group->settings.url.kind == REDIS_SINGLE) {
 		redis_node_settings(group, NULL, false, settings);
 		return true;
 	}
 	list_each(at, &group->nodes)
-		if (!list_entry(at, struct redis_node, node)->is_sentinel)
-			node = list_entry(at, struct redis_node, node);
-	if (node != NULL)
+		count += has_data(group, list_entry(at, struct redis_node, node));
+	turn = count > 0 ? turn % count : 0;
+	list_each(at, &group->nodes) {
+		const struct redis_node *node = list_entry(at, struct redis_node, node);
+
+		if (!has_data(group, node) || turn-- > 0)
+			continue;
 		redis_node_settings(group, &node->place, false, settings);
-	return node != NULL;
+		return true;
+	}
+	return false;
+}
+
+bool
+redis_group_has(const struct redis_group *group, const struct redis_place *place)
+{
+	const struct redis_node *node;
+
+	if (group->settings.url.kind == REDIS_SINGLE)
+		return true;
+	node = find(group, place, false);
+	return node != NULL && has_data(group, node);
 }

@@ -61,6 +61,7 @@ struct affinity_request {
 	const char *wanted;	/* by affinity_open, _move and _pin: the server */
 	int64_t hold_ms;	/* by affinity_hold */
 	uint64_t hold;		/* likewise: which one to release, 0: any; then which one there is */
+	bool is_move;		/* likewise: a move's own, beside what operators say */
 	bool is_patient;	/* by affinity_peek: waits until nobody is blocked any more */
 	uint64_t replaces;	/* not 0: the generation whose server is down; its sessions are kicked */
 	int64_t deadline;	/* as loop_now: how long to wait for the answer */
@@ -100,7 +101,8 @@ void affinity_move(struct affinity *affinity, struct affinity_request *request);
 void affinity_kick(struct affinity *affinity, struct affinity_request *request);
 /*
  * For hold_ms from now on nobody of the user gets in, who is there stays; a longer hold stays as it is.
- * 0: the hold ends.  BOUND, UNBOUND or LATER; in binding what holds now, in `hold` its mark.
+ * 0: the hold ends.  BOUND, UNBOUND or LATER; in binding what holds now, in `hold` its mark.  The hold of a
+ * move is another one, that ends by its mark only; one that comes later takes it over.
  */
 void affinity_hold(struct affinity *affinity, struct affinity_request *request);
 /*

@@ -30,7 +30,9 @@ struct binding {
 	int64_t since;				/* clock_ms, that it has the server */
 	struct list leases;			/* of all generations */
 	int old_leases;				/* of those before this one: kicked, and to be gone */
-	int64_t held_until;			/* loop_now: nobody gets in before */
+	int64_t held_until;			/* loop_now: nobody gets in before, an operator says */
+	int64_t moving_until;			/* and so does a move, which has this mark */
+	uint64_t moving;
 	char *pin;				/* the server; NULL: none */
 };
 
@@ -97,6 +99,12 @@ is_empty(const struct binding *binding)
 	return binding->leases.next == NULL || list_is_empty(&binding->leases);
 }
 
+static int64_t
+held_until(const struct binding *binding)
+{
+	return binding->held_until > binding->moving_until ? binding->held_until : binding->moving_until;
+}
+
 /* Unlocks; what nobody holds lives for the retention from now on, and what an operator said longer. */
 static void
 unlock(struct affinity *affinity, struct table_entry *entry, int64_t now)
@@ -105,8 +113,8 @@ unlock(struct affinity *affinity, struct table_entry *entry, int64_t now)
 	int64_t retention = atomic_load_explicit(&affinity->retention_ms, memory_order_relaxed);
 	int64_t until = binding->server != NULL ? now + retention : now;
 
-	if (binding->held_until > until)
-		until = binding->held_until;
+	if (held_until(binding) > until)
+		until = held_until(binding);
 	if (!is_empty(binding) || binding->pin != NULL)
 		until = TABLE_FOREVER;
 	table_unlock(memory_of(affinity)->bindings, entry, until);
@@ -119,7 +127,7 @@ tell(const struct binding *binding, int64_t now, struct affinity_binding *out)
 	bool is_at_pin = binding->pin != NULL && is_empty(binding);
 	const char *server = is_at_pin ? binding->pin : binding->server;
 
-	out->held_ms = binding->held_until > now ? binding->held_until - now : 0;
+	out->held_ms = held_until(binding) > now ? held_until(binding) - now : 0;
 	out->is_pinned = binding->pin != NULL;
 	out->sessions = 0;
 	if (server == NULL)
@@ -192,8 +200,8 @@ wait_unblocked(struct affinity_request *request, const struct binding *binding,
 {
 	struct memory *memory = memory_of(affinity_get(request->affinity));
 
-	request->again_at = binding->held_until > loop_now(request->loop) && request->again != NULL ?
-	    binding->held_until : 0;
+	request->again_at = held_until(binding) > loop_now(request->loop) && request->again != NULL ?
+	    held_until(binding) : 0;
 	waiter_add(&memory->blocked, request->loop, duty, request, &request->waiter);
 	affinity_wait(request);
 }
@@ -229,7 +237,7 @@ peek(struct affinity_request *request)
 		struct binding *binding = table_value(entry);
 
 		is_bound = tell(binding, now, &request->binding);
-		waits = request->is_patient && (binding->old_leases > 0 || binding->held_until > now);
+		waits = request->is_patient && (binding->old_leases > 0 || held_until(binding) > now);
 		request->again = peek;
 		if (waits)
 			wait_unblocked(request, binding, &peek_duty);
@@ -315,14 +323,14 @@ bind(struct affinity_request *request, struct table_entry *entry, enum affinity_
 		*result = AFFINITY_LATER;
 		return true;
 	}
-	if (binding->held_until <= now)
+	if (held_until(binding) <= now)
 		settle(memory, binding, request);
 	(void)tell(binding, now, &request->binding);
-	if (binding->held_until <= now && strcmp(binding->server, request->wanted) != 0) {
+	if (held_until(binding) <= now && strcmp(binding->server, request->wanted) != 0) {
 		*result = AFFINITY_ELSEWHERE;
 		return true;
 	}
-	if (binding->old_leases > 0 || binding->held_until > now) {
+	if (binding->old_leases > 0 || held_until(binding) > now) {
 		wait_unblocked(request, binding, &open_duty);
 		return false;
 	}
@@ -447,7 +455,7 @@ move(struct affinity_request *request)
 	binding = table_value(entry);
 	if (binding->pin != NULL)
 		set_pin(binding, request->wanted);
-	if (binding->server == NULL && binding->held_until <= now) {
+	if (binding->server == NULL && held_until(binding) <= now) {
 		unlock(request->affinity, entry, now);
 		affinity_answer(request, AFFINITY_UNBOUND);
 		return;
@@ -505,6 +513,23 @@ finish_order(struct affinity_request *request, struct table_entry *entry)
 	affinity_answer(request, is_bound ? AFFINITY_BOUND : AFFINITY_UNBOUND);
 }
 
+/* The later move has the hold; an earlier one releases nothing any more. */
+static void
+hold_for_move(const struct affinity_request *request, struct binding *binding, int64_t until)
+{
+	struct memory *memory = memory_of(request->affinity);
+
+	if (request->hold_ms > 0) {
+		if (until > binding->moving_until)
+			binding->moving_until = until;
+		binding->moving =
+		    atomic_fetch_add_explicit(&memory->generations, 1, memory_order_relaxed) + 1;
+	} else if (request->hold == binding->moving) {
+		binding->moving_until = 0;
+		binding->moving = 0;
+	}
+}
+
 static void
 hold(struct affinity_request *request)
 {
@@ -515,14 +540,15 @@ hold(struct affinity_request *request)
 	if (entry == NULL)
 		return;
 	binding = table_value(entry);
-	if (request->hold_ms > 0) {
-		if (until > binding->held_until)
-			binding->held_until = until;
-	} else if (request->hold == 0 || request->hold == (uint64_t)binding->held_until) {
+	if (request->is_move)
+		hold_for_move(request, binding, until);
+	else if (request->hold_ms > 0)
+		binding->held_until = until > binding->held_until ? until : binding->held_until;
+	else if (request->hold == 0 || request->hold == (uint64_t)binding->held_until)
 		binding->held_until = 0;
+	if (request->hold_ms == 0)
 		wake_all(memory_of(request->affinity));
-	}
-	request->hold = (uint64_t)binding->held_until;
+	request->hold = request->is_move ? binding->moving : (uint64_t)binding->held_until;
 	finish_order(request, entry);
 }
 

@@ -11,7 +11,10 @@
 #include "base/log.h"
 #include "base/xalloc.h"
 
-enum { HASH_SIZE = 16 };		/* of a user's name, in octets */
+enum {
+	HASH_SIZE = 16,			/* of a user's name, in octets */
+	HINTS_MAX = 1000		/* looks at once at users of whom something was said */
+};
 
 static void
 holder_clear(void *value)
@@ -120,7 +123,7 @@ read_number(const struct redis_reply *part)
 bool
 shared_read(const struct redis_reply *reply, struct said *said)
 {
-	enum { PARTS = 11 };
+	enum { PARTS = 12 };
 	int64_t age_ms;
 
 	*said = (struct said){ 0 };
@@ -138,6 +141,7 @@ shared_read(const struct redis_reply *reply, struct said *said)
 	said->hold = read_number(&reply->elements[8]);
 	said->held_ms = (int64_t)read_number(&reply->elements[9]);
 	said->is_pinned = reply->elements[10].text.len > 0;
+	said->hold_ms = (int64_t)read_number(&reply->elements[11]);
 	return true;
 }
 
@@ -563,22 +567,64 @@ shared_renewed(struct work *work, uint64_t mine, const struct said *said)
 		shared_close(shared, work->loop, user, sequence);
 }
 
+/* is_due: it is to be renewed at once. */
+static bool
+has_sessions(struct shared *shared, struct slice user, bool is_due)
+{
+	int64_t now = loop_now(cluster_control(shared->cluster));
+	struct table_entry *entry = lock(shared, user, now, false);
+	struct holder *holder = entry != NULL ? table_value(entry) : NULL;
+
+	if (holder == NULL)
+		return false;
+	if (is_due)
+		holder->renewed_at = SHARED_DUE;
+	table_unlock(shared->holders, entry, table_expires(entry));
+	return true;
+}
+
+static void
+end_hint(struct work *work)
+{
+	work->shared->hints--;
+	shared_work_free(work);
+}
+
+static void
+on_hint(struct cluster_call *call, const struct redis_reply *reply)
+{
+	struct work *work = list_entry(call, struct work, call);
+	struct shared *shared = work->shared;
+	struct said said;
+	int kicked = 0;
+
+	if (shared_read(reply, &said))
+		kicked = shared_hear(shared, slice_of(work->user), said.generation, said.kicked,
+		    loop_now(work->loop));
+	if (work->is_split)
+		cluster_note(shared->cluster, CLUSTER_RECONCILED, (uint64_t)kicked);
+	end_hint(work);
+}
+
+/* Anybody may have said so: where the user is, and who is to go, Redis knows. */
 static void
 on_message(struct cluster_ear *ear, const struct slice *parts, int count)
 {
 	struct shared *shared = list_entry(ear, struct shared, ear);
 	bool is_split = slice_equals(parts[0], "split"), is_kick = slice_equals(parts[0], "kick");
 	bool is_move = is_split || slice_equals(parts[0], "moved");
-	uint64_t stamp;
-	int kicked;
+	struct work *work;
 
 	if (count < 4 || (!is_move && !is_kick) || !slice_equals(parts[1], ear->name) ||
-	    !slice_to_number(parts[2], UINT64_MAX, &stamp))
+	    !has_sessions(shared, parts[3], shared->hints >= HINTS_MAX))
 		return;
-	kicked = shared_hear(shared, parts[3], is_move ? stamp : 0, is_kick ? stamp : 0,
-	    loop_now(cluster_control(shared->cluster)));
-	if (is_split)
-		cluster_note(shared->cluster, CLUSTER_RECONCILED, (uint64_t)kicked);
+	if (shared->hints >= HINTS_MAX)
+		return;
+	work = shared_work(shared, cluster_control(shared->cluster), parts[3], on_hint);
+	work->is_split = is_split;
+	shared->hints++;
+	if (!shared_run(work, &affinity_script_peek, NULL, 0))
+		end_hint(work);
 }
 
 static void
@@ -593,6 +639,7 @@ on_free(struct cluster_ear *ear)
 	struct shared *shared = list_entry(ear, struct shared, ear);
 
 	list_remove(&ear->node);
+	shared_words_end(shared);
 	table_free(&shared->holders);
 	xfree((char *)ear->name);
 	xfree(shared);
@@ -619,6 +666,7 @@ start(struct affinity *affinity, const struct affinity_place *place)
 	shared->holders = table_new(sizeof(struct holder), holder_clear);
 	cluster_listen(place->cluster, &shared->ear);
 	shared_renew_begin(shared);
+	shared_words_begin(shared);
 	return shared;
 }
 

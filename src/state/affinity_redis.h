@@ -9,6 +9,7 @@
 
 #include "state/affinity_engine.h"
 #include "state/affinity_scripts.h"
+#include "state/register.h"
 #include "state/table.h"
 
 enum {
@@ -30,6 +31,9 @@ struct shared {				/* the bindings of one farm */
 	struct loop_timer renewal;
 	uint64_t cursor;
 	int ended;			/* in the round under way: their leases could not be renewed */
+	struct shared_register *words;	/* holds and pins */
+	char *words_name;
+	int hints;			/* users who are looked at since something was said of them */
 };
 
 struct holder {				/* a user whose sessions are here, or were a moment ago */
@@ -55,6 +59,7 @@ struct said {
 	uint64_t hold;
 	int64_t held_ms;
 	bool is_pinned;
+	int64_t hold_ms;		/* of an operator's hold alone */
 };
 
 /* A script's run for a user. */
@@ -70,6 +75,7 @@ struct work {
 	uint64_t generation, sequence;
 	int64_t sent_at;
 	bool is_opening;		/* counted in opens */
+	bool is_pin, is_split;
 	struct page *page;		/* of affinity_list, else NULL */
 };
 
@@ -90,6 +96,12 @@ void shared_move(struct affinity_request *request);
 void shared_kick(struct affinity_request *request);
 void shared_hold(struct affinity_request *request);
 void shared_pin(struct affinity_request *request);
+
+/* Holds and pins as all proxies know them: affinity_redis_words.c.  On control's loop. */
+void shared_words_begin(struct shared *shared);
+void shared_words_end(struct shared *shared);		/* fine after the cluster was left */
+void shared_say_pin(struct shared *shared, struct slice user, const char *server);	/* NULL: none */
+void shared_say_hold(struct shared *shared, struct slice user, int64_t ms);	/* from now on; 0: none */
 
 /* affinity_list's engine: SCAN at one server after the other, and then a look at each user. */
 void shared_list(struct affinity_request *request);

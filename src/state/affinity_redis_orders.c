@@ -28,6 +28,8 @@ on_moved(struct cluster_call *call, const struct redis_reply *reply)
 		shared_answer(work, AFFINITY_LATER);
 		return;
 	}
+	if (work->generation == 0 && said.is_pinned)
+		shared_say_pin(work->shared, request->user, request->wanted);
 	if (said.status == AFFINITY_STATUS_UNBOUND) {
 		shared_answer(work, AFFINITY_UNBOUND);
 		return;
@@ -109,6 +111,10 @@ on_ordered(struct cluster_call *call, const struct redis_reply *reply)
 	}
 	shared_tell(&said, &request->binding);
 	request->hold = said.hold;
+	if (work->is_pin)
+		shared_say_pin(work->shared, request->user, request->wanted);
+	else if (!request->is_move)
+		shared_say_hold(work->shared, request->user, said.hold_ms);
 	shared_answer(work, said.status == AFFINITY_STATUS_UNBOUND ? AFFINITY_UNBOUND : AFFINITY_BOUND);
 }
 
@@ -119,7 +125,7 @@ shared_hold(struct affinity_request *request)
 
 	run(work, &affinity_script_hold, (const struct slice[]){
 		shared_number(work, 0, (uint64_t)request->hold_ms), shared_number(work, 1, request->hold),
-		request->user }, 3);
+		request->user, slice_of(request->is_move ? "1" : ""), slice_of("0") }, 5);
 }
 
 void
@@ -129,7 +135,8 @@ shared_pin(struct affinity_request *request)
 	struct shared *shared = work->shared;
 	int64_t keep_ms = shared->lease_ms + atomic_load(&shared->retention_ms);
 
+	work->is_pin = true;
 	run(work, &affinity_script_pin, (const struct slice[]){
 		slice_of(request->wanted != NULL ? request->wanted : ""),
-		shared_number(work, 0, (uint64_t)keep_ms), request->user }, 3);
+		shared_number(work, 0, (uint64_t)keep_ms), request->user, slice_of("0") }, 4);
 }

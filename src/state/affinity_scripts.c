@@ -10,10 +10,13 @@ enum { KEYS_OF_A_USER = 2 };
 	"local t = redis.call('TIME')\n" \
 	"local now = t[1] * 1000 + math.floor(t[2] / 1000)\n" \
 	"local stamp = string.format('%.0f', t[1] * 1000000 + t[2])\n" \
-	"local v = redis.call('HMGET', K, 's', 'g', 'k', 't', 'h', 'p', 'n')\n" \
+	"local v = redis.call('HMGET', K, 's', 'g', 'k', 't', 'h', 'p', 'n', 'm', 'w')\n" \
 	"local s, g, k, since = v[1], v[2] or '0', v[3] or '0', v[4] or '0'\n" \
-	"local hold, pin, live = v[5] or '0', v[6], 0\n" \
-	"local function held() return math.max(tonumber(hold) - now, 0) end\n" \
+	"local hold, pin, live, moving = v[5] or '0', v[6], 0, v[8] or '0'\n" \
+	"local mark\n" \
+	"local function left_of(time) return math.max(tonumber(time) - now, 0) end\n" \
+	"local function held() return math.max(left_of(hold), left_of(moving)) end\n" \
+	"local function from_now(ms) return string.format('%.0f', now + ms) end\n" \
 	"local function sessions()\n" \
 	"  local sum, all = 0, redis.call('HGETALL', K)\n" \
 	"  for i = 1, #all, 2 do\n" \
@@ -28,9 +31,12 @@ enum { KEYS_OF_A_USER = 2 };
 	"end\n" \
 	"local function answer(status)\n" \
 	"  local age = since ~= '0' and math.max(now - tonumber(since), 0) or -1\n" \
-	"  return { status, s or '', g, k, age, sessions(), v[7] or '', live, hold, held(), pin or '' }\n" \
+	"  return { status, s or '', g, k, age, sessions(), v[7] or '', live, mark or hold, held(),\n" \
+	"    pin or '', left_of(hold) }\n" \
 	"end\n"
+/* Who holds it for longer than any lease has said so before Redis' clock was set back. */
 #define SWEEP \
+	"redis.call('ZREMRANGEBYSCORE', L, now + 600000, '+inf')\n" \
 	"for _, m in ipairs(redis.call('ZRANGEBYSCORE', L, '-inf', now)) do\n" \
 	"  forget(string.match(m, '^[^/]*'))\n" \
 	"end\n" \
@@ -133,7 +139,7 @@ enum { KEYS_OF_A_USER = 2 };
 #define MOVE COMMON SWEEP BIND \
 	"if pin then\n" \
 	"  pin = ARGV[1]\n" \
-	"  redis.call('HSET', K, 'p', pin)\n" \
+	"  redis.call('HSET', K, 'p', pin, 'i', string.format('%.0f', now))\n" \
 	"end\n" \
 	/* of one who is on hold the name is known, and nobody can bind the user otherwise */ \
 	"if not s and held() == 0 then return answer(0) end\n" \
@@ -147,10 +153,28 @@ enum { KEYS_OF_A_USER = 2 };
 	"redis.call('HSET', K, 'k', k)\n" \
 	"redis.call('PUBLISH', ARGV[1], 'kick\\n' .. ARGV[2] .. '\\n' .. k .. '\\n' .. v[7])\n" \
 	"return answer(1)\n"
-#define HOLD COMMON \
+/* Of an order that was said so long ago: a later one may have been carried out. */
+#define FENCE \
+	"local function is_late(field, age)\n" \
+	"  local said = now - tonumber(age)\n" \
+	"  if said < tonumber(redis.call('HGET', K, field) or '0') then return true end\n" \
+	"  redis.call('HSET', K, field, string.format('%.0f', said))\n" \
+	"  return false\n" \
+	"end\n"
+#define HOLD COMMON FENCE \
 	"local left, ms = redis.call('PTTL', K), tonumber(ARGV[1])\n" \
-	"if ms > 0 then\n" \
-	"  hold = string.format('%.0f', now + math.max(ms, held()))\n" \
+	"if ARGV[4] == '' and is_late('o', ARGV[5]) then return answer(s and 1 or 0) end\n" \
+	"if ARGV[4] ~= '' then\n" \
+	"  mark = v[9] or '0'\n" \
+	"  if ms > 0 then\n" \
+	"    moving, mark = from_now(math.max(ms, left_of(moving))), stamp\n" \
+	"    redis.call('HSET', K, 'm', moving, 'w', mark, 'n', ARGV[3])\n" \
+	"  elseif ARGV[2] == mark then\n" \
+	"    moving, mark = '0', '0'\n" \
+	"    redis.call('HDEL', K, 'm', 'w')\n" \
+	"  end\n" \
+	"elseif ms > 0 then\n" \
+	"  hold = from_now(math.max(ms, left_of(hold)))\n" \
 	"  redis.call('HSET', K, 'h', hold, 'n', ARGV[3])\n" \
 	"elseif ARGV[2] == '0' or ARGV[2] == hold then\n" \
 	"  hold = '0'\n" \
@@ -158,8 +182,9 @@ enum { KEYS_OF_A_USER = 2 };
 	"end\n" \
 	"keep(left)\n" \
 	"return answer(s and 1 or 0)\n"
-#define PIN COMMON \
+#define PIN COMMON FENCE \
 	"local left = redis.call('PTTL', K)\n" \
+	"if is_late('i', ARGV[4]) then return answer(s and 1 or 0) end\n" \
 	"if ARGV[1] ~= '' then\n" \
 	"  pin = ARGV[1]\n" \
 	"  redis.call('HSET', K, 'p', pin, 'n', ARGV[3])\n" \

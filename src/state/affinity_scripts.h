@@ -3,14 +3,16 @@
  * affinity_scripts.h: the steps of bindings in Redis.  A user of a farm has
  * two keys of one slot, which expire by themselves:
  *   P:{FARM:HASH}:b  a hash: s server, g generation, t since (ms), k the
- *     latest kick, h on hold until (ms), p pinned to, n the user's name,
+ *     latest kick, h on hold until (ms), m the same of a move and w which
+ *     one, p pinned to, o and i when (ms) an operator held or released, and
+ *     pinned or unpinned, n the user's name,
  *     c:INC sessions of a proxy's incarnation, q:INC its latest sequence
  *   P:{FARM:HASH}:l  a sorted set: INC/generation, until when (ms) it holds
  * Time is Redis' own, so that proxies' clocks do not matter.  Generations
  * and kicks are its microseconds: none comes again, also where Redis has lost
  * its data.  A pin keeps the hash for good.  Each script answers {status,
  * server, generation, kick, ms since t or -1, sessions, name, proxies that hold it (by
- * peek), h or 0, ms that are left of it, pin}.
+ * peek), h (of a move w) or 0, ms that are left of all holds, pin, ms that are left of h}.
  */
 #ifndef STATE_AFFINITY_SCRIPTS_H
 #define STATE_AFFINITY_SCRIPTS_H
@@ -42,9 +44,13 @@ extern const struct cluster_script affinity_script_peek;
 extern const struct cluster_script affinity_script_move;
 /* channel, farm */
 extern const struct cluster_script affinity_script_kick;
-/* ms (0: release), which h to release or 0 for any, name: the longer hold stays */
+/*
+ * ms (0: release), which one to release or 0 for any, name, "1" for a move or "", how long ago (ms) it was
+ * said: what is older than the latest order does nothing, and the longer hold stays.  A move's ends by its
+ * own w alone; one that comes later has it from then on.
+ */
 extern const struct cluster_script affinity_script_hold;
-/* server or "", ms to keep a binding without pin, name */
+/* server or "", ms to keep a binding without pin, name, how long ago (ms) it was said */
 extern const struct cluster_script affinity_script_pin;
 
 #endif

@@ -18,16 +18,21 @@
 
 enum { KEYS = 3, FIRST_SHEET = 2 };
 
+/* What is to live for longer than a lease was left before Redis' clock was set back. */
 #define BOARD \
 	"local S, L, C, inc = KEYS[1], KEYS[2], KEYS[3], ARGV[1]\n" \
 	"local t = redis.call('TIME')\n" \
 	"local stamp = t[1] * 1000000 + t[2]\n" \
 	"local now, lease = math.floor(stamp / 1000), tonumber(ARGV[2])\n" \
-	"for _, m in ipairs(redis.call('ZRANGEBYSCORE', L, '-inf', now)) do\n" \
-	"  redis.call('HDEL', S, m)\n" \
-	"  redis.call('ZREM', L, m)\n" \
-	"  redis.call('ZREM', C, m)\n" \
+	"local function drop(from, to)\n" \
+	"  for _, m in ipairs(redis.call('ZRANGEBYSCORE', L, from, to)) do\n" \
+	"    redis.call('HDEL', S, m)\n" \
+	"    redis.call('ZREM', L, m)\n" \
+	"    redis.call('ZREM', C, m)\n" \
+	"  end\n" \
 	"end\n" \
+	"drop('-inf', now)\n" \
+	"drop(now + 2 * lease, '+inf')\n" \
 	"if redis.call('HGET', S, inc) ~= ARGV[4] then\n" \
 	"  redis.call('HSET', S, inc, ARGV[4])\n" \
 	"  redis.call('ZADD', C, stamp, inc)\n" \
@@ -39,7 +44,7 @@ enum { KEYS = 3, FIRST_SHEET = 2 };
 	"local out, size, last = { '', redis.call('ZRANGE', L, 0, -1) }, 0, stamp\n" \
 	"for _, m in ipairs(redis.call('ZRANGEBYSCORE', C, known, '+inf')) do\n" \
 	"  if m ~= inc then\n" \
-	"    local sheet = redis.call('HGET', S, m)\n" \
+	"    local sheet = redis.call('HGET', S, m) or ''\n" \
 	"    size = size + #sheet\n" \
 	"    if size > 500000 then break end\n" \
 	"    last = redis.call('ZSCORE', C, m)\n" \
@@ -186,19 +191,25 @@ forget_old(struct board *board, int64_t now)
 static void
 write_sheet(struct board *board)
 {
-	size_t head;
+	size_t head, size, end = BOARD_SHEET_MAX;
 
 	buf_truncate(&board->sheet, 0);
 	buf_printf(&board->sheet, "%s\n", cluster_name(board->settings.cluster));
 	head = buf_len(&board->sheet);
 	board->settings.write(board->settings.owner, &board->sheet);
-	if (buf_len(&board->sheet) <= head + BOARD_SHEET_MAX)
-		return;
-	if (!board->is_too_long)
-		log_write(LOG_WARNING, "cluster: %zu octets of %s are too many to be told to other proxies",
-		    buf_len(&board->sheet) - head, board->settings.name);
-	board->is_too_long = true;
-	buf_truncate(&board->sheet, head);
+	size = buf_len(&board->sheet) - head;
+	if (size > BOARD_SHEET_MAX) {
+		const char *text = buf_data(&board->sheet) + head;
+
+		while (end > 0 && text[end - 1] != '\n')
+			end--;
+		buf_truncate(&board->sheet, head + end);
+		if (!board->is_too_long)
+			log_write(LOG_WARNING,
+			    "cluster: other proxies are told %zu octets of %s, and not the %zu behind them",
+			    end, board->settings.name, size - end);
+	}
+	board->is_too_long = size > BOARD_SHEET_MAX;
 }
 
 void

@@ -16,7 +16,7 @@ struct board;
 enum {
 	BOARD_EXCHANGE_MS = 1000,
 	BOARD_LEASE_MS = 5000,		/* how long a proxy that has died is counted */
-	BOARD_SHEET_MAX = 64 * 1024	/* octets; who writes more is not heard */
+	BOARD_SHEET_MAX = 64 * 1024	/* octets; of more the lines that fit are told, and it is logged */
 };
 
 struct board_settings {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* cluster.c: a link for each loop, and the ear of control's. */
+/* cluster.c: a link for each loop, and what is heard at control's. */
 #include "state/cluster.h"
 
 #include <inttypes.h>
@@ -12,14 +12,21 @@
 #include "base/random.h"
 #include "base/xalloc.h"
 #include "net/resolve.h"
+#include "state/cluster_hearing.h"
+#include "state/cluster_signing.h"
+#include "state/cluster_trouble.h"
 
 enum {
 	FIRST_SCHEMA = 1,
 	MISSES_MAX = 3,			/* timeouts in a row: then nobody waits any more */
 	PROBE_MS = 1000,		/* how often it is tried whether Redis is there again */
+	REPORT_MS = 1000, FLAP_MS = 5000, QUIET_MS = 60 * 1000,	/* see log_change */
 	BYTES_MAX = 1024 * 1024, PARTS_MAX = 10000,	/* of one reply */
 	SHA_SIZE = 41, NAME_SIZE = 80, INCARNATION_SIZE = 17
 };
+
+/* A write that leaves nothing: one that cannot run it is not there. */
+#define PROBE "redis.call('SET', KEYS[1], '', 'PX', 1000) return redis.call('DEL', KEYS[1])"
 
 struct cluster_link {
 	struct cluster *cluster;
@@ -33,23 +40,24 @@ struct cluster_link {
 	struct redis_errand probe;
 };
 
-struct ear {				/* control's: the subscription */
-	struct redis *redis;
-	struct redis_command command, ping;
-	struct loop_timer timer;
-	bool is_deaf;
-	unsigned misses;
-};
-
 struct cluster {
 	struct cluster_settings settings;
 	_Atomic uint64_t figures[CLUSTER_FIGURES];
 	uint64_t told_local, told_ended;	/* of them, in the log */
-	char prefix[NAME_SIZE], meeting[NAME_SIZE], channel[NAME_SIZE], incarnation[INCARNATION_SIZE];
+	int64_t told_at, up_since;
+	bool is_told;			/* that Redis is down */
+	char prefix[NAME_SIZE], meeting[NAME_SIZE], channel[NAME_SIZE], probe_key[NAME_SIZE], incarnation[INCARNATION_SIZE];
 	int threads;
 	struct cluster_link *links;	/* control's, then the workers' */
+	struct cluster_troubles troubles;
 	struct list ears;
-	struct ear ear;
+	unsigned misses;		/* of the ears */
+	struct hearing *hearing;	/* NULL: control has not joined, or has left */
+	struct loop_timer report;
+	struct signing *signing;	/* NULL: there is no secret */
+	int64_t ahead_ms;		/* Redis' time is that of control's loop and so much more */
+	bool has_time;
+	_Atomic int64_t silent_until;	/* of messages that are refused */
 };
 
 static struct cluster_link *
@@ -62,6 +70,17 @@ static char *
 copy(const char *text)
 {
 	return text != NULL ? xstrdup(text) : NULL;
+}
+
+static void
+begin_signing(struct cluster *cluster)
+{
+	uint8_t key[DIGEST_SHA256_SIZE];
+
+	if (!cluster_key(cluster, "messages", key))
+		return;
+	cluster->signing = signing_new(key, cluster->channel, cluster->incarnation);
+	secret_wipe(key, sizeof(key));
 }
 
 struct cluster *
@@ -82,8 +101,11 @@ cluster_new(const struct cluster_settings *settings, int threads)
 	snprintf(cluster->meeting, sizeof(cluster->meeting), "%.60s:%d", settings->prefix, FIRST_SCHEMA);
 	snprintf(cluster->channel, sizeof(cluster->channel), "%.60s:%d:said", settings->prefix,
 	    CLUSTER_SCHEMA);
+	snprintf(cluster->probe_key, sizeof(cluster->probe_key), "%.60s:%d:probe", settings->prefix,
+	    CLUSTER_SCHEMA);
 	snprintf(cluster->incarnation, sizeof(cluster->incarnation), "%016" PRIx64, random_number());
 	cluster->threads = threads;
+	begin_signing(cluster);
 	cluster->links = xcalloc((size_t)threads + 1, sizeof(*cluster->links));
 	list_init(&cluster->ears);
 	return cluster;
@@ -102,6 +124,7 @@ cluster_free(struct cluster **cluster)
 
 		ear->on_free(ear);
 	}
+	signing_free(&gone->signing);
 	xfree((char *)gone->settings.name);
 	xfree((char *)gone->settings.group.redis.user);
 	secret_free((char **)&gone->settings.secret);
@@ -208,18 +231,29 @@ cluster_is_up(const struct cluster *cluster, const struct loop *loop)
 	return !atomic_load_explicit(&link_of(cluster, loop)->is_down, memory_order_relaxed);
 }
 
+/* One that answers a probe and nothing else comes and goes all the time: cluster_trouble says why. */
 static void
 log_change(struct cluster *cluster, bool is_down)
 {
 	uint64_t local = cluster_figure(cluster, CLUSTER_LOCAL);
+	int64_t now = loop_now(cluster_control(cluster));
 
-	if (!is_down) {
+	if (!is_down && cluster->is_told) {
 		log_write(LOG_NOTICE, "cluster: Redis answers again; decisions without it: %" PRIu64,
 		    local - cluster->told_local);
 		cluster->told_local = local;
+	}
+	if (!is_down) {
+		cluster->is_told = false;
+		cluster->up_since = now;
 		return;
 	}
 	cluster_note(cluster, CLUSTER_DOWNS, 1);
+	if (cluster->up_since != 0 && now - cluster->up_since < FLAP_MS &&
+	    now - cluster->told_at < QUIET_MS)
+		return;
+	cluster->is_told = true;
+	cluster->told_at = now;
 	log_write(LOG_WARNING, "cluster: Redis gives no answer: %s", cluster->settings.is_strict ?
 	    "bound users are not let in, and sessions end with their leases" :
 	    "decisions are this proxy's own from now on");
@@ -264,28 +298,37 @@ note_answer(struct cluster_link *link, bool is_there)
 }
 
 static void
+note_trouble(struct cluster *cluster, const char *what, const struct redis_reply *reply, const char *failure)
+{
+	if (reply == NULL || reply->type == REDIS_ERROR)
+		cluster_trouble(&cluster->troubles, what, reply != NULL ? reply->text : slice_of(failure),
+		    cluster->prefix);
+}
+
+static void
 on_probe(struct redis_errand *errand, const struct redis_reply *reply, const char *failure)
 {
 	struct cluster_link *link = list_entry(errand, struct cluster_link, probe);
 
-	(void)failure;
-	if (reply != NULL)
+	note_trouble(link->cluster, "probe", reply, failure);
+	if (reply != NULL && reply->type != REDIS_ERROR)
 		become(link, false);
 	else
 		loop_timer_set(link->loop, &link->timer, loop_now(link->loop) + PROBE_MS / 2 +
 		    (int64_t)(random_number() % PROBE_MS));
 }
 
-/* A write that leaves nothing: a replica, or one that cannot write, is not there. */
 static void
 on_time(struct loop_timer *timer)
 {
 	struct cluster_link *link = loop_owner(timer, struct cluster_link, timer);
-	struct slice key = slice_of(link->cluster->prefix);
-	const struct slice words[] = { SLICE_LITERAL("DEL"), key };
+	struct slice key = slice_of(link->cluster->probe_key);
+	const struct slice words[] = {
+		SLICE_LITERAL("EVAL"), SLICE_LITERAL(PROBE), SLICE_LITERAL("1"), key
+	};
 
 	link->probe.on_reply = on_probe;
-	redis_group_send(link->group, &link->probe, redis_slot(key), words, 2,
+	redis_group_send(link->group, &link->probe, redis_slot(key), words, 4,
 	    link->cluster->settings.timeout_ms);
 }
 
@@ -305,19 +348,16 @@ on_reply(struct redis_errand *errand, const struct redis_reply *reply, const cha
 	struct cluster_call *call = list_entry(errand, struct cluster_call, errand);
 	struct cluster_link *link = call->link;
 
-	(void)failure;
-	if (reply != NULL && reply->type == REDIS_ERROR && call->script != NULL &&
+	if (reply != NULL && reply->type == REDIS_ERROR && call->script != NULL && !call->is_whole &&
 	    slice_has_prefix(reply->text, "NOSCRIPT")) {
 		send_script(call, true);
 		return;
 	}
 	if (reply == NULL || (call->script != NULL && !call->script->only_reads))
 		note_answer(link, reply != NULL);
-	if (reply != NULL && reply->type == REDIS_ERROR) {
-		log_write(LOG_WARNING, "cluster: %s: %.*s",
-		    call->script != NULL ? call->script->name : "a command", SLICE_ARGS(reply->text));
+	note_trouble(link->cluster, call->script != NULL ? call->script->name : "a command", reply, failure);
+	if (reply != NULL && reply->type == REDIS_ERROR)
 		reply = NULL;
-	}
 	end_call(call, reply);
 }
 
@@ -336,6 +376,7 @@ send_script(struct cluster_call *call, bool is_whole)
 			snprintf(sha + 2 * i, sizeof(sha) - 2 * i, "%02x", digest[i]);
 	else
 		is_whole = true;
+	call->is_whole = is_whole;
 	snprintf(keys, sizeof(keys), "%d", script->keys);
 	call->words[0] = slice_of(is_whole ? "EVAL" : "EVALSHA");
 	call->words[1] = is_whole ? text : slice_make(sha, sizeof(sha) - 1);
@@ -404,16 +445,46 @@ cluster_cancel(struct cluster_call *call)
 	call->link = NULL;
 }
 
+static int64_t
+redis_now(const struct cluster *cluster)
+{
+	return loop_now(cluster_control(cluster)) + cluster->ahead_ms;
+}
+
+/* What scripts publish cannot be signed: it orders nothing. */
+static bool
+is_credible(struct cluster *cluster, struct slice *message)
+{
+	if (cluster->signing == NULL)
+		return true;
+	if (signing_is_signed(*message))
+		return cluster->has_time && signing_open(cluster->signing, message, redis_now(cluster));
+	return !slice_has_prefix(*message, "ask\n") && !slice_has_prefix(*message, "answer\n");
+}
+
+void
+cluster_set_time(struct cluster *cluster, int64_t redis_ms)
+{
+	cluster->ahead_ms = redis_ms - loop_now(cluster_control(cluster));
+	cluster->has_time = true;
+}
+
 static void
-on_heard(void *owner, struct slice channel, struct slice payload)
+on_heard(void *owner, struct slice message)
 {
 	struct cluster *cluster = owner;
 	struct slice parts[CLUSTER_PARTS_MAX];
 	int count = 0;
 
-	(void)channel;
-	while (payload.len > 0 && count < CLUSTER_PARTS_MAX)
-		parts[count++] = slice_take(&payload, '\n');
+	if (!is_credible(cluster, &message)) {
+		if (log_is_due(&cluster->silent_until))
+			log_write(LOG_WARNING,
+			    "cluster: an order is refused, not signed with our secret, or old: "
+			    "do all proxies have the same secret_file?");
+		return;
+	}
+	while (message.len > 0 && count < CLUSTER_PARTS_MAX)
+		parts[count++] = slice_take(&message, '\n');
 	list_each(node, &cluster->ears) {
 		struct cluster_ear *ear = list_entry(node, struct cluster_ear, node);
 
@@ -425,7 +496,7 @@ on_heard(void *owner, struct slice channel, struct slice payload)
 void
 cluster_tell_missed(struct cluster *cluster)
 {
-	cluster->ear.misses++;
+	cluster->misses++;
 	list_each(node, &cluster->ears) {
 		struct cluster_ear *ear = list_entry(node, struct cluster_ear, node);
 
@@ -433,83 +504,61 @@ cluster_tell_missed(struct cluster *cluster)
 	}
 }
 
-static void
-on_subscribed(struct redis_command *command, const struct redis_reply *reply, const char *failure)
-{
-	struct cluster *cluster = list_entry(list_entry(command, struct ear, command), struct cluster, ear);
-
-	(void)failure;
-	if (reply == NULL || reply->type != REDIS_ARRAY)
-		return;
-	cluster_tell_missed(cluster);
-}
-
 unsigned
 cluster_misses(const struct cluster *cluster)
 {
-	return cluster->ear.misses;
-}
-
-static void
-on_ear_ready(void *owner)
-{
-	struct cluster *cluster = owner;
-	const struct slice words[] = { SLICE_LITERAL("SUBSCRIBE"), slice_of(cluster->channel) };
-
-	redis_cancel(&cluster->ear.command);
-	redis_send(cluster->ear.redis, &cluster->ear.command, words, 2, cluster->settings.timeout_ms);
-}
-
-static void
-on_pong(struct redis_command *command, const struct redis_reply *reply, const char *failure)
-{
-	struct ear *ear = list_entry(command, struct ear, ping);
-
-	(void)failure;
-	ear->is_deaf = reply == NULL;
+	return cluster->misses;
 }
 
 static struct resolver *
-resolver_of_ear(void *owner)
+resolver_of_hearing(void *owner)
 {
 	return ((const struct cluster *)owner)->links[0].resolver;
 }
 
-/* Listens where the data is now; one that gives no answer may be another's by now. */
 static void
-on_ear_time(struct loop_timer *timer)
+on_subscribed(void *owner)
 {
-	static const struct slice ping[] = { SLICE_LITERAL("PING") };
-	struct ear *ear = loop_owner(timer, struct ear, timer);
-	struct cluster *cluster = list_entry(ear, struct cluster, ear);
-	struct cluster_link *control = &cluster->links[0];
-	struct redis_settings settings;
+	cluster_tell_missed(owner);
+}
 
-	if (ear->is_deaf)
-		redis_free(&ear->redis);
-	if (ear->redis == NULL && redis_group_any(control->group, &settings)) {
-		settings.resolver = resolver_of_ear;
-		settings.owner = cluster;
-		settings.on_ready = on_ear_ready;
-		settings.on_message = on_heard;
-		ear->is_deaf = false;
-		ear->redis = redis_new(control->loop, &settings);
-	} else if (ear->redis != NULL && ear->ping.call == NULL) {
-		redis_send(ear->redis, &ear->ping, ping, 1, cluster->settings.timeout_ms);
-	}
+static void
+on_refused(void *owner, struct slice error)
+{
+	struct cluster *cluster = owner;
+
+	log_write(LOG_ERR,
+	    "cluster: Redis does not let us subscribe to %s: what others say comes late, or never",
+	    cluster->channel);
+	cluster_trouble(&cluster->troubles, "SUBSCRIBE", error, cluster->prefix);
+}
+
+static void
+on_report(struct loop_timer *timer)
+{
+	struct cluster *cluster = loop_owner(timer, struct cluster, report);
+	struct loop *loop = cluster_control(cluster);
+
 	log_ended(cluster);
-	loop_timer_set(control->loop, timer, loop_now(control->loop) + PROBE_MS);
+	loop_timer_set(loop, timer, loop_now(loop) + REPORT_MS);
 }
 
 static void
 begin_to_hear(struct cluster *cluster, struct loop *loop)
 {
-	struct ear *ear = &cluster->ear;
+	cluster->hearing = hearing_new(&(struct hearing_settings){ .loop = loop,
+		.group = cluster->links[0].group, .channel = cluster->channel, .mark = cluster->incarnation,
+		.timeout_ms = cluster->settings.timeout_ms, .resolver = resolver_of_hearing,
+		.on_heard = on_heard, .on_subscribed = on_subscribed, .on_refused = on_refused,
+		.owner = cluster });
+	loop_timer_init(&cluster->report, on_report);
+	loop_timer_set(loop, &cluster->report, loop_now(loop) + REPORT_MS);
+}
 
-	ear->command.on_reply = on_subscribed;
-	ear->ping.on_reply = on_pong;
-	loop_timer_init(&ear->timer, on_ear_time);
-	loop_timer_set(loop, &ear->timer, loop_now(loop));
+bool
+cluster_is_deaf(const struct cluster *cluster)
+{
+	return cluster->hearing != NULL && hearing_is_refused(cluster->hearing);
 }
 
 static struct resolver *
@@ -546,8 +595,8 @@ cluster_leave(struct cluster *cluster, struct loop *loop)
 		return;
 	atomic_store_explicit(&link->is_down, true, memory_order_relaxed);
 	if (loop_index(loop) == LOOP_CONTROL) {
-		loop_timer_stop(loop, &cluster->ear.timer);
-		redis_free(&cluster->ear.redis);
+		loop_timer_stop(loop, &cluster->report);
+		hearing_free(&cluster->hearing);
 	}
 	loop_timer_stop(loop, &link->timer);
 	while (!list_is_empty(&link->calls)) {
@@ -570,19 +619,25 @@ on_said(struct cluster_call *call, const struct redis_reply *reply)
 bool
 cluster_say(struct cluster *cluster, const char *const *parts, int count)
 {
-	struct cluster_call *call = xcalloc(1, sizeof(*call));
+	struct cluster_call *call;
 	struct slice words[] = { SLICE_LITERAL("PUBLISH"), slice_of(cluster->channel), { 0 } };
-	struct buf text = { 0 };
+	struct buf text = { 0 }, signed_text = { 0 };
 	bool is_sent;
 
+	if (cluster->signing != NULL && !cluster->has_time)
+		return false;
+	call = xcalloc(1, sizeof(*call));
 	for (int i = 0; i < count; i++)
 		buf_printf(&text, "%s%s", i > 0 ? "\n" : "", parts[i]);
-	words[2] = buf_slice(&text);
+	if (cluster->signing != NULL)
+		signing_write(cluster->signing, buf_slice(&text), redis_now(cluster), &signed_text);
+	words[2] = buf_slice(cluster->signing != NULL ? &signed_text : &text);
 	call->on_reply = on_said;
 	is_sent = cluster_send(cluster, cluster_control(cluster), call, redis_slot(words[1]), words, 3);
 	if (!is_sent)
 		xfree(call);
 	buf_clear(&text);
+	buf_clear(&signed_text);
 	return is_sent;
 }
 

@@ -14,6 +14,13 @@
  * most, its own and the one before, and speaks the highest that all living proxies know: so users of both
  * releases meet in the older schema until the last proxy of the older release has gone.  So far there is
  * one; see doc/scale.md.
+ *
+ * Who may only publish in Redis can make proxies ask Redis again (moves, kicks, operators' words), and set
+ * counts of failed logins whose names, which are HMACs, were heard.  With a secret no more: orders of proxies
+ * (ask, answer) are signed, and good once, for a minute.  Who may write there can move, kick and hold users,
+ * and change words, limits and counts; but reads no user's password, and no ticket key, makes none, and brings
+ * no old one back.  Redis itself, if hostile, can also say late what was said, to proxies that have not heard
+ * it.
  */
 #ifndef STATE_CLUSTER_H
 #define STATE_CLUSTER_H
@@ -62,6 +69,8 @@ bool cluster_is_strict(const struct cluster *cluster);
 struct loop *cluster_control(const struct cluster *cluster);	/* the loop that joined first */
 /* Is Redis asked at all, as this loop sees it?  From any thread. */
 bool cluster_is_up(const struct cluster *cluster, const struct loop *loop);
+/* Redis answers, but lets nobody here subscribe: what others say is not heard.  On control's loop. */
+bool cluster_is_deaf(const struct cluster *cluster);
 const struct redis_group_url *cluster_url(const struct cluster *cluster);
 int64_t cluster_timeout_ms(const struct cluster *cluster);
 int64_t cluster_lease_ms(const struct cluster *cluster);
@@ -97,6 +106,7 @@ struct cluster_call {
 	const struct cluster_script *script;
 	struct slice words[CLUSTER_WORDS_MAX + 3];
 	int count;
+	bool is_whole;			/* the script's text was sent */
 	int64_t until;
 };
 
@@ -127,6 +137,8 @@ struct cluster_ear {
 enum { CLUSTER_PARTS_MAX = 8 };		/* of a message, a line each */
 /* On control's loop: all proxies hear it, if Redis is there.  False: it is not. */
 bool cluster_say(struct cluster *cluster, const char *const *parts, int count);
+/* Redis' time is so now: for signed messages, which are good for a minute.  On control's loop. */
+void cluster_set_time(struct cluster *cluster, int64_t redis_ms);
 /* From control's thread. */
 void cluster_listen(struct cluster *cluster, struct cluster_ear *ear);
 void cluster_tell_missed(struct cluster *cluster);	/* all ears: what Redis knew may be gone, too */

@@ -32,7 +32,8 @@ static const struct directive cluster_directives[] = {
 	    "What this proxy is called, unlike all others of the cluster.  Default: the `hostname`."),
 	CONF_PATH(struct cluster_block, secret_file, NULL, CONF_RESTART,
 	    "A file whose first line, of 16 octets or more, is the same on all proxies and nowhere else: "
-	    "what must not be read in Redis is sealed with it."),
+	    "what must not be read in Redis is sealed with it, and what proxies ask of each other is "
+	    "signed."),
 	CONF_DURATION(struct cluster_block, timeout, "200ms", "10ms", "10s", CONF_RESTART,
 	    "How long Redis may take for an answer.  After three of a thread's questions in a row without "
 	    "one it is asked no more, but tried once a second."),

@@ -40,15 +40,22 @@ struct cluster_members {
 	void *owner;
 };
 
-/* INC, what it says, ms until it is forgotten; answers whether INC was there, and {INC, age, text} of all. */
+/*
+ * Who was heard of later than now was so before Redis' clock was set back.
+ * INC, what it says, ms until it is forgotten; answers whether INC was there, {INC, age, text}s, and now.
+ */
 static const struct cluster_script beat = { "heartbeat",
 	"local Z, H = KEYS[1], KEYS[2]\n"
 	"local t = redis.call('TIME')\n"
 	"local now, silent = t[1] * 1000 + math.floor(t[2] / 1000), tonumber(ARGV[3])\n"
-	"for _, inc in ipairs(redis.call('ZRANGEBYSCORE', Z, '-inf', now - silent)) do\n"
-	"  redis.call('ZREM', Z, inc)\n"
-	"  redis.call('HDEL', H, inc)\n"
+	"local function forget(from, to)\n"
+	"  for _, inc in ipairs(redis.call('ZRANGEBYSCORE', Z, from, to)) do\n"
+	"    redis.call('ZREM', Z, inc)\n"
+	"    redis.call('HDEL', H, inc)\n"
+	"  end\n"
 	"end\n"
+	"forget('-inf', now - silent)\n"
+	"forget(now + silent, '+inf')\n"
 	"local was_there = redis.call('ZADD', Z, now, ARGV[1]) == 0 and 1 or 0\n"
 	"redis.call('HSET', H, ARGV[1], ARGV[2])\n"
 	"redis.call('PEXPIRE', Z, silent)\n"
@@ -58,6 +65,7 @@ static const struct cluster_script beat = { "heartbeat",
 	"  local age = math.max(now - tonumber(all[i + 1]), 0)\n"
 	"  out[#out + 1] = { all[i], age, redis.call('HGET', H, all[i]) or '' }\n"
 	"end\n"
+	"out[#out + 1] = now\n"
 	"return out\n", 2, false
 };
 
@@ -149,6 +157,7 @@ on_beat(struct cluster_call *call, const struct redis_reply *reply)
 	members->latency_us = reply != NULL ? clock_us() - members->sent_us : -1;
 	if (count == 0)
 		return;
+	cluster_set_time(members->cluster, reply->elements[count - 1].number);
 	if (count > CLUSTER_MEMBERS_MAX)
 		count = CLUSTER_MEMBERS_MAX;
 	members->all = xcalloc(count, sizeof(*members->all));
@@ -303,6 +312,8 @@ cluster_members_free(struct cluster_members **members)
 	cluster_cancel(&gone->call);
 	loop_timer_stop(cluster_control(gone->cluster), &gone->timer);
 	list_remove(&gone->ear.node);
+	while (!list_is_empty(&gone->polls))
+		end_poll(list_entry(gone->polls.next, struct cluster_poll, node));
 	xfree(gone->keys[0]);
 	xfree(gone->keys[1]);
 	xfree(gone->text);

@@ -27,7 +27,8 @@ struct cluster_poll;
 /* sessions: how many there are now. */
 struct cluster_members *cluster_members_new(struct cluster *cluster, const char *version,
     int64_t (*sessions)(void));
-void cluster_members_free(struct cluster_members **members);	/* before control's loop leaves */
+/* Before control's loop leaves.  Polls under way are done, with the answers that have come. */
+void cluster_members_free(struct cluster_members **members);
 
 /* As Redis said last; those that are silent for 10 s are forgotten. */
 size_t cluster_members_count(const struct cluster_members *members);

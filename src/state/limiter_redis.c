@@ -19,9 +19,11 @@ enum {
 	TELL_MS = 200, BATCH = 100, LISTED_MAX = 1 << 16,
 	LEASE_MS = 60 * 1000, RENEW_MS = 20 * 1000,	/* of what is told of those who are present */
 	SILENCE_MS = 5000,		/* of Redis: then what others had does not count any more */
+	COUNT_MAX = 1000 * 1000,	/* present anywhere */
 	HASH_SIZE = 16, NS_A_US = 1000, RATES_A_SHARD = 1 << 16, WALK_AT_ONCE = 32
 };
 
+/* What ends later than anything should was written before Redis' clock was set back. */
 #define RATES \
 	"local K, t = KEYS[1], redis.call('TIME')\n" \
 	"local now = t[1] * 1000000 + t[2]\n" \
@@ -36,7 +38,8 @@ enum {
 	"local over = redis.call('ZCARD', K) - tonumber(ARGV[2])\n" \
 	"if over > 0 then redis.call('ZPOPMIN', K, over) end\n" \
 	"local last = redis.call('ZRANGE', K, -1, -1, 'WITHSCORES')\n" \
-	"redis.call('PEXPIRE', K, math.ceil((last[2] - now) / 1000) + 1000)\n" \
+	"local left = last[2] and math.min(math.max(last[2] - now, 0), 86400 * 1000000) or 0\n" \
+	"redis.call('PEXPIRE', K, math.ceil(left / 1000) + 1000)\n" \
 	"return out\n"
 #define PRESENT \
 	"local C, E, inc, lease = KEYS[1], KEYS[2], ARGV[1], tonumber(ARGV[2])\n" \
@@ -48,9 +51,9 @@ enum {
 	"for h, n in string.gmatch(ARGV[3], '(%x+) (%d+);') do\n" \
 	"  local keep, others, last = {}, 0, 0\n" \
 	"  for i, c, u in string.gmatch(redis.call('HGET', C, h) or '', '(%x+) (%d+) (%d+);') do\n" \
-	"    if i ~= inc and tonumber(u) > now then\n" \
+	"    if i ~= inc and tonumber(u) > now and tonumber(u) <= now + lease then\n" \
 	"      keep[#keep + 1] = i .. ' ' .. c .. ' ' .. u .. ';'\n" \
-	"      others, last = others + c, math.max(last, u)\n" \
+	"      others, last = others + math.min(c, 1000000), math.max(last, u)\n" \
 	"    end\n" \
 	"  end\n" \
 	"  if n ~= '0' then\n" \
@@ -175,6 +178,15 @@ batch_free(struct batch *batch)
 	xfree(batch);
 }
 
+/* What Redis says may be anything: its clock was set, or somebody has written there. */
+static int64_t
+clamp(int64_t number, int64_t max)
+{
+	if (number < 0)
+		return 0;
+	return number < max ? number : max;
+}
+
 /* What was taken here meanwhile is not in it yet. */
 static void
 hear_rate(struct limiter *limiter, const struct item *item, int64_t left_us, int64_t now)
@@ -188,6 +200,7 @@ hear_rate(struct limiter *limiter, const struct item *item, int64_t left_us, int
 		return;
 	due = table_value(entry);
 	unit = due->rate.unit_ms * LIMITER_NS_A_MS;
+	left_us = clamp(left_us, unit / NS_A_US);
 	next = now * LIMITER_NS_A_MS + left_us * NS_A_US + due->untold * (unit / due->rate.limit);
 	if (next > now * LIMITER_NS_A_MS + unit)
 		next = now * LIMITER_NS_A_MS + unit;
@@ -208,7 +221,7 @@ hear_present(struct limiter *limiter, const struct item *item, int64_t others, i
 		return;
 	present = table_value(entry);
 	present->told = item->number;
-	present->others = present->told != 0 ? others : 0;
+	present->others = present->told != 0 ? clamp(others, COUNT_MAX) : 0;
 	present->told_at = now;
 	is_due = present->count != present->told &&
 	    (present->told != 0 || present->count >= limiter_share_of(limiter, present->limit));

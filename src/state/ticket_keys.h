@@ -2,7 +2,8 @@
 /*
  * ticket_keys.h: the keys of TLS tickets that the proxies of a cluster share,
  * so that a session goes on at another one.  Three of them: whoever is first
- * to find the newest one old adds one, sealed with the cluster's secret.  A
+ * to find the newest one old adds one, sealed with the cluster's secret and
+ * the time: an old one that somebody puts back into Redis is not taken.  A
  * new one is used when all have had the time to hear of it.  On control's
  * loop.
  */
@@ -28,7 +29,10 @@ struct ticket_keys_settings {
 struct ticket_keys *ticket_keys_new(const struct ticket_keys_settings *settings);
 void ticket_keys_free(struct ticket_keys **keys);
 
-/* KEYS: a list.  ARGV: a sealed key, how old (ms) the newest one becomes.  Answers: age (ms), key, … */
+/*
+ * KEYS: a list.  ARGV: a sealed key or "", how old (ms) the newest one becomes, since when (Redis' ms) the
+ * key is.  Answers: Redis' ms, since when, key, …
+ */
 extern const struct cluster_script ticket_keys_script;
 
 #endif

@@ -307,6 +307,7 @@ after_a_failover_sentinels_tell_who_is_master(void **state)
 	struct asked asked;
 	const struct slice set[] = { slice_of("SET"), slice_of("a"), slice_of("2") };
 	char more[256], url[128];
+	struct redis_settings any;
 	int master, replica, sentinel;
 
 	(void)state;
@@ -331,6 +332,13 @@ after_a_failover_sentinels_tell_who_is_master(void **state)
 	} while (asked.has_failed);
 	assert_string_equal(asked.text, "OK");
 	set_and_get(group, loop, 0, 5);
+	/* who subscribes goes there, too */
+	assert_false(redis_group_has(group, &(struct redis_place){ "127.0.0.1", (uint16_t)master }));
+	for (unsigned turn = 0; turn < 3; turn++) {
+		assert_true(redis_group_any(group, turn, &any));
+		assert_int_equal(any.url.port, replica);
+	}
+	assert_true(redis_group_has(group, &(struct redis_place){ any.url.host, any.url.port }));
 	redis_group_free(&group);
 	loop_free(&loop);
 	farm_clear(&farm);

@@ -790,6 +790,13 @@ release(struct affinity *affinity, struct loop *loop, struct guest *guest, uint6
 }
 
 static void
+ignore_answer(struct affinity_request *request, enum affinity_answer answer)
+{
+	(void)request;
+	(void)answer;
+}
+
+static void
 nobody_gets_in_while_a_hold_stands(void **state)
 {
 	struct loop *loop = loop_new(0);
@@ -907,6 +914,43 @@ a_pin_outlives_bindings_and_wishes(void **state)
 	loop_free(&loop);
 }
 
+/* What holds then, in ms. */
+static int64_t
+hold_as(struct affinity *affinity, struct loop *loop, uint64_t *mark, int64_t ms, bool is_move)
+{
+	struct affinity_request request = {
+		.loop = loop, .user = bob, .hold_ms = ms, .hold = *mark, .is_move = is_move,
+		.deadline = loop_now(loop) + PATIENCE, .on_answer = ignore_answer,
+	};
+
+	affinity_hold(affinity, &request);
+	*mark = request.hold;
+	return request.binding.held_ms;
+}
+
+static void
+a_move_ends_its_own_hold_alone(void **state)
+{
+	enum { SHORT = 30000, LONG = 60000 };
+	struct affinity *affinity = affinity_new(&affinity_memory, RETENTION);
+	struct loop *loop = loop_new(0);
+	uint64_t move = 0, later = 0, any = 0;
+
+	(void)state;
+	assert_true(hold_as(affinity, loop, &any, SHORT, false) > 0);
+	assert_true(hold_as(affinity, loop, &move, LONG, true) > SHORT);
+	assert_true(hold_as(affinity, loop, &move, 0, true) > 0);
+	any = 0;
+	assert_int_equal(hold_as(affinity, loop, &any, 0, false), 0);
+	(void)hold_as(affinity, loop, &move, SHORT, true);
+	(void)hold_as(affinity, loop, &later, SHORT, true);
+	assert_true(hold_as(affinity, loop, &any, 0, false) > 0);
+	assert_true(hold_as(affinity, loop, &move, 0, true) > 0);
+	assert_int_equal(hold_as(affinity, loop, &later, 0, true), 0);
+	affinity_put(&affinity);
+	loop_free(&loop);
+}
+
 int
 main(void)
 {
@@ -933,6 +977,7 @@ main(void)
 		cmocka_unit_test(nobody_gets_in_while_a_hold_stands),
 		cmocka_unit_test(a_hold_ends_by_its_own_mark),
 		cmocka_unit_test(a_move_binds_who_is_on_hold),
+		cmocka_unit_test(a_move_ends_its_own_hold_alone),
 		cmocka_unit_test(a_pin_outlives_bindings_and_wishes),
 	};
 

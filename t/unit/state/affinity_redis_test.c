@@ -2,8 +2,11 @@
 /* affinity_redis_test.c: proxies that share a real Redis, and are left alone by it. */
 #include "../net/tape.h"
 
+#include <time.h>
+
 #include "../net/redis_server.h"
 #include "state/affinity_redis.h"
+#include "state/cluster_members.h"
 
 #ifdef HAVE_HIREDIS
 enum { RETENTION = 60000, PATIENCE = 20000, TIMEOUT = 2000, LEASE = 90000, PROXIES = 2 };
@@ -453,6 +456,52 @@ count_keys(const struct rig *rig)
 	return count;
 }
 
+/* The hold of a move: set, or ended by its mark.  What holds then, in ms. */
+static int64_t
+hold_of_move(struct rig *rig, uint64_t *mark, int64_t ms)
+{
+	struct asked asked;
+
+	prepare(rig, &asked, "bob", NULL);
+	asked.request.hold_ms = ms;
+	asked.request.hold = *mark;
+	asked.request.is_move = true;
+	(void)order_at(rig, 1, &asked, affinity_hold);
+	*mark = asked.request.hold;
+	return asked.request.binding.held_ms;
+}
+
+static void
+a_move_ends_its_own_hold_alone(void **state)
+{
+	enum { SHORT = 30000, LONG = 60000 };
+	struct rig *rig = *state;
+	struct asked hold;
+	uint64_t first = 0, second = 0, none = 1;
+
+	/* whichever is longer */
+	for (int i = 0; i < 2; i++) {
+		prepare(rig, &hold, "bob", NULL);
+		hold.request.hold_ms = i == 0 ? SHORT : LONG;
+		(void)order_at(rig, 0, &hold, affinity_hold);
+		assert_true(hold_of_move(rig, &first, i == 0 ? LONG : SHORT) > SHORT);
+		assert_true(hold_of_move(rig, &first, 0) > SHORT / 2);
+		assert_int_equal(first, 0);
+		prepare(rig, &hold, "bob", NULL);
+		(void)order_at(rig, 0, &hold, affinity_hold);
+		assert_int_equal(hold.request.binding.held_ms, 0);
+	}
+	/* the operator's release is not the move's, and the later move has the hold */
+	(void)hold_of_move(rig, &first, SHORT);
+	(void)hold_of_move(rig, &second, SHORT);
+	prepare(rig, &hold, "bob", NULL);
+	(void)order_at(rig, 0, &hold, affinity_hold);
+	assert_true(hold.request.binding.held_ms > 0);
+	assert_true(hold_of_move(rig, &none, 0) > 0);
+	assert_true(hold_of_move(rig, &first, 0) > 0);
+	assert_int_equal(hold_of_move(rig, &second, 0), 0);
+}
+
 static void
 a_hold_ends_by_itself_and_leaves_nothing(void **state)
 {
@@ -468,8 +517,8 @@ a_hold_ends_by_itself_and_leaves_nothing(void **state)
 	hold.request.hold_ms = 1;
 	assert_int_equal(order_at(rig, 0, &hold, affinity_hold), AFFINITY_UNBOUND);
 	wait_ms(rig->loop, 50);
-	/* the binding of bob, and nothing else */
-	while (count_keys(rig) != 1)
+	/* the binding of bob, and the words */
+	while (count_keys(rig) != 2)
 		wait_ms(rig->loop, 20);
 }
 
@@ -507,6 +556,167 @@ a_pin_outlives_bindings_and_wishes(void **state)
 	prepare(rig, &pin, "bob", NULL);
 	assert_int_equal(order_at(rig, 0, &pin, affinity_pin), AFFINITY_BOUND);
 	assert_false(pin.request.binding.is_pinned);
+}
+
+static void
+on_late_order(struct cluster_call *call, const struct redis_reply *reply)
+{
+	struct work *work = list_entry(call, struct work, call);
+
+	assert_non_null(reply);
+	loop_stop(work->loop);
+}
+
+static void
+run_late(struct rig *rig, const struct cluster_script *script, const struct slice *args, int count)
+{
+	struct work *work = shared_work(rig->affinities[1]->store, rig->loop, slice_of("bob"), on_late_order);
+
+	assert_true(shared_run(work, script, args, count));
+	loop_run(rig->loop);
+	while (work->call.link != NULL)
+		loop_run(rig->loop);
+	shared_work_free(work);
+}
+
+/* As of a proxy that hears late of a release, or an unpin, of a minute ago. */
+static void
+a_late_order_ends_no_newer_one(void **state)
+{
+	struct rig *rig = *state;
+	struct asked hold, pin, peek;
+
+	prepare(rig, &hold, "bob", NULL);
+	hold.request.hold_ms = 60000;
+	(void)order_at(rig, 0, &hold, affinity_hold);
+	prepare(rig, &pin, "bob", "d2");
+	(void)order_at(rig, 0, &pin, affinity_pin);
+	run_late(rig, &affinity_script_hold, (const struct slice[]){ slice_of("0"), slice_of("0"),
+		slice_of("bob"), slice_of(""), slice_of("60000") }, 5);
+	run_late(rig, &affinity_script_pin, (const struct slice[]){ slice_of(""), slice_of("1000"),
+		slice_of("bob"), slice_of("60000") }, 4);
+	prepare(rig, &peek, "bob", NULL);
+	assert_int_equal(order_at(rig, 0, &peek, affinity_peek), AFFINITY_BOUND);
+	assert_string_equal(peek.request.binding.server, "d2");
+	assert_true(peek.request.binding.held_ms > 0);
+}
+
+static void
+leases_of_before_the_clock_was_set_back_are_none(void **state)
+{
+	struct rig *rig = *state;
+	struct asked a, b;
+	char command[512];
+
+	assert_int_equal(open_at(rig, 0, &a, "bob", "d1"), AFFINITY_HERE);
+	/* of a proxy that has died, and of an older generation */
+	snprintf(command, sizeof(command),
+	    "redis-cli -s %s zadd \"$(redis-cli -s %s --scan --pattern 'gp:1:{farm:*}:l')\" "
+	    "%lld000 deadbeef/1 >/dev/null", rig->server.path, rig->server.path,
+	    (long long)time(NULL) + 24 * 3600);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(open_at(rig, 1, &b, "bob", "d1"), AFFINITY_HERE);
+	leave(&a);
+	leave(&b);
+}
+
+static void
+what_is_only_published_kicks_nobody(void **state)
+{
+	struct rig *rig = *state;
+	struct asked a, b, kick;
+
+	assert_int_equal(open_at(rig, 0, &a, "bob", "d1"), AFFINITY_HERE);
+	run_cli(rig, "publish gp:1:said \"$(printf 'kick\\nfarm\\n9999999999999999\\nbob')\"");
+	run_cli(rig, "publish gp:1:said \"$(printf 'moved\\nfarm\\n9999999999999999\\nbob')\"");
+	/* and nobody is kept out */
+	assert_int_equal(open_at(rig, 1, &b, "bob", "d1"), AFFINITY_HERE);
+	wait_ms(rig->loop, AFFINITY_RETRY_MS);
+	assert_int_equal(a.kicks + b.kicks, 0);
+	prepare(rig, &kick, "bob", NULL);
+	assert_int_equal(order_at(rig, 1, &kick, affinity_kick), AFFINITY_BOUND);
+	await(rig->loop, &a.kicks, 1);
+	await(rig->loop, &b.kicks, 1);
+	leave(&a);
+	leave(&b);
+}
+
+static bool
+is_ordered(const struct rig *rig, const char *field)
+{
+	char command[512];
+
+	snprintf(command, sizeof(command),
+	    "k=$(redis-cli -s %s --scan --pattern 'gp:1:{farm:*}:b') && test -n \"$k\" && "
+	    "redis-cli -s %s hexists \"$k\" %s | grep -q 1", rig->server.path, rig->server.path, field);
+	return system(command) == 0;
+}
+
+/* So many words of the register are as the pattern. */
+static void
+await_words(const struct rig *rig, const char *pattern, int count)
+{
+	char command[256];
+	int tries = 0;
+
+	snprintf(command, sizeof(command),
+	    "test $(redis-cli -s %s hvals 'gp:1:{register:users/farm}' | grep -c ' %s$') = %d",
+	    rig->server.path, pattern, count);
+	while (system(command) != 0) {
+		assert_true(tries++ < 1000);
+		wait_ms(rig->loop, 20);
+	}
+}
+
+static void
+await_hearing(const struct rig *rig, int proxy, const char *name)
+{
+	const struct shared *shared = rig->affinities[proxy]->store;
+
+	while (!register_knows(shared->words, slice_of(name)))
+		wait_ms(rig->loop, 20);
+}
+
+static int64_t
+no_sessions(void)
+{
+	return 0;
+}
+
+static void
+orders_outlive_what_redis_loses(void **state)
+{
+	struct rig *rig = *state;
+	struct asked pin, hold, peek;
+	struct cluster_members *members = cluster_members_new(rig->clusters[1], "1", no_sessions);
+
+	while (cluster_members_count(members) == 0)
+		wait_ms(rig->loop, 20);
+	prepare(rig, &pin, "bob", "d2");
+	(void)order_at(rig, 0, &pin, affinity_pin);
+	prepare(rig, &hold, "bob", NULL);
+	hold.request.hold_ms = 60000;
+	(void)order_at(rig, 0, &hold, affinity_hold);
+	/* the other proxy has heard of it, and notices */
+	await_hearing(rig, 1, "pin\tbob");
+	await_hearing(rig, 1, "hold\tbob");
+	run_cli(rig, "flushall");
+	await_words(rig, "[d0-9]*", 2);
+	assert_true(is_ordered(rig, "p") && is_ordered(rig, "h"));
+	prepare(rig, &peek, "bob", NULL);
+	assert_int_equal(order_at(rig, 0, &peek, affinity_peek), AFFINITY_BOUND);
+	assert_string_equal(peek.request.binding.server, "d2");
+	assert_true(peek.request.binding.held_ms > 30000 && peek.request.binding.held_ms <= 60000);
+	/* what is over does not come back */
+	prepare(rig, &pin, "bob", NULL);
+	(void)order_at(rig, 1, &pin, affinity_pin);
+	prepare(rig, &hold, "bob", NULL);
+	(void)order_at(rig, 1, &hold, affinity_hold);
+	await_words(rig, "-", 2);
+	run_cli(rig, "flushall");
+	await_words(rig, "-", 2);
+	assert_false(is_ordered(rig, "p") || is_ordered(rig, "h"));
+	cluster_members_free(&members);
 }
 
 static void
@@ -601,8 +811,13 @@ main(void)
 		REDIS_TEST(who_gives_up_holds_nothing),
 		REDIS_TEST(nobody_gets_in_while_a_hold_stands),
 		REDIS_TEST(a_move_binds_who_is_on_hold),
+		REDIS_TEST(a_move_ends_its_own_hold_alone),
 		REDIS_TEST(a_hold_ends_by_itself_and_leaves_nothing),
 		REDIS_TEST(a_pin_outlives_bindings_and_wishes),
+		REDIS_TEST(a_late_order_ends_no_newer_one),
+		REDIS_TEST(leases_of_before_the_clock_was_set_back_are_none),
+		REDIS_TEST(what_is_only_published_kicks_nobody),
+		REDIS_TEST(orders_outlive_what_redis_loses),
 		STRICT_TEST(where_it_is_strict_sessions_end_with_their_leases),
 		REDIS_TEST(first_logins_at_the_same_instant_split_nobody),
 	};

@@ -11,6 +11,7 @@ struct side {
 	const char *text;		/* its sheet */
 	int reads;
 	char heard[200];		/* of the other one */
+	size_t len;
 	const char *wanted;
 };
 
@@ -25,6 +26,7 @@ note_sheet(const char *proxy, struct slice sheet, void *arg)
 {
 	struct side *side = arg;
 
+	side->len = sheet.len;
 	snprintf(side->heard, sizeof(side->heard), "%s: %.*s", proxy, SLICE_ARGS(sheet));
 }
 
@@ -103,6 +105,41 @@ without_redis_nobody_is_there(void **state)
 	board_free(&one.board);
 	board_free(&two.board);
 }
+
+static bool
+has_heard_long(void *arg)
+{
+	const struct side *side = arg;
+
+	return side->len > 0;
+}
+
+static void
+of_too_long_a_sheet_whole_lines_are_told(void **state)
+{
+	enum { LINE = 1000, LINES = 100 };
+	struct rig *rig = *state;
+	struct side one, two;
+	char *text = malloc(LINE * LINES + 1);
+
+	memset(text, 'x', LINE * LINES);
+	for (int i = 1; i <= LINES; i++)
+		text[LINE * i - 1] = '\n';
+	text[LINE * LINES] = '\0';
+	begin_logging(rig);
+	start_side(&one, rig, 0, text);
+	start_side(&two, rig, 1, "second\n");
+	await_that(rig, has_heard_long, &two);
+	assert_int_equal(two.len, BOARD_SHEET_MAX / LINE * LINE);
+	/* more exchanges, and not more of the log */
+	two.text = "third\n";
+	await_sheet(&one, "lb2: third\n");
+	board_exchange(one.board);
+	board_free(&one.board);
+	board_free(&two.board);
+	free(text);
+	assert_int_equal(end_logging(rig, "cluster: other proxies are told 65000 octets of test"), 1);
+}
 #endif
 
 int
@@ -111,6 +148,7 @@ main(void)
 #ifdef HAVE_HIREDIS
 	const struct CMUnitTest tests[] = {
 		REDIS_TEST(sheets_are_read_as_they_change),
+		REDIS_TEST(of_too_long_a_sheet_whole_lines_are_told),
 		REDIS_TEST(without_redis_nobody_is_there),
 	};
 

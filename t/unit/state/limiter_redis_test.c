@@ -2,6 +2,8 @@
 /* limiter_redis_test.c: limits hold over all proxies, as far as limiter.h says, through a real Redis. */
 #include "shared_rig.h"
 
+#include <time.h>
+
 #include "state/limiter.h"
 
 #ifdef HAVE_HIREDIS
@@ -206,6 +208,58 @@ keys_of_rates_end_by_themselves(void **state)
 	await_that(test.rig, no_key_is_left, &test);
 	end(&test);
 }
+
+/* Of "a", as another proxy would write them. */
+#define SHARD_OF_A "gp:1:{here:10}:c"
+#define HASH_OF_A "ca978112ca1bbdcafac231b39a23dc4d"
+
+static void
+write_present(const struct rig *rig, const char *count, int64_t until_s)
+{
+	char words[200];
+
+	snprintf(words, sizeof(words), "hset %s %s '\"ffff %s %lld000;\"'", SHARD_OF_A, HASH_OF_A, count,
+	    (long long)until_s);
+	run_cli(rig, words);
+}
+
+static bool
+is_told_beside(void *arg)
+{
+	const struct test *test = arg;
+	char command[300];
+
+	snprintf(command, sizeof(command), "redis-cli -s %s hget %s %s | grep -q '%s 4 '",
+	    test->rig->server.path, SHARD_OF_A, HASH_OF_A,
+	    cluster_incarnation(test->rig->clusters[0]));
+	return system(command) == 0;
+}
+
+static void
+absurd_numbers_are_clamped(void **state)
+{
+	enum { SOON = 20, LONG = 24 * 3600 };
+	struct test test = begin(state);
+
+	test.name = "a";
+	/* a sum that is negative as Redis tells it */
+	write_present(test.rig, "99999999999999999999", time(NULL) + SOON);
+	for (int i = 0; i < LIMIT / 4; i++)
+		assert_true(enter(&test, 0, "a"));
+	await_that(test.rig, is_full, &test);
+	/* who died before the clock of Redis was set back is not there for so long */
+	write_present(test.rig, "8", time(NULL) + LONG);
+	for (int i = 0; i < LIMIT / 4; i++)
+		limiter_leave(test.limiters[0], slice_of("a"));
+	await_that(test.rig, has_room, &test);
+	for (int i = 0; i < LIMIT / 2; i++)
+		assert_true(enter(&test, 0, "a"));
+	await_that(test.rig, is_told_beside, &test);
+	/* the answer is behind what was told */
+	for (int i = 0; i < LIMIT / 2; i++)
+		assert_true(enter(&test, 0, "a"));
+	end(&test);
+}
 #endif
 
 int
@@ -217,6 +271,7 @@ main(void)
 		REDIS_TEST(who_is_at_another_proxy_counts),
 		REDIS_TEST(who_has_left_leaves_nothing),
 		REDIS_TEST(without_redis_a_proxy_counts_for_itself),
+		REDIS_TEST(absurd_numbers_are_clamped),
 		REDIS_TEST(keys_of_rates_end_by_themselves),
 	};
 

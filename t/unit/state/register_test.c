@@ -117,6 +117,88 @@ what_is_said_without_redis_is_told_later(void **state)
 	register_free(&one.shared);
 	register_free(&two.shared);
 }
+
+static bool
+has_it(void *arg)
+{
+	const struct side *side = arg;
+	char command[256];
+
+	snprintf(command, sizeof(command), "redis-cli -s %s hget gp:1:{register:test} s1 | grep -q ' %s$'",
+	    side->rig->server.path, side->wanted);
+	return system(command) == 0;
+}
+
+/* Who was away while Redis lost its data has a word that nobody else would take any more. */
+static void
+a_late_word_beats_no_newer_one(void **state)
+{
+	struct rig *rig = *state;
+	struct side one, two, late;
+
+	start_side(&one, rig, 0);
+	start_side(&two, rig, 1);
+	await_that(rig, has_read_all, &one);
+	await_that(rig, has_read_all, &two);
+	say(&one, "ready", 0);
+	await_word(&two, "ready");
+	register_free(&one.shared);
+	run_cli(rig, "flushall");
+	/* it knows of nothing */
+	start_side(&late, rig, 0);
+	await_that(rig, has_read_all, &late);
+	say(&late, "maintenance", MINUTE);
+	await_word(&late, "ready");
+	assert_string_equal(two.word, "ready");
+	two.wanted = "ready";
+	await_that(rig, has_it, &two);
+	register_free(&two.shared);
+	register_free(&late.shared);
+}
+
+static void
+what_redis_has_lost_is_told_again(void **state)
+{
+	struct rig *rig = *state;
+	struct side one, two;
+
+	start_side(&one, rig, 0);
+	start_side(&two, rig, 1);
+	await_that(rig, has_read_all, &one);
+	await_that(rig, has_read_all, &two);
+	say(&one, "drain", 0);
+	await_word(&two, "drain");
+	/* the one that has said it is there no more */
+	register_free(&one.shared);
+	run_cli(rig, "flushall");
+	cluster_tell_missed(rig->clusters[1]);
+	two.wanted = "drain";
+	await_that(rig, has_it, &two);
+	/* an older one, as of a replica that had lagged behind */
+	run_cli(rig, "hset gp:1:{register:test} s1 '1000000 abcdef ready'");
+	cluster_tell_missed(rig->clusters[1]);
+	await_that(rig, has_it, &two);
+	assert_string_equal(two.word, "drain");
+	register_free(&two.shared);
+}
+
+static void
+what_is_only_published_is_no_word(void **state)
+{
+	struct rig *rig = *state;
+	struct side one, two;
+
+	start_side(&one, rig, 0);
+	start_side(&two, rig, 1);
+	await_that(rig, has_read_all, &one);
+	await_that(rig, has_read_all, &two);
+	run_cli(rig, "publish gp:1:said \"$(printf 'register\\ntest\\nff\\n0\\ns1\\nforged')\"");
+	say(&one, "drain", 0);
+	await_word(&two, "drain");
+	assert_string_not_equal(one.word, "forged");
+	register_free(&one.shared);
+	register_free(&two.shared);
+}
 #endif
 
 int
@@ -125,6 +207,9 @@ main(void)
 #ifdef HAVE_HIREDIS
 	const struct CMUnitTest tests[] = {
 		REDIS_TEST(the_last_word_holds),
+		REDIS_TEST(a_late_word_beats_no_newer_one),
+		REDIS_TEST(what_redis_has_lost_is_told_again),
+		REDIS_TEST(what_is_only_published_is_no_word),
 		REDIS_TEST(what_is_said_without_redis_is_told_later),
 	};
 

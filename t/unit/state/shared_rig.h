@@ -6,6 +6,8 @@
 #include "../net/tape.h"
 
 #include "../net/redis_server.h"
+#include "base/log.h"
+#include "base/log_sink.h"
 #include "state/cluster.h"
 
 enum { PROXIES = 2, TIMEOUT = 2000, LEASE = 90000, TICK = 20, PATIENCE = 20000 };
@@ -24,6 +26,44 @@ run_cli(const struct rig *rig, const char *words)
 
 	snprintf(command, sizeof(command), "redis-cli -s %s %s >/dev/null 2>&1", rig->server.path, words);
 	assert_int_equal(system(command), 0);
+}
+
+static inline void
+log_file_of(const struct rig *rig, char path[96])
+{
+	snprintf(path, 96, "%s/log", rig->server.folder);
+}
+
+/* The log is a file from now on, until end_logging. */
+static inline void
+begin_logging(const struct rig *rig)
+{
+	char path[96];
+	const struct log_settings settings = { .target = LOG_TARGET_FILE, .path = path, .level = LOG_DEBUG };
+	struct error error;
+
+	log_file_of(rig, path);
+	log_use(LOG_STREAM_MAIN, &settings, log_sink_open(&settings, &error));
+	log_start();
+}
+
+/* How many lines have the text, all being written. */
+static inline int
+end_logging(const struct rig *rig, const char *text)
+{
+	char path[96], line[1024];
+	int count = 0;
+	FILE *file;
+
+	log_stop();
+	log_file_of(rig, path);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file) != NULL)
+		count += strstr(line, text) != NULL;
+	fclose(file);
+	unlink(path);
+	return count;
 }
 
 static inline long

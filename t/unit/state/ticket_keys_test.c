@@ -2,6 +2,9 @@
 /* ticket_keys_test.c: proxies have the same keys for tickets, and one of them makes a new one in time. */
 #include "shared_rig.h"
 
+#include <time.h>
+
+#include "base/seal.h"
 #include "state/ticket_keys.h"
 
 #ifdef HAVE_HIREDIS
@@ -97,10 +100,61 @@ another_secret_opens_nothing(void **state)
 
 	start_side(&one, rig, 0, HOUR);
 	await_that(rig, has_heard, &one);
-	run_cli(rig, "lset gp:1:{tickets} 0 '1 not sealed by any of us'");
-	start_side(&two, rig, 1, INT64_MAX / 1024);
+	run_cli(rig, "lset gp:1:{tickets:2} 0 '1 not sealed by any of us'");
 	look_again(&one, 0, 1);
-	assert_int_equal(two.times, 0);
+	start_side(&two, rig, 1, HOUR);
+	await_that(rig, has_heard, &two);
+	assert_int_equal(one.count, 1);
+	assert_int_equal(two.count, 1);
+	assert_memory_equal(one.heard[0], two.heard[0], TLS_TICKET_KEY_SIZE);
+	ticket_keys_free(&one.keys);
+	ticket_keys_free(&two.keys);
+}
+
+/* As a proxy would have done at the one time, and put into Redis as of the other. */
+static void
+put_key(struct rig *rig, int64_t sealed_at, int64_t since)
+{
+	uint8_t key[DIGEST_SHA256_SIZE];
+	char plain[20 + TLS_TICKET_KEY_SIZE + 1] = "", command[200];
+	struct buf sealed = { 0 };
+	FILE *cli;
+
+	snprintf(plain, sizeof(plain), "%020lld", (long long)sealed_at);
+	assert_true(cluster_key(rig->clusters[0], "tickets", key));
+	seal_make(key, slice_make(plain, sizeof(plain) - 1), &sealed);
+	snprintf(command, sizeof(command), "redis-cli -s %s >/dev/null", rig->server.path);
+	cli = popen(command, "w");
+	assert_non_null(cli);
+	fprintf(cli, "lpush gp:1:{tickets:2} \"%020lld ", (long long)since);
+	for (size_t i = 0; i < buf_len(&sealed); i++)
+		fprintf(cli, "\\x%02x", (unsigned char)buf_data(&sealed)[i]);
+	fprintf(cli, "\"\n");
+	assert_int_equal(pclose(cli), 0);
+	buf_clear(&sealed);
+}
+
+static void
+an_old_key_that_is_put_back_is_not_taken(void **state)
+{
+	enum { OLD = 10 };
+	struct rig *rig = *state;
+	struct side one, two;
+	int64_t now = (int64_t)time(NULL) * 1000;
+
+	start_side(&one, rig, 0, HOUR);
+	await_that(rig, has_heard, &one);
+	/* as it was, and with another date */
+	put_key(rig, now - OLD * (int64_t)HOUR, now - OLD * (int64_t)HOUR);
+	put_key(rig, now - OLD * (int64_t)HOUR, now);
+	start_side(&two, rig, 1, HOUR);
+	await_that(rig, has_heard, &two);
+	assert_int_equal(two.count, 1);
+	assert_memory_equal(one.heard[0], two.heard[0], TLS_TICKET_KEY_SIZE);
+	/* one that is in its time is taken: it is the date that counts */
+	put_key(rig, now, now);
+	look_again(&two, 1, HOUR);
+	assert_int_equal(two.count, 2);
 	ticket_keys_free(&one.keys);
 	ticket_keys_free(&two.keys);
 }
@@ -113,6 +167,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		REDIS_TEST(proxies_have_the_same_keys),
 		REDIS_TEST(a_new_key_is_known_before_it_is_used),
+		REDIS_TEST(an_old_key_that_is_put_back_is_not_taken),
 		REDIS_TEST(another_secret_opens_nothing),
 	};
 
