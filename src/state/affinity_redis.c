@@ -55,6 +55,7 @@ know(struct holder *holder, const char *server, uint64_t generation, int64_t sin
 	}
 	holder->generation = generation;
 	holder->since = since;
+	holder->is_guess = false;
 }
 
 struct work *
@@ -184,6 +185,7 @@ shared_hear(struct shared *shared, struct slice user, uint64_t generation, uint6
 		xfree(holder->server);
 		holder->server = NULL;
 		holder->generation = generation;
+		holder->is_guess = false;
 	}
 	if (kicked > holder->kicked)
 		holder->kicked = kicked;
@@ -275,6 +277,7 @@ open_alone(struct work *work)
 			holder->generation =
 			    atomic_fetch_add_explicit(&shared->guesses, 1, memory_order_relaxed) + 1;
 		know(holder, request->wanted, holder->generation, clock_ms());
+		holder->is_guess = true;
 		request->kicked = kick_older(holder);
 	}
 	snprintf(request->binding.server, sizeof(request->binding.server), "%s", holder->server);
@@ -300,6 +303,38 @@ note_split(const struct work *work, int kicked)
 		cluster_note(work->shared->cluster, CLUSTER_RECONCILED, (uint64_t)kicked);
 }
 
+/* Those of one generation are of a later one, on the same server. */
+static int
+raise_leases(struct holder *holder, uint64_t from, uint64_t to)
+{
+	int count = 0;
+
+	list_each(node, &holder->leases) {
+		struct affinity_lease *lease = list_entry(node, struct affinity_lease, node);
+
+		if (lease->generation == from) {
+			lease->generation = to;
+			count++;
+		}
+	}
+	return count;
+}
+
+/*
+ * Redis has let somebody in, so that it knows of no session in the way.  Who is here by what it has lost, or never
+ * heard of, stays where that is the same server.  A guess by which nobody is here any more is void.
+ */
+static void
+correct_guess(struct holder *holder, const struct said *said)
+{
+	if (holder->server == NULL || said->generation == holder->generation)
+		return;
+	if (said->generation > holder->generation && strcmp(holder->server, said->server) == 0)
+		raise_leases(holder, holder->generation, said->generation);
+	else if (holder->is_guess && raise_leases(holder, holder->generation, holder->generation) == 0)
+		holder->generation = 0;
+}
+
 /* The user is held; whoever was told something newer meanwhile has a session that is to go at once. */
 static void
 enter(struct work *work, const struct said *said)
@@ -309,6 +344,7 @@ enter(struct work *work, const struct said *said)
 	struct table_entry *entry = lock(work->shared, request->user, now, true);
 	struct holder *holder = table_value(entry);
 
+	correct_guess(holder, said);
 	know(holder, said->server, said->generation, said->since);
 	if (said->kicked > holder->kicked)
 		holder->kicked = said->kicked;
@@ -534,23 +570,16 @@ shared_renewed(struct work *work, uint64_t mine, const struct said *said)
 	struct slice user = slice_of(work->user);
 	struct table_entry *entry = lock(shared, user, now, true);
 	struct holder *holder = table_value(entry);
-	bool is_over, is_split = false;
+	bool is_over, is_split;
 	uint64_t sequence;
 	int kicked;
 
 	holder->proved_at = work->sent_at;
 	if (said->kicked > holder->kicked)
 		holder->kicked = said->kicked;
-	if (strcmp(said->server, work->server) == 0) {
-		list_each(node, &holder->leases) {
-			struct affinity_lease *lease = list_entry(node, struct affinity_lease, node);
-
-			if (lease->generation == mine)
-				lease->generation = said->generation;
-		}
-	} else {
-		is_split = true;
-	}
+	is_split = strcmp(said->server, work->server) != 0;
+	if (!is_split)
+		raise_leases(holder, mine, said->generation);
 	know(holder, said->server, said->generation, said->since);
 	kicked = kick_older(holder);
 	note_gone(holder, is_split ? mine : said->generation);

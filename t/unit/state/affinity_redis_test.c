@@ -310,6 +310,69 @@ without_redis_each_decides_for_itself(void **state)
 	leave(&c);
 }
 
+/* Asks nothing that Redis would do when it goes on. */
+static void
+hang(struct rig *rig)
+{
+	struct asked asked;
+
+	kill(rig->server.pid, SIGSTOP);
+	for (int i = 0; i < PROXIES; i++)
+		while (cluster_is_up(rig->clusters[i], rig->loop)) {
+			open_at(rig, i, &asked, "more", "d1");
+			leave(&asked);
+		}
+}
+
+static void
+go_on(struct rig *rig)
+{
+	kill(rig->server.pid, SIGCONT);
+	while (!cluster_is_up(rig->clusters[0], rig->loop) || !cluster_is_up(rig->clusters[1], rig->loop))
+		wait_ms(rig->loop, 1);
+}
+
+static void
+a_guess_that_nobody_holds_is_void(void **state)
+{
+	struct rig *rig = *state;
+	struct asked a, b;
+
+	assert_int_equal(open_at(rig, 0, &a, "bob", "d1"), AFFINITY_HERE);
+	hang(rig);
+	prepare(rig, &b, "bob", "d2");
+	b.request.replaces = a.request.binding.generation;
+	affinity_open(rig->affinities[0], &b.request);
+	await(rig->loop, &a.kicks, 1);
+	assert_int_equal(b.answer, AFFINITY_HERE);
+	leave(&a);
+	leave(&b);
+	go_on(rig);
+	assert_int_equal(open_at(rig, 0, &a, "bob", "d1"), AFFINITY_HERE);
+	wait_ms(rig->loop, AFFINITY_RETRY_MS);
+	assert_int_equal(a.kicks, 0);
+	assert_false(affinity_is_kicked(a.request.lease));
+	leave(&a);
+}
+
+static void
+who_came_without_redis_stays_on_the_same_server(void **state)
+{
+	struct rig *rig = *state;
+	struct asked a, b, c;
+
+	hang(rig);
+	assert_int_equal(open_at(rig, 0, &a, "bob", "d1"), AFFINITY_HERE);
+	go_on(rig);
+	assert_int_equal(open_at(rig, 1, &b, "bob", "d1"), AFFINITY_HERE);
+	assert_int_equal(open_at(rig, 0, &c, "bob", "d1"), AFFINITY_HERE);
+	wait_ms(rig->loop, AFFINITY_RETRY_MS);
+	assert_int_equal(a.kicks + b.kicks + c.kicks, 0);
+	leave(&a);
+	leave(&b);
+	leave(&c);
+}
+
 static void
 all_bindings_are_told(void **state)
 {
@@ -575,6 +638,8 @@ main(void)
 		REDIS_TEST(who_replaces_a_server_kicks_its_sessions),
 		REDIS_TEST(what_redis_has_lost_comes_back),
 		REDIS_TEST(without_redis_each_decides_for_itself),
+		REDIS_TEST(a_guess_that_nobody_holds_is_void),
+		REDIS_TEST(who_came_without_redis_stays_on_the_same_server),
 		REDIS_TEST(all_bindings_are_told),
 		REDIS_TEST(who_gives_up_holds_nothing),
 		REDIS_TEST(nobody_gets_in_while_a_hold_stands),
