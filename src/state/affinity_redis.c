@@ -643,8 +643,8 @@ start(struct affinity *affinity, const struct affinity_place *place)
 		.on_free = on_free,
 	};
 	shared->cluster = place->cluster;
-	shared->lease_ms = AFFINITY_LEASE_MS;
-	shared->renew_ms = AFFINITY_RENEW_MS;
+	shared->lease_ms = cluster_lease_ms(place->cluster);
+	shared->renew_ms = shared->lease_ms / AFFINITY_RENEWALS;
 	shared->holders = table_new(sizeof(struct holder), holder_clear);
 	cluster_listen(place->cluster, &shared->ear);
 	shared_renew_begin(shared);

@@ -12,8 +12,7 @@
 #include "state/table.h"
 
 enum {
-	AFFINITY_LEASE_MS = 90 * 1000,	/* how long a proxy that has died is in the way */
-	AFFINITY_RENEW_MS = 30 * 1000,
+	AFFINITY_RENEWALS = 3,		/* in the time of a lease */
 	AFFINITY_RETRY_MS = 150		/* how often a login on hold asks again */
 };
 

@@ -176,6 +176,12 @@ cluster_timeout_ms(const struct cluster *cluster)
 	return cluster->settings.timeout_ms;
 }
 
+int64_t
+cluster_lease_ms(const struct cluster *cluster)
+{
+	return cluster->settings.lease_ms;
+}
+
 void
 cluster_note(struct cluster *cluster, enum cluster_figure which, uint64_t count)
 {

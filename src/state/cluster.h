@@ -21,6 +21,7 @@ struct cluster_settings {		/* copied, but for the URL, which outlives the cluste
 	const char *name;		/* this proxy's */
 	const char *secret;		/* that all proxies have; NULL: there is none */
 	int64_t timeout_ms;
+	int64_t lease_ms;		/* how long a proxy that has died is in the way */
 	bool is_strict;			/* nobody comes in where Redis cannot be asked */
 };
 
@@ -48,6 +49,7 @@ struct loop *cluster_control(const struct cluster *cluster);	/* the loop that jo
 bool cluster_is_up(const struct cluster *cluster, const struct loop *loop);
 const struct redis_group_url *cluster_url(const struct cluster *cluster);
 int64_t cluster_timeout_ms(const struct cluster *cluster);
+int64_t cluster_lease_ms(const struct cluster *cluster);
 
 /* What is counted of it, of all loops.  From any thread. */
 enum cluster_figure {

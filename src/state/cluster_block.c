@@ -36,12 +36,17 @@ static const struct directive cluster_directives[] = {
 	CONF_DURATION(struct cluster_block, timeout, "200ms", "10ms", "10s", CONF_RESTART,
 	    "How long Redis may take for an answer.  After three of a thread's questions in a row without "
 	    "one it is asked no more, but tried once a second."),
+	CONF_DURATION(struct cluster_block, lease, "90s", "5s", "10m", CONF_RESTART,
+	    "How long a proxy that has died is in the way: its users stay bound to their servers, and their "
+	    "sessions, which are gone, still count.  Renewals come three times in that time, one for each "
+	    "user who has sessions: short leases cost Redis as much more.  All proxies should have the same, "
+	    "or a binding ends by the shorter one."),
 	CONF_CHOICE(struct cluster_block, redis_down, "keep", redis_downs, CONF_RESTART,
 	    "What becomes of bound users while Redis gives no answer.  `keep`: sessions go on; who is known "
 	    "here stays bound, others go by their hash, which is the same on all proxies; where proxies see "
 	    "the servers differently a user may come to two of them until Redis is back, and then the older "
-	    "sessions end.  `strict`: nobody is let in, and sessions end within 75 seconds, before another "
-	    "proxy could have the user somewhere else."),
+	    "sessions end.  `strict`: nobody is let in, and sessions end when five sixths of the `lease` are "
+	    "over, before another proxy could have the user somewhere else."),
 	{ 0 }
 };
 
@@ -103,7 +108,8 @@ cluster_block_read(const struct cluster_block *block, struct cluster_settings *s
 
 	*settings = (struct cluster_settings){
 		.group.url = block->redis, .prefix = block->prefix, .name = block->name,
-		.timeout_ms = block->timeout.ms, .is_strict = block->redis_down == REDIS_DOWN_STRICT,
+		.timeout_ms = block->timeout.ms, .lease_ms = block->lease.ms,
+		.is_strict = block->redis_down == REDIS_DOWN_STRICT,
 	};
 	if (!redis_is_there())
 		conf_error_at_value(problems, &block->conf, "redis", 0,

@@ -12,7 +12,7 @@ struct cluster_block {			/* cluster { … } */
 	const char *user, *password_file, *sentinel_password_file, *prefix;
 	const char *name;		/* NULL: the hostname */
 	const char *secret_file;
-	struct duration timeout;
+	struct duration timeout, lease;
 	int redis_down;			/* enum redis_down */
 };
 

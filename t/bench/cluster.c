@@ -22,6 +22,7 @@
 enum {
 	USERS = 1000 * 1000, PROXIES = 50, SERVERS = 200,
 	RENEW_S = 30, SESSION_S = 1800,	/* how often a lease is renewed; how long a session lasts */
+	LEASE_MS = 90 * 1000,
 	WINDOW = 32, TIMEOUT_MS = 60 * 1000,	/* questions of a proxy under way; how long they may take */
 	BATCH = 100, BATCHES = 5000, BOARDS = 2000,
 	KEY_SIZE = 96, HASH_HEX = 32
@@ -314,6 +315,7 @@ start(void)
 {
 	struct cluster_settings settings = {
 		.group.url.url.path = bench.redis.path, .prefix = "gatepost", .timeout_ms = TIMEOUT_MS,
+		.lease_ms = LEASE_MS,
 	};
 
 	if (redis_server_init(&bench.redis) != 0)

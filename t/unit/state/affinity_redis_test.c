@@ -6,7 +6,7 @@
 #include "state/affinity_redis.h"
 
 #ifdef HAVE_HIREDIS
-enum { RETENTION = 60000, PATIENCE = 20000, TIMEOUT = 2000, PROXIES = 2 };
+enum { RETENTION = 60000, PATIENCE = 20000, TIMEOUT = 2000, LEASE = 90000, PROXIES = 2 };
 
 struct rig {
 	struct loop *loop;
@@ -88,7 +88,8 @@ open_with(void **state, bool is_strict)
 	for (int i = 0; i < PROXIES; i++) {
 		struct cluster_settings settings = {
 			.group.url.url.path = rig->server.path, .prefix = "gp",
-			.name = i == 0 ? "lb1" : "lb2", .timeout_ms = TIMEOUT, .is_strict = is_strict,
+			.name = i == 0 ? "lb1" : "lb2", .timeout_ms = TIMEOUT, .lease_ms = LEASE,
+			.is_strict = is_strict,
 		};
 
 		rig->clusters[i] = cluster_new(&settings, 1);

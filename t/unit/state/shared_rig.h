@@ -8,7 +8,7 @@
 #include "../net/redis_server.h"
 #include "state/cluster.h"
 
-enum { PROXIES = 2, TIMEOUT = 2000, TICK = 20, PATIENCE = 20000 };
+enum { PROXIES = 2, TIMEOUT = 2000, LEASE = 90000, TICK = 20, PATIENCE = 20000 };
 
 struct rig {
 	struct loop *loop;
@@ -79,7 +79,7 @@ start_proxy(struct rig *rig, int i)
 {
 	struct cluster_settings settings = {
 		.group.url.url.path = rig->server.path, .prefix = "gp", .name = i == 0 ? "lb1" : "lb2",
-		.timeout_ms = TIMEOUT, .secret = "a secret of all",
+		.timeout_ms = TIMEOUT, .lease_ms = LEASE, .secret = "a secret of all",
 	};
 
 	rig->clusters[i] = cluster_new(&settings, 1);
