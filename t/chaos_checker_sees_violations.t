@@ -104,6 +104,8 @@ seen('a number that is too large', 'I4', session('d1', 1, 0, 50), count(20, 2));
 seen('a number that is too small', 'I4', session('d1', 1, 0, 50), count(20, 0));
 seen('of a proxy that has crashed', '', session('d1', 1, 0, 15, how => 'closed'),
     fault('proxy killed', 15, 18, proxy => PROXY), count(22, 1));
+seen('told by one that was ill itself', '', session('d1', 1, 0, 50), fault('proxy stopped', 15, 19, proxy => 'lb2'),
+    count(20, 2));
 seen('a lease later', 'I4', session('d1', 1, 0, 15, how => 'closed'),
     fault('proxy killed', 15, 18, proxy => PROXY), count(30, 1));
 
@@ -117,6 +119,11 @@ seen('with another server', 'I5', $away, fault('server killed', 10, 14, server =
 seen('with its proxy', '', fault('proxy killed', 10, 14, proxy => PROXY), session('d1', 1, 0, 10, how => 'closed'));
 seen('with another proxy', 'I5', fault('proxy killed', 10, 14, proxy => 'lb2'),
     session('d1', 1, 0, 10, how => 'closed'));
+
+seen('by a proxy that was cut off from the server', '', fault('server cut off', 5, 9, proxy => 'lb2', server => 'd1'),
+    session('d1', 1, 0, 10, how => 'closed'));
+seen('by one that was cut off from another server', 'I5', fault('server cut off', 5, 9, proxy => 'lb2',
+    server => 'd2'), session('d1', 1, 0, 10, how => 'closed'));
 
 my $mail = { mails => [{ id => 'm1', to => ['user1'] }] };
 seen('a mail', '', $mail, { stores => { d1 => { user1 => ['m1'] } } });

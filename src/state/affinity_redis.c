@@ -170,16 +170,41 @@ kick_older(struct holder *holder)
 	return count;
 }
 
-int
-shared_hear(struct shared *shared, struct slice user, uint64_t generation, uint64_t kicked, int64_t now)
+/* Those of one generation are of a later one, on the same server. */
+static int
+raise_leases(struct holder *holder, uint64_t from, uint64_t to)
 {
-	struct table_entry *entry = lock(shared, user, now, false);
-	struct holder *holder;
-	int count;
+	int count = 0;
 
-	if (entry == NULL)
-		return 0;
-	holder = table_value(entry);
+	list_each(node, &holder->leases) {
+		struct affinity_lease *lease = list_entry(node, struct affinity_lease, node);
+
+		if (lease->generation == from) {
+			lease->generation = to;
+			count++;
+		}
+	}
+	return count;
+}
+
+/*
+ * Redis may have lost what was known, or never heard of it.  Who is here by that stays where it is the same server;
+ * a guess by which nobody is here any more is void.
+ */
+static void
+correct_guess(struct holder *holder, const struct said *said)
+{
+	if (holder->server == NULL || said->generation == holder->generation)
+		return;
+	if (said->generation > holder->generation && strcmp(holder->server, said->server) == 0)
+		raise_leases(holder, holder->generation, said->generation);
+	else if (holder->is_guess && raise_leases(holder, holder->generation, holder->generation) == 0)
+		holder->generation = 0;
+}
+
+static int
+hear(struct holder *holder, uint64_t generation, uint64_t kicked)
+{
 	if (generation > holder->generation) {
 		/* where it is now is asked for by the next one */
 		xfree(holder->server);
@@ -189,8 +214,34 @@ shared_hear(struct shared *shared, struct slice user, uint64_t generation, uint6
 	}
 	if (kicked > holder->kicked)
 		holder->kicked = kicked;
-	count = kick_older(holder);
+	return kick_older(holder);
+}
+
+int
+shared_hear(struct shared *shared, struct slice user, uint64_t generation, uint64_t kicked, int64_t now)
+{
+	struct table_entry *entry = lock(shared, user, now, false);
+	int count;
+
+	if (entry == NULL)
+		return 0;
+	count = hear(table_value(entry), generation, kicked);
 	unlock(shared, entry, now);
+	return count;
+}
+
+/* Of one who did not get in. */
+static int
+hear_answer(const struct work *work, const struct said *said)
+{
+	int64_t now = loop_now(work->loop);
+	struct table_entry *entry = lock(work->shared, slice_of(work->user), now, true);
+	struct holder *holder = table_value(entry);
+	int count;
+
+	correct_guess(holder, said);
+	count = hear(holder, said->generation, said->kicked);
+	unlock(work->shared, entry, now);
 	return count;
 }
 
@@ -303,38 +354,6 @@ note_split(const struct work *work, int kicked)
 		cluster_note(work->shared->cluster, CLUSTER_RECONCILED, (uint64_t)kicked);
 }
 
-/* Those of one generation are of a later one, on the same server. */
-static int
-raise_leases(struct holder *holder, uint64_t from, uint64_t to)
-{
-	int count = 0;
-
-	list_each(node, &holder->leases) {
-		struct affinity_lease *lease = list_entry(node, struct affinity_lease, node);
-
-		if (lease->generation == from) {
-			lease->generation = to;
-			count++;
-		}
-	}
-	return count;
-}
-
-/*
- * Redis has let somebody in, so that it knows of no session in the way.  Who is here by what it has lost, or never
- * heard of, stays where that is the same server.  A guess by which nobody is here any more is void.
- */
-static void
-correct_guess(struct holder *holder, const struct said *said)
-{
-	if (holder->server == NULL || said->generation == holder->generation)
-		return;
-	if (said->generation > holder->generation && strcmp(holder->server, said->server) == 0)
-		raise_leases(holder, holder->generation, said->generation);
-	else if (holder->is_guess && raise_leases(holder, holder->generation, holder->generation) == 0)
-		holder->generation = 0;
-}
-
 /* The user is held; whoever was told something newer meanwhile has a session that is to go at once. */
 static void
 enter(struct work *work, const struct said *said)
@@ -385,7 +404,7 @@ on_open(struct cluster_call *call, const struct redis_reply *reply)
 		return;
 	}
 	/* of sessions of our own that are in the way, too */
-	kicked = shared_hear(work->shared, request->user, said.generation, said.kicked, loop_now(work->loop));
+	kicked = hear_answer(work, &said);
 	note_split(work, kicked);
 	request->kicked += kicked;
 	end_open(work, false);
@@ -453,6 +472,20 @@ open(struct affinity_request *request)
 
 static void on_peek_retry(struct loop_timer *timer);
 
+/* Redis has lost the binding of one who has sessions here; it will be told again. */
+static bool
+is_here(const struct work *work)
+{
+	struct affinity_request *request = work->request;
+	struct affinity_binding binding = { 0 };
+
+	if (!affinity_peek_now(request->affinity, request->user, loop_now(work->loop), &binding) ||
+	    !binding.is_held)
+		return false;
+	request->binding = binding;
+	return true;
+}
+
 static void
 on_peek(struct cluster_call *call, const struct redis_reply *reply)
 {
@@ -467,8 +500,8 @@ on_peek(struct cluster_call *call, const struct redis_reply *reply)
 			loop_timer_set(work->loop, &work->retry, loop_now(work->loop) + AFFINITY_RETRY_MS);
 			return;
 		}
-		shared_answer(work,
-		    said.status == AFFINITY_STATUS_UNBOUND ? AFFINITY_UNBOUND : AFFINITY_BOUND);
+		shared_answer(work, said.status != AFFINITY_STATUS_UNBOUND || is_here(work) ?
+		    AFFINITY_BOUND : AFFINITY_UNBOUND);
 	} else if (cluster_is_strict(work->shared->cluster)) {
 		shared_answer(work, AFFINITY_LATER);
 	} else {

@@ -29,7 +29,7 @@ use constant {
 # lease => seconds, and lists of hashes:
 #   clients  user slot protocol proxy from asked in out how: one for each try.  from: address:port; asked: when the
 #            password was sent; in: when it was taken (or none); how: left, refused, unreachable, closed, silent
-#   faults   kind at from until, and perhaps proxy, server (whom it concerns), splits => 1 (declares a window)
+#   faults   kind from until, and perhaps proxy, server (whom it concerns), splits => 1 (declares a window)
 #   orders   what (kick move hold) user server proxy asked answered ok, and of a hold until
 #   mails    id to => [user, ...]: accepted by Postfix
 #   counts   proxy at rows => [{ proxy, server, protocol, connections }, ...]: as `proxy` told them
@@ -256,7 +256,8 @@ sub true_count ($self, $row, $from, $until) {
 # Told of proxies that are well, and were for a while.
 sub judge_counts ($self) {
 	for my $count (@{ $self->{counts} }) {
-		next if $self->is_declared($count->{at});
+		next if $self->is_declared($count->{at}) || grep { ($_->{proxy} // '') eq $count->{proxy} &&
+		    $_->{from} <= $count->{at} && $count->{at} <= $_->{until} + COUNT_AGE } @{ $self->{faults} };
 		for my $row (@{ $count->{rows} }) {
 			next if grep { ($_->{proxy} // $row->{proxy}) eq $row->{proxy} && $_->{from} <= $count->{at} &&
 			    $count->{at} <= $_->{until} + $self->{lease} } @{ $self->{faults} };
@@ -277,12 +278,15 @@ sub cause ($self, $client) {
 	my $at = $client->{out};
 	my @causes;
 
-	for my $fault (@{ $self->{faults} }) {
-		next if $fault->{splits};
-		next if defined $fault->{proxy} && $fault->{proxy} ne $client->{proxy} && !defined $fault->{server};
+	for my $fault (grep { $_->{kind} !~ /^Redis/ } @{ $self->{faults} }) {
+		next if $at < $fault->{from} - SLACK || $at > $fault->{until} + PATIENCE;
 		next if defined $fault->{server} && $fault->{server} ne ($client->{server} // $fault->{server});
-		push @causes, $fault->{kind} if $fault->{from} - SLACK <= $at &&
-		    $at <= $fault->{until} + PATIENCE;
+		if (($fault->{proxy} // $client->{proxy}) eq $client->{proxy}) {
+			push @causes, $fault->{kind};
+		} elsif ($fault->{kind} =~ /^(?:proxy unplugged|server cut off)$/) {
+			# it finds servers down that others do not, and binds their users anew
+			push @causes, 'bound anew by a proxy that was cut off';
+		}
 	}
 	for my $order (@{ $self->{orders} }) {
 		next unless $order->{user} eq $client->{user} && $order->{what} =~ /^(?:kick|move)$/;

@@ -176,7 +176,7 @@ sub join_cluster ($self, @at) {
 }
 
 sub config ($self) {
-	my $lease = $self->{lease} && $self->{lease} != 90 ? "lease $self->{lease}s" : '';
+	my $lease = $self->{lease} ? "lease $self->{lease}s" : '';
 	my $pools = join '', map { "pool $_ { port \@TO_\U$_\E\@ }\n" } @protocols, 'lmtp';
 	my $listeners = join '', map { "listener $_ { bind \@ADDRESS\@:\@PORT{$_}\@; pool $_ }\n" } @protocols;
 	my $servers = join '; ', map { "server $_ { address ${\$self->address($_)} }" } $self->servers;

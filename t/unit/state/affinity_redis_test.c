@@ -366,12 +366,36 @@ who_came_without_redis_stays_on_the_same_server(void **state)
 	assert_int_equal(open_at(rig, 0, &a, "bob", "d1"), AFFINITY_HERE);
 	go_on(rig);
 	assert_int_equal(open_at(rig, 1, &b, "bob", "d1"), AFFINITY_HERE);
+	assert_int_equal(open_at(rig, 0, &c, "bob", "d2"), AFFINITY_ELSEWHERE);
 	assert_int_equal(open_at(rig, 0, &c, "bob", "d1"), AFFINITY_HERE);
 	wait_ms(rig->loop, AFFINITY_RETRY_MS);
 	assert_int_equal(a.kicks + b.kicks + c.kicks, 0);
 	leave(&a);
 	leave(&b);
 	leave(&c);
+}
+
+static void
+who_has_sessions_here_is_bound_though_redis_forgot(void **state)
+{
+	struct rig *rig = *state;
+	struct asked a, b;
+
+	assert_int_equal(open_at(rig, 0, &a, "bob", "d1"), AFFINITY_HERE);
+	run_cli(rig, "flushall");
+	prepare(rig, &b, "bob", NULL);
+	affinity_peek(rig->affinities[0], &b.request);
+	await(rig->loop, &b.answers, 1);
+	assert_int_equal(b.answer, AFFINITY_BOUND);
+	assert_string_equal(b.request.binding.server, "d1");
+	assert_int_equal(open_at(rig, 0, &b, "bob", "d1"), AFFINITY_HERE);
+	assert_int_equal(a.kicks, 0);
+	leave(&a);
+	leave(&b);
+	prepare(rig, &b, "eve", NULL);
+	affinity_peek(rig->affinities[0], &b.request);
+	await(rig->loop, &b.answers, 1);
+	assert_int_equal(b.answer, AFFINITY_UNBOUND);
 }
 
 static void
@@ -641,6 +665,7 @@ main(void)
 		REDIS_TEST(without_redis_each_decides_for_itself),
 		REDIS_TEST(a_guess_that_nobody_holds_is_void),
 		REDIS_TEST(who_came_without_redis_stays_on_the_same_server),
+		REDIS_TEST(who_has_sessions_here_is_bound_though_redis_forgot),
 		REDIS_TEST(all_bindings_are_told),
 		REDIS_TEST(who_gives_up_holds_nothing),
 		REDIS_TEST(nobody_gets_in_while_a_hold_stands),
