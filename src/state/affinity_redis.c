@@ -139,6 +139,8 @@ shared_read(const struct redis_reply *reply, struct said *said)
 	said->hold = read_number(&reply->elements[8]);
 	said->held_ms = (int64_t)read_number(&reply->elements[9]);
 	said->is_pinned = reply->elements[10].text.len > 0;
+	/* other releases may not tell: as if all had come after the kick */
+	said->stamp = reply->count > PARTS ? read_number(&reply->elements[PARTS]) : UINT64_MAX;
 	return true;
 }
 
@@ -170,9 +172,9 @@ kick_older(struct holder *holder)
 	return count;
 }
 
-/* Those of one generation are of a later one, on the same server. */
+/* Those of one generation are of another one, on the same server; how many. */
 static int
-raise_leases(struct holder *holder, uint64_t from, uint64_t to)
+change_leases(struct holder *holder, uint64_t from, uint64_t to)
 {
 	int count = 0;
 
@@ -187,18 +189,39 @@ raise_leases(struct holder *holder, uint64_t from, uint64_t to)
 	return count;
 }
 
+/* Kicks have Redis' time, and who came without Redis had none: by how long ago it was, no clocks are compared. */
+static void
+stamp_leases(struct holder *holder, const struct said *said, int64_t now)
+{
+	enum { US_OF_MS = 1000 };
+
+	list_each(node, &holder->leases) {
+		struct affinity_lease *lease = list_entry(node, struct affinity_lease, node);
+
+		if (lease->alone_at == 0)
+			continue;
+		lease->stamp = said->stamp - (uint64_t)(now - lease->alone_at) * US_OF_MS;
+		lease->alone_at = 0;
+	}
+}
+
 /*
  * Redis may have lost what was known, or never heard of it.  Who is here by that stays where it is the same server;
- * a guess by which nobody is here any more is void.
+ * a guess by which nobody is here any more is void.  An answer that was overtaken by a message changes nothing.
  */
 static void
-correct_guess(struct holder *holder, const struct said *said)
+correct_guess(struct holder *holder, const struct said *said, int64_t now)
 {
-	if (holder->server == NULL || said->generation == holder->generation)
+	bool is_lower = said->generation < holder->generation;
+
+	stamp_leases(holder, said, now);
+	if (holder->server == NULL || said->generation == holder->generation || (is_lower && !holder->is_guess))
 		return;
-	if (said->generation > holder->generation && strcmp(holder->server, said->server) == 0)
-		raise_leases(holder, holder->generation, said->generation);
-	else if (holder->is_guess && raise_leases(holder, holder->generation, holder->generation) == 0)
+	if (strcmp(holder->server, said->server) == 0)
+		change_leases(holder, holder->generation, said->generation);
+	else if (!is_lower || change_leases(holder, holder->generation, holder->generation) > 0)
+		return;
+	if (is_lower)
 		holder->generation = 0;
 }
 
@@ -239,7 +262,7 @@ hear_answer(const struct work *work, const struct said *said)
 	struct holder *holder = table_value(entry);
 	int count;
 
-	correct_guess(holder, said);
+	correct_guess(holder, said, now);
 	count = hear(holder, said->generation, said->kicked);
 	unlock(work->shared, entry, now);
 	return count;
@@ -256,6 +279,17 @@ lease_new(struct table_entry *entry, const struct affinity_request *request, uin
 	lease->generation = generation;
 	lease->stamp = stamp;
 	list_append(&holder->leases, &lease->node);
+	return lease;
+}
+
+/* When it came, Redis could not say. */
+static struct affinity_lease *
+lease_alone(struct table_entry *entry, const struct affinity_request *request, int64_t now)
+{
+	const struct holder *holder = table_value(entry);
+	struct affinity_lease *lease = lease_new(entry, request, holder->generation, holder->kicked);
+
+	lease->alone_at = now;
 	return lease;
 }
 
@@ -338,7 +372,7 @@ open_alone(struct work *work)
 	/* what was asked may be done all the same */
 	holder->is_told = true;
 	if (strcmp(holder->server, request->wanted) == 0)
-		request->lease = lease_new(entry, request, holder->generation, holder->kicked);
+		request->lease = lease_alone(entry, request, now);
 	else
 		result = AFFINITY_ELSEWHERE;
 	unlock(shared, entry, now);
@@ -363,7 +397,7 @@ enter(struct work *work, const struct said *said)
 	struct table_entry *entry = lock(work->shared, request->user, now, true);
 	struct holder *holder = table_value(entry);
 
-	correct_guess(holder, said);
+	correct_guess(holder, said, now);
 	know(holder, said->server, said->generation, said->since);
 	if (said->kicked > holder->kicked)
 		holder->kicked = said->kicked;
@@ -612,7 +646,8 @@ shared_renewed(struct work *work, uint64_t mine, const struct said *said)
 		holder->kicked = said->kicked;
 	is_split = strcmp(said->server, work->server) != 0;
 	if (!is_split)
-		raise_leases(holder, mine, said->generation);
+		change_leases(holder, mine, said->generation);
+	correct_guess(holder, said, now);
 	know(holder, said->server, said->generation, said->since);
 	kicked = kick_older(holder);
 	note_gone(holder, is_split ? mine : said->generation);

@@ -49,6 +49,7 @@ struct said {
 	enum affinity_status status;
 	char server[AFFINITY_SERVER_MAX];
 	uint64_t generation, kicked;
+	uint64_t stamp;			/* of the answer, as kicks have them */
 	int64_t since;
 	int sessions;
 	bool is_held;			/* by peek */

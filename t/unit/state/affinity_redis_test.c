@@ -379,6 +379,58 @@ who_came_without_redis_stays_on_the_same_server(void **state)
 }
 
 static void
+who_came_without_redis_came_after_older_kicks(void **state)
+{
+	struct rig *rig = *state;
+	struct shared *shared = rig->affinities[1]->store;
+	struct asked a, b, c;
+
+	assert_int_equal(open_at(rig, 0, &a, "bob", "d1"), AFFINITY_HERE);
+	prepare(rig, &c, "bob", NULL);
+	affinity_kick(rig->affinities[0], &c.request);
+	await(rig->loop, &c.answers, 1);
+	leave(&a);
+	hang(rig);
+	assert_int_equal(open_at(rig, 1, &b, "bob", "d1"), AFFINITY_HERE);
+	go_on(rig);
+	shared_renew_all(shared);
+	wait_ms(rig->loop, 3 * AFFINITY_RETRY_MS);
+	assert_int_equal(open_at(rig, 1, &a, "bob", "d1"), AFFINITY_HERE);
+	assert_int_equal(b.kicks, 0);
+	/* and before this one */
+	prepare(rig, &c, "bob", NULL);
+	affinity_kick(rig->affinities[0], &c.request);
+	await(rig->loop, &b.kicks, 1);
+	leave(&a);
+	leave(&b);
+}
+
+/* The proxy had heard of a move and not whereto, and Redis has the older generation. */
+static void
+a_guess_of_the_same_server_gives_way(void **state)
+{
+	struct rig *rig = *state;
+	struct asked a, b, mover;
+
+	assert_int_equal(open_at(rig, 1, &a, "bob", "d1"), AFFINITY_HERE);
+	prepare(rig, &mover, "bob", "d2");
+	affinity_move(rig->affinities[0], &mover.request);
+	await(rig->loop, &a.kicks, 1);
+	leave(&a);
+	await(rig->loop, &mover.answers, 1);
+	hang(rig);
+	assert_int_equal(open_at(rig, 1, &b, "bob", "d2"), AFFINITY_HERE);
+	go_on(rig);
+	shared_renew_all(rig->affinities[1]->store);
+	wait_ms(rig->loop, 3 * AFFINITY_RETRY_MS);
+	assert_int_equal(open_at(rig, 1, &a, "bob", "d2"), AFFINITY_HERE);
+	wait_ms(rig->loop, AFFINITY_RETRY_MS);
+	assert_int_equal(a.kicks + b.kicks, 0);
+	leave(&a);
+	leave(&b);
+}
+
+static void
 who_has_sessions_here_is_bound_though_redis_forgot(void **state)
 {
 	struct rig *rig = *state;
@@ -668,6 +720,8 @@ main(void)
 		REDIS_TEST(without_redis_each_decides_for_itself),
 		REDIS_TEST(a_guess_that_nobody_holds_is_void),
 		REDIS_TEST(who_came_without_redis_stays_on_the_same_server),
+		REDIS_TEST(who_came_without_redis_came_after_older_kicks),
+		REDIS_TEST(a_guess_of_the_same_server_gives_way),
 		REDIS_TEST(who_has_sessions_here_is_bound_though_redis_forgot),
 		REDIS_TEST(all_bindings_are_told),
 		REDIS_TEST(who_gives_up_holds_nothing),
