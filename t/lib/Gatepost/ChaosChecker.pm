@@ -205,7 +205,8 @@ sub judge_ended ($self) {
 
 			next if $began > $order->{asked} || $session->{end} < $order->{asked};
 			next if $order->{what} eq 'move' && $session->{server} eq $order->{server};
-			push @{ $self->{reach}{ $order->{what} } }, $session->{end} - $order->{asked};
+			push @{ $self->{reach}{ $order->{what} . $self->amid_fault($order) } },
+			    $session->{end} - $order->{asked};
 			$self->violation('I2', sprintf('%s: a session is there %.1f s after a %s', $order->{user},
 			    $session->{end} - $order->{answered}, $order->{what}), "operator: $order->{what} of " .
 			    "$order->{user} at $order->{proxy}, asked $order->{asked}, answered $order->{answered}",
@@ -213,6 +214,12 @@ sub judge_ended ($self) {
 		}
 	}
 	return;
+}
+
+# Told apart: what takes so long where all is well.
+sub amid_fault ($self, $order) {
+	return (grep { $_->{from} <= $order->{answered} && $order->{asked} <= $_->{until} + SLACK }
+	    @{ $self->{faults} }) ? ', amid a fault' : '';
 }
 
 sub judge_holds ($self) {

@@ -124,11 +124,12 @@ sub start_redis ($self) {
 
 		push @more, '--cluster-enabled', 'yes', '--cluster-config-file', test_dir() . "/nodes.$name",
 		    '--cluster-port', free_port(), '--cluster-node-timeout', 2000 if $kind eq 'cluster';
-		push @more, '--replicaof', $self->address('r1') . ' ' . $self->{redis}{r1}->port
-		    if $kind eq 'sentinel' && $n > 1;
 		$self->{redis}{$name} = Gatepost::Redis->new(name => $name, address => $self->address($name),
 		    password => SECRET, settings => \@more, env => $self->own_clock($name, '/usr/bin/redis-server'));
 		$self->inside($name, sub { $self->{redis}{$name}->start });
+		# not in its command line: one that is killed as a master is not to come back as a replica
+		$self->{redis}{$name}->ask('REPLICAOF', $self->address('r1'), $self->{redis}{r1}->port)
+		    if $kind eq 'sentinel' && $n > 1;
 	}
 	my @at = map { $_->address . ':' . $_->port } map { $self->{redis}{$_} } sort keys %{ $self->{redis} };
 	$self->{url} = "redis://$at[0]";
@@ -184,7 +185,8 @@ sub config ($self) {
 	return <<~"END";
 		users { default_domain example.com }
 		auth file { source file; path \@DIR\@/users }
-		cluster { redis $self->{url}; password_file \@DIR\@/redis.password; name \@NAME\@; prefix chaos; $lease }
+		cluster { redis $self->{url}; password_file \@DIR\@/redis.password; name \@NAME\@; prefix chaos;
+		    timeout 1s; $lease }
 		farm f { affinity 10m; $servers }
 		default pool { check { kind protocol; interval 1s; fast_interval 200ms; down_interval 300ms; fall 2
 		    timeout 3s }; farm f; close_spread 0s; login_timeout 10s; connect_timeout 2s }
