@@ -189,7 +189,7 @@ change_leases(struct holder *holder, uint64_t from, uint64_t to)
 	return count;
 }
 
-/* Kicks have Redis' time, and who came without Redis had none: by how long ago it was, no clocks are compared. */
+/* Kicks have Redis' time; who came without it is judged by how long ago that was: no clocks are compared. */
 static void
 stamp_leases(struct holder *holder, const struct said *said, int64_t now)
 {
@@ -206,8 +206,9 @@ stamp_leases(struct holder *holder, const struct said *said, int64_t now)
 }
 
 /*
- * Redis may have lost what was known, or never heard of it.  Who is here by that stays where it is the same server;
- * a guess by which nobody is here any more is void.  An answer that was overtaken by a message changes nothing.
+ * Redis may have lost what was known, or never heard of it.  Who is here by that stays where it is the same
+ * server; a guess by which nobody is here any more is void.  An answer that was overtaken by a message changes
+ * nothing.
  */
 static void
 correct_guess(struct holder *holder, const struct said *said, int64_t now)
@@ -215,7 +216,8 @@ correct_guess(struct holder *holder, const struct said *said, int64_t now)
 	bool is_lower = said->generation < holder->generation;
 
 	stamp_leases(holder, said, now);
-	if (holder->server == NULL || said->generation == holder->generation || (is_lower && !holder->is_guess))
+	if (holder->server == NULL || said->generation == holder->generation ||
+	    (is_lower && !holder->is_guess))
 		return;
 	if (strcmp(holder->server, said->server) == 0)
 		change_leases(holder, holder->generation, said->generation);

@@ -28,7 +28,8 @@ enum { KEYS_OF_A_USER = 2 };
 	"end\n" \
 	"local function answer(status)\n" \
 	"  local age = since ~= '0' and math.max(now - tonumber(since), 0) or -1\n" \
-	"  return { status, s or '', g, k, age, sessions(), v[7] or '', live, hold, held(), pin or '', stamp }\n" \
+	"  return { status, s or '', g, k, age, sessions(), v[7] or '', live, hold, held(), pin or '',\n" \
+	"    stamp }\n" \
 	"end\n"
 #define SWEEP \
 	"for _, m in ipairs(redis.call('ZRANGEBYSCORE', L, '-inf', now)) do\n" \
