@@ -189,7 +189,7 @@ change_leases(struct holder *holder, uint64_t from, uint64_t to)
 	return count;
 }
 
-/* Kicks have Redis' time; who came without it is judged by how long ago that was: no clocks are compared. */
+/* Kicks have Redis' time; who came without it is judged by how long ago: no clocks are compared. */
 static void
 stamp_leases(struct holder *holder, const struct said *said, int64_t now)
 {

@@ -9,6 +9,7 @@
 # I3  No login and no mail passes a hold that was answered before.
 # I4  The numbers of connections that proxies tell are those that there are.
 # I5  No session ends since Redis is away.
+# Mail that Postfix has taken is in one store, once, or twice where a server's answer was lost.
 #
 # A session lives from the server's login line to the first of: the server's line of its end, the server's
 # death, the end that its client saw.  A declared window is a fault that keeps a proxy from Redis or takes what
@@ -354,7 +355,9 @@ sub judge_mail ($self) {
 			my %at = map { $_ => 1 } @at;
 
 			$self->{mail}{accepted}++;
-			$self->violation('mail', "$mail->{id} for $user was accepted and is in no store") if !@at;
+			$self->violation('mail', "$mail->{id} for $user was accepted and is in no store", grep {
+			    /: to=<\Q$user\E\@/ && /: (\w+): to=/ && ($id{$1} // '') eq $mail->{id}
+			} split /\n/, $self->{mail_log}) if !@at;
 			$self->{mail}{twice}++ if @at > 1;
 			$self->{mail}{'in a second store'}++ if keys %at > 1;
 			$self->violation('mail', "$mail->{id} for $user is there @{[scalar @at]} times, and nothing " .
