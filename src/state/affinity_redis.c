@@ -11,7 +11,10 @@
 #include "base/log.h"
 #include "base/xalloc.h"
 
-enum { HASH_SIZE = 16 };		/* of a user's name, in octets */
+enum {
+	HASH_SIZE = 16,			/* of a user's name, in octets */
+	OVERTAKEN_MS = 500		/* the loops' times may differ by less */
+};
 
 static void
 holder_clear(void *value)
@@ -45,17 +48,19 @@ unlock(struct shared *shared, struct table_entry *entry, int64_t now)
 }
 
 static void
-know(struct holder *holder, const char *server, uint64_t generation, int64_t since)
+know(struct holder *holder, const char *server, uint64_t generation, int64_t since, int64_t now)
 {
 	if (generation < holder->generation)
 		return;
 	if (holder->server == NULL || strcmp(holder->server, server) != 0) {
 		xfree(holder->server);
 		holder->server = xstrdup(server);
+	} else if (generation == holder->generation) {
+		return;
 	}
 	holder->generation = generation;
 	holder->since = since;
-	holder->is_guess = false;
+	holder->heard_at = now;
 }
 
 struct work *
@@ -207,35 +212,34 @@ stamp_leases(struct holder *holder, const struct said *said, int64_t now)
 
 /*
  * Redis may have lost what was known, or never heard of it.  Who is here by that stays where it is the same
- * server; a guess by which nobody is here any more is void.  An answer that was overtaken by a message changes
- * nothing.
+ * server; what nobody is here by any more is void, unless it was heard while the answer was on its way.
  */
 static void
-correct_guess(struct holder *holder, const struct said *said, int64_t now)
+correct(struct holder *holder, const struct work *work, const struct said *said, int64_t now)
 {
-	bool is_lower = said->generation < holder->generation;
+	bool is_same = holder->server != NULL && strcmp(holder->server, said->server) == 0;
+	bool is_void;
 
 	stamp_leases(holder, said, now);
-	if (holder->server == NULL || said->generation == holder->generation ||
-	    (is_lower && !holder->is_guess))
+	if (said->generation == holder->generation)
 		return;
-	if (strcmp(holder->server, said->server) == 0)
+	is_void = work->sent_at > holder->heard_at + OVERTAKEN_MS &&
+	    change_leases(holder, holder->generation, holder->generation) == 0;
+	if (is_same)
 		change_leases(holder, holder->generation, said->generation);
-	else if (!is_lower || change_leases(holder, holder->generation, holder->generation) > 0)
-		return;
-	if (is_lower)
+	if (said->generation < holder->generation && (is_same || is_void))
 		holder->generation = 0;
 }
 
 static int
-hear(struct holder *holder, uint64_t generation, uint64_t kicked)
+hear(struct holder *holder, uint64_t generation, uint64_t kicked, int64_t now)
 {
 	if (generation > holder->generation) {
 		/* where it is now is asked for by the next one */
 		xfree(holder->server);
 		holder->server = NULL;
 		holder->generation = generation;
-		holder->is_guess = false;
+		holder->heard_at = now;
 	}
 	if (kicked > holder->kicked)
 		holder->kicked = kicked;
@@ -250,7 +254,7 @@ shared_hear(struct shared *shared, struct slice user, uint64_t generation, uint6
 
 	if (entry == NULL)
 		return 0;
-	count = hear(table_value(entry), generation, kicked);
+	count = hear(table_value(entry), generation, kicked, now);
 	unlock(shared, entry, now);
 	return count;
 }
@@ -264,8 +268,8 @@ hear_answer(const struct work *work, const struct said *said)
 	struct holder *holder = table_value(entry);
 	int count;
 
-	correct_guess(holder, said, now);
-	count = hear(holder, said->generation, said->kicked);
+	correct(holder, work, said, now);
+	count = hear(holder, said->generation, said->kicked, now);
 	unlock(work->shared, entry, now);
 	return count;
 }
@@ -363,8 +367,7 @@ open_alone(struct work *work)
 		else
 			holder->generation =
 			    atomic_fetch_add_explicit(&shared->guesses, 1, memory_order_relaxed) + 1;
-		know(holder, request->wanted, holder->generation, clock_ms());
-		holder->is_guess = true;
+		know(holder, request->wanted, holder->generation, clock_ms(), now);
 		request->kicked = kick_older(holder);
 	}
 	snprintf(request->binding.server, sizeof(request->binding.server), "%s", holder->server);
@@ -399,8 +402,8 @@ enter(struct work *work, const struct said *said)
 	struct table_entry *entry = lock(work->shared, request->user, now, true);
 	struct holder *holder = table_value(entry);
 
-	correct_guess(holder, said, now);
-	know(holder, said->server, said->generation, said->since);
+	correct(holder, work, said, now);
+	know(holder, said->server, said->generation, said->since, now);
 	if (said->kicked > holder->kicked)
 		holder->kicked = said->kicked;
 	request->lease = lease_new(entry, request, said->generation, said->kicked);
@@ -649,8 +652,8 @@ shared_renewed(struct work *work, uint64_t mine, const struct said *said)
 	is_split = strcmp(said->server, work->server) != 0;
 	if (!is_split)
 		change_leases(holder, mine, said->generation);
-	correct_guess(holder, said, now);
-	know(holder, said->server, said->generation, said->since);
+	correct(holder, work, said, now);
+	know(holder, said->server, said->generation, said->since, now);
 	kicked = kick_older(holder);
 	note_gone(holder, is_split ? mine : said->generation);
 	if (is_split)

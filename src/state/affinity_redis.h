@@ -35,7 +35,7 @@ struct holder {				/* a user whose sessions are here, or were a moment ago */
 	char *server;			/* NULL: not known */
 	uint64_t generation, kicked;	/* the latest ones that were heard of */
 	int64_t since;
-	bool is_guess;			/* server and generation are our own word, made without Redis */
+	int64_t heard_at;		/* when server or generation became so */
 	struct list leases;
 	int opens;			/* under way */
 	bool is_told;			/* Redis was told of sessions, and not yet that all are gone */

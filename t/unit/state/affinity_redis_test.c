@@ -430,6 +430,49 @@ a_guess_of_the_same_server_gives_way(void **state)
 	leave(&b);
 }
 
+/* Redis knows that somebody is there. */
+static void
+await_lease(const struct rig *rig)
+{
+	char command[256];
+	int tries = 0;
+
+	snprintf(command, sizeof(command), "redis-cli -s %s keys '*:l' | grep -q :l", rig->server.path);
+	while (system(command) != 0) {
+		assert_true(tries++ < 400);
+		wait_ms(rig->loop, 20);
+	}
+}
+
+/* Redis loses a binding, and gets back an older one from a proxy that did not know of the newer. */
+static void
+an_older_binding_that_comes_back_keeps_nobody_out(void **state)
+{
+	struct rig *rig = *state;
+	struct shared *shared[] = { rig->affinities[0]->store, rig->affinities[1]->store };
+	struct asked old, new, other;
+
+	assert_int_equal(open_at(rig, 0, &old, "bob", "d1"), AFFINITY_HERE);
+	for (int i = 0; i < PROXIES; i++)
+		loop_timer_stop(rig->loop, &shared[i]->renewal);
+	run_cli(rig, "flushall");
+	assert_int_equal(open_at(rig, 1, &new, "bob", "d1"), AFFINITY_HERE);
+	run_cli(rig, "flushall");
+	assert_true(new.request.binding.generation > old.request.binding.generation);
+	shared_renew_begin(shared[0]);
+	shared_renew_all(shared[0]);
+	await_lease(rig);
+	shared_renew_begin(shared[1]);
+	shared_renew_all(shared[1]);
+	wait_ms(rig->loop, 3 * AFFINITY_RETRY_MS);
+	assert_int_equal(open_at(rig, 1, &other, "bob", "d1"), AFFINITY_HERE);
+	wait_ms(rig->loop, AFFINITY_RETRY_MS);
+	assert_int_equal(old.kicks + new.kicks + other.kicks, 0);
+	leave(&old);
+	leave(&new);
+	leave(&other);
+}
+
 static void
 who_has_sessions_here_is_bound_though_redis_forgot(void **state)
 {
@@ -722,6 +765,7 @@ main(void)
 		REDIS_TEST(who_came_without_redis_stays_on_the_same_server),
 		REDIS_TEST(who_came_without_redis_came_after_older_kicks),
 		REDIS_TEST(a_guess_of_the_same_server_gives_way),
+		REDIS_TEST(an_older_binding_that_comes_back_keeps_nobody_out),
 		REDIS_TEST(who_has_sessions_here_is_bound_though_redis_forgot),
 		REDIS_TEST(all_bindings_are_told),
 		REDIS_TEST(who_gives_up_holds_nothing),
