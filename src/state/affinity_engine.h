@@ -49,6 +49,7 @@ struct affinity_lease {
 	void *place;
 	uint64_t generation;
 	uint64_t stamp;				/* likewise: the latest kick before it */
+	int64_t alone_at;			/* likewise: its begin, where the stamp is not known yet */
 	struct affinity *affinity;
 	struct loop *loop;
 	void (*on_kick)(void *owner);

@@ -13,7 +13,8 @@
 
 enum {
 	HASH_SIZE = 16,			/* of a user's name, in octets */
-	HINTS_MAX = 1000		/* looks at once at users of whom something was said */
+	HINTS_MAX = 1000,		/* looks at once at users of whom something was said */
+	OVERTAKEN_MS = 500		/* the loops' times may differ by less */
 };
 
 static void
@@ -48,16 +49,19 @@ unlock(struct shared *shared, struct table_entry *entry, int64_t now)
 }
 
 static void
-know(struct holder *holder, const char *server, uint64_t generation, int64_t since)
+know(struct holder *holder, const char *server, uint64_t generation, int64_t since, int64_t now)
 {
 	if (generation < holder->generation)
 		return;
 	if (holder->server == NULL || strcmp(holder->server, server) != 0) {
 		xfree(holder->server);
 		holder->server = xstrdup(server);
+	} else if (generation == holder->generation) {
+		return;
 	}
 	holder->generation = generation;
 	holder->since = since;
+	holder->heard_at = now;
 }
 
 struct work *
@@ -123,7 +127,7 @@ read_number(const struct redis_reply *part)
 bool
 shared_read(const struct redis_reply *reply, struct said *said)
 {
-	enum { PARTS = 12 };
+	enum { PARTS = 13 };
 	int64_t age_ms;
 
 	*said = (struct said){ 0 };
@@ -142,6 +146,7 @@ shared_read(const struct redis_reply *reply, struct said *said)
 	said->held_ms = (int64_t)read_number(&reply->elements[9]);
 	said->is_pinned = reply->elements[10].text.len > 0;
 	said->hold_ms = (int64_t)read_number(&reply->elements[11]);
+	said->stamp = read_number(&reply->elements[12]);
 	return true;
 }
 
@@ -173,26 +178,100 @@ kick_older(struct holder *holder)
 	return count;
 }
 
-int
-shared_hear(struct shared *shared, struct slice user, uint64_t generation, uint64_t kicked, int64_t now)
+/* Those of one generation are of another one, on the same server; how many. */
+static int
+change_leases(struct holder *holder, uint64_t from, uint64_t to)
 {
-	struct table_entry *entry = lock(shared, user, now, false);
-	struct holder *holder;
-	int count;
+	int count = 0;
 
-	if (entry == NULL)
-		return 0;
-	holder = table_value(entry);
+	list_each(node, &holder->leases) {
+		struct affinity_lease *lease = list_entry(node, struct affinity_lease, node);
+
+		if (lease->generation == from) {
+			lease->generation = to;
+			count++;
+		}
+	}
+	return count;
+}
+
+/* Kicks have Redis' time; who came without it is judged by how long ago: no clocks are compared. */
+static void
+stamp_leases(struct holder *holder, const struct said *said, int64_t now)
+{
+	enum { US_OF_MS = 1000 };
+
+	list_each(node, &holder->leases) {
+		struct affinity_lease *lease = list_entry(node, struct affinity_lease, node);
+
+		if (lease->alone_at == 0)
+			continue;
+		lease->stamp = said->stamp - (uint64_t)(now - lease->alone_at) * US_OF_MS;
+		lease->alone_at = 0;
+	}
+}
+
+/*
+ * Redis may have lost what was known, or never heard of it.  Who is here by that stays where it is the same
+ * server; what nobody is here by any more is void, unless it was heard while the answer was on its way.
+ */
+static void
+correct(struct holder *holder, const struct work *work, const struct said *said, int64_t now)
+{
+	bool is_same = holder->server != NULL && strcmp(holder->server, said->server) == 0;
+	bool is_void;
+
+	stamp_leases(holder, said, now);
+	if (said->generation == holder->generation)
+		return;
+	is_void = work->sent_at > holder->heard_at + OVERTAKEN_MS &&
+	    change_leases(holder, holder->generation, holder->generation) == 0;
+	if (is_same)
+		change_leases(holder, holder->generation, said->generation);
+	if (said->generation < holder->generation && (is_same || is_void))
+		holder->generation = 0;
+}
+
+static int
+hear(struct holder *holder, uint64_t generation, uint64_t kicked, int64_t now)
+{
 	if (generation > holder->generation) {
 		/* where it is now is asked for by the next one */
 		xfree(holder->server);
 		holder->server = NULL;
 		holder->generation = generation;
+		holder->heard_at = now;
 	}
 	if (kicked > holder->kicked)
 		holder->kicked = kicked;
-	count = kick_older(holder);
+	return kick_older(holder);
+}
+
+int
+shared_hear(struct shared *shared, struct slice user, uint64_t generation, uint64_t kicked, int64_t now)
+{
+	struct table_entry *entry = lock(shared, user, now, false);
+	int count;
+
+	if (entry == NULL)
+		return 0;
+	count = hear(table_value(entry), generation, kicked, now);
 	unlock(shared, entry, now);
+	return count;
+}
+
+/* Of one who did not get in. */
+static int
+hear_answer(const struct work *work, const struct said *said)
+{
+	int64_t now = loop_now(work->loop);
+	struct table_entry *entry = lock(work->shared, slice_of(work->user), now, true);
+	struct holder *holder = table_value(entry);
+	int count;
+
+	correct(holder, work, said, now);
+	count = hear(holder, said->generation, said->kicked, now);
+	unlock(work->shared, entry, now);
 	return count;
 }
 
@@ -207,6 +286,17 @@ lease_new(struct table_entry *entry, const struct affinity_request *request, uin
 	lease->generation = generation;
 	lease->stamp = stamp;
 	list_append(&holder->leases, &lease->node);
+	return lease;
+}
+
+/* When it came, Redis could not say. */
+static struct affinity_lease *
+lease_alone(struct table_entry *entry, const struct affinity_request *request, int64_t now)
+{
+	const struct holder *holder = table_value(entry);
+	struct affinity_lease *lease = lease_new(entry, request, holder->generation, holder->kicked);
+
+	lease->alone_at = now;
 	return lease;
 }
 
@@ -278,7 +368,7 @@ open_alone(struct work *work)
 		else
 			holder->generation =
 			    atomic_fetch_add_explicit(&shared->guesses, 1, memory_order_relaxed) + 1;
-		know(holder, request->wanted, holder->generation, clock_ms());
+		know(holder, request->wanted, holder->generation, clock_ms(), now);
 		request->kicked = kick_older(holder);
 	}
 	snprintf(request->binding.server, sizeof(request->binding.server), "%s", holder->server);
@@ -288,7 +378,7 @@ open_alone(struct work *work)
 	/* what was asked may be done all the same */
 	holder->is_told = true;
 	if (strcmp(holder->server, request->wanted) == 0)
-		request->lease = lease_new(entry, request, holder->generation, holder->kicked);
+		request->lease = lease_alone(entry, request, now);
 	else
 		result = AFFINITY_ELSEWHERE;
 	unlock(shared, entry, now);
@@ -313,7 +403,8 @@ enter(struct work *work, const struct said *said)
 	struct table_entry *entry = lock(work->shared, request->user, now, true);
 	struct holder *holder = table_value(entry);
 
-	know(holder, said->server, said->generation, said->since);
+	correct(holder, work, said, now);
+	know(holder, said->server, said->generation, said->since, now);
 	if (said->kicked > holder->kicked)
 		holder->kicked = said->kicked;
 	request->lease = lease_new(entry, request, said->generation, said->kicked);
@@ -353,7 +444,7 @@ on_open(struct cluster_call *call, const struct redis_reply *reply)
 		return;
 	}
 	/* of sessions of our own that are in the way, too */
-	kicked = shared_hear(work->shared, request->user, said.generation, said.kicked, loop_now(work->loop));
+	kicked = hear_answer(work, &said);
 	note_split(work, kicked);
 	request->kicked += kicked;
 	end_open(work, false);
@@ -421,6 +512,20 @@ open(struct affinity_request *request)
 
 static void on_peek_retry(struct loop_timer *timer);
 
+/* Redis has lost the binding of one who has sessions here; it will be told again. */
+static bool
+is_here(const struct work *work)
+{
+	struct affinity_request *request = work->request;
+	struct affinity_binding binding = { 0 };
+
+	if (!affinity_peek_now(request->affinity, request->user, loop_now(work->loop), &binding) ||
+	    !binding.is_held)
+		return false;
+	request->binding = binding;
+	return true;
+}
+
 static void
 on_peek(struct cluster_call *call, const struct redis_reply *reply)
 {
@@ -435,8 +540,8 @@ on_peek(struct cluster_call *call, const struct redis_reply *reply)
 			loop_timer_set(work->loop, &work->retry, loop_now(work->loop) + AFFINITY_RETRY_MS);
 			return;
 		}
-		shared_answer(work,
-		    said.status == AFFINITY_STATUS_UNBOUND ? AFFINITY_UNBOUND : AFFINITY_BOUND);
+		shared_answer(work, said.status != AFFINITY_STATUS_UNBOUND || is_here(work) ?
+		    AFFINITY_BOUND : AFFINITY_UNBOUND);
 	} else if (cluster_is_strict(work->shared->cluster)) {
 		shared_answer(work, AFFINITY_LATER);
 	} else {
@@ -538,24 +643,18 @@ shared_renewed(struct work *work, uint64_t mine, const struct said *said)
 	struct slice user = slice_of(work->user);
 	struct table_entry *entry = lock(shared, user, now, true);
 	struct holder *holder = table_value(entry);
-	bool is_over, is_split = false;
+	bool is_over, is_split;
 	uint64_t sequence;
 	int kicked;
 
 	holder->proved_at = work->sent_at;
 	if (said->kicked > holder->kicked)
 		holder->kicked = said->kicked;
-	if (strcmp(said->server, work->server) == 0) {
-		list_each(node, &holder->leases) {
-			struct affinity_lease *lease = list_entry(node, struct affinity_lease, node);
-
-			if (lease->generation == mine)
-				lease->generation = said->generation;
-		}
-	} else {
-		is_split = true;
-	}
-	know(holder, said->server, said->generation, said->since);
+	is_split = strcmp(said->server, work->server) != 0;
+	if (!is_split)
+		change_leases(holder, mine, said->generation);
+	correct(holder, work, said, now);
+	know(holder, said->server, said->generation, said->since, now);
 	kicked = kick_older(holder);
 	note_gone(holder, is_split ? mine : said->generation);
 	if (is_split)

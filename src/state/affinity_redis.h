@@ -40,6 +40,7 @@ struct holder {				/* a user whose sessions are here, or were a moment ago */
 	char *server;			/* NULL: not known */
 	uint64_t generation, kicked;	/* the latest ones that were heard of */
 	int64_t since;
+	int64_t heard_at;		/* when server or generation became so */
 	struct list leases;
 	int opens;			/* under way */
 	bool is_told;			/* Redis was told of sessions, and not yet that all are gone */
@@ -53,6 +54,7 @@ struct said {
 	enum affinity_status status;
 	char server[AFFINITY_SERVER_MAX];
 	uint64_t generation, kicked;
+	uint64_t stamp;			/* of the answer, as kicks have them */
 	int64_t since;
 	int sessions;
 	bool is_held;			/* by peek */

@@ -32,7 +32,7 @@ enum { KEYS_OF_A_USER = 2 };
 	"local function answer(status)\n" \
 	"  local age = since ~= '0' and math.max(now - tonumber(since), 0) or -1\n" \
 	"  return { status, s or '', g, k, age, sessions(), v[7] or '', live, mark or hold, held(),\n" \
-	"    pin or '', left_of(hold) }\n" \
+	"    pin or '', left_of(hold), stamp }\n" \
 	"end\n"
 /* Who holds it for longer than any lease has said so before Redis' clock was set back. */
 #define SWEEP \

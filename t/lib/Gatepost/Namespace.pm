@@ -51,6 +51,22 @@ sub ip ($self, @words) {
 sub unplug ($self) { return $self->ip('-n', $self->{name}, 'link', 'set', $self->{inside}, 'down') }
 sub plug_in ($self) { return $self->ip('-n', $self->{name}, 'link', 'set', $self->{inside}, 'up') }
 
+# What is inside reaches whatever the outside does, where that forwards.
+sub route_out ($self) {
+	return $self->ip('-n', $self->{name}, 'route', 'replace', 'default', 'via', $self->{our_address});
+}
+
+# Between this one and OTHER, both of which have a way out, all packets are lost from now on; or no more.
+sub part_from ($self, $other) { return $self->part('add', $other) }
+sub join_to ($self, $other) { return $self->part('del', $other) }
+
+sub part ($self, $what, $other) {
+	my @ends = ($self->{address}, $other->{address});
+
+	$self->ip('rule', $what, 'from', $_->[0], 'to', $_->[1], 'blackhole') for [@ends], [reverse @ends];
+	return;
+}
+
 # An address where every packet is swallowed, without an answer.
 sub swallowing_address ($self) {
 	# a network for measurements, nobody's on the Internet

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # Redis.pm: a real Redis of the test's own, in memory only: on a port of
-# loopback and on a unix socket, with a password; and a client of it.
+# loopback, or of an address that is told, and on a unix socket, with a
+# password; and a client of it.
 package Gatepost::Redis;
 use v5.36;
 use parent -norequire, 'Gatepost::Process';
@@ -9,18 +10,19 @@ use Carp qw(croak);
 use Gatepost::Port qw(free_port);
 use Gatepost::Process qw(test_dir);
 
-# name, and perhaps password (which is not empty), settings => [words of its command line].
+# name, and perhaps address, password (which is not empty), settings => [words of its command line].
 sub new ($class, %option) {
 	my $name = $option{name} // croak 'a Redis needs a name';
-	my $self = $class->SUPER::new(port => free_port(), password => 'redis-secret', settings => [],
-	    path => test_dir() . "/$name.socket", %option);
+	my $self = $class->SUPER::new(address => '127.0.0.1', port => free_port(), password => 'redis-secret',
+	    settings => [], path => test_dir() . "/$name.socket", %option);
 
-	$self->{command} = ['redis-server', '--bind', '127.0.0.1', '--port', $self->{port},
+	$self->{command} = ['redis-server', '--bind', $self->{address}, '--port', $self->{port},
 	    '--unixsocket', $self->{path}, '--unixsocketperm', '777', '--dir', test_dir(), '--save', '',
 	    '--requirepass', $self->{password}, @{ $self->{settings} }];
 	return $self;
 }
 
+sub address ($self) { return $self->{address} }
 sub port ($self) { return $self->{port} }
 sub path ($self) { return $self->{path} }
 sub password ($self) { return $self->{password} }

@@ -314,6 +314,191 @@ without_redis_each_decides_for_itself(void **state)
 	leave(&c);
 }
 
+/* Asks nothing that Redis would do when it goes on. */
+static void
+hang(struct rig *rig)
+{
+	struct asked asked;
+
+	kill(rig->server.pid, SIGSTOP);
+	for (int i = 0; i < PROXIES; i++)
+		while (cluster_is_up(rig->clusters[i], rig->loop)) {
+			open_at(rig, i, &asked, "more", "d1");
+			leave(&asked);
+		}
+}
+
+static void
+go_on(struct rig *rig)
+{
+	kill(rig->server.pid, SIGCONT);
+	while (!cluster_is_up(rig->clusters[0], rig->loop) || !cluster_is_up(rig->clusters[1], rig->loop))
+		wait_ms(rig->loop, 1);
+}
+
+static void
+a_guess_that_nobody_holds_is_void(void **state)
+{
+	struct rig *rig = *state;
+	struct asked a, b;
+
+	assert_int_equal(open_at(rig, 0, &a, "bob", "d1"), AFFINITY_HERE);
+	hang(rig);
+	prepare(rig, &b, "bob", "d2");
+	b.request.replaces = a.request.binding.generation;
+	affinity_open(rig->affinities[0], &b.request);
+	await(rig->loop, &a.kicks, 1);
+	assert_int_equal(b.answer, AFFINITY_HERE);
+	leave(&a);
+	leave(&b);
+	go_on(rig);
+	assert_int_equal(open_at(rig, 0, &a, "bob", "d1"), AFFINITY_HERE);
+	wait_ms(rig->loop, AFFINITY_RETRY_MS);
+	assert_int_equal(a.kicks, 0);
+	assert_false(affinity_is_kicked(a.request.lease));
+	leave(&a);
+}
+
+static void
+who_came_without_redis_stays_on_the_same_server(void **state)
+{
+	struct rig *rig = *state;
+	struct shared *shared = rig->affinities[0]->store;
+	struct asked a, b, c;
+
+	/* logins come first */
+	loop_timer_stop(rig->loop, &shared->renewal);
+	hang(rig);
+	assert_int_equal(open_at(rig, 0, &a, "bob", "d1"), AFFINITY_HERE);
+	go_on(rig);
+	assert_int_equal(open_at(rig, 1, &b, "bob", "d1"), AFFINITY_HERE);
+	assert_int_equal(open_at(rig, 0, &c, "bob", "d2"), AFFINITY_ELSEWHERE);
+	assert_int_equal(open_at(rig, 0, &c, "bob", "d1"), AFFINITY_HERE);
+	wait_ms(rig->loop, AFFINITY_RETRY_MS);
+	assert_int_equal(a.kicks + b.kicks + c.kicks, 0);
+	leave(&a);
+	leave(&b);
+	leave(&c);
+}
+
+static void
+who_came_without_redis_came_after_older_kicks(void **state)
+{
+	struct rig *rig = *state;
+	struct shared *shared = rig->affinities[1]->store;
+	struct asked a, b, c;
+
+	assert_int_equal(open_at(rig, 0, &a, "bob", "d1"), AFFINITY_HERE);
+	prepare(rig, &c, "bob", NULL);
+	affinity_kick(rig->affinities[0], &c.request);
+	await(rig->loop, &c.answers, 1);
+	leave(&a);
+	hang(rig);
+	assert_int_equal(open_at(rig, 1, &b, "bob", "d1"), AFFINITY_HERE);
+	go_on(rig);
+	shared_renew_all(shared);
+	wait_ms(rig->loop, 3 * AFFINITY_RETRY_MS);
+	assert_int_equal(open_at(rig, 1, &a, "bob", "d1"), AFFINITY_HERE);
+	assert_int_equal(b.kicks, 0);
+	/* and before this one */
+	prepare(rig, &c, "bob", NULL);
+	affinity_kick(rig->affinities[0], &c.request);
+	await(rig->loop, &b.kicks, 1);
+	leave(&a);
+	leave(&b);
+}
+
+/* The proxy had heard of a move and not whereto, and Redis has the older generation. */
+static void
+a_guess_of_the_same_server_gives_way(void **state)
+{
+	struct rig *rig = *state;
+	struct asked a, b, mover;
+
+	assert_int_equal(open_at(rig, 1, &a, "bob", "d1"), AFFINITY_HERE);
+	prepare(rig, &mover, "bob", "d2");
+	affinity_move(rig->affinities[0], &mover.request);
+	await(rig->loop, &a.kicks, 1);
+	leave(&a);
+	await(rig->loop, &mover.answers, 1);
+	hang(rig);
+	assert_int_equal(open_at(rig, 1, &b, "bob", "d2"), AFFINITY_HERE);
+	go_on(rig);
+	shared_renew_all(rig->affinities[1]->store);
+	wait_ms(rig->loop, 3 * AFFINITY_RETRY_MS);
+	assert_int_equal(open_at(rig, 1, &a, "bob", "d2"), AFFINITY_HERE);
+	wait_ms(rig->loop, AFFINITY_RETRY_MS);
+	assert_int_equal(a.kicks + b.kicks, 0);
+	leave(&a);
+	leave(&b);
+}
+
+/* Redis knows that somebody is there. */
+static void
+await_lease(const struct rig *rig)
+{
+	char command[256];
+	int tries = 0;
+
+	snprintf(command, sizeof(command), "redis-cli -s %s keys '*:l' | grep -q :l", rig->server.path);
+	while (system(command) != 0) {
+		assert_true(tries++ < 400);
+		wait_ms(rig->loop, 20);
+	}
+}
+
+/* Redis loses a binding, and gets back an older one from a proxy that did not know of the newer. */
+static void
+an_older_binding_that_comes_back_keeps_nobody_out(void **state)
+{
+	struct rig *rig = *state;
+	struct shared *shared[] = { rig->affinities[0]->store, rig->affinities[1]->store };
+	struct asked old, new, other;
+
+	assert_int_equal(open_at(rig, 0, &old, "bob", "d1"), AFFINITY_HERE);
+	for (int i = 0; i < PROXIES; i++)
+		loop_timer_stop(rig->loop, &shared[i]->renewal);
+	run_cli(rig, "flushall");
+	assert_int_equal(open_at(rig, 1, &new, "bob", "d1"), AFFINITY_HERE);
+	run_cli(rig, "flushall");
+	assert_true(new.request.binding.generation > old.request.binding.generation);
+	shared_renew_begin(shared[0]);
+	shared_renew_all(shared[0]);
+	await_lease(rig);
+	shared_renew_begin(shared[1]);
+	shared_renew_all(shared[1]);
+	wait_ms(rig->loop, 3 * AFFINITY_RETRY_MS);
+	assert_int_equal(open_at(rig, 1, &other, "bob", "d1"), AFFINITY_HERE);
+	wait_ms(rig->loop, AFFINITY_RETRY_MS);
+	assert_int_equal(old.kicks + new.kicks + other.kicks, 0);
+	leave(&old);
+	leave(&new);
+	leave(&other);
+}
+
+static void
+who_has_sessions_here_is_bound_though_redis_forgot(void **state)
+{
+	struct rig *rig = *state;
+	struct asked a, b;
+
+	assert_int_equal(open_at(rig, 0, &a, "bob", "d1"), AFFINITY_HERE);
+	run_cli(rig, "flushall");
+	prepare(rig, &b, "bob", NULL);
+	affinity_peek(rig->affinities[0], &b.request);
+	await(rig->loop, &b.answers, 1);
+	assert_int_equal(b.answer, AFFINITY_BOUND);
+	assert_string_equal(b.request.binding.server, "d1");
+	assert_int_equal(open_at(rig, 0, &b, "bob", "d1"), AFFINITY_HERE);
+	assert_int_equal(a.kicks, 0);
+	leave(&a);
+	leave(&b);
+	prepare(rig, &b, "eve", NULL);
+	affinity_peek(rig->affinities[0], &b.request);
+	await(rig->loop, &b.answers, 1);
+	assert_int_equal(b.answer, AFFINITY_UNBOUND);
+}
+
 static void
 all_bindings_are_told(void **state)
 {
@@ -807,6 +992,12 @@ main(void)
 		REDIS_TEST(who_replaces_a_server_kicks_its_sessions),
 		REDIS_TEST(what_redis_has_lost_comes_back),
 		REDIS_TEST(without_redis_each_decides_for_itself),
+		REDIS_TEST(a_guess_that_nobody_holds_is_void),
+		REDIS_TEST(who_came_without_redis_stays_on_the_same_server),
+		REDIS_TEST(who_came_without_redis_came_after_older_kicks),
+		REDIS_TEST(a_guess_of_the_same_server_gives_way),
+		REDIS_TEST(an_older_binding_that_comes_back_keeps_nobody_out),
+		REDIS_TEST(who_has_sessions_here_is_bound_though_redis_forgot),
 		REDIS_TEST(all_bindings_are_told),
 		REDIS_TEST(who_gives_up_holds_nothing),
 		REDIS_TEST(nobody_gets_in_while_a_hold_stands),
