@@ -358,8 +358,9 @@ const struct admin_command user_commands[] = {
 		    "whoever comes waits, up to the `login_timeout`, and then hears of a temporary failure; "
 		    "sessions go on. It ends after that time or with `release`, not with a `move`. `pin`: "
 		    "the user belongs on that server, up or down, until `unpin`; sessions elsewhere go on, "
-		    "once they are gone it holds; a `move` takes the pin along. Where users go by their domains, "
-		    "all of the domain are meant. Of a proxy that is alone, holds and pins end with it.",
+		    "once they are gone it holds; a `move` takes the pin along. Where users go by their "
+		    "domains, all of the domain are meant. Of a proxy that is alone, holds and pins end with "
+		    "it.",
 	},
 	{ 0 }
 };
