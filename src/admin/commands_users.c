@@ -360,9 +360,10 @@ const struct admin_command user_commands[] = {
 		    "`flush_script` is done. Who is not bound will be, as long as `affinity` says. `hold`: "
 		    "whoever comes waits, up to the `login_timeout`, and then hears of a temporary failure; "
 		    "sessions go on. It ends after that time or with `release`, not with a `move`. `pin`: "
-		    "the user belongs on that server, up or down, until `unpin`; sessions elsewhere go on, once "
-		    "they are gone it holds; a `move` takes the pin along. Where users go by their domains, "
-		    "all of the domain are meant. Of a proxy that is alone, holds and pins end with it.",
+		    "the user belongs on that server, up or down, until `unpin`; sessions elsewhere go on, "
+		    "once they are gone it holds; a `move` takes the pin along. Where users go by their "
+		    "domains, all of the domain are meant. Of a proxy that is alone, holds and pins end with "
+		    "it.",
 	},
 	{ 0 }
 };
