@@ -66,6 +66,7 @@ enum { KEYS_OF_A_USER = 2 };
 	"  return false\n" \
 	"end\n"
 
+/* is_latest: the proxy's threads may overtake each other. */
 #define OPEN COMMON SWEEP PURGE BIND \
 	"local inc, wanted, lease, retention = ARGV[1], ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])\n" \
 	"local is_latest = tonumber(ARGV[7]) > tonumber(redis.call('HGET', K, 'q:' .. inc) or '0')\n" \
@@ -86,7 +87,6 @@ enum { KEYS_OF_A_USER = 2 };
 	"end\n" \
 	"if s ~= wanted then return answer(2) end\n" \
 	"if is_blocked() then return answer(3) end\n" \
-	/* the proxy's threads may overtake each other */ \
 	"if is_latest then redis.call('HSET', K, 'q:' .. inc, ARGV[7], 'c:' .. inc, ARGV[8]) end\n" \
 	"redis.call('ZADD', L, now + lease, inc .. '/' .. g)\n" \
 	"keep(lease + retention)\n" \
@@ -136,12 +136,12 @@ enum { KEYS_OF_A_USER = 2 };
 	"if pin and pin ~= s and live == 0 then s, since = pin, '0' end\n" \
 	"if not s then return answer(0) end\n" \
 	"return answer(old and 3 or 1)\n"
+/* Of one who is on hold the name is known, and nobody can bind the user otherwise. */
 #define MOVE COMMON SWEEP BIND \
 	"if pin then\n" \
 	"  pin = ARGV[1]\n" \
 	"  redis.call('HSET', K, 'p', pin, 'i', string.format('%.0f', now))\n" \
 	"end\n" \
-	/* of one who is on hold the name is known, and nobody can bind the user otherwise */ \
 	"if not s and held() == 0 then return answer(0) end\n" \
 	"bind(ARGV[1])\n" \
 	"keep(math.max(tonumber(ARGV[2]), redis.call('PTTL', K)))\n" \

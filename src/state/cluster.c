@@ -46,7 +46,8 @@ struct cluster {
 	uint64_t told_local, told_ended;	/* of them, in the log */
 	int64_t told_at, up_since;
 	bool is_told;			/* that Redis is down */
-	char prefix[NAME_SIZE], meeting[NAME_SIZE], channel[NAME_SIZE], probe_key[NAME_SIZE], incarnation[INCARNATION_SIZE];
+	char prefix[NAME_SIZE], meeting[NAME_SIZE], channel[NAME_SIZE], probe_key[NAME_SIZE];
+	char incarnation[INCARNATION_SIZE];
 	int threads;
 	struct cluster_link *links;	/* control's, then the workers' */
 	struct cluster_troubles troubles;

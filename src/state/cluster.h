@@ -18,9 +18,8 @@
  * Who may only publish in Redis can make proxies ask Redis again (moves, kicks, operators' words), and set
  * counts of failed logins whose names, which are HMACs, were heard.  With a secret no more: orders of proxies
  * (ask, answer) are signed, and good once, for a minute.  Who may write there can move, kick and hold users,
- * and change words, limits and counts; but reads no user's password, and no ticket key, makes none, and brings
- * no old one back.  Redis itself, if hostile, can also say late what was said, to proxies that have not heard
- * it.
+ * and change words, limits and counts; but reads no user's password, and no ticket key, makes none, brings no
+ * old one back.  Redis itself, if hostile, can also say late what was said, to those who have not heard it.
  */
 #ifndef STATE_CLUSTER_H
 #define STATE_CLUSTER_H

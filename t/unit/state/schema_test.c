@@ -14,30 +14,31 @@
 #include "state/register.h"
 
 #ifdef HAVE_HIREDIS
-/* Scripts for redis-cli, as that proxy: lb9.  It is heard of for a minute, as nobody repeats them. */
+/* Scripts for redis-cli, as that proxy: lb9. */
 static const char begin_script[] =
     "local t, inc = redis.call('TIME'), '00000000000000aa'\n"
     "local stamp = string.format('%.0f', t[1] * 1000000 + t[2])\n"
     "local now = t[1] * 1000 + math.floor(t[2] / 1000)\n";
 
 static const char old_heartbeat[] =
-    "redis.call('ZADD', 'gp:1:{proxies}:z', now + 60000, inc)\n"
+    "redis.call('ZADD', 'gp:1:{proxies}:z', now + 9000, inc)\n"
     "redis.call('HSET', 'gp:1:{proxies}:h', inc, 'lb9\\n0.9.0\\n7\\n3\\n60000')\n";
 static const char new_heartbeat[] =
-    "redis.call('ZADD', 'gp:1:{proxies}:z', now + 60000, inc)\n"
+    "redis.call('ZADD', 'gp:1:{proxies}:z', now + 9000, inc)\n"
     "redis.call('HSET', 'gp:1:{proxies}:h', inc, 'lb9\\n2.0.0\\n7\\n3\\n60000\\n1 2 x\\nregion eu\\n')\n";
 static const char foreign_heartbeat[] =
-    "redis.call('ZADD', 'gp:1:{proxies}:z', now + 60000, inc)\n"
+    "redis.call('ZADD', 'gp:1:{proxies}:z', now + 9000, inc)\n"
     "redis.call('HSET', 'gp:1:{proxies}:h', inc, 'lb9\\n9.0.0\\n7\\n3\\n60000\\n7 8')\n";
 static const char old_sheet[] =
     "redis.call('HSET', 'gp:1:{board:test}:s', inc, 'lb9\\nimap/d03 3 1 \\n')\n"
-    "redis.call('ZADD', 'gp:1:{board:test}:l', now + 60000, inc)\n"
+    "redis.call('ZADD', 'gp:1:{board:test}:l', now + 4500, inc)\n"
     "redis.call('ZADD', 'gp:1:{board:test}:c', stamp, inc)\n";
 static const char old_word[] =
     "redis.call('HSET', 'gp:1:{register:test}', 's1', stamp .. ' ' .. inc .. ' 1\\t0\\tadmin\\tdisk')\n"
     "redis.call('PUBLISH', 'gp:1:said', 'register\\ntest\\n' .. inc .. '\\n0\\ns1\\n1\\t0\\tadmin\\tdisk')\n";
 static const char new_word[] =
-    "redis.call('PUBLISH', 'gp:1:said', 'register\\ntest\\n' .. inc .. '\\n0\\ns1\\n2\\t0\\tadmin\\tdisk"
+    "redis.call('HSET', 'gp:1:{register:test}', 's1', stamp .. ' ' .. inc .. ' 2\\t0\\tadmin\\tdisk\\teu')\n"
+    "redis.call('PUBLISH', 'gp:1:said', 'register\\ntest\\n' .. inc .. '\\n0\\ns1\\n2\\t0\\tadmin\\tdisk\\teu"
     "\\n17\\neu')\n"
     "redis.call('PUBLISH', 'gp:1:said', 'weather\\ntest\\nrain')\n"
     "redis.call('PUBLISH', 'gp:1:said', 'register\\nnews\\n' .. inc .. '\\n0\\ns1\\nfog')\n";
@@ -211,7 +212,7 @@ words_are_read_and_heard(void **state)
 		.on_word = on_word, .on_all = on_all, .owner = &heard });
 	expect_heard(rig, &heard, "s1: 1\t0\tadmin\tdisk");
 	play(rig, new_word);
-	expect_heard(rig, &heard, "s1: 2\t0\tadmin\tdisk");
+	expect_heard(rig, &heard, "s1: 2\t0\tadmin\tdisk\teu");
 	play(rig, old_word);
 	expect_heard(rig, &heard, "s1: 1\t0\tadmin\tdisk");
 	register_free(&shared);
