@@ -120,6 +120,8 @@ seen('with its proxy', '', fault('proxy killed', 10, 14, proxy => PROXY), sessio
 seen('with another proxy', 'I5', fault('proxy killed', 10, 14, proxy => 'lb2'),
     session('d1', 1, 0, 10, how => 'closed'));
 
+seen('as the clock of its proxy jumps', 'I5', fault('proxy clock', 5, 12, proxy => PROXY),
+    session('d1', 1, 0, 10, how => 'closed'));
 seen('by a proxy that was cut off from the server', '', fault('server cut off', 5, 9, proxy => 'lb2', server => 'd1'),
     session('d1', 1, 0, 10, how => 'closed'));
 seen('by one that was cut off from another server', 'I5', fault('server cut off', 5, 9, proxy => 'lb2',

@@ -8,7 +8,7 @@
 # I2  What was ended by a kick or a move that was answered is gone a lease later.
 # I3  No login and no mail passes a hold that was answered before.
 # I4  The numbers of connections that proxies tell are those that there are.
-# I5  No session ends since Redis is away.
+# I5  No session ends since Redis is away, nor for anything else that is no reason.
 # Mail that Postfix has taken is in one store, once, or twice where a server's answer was lost.
 #
 # A session lives from the server's login line to the first of: the server's line of its end, the server's
@@ -286,7 +286,12 @@ sub cause ($self, $client) {
 	my $at = $client->{out};
 	my @causes;
 
-	for my $fault (grep { $_->{kind} !~ /^Redis/ } @{ $self->{faults} }) {
+	for my $order (@{ $self->{orders} }) {
+		next unless $order->{user} eq $client->{user} && $order->{what} =~ /^(?:kick|move)$/;
+		push @causes, $order->{what} if $order->{asked} <= $at &&
+		    $at <= $self->known_by($order->{answered}) + $self->{lease} + SLACK;
+	}
+	for my $fault (grep { $_->{kind} !~ /^Redis|clock$/ } @{ $self->{faults} }) {
 		next if $at < $fault->{from} - SLACK || $at > $fault->{until} + PATIENCE;
 		next if defined $fault->{server} && $fault->{server} ne ($client->{server} // $fault->{server});
 		if (($fault->{proxy} // $client->{proxy}) eq $client->{proxy}) {
@@ -295,11 +300,6 @@ sub cause ($self, $client) {
 			# it finds servers down that others do not, and binds their users anew
 			push @causes, 'bound anew by a proxy that was cut off';
 		}
-	}
-	for my $order (@{ $self->{orders} }) {
-		next unless $order->{user} eq $client->{user} && $order->{what} =~ /^(?:kick|move)$/;
-		push @causes, $order->{what} if $order->{asked} <= $at &&
-		    $at <= $self->known_by($order->{answered}) + $self->{lease} + SLACK;
 	}
 	return @causes if @causes;
 	return $self->was_split($client) ? ('reconciled') : ();
