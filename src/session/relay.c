@@ -16,7 +16,7 @@
 
 enum {
 	SETTLE_MS = 30000,	/* sessions that last this long are worth keepalive probes */
-	BUSY_MS = 1000		/* how soon to look again at one that is to leave and is busy */
+	BUSY_MS = 250		/* how soon to look again at one that is to leave and is busy */
 };
 
 static const struct relay_kind *

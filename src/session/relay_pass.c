@@ -9,7 +9,7 @@
 #include "proto/relay_filter.h"
 #include "session/login.h"
 
-enum { QUIET_MS = 1000 };	/* where the filter cannot tell: so long nothing has passed */
+enum { QUIET_MS = 500 };	/* where the filter cannot tell: so long nothing has passed */
 
 static const struct relay_filter *
 filter_of(const struct session *s)
