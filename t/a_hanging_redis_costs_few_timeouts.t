@@ -30,6 +30,7 @@ my $missed = $farm->redis_at(1)->{unanswered};
 my $seconds = int(time - $stopped) + 1;
 is_deeply(\%replies, { OK => LOGINS }, 'all log in');
 ok(lives($stays), 'who was there stays');
+like(($farm->proxies)[0]->ask('user user3 move d2'), qr/Nobody can say now/, 'a move is told that nobody can say');
 # each worker and control
 my $most = IN_A_ROW * (THREADS + 1) + (THREADS + 1) * $seconds;
 note(LOGINS . " logins in $seconds s: $missed questions without an answer, $most at most");

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/log_line.h"
 #include "base/xalloc.h"
+#include "state/cluster.h"
 
 enum { PEEK_MS = 5000 };
 
@@ -187,6 +188,15 @@ bind_anew(struct mover *mover)
 	affinity_open(mover->bindings, &mover->request);
 }
 
+/* There is a cluster, and Redis cannot be asked. */
+static bool
+is_alone(const struct mover *mover)
+{
+	const struct control *control = mover->cockpit->control;
+
+	return control->assets.cluster != NULL && !cluster_is_up(control->assets.cluster, control->loop);
+}
+
 static void
 on_moved(struct affinity_request *request, enum affinity_answer answer)
 {
@@ -201,7 +211,7 @@ on_moved(struct affinity_request *request, enum affinity_answer answer)
 		mover->is_stuck = true;
 		release(mover);
 	} else if (answer == AFFINITY_LATER) {
-		finish(mover, MOVER_STUCK);
+		finish(mover, is_alone(mover) ? MOVER_UNKNOWN : MOVER_STUCK);
 	} else if (mover->hold != 0 && mover->old_server != NULL) {
 		run_script(mover);
 	} else if (mover->hold != 0) {

@@ -125,7 +125,7 @@ shared_hold(struct affinity_request *request)
 
 	run(work, &affinity_script_hold, (const struct slice[]){
 		shared_number(work, 0, (uint64_t)request->hold_ms), shared_number(work, 1, request->hold),
-		request->user, slice_of(request->is_move ? "1" : ""), slice_of("0") }, 5);
+		request->user, slice_of(request->is_move ? "1" : ""), slice_of("") }, 5);
 }
 
 void
@@ -138,5 +138,5 @@ shared_pin(struct affinity_request *request)
 	work->is_pin = true;
 	run(work, &affinity_script_pin, (const struct slice[]){
 		slice_of(request->wanted != NULL ? request->wanted : ""),
-		shared_number(work, 0, (uint64_t)keep_ms), request->user, slice_of("0") }, 4);
+		shared_number(work, 0, (uint64_t)keep_ms), request->user, slice_of("") }, 4);
 }

@@ -153,11 +153,15 @@ enum { KEYS_OF_A_USER = 2 };
 	"redis.call('HSET', K, 'k', k)\n" \
 	"redis.call('PUBLISH', ARGV[1], 'kick\\n' .. ARGV[2] .. '\\n' .. k .. '\\n' .. v[7])\n" \
 	"return answer(1)\n"
-/* Of an order that was said so long ago: a later one may have been carried out. */
+/*
+ * Of an order that is told again, as Redis may have lost it, the age in ms; of a new one: "".  What was
+ * carried out since was that order, as ages differ by a little between proxies, or a later one.
+ */
 #define FENCE \
 	"local function is_late(field, age)\n" \
-	"  local said = now - tonumber(age)\n" \
-	"  if said < tonumber(redis.call('HGET', K, field) or '0') then return true end\n" \
+	"  local known = tonumber(redis.call('HGET', K, field) or '0')\n" \
+	"  local said = now - (tonumber(age) or 0)\n" \
+	"  if age ~= '' and said < known + 1000 then return true end\n" \
 	"  redis.call('HSET', K, field, string.format('%.0f', said))\n" \
 	"  return false\n" \
 	"end\n"
