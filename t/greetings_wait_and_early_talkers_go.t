@@ -137,7 +137,11 @@ is($gatepost->wait_for_event(screen => { client => $address })->{result}, 'left'
 
 # Exempt, allowed, trusted; TLS from the first byte, whose hello is no early talk.
 is(client('drop', from => "127.0.0.$_")->line, '220 mx.example.com ESMTP ready', "127.0.0.$_ does not wait") for 2 .. 4;
-is(client('tls', tls => 1)->line, '220 mx.example.com ESMTP ready', 'nor does TLS');
+$c = client('tls', tls => 1, from => ($address = new_address()));
+is($c->line, '220 mx.example.com ESMTP ready', 'nor does TLS');
+$c->close;
+$gatepost->wait_for_event(session => { client => $address });
+is(scalar(grep { $_->{client} eq $address } $gatepost->events('screen')), 0, 'which no event tells of, as nothing was looked at');
 
 # A thousand wait.
 raise_descriptors(3000);

@@ -79,7 +79,7 @@ note_dissent(const struct peer_word *word, void *arg)
 	struct dissent *dissent = arg;
 	bool says_otherwise = dissent->is_down ? word->health == HEALTH_UP : is_down(word->health);
 
-	if (!says_otherwise || !slice_equals(word->endpoint, dissent->endpoint->name))
+	if (!says_otherwise || !word->has_voice || !slice_equals(word->endpoint, dissent->endpoint->name))
 		return;
 	if (dissent->named < NAMED_MAX)
 		dissent->proxies[dissent->named++] = word->proxy;

@@ -230,7 +230,6 @@ forget(struct map *map, void (*collect_one)(const char *name, void *value, void 
 	xfree(unused.names);
 }
 
-/* An endpoint refers to its machine and service: these are looked at later. */
 static void
 await_others(struct endpoint *e, void *arg)
 {
@@ -244,6 +243,7 @@ endpoint_table_share(struct endpoint_table *table, bool is_shared)
 	endpoint_table_each(table, await_others, &is_shared);
 }
 
+/* An endpoint refers to its machine and service: these are looked at later. */
 void
 endpoint_table_forget_unused(struct endpoint_table *table)
 {

@@ -42,8 +42,8 @@ read_line(struct slice line, struct peer_word *word)
 	word->connections = (int)connections;
 	/* a state that a newer release has */
 	word->health = health < HEALTH_STATE_COUNT ? (enum health_state)health : HEALTH_UNKNOWN;
-	word->why = line;
-	return slice_is_printable(line);
+	word->why = slice_is_printable(line) ? line : slice_of(NULL);
+	return true;
 }
 
 struct visitor {
@@ -51,15 +51,29 @@ struct visitor {
 	void *arg;
 };
 
+/*
+ * A process that has ended is heard for BOARD_LEASE_MS more, one that was taken over for as long as its
+ * sessions stay.  What one with our own name finds down is no other proxy's word; that it finds a server up
+ * may be that of a proxy with a name that is not its own, and moves nobody by mistake.
+ */
+static bool
+has_voice(const struct board_sheet *sheet, enum health_state health)
+{
+	return sheet->is_own ? health == HEALTH_UP : sheet->is_latest;
+}
+
 static void
-visit_sheet(const char *proxy, struct slice sheet, void *arg)
+visit_sheet(const struct board_sheet *sheet, void *arg)
 {
 	const struct visitor *visitor = arg;
-	struct peer_word word = { .proxy = proxy };
+	struct peer_word word = { .proxy = sheet->proxy };
+	struct slice rest = sheet->text;
 
-	while (sheet.len > 0)
-		if (read_line(slice_take(&sheet, '\n'), &word))
+	while (rest.len > 0)
+		if (read_line(slice_take(&rest, '\n'), &word)) {
+			word.has_voice = has_voice(sheet, word.health);
 			visitor->visit(&word, visitor->arg);
+		}
 }
 
 void
@@ -87,6 +101,8 @@ add_word(const struct peer_word *word, void *arg)
 		return;
 	if (e->sum.connections < INT32_MAX / 2)
 		e->sum.connections += word->connections;
+	if (!word->has_voice)
+		return;
 	e->sum.up += word->health == HEALTH_UP;
 	e->sum.down += word->health == HEALTH_DOWN || word->health == HEALTH_UNRESOLVED;
 }

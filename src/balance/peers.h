@@ -24,7 +24,8 @@ struct peer_word {
 	struct slice endpoint;
 	int connections;
 	enum health_state health;
-	struct slice why;
+	struct slice why;		/* printable */
+	bool has_voice;			/* its health counts: a proxy of two processes has one */
 };
 typedef void peers_visit(const struct peer_word *word, void *arg);
 void peers_each(const struct peers *peers, peers_visit *visit, void *arg);

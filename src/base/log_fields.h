@@ -12,7 +12,7 @@
 	row(login_failed, "A login failed: the password was wrong, the user may not, or nobody could say.") \
 	row(message, "A mail was accepted, refused or lost: once a message, for LMTP once a server of it.") \
 	row(session, "A client's connection is over, whether or not anybody logged in.") \
-	row(screen, "A client was looked at before its greeting, as `screen` has it.") \
+	row(screen, "A client was looked at, as `screen` has it; also one that a trusted peer tells of.") \
 	row(health, "A server went up or down, as its checks have it.") \
 	row(stress, "The process or a listener has more to do than it should, or that is over.") \
 	row(admin, "An operator has given a command that may change something.")

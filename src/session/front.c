@@ -3,7 +3,6 @@
  * front.c: the client's side up to the login: its bytes go through the
  * command engine, and the steps that come out are performed here.
  */
-#include "session/listener_kept.h"
 #include "session/session.h"
 
 #include <sys/socket.h>
@@ -15,6 +14,7 @@
 #include "session/doorman.h"
 #include "session/entrance.h"
 #include "session/guard.h"
+#include "session/listener_kept.h"
 #include "session/login.h"
 #include "session/relay.h"
 #include "session/tarpit.h"

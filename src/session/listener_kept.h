@@ -28,7 +28,7 @@
 	row(banned, "Clients turned away because of their address' failed logins.") \
 	row(denied, "Clients and logins turned away by `access`.") \
 	row(crowded, "Clients turned away because of their address' many connections or TLS sessions.") \
-	row(screened, "Clients looked at before their greeting, as `screen` has it.") \
+	row(screened, "Clients looked at, as `screen` has it: greeted later, or looked up in lists.") \
 	row(screened_out, "Clients of these that were disconnected, or whose recipients are refused.") \
 	row(paced, "Logins, mails and recipients refused because of their client's or user's many.") \
 	row(unavailable, "Logins, or clients without one, that no server could be had for.") \

@@ -109,18 +109,33 @@ ask(struct leg *leg, struct endpoint *wanted)
 	affinity_open(bindings_of(leg), &leg->way->binding);
 }
 
+static const char not_agreed[] = "the user's server is down for this proxy, and not by `check_quorum`";
+
+/* For the server where it is bound, which was just found not to be there; NULL: there is none any more. */
+static bool
+has_to_wait(const struct leg_way *way, const struct endpoint *bound)
+{
+	return bound != NULL && way->server == NULL && !placement_may_replace(way->pool, bound);
+}
+
 /* The user lives elsewhere: there, once; a second time somebody else is faster than we. */
 static void
 redirect(struct leg *leg)
 {
 	struct leg_way *way = leg->way;
 	struct endpoint *endpoint = pool_find(way->pool, way->binding.binding.server);
+	bool is_usable = is_there(way, endpoint);
 
 	leg_drop_back(leg);
 	route_cancel(&way->route);
-	if (way->is_redirected || !is_there(way, endpoint)) {
+	if (way->is_redirected || !is_usable) {
+		bool may_pass = !is_usable && has_to_wait(way, endpoint);
+
 		endpoint_put(&endpoint);
-		leg_give_up(leg, "the user's binding has changed meanwhile");
+		if (may_pass)
+			leg_await(leg, not_agreed);
+		else
+			leg_give_up(leg, "the user's binding has changed meanwhile");
 		return;
 	}
 	way->is_redirected = true;
@@ -172,7 +187,6 @@ struct refusal {
 	bool may_pass;		/* once a server takes sessions */
 };
 
-static const char not_agreed[] = "the user's server is down for this proxy, and not by `check_quorum`";
 static const char no_such_server[] = "the pool has no server of the name that the auth source gave";
 
 /* Where auth source or else balancer want the user, one reference; NULL: nowhere. */
@@ -230,7 +244,7 @@ find_bound(struct leg *leg, const struct affinity_binding *binding, struct refus
 	if (is_there(way, endpoint) && (way->server == NULL || strcmp(way->server, binding->server) == 0))
 		return stay_or_leave(leg, endpoint, binding);
 	is_gone = endpoint == NULL;
-	may_leave = is_gone || way->server != NULL || placement_may_replace(way->pool, endpoint);
+	may_leave = !has_to_wait(way, endpoint);
 	endpoint_put(&endpoint);
 	if (is_gone && way->snapshot != leg->session->worker->snapshot) {
 		/* perhaps a server of the newer configuration: not ours to replace */

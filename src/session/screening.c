@@ -211,7 +211,8 @@ let_pass(struct session *s, const struct finding *finding)
 		passed.greeting_until = now + screen->passed_ttl.ms;
 	if (screening->zone_count > 0 && finding->score < screen->threshold)
 		passed.lists_until = screen_lists_until(screen, screening->answers, now);
-	screen_memory_let_pass(s->snapshot->screened, &key, now, &passed);
+	if (passed.greeting_until != 0 || passed.lists_until != 0)
+		screen_memory_let_pass(s->snapshot->screened, &key, now, &passed);
 	screening_free(s);
 }
 
@@ -411,10 +412,10 @@ screening_begin(struct session *s)
 	if (!is_looked_at(s))
 		return ENTRANCE_PASS;
 	recall(s, &has_waited, &is_unlisted);
+	has_waited = has_waited || is_in_haste(s);
 	if (has_waited && is_unlisted)
 		return ENTRANCE_PASS;
-	return begin(s, !has_waited && s->settings->screen->greeting_delay.ms > 0 && !is_in_haste(s),
-	    is_unlisted);
+	return begin(s, !has_waited && s->settings->screen->greeting_delay.ms > 0, is_unlisted);
 }
 
 enum entrance_verdict

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* session_log.c: a session's lines and events in the log. */
-#include "session/listener_kept.h"
 #include "session/session.h"
 
 #include <arpa/inet.h>
@@ -15,6 +14,7 @@
 #include "base/log_line.h"
 #include "net/tls_context.h"
 #include "proto/mediator.h"
+#include "session/listener_kept.h"
 #include "session/login.h"
 #include "session/relay.h"
 #include "session/screening.h"

@@ -62,6 +62,7 @@ struct peer {
 	char *incarnation, *proxy;
 	struct buf sheet;
 	unsigned round;			/* when it was seen last */
+	uint64_t told;			/* which of all sheets that were read it is */
 };
 
 struct board {
@@ -74,6 +75,7 @@ struct board {
 	struct map *peers;		/* struct peer, by incarnation */
 	int64_t heard_at;
 	unsigned round;
+	uint64_t told;
 	bool is_too_long, is_busy, is_settled;
 };
 
@@ -134,6 +136,7 @@ note_sheet(struct board *board, struct slice incarnation, struct slice text)
 	buf_clear(&peer->sheet);
 	buf_append_slice(&peer->sheet, text);
 	peer->round = board->round;
+	peer->told = ++board->told;
 }
 
 /* True: something is new. */
@@ -285,24 +288,43 @@ board_count(const struct board *board)
 }
 
 struct visitor {
+	const struct board *board;
 	board_visit *visit;
 	void *arg;
+	const struct peer *peer;	/* that is visited */
+	bool is_latest;
 };
+
+static void
+compare_told(const char *name, void *value, void *arg)
+{
+	struct visitor *visitor = arg;
+	const struct peer *other = value;
+
+	(void)name;
+	if (other->told > visitor->peer->told && strcmp(other->proxy, visitor->peer->proxy) == 0)
+		visitor->is_latest = false;
+}
 
 static void
 visit_peer(const char *name, void *value, void *arg)
 {
-	const struct visitor *visitor = arg;
+	struct visitor *visitor = arg;
 	const struct peer *peer = value;
+	const char *own = cluster_name(visitor->board->settings.cluster);
 
 	(void)name;
-	visitor->visit(peer->proxy, buf_slice(&peer->sheet), visitor->arg);
+	visitor->peer = peer;
+	visitor->is_latest = true;
+	map_each(visitor->board->peers, compare_told, visitor);
+	visitor->visit(&(struct board_sheet){ .proxy = peer->proxy, .text = buf_slice(&peer->sheet),
+	    .is_own = strcmp(peer->proxy, own) == 0, .is_latest = visitor->is_latest }, visitor->arg);
 }
 
 void
 board_each(const struct board *board, board_visit *visit, void *arg)
 {
-	struct visitor visitor = { visit, arg };
+	struct visitor visitor = { .board = board, .visit = visit, .arg = arg };
 
 	map_each(board->peers, visit_peer, &visitor);
 }

@@ -34,8 +34,16 @@ void board_free(struct board **board);
 void board_exchange(struct board *board);	/* at once, where none is under way */
 
 size_t board_count(const struct board *board);	/* of other proxies that are there */
-/* Visits the other proxies' sheets. */
-typedef void board_visit(const char *proxy, struct slice sheet, void *arg);
+
+/* A proxy that starts anew, or that another process takes over, has two of them for a while. */
+struct board_sheet {
+	const char *proxy;
+	struct slice text;
+	bool is_own;			/* of a process that has this proxy's name */
+	bool is_latest;			/* of those of its proxy: the one that has changed last */
+};
+/* Visits the other processes' sheets. */
+typedef void board_visit(const struct board_sheet *sheet, void *arg);
 void board_each(const struct board *board, board_visit *visit, void *arg);
 
 /* KEYS: sheets, leases, stamps.  ARGV: INC, lease ms, the stamp that is known, "NAME\nSHEET". */

@@ -2,11 +2,10 @@
 /* peers_test.c: proxies count each other's connections, and see each other's checks, through a real Redis. */
 #include "../state/shared_rig.h"
 
-#include <unistd.h>
-
 #include "balance/balance.h"
 #include "balance/endpoint_room.h"
 #include "balance/peers.h"
+#include "state/board.h"
 
 #ifdef HAVE_HIREDIS
 struct side {
@@ -128,13 +127,41 @@ others_checks_are_seen(void **state)
 		close_side(&test.sides[i]);
 }
 
-/* As lb9, of a newer release: a health that is not known here, and a line that is none of an endpoint. */
-static const char newer_sheet[] =
-    "local t, inc = redis.call('TIME'), '00000000000000aa'\n"
-    "local now = t[1] * 1000 + math.floor(t[2] / 1000) + 9000\n"
-    "redis.call('HSET', 'gp:1:{board:servers}:s', inc, 'lb9\\nload imap 5\\nimap/d03 3 9 half up\\n\\n')\n"
-    "redis.call('ZADD', 'gp:1:{board:servers}:l', now, inc)\n"
-    "redis.call('ZADD', 'gp:1:{board:servers}:c', now * 1000, inc)\n";
+/* Another process, with a sheet of its own. */
+struct stranger {
+	struct cluster *cluster;
+	struct board *board;
+	const char *sheet;
+};
+
+static void
+write_strange(void *owner, struct buf *sheet)
+{
+	buf_append_text(sheet, ((const struct stranger *)owner)->sheet);
+}
+
+static void
+hear_nothing(void *owner)
+{
+	(void)owner;
+}
+
+static void
+stranger_come(struct stranger *stranger, struct rig *rig, const char *name, const char *sheet)
+{
+	stranger->cluster = join_as(rig, name);
+	stranger->sheet = sheet;
+	stranger->board = board_new(&(struct board_settings){ .cluster = stranger->cluster,
+	    .name = "servers", .write = write_strange, .on_read = hear_nothing, .owner = stranger });
+}
+
+static void
+stranger_go(struct stranger *stranger, struct rig *rig)
+{
+	board_free(&stranger->board);
+	cluster_leave(stranger->cluster, rig->loop);
+	cluster_free(&stranger->cluster);
+}
 
 static void
 note_newer(const struct peer_word *word, void *arg)
@@ -147,22 +174,74 @@ note_newer(const struct peer_word *word, void *arg)
 	++*(int *)arg;
 }
 
+/* A health that is not known here, and a line that is none of an endpoint. */
 static void
 what_a_newer_release_says_is_read_as_far_as_it_is_known(void **state)
 {
 	struct test test = begin(state);
-	char path[] = "/tmp/gatepost-sheet.XXXXXX", words[128];
-	int fd = mkstemp(path);
+	struct stranger newer;
 
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, newer_sheet, strlen(newer_sheet)), strlen(newer_sheet));
-	close(fd);
-	snprintf(words, sizeof(words), "--eval %s", path);
-	run_cli(test.rig, words);
-	unlink(path);
+	stranger_come(&newer, test.rig, "lb9", "load imap 5\nimap/d03 3 9 half up\n\n");
 	await_others(&test, 1, 3, 0);
 	peers_each(test.sides[1].peers, note_newer, &test.words);
 	assert_int_equal(test.words, 1);
+	stranger_go(&newer, test.rig);
+	for (int i = 0; i < PROXIES; i++)
+		close_side(&test.sides[i]);
+}
+
+static void
+note_unreadable(const struct peer_word *word, void *arg)
+{
+	if (strcmp(word->proxy, "lb9") != 0)
+		return;
+	assert_int_equal(word->why.len, 0);
+	++*(int *)arg;
+}
+
+static void
+a_reason_that_cannot_be_read_hides_nothing_else(void **state)
+{
+	struct test test = begin(state);
+	struct stranger other;
+
+	stranger_come(&other, test.rig, "lb9", "imap/d03 3 2 it said: \xe9\n");
+	await_others(&test, 1, 3, 1);
+	peers_each(test.sides[1].peers, note_unreadable, &test.words);
+	assert_int_equal(test.words, 1);
+	stranger_go(&other, test.rig);
+	for (int i = 0; i < PROXIES; i++)
+		close_side(&test.sides[i]);
+}
+
+static bool
+is_up_for_one(void *arg)
+{
+	const struct endpoint *e = arg;
+
+	return atomic_load(&e->others_up) == 1;
+}
+
+/* As after a restart, or while another process takes over. */
+static void
+two_processes_of_a_proxy_have_one_voice(void **state)
+{
+	static const char down[] = "imap/d03 7 2 no answer\n", up[] = "imap/d03 7 1 \n";
+	struct test test = begin(state);
+	struct stranger before;
+
+	stranger_come(&before, test.rig, "lb2", down);
+	/* for the proxy itself the other one is nobody else; but its connections count */
+	await_others(&test, 1, 7, 0);
+	endpoint_set_health(test.sides[1].endpoint, HEALTH_UP, "");
+	await_that(test.rig, is_up_for_one, test.sides[0].endpoint);
+	await_others(&test, 0, 7, 0);
+	endpoint_set_health(test.sides[1].endpoint, HEALTH_DOWN, "no answer");
+	await_others(&test, 0, 7, 1);
+	/* nobody is moved because of two proxies that have one name */
+	before.sheet = up;
+	await_that(test.rig, is_up_for_one, test.sides[1].endpoint);
+	stranger_go(&before, test.rig);
 	for (int i = 0; i < PROXIES; i++)
 		close_side(&test.sides[i]);
 }
@@ -227,6 +306,8 @@ main(void)
 		REDIS_TEST(others_connections_count),
 		REDIS_TEST(others_checks_are_seen),
 		REDIS_TEST(what_a_newer_release_says_is_read_as_far_as_it_is_known),
+		REDIS_TEST(a_reason_that_cannot_be_read_hides_nothing_else),
+		REDIS_TEST(two_processes_of_a_proxy_have_one_voice),
 		REDIS_TEST(others_are_awaited),
 		REDIS_TEST(a_later_endpoint_knows_the_others),
 	};

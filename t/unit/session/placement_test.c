@@ -623,6 +623,37 @@ a_server_that_others_reach_keeps_its_users(void **state)
 	bound_close(&rig);
 }
 
+/* Through another proxy the user was bound there meanwhile. */
+static void
+so_does_one_who_is_bound_there_meanwhile(void **state)
+{
+	struct rig rig;
+	struct guest guest;
+	struct peer client, *first;
+	struct session *s;
+	size_t home;
+
+	(void)state;
+	bound_open(&rig, "check_quorum majority");
+	home = home_of_bob(&rig);
+	others_say(&rig, !home, 2, 0);
+	endpoint_set_health(endpoint_at(&rig, !home), HEALTH_DOWN, "");
+	s = ask_in(&rig, &client);
+	first = serve(&rig, home);
+	guest_come(&guest, &rig, name_of(&rig, !home));
+	peer_say(first, "L OK done\r\n");
+	peer_expect_end(first);
+	while (s->leg == NULL || !leg_is_queued(s->leg))
+		turn_a_little(rig.loop);
+	assert_int_equal(buf_len(&client.heard), 0);
+	endpoint_set_health(endpoint_at(&rig, !home), HEALTH_UP, "");
+	agree(serve(&rig, !home), &client);
+	assert_int_equal(guest.kicks, 0);
+	affinity_close(&guest.lease);
+	peer_close(&client);
+	bound_close(&rig);
+}
+
 static void
 and_they_hear_to_come_later(void **state)
 {
@@ -699,6 +730,7 @@ main(void)
 		cmocka_unit_test(and_is_told_when_none_comes_up),
 		cmocka_unit_test(a_pool_that_is_not_vital_moves_nobody),
 		cmocka_unit_test(a_server_that_others_reach_keeps_its_users),
+		cmocka_unit_test(so_does_one_who_is_bound_there_meanwhile),
 		cmocka_unit_test(and_they_hear_to_come_later),
 		cmocka_unit_test(a_pool_in_panic_sends_users_home),
 	};

@@ -113,17 +113,24 @@ await_that(struct rig *rig, bool (*is_so)(void *arg), void *arg)
 	}
 }
 
+static inline struct cluster *
+join_as(struct rig *rig, const char *name)
+{
+	struct cluster_settings settings = {
+		.group.url.url.path = rig->server.path, .prefix = "gp", .name = name,
+		.timeout_ms = TIMEOUT, .lease_ms = LEASE, .secret = "a secret of all",
+	};
+	struct cluster *cluster = cluster_new(&settings, 1);
+
+	cluster_join(cluster, rig->loop);
+	return cluster;
+}
+
 /* A proxy that starts anew is another incarnation. */
 static inline void
 start_proxy(struct rig *rig, int i)
 {
-	struct cluster_settings settings = {
-		.group.url.url.path = rig->server.path, .prefix = "gp", .name = i == 0 ? "lb1" : "lb2",
-		.timeout_ms = TIMEOUT, .lease_ms = LEASE, .secret = "a secret of all",
-	};
-
-	rig->clusters[i] = cluster_new(&settings, 1);
-	cluster_join(rig->clusters[i], rig->loop);
+	rig->clusters[i] = join_as(rig, i == 0 ? "lb1" : "lb2");
 }
 
 static inline void
