@@ -70,7 +70,7 @@ struct leg_way {
 	struct back_plan_tls tls;
 	const char *why;			/* of LEG_UNAVAILABLE */
 	unsigned changes;			/* of the service, before a server was looked for */
-	bool is_redirected, is_placed_anew;
+	bool is_redirected, is_placed_anew, was_kicked;
 	bool is_only_placed;			/* the owner's too: another leg goes there */
 	bool is_pinned;				/* by leg_start_at */
 	struct endpoint *choice;		/* one reference; NULL: any of the pool's */

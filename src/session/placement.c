@@ -49,13 +49,29 @@ is_there(const struct leg_way *way, const struct endpoint *endpoint)
 	return placement_keeps(way->pool, endpoint);
 }
 
+/* Who is kicked on the way is placed once more: nobody has told the client anything yet. */
+static void
+come_again(struct leg *leg)
+{
+	struct leg_way *way = leg->way;
+
+	if (leg->endpoint != NULL || way->is_only_placed || way->is_pinned || way->was_kicked) {
+		leg_give_up(leg, "the user was moved meanwhile");
+		return;
+	}
+	way->was_kicked = true;
+	way->replaces = 0;
+	leg_drop_back(leg);
+	placement_again(leg);
+}
+
 static void
 on_kick(void *owner)
 {
 	struct leg *leg = owner;
 
 	if (leg->way != NULL)
-		leg_give_up(leg, "the user was moved meanwhile");
+		come_again(leg);
 	else
 		leg->on_event(leg, LEG_KICKED);
 }
@@ -393,7 +409,7 @@ placement_confirm(struct leg *leg)
 	if (bindings != NULL && leg->lease == NULL)
 		ask(leg, endpoint_get(leg->way->route.endpoint));
 	else if (affinity_is_kicked(leg->lease))
-		leg_give_up(leg, "the user was moved meanwhile");
+		come_again(leg);
 	else
 		leg_succeed(leg);
 }
