@@ -116,7 +116,7 @@ $waits = come($proxy[0], $last, 'patient');
 await_waiting($last);
 $redis->kill_now;
 like(answer($waits), qr/^a OK/, 'without Redis a proxy goes by its own checks');
-ok(scalar $dovecot{d2}->log_lines(qr/Login: user=<user$last>/), 'to the server that it reaches');
+ok($dovecot{d2}->wait_for_log(qr/Login: user=<user$last>/, 20), 'to the server that it reaches');
 $_->stop for @proxy;
 $_->stop_quietly for values %dovecot;
 done_testing;

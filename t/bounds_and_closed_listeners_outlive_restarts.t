@@ -73,9 +73,9 @@ is_deeply(values_of($before), my $wanted = {
 }, 'all is set') or diag explain values_of($before);
 is(is_open('shut'), 0, 'a listener is closed');
 
-for my $kill (0, 1) {
+for my $kill (1, 0) {
 	my $how = $kill ? 'kill -9' : 'a stop';
-	wait_for(sub { () = read_file($path) =~ /^set /mg == keys %$wanted }, 10, 'the file') if $kill;
+	wait_for(sub { (() = read_file($path) =~ /^set /mg) == keys %$wanted }, 60, 'the file') if $kill;
 	restart(kill => $kill);
 	is_deeply(changes(), $before, "the same behind $how, with when, by whom and why");
 	is(is_open('shut'), 0, 'the listener is closed');

@@ -69,7 +69,8 @@ my @installed = qw(etc/gatepost/gatepost.conf sbin/gatepost sbin/gatepost-agent 
     share/bash-completion/completions/gatepostctl share/doc/gatepost/LICENSE share/doc/gatepost/README.md
     share/doc/gatepost/fail2ban/filter.d/gatepost.conf share/doc/gatepost/fail2ban/jail.d/gatepost.conf
     share/doc/gatepost/gatepost-reference.conf share/doc/gatepost/grafana-dashboard.json
-    share/doc/gatepost/logrotate share/doc/gatepost/operations.md share/doc/gatepost/prometheus-rules.yml
+    share/doc/gatepost/logrotate share/doc/gatepost/migration.md share/doc/gatepost/operations.md
+    share/doc/gatepost/prometheus-rules.yml share/doc/gatepost/scale.md
     share/man/man5/gatepost-log.5 share/man/man5/gatepost.conf.5 share/man/man8/gatepost-agent.8
     share/man/man8/gatepost.8 share/man/man8/gatepostctl.8 share/zsh/vendor-completions/_gatepostctl
     units/gatepost-agent.socket units/gatepost-agent@.service units/gatepost.service);

@@ -47,18 +47,32 @@ my %release = (
 );
 # Redis' clock, in microseconds.
 sub stamp () { my ($s, $us) = @{ $redis->ask('TIME') }; return $s * 1_000_000 + $us }
-# Once; it is heard of for a while.
+# It is repeated as long as somebody waits: who is silent is forgotten, and so is who spoke in times to come.
 sub beat ($r) {
-	$redis->ask('ZADD', 'gatepost:1:{proxies}:z', int(stamp() / 1000) + 9000, $r->{inc});
+	$redis->ask('ZADD', 'gatepost:1:{proxies}:z', int(stamp() / 1000), $r->{inc});
 	$redis->ask('HSET', 'gatepost:1:{proxies}:h', $r->{inc}, "$r->{name}\n$r->{version}\n7\n3\n60000$r->{heartbeat}");
 	return;
 }
+# Of its servers, for a moment.
+sub show_sheet ($r) {
+	my $now = stamp();
+
+	$redis->ask('HSET', 'gatepost:1:{board:servers}:s', $r->{inc}, "$r->{name}\n$r->{sheet}imap/d1 5 1 fine\n");
+	$redis->ask('ZADD', 'gatepost:1:{board:servers}:l', int($now / 1000) + 5000, $r->{inc});
+	$redis->ask('ZADD', 'gatepost:1:{board:servers}:c', $now, $r->{inc});
+	return;
+}
 sub member ($r) {
-	beat($r);
-	return wait_for(sub { my ($row) = grep { $_->{name} eq $r->{name} } @{ $gatepost->ask_json('show cluster') }; $row },
+	return wait_for(sub { beat($r); my ($row) = grep { $_->{name} eq $r->{name} } @{ $gatepost->ask_json('show cluster') }; $row },
 	    20, "$r->{name} to be known");
 }
 sub say_to_all ($r, @parts) { return $redis->ask('PUBLISH', 'gatepost:1:said', join("\n", @parts) . ($r->{message} // '')) }
+# What its operator says of a server.
+sub say_order ($r, $name, $word) {
+	$redis->ask('HSET', 'gatepost:1:{register:servers}', $name, stamp() . " $r->{inc} $word");
+	say_to_all($r, 'register', 'servers', $r->{inc}, 0, $name, $word);
+	return;
+}
 sub keys_of ($n) {
 	my $hash = substr sha256_hex("user$n"), 0, 32;
 	return ("gatepost:1:{f:$hash}:b", "gatepost:1:{f:$hash}:l");
@@ -112,27 +126,19 @@ for my $which (qw(older newer)) {
 		is_deeply($redis->ask('ZRANGE', $leases, 0, -1), ["$inc/$user{g}"], 'with a lease');
 
 		say_to_all($r, 'weather', 'f', 'rain');
-		my $kick = stamp();
-		$redis->ask('HSET', (keys_of($there))[0], k => $kick);
-		say_to_all($r, 'kick', 'f', $kick, "user$there");
+		my $kicked = stamp();
+		$redis->ask('HSET', (keys_of($there))[0], k => $kicked);
+		say_to_all($r, 'kick', 'f', $kicked, "user$there");
 		like($client->rest, qr/^\* BYE/m, 'a kick there ends the session here');
 
-		my $word = "1\t0\toperator at $r->{name}\ta new disk$r->{word}";
-		$redis->ask('HSET', 'gatepost:1:{register:servers}', "state\tfarm\tf\td2", stamp() . " $r->{inc} $word");
-		$redis->ask('HSET', 'gatepost:1:{register:servers}', "colour\tfarm\tf\td2", stamp() . " $r->{inc} red");
-		say_to_all($r, 'register', 'servers', $r->{inc}, 0, "state\tfarm\tf\td2", $word);
+		say_order($r, "colour\tfarm\tf\td2", 'red');
+		say_order($r, "state\tfarm\tf\td2", "1\t0\toperator at $r->{name}\ta new disk$r->{word}");
 		my ($change) = @{ wait_for(sub { my $all = $gatepost->ask_json('show changes'); @$all ? $all : undef }, 20, 'the order') };
 		is_deeply([@$change{qw(subject now who why)}], ['f/d2', 'drain', "operator at $r->{name}", 'a new disk'], 'an order');
-		$word = "0\t0\toperator at $r->{name}\t$r->{word}";
-		$redis->ask('HSET', 'gatepost:1:{register:servers}', "state\tfarm\tf\td2", stamp() . " $r->{inc} $word");
-		say_to_all($r, 'register', 'servers', $r->{inc}, 0, "state\tfarm\tf\td2", $word);
+		say_order($r, "state\tfarm\tf\td2", "0\t0\toperator at $r->{name}\t$r->{word}");
 		ok(wait_for(sub { !@{ $gatepost->ask_json('show changes') } }, 20, 'the end of it'), 'and its end');
 
-		my $now = stamp();
-		$redis->ask('HSET', 'gatepost:1:{board:servers}:s', $r->{inc}, "$r->{name}\n$r->{sheet}imap/d1 5 1 fine\n");
-		$redis->ask('ZADD', 'gatepost:1:{board:servers}:l', int($now / 1000) + 9000, $r->{inc});
-		$redis->ask('ZADD', 'gatepost:1:{board:servers}:c', $now, $r->{inc});
-		my $seen = wait_for(sub { my @rows = grep { $_->{proxy} eq $r->{name} } @{ $gatepost->ask_json('show cluster health') };
+		my $seen = wait_for(sub { show_sheet($r); my @rows = grep { $_->{proxy} eq $r->{name} } @{ $gatepost->ask_json('show cluster health') };
 		    @rows ? \@rows : undef }, 20, 'its checks');
 		is_deeply([map { "@$_{qw(server health connections why)}" } @$seen], ['imap/d1 up 5 fine'], 'its checks are seen');
 	};
@@ -143,12 +149,14 @@ subtest 'with a release that has nothing in common' => sub {
 	my $row = member($release{foreign});
 	is("$row->{schemas} " . ($row->{shares} ? 'yes' : 'no'), '7-8 no', 'it is shown');
 	$gatepost->wait_for_log(qr/proxy far \(gatepost 9\.0\.0\) knows the schemas 7 to 8, this one \d+ to \d+: they share nothing/);
-	my $text = http('http://127.0.0.1:' . $gatepost->port('http') . '/metrics')->{body};
-	like($text, qr/^gatepost_cluster_foreign_proxies 1$/m, 'it is counted');
+	my $url = 'http://127.0.0.1:' . $gatepost->port('http') . '/metrics';
+	ok(wait_for(sub { beat($release{foreign}); http($url)->{body} =~ /^gatepost_cluster_foreign_proxies 1$/m }, 20,
+	    'the metric'), 'it is counted');
 	# with more heartbeats, too
 	for my $name ('older', 'newer') {
 		$release{$name}{version} .= 'a';
 		$release{$name}{inc} =~ s/0/1/;
+		beat($release{foreign});
 		member($release{$name});
 	}
 	is(scalar $gatepost->log_lines(qr/proxy far /), 1, 'and logged once');

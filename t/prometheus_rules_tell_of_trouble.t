@@ -10,6 +10,7 @@ use Gatepost::Cert qw(make_cert);
 use Gatepost::Fake;
 use Gatepost::Gatepost;
 use Gatepost::Http qw(http);
+use Gatepost::Port qw(free_port);
 use Gatepost::Process qw(read_file test_dir wait_for write_file);
 use JSON::PP qw(decode_json);
 use Test::More;
@@ -32,7 +33,9 @@ my $cert = make_cert(name => '127.0.0.1', names => ['127.0.0.1']);
 my $server = Gatepost::Fake->new(name => 'server', script => [[starttls => $cert], [send => "* OK ready\r\n"], ['hold']])
     ->start;
 write_file(test_dir() . '/users', "user1:{PLAIN}pass-1\n");
-my $gatepost = Gatepost::Gatepost->new(values => { CERT => $cert, SERVER => $server->port }, config => <<~'END')->start;
+my $gatepost = Gatepost::Gatepost->new(values => { CERT => $cert, SERVER => $server->port, NOBODY => free_port() },
+    config => <<~'END')->start;
+	cluster { redis redis://127.0.0.1:@NOBODY@ }
 	auth staff { source file; path @DIR@/users }
 	tls main { certificate @CERT@ }
 	farm mail { affinity 15m; server b1 { address 127.0.0.1 } }

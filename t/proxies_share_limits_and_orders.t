@@ -43,9 +43,9 @@ listener imap { bind 127.0.0.1:@PORT{imap}@; limits public; pool imap }
 listener few { bind 127.0.0.1:@PORT{few}@; pool few }
 listener tls { bind_tls 127.0.0.1:@PORT{tls}@; pool imap }
 END
-sub proxy ($name, $pool = 'pool checked {') {
-	return Gatepost::Gatepost->new(name => $name, config => $config =~ s/pool checked \{/$pool/r, values => { NAME => $name,
-	    REDIS => $redis->port, S1 => $fake{s1}->port, S2 => $fake{s2}->port, CERT => $cert })->start;
+sub proxy ($name, $change = sub ($text) { $text }) {
+	return Gatepost::Gatepost->new(name => $name, config => $change->($config), values => { NAME => $name, REDIS => $redis->port,
+	    S1 => $fake{s1}->port, S2 => $fake{s2}->port, CERT => $cert })->start;
 }
 my @proxy = map { proxy("lb$_") } 1, 2;
 
@@ -118,16 +118,18 @@ subtest 'bounds, checks and agents that are off are so at both' => sub {
 		ok(eval { wait_for(sub { !changed($proxy[0], $what) }, 10, "the end of $what") },
 		    "$what: and is taken back by the other one") or diag($@, $proxy[0]->ask('show changes'));
 	}
-	my $own = proxy('own', 'pool checked { max_connections 5;');
-	$proxy[0]->ask('set maxconn server checked/s1 7');
-	ok(eval { wait_for(sub { changed($proxy[1], 'max_connections') }, 10, 'the bound') }, 'a bound') or diag($@);
-	$proxy[0]->ask('drain checked/s1');
-	ok(eval { wait_for(sub { changed($own, 'state') }, 10, 'a later order') }, 'and a drain are heard') or diag($@);
+	my $own = proxy('own', sub ($text) {
+		return $text =~ s/pool checked \{/pool checked { max_connections 5;/r =~ s/agent \S+; agent_interval 1h //r;
+	});
+	$proxy[0]->ask('set maxconn server checked/s1 7; disable agent checked/s1; disable health checked/s1');
+	ok(eval { wait_for(sub { changed($own, 'checks') }, 10, 'the last order') }, 'a later order is heard') or diag($@);
 	is(changed($own, 'max_connections'), undef, 'a file with another bound has its own');
+	is(changed($own, 'agent'), undef, 'where no agent is configured none can be off');
+	is(scalar $own->log_lines(qr/(?:agent|max_connections) set to/), 0, 'and nothing else is logged');
 	$own->stop;
-	$proxy[0]->ask('ready checked/s1; set maxconn server checked/s1 0');
-	ok(eval { wait_for(sub { !grep { changed($proxy[1], $_) } qw(state max_connections) }, 10, 'the end') },
-	    'all is as before') or diag($@);
+	$proxy[0]->ask('set maxconn server checked/s1 0; enable agent checked/s1; enable health checked/s1');
+	ok(eval { wait_for(sub { !grep { changed($proxy[1], $_) } keys %orders }, 10, 'the end') }, 'all is as before') or
+	    diag($@);
 };
 
 subtest 'a listener is closed at one alone' => sub {

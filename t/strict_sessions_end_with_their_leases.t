@@ -16,7 +16,7 @@ use constant { USERS => 4, LEASE_MS => 5000 };
 
 my @protocols = qw(imap pop3 sieve);
 # a `loose` pool binds nobody
-my $farm = Gatepost::Farm->new(proxies => 2, servers => 2, users => USERS, cluster => 'redis_down strict; lease 5s',
+my $farm = Gatepost::Farm->new(proxies => 2, servers => 2, users => USERS, cluster => 'redis_down strict; lease 5s; timeout 1s',
     top => 'pool loose { protocol imap; balance roundrobin; farm none; server d1 { address @D1@:@IMAP@ } }
 	listener loose { protocol imap; bind 127.0.0.1:@PORT{loose}@; pool loose; starttls off; plaintext_login yes; auth file }');
 

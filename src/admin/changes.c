@@ -597,14 +597,14 @@ complain(const char *path, const char *why, const char *consequence)
 static void
 read_wishes(struct changes *changes, const char *path)
 {
-	static const char consequence[] = "states and weights are as the configuration says";
+	static const char consequence[] = "all is as the configuration says";
 	struct error error;
 
 	if (changes->was_told) {
 		/* it may have had no file, or another one */
 		changes->is_dirty = true;
 		if (!state_parse(buf_slice(&changes->told), &changes->lists, &error))
-			log_write(LOG_ERR, "upgrade: states of servers were told wrongly: %s; %s", error.text,
+			log_write(LOG_ERR, "upgrade: what was set was told wrongly: %s; %s", error.text,
 			    consequence);
 		buf_clear(&changes->told);
 	} else if (path != NULL && !state_read(path, &changes->lists, &error)) {

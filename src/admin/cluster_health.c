@@ -93,13 +93,19 @@ compare(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+static const char *
+before_more(const struct buf *out)
+{
+	return buf_len(out) > 0 ? "; " : "";
+}
+
 static void
 tell_dissent(struct dissent *dissent, struct buf *out)
 {
 	if (dissent->named == 0)
 		return;
 	qsort(dissent->proxies, dissent->named, sizeof(dissent->proxies[0]), compare);
-	buf_printf(out, "%s%s here, %s at", buf_len(out) > 0 ? "; " : "", dissent->is_down ? "down" : "up",
+	buf_printf(out, "%s%s here, %s at", before_more(out), dissent->is_down ? "down" : "up",
 	    dissent->is_down ? "up" : "down");
 	for (size_t i = 0; i < dissent->named; i++)
 		buf_printf(out, " %s", dissent->proxies[i]);
@@ -124,7 +130,7 @@ cluster_health_differs(const struct cockpit *cockpit, const struct pool *pool, s
 	tell_dissent(&dissent, out);
 	if (dissent.is_down && !quorum_agrees(e, pool->options.check_quorum)) {
 		quorum_read(e, pool->options.check_quorum, &quorum);
-		buf_printf(out, "; bound users wait: down for %d of %d proxies, check_quorum needs %d",
-		    quorum.down, quorum.asked, quorum.needed);
+		buf_printf(out, "%sbound users wait: down for %d of %d proxies, check_quorum needs %d",
+		    before_more(out), quorum.down, quorum.asked, quorum.needed);
 	}
 }

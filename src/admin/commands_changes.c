@@ -49,7 +49,8 @@ const struct admin_command changes_commands[] = {
 		.help = "Where the process is not as its configuration says: since when, by whom and why. "
 		    "With `state_file` all of it outlives a restart, but for the time of `drain SERVER "
 		    "over`, which no session would be left for, and `move` and `overruled`; in a cluster, "
-		    "bounds of servers, and checks and agents that are off, are also read from Redis again. "
+		    "states, weights and bounds of servers, and checks and agents that are off, are also "
+		    "read from Redis again. "
 		    "`move`: the last hundred users who were moved, bound still or not. `overruled`: the "
 		    "last hundred that were set and hold no more, as the configuration has changed there.",
 	},

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "admin/shared_words.h"
 #include "balance/endpoint.h"
 #include "balance/endpoint_room.h"
 #include "balance/pool.h"
@@ -23,7 +24,6 @@ enum { SECOND = 1000, VALUE_MAX = 24 };
 struct shared_orders {
 	struct shared_orders_settings settings;
 	struct shared_register *shared;
-	struct map *known;		/* names, of which something was read or told since all was read */
 	struct map *heard;		/* struct order, by name: not obeyed yet */
 };
 
@@ -52,13 +52,22 @@ read_bound(const struct subject *subject, char now[VALUE_MAX], char in_file[VALU
 		snprintf(now, VALUE_MAX, "%s", in_file);
 }
 
-static void
+static bool
 obey_bound(const struct subject *subject, struct slice now, const char *why)
 {
 	uint64_t max;
 
-	if (slice_to_number(now, INT32_MAX, &max))
-		endpoint_bound(subject->endpoint, (int)max, why);
+	if (!slice_to_number(now, INT32_MAX, &max))
+		return false;
+	endpoint_bound(subject->endpoint, (int)max, why);
+	return true;
+}
+
+static bool
+read_switch(struct slice now, bool *is_on)
+{
+	*is_on = slice_equals(now, "on");
+	return *is_on || slice_equals(now, "off");
 }
 
 static void
@@ -68,11 +77,15 @@ read_checks(const struct subject *subject, char now[VALUE_MAX], char in_file[VAL
 	snprintf(now, VALUE_MAX, "%s", atomic_load(&subject->endpoint->checks_are_off) ? "off" : "on");
 }
 
-static void
+static bool
 obey_checks(const struct subject *subject, struct slice now, const char *why)
 {
-	health_set_checked(subject->cockpit->control->assets.health, subject->endpoint,
-	    slice_equals(now, "on"), why);
+	bool is_on;
+
+	if (!read_switch(now, &is_on))
+		return false;
+	health_set_checked(subject->cockpit->control->assets.health, subject->endpoint, is_on, why);
+	return true;
 }
 
 static void
@@ -82,21 +95,25 @@ read_agent(const struct subject *subject, char now[VALUE_MAX], char in_file[VALU
 	snprintf(now, VALUE_MAX, "%s", atomic_load(&subject->endpoint->machine->agent_is_off) ? "off" : "on");
 }
 
-static void
+static bool
 obey_agent(const struct subject *subject, struct slice now, const char *why)
 {
 	struct health *health = subject->cockpit->control->assets.health;
 	struct machine *machine = subject->endpoint->machine;
+	bool is_on;
 
-	if (health_has_agent(health, machine))
-		health_set_asked(health, machine, slice_equals(now, "on"), why);
+	if (!health_has_agent(health, machine) || !read_switch(now, &is_on))
+		return false;
+	health_set_asked(health, machine, is_on, why);
+	return true;
 }
 
 /* What is shared, by the names that `show changes` has for it. */
 static const struct kind {
 	const char *what;
 	void (*read)(const struct subject *subject, char now[VALUE_MAX], char in_file[VALUE_MAX]);
-	void (*obey)(const struct subject *subject, struct slice now, const char *why);
+	/* False: it cannot be so here. */
+	bool (*obey)(const struct subject *subject, struct slice now, const char *why);
 } kinds[] = {
 	{ "max_connections", read_bound,  obey_bound },
 	{ "checks",          read_checks, obey_checks },
@@ -181,7 +198,6 @@ on_word(void *owner, struct slice name, struct slice text, int64_t age_ms)
 
 	if (find_kind(slice_take(&rest, '\t')) == NULL || (order = read_order(text, age_ms)) == NULL)
 		return;
-	map_set(orders->known, name, orders);
 	/* what was said here meanwhile is on its way */
 	if (register_is_telling(orders->shared, name)) {
 		order_free(order);
@@ -213,20 +229,26 @@ tell_unknown(const struct told_change *change, void *arg)
 	struct shared_orders *orders = arg;
 	char *name = name_of(change);
 
-	if (is_shared(change) && map_get(orders->known, slice_of(name)) == NULL)
+	if (is_shared(change) && !register_knows(orders->shared, slice_of(name)))
 		shared_orders_tell(orders, change);
 	xfree(name);
 }
 
-/* What holds here and nobody has said anything else of: Redis has lost it. */
+/* What holds here and nobody has said anything else of: by the state file, say. */
 static void
 on_all(void *owner)
 {
 	struct shared_orders *orders = owner;
 
 	orders->settings.each(orders->settings.owner, tell_unknown, orders);
-	map_free(&orders->known);
-	orders->known = map_new();
+}
+
+/* As shared_words.c does. */
+static void
+tell_own(const struct told_change *change, void *arg)
+{
+	if (shared_words_is_own(change->who, change->when))
+		shared_orders_tell(arg, change);
 }
 
 struct shared_orders *
@@ -235,11 +257,11 @@ shared_orders_new(const struct shared_orders_settings *settings)
 	struct shared_orders *orders = xcalloc(1, sizeof(*orders));
 
 	orders->settings = *settings;
-	orders->known = map_new();
 	orders->heard = map_new();
 	orders->shared = register_new(&(struct register_settings){
 		.cluster = settings->cockpit->control->assets.cluster, .name = "services", .on_word = on_word,
 		.on_all = on_all, .owner = orders });
+	settings->each(settings->owner, tell_own, orders);
 	return orders;
 }
 
@@ -262,7 +284,6 @@ shared_orders_free(struct shared_orders **orders)
 	register_free(&gone->shared);
 	map_each(gone->heard, free_heard, NULL);
 	map_free(&gone->heard);
-	map_free(&gone->known);
 	xfree(gone);
 }
 
@@ -285,10 +306,9 @@ shared_orders_tell(struct shared_orders *orders, const struct told_change *chang
 		return;
 	name = name_of(change);
 	buf_printf(&word, "%s\t%s\t", change->now, change->in_file);
-	append_field(change->who, &word);
-	buf_printf(&word, " at %s\t", cluster_name(orders->settings.cockpit->control->assets.cluster));
+	shared_words_write_who(change->who, orders->settings.cockpit->control->assets.cluster, &word);
+	buf_append_text(&word, "\t");
 	append_field(change->why, &word);
-	map_set(orders->known, slice_of(name), orders);
 	register_tell(orders->shared, slice_of(name), buf_slice(&word), age > 0 ? age * SECOND : 0);
 	buf_clear(&word);
 	xfree(name);
@@ -315,9 +335,10 @@ obey(struct shared_orders *orders, const struct kind *kind, const struct subject
 		wanted = in_file;
 	if (strcmp(wanted, now) == 0)
 		return;
+	if (!kind->obey(subject, slice_of(wanted), *order->why != '\0' ? order->why : order->who))
+		return;
 	log_write(LOG_NOTICE, "service %s: %s set to %s by %s%s%s", subject->endpoint->name, kind->what,
 	    wanted, order->who, *order->why != '\0' ? ": " : "", order->why);
-	kind->obey(subject, slice_of(wanted), *order->why != '\0' ? order->why : order->who);
 	orders->settings.on_obeyed(orders->settings.owner, order->who, order->when);
 }
 

@@ -178,6 +178,29 @@ on_all(void *owner)
 	}
 }
 
+static const char at[] = " at ";
+
+bool
+shared_words_is_own(const char *who, int64_t when)
+{
+	return strstr(who, at) == NULL && when > 0 && when <= (int64_t)time(NULL);
+}
+
+/* Perhaps the process before this one could not, as Redis was away: what is there is newer or it is older. */
+static void
+tell_own(struct shared_words *words)
+{
+	list_each(node, words->settings.records) {
+		const struct server_record *record = list_entry(node, struct server_record, node);
+		const struct server_word *state = &record->state, *weight = &record->weight;
+
+		if (server_word_deviates(state) && shared_words_is_own(state->who, state->when))
+			shared_words_tell(words, record, SHARED_STATE);
+		if (server_word_deviates(weight) && shared_words_is_own(weight->who, weight->when))
+			shared_words_tell(words, record, SHARED_WEIGHT);
+	}
+}
+
 struct shared_words *
 shared_words_new(const struct shared_words_settings *settings)
 {
@@ -190,6 +213,7 @@ shared_words_new(const struct shared_words_settings *settings)
 	words->heard = map_new();
 	words->shared = register_new(&(struct register_settings){ .cluster = settings->cluster,
 		.name = "servers", .on_word = on_word, .on_all = on_all, .owner = words });
+	tell_own(words);
 	return words;
 }
 
@@ -218,6 +242,14 @@ shared_words_free(struct shared_words **words)
 }
 
 void
+shared_words_write_who(const char *who, const struct cluster *cluster, struct buf *out)
+{
+	write_text(who, out);
+	if (strstr(who, at) == NULL)
+		buf_printf(out, "%s%s", at, cluster_name(cluster));
+}
+
+void
 shared_words_tell(struct shared_words *words, const struct server_record *record,
     enum shared_word_kind which)
 {
@@ -229,8 +261,8 @@ shared_words_tell(struct shared_words *words, const struct server_record *record
 		return;
 	write_name(record, which, &name);
 	buf_printf(&text, "%d\t%d\t", word->now, word->in_file);
-	write_text(word->who, &text);
-	buf_printf(&text, " at %s\t", cluster_name(words->settings.cluster));
+	shared_words_write_who(word->who, words->settings.cluster, &text);
+	buf_append_text(&text, "\t");
 	write_text(word->why, &text);
 	register_tell(words->shared, buf_slice(&name), buf_slice(&text), age > 0 ? age * SECOND : 0);
 	buf_clear(&name);

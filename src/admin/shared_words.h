@@ -9,6 +9,7 @@
 #include "admin/state_file.h"
 #include "net/loop.h"
 
+struct buf;
 struct cluster;
 struct shared_words;
 
@@ -21,6 +22,11 @@ struct shared_words_settings {
 /* All of these are fine with NULL. */
 struct shared_words *shared_words_new(const struct shared_words_settings *settings);
 void shared_words_free(struct shared_words **words);
+
+/* It was said at this proxy, by its clock not in times to come: what it tells anew when it starts. */
+bool shared_words_is_own(const char *who, int64_t when);
+/* "uid 0 (pid 7) at lb1": who has said it at another proxy is called so already. */
+void shared_words_write_who(const char *who, const struct cluster *cluster, struct buf *out);
 
 enum shared_word_kind { SHARED_STATE, SHARED_WEIGHT, SHARED_KINDS };
 /* Somebody here has said it, at word->when. */

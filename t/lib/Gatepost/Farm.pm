@@ -20,11 +20,12 @@ our @EXPORT_OK = qw(lives log_in);
 
 my %class = (imap => 'Gatepost::Imap', pop3 => 'Gatepost::Pop3', sieve => 'Gatepost::Sieve');
 
-# Perhaps proxies, servers, users => how many; cluster, farm, pool, top => more of these blocks, top's of none;
-# server => sub ($proxy, $server) that gives more of a server's block, by their numbers; redis => 0: each proxy is
-# alone.  @DIR@, servers' addresses as @D1@ and ports as @IMAP@ are filled in.  All runs, and the proxies know each other, when it returns.
+# Perhaps proxies, servers, users => how many; cluster, farm, pool, top => more of these blocks, top's of none (of
+# `cluster` by itself that Redis may take its time, on a busy machine); server => sub ($proxy, $server) that gives
+# more of a server's block, by their numbers; redis => 0: each proxy is alone.  @DIR@, servers' addresses as @D1@ and
+# ports as @IMAP@ are filled in.  All runs, and the proxies know each other, when it returns.
 sub new ($class, %option) {
-	my $self = bless { proxies => 3, servers => 3, users => 10, cluster => '', farm => '', pool => '', top => '',
+	my $self = bless { proxies => 3, servers => 3, users => 10, cluster => 'timeout 2s', farm => '', pool => '', top => '',
 	    server => sub { '' }, redis => 1, %option, port => { map { $_ => free_port() } qw(imap pop3 sieve lmtp) } },
 	    $class;
 	my ($port, $users, $dir) = (@{$self}{qw(port users)}, test_dir());
@@ -119,11 +120,6 @@ sub await_redis ($self, $state) {
 		wait_for(sub { $self->redis_at($i)->{state} eq $state }, 60, "Redis to be $state at lb$i");
 	}
 	return;
-}
-
-# The servers where a Dovecot saw the user, by logins and deliveries.
-sub seen_at ($self, $n) {
-	return grep { $self->dovecot($_)->log_lines(qr/Login: user=<user$n>|lmtp\(user$n\).*saved mail/) } $self->names;
 }
 
 sub stop ($self) {
