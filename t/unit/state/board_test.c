@@ -22,12 +22,12 @@ write_sheet(void *owner, struct buf *sheet)
 }
 
 static void
-note_sheet(const char *proxy, struct slice sheet, void *arg)
+note_sheet(const struct board_sheet *sheet, void *arg)
 {
 	struct side *side = arg;
 
-	side->len = sheet.len;
-	snprintf(side->heard, sizeof(side->heard), "%s: %.*s", proxy, SLICE_ARGS(sheet));
+	side->len = sheet->text.len;
+	snprintf(side->heard, sizeof(side->heard), "%s: %.*s", sheet->proxy, SLICE_ARGS(sheet->text));
 }
 
 static void

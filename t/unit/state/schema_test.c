@@ -159,11 +159,11 @@ write_nothing(void *owner, struct buf *sheet)
 }
 
 static void
-note_sheet(const char *proxy, struct slice sheet, void *arg)
+note_sheet(const struct board_sheet *sheet, void *arg)
 {
 	struct heard *heard = arg;
 
-	snprintf(heard->text, sizeof(heard->text), "%s: %.*s", proxy, SLICE_ARGS(sheet));
+	snprintf(heard->text, sizeof(heard->text), "%s: %.*s", sheet->proxy, SLICE_ARGS(sheet->text));
 }
 
 static void
