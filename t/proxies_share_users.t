@@ -130,7 +130,7 @@ for my $n (1 .. USERS) {
 	$lmtp->expect('250', "Subject: x\r\n\r\nx\r\n.");
 }
 is_deeply(\@refused, [], 'all first logins and deliveries succeed');
-wait_for(sub { !grep { !seen_at($_) } 1 .. USERS }, 60, 'the Dovecots to have logged all');
+wait_for(sub { !grep { my @at = seen_at($_); !@at } 1 .. USERS }, 60, 'the Dovecots to have logged all');
 my @split = grep { my @at = seen_at($_); @at > 1 } 1 .. USERS;
 is_deeply(\@split, [], 'each user is on one server, whatever the proxies would have chosen');
 my %used = map { (seen_at($_))[0] => 1 } 1 .. USERS;
