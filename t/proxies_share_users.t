@@ -42,7 +42,7 @@ my $config = <<'END';
 users { default_domain example.com }
 auth file { source file; path @DIR@/users }
 cluster { redis redis://localhost:@REDIS@/2; password_file @DIR@/redis.password; name @NAME@; prefix test
-    redis_down @DOWN@ }
+    timeout 2s; redis_down @DOWN@ }
 farm f { affinity 10m; flush_script @DIR@/flush
     server d1 { address @D1@ }; server d2 { address @D2@ }; server d3 { address @D3@ } }
 default pool { check { kind none }; farm f; close_spread 0s; login_timeout 10s }
