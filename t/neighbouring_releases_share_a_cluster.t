@@ -120,7 +120,7 @@ for my $which (qw(older newer)) {
 		($key, $leases) = keys_of($here);
 		%user = @{ $redis->ask('HGETALL', $key) };
 		my ($inc) = map { /^c:([0-9a-f]{16})$/ } keys %user;
-		is_deeply([map { s/\d{10,}/TIME/r =~ s/$inc/INC/r } map { ($_, $user{$_}) } sort keys %user],
+		is_deeply([map { s/$inc/INC/r =~ s/\d{10,}/TIME/r } map { ($_, $user{$_}) } sort keys %user],
 		    ['c:INC', 1, 'g', 'TIME', 'n', "user$here", 'q:INC', $user{"q:$inc"}, 's', 'd1', 't', 'TIME'],
 		    'who comes through this one is bound as that one reads it');
 		is_deeply($redis->ask('ZRANGE', $leases, 0, -1), ["$inc/$user{g}"], 'with a lease');

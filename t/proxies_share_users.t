@@ -42,7 +42,7 @@ my $config = <<'END';
 users { default_domain example.com }
 auth file { source file; path @DIR@/users }
 cluster { redis redis://localhost:@REDIS@/2; password_file @DIR@/redis.password; name @NAME@; prefix test
-    redis_down @DOWN@ }
+    timeout 2s; redis_down @DOWN@ }
 farm f { affinity 10m; flush_script @DIR@/flush
     server d1 { address @D1@ }; server d2 { address @D2@ }; server d3 { address @D3@ } }
 default pool { check { kind none }; farm f; close_spread 0s; login_timeout 10s }
@@ -130,7 +130,7 @@ for my $n (1 .. USERS) {
 	$lmtp->expect('250', "Subject: x\r\n\r\nx\r\n.");
 }
 is_deeply(\@refused, [], 'all first logins and deliveries succeed');
-wait_for(sub { !grep { !seen_at($_) } 1 .. USERS }, 60, 'the Dovecots to have logged all');
+wait_for(sub { !grep { my @at = seen_at($_); !@at } 1 .. USERS }, 60, 'the Dovecots to have logged all');
 my @split = grep { my @at = seen_at($_); @at > 1 } 1 .. USERS;
 is_deeply(\@split, [], 'each user is on one server, whatever the proxies would have chosen');
 my %used = map { (seen_at($_))[0] => 1 } 1 .. USERS;
