@@ -871,6 +871,32 @@ orders_are_carried_out_after_the_clock_was_set_back(void **state)
 	leave(&b);
 }
 
+/* Redis cannot be asked what came of it just then. */
+static void
+a_kick_that_was_heard_is_asked_for_again(void **state)
+{
+	struct rig *rig = *state;
+	struct shared *shared = rig->affinities[0]->store;
+	const struct slice parts[] = { slice_of("kick"), slice_of("farm"), slice_of("1"), slice_of("bob") };
+	struct asked a;
+
+	/* what a new subscription renews is in time */
+	while (cluster_misses(rig->clusters[0]) == 0)
+		wait_ms(rig->loop, 20);
+	assert_int_equal(open_at(rig, 0, &a, "bob", "d1"), AFFINITY_HERE);
+	loop_timer_stop(rig->loop, &shared->renewal);
+	order_an_hour_ahead(rig);
+	run_cli(rig, "acl setuser default -hmget");
+	shared->ear.on_message(&shared->ear, parts, 4);
+	while (shared->hints > 0)
+		wait_ms(rig->loop, 1);
+	run_cli(rig, "acl setuser default +hmget");
+	assert_int_equal(a.kicks, 0);
+	shared_renew_begin(shared);
+	await(rig->loop, &a.kicks, 1);
+	leave(&a);
+}
+
 static void
 what_is_only_published_kicks_nobody(void **state)
 {
@@ -1075,6 +1101,7 @@ main(void)
 		REDIS_TEST(leases_of_before_the_clock_was_set_back_are_none),
 		REDIS_TEST(a_clock_that_is_set_right_ends_no_lease),
 		REDIS_TEST(orders_are_carried_out_after_the_clock_was_set_back),
+		REDIS_TEST(a_kick_that_was_heard_is_asked_for_again),
 		REDIS_TEST(what_is_only_published_kicks_nobody),
 		REDIS_TEST(orders_outlive_what_redis_loses),
 		STRICT_TEST(where_it_is_strict_sessions_end_with_their_leases),
