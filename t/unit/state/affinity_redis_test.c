@@ -979,7 +979,8 @@ orders_outlive_what_redis_loses(void **state)
 	await_hearing(rig, 1, "hold\tbob");
 	run_cli(rig, "flushall");
 	await_words(rig, "[d0-9]*", 2);
-	assert_true(is_ordered(rig, "p") && is_ordered(rig, "h"));
+	while (!is_ordered(rig, "p") || !is_ordered(rig, "h"))
+		wait_ms(rig->loop, 20);
 	prepare(rig, &peek, "bob", NULL);
 	assert_int_equal(order_at(rig, 0, &peek, affinity_peek), AFFINITY_BOUND);
 	assert_string_equal(peek.request.binding.server, "d2");
