@@ -598,6 +598,8 @@ on_hint(struct cluster_call *call, const struct redis_reply *reply)
 	if (shared_read(reply, &said))
 		kicked = shared_hear(shared, slice_of(work->user), said.generation, said.kicked,
 		    loop_now(work->loop));
+	else
+		(void)has_sessions(shared, slice_of(work->user), true);
 	if (work->is_split)
 		cluster_note(shared->cluster, CLUSTER_RECONCILED, (uint64_t)kicked);
 	end_hint(work);
@@ -621,7 +623,7 @@ on_message(struct cluster_ear *ear, const struct slice *parts, int count)
 	work->is_split = is_split;
 	shared->hints++;
 	if (!shared_run(work, &affinity_script_peek, NULL, 0))
-		end_hint(work);
+		on_hint(&work->call, NULL);
 }
 
 static void

@@ -14,6 +14,9 @@ enum { KEYS_OF_A_USER = 2 };
 	"local s, g, k, since = v[1], v[2] or '0', v[3] or '0', v[4] or '0'\n" \
 	"local hold, pin, live, moving = v[5] or '0', v[6], 0, v[8] or '0'\n" \
 	"local mark\n" \
+	"local function after(time)\n" \
+	"  return tonumber(stamp) > tonumber(time) and stamp or string.format('%.0f', time + 1)\n" \
+	"end\n" \
 	"local function left_of(time) return math.max(tonumber(time) - now, 0) end\n" \
 	"local function held() return math.max(left_of(hold), left_of(moving)) end\n" \
 	"local function from_now(ms) return string.format('%.0f', now + ms) end\n" \
@@ -34,9 +37,12 @@ enum { KEYS_OF_A_USER = 2 };
 	"  return { status, s or '', g, k, age, sessions(), v[7] or '', live, mark or hold, held(),\n" \
 	"    pin or '', left_of(hold), stamp }\n" \
 	"end\n"
-/* Who holds it for longer than any lease has said so before Redis' clock was set back. */
+/*
+ * Who holds it for longer than twice the longest lease has said so before Redis' clock was set back; a clock
+ * that was set right by a little ends nobody's lease.
+ */
 #define SWEEP \
-	"redis.call('ZREMRANGEBYSCORE', L, now + 600000, '+inf')\n" \
+	"redis.call('ZREMRANGEBYSCORE', L, now + 1200000, '+inf')\n" \
 	"for _, m in ipairs(redis.call('ZRANGEBYSCORE', L, '-inf', now)) do\n" \
 	"  forget(string.match(m, '^[^/]*'))\n" \
 	"end\n" \
@@ -56,7 +62,7 @@ enum { KEYS_OF_A_USER = 2 };
 #define BIND \
 	"local function bind(server)\n" \
 	"  s, since = server, string.format('%.0f', now)\n" \
-	"  if tonumber(stamp) > tonumber(g) then g = stamp else g = string.format('%.0f', g + 1) end\n" \
+	"  g = after(g)\n" \
 	"  redis.call('HSET', K, 's', s, 'g', g, 't', since)\n" \
 	"end\n" \
 	"local function is_blocked()\n" \
@@ -149,7 +155,7 @@ enum { KEYS_OF_A_USER = 2 };
 	"return answer(#members > 0 and 3 or 1)\n"
 #define KICK COMMON SWEEP \
 	"if not s then return answer(0) end\n" \
-	"k = stamp\n" \
+	"k = after(k)\n" \
 	"redis.call('HSET', K, 'k', k)\n" \
 	"redis.call('PUBLISH', ARGV[1], 'kick\\n' .. ARGV[2] .. '\\n' .. k .. '\\n' .. v[7])\n" \
 	"return answer(1)\n"

@@ -82,7 +82,7 @@ on_pong(struct redis_command *command, const struct redis_reply *reply, const ch
 	struct hearing *hearing = list_entry(command, struct hearing, ping);
 
 	(void)failure;
-	hearing->is_deaf |= reply == NULL || reply->type == REDIS_ERROR;
+	hearing->is_deaf = reply == NULL || reply->type == REDIS_ERROR;
 }
 
 static void
@@ -146,9 +146,20 @@ go(struct hearing *hearing)
 }
 
 static bool
+has_another(const struct hearing *hearing)
+{
+	struct redis_settings next;
+
+	return hearing->host != NULL && redis_group_any(hearing->settings.group, hearing->turn + 1, &next) &&
+	    (next.url.port != hearing->port || strcmp(next.url.host, hearing->host) != 0);
+}
+
+/* To the only server there is the connection comes back by itself. */
+static bool
 is_in_vain(const struct hearing *hearing, int64_t now)
 {
-	return hearing->is_deaf || (hearing->heard_until != 0 && now > hearing->heard_until);
+	return (hearing->is_deaf && has_another(hearing)) ||
+	    (hearing->heard_until != 0 && now > hearing->heard_until);
 }
 
 static void

@@ -78,6 +78,7 @@ struct untold {
 	int64_t since;			/* as loop_now */
 	char age[NUMBER_SIZE];
 	bool is_sent;			/* nobody replaces it until the answer is there */
+	bool is_again;			/* Redis had lost it, and what else the owner keeps there, too */
 };
 
 struct shared_register {
@@ -85,6 +86,7 @@ struct shared_register {
 	struct cluster_ear ear;
 	struct loop *loop;
 	struct list untold;		/* in the order in which they were said */
+	struct map *telling;		/* of each name the last one of them */
 	struct map *known;		/* struct known, by name */
 	struct list looks;
 	struct cluster_call tell, read, look;
@@ -97,9 +99,17 @@ struct shared_register {
 };
 
 static void
-untold_free(struct untold *untold)
+take_off(struct shared_register *shared, struct untold *untold)
 {
+	if (map_get(shared->telling, slice_of(untold->name)) == untold)
+		map_remove(shared->telling, slice_of(untold->name));
 	list_remove(&untold->node);
+}
+
+static void
+untold_free(struct shared_register *shared, struct untold *untold)
+{
+	take_off(shared, untold);
 	xfree(untold->name);
 	xfree(untold->word);
 	xfree(untold);
@@ -127,15 +137,17 @@ tell_first(struct shared_register *shared)
 		slice_of(untold->word), slice_of(untold->age) }, 7);
 }
 
-static void
-append_untold(struct shared_register *shared, struct slice name, const char *word, int64_t said_at)
+static struct untold *
+append_untold(struct shared_register *shared, struct slice name, struct slice word, int64_t said_at)
 {
 	struct untold *untold = xcalloc(1, sizeof(*untold));
 
 	untold->name = xstrndup(name.data, name.len);
-	untold->word = xstrdup(word);
+	untold->word = xstrndup(word.data, word.len);
 	untold->since = said_at;
 	list_append(&shared->untold, &untold->node);
+	map_set(shared->telling, name, untold);
+	return untold;
 }
 
 /* Redis has an older word, or none. */
@@ -143,16 +155,17 @@ static void
 tell_again(struct shared_register *shared, struct slice name, const struct known *known)
 {
 	if (!register_is_telling(shared, name))
-		append_untold(shared, name, known->word, known->said_at);
+		append_untold(shared, name, slice_of(known->word), known->said_at)->is_again = true;
 }
 
-/* False: a newer one is known. */
+/* False: a newer one is known.  Of what is on its way Redis will say whether another is later. */
 static bool
 know(struct shared_register *shared, struct slice name, struct slice word, int64_t said_at)
 {
 	struct known *known = map_get(shared->known, name);
+	int64_t slack_ms = register_is_telling(shared, name) ? 0 : SLACK_MS;
 
-	if (known != NULL && known->said_at - said_at > SLACK_MS)
+	if (known != NULL && known->said_at - said_at > slack_ms)
 		return false;
 	if (known == NULL && map_count(shared->known) >= KNOWN_MAX)
 		return true;
@@ -186,17 +199,21 @@ static void
 on_told(struct cluster_call *call, const struct redis_reply *reply)
 {
 	struct shared_register *shared = list_entry(call, struct shared_register, tell);
+	const struct register_settings *settings = &shared->settings;
 	struct untold *untold = first_of(shared);
 	struct slice name = slice_of(untold->name);
 
 	untold->is_sent = false;
 	if (reply == NULL)
 		return;
-	list_remove(&untold->node);
+	take_off(shared, untold);
 	/* another word is later, and what was said of it meanwhile was not listened to */
 	if (reply->type == REDIS_ARRAY && reply->count == 2)
 		hear(shared, name, reply->elements[0].text, reply->elements[1].number);
-	untold_free(untold);
+	else if (untold->is_again)
+		settings->on_word(settings->owner, name, slice_of(untold->word),
+		    loop_now(shared->loop) - untold->since);
+	untold_free(shared, untold);
 	tell_first(shared);
 }
 
@@ -237,17 +254,18 @@ on_look(struct cluster_call *call, const struct redis_reply *reply)
 static void
 read_some(struct shared_register *shared)
 {
-	shared->is_to_read = false;
 	shared->is_reading = cluster_run(shared->settings.cluster, shared->loop, &shared->read,
 	    &register_script_read,
 	    (const struct slice[]){ slice_of(shared->key), slice_of(shared->cursor) }, 2);
-	shared->is_to_read = !shared->is_reading;
+	if (!shared->is_reading)
+		shared->is_to_read = true;
 }
 
 static void
 begin_to_read(struct shared_register *shared)
 {
 	snprintf(shared->cursor, sizeof(shared->cursor), "0");
+	shared->is_to_read = false;
 	shared->round++;
 	shared->read_at = loop_now(shared->loop);
 	read_some(shared);
@@ -258,14 +276,11 @@ static void
 revive(const char *name, void *value, void *arg)
 {
 	struct shared_register *shared = arg;
-	const struct register_settings *settings = &shared->settings;
 	struct known *known = value;
 
-	if (known->round == shared->round || register_is_telling(shared, slice_of(name)))
+	if (known->round == shared->round)
 		return;
 	known->round = shared->round;
-	settings->on_word(settings->owner, slice_of(name), slice_of(known->word),
-	    loop_now(shared->loop) - known->said_at);
 	tell_again(shared, slice_of(name), known);
 }
 
@@ -384,6 +399,7 @@ register_new(const struct register_settings *settings)
 	shared->read.on_reply = on_read;
 	shared->look.on_reply = on_look;
 	shared->known = map_new();
+	shared->telling = map_new();
 	list_init(&shared->untold);
 	list_init(&shared->looks);
 	shared->ear = (struct cluster_ear){ .name = "(register)", .on_message = on_message,
@@ -424,48 +440,31 @@ register_free(struct shared_register **shared)
 	map_each(gone->known, free_known, NULL);
 	map_free(&gone->known);
 	list_each(node, &gone->untold)
-		untold_free(list_entry(node, struct untold, node));
+		untold_free(gone, list_entry(node, struct untold, node));
+	map_free(&gone->telling);
 	xfree(gone->key);
 	gone->is_over = true;
 	free_if_alone(gone);
 }
 
-static struct untold *
-find(const struct shared_register *shared, struct slice name)
-{
-	list_each(node, &shared->untold) {
-		struct untold *untold = list_entry(node, struct untold, node);
-
-		if (!untold->is_sent && slice_equals(name, untold->name))
-			return untold;
-	}
-	return NULL;
-}
-
 void
 register_tell(struct shared_register *shared, struct slice name, struct slice word, int64_t age_ms)
 {
-	struct untold *before = find(shared, name);
+	struct untold *before = map_get(shared->telling, name);
 	int64_t said_at = loop_now(shared->loop) - age_ms;
-	char *text;
 
 	if (!know(shared, name, word, said_at))
 		return;
-	if (before != NULL)
-		untold_free(before);
-	text = xstrndup(word.data, word.len);
-	append_untold(shared, name, text, said_at);
-	xfree(text);
+	if (before != NULL && !before->is_sent)
+		untold_free(shared, before);
+	append_untold(shared, name, word, said_at);
 	tell_first(shared);
 }
 
 bool
 register_is_telling(const struct shared_register *shared, struct slice name)
 {
-	list_each(node, &shared->untold)
-		if (slice_equals(name, list_entry(node, struct untold, node)->name))
-			return true;
-	return false;
+	return map_get(shared->telling, name) != NULL;
 }
 
 bool

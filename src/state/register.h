@@ -16,7 +16,10 @@ struct shared_register;
 struct register_settings {
 	struct cluster *cluster;	/* joined; the register goes before it, or after it has left */
 	const char *name;		/* a constant */
-	/* Another proxy's word, said so long ago, no newer one being known; or, while all is read, any. */
+	/*
+	 * Another proxy's word, said so long ago, no newer one being known; or, while all is read, any;
+	 * or one that Redis had lost, and has again.
+	 */
 	void (*on_word)(void *owner, struct slice name, struct slice word, int64_t age_ms);
 	void (*on_all)(void *owner);	/* now all was read: at the start, and when something was missed */
 	void *owner;

@@ -786,23 +786,115 @@ a_late_order_ends_no_newer_one(void **state)
 	assert_true(peek.request.binding.held_ms > 0);
 }
 
+/* Of a proxy that has died, and of an older generation: for so many seconds. */
+static void
+add_lease(const struct rig *rig, int seconds)
+{
+	char command[512];
+
+	snprintf(command, sizeof(command),
+	    "redis-cli -s %s zadd \"$(redis-cli -s %s --scan --pattern 'gp:1:{farm:*}:l')\" "
+	    "%lld000 deadbeef/1 >/dev/null", rig->server.path, rig->server.path,
+	    (long long)time(NULL) + seconds);
+	assert_int_equal(system(command), 0);
+}
+
 static void
 leases_of_before_the_clock_was_set_back_are_none(void **state)
 {
 	struct rig *rig = *state;
 	struct asked a, b;
-	char command[512];
 
 	assert_int_equal(open_at(rig, 0, &a, "bob", "d1"), AFFINITY_HERE);
-	/* of a proxy that has died, and of an older generation */
-	snprintf(command, sizeof(command),
-	    "redis-cli -s %s zadd \"$(redis-cli -s %s --scan --pattern 'gp:1:{farm:*}:l')\" "
-	    "%lld000 deadbeef/1 >/dev/null", rig->server.path, rig->server.path,
-	    (long long)time(NULL) + 24 * 3600);
-	assert_int_equal(system(command), 0);
+	add_lease(rig, 24 * 3600);
 	assert_int_equal(open_at(rig, 1, &b, "bob", "d1"), AFFINITY_HERE);
 	leave(&a);
 	leave(&b);
+}
+
+static void
+a_clock_that_is_set_right_ends_no_lease(void **state)
+{
+	enum { LONGEST_S = 600, STEP_S = 60 };
+	struct rig *rig = *state;
+	struct asked a, next;
+
+	assert_int_equal(open_at(rig, 0, &a, "bob", "d1"), AFFINITY_HERE);
+	add_lease(rig, LONGEST_S + STEP_S);
+	prepare(rig, &next, "bob", "d1");
+	affinity_open(rig->affinities[1], &next.request);
+	wait_ms(rig->loop, 2 * AFFINITY_RETRY_MS);
+	assert_int_equal(next.answers, 0);
+	affinity_cancel(&next.request);
+	leave(&a);
+}
+
+/* What was ordered before Redis' clock was set back by an hour. */
+static void
+order_an_hour_ahead(const struct rig *rig)
+{
+	long long later = (long long)time(NULL) + 3600;
+	char command[512];
+
+	snprintf(command, sizeof(command),
+	    "redis-cli -s %s hset \"$(redis-cli -s %s --scan --pattern 'gp:1:{farm:*}:b')\" "
+	    "o %lld000 i %lld000 k %lld000000 >/dev/null", rig->server.path, rig->server.path, later, later,
+	    later);
+	assert_int_equal(system(command), 0);
+}
+
+static void
+orders_are_carried_out_after_the_clock_was_set_back(void **state)
+{
+	struct rig *rig = *state;
+	struct asked a, b, hold, pin, kick;
+
+	assert_int_equal(open_at(rig, 0, &a, "bob", "d1"), AFFINITY_HERE);
+	leave(&a);
+	order_an_hour_ahead(rig);
+	assert_int_equal(open_at(rig, 1, &b, "bob", "d1"), AFFINITY_HERE);
+	prepare(rig, &hold, "bob", NULL);
+	hold.request.hold_ms = 60000;
+	(void)order_at(rig, 0, &hold, affinity_hold);
+	assert_true(hold.request.binding.held_ms > 0);
+	order_an_hour_ahead(rig);
+	prepare(rig, &hold, "bob", NULL);
+	(void)order_at(rig, 0, &hold, affinity_hold);
+	assert_int_equal(hold.request.binding.held_ms, 0);
+	prepare(rig, &pin, "bob", "d2");
+	(void)order_at(rig, 0, &pin, affinity_pin);
+	assert_true(pin.request.binding.is_pinned);
+	assert_int_equal(b.kicks, 0);
+	prepare(rig, &kick, "bob", NULL);
+	(void)order_at(rig, 0, &kick, affinity_kick);
+	await(rig->loop, &b.kicks, 1);
+	leave(&b);
+}
+
+/* Redis cannot be asked what came of it just then. */
+static void
+a_kick_that_was_heard_is_asked_for_again(void **state)
+{
+	struct rig *rig = *state;
+	struct shared *shared = rig->affinities[0]->store;
+	const struct slice parts[] = { slice_of("kick"), slice_of("farm"), slice_of("1"), slice_of("bob") };
+	struct asked a;
+
+	/* what a new subscription renews is in time */
+	while (cluster_misses(rig->clusters[0]) == 0)
+		wait_ms(rig->loop, 20);
+	assert_int_equal(open_at(rig, 0, &a, "bob", "d1"), AFFINITY_HERE);
+	loop_timer_stop(rig->loop, &shared->renewal);
+	order_an_hour_ahead(rig);
+	run_cli(rig, "acl setuser default -hmget");
+	shared->ear.on_message(&shared->ear, parts, 4);
+	while (shared->hints > 0)
+		wait_ms(rig->loop, 1);
+	run_cli(rig, "acl setuser default +hmget");
+	assert_int_equal(a.kicks, 0);
+	shared_renew_begin(shared);
+	await(rig->loop, &a.kicks, 1);
+	leave(&a);
 }
 
 static void
@@ -887,7 +979,8 @@ orders_outlive_what_redis_loses(void **state)
 	await_hearing(rig, 1, "hold\tbob");
 	run_cli(rig, "flushall");
 	await_words(rig, "[d0-9]*", 2);
-	assert_true(is_ordered(rig, "p") && is_ordered(rig, "h"));
+	while (!is_ordered(rig, "p") || !is_ordered(rig, "h"))
+		wait_ms(rig->loop, 20);
 	prepare(rig, &peek, "bob", NULL);
 	assert_int_equal(order_at(rig, 0, &peek, affinity_peek), AFFINITY_BOUND);
 	assert_string_equal(peek.request.binding.server, "d2");
@@ -1007,6 +1100,9 @@ main(void)
 		REDIS_TEST(a_pin_outlives_bindings_and_wishes),
 		REDIS_TEST(a_late_order_ends_no_newer_one),
 		REDIS_TEST(leases_of_before_the_clock_was_set_back_are_none),
+		REDIS_TEST(a_clock_that_is_set_right_ends_no_lease),
+		REDIS_TEST(orders_are_carried_out_after_the_clock_was_set_back),
+		REDIS_TEST(a_kick_that_was_heard_is_asked_for_again),
 		REDIS_TEST(what_is_only_published_kicks_nobody),
 		REDIS_TEST(orders_outlive_what_redis_loses),
 		STRICT_TEST(where_it_is_strict_sessions_end_with_their_leases),

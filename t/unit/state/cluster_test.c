@@ -57,6 +57,12 @@ hears(void *arg)
 }
 
 static bool
+hears_again(void *arg)
+{
+	return cluster_misses(arg) > 1;
+}
+
+static bool
 is_refused_twice(void *arg)
 {
 	const struct rig *rig = arg;
@@ -105,6 +111,25 @@ static bool
 is_answered(void *arg)
 {
 	return ((const struct run *)arg)->answers > 0;
+}
+
+/* However long it lasts: each connection tells once that it is lost. */
+static void
+a_redis_that_is_away_is_told_of_once(void **state)
+{
+	enum { LONG_MS = 8000, LINES = 3 };	/* of a link and a subscription, and one that is made anew */
+	struct rig *rig = *state;
+
+	for (int i = 0; i < PROXIES; i++)
+		await_that(rig, hears, rig->clusters[i]);
+	begin_logging(rig);
+	redis_server_stop(&rig->server);
+	wait_ms(rig->loop, LONG_MS);
+	assert_in_range(end_logging(rig, "redis unix:"), 1, LINES * PROXIES);
+	redis_server_start(&rig->server, "");
+	await_server(rig);
+	for (int i = 0; i < PROXIES; i++)
+		await_that(rig, hears_again, rig->clusters[i]);
 }
 
 static bool
@@ -279,6 +304,7 @@ main(void)
 		REDIS_TEST(who_cannot_write_is_not_there_and_told_of_once),
 		REDIS_TEST(a_missing_right_is_told_once_with_its_remedy),
 		REDIS_TEST(the_rights_that_are_advised_are_enough),
+		REDIS_TEST(a_redis_that_is_away_is_told_of_once),
 		REDIS_TEST(who_does_not_hear_itself_goes_elsewhere),
 	};
 

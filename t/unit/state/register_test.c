@@ -2,6 +2,8 @@
 /* register_test.c: the last word holds at all proxies, by when it was said. */
 #include "shared_rig.h"
 
+#include <time.h>
+
 #include "state/register.h"
 
 #ifdef HAVE_HIREDIS
@@ -11,7 +13,8 @@ struct side {
 	struct rig *rig;
 	struct shared_register *shared;
 	char word[64];			/* of "s1", as last heard */
-	int alls;
+	int words, alls;
+	bool stops;			/* with the first word */
 	const char *wanted;
 };
 
@@ -21,6 +24,8 @@ on_word(void *owner, struct slice name, struct slice word, int64_t age_ms)
 	struct side *side = owner;
 
 	assert_true(age_ms >= 0);
+	if (side->words++ == 0 && side->stops)
+		loop_stop(side->rig->loop);
 	if (slice_equals(name, "s1"))
 		snprintf(side->word, sizeof(side->word), "%.*s", SLICE_ARGS(word));
 }
@@ -182,6 +187,67 @@ what_redis_has_lost_is_told_again(void **state)
 	register_free(&two.shared);
 }
 
+static bool
+is_subscribed(void *arg)
+{
+	return cluster_misses(arg) > 0;
+}
+
+static bool
+has_heard_some(void *arg)
+{
+	return ((const struct side *)arg)->words > 0;
+}
+
+static bool
+has_read_all_twice(void *arg)
+{
+	return ((const struct side *)arg)->alls > 1;
+}
+
+static void
+what_is_missed_while_all_is_read_is_read_again(void **state)
+{
+	struct rig *rig = *state;
+	struct side one;
+
+	/* in several pieces */
+	run_cli(rig, "eval \"for i = 1, 3000 do redis.call('HSET', KEYS[1], i, '1000000 abcdef word') end\" "
+		     "1 gp:1:{register:test}");
+	await_that(rig, is_subscribed, rig->clusters[0]);
+	start_side(&one, rig, 0);
+	one.stops = true;
+	await_that(rig, has_heard_some, &one);
+	assert_int_equal(one.alls, 0);
+	cluster_tell_missed(rig->clusters[0]);
+	await_that(rig, has_read_all_twice, &one);
+	register_free(&one.shared);
+}
+
+static void
+an_older_word_that_is_read_meanwhile_does_not_hold(void **state)
+{
+	struct rig *rig = *state;
+	struct side one;
+	char words[128];
+
+	await_that(rig, is_subscribed, rig->clusters[0]);
+	start_side(&one, rig, 0);
+	await_that(rig, has_read_all, &one);
+	snprintf(words, sizeof(words), "hset gp:1:{register:test} s1 '%lld000000 abcdef old'",
+	    (long long)time(NULL));
+	run_cli(rig, words);
+	/* it is asked first */
+	cluster_tell_missed(rig->clusters[0]);
+	say(&one, "new", 0);
+	await_that(rig, has_read_all_twice, &one);
+	await_that(rig, is_told, &one);
+	assert_string_equal(one.word, "");
+	one.wanted = "new";
+	assert_true(has_it(&one));
+	register_free(&one.shared);
+}
+
 static void
 what_is_only_published_is_no_word(void **state)
 {
@@ -209,6 +275,8 @@ main(void)
 		REDIS_TEST(the_last_word_holds),
 		REDIS_TEST(a_late_word_beats_no_newer_one),
 		REDIS_TEST(what_redis_has_lost_is_told_again),
+		REDIS_TEST(what_is_missed_while_all_is_read_is_read_again),
+		REDIS_TEST(an_older_word_that_is_read_meanwhile_does_not_hold),
 		REDIS_TEST(what_is_only_published_is_no_word),
 		REDIS_TEST(what_is_said_without_redis_is_told_later),
 	};
