@@ -25,6 +25,7 @@ pool imap { port @SERVER@; server s1 { address 127.0.0.1 } }
 default listener { protocol imap; pool imap; starttls off; plaintext_login yes; login_timeout 10m }
 END
 my $gatepost = Gatepost::Gatepost->new(values => { SERVER => $fake->port, MAX => $max }, config => <<"END")->start;
+stress auto
 max_connections \@MAX\@
 $config
 listener imap { bind 127.0.0.1:\@PORT{imap}\@ }

@@ -29,6 +29,7 @@ my $fake = Gatepost::Fake->new(name => 'server', script => [
 ])->start;
 my $gatepost = Gatepost::Gatepost->new(values => { SERVER => $fake->port, CERT => make_cert(kind => 'rsa') },
     config => <<'END')->start;
+stress auto
 threads 1
 tls main { certificate @CERT@ }
 pool imap { port @SERVER@; server s1 { address 127.0.0.1 } }

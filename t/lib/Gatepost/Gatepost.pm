@@ -45,6 +45,8 @@ sub configure ($self, $config) {
 
 	$own .= "pid_file $self->{pid_file}\n" unless $config =~ /^\s*pid_file\b/m;
 	$own .= "threads 2\n" unless $config =~ /^\s*threads\b/m;
+	# other tests may keep the machine busy
+	$own .= "stress off\n" unless $config =~ /^\s*stress\b/m;
 	# a fake server is asked once, for its capabilities; who tests checks says which
 	$own .= "default pool { check { kind none } }\n" unless $config =~ /\bcheck\s*\{|^\s*default\s+pool\b/m;
 	$own .= "shutdown_timeout 5s\n" unless $config =~ /^\s*shutdown_timeout\b/m;
