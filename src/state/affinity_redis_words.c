@@ -47,14 +47,22 @@ on_done(struct cluster_call *call, const struct redis_reply *reply)
 	shared_work_free(list_entry(call, struct work, call));
 }
 
+/* The word's memory is the caller's. */
+static struct slice
+keep_server(struct work *work, struct slice server)
+{
+	if (!slice_equals(server, nothing))
+		snprintf(work->server, sizeof(work->server), "%.*s", SLICE_ARGS(server));
+	return slice_of(work->server);
+}
+
 static void
 restore_pin(struct work *work, struct slice server, int64_t age_ms)
 {
 	struct shared *shared = work->shared;
 	int64_t keep_ms = shared->lease_ms + atomic_load(&shared->retention_ms);
 	const struct slice args[] = {
-		slice_equals(server, nothing) ? slice_of("") : server,
-		shared_number(work, 0, (uint64_t)keep_ms), slice_of(work->user),
+		keep_server(work, server), shared_number(work, 0, (uint64_t)keep_ms), slice_of(work->user),
 		shared_number(work, 1, (uint64_t)age_ms),
 	};
 
