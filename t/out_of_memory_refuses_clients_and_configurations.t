@@ -104,7 +104,8 @@ sub visit_all ($checks) {
 
 # The first visits open what stays open.
 my $descriptors = visit_all(0);
-is(visit_all(1), $descriptors, 'no descriptor is left');
+visit_all(1);
+ok(wait_for(sub { $gatepost->fd_count <= $descriptors }, 10, 'descriptors to come back'), 'no descriptor is left');
 
 my (undef, $socket) = visit_until_served('plain');
 my $before = $gatepost->fd_count;
@@ -117,7 +118,7 @@ my $taken = () = $gatepost->log_lines(qr/reloaded: /);
 cmp_ok($failed, '>', 100, 'a reload fails until it has all it needs');
 is($failed + $taken, $tries, 'each time it is told how it went');
 $gatepost->wait_for_port('new');
-wait_for(sub { $gatepost->fd_count == $before + 2 }, 10, 'descriptors of the new listener only');
+wait_for(sub { $gatepost->fd_count <= $before + 2 }, 10, 'descriptors of the new listener only');
 print $socket "a NOOP\r\n";
 like(scalar <$socket>, qr/^a OK/, 'who was there before is served');
 close $socket;
