@@ -287,14 +287,6 @@ shared_orders_free(struct shared_orders **orders)
 	xfree(gone);
 }
 
-/* Nothing that would end a field. */
-static void
-append_field(const char *text, struct buf *out)
-{
-	for (; *text != '\0'; text++)
-		buf_append(out, *text == '\t' || *text == '\n' ? " " : text, 1);
-}
-
 void
 shared_orders_tell(struct shared_orders *orders, const struct told_change *change)
 {
@@ -308,7 +300,7 @@ shared_orders_tell(struct shared_orders *orders, const struct told_change *chang
 	buf_printf(&word, "%s\t%s\t", change->now, change->in_file);
 	shared_words_write_who(change->who, orders->settings.cockpit->control->assets.cluster, &word);
 	buf_append_text(&word, "\t");
-	append_field(change->why, &word);
+	shared_words_write_text(change->why, &word);
 	register_tell(orders->shared, slice_of(name), buf_slice(&word), age > 0 ? age * SECOND : 0);
 	buf_clear(&word);
 	xfree(name);

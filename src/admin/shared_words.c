@@ -38,9 +38,8 @@ write_name(const struct server_record *record, enum shared_word_kind which, stru
 	    record->name);
 }
 
-/* Nothing that would end a field. */
-static void
-write_text(const char *text, struct buf *out)
+void
+shared_words_write_text(const char *text, struct buf *out)
 {
 	for (; *text != '\0'; text++)
 		buf_append(out, *text == '\t' || *text == '\n' ? " " : text, 1);
@@ -244,7 +243,7 @@ shared_words_free(struct shared_words **words)
 void
 shared_words_write_who(const char *who, const struct cluster *cluster, struct buf *out)
 {
-	write_text(who, out);
+	shared_words_write_text(who, out);
 	if (strstr(who, at) == NULL)
 		buf_printf(out, "%s%s", at, cluster_name(cluster));
 }
@@ -263,7 +262,7 @@ shared_words_tell(struct shared_words *words, const struct server_record *record
 	buf_printf(&text, "%d\t%d\t", word->now, word->in_file);
 	shared_words_write_who(word->who, words->settings.cluster, &text);
 	buf_append_text(&text, "\t");
-	write_text(word->why, &text);
+	shared_words_write_text(word->why, &text);
 	register_tell(words->shared, buf_slice(&name), buf_slice(&text), age > 0 ? age * SECOND : 0);
 	buf_clear(&name);
 	buf_clear(&text);

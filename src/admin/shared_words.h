@@ -25,6 +25,8 @@ void shared_words_free(struct shared_words **words);
 
 /* It was said at this proxy, by its clock not in times to come: what it tells anew when it starts. */
 bool shared_words_is_own(const char *who, int64_t when);
+/* Of a word that has fields: with nothing in it that would end one. */
+void shared_words_write_text(const char *text, struct buf *out);
 /* "uid 0 (pid 7) at lb1": who has said it at another proxy is called so already. */
 void shared_words_write_who(const char *who, const struct cluster *cluster, struct buf *out);
 
