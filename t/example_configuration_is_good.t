@@ -28,6 +28,9 @@ is(() = $all =~ /^#\t/mg, 0, 'none of a block is left out');
 $all =~ s{/var/log/gatepost}{test_dir()}e;
 my $users = write_file(test_dir() . '/users', "bob:{PLAIN}secret\n");
 ok($all =~ s{/etc/gatepost/users}{$users}, 'they name a user file');
+my $secret = write_file(test_dir() . '/secret', 'x' x 64 . "\n");
+chmod 0600, $secret;
+is($all =~ s{/etc/gatepost/(?:redis|cluster\.key)}{$secret}g, 2, 'they name secrets of a cluster');
 isnt($all, $example, 'there are directives in comments');
 
 for my $text ($example, $all) {
